@@ -1,0 +1,77 @@
+# The ways into Beidou. Each says what it does and gets what it needs; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test check nightly bench tools binary engine kubernetes compiled
+
+RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+BEIDOU := target/debug/beidou
+# Programs that a build or test calls, each with the Debian package that brings it.
+TOOLS := cc:build-essential git:git flock:util-linux
+say = @echo "==> make $@: $(1)"
+
+help: ## list what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: binary ## build, then run the demo: three simulated clusters with a week of history
+	$(call say,starting the demo (Ctrl-C ends it))
+	@exec $(BEIDOU) demo $(ARGS)
+
+test: tools ## everything CI proves: all tests, on a real ClickHouse engine and a real Kubernetes API server
+	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
+	@$(MAKE) -j2 kubernetes compiled
+	$(call say,running all tests - the output is kept in target/test.log)
+	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
+	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
+	$(call say,all passed)
+
+check: tools ## the quick loop: format, lints, unit and contract tests; no servers
+	$(call say,format)
+	@cargo fmt --all --check
+	$(call say,lints)
+	@cargo clippy --workspace --all-targets -- -D warnings
+	$(call say,unit tests)
+	@cargo test --workspace --lib --bins
+	$(call say,contract tests of the log and the shape of the tree)
+	@cargo test -p beidou-log --tests
+	@cargo test -p beidou-tests --test tidy
+
+nightly: tools ## the long proofs: ten times the kills of the fault test
+	@$(MAKE) -j2 kubernetes compiled
+	$(call say,300 kills)
+	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+
+bench: tools engine ## the measured claims, each against a peer or a limit in the same run
+	$(call say,measuring with full optimisation)
+	@cargo build --release -p beidou -p beidou-bench && target/release/beidou-bench $(ARGS)
+
+# --- what the above need
+
+tools:
+	@command -v cargo > /dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
+	@version=$$(rustc --version | cut -d ' ' -f 2); \
+	  [ "$$(printf '%s\n' $(RUST_VERSION) $$version | sort -V | head -1)" = $(RUST_VERSION) ] || \
+	  { echo "Rust $$version is too old: $(RUST_VERSION) or newer is needed (rustup update stable)" >&2; exit 1; }
+	@missing=; for tool in $(TOOLS); do command -v $${tool%:*} > /dev/null || missing+=" $${tool#*:}"; done; \
+	  if [ -z "$$missing" ]; then exit; fi; \
+	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
+	    echo "missing: install$$missing (on Debian: sudo apt-get install$$missing)" >&2; exit 1; fi; \
+	  echo "==> installing$$missing"; apt-get update -qq && apt-get install -y -qq $$missing
+
+binary: tools
+	@echo "==> building the beidou binary - the first time takes some minutes"
+	@cargo build -p beidou
+
+engine: binary
+	@echo "==> getting the ClickHouse engine, unless it is there"
+	@$(BEIDOU) engine install
+
+compiled: engine
+	@echo "==> compiling the tests"
+	@cargo test --workspace --no-run
+
+# Alone at low priority: Go would otherwise take the cores from the Rust build, which is needed first.
+kubernetes:
+	@command -v go > /dev/null || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
+	@nice -n 10 tests/kubernetes/install

@@ -1,0 +1,78 @@
+//! The measured claims, each beside a limit that is measured in the same run.
+//!
+//! ```text
+//!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► timeline queries
+//!                          append      project                                              p99
+//!  simulated clusters ─► beidou ingest, with few and with many clusters ─► memory per cluster
+//! ```
+//!
+//! CPU is that of all processes taking part, from the operating system's own accounts. Rates are per CPU second, because
+//! wall time on a shared machine says little.
+
+mod memory;
+mod project;
+mod report;
+mod timeline;
+mod usage;
+
+use std::{env, path::Path, time::Duration};
+
+use anyhow::Context;
+use beidou_store::{
+    Store,
+    engine::{EngineOptions, Supervisor, install::Installer, serve},
+};
+
+use report::Report;
+
+/// Event states of the run; the figures of the README are from this many.
+const STATES: u64 = 1_000_000;
+/// The engine's memory, as `beidou up` sets it.
+const ENGINE_MEMORY: u64 = 2 << 30;
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["engine", data] => runtime.block_on(engine(Path::new(data))),
+        [] => runtime.block_on(measure(STATES)),
+        [states] => runtime.block_on(measure(states.parse().context("the argument is a number of states")?)),
+        _ => anyhow::bail!("usage: make bench [ARGS=<number of states>]"),
+    }
+}
+
+async fn engine(data: &Path) -> anyhow::Result<()> {
+    let library = Installer::from_environment()?.locate()?.context("run `beidou engine install` first")?;
+    let options = EngineOptions {
+        data_dir: data.to_owned(),
+        library,
+        memory_limit_bytes: ENGINE_MEMORY,
+        listen: ([127, 0, 0, 1], 0).into(),
+        tie_to_stdin: true,
+    };
+    Ok(serve(options, std::future::pending()).await?)
+}
+
+async fn measure(states: u64) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_owned();
+    let mut report = Report::default();
+    let log = project::append(&data, states, &mut report).await?;
+
+    let own = env::current_exe()?;
+    let child = data.clone();
+    let supervisor = Supervisor::start(data.clone(), move || {
+        let mut command = tokio::process::Command::new(&own);
+        command.arg("engine").arg(&child);
+        command
+    });
+    let pid = supervisor.ready().await?.pid;
+    let store = Store::embedded(&data);
+    project::project(log, &store, pid, states, &mut report).await?;
+    project::sizes(&data, &store, states, &mut report).await?;
+    timeline::measure(&store, &mut report).await?;
+    supervisor.stop().await;
+    memory::measure(&mut report, Duration::from_secs(120)).await?;
+    report.print();
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! From generated Events to the file log, and from the file log to committed rows.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+
+use beidou_log::{
+    Log,
+    file::{FileLog, FileOptions},
+};
+use beidou_projector::{Projector, ProjectorConfig};
+use beidou_schemas::{
+    ClusterUid, Epoch, EventUid, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
+    envelope::{EventEnvelope, FoundBy},
+    kube_event::decode,
+    ledger,
+    topic::partition_of,
+};
+use beidou_simulator::{HistoryOptions, HistoryState, history};
+use beidou_store::Store;
+use futures::future::try_join_all;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    report::{Report, grouped},
+    usage::{cpu_of, own_cpu},
+};
+
+/// Partitions of the event topic, as `beidou up` has them.
+const PARTITIONS: u32 = 4;
+/// Records of one append over all partitions.
+const BATCH: usize = 4096;
+
+fn options(data: &Path) -> FileOptions {
+    let counts = [
+        (Topic::KubeEvent, PARTITIONS),
+        (Topic::KubeCoverage, 1),
+        (Topic::KubeReject, 1),
+        (Topic::Ledger, ledger::partitions(PARTITIONS)),
+    ];
+    FileOptions::new(data.join("log"), BTreeMap::from(counts))
+}
+
+fn record(state: HistoryState, cluster: &ClusterUid, name: &str) -> anyhow::Result<(u32, Record)> {
+    let event: EventUid = state.uid.to_string().parse()?;
+    let partition = partition_of(cluster, &event, PARTITIONS);
+    let identity = Identity {
+        cluster: cluster.clone(),
+        epoch: Epoch::default(),
+        event,
+        resource_version: ResourceVersion(state.resource_version),
+    };
+    let observed = Micros(state.time_us);
+    Ok((
+        partition,
+        EventEnvelope { identity, cluster_name: name.into(), observed, found_by: FoundBy::Seed }.wrap(state.json),
+    ))
+}
+
+/// Generates the history, then appends it: only the second is measured.
+pub async fn append(data: &Path, states: u64, report: &mut Report) -> anyhow::Result<Arc<FileLog>> {
+    let log = FileLog::open(options(data))?;
+    let mut writers = Vec::new();
+    for partition in 0..PARTITIONS {
+        writers.push(log.writer(TopicPartition::new(Topic::KubeEvent, partition), "bench").await?);
+    }
+    let now = Micros::of(jiff::Timestamp::now()).0;
+    let wanted = HistoryOptions { states, ..HistoryOptions::demo(1, now) };
+    let (mut cpu, mut bytes, mut count, mut decoding) = (0.0, 0, 0_u64, 0.0);
+    for cluster in history(&wanted) {
+        let (uid, name) = (cluster.cluster().uid.to_string().parse()?, cluster.cluster().name.clone());
+        let mut states = cluster.peekable();
+        while states.peek().is_some() {
+            let states: Vec<_> = states.by_ref().take(BATCH).collect();
+            bytes += states.iter().map(|state| state.json.len()).sum::<usize>();
+            count += states.len() as u64;
+            let begun = own_cpu();
+            for state in &states {
+                std::hint::black_box(decode(&state.json)?);
+            }
+            decoding += own_cpu() - begun;
+            let begun = own_cpu();
+            let mut batches: Vec<Vec<Record>> = vec![Vec::new(); PARTITIONS as usize];
+            for state in states {
+                let (partition, record) = record(state, &uid, &name)?;
+                batches[partition as usize].push(record);
+            }
+            try_join_all(writers.iter().zip(batches).map(|(writer, batch)| writer.append(batch))).await?;
+            cpu += own_cpu() - begun;
+        }
+    }
+    let beside =
+        format!("JSON of {} B a state; decoding alone {}/s", bytes as u64 / count, grouped(count as f64 / decoding));
+    report.row("envelope → durable in the file log, states/s per core", grouped(count as f64 / cpu), beside);
+    Ok(log)
+}
+
+/// Projects the whole log.
+pub async fn project(
+    log: Arc<FileLog>,
+    store: &Store,
+    engine: Option<u32>,
+    states: u64,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let projector = Projector::new(ProjectorConfig::default(), log.clone(), store.clone(), &mut Registry::default());
+    let mut status = projector.status();
+    let (begun, own, theirs) = (Instant::now(), own_cpu(), cpu_of(engine)?);
+    let running = tokio::spawn(projector.run(stop.clone()));
+    let mut ends = BTreeMap::new();
+    for partition in 0..PARTITIONS {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        ends.insert(at, log.bounds(at).await?.end);
+    }
+    status
+        .wait_for(|now| ends.iter().all(|(at, end)| now.partitions.get(at).is_some_and(|p| p.watermark >= *end)))
+        .await?;
+    let (own, theirs, wall) = (own_cpu() - own, cpu_of(engine)? - theirs, begun.elapsed().as_secs_f64());
+    stop.cancel();
+    running.await??;
+    let rate = states as f64 / (own + theirs);
+    let beside = format!("{own:.1} CPU-s in the projector, {theirs:.1} in the engine, {wall:.1} s wall");
+    report.row("file log → decoded → committed rows, states/s per core", grouped(rate), beside);
+    Ok(())
+}
+
+/// Bytes per state, on disk.
+pub async fn sizes(data: &Path, store: &Store, states: u64, report: &mut Report) -> anyhow::Result<()> {
+    let sql = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'kube_event'";
+    let table: u64 = store.reader()?.query(sql).fetch_one().await?;
+    let log = folder_bytes(&data.join("log"))?;
+    report.row(
+        "bytes per state in the table",
+        format!("{:.1}", table as f64 / states as f64),
+        "on disk, with indexes, before the last merges".into(),
+    );
+    report.row(
+        "bytes per state in the file log",
+        format!("{:.1}", log as f64 / states as f64),
+        "compressed, all topics".into(),
+    );
+    Ok(())
+}
+
+fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        sum += if meta.is_dir() { folder_bytes(&entry.path())? } else { meta.len() };
+    }
+    Ok(sum)
+}

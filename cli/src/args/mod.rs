@@ -1,0 +1,84 @@
+//! The command line: what may be typed. Nothing here acts.
+//!
+//! Roles run a part of Beidou in this process; clients only speak HTTP to query-api.
+
+pub mod clients;
+pub mod kind;
+pub mod roles;
+pub mod time;
+
+use clap::{Parser, Subcommand};
+
+/// All Kubernetes Events of many clusters, kept and found again.
+#[derive(Debug, Parser)]
+#[command(name = "beidou", version, propagate_version = true, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  beidou demo                              three simulated clusters with a week of history
+  beidou up --kubeconfig ~/.kube/config    collect your own clusters
+  beidou events --since 1h                 what happened
+
+Exit codes:
+  0  done
+  1  failed
+  2  the command line or the configuration is not valid
+  3  the named object, cluster or context is not known
+  4  the token was refused, or is missing
+  5  the server cannot be reached
+
+Environment: BEIDOU_URL, BEIDOU_TOKEN and BEIDOU_CONTEXT choose the server; BEIDOU_<SECTION>_<KEY> sets a key of
+the configuration (`beidou config` shows all); RUST_LOG sets the log level; NO_COLOR switches colour off.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try Beidou: three simulated clusters, 300 nodes, seven days of history, one incident
+    Demo(roles::Demo),
+    /// Collect the Events of your clusters: all roles in one process
+    Up(roles::Up),
+    /// Role: watch clusters and write their Events to the log
+    Ingest(roles::Ingest),
+    /// Role: project the log into ClickHouse
+    Projector(roles::Role),
+    /// Role: serve the HTTP API
+    QueryApi(roles::QueryApi),
+    /// Role: serve the embedded ClickHouse engine; or install and verify it
+    Engine(roles::Engine),
+    /// Print the effective configuration and where each value comes from
+    Config(roles::Config),
+    /// List Events, newest first
+    Events(clients::Events),
+    /// Show what happened to one object
+    Timeline(clients::Timeline),
+    /// List the clusters, how far each is collected, and how it fares
+    Clusters(clients::Clusters),
+    /// Show which stretches of time are complete, degraded or lost
+    Coverage(clients::Coverage),
+    /// List the frames that could not be decoded
+    Rejects(clients::Rejects),
+    /// Choose among the servers that `demo` and `up` have made known
+    Context(clients::Context),
+    /// Print a completion script for your shell
+    Completion(clients::Completion),
+}
+
+/// Prints the completion script of a shell.
+pub fn completion(shell: clients::Shell) {
+    let generator = match shell {
+        clients::Shell::Bash => clap_complete::Shell::Bash,
+        clients::Shell::Zsh => clap_complete::Shell::Zsh,
+        clients::Shell::Fish => clap_complete::Shell::Fish,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(generator, &mut <Cli as clap::CommandFactory>::command(), "beidou", &mut script);
+    crate::say(String::from_utf8_lossy(&script).trim_end());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The lines under every table: whether the range is complete, and what is missing. A gap is never hidden.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::answer::{ClusterCoverage, Part, Range};
+use crate::output::{Look, Paint, time};
+
+/// So many parts are shown; `beidou coverage` shows all.
+const MOST_PARTS: usize = 5;
+/// The newest stretch of a living watch is always unproven, up to a heartbeat (30 s) and what projecting takes.
+const FRESH: SignedDuration = SignedDuration::from_secs(90);
+
+/// A line and its meaning.
+type Line = (Paint, String);
+
+/// The footer as text.
+pub fn footer(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &TimeZone, look: Look) -> String {
+    let lines = lines(coverage, range, now, zone);
+    lines.into_iter().map(|(paint, line)| paint.on(&line, look.colour) + "\n").collect()
+}
+
+/// A part with the name of its cluster.
+pub fn missing<'a>(coverage: &'a [ClusterCoverage], range: Range) -> Vec<(&'a str, &'a Part)> {
+    let of_cluster = |cluster: &'a ClusterCoverage| {
+        cluster.parts.iter().filter(move |part| !is_fresh(part, range)).map(|part| (cluster.cluster.as_str(), part))
+    };
+    let mut parts: Vec<_> = coverage.iter().flat_map(of_cluster).collect();
+    parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.to));
+    parts
+}
+
+fn is_fresh(part: &Part, range: Range) -> bool {
+    let waits = matches!(part.reason.as_str(), "not_yet_proven" | "not_yet_projected");
+    waits && part.to >= range.to && part.to.duration_since(part.from) <= FRESH
+}
+
+fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &TimeZone) -> Vec<Line> {
+    if coverage.is_empty() {
+        return vec![(Paint::Warning, "coverage: no cluster has been collected yet".into())];
+    }
+    let (missing, left_out) =
+        (missing(coverage, range), coverage.iter().map(|cluster| cluster.more_parts).sum::<usize>());
+    if missing.is_empty() && left_out == 0 {
+        return vec![(
+            Paint::Good,
+            format!("coverage: complete, {}{}", clusters(coverage.len()), proven(coverage, range, now)),
+        )];
+    }
+    let mut lines = vec![(Paint::Warning, "coverage: not complete, what is missing here may have happened".to_owned())];
+    let names = missing.iter().map(|(cluster, _)| cluster.chars().count()).max().unwrap_or(0);
+    for (cluster, part) in missing.iter().take(MOST_PARTS) {
+        lines.push((paint(&part.state), format!("  {cluster:names$}  {}", describe(part, zone))));
+    }
+    let more = missing.len().saturating_sub(MOST_PARTS) + left_out;
+    if more > 0 {
+        lines.push((Paint::Warning, format!("  and {more} more: see `beidou coverage`")));
+    }
+    lines
+}
+
+/// Degraded and lost differ: one may have all that matters, the other has nothing.
+pub fn paint(state: &str) -> Paint {
+    match state {
+        "complete" => Paint::Good,
+        "gap" => Paint::Bad,
+        _ => Paint::Warning,
+    }
+}
+
+/// `gap  2026-11-20 14:02:10 to 15:12:00 (1h9m): expired`.
+fn describe(part: &Part, zone: &TimeZone) -> String {
+    let (from, to) = (time::local(part.from, zone), time::local(part.to, zone));
+    let same_day = from.get(..10) == to.get(..10);
+    let to = if same_day { to.get(11..).unwrap_or(&to) } else { &to };
+    let length = time::length(part.to.duration_since(part.from));
+    format!("{:8}  {from} to {to} ({length}): {}", part.state, part.reason.replace('_', " "))
+}
+
+fn proven(coverage: &[ClusterCoverage], range: Range, now: Timestamp) -> String {
+    let until =
+        coverage.iter().map(|cluster| cluster.proven_until.unwrap_or_default().min(cluster.projected_until)).min();
+    match until {
+        Some(until) if until < range.to => format!(", proven until {} ago", time::length(now.duration_since(until))),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn clusters(number: usize) -> String {
+    if number == 1 { "1 cluster".into() } else { format!("{number} clusters") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-24T{text}Z").parse().unwrap()
+    }
+
+    fn part(state: &str, reason: &str, from: &str, to: &str) -> Part {
+        Part { state: state.into(), reason: reason.into(), from: at(from), to: at(to) }
+    }
+
+    fn cluster(name: &str, parts: Vec<Part>) -> ClusterCoverage {
+        ClusterCoverage {
+            cluster: name.into(),
+            cluster_uid: format!("uid-{name}"),
+            share: 1.0,
+            complete: parts.is_empty(),
+            proven_until: Some(at("11:59:48")),
+            projected_until: at("11:59:50"),
+            parts,
+            more_parts: 0,
+        }
+    }
+
+    fn shown(coverage: &[ClusterCoverage]) -> String {
+        let range = Range { from: at("00:00:00"), to: at("12:00:00") };
+        footer(coverage, range, at("12:00:00"), &TimeZone::UTC, Look { width: None, colour: false })
+    }
+
+    #[test]
+    fn the_newest_seconds_of_a_living_watch_are_no_gap() {
+        let fresh = part("unknown", "not_yet_proven", "11:59:48", "12:00:00");
+        insta::assert_snapshot!(shown(&[cluster("hz-prod-02", vec![fresh]), cluster("sz-prod-01", vec![])]), @"coverage: complete, 2 clusters, proven until 12s ago");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_the_newest_first() {
+        let parts = vec![
+            part("gap", "expired", "02:10:00", "03:20:05"),
+            part("degraded", "cut", "05:00:00", "05:00:30"),
+            part("unknown", "not_yet_proven", "11:00:00", "12:00:00"),
+        ];
+        insta::assert_snapshot!(shown(&[cluster("sz-prod-01", parts), cluster("hz-prod-02", vec![])]));
+    }
+
+    #[test]
+    fn many_parts_are_counted_and_none_is_hidden() {
+        let parts =
+            (0..8).map(|hour| part("gap", "lost", &format!("0{hour}:00:00"), &format!("0{hour}:10:00"))).collect();
+        let mut one = cluster("a", parts);
+        one.more_parts = 10;
+        let text = shown(&[one]);
+        assert!(text.lines().count() == 7 && text.contains("and 13 more"), "{text}");
+        assert!(shown(&[]).contains("no cluster"));
+    }
+}

@@ -1,0 +1,179 @@
+//! One GET: sent with the token, tried again where the server says so, refused in words that say what to do.
+
+use std::{error::Error, time::Duration};
+
+use reqwest::{Response, StatusCode, header};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    contexts::Target,
+    exit::{Code, Failure},
+};
+
+/// Time for a connection: a loopback or a site's network answers in far less.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Time for an answer: above the server's own limit for a query (10 s) and its grace.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A server that starts or restarts its engine says 503; so often it is asked again.
+const TRIES: u32 = 4;
+/// Longest pause between two tries, whatever the server says.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Name and value of a query parameter.
+pub type Parameter = (&'static str, String);
+
+/// The way to one server.
+#[derive(Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+/// Problem details (RFC 9457), as far as they are shown.
+#[derive(Debug, Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Http {
+    /// A way to the server.
+    ///
+    /// # Errors
+    /// When its URL is none.
+    pub fn new(target: Target) -> Result<Self, Failure> {
+        let no_url = |next: &str| Failure::new(Code::Usage, format!("{:?} is no URL", target.url), next);
+        let url = reqwest::Url::parse(&target.url).map_err(|error| no_url("write http://host:port").because(error))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(no_url("write http://host:port or https://host:port"));
+        }
+        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT);
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| no_url("check the TLS setup of this machine").because(error))?;
+        Ok(Self { client, url: target.url, token: target.token })
+    }
+
+    /// An answer as JSON.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, or is not Beidou's.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[Parameter]) -> Result<T, Failure> {
+        let mut tried = 1;
+        loop {
+            let response =
+                self.request(path, query).timeout(ANSWER).send().await.map_err(|error| self.unreachable(error))?;
+            let status = response.status();
+            if status.is_success() {
+                return response.json().await.map_err(|error| self.strange(error));
+            }
+            match pause(&response) {
+                Some(pause) if tried < TRIES => {
+                    tried += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                Some(_) | None => return Err(self.refused(status, response).await),
+            }
+        }
+    }
+
+    /// A stream of server-sent events that goes on after `last`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn stream(&self, path: &str, query: &[Parameter], last: Option<&str>) -> Result<Response, Failure> {
+        let mut request = self.request(path, query).header(header::ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response).await),
+        }
+    }
+
+    fn request(&self, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
+        let request = self.client.get(format!("{}{path}", self.url)).query(query);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let text = format!("cannot reach {}", self.url);
+        let next = "is it running? start it with `beidou up` or `beidou demo`, or choose another server with --context or --url";
+        Failure::new(Code::Unreachable, text, next).because(Root(innermost(&error)))
+    }
+
+    fn strange(&self, error: reqwest::Error) -> Failure {
+        if error.is_timeout() || error.is_body() {
+            return self.unreachable(error);
+        }
+        let text = format!("{} gave an answer that is not Beidou's", self.url);
+        Failure::new(Code::Failure, text, "check the URL; client and server should have the same version")
+            .because(Root(innermost(&error)))
+    }
+
+    async fn refused(&self, status: StatusCode, response: Response) -> Failure {
+        let problem: Problem = response.json().await.unwrap_or_default();
+        let said = match (problem.detail.is_empty(), problem.title.is_empty()) {
+            (false, _) => problem.detail,
+            (true, false) => problem.title,
+            (true, true) => format!("HTTP {status}"),
+        };
+        let (code, next) = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Failure::new(
+                    Code::Unauthorized,
+                    format!("{} refused the token: {said}", self.url),
+                    "pass the right --token, or choose a context with `beidou context use`; `up` keeps its token in the \
+                     file `token` of its data directory",
+                );
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => (Code::Usage, ""),
+            StatusCode::NOT_FOUND => (Code::NotFound, "`beidou clusters` lists what is collected"),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                (Code::Failure, "try again in a moment; /readyz of the server says more")
+            }
+            StatusCode::GATEWAY_TIMEOUT => (Code::Failure, "narrow the range with --since, or add filters"),
+            _ => (Code::Failure, "the log of the server says more"),
+        };
+        Failure::new(code, format!("{} refused: {said}", self.url), next)
+    }
+}
+
+fn pause(response: &Response) -> Option<Duration> {
+    if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+        return None;
+    }
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The innermost cause: reqwest wraps "connection refused" five times.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Root(String);
+
+fn innermost(error: &dyn Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests;

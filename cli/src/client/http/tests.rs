@@ -1,0 +1,96 @@
+//! A server that answers as asked: what a refused caller is told, and when it is asked again.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use super::*;
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+fn http(url: &str) -> Http {
+    // One provider for all tests of the process; whoever comes first sets it.
+    let _set_before = rustls::crypto::ring::default_provider().install_default();
+    Http::new(Target { url: url.into(), token: Some("secret".into()) }).unwrap()
+}
+
+fn problem(status: StatusCode, detail: &str) -> Response {
+    (status, format!("{{\"title\":\"T\",\"detail\":{detail:?}}}")).into_response()
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_code_and_next_step() {
+    let router = Router::new()
+        .route("/401", get(|| async { problem(StatusCode::UNAUTHORIZED, "the token is not known") }))
+        .route("/404", get(|| async { problem(StatusCode::NOT_FOUND, "no cluster a; known: b") }))
+        .route("/400", get(|| async { problem(StatusCode::BAD_REQUEST, "from is \"x\"") }))
+        .route("/500", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+        .route("/html", get(|| async { "<html>" }));
+    let http = http(&serve(router).await);
+    for (path, code, said) in [
+        ("/401", Code::Unauthorized, "the token is not known"),
+        ("/404", Code::NotFound, "known: b"),
+        ("/400", Code::Usage, "from is"),
+        ("/500", Code::Failure, "HTTP 500"),
+        ("/html", Code::Failure, "not Beidou's"),
+    ] {
+        let failure = http.get::<serde_json::Value>(path, &[]).await.unwrap_err();
+        assert!(failure.code == code && failure.text.contains(said), "{path}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_unreachable() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = http(&url).get::<serde_json::Value>("/", &[]).await.unwrap_err();
+    assert!(failure.code == Code::Unreachable && failure.next.contains("beidou up"), "{failure:?}");
+    let text = crate::exit::text(&failure.into());
+    assert!(text.to_lowercase().contains("connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_come_back_is_asked_again_with_the_token() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    let answer = move |headers: HeaderMap| {
+        let turn = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            assert_eq!(headers["authorization"], "Bearer secret");
+            match turn {
+                0 | 1 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")]).into_response(),
+                _ => "7".into_response(),
+            }
+        }
+    };
+    let http = http(&serve(Router::new().route("/", get(answer))).await);
+    assert_eq!(http.get::<u32>("/", &[]).await.unwrap(), 7);
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn only_http_urls_are_taken() {
+    let target = |url: &str| Target { url: url.into(), token: None };
+    for url in ["", "nowhere", "ftp://h", "127.0.0.1:1"] {
+        assert_eq!(Http::new(target(url)).unwrap_err().code, Code::Usage, "{url}");
+    }
+    for (url, loopback) in
+        [("http://127.0.0.1:1", true), ("http://[::1]:1", true), ("http://localhost", true), ("https://h", false)]
+    {
+        assert_eq!(is_loopback(&reqwest::Url::parse(url).unwrap()), loopback, "{url}");
+    }
+}

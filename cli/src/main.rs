@@ -1,0 +1,54 @@
+//! The `beidou` binary: reads the command line and hands over to a role or a client.
+
+mod args;
+mod client;
+mod contexts;
+mod demo;
+mod exit;
+mod output;
+mod places;
+mod private_file;
+mod progress;
+mod roles;
+mod site;
+mod speak;
+mod token;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+pub(crate) use speak::{say, tell};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match speak::runtime().and_then(|runtime| runtime.block_on(run(cli.command))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&exit::text(&error));
+            exit::code(&error).into()
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(args) => demo::main(args).await,
+        Command::Up(args) => roles::up::main(args).await,
+        Command::Ingest(args) => roles::ingest::main(args).await,
+        Command::Projector(args) => roles::projector::main(args).await,
+        Command::QueryApi(args) => roles::query_api::main(args).await,
+        Command::Engine(args) => roles::engine::main(args).await,
+        Command::Config(args) => roles::config::main(&args),
+        Command::Events(args) => client::events(args).await,
+        Command::Timeline(args) => client::timeline(args).await,
+        Command::Clusters(args) => client::clusters(args).await,
+        Command::Coverage(args) => client::coverage(args).await,
+        Command::Rejects(args) => client::rejects(args).await,
+        Command::Context(args) => client::context(&args),
+        Command::Completion(args) => {
+            args::completion(args.shell);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `beidou ingest`: watches clusters and writes their Events to the log.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Context;
+use beidou_ingest::{ClusterConfig, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
+use beidou_log::file::FileLog;
+use beidou_service::Part;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::Process;
+use crate::{
+    args::roles::{Ingest, Kubeconfig},
+    exit::{Code, Failure},
+    site,
+};
+
+/// How often old segments are looked for in partitions where little is written.
+const RETAIN_EVERY: Duration = Duration::from_secs(600);
+
+/// Runs the role alone.
+///
+/// # Errors
+/// When the clusters cannot be read, or the log refuses.
+pub async fn main(args: Ingest) -> anyhow::Result<()> {
+    let process = Process::start(&args.role, Vec::new())?;
+    let clusters = follow(&process, &args.kubeconfig)?;
+    if clusters.borrow().is_empty() {
+        let next = "name clusters under `clusters` in a --config file, or with --kubeconfig";
+        return Err(Failure::new(Code::Usage, "there is no cluster to collect", next).into());
+    }
+    process.serve_probe().await?;
+    let log = process.log()?;
+    run(process, log, clusters).await
+}
+
+/// The clusters of the flags and the file, as they change.
+///
+/// # Errors
+/// When the kubeconfig cannot be read, or two clusters have one name.
+pub fn follow(process: &Process, from: &Kubeconfig) -> anyhow::Result<watch::Receiver<Vec<ClusterConfig>>> {
+    let fixed = of_kubeconfig(from)?;
+    let all = [fixed.as_slice(), &process.site.clusters].concat();
+    beidou_ingest::clusters::validate(&all).map_err(|error| {
+        Failure::new(Code::Usage, "the clusters are not valid", "correct --kubeconfig, or `clusters`").because(error)
+    })?;
+    let (sender, receiver) = watch::channel(all);
+    tokio::spawn(site::follow(process.role.clone(), fixed, sender, process.stop.clone()));
+    Ok(receiver)
+}
+
+/// Collects until the process shall end.
+///
+/// # Errors
+/// When the log refuses for good.
+pub async fn run(
+    process: Process,
+    log: Arc<FileLog>,
+    clusters: watch::Receiver<Vec<ClusterConfig>>,
+) -> anyhow::Result<()> {
+    let mut metrics = None;
+    process.metrics.register("ingest", |registry| metrics = Some(IngestMetrics::new(registry)));
+    let metrics = metrics.context("metrics are registered at once")?;
+    let (status, seen) = watch::channel(IngestStatus::default());
+    tokio::spawn(report(process.readiness.part("ingest"), seen));
+    tokio::spawn(retain(log.clone(), process.stop.clone()));
+    let inputs = Inputs { log, clusters, metrics, status };
+    Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
+}
+
+/// A sick cluster does not make the process unready: the others are collected. A log that takes nothing does.
+async fn report(part: Part, mut status: watch::Receiver<IngestStatus>) {
+    loop {
+        match &status.borrow_and_update().log_trouble {
+            Some(trouble) => part.waiting(trouble.clone()),
+            None => part.ready(),
+        }
+        if status.changed().await.is_err() {
+            return part.waiting("it has ended");
+        }
+    }
+}
+
+async fn retain(log: Arc<FileLog>, stop: beidou_service::CancellationToken) {
+    let mut beats = tokio::time::interval(RETAIN_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beats.tick() => {}
+        }
+        match log.enforce_retention(SystemTime::now()).await {
+            Ok(freed) if freed.segments > 0 => {
+                tracing::info!(segments = freed.segments, bytes = freed.bytes, "old events left the log");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "retention of the log failed, it is tried again"),
+        }
+    }
+}
+
+/// The part of a kubeconfig that says which context is meant where none is named.
+#[derive(Deserialize)]
+struct CurrentContext {
+    #[serde(rename = "current-context", default)]
+    name: String,
+}
+
+fn of_kubeconfig(from: &Kubeconfig) -> anyhow::Result<Vec<ClusterConfig>> {
+    let Some(path) = &from.kubeconfig else { return Ok(Vec::new()) };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let contexts = match (from.all_contexts, from.contexts.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, false) => from.contexts.clone(),
+        (false, true) => vec![current_context(&path)?],
+    };
+    clusters_from_kubeconfig(&path, &contexts).map_err(|error| {
+        let next = "check --kubeconfig and --context; `kubectl config get-contexts` lists the contexts";
+        Failure::new(Code::Usage, "the clusters of the kubeconfig cannot be used", next).because(error).into()
+    })
+}
+
+fn current_context(path: &Path) -> Result<String, Failure> {
+    let refused = |text: &str, next: &str| Failure::new(Code::Usage, format!("{text} {}", path.display()), next);
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refused("cannot read the kubeconfig", "check the path and its permissions").because(error))?;
+    let current: CurrentContext = serde_yaml_ng::from_str(&text)
+        .map_err(|error| refused("cannot understand the kubeconfig", "correct the file").because(error))?;
+    if current.name.is_empty() {
+        return Err(refused("no current context in the kubeconfig", "name one with --context, or take --all-contexts"));
+    }
+    Ok(current.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: b, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}],
+      users: [], contexts: [{name: a, context: {cluster: c, user: u}}, {name: b, context: {cluster: c, user: u}}]}";
+
+    fn names(contexts: &[&str], all_contexts: bool, text: &str) -> anyhow::Result<Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        std::fs::write(&path, text).unwrap();
+        let contexts = contexts.iter().map(|name| (*name).to_owned()).collect();
+        let found = of_kubeconfig(&Kubeconfig { kubeconfig: Some(path), contexts, all_contexts })?;
+        Ok(found.into_iter().map(|cluster| cluster.name).collect())
+    }
+
+    #[test]
+    fn contexts_are_chosen_as_asked() {
+        assert_eq!(names(&[], false, KUBECONFIG).unwrap(), ["b"]);
+        assert_eq!(names(&["a"], false, KUBECONFIG).unwrap(), ["a"]);
+        assert_eq!(names(&[], true, KUBECONFIG).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_a_usage_error() {
+        for (contexts, text, said) in
+            [(&["c"][..], KUBECONFIG, "a, b"), (&[], "{}", "--context"), (&[], "][", "cannot understand")]
+        {
+            let error = names(contexts, false, text).unwrap_err();
+            let shown = crate::exit::text(&error);
+            assert!(crate::exit::code(&error) == Code::Usage && shown.contains(said), "{shown}");
+        }
+        let missing = Kubeconfig { kubeconfig: Some("/does/not/exist".into()), ..Kubeconfig::default() };
+        assert!(crate::exit::text(&of_kubeconfig(&missing).unwrap_err()).contains("/does/not/exist"));
+    }
+}

@@ -1,0 +1,148 @@
+//! What every role of a process needs: settings, the order to stop, metrics, the log, the store.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use beidou_log::file::FileLog;
+use beidou_service::{CancellationToken, Metrics, Readiness, config::Flag, probe, shutdown};
+use beidou_store::Store;
+use tokio::net::TcpListener;
+
+use crate::{
+    args::roles::Role,
+    exit::{Code, Failure},
+    private_file,
+    site::{self, Settled, Site},
+};
+
+/// One process with its roles.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// The configuration.
+    pub site: Site,
+    /// The data directory.
+    pub data: PathBuf,
+    /// The flags that it was started with.
+    pub role: Role,
+    /// Cancelled when the process shall end.
+    pub stop: CancellationToken,
+    /// Metrics of all roles.
+    pub metrics: Metrics,
+    /// Which roles are ready.
+    pub readiness: Readiness,
+}
+
+impl Process {
+    /// Reads the configuration, and listens for the order to stop.
+    ///
+    /// # Errors
+    /// When the configuration is not valid, or the data directory cannot be made.
+    pub fn start(role: &Role, flags: Vec<Flag>) -> anyhow::Result<Self> {
+        let process = Self::prepare(role, flags, shutdown::on_signals()?)?;
+        if role.tied_to_stdin {
+            shutdown::tie_to_stdin(process.stop.clone());
+        }
+        Ok(process)
+    }
+
+    /// The same with an order to stop that others give.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn prepare(role: &Role, flags: Vec<Flag>, stop: CancellationToken) -> anyhow::Result<Self> {
+        let Settled { site, data } = site::settle(role, flags)?;
+        private_file::make_folder(&data).with_context(|| {
+            format!("cannot make the data directory {}; choose another with --data", data.display())
+        })?;
+        let (metrics, readiness) = (Metrics::default(), Readiness::default());
+        Ok(Self { site, data, role: role.clone(), stop, metrics, readiness })
+    }
+
+    /// The log, made when missing.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or was made with other partitions.
+    pub fn log(&self) -> anyhow::Result<Arc<FileLog>> {
+        FileLog::open(self.site.log_options(&self.data))
+            .with_context(|| format!("cannot open the log of {}", self.data.display()))
+    }
+
+    /// The store: the configured server, else the embedded engine, wherever it is started.
+    ///
+    /// # Errors
+    /// When the server is not fully configured.
+    pub fn store(&self) -> Result<Store, Failure> {
+        Ok(self.site.server_endpoint()?.map_or_else(|| Store::embedded(&self.data), Store::server))
+    }
+
+    /// Takes the data directory for a process with all roles, until the file is dropped.
+    ///
+    /// # Errors
+    /// When another one has it.
+    pub fn own_data(&self) -> anyhow::Result<File> {
+        let path = self.data.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(self.in_use("another `beidou up` or `beidou demo`").into()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        }
+    }
+
+    /// The error that the data directory is taken.
+    pub fn in_use(&self, by: &str) -> Failure {
+        let text = format!("the data directory {} is in use by {by}", self.data.display());
+        Failure::new(Code::Failure, text, "stop it, or choose another directory with --data")
+    }
+
+    /// Serves `/healthz`, `/readyz` and `/metrics` beside a role without an API, where configured.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn serve_probe(&self) -> anyhow::Result<()> {
+        let Some(address) = &self.site.probe.listen else { return Ok(()) };
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let text = format!("cannot listen at {address} for probes");
+            Failure::new(Code::Failure, text, "choose a free address with --probe-listen").because(error)
+        })?;
+        let serving = probe::serve(listener, self.readiness.clone(), self.metrics.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the probe server ended");
+            }
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(data: &std::path::Path) -> Process {
+        Process {
+            site: Site::default(),
+            data: data.into(),
+            role: Role::default(),
+            stop: CancellationToken::new(),
+            metrics: Metrics::default(),
+            readiness: Readiness::default(),
+        }
+    }
+
+    #[test]
+    fn a_data_directory_has_one_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (process(dir.path()), process(dir.path()));
+        let held = one.own_data().unwrap();
+        let refused = crate::exit::text(&two.own_data().unwrap_err());
+        assert!(refused.contains("in use") && refused.contains("--data"), "{refused}");
+        drop(held);
+        two.own_data().unwrap();
+    }
+}

@@ -1,0 +1,97 @@
+//! `beidou up`: all roles of a site in one process, with the engine as a child.
+//!
+//! ```text
+//!  take the data directory ─► take the port ─► engine ─► projector, ingest, query-api ─► say where it is
+//!  end: roles first, engine last, so that nothing is left to repeat
+//! ```
+
+use beidou_store::engine::Supervisor;
+
+use super::{Process, Together, engine, ingest, projector, query_api};
+use crate::{
+    args::roles::{Up, listen_flag},
+    contexts::{Context, Contexts},
+    output::{Cell, Column, Look, Paint, Table},
+    places::Places,
+    token,
+};
+
+/// The name of its context.
+const NAME: &str = "up";
+
+/// Runs the site until it is told to stop.
+///
+/// # Errors
+/// When the data directory or the port is taken, a cluster cannot be configured, or a role ends.
+pub async fn main(args: Up) -> anyhow::Result<()> {
+    let process = Process::start(&args.role, listen_flag(args.listen.as_ref()).into_iter().collect())?;
+    let _owned = process.own_data()?;
+    let clusters = ingest::follow(&process, &args.kubeconfig)?;
+    let bound = query_api::listen(&process).await?;
+    let context = Context { name: NAME.into(), url: bound.url(), token: token::of(&process.data)? };
+    let names: Vec<String> = clusters.borrow().iter().map(|cluster| cluster.name.clone()).collect();
+    let engine = start_engine(&process, false).await?;
+
+    let mut roles = Together::new(process.stop.clone());
+    let (log, store) = (process.log()?, process.store()?);
+    let projector = projector::prepare(&process, log.clone(), store.clone())?;
+    let stop = process.stop.clone();
+    roles.spawn("projector", async move { Ok(projector.run(stop).await?) });
+    roles.spawn("ingest", ingest::run(process.clone(), log.clone(), clusters));
+    if let Some(engine) = &engine {
+        roles.spawn("engine", engine::given_up(engine.state(), process.stop.clone()));
+    }
+    roles.spawn("query-api", query_api::run(process.clone(), bound, log, store));
+
+    remember(&context);
+    banner(&process, &context, &names);
+    let result = roles.join().await;
+    if let Some(engine) = engine {
+        engine.stop().await;
+    }
+    result
+}
+
+/// The engine, unless a server takes its place.
+///
+/// # Errors
+/// When it cannot be installed, or another one has the data directory.
+pub async fn start_engine(process: &Process, quiet: bool) -> anyhow::Result<Option<Supervisor>> {
+    if process.site.server_endpoint()?.is_some() {
+        return Ok(None);
+    }
+    engine::install().await?;
+    engine::supervise(process, quiet).await.map(Some)
+}
+
+/// Makes the context known to the clients. Not worth an end: the banner tells URL and token too.
+fn remember(context: &Context) {
+    let written = Places::from_environment().contexts().map_err(anyhow::Error::from).and_then(|path| {
+        let mut contexts = Contexts::read(&path)?;
+        contexts.remember(context.clone());
+        contexts.write(&path)
+    });
+    if let Err(error) = written {
+        tracing::warn!(error = format!("{error:#}"), "the context file is not written, use --url and --token");
+    }
+}
+
+fn banner(process: &Process, context: &Context, clusters: &[String]) {
+    let look = Look::of_stdout();
+    let mut table = Table::new([Column::whole(""), Column::whole("")]);
+    let mut row = |name: &str, value: String| table.row(vec![Cell::new(name, Paint::Dim), Cell::from(value)]);
+    row("API", context.url.clone());
+    row("token", format!("{} (whole: {})", token::hint(&context.token), crate::places::token(&process.data).display()));
+    row("data", process.data.display().to_string());
+    row("clusters", if clusters.is_empty() { "none yet".into() } else { clusters.join(", ") });
+    let program = crate::speak::program();
+    let mut text = format!("beidou is up\n{}\nnext\n", table.lines_alone(look));
+    if clusters.is_empty() {
+        text +=
+            &format!("  {program} up --kubeconfig ~/.kube/config      collect the cluster of its current context\n");
+    }
+    text += &format!("  {program} clusters                 how far each cluster is collected\n");
+    text += &format!("  {program} events --since 1h        what happened\n");
+    text += &format!("  {program} events --follow          what happens\n");
+    crate::say(&text);
+}

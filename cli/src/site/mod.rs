@@ -1,0 +1,249 @@
+//! The configuration of a site: what the file, the environment and the flags say together, checked once.
+//!
+//! Every role reads the same file, so that one file describes a site, however its roles are spread over processes.
+
+mod example;
+mod follow;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
+use beidou_log::file::{FileOptions, Retention};
+use beidou_query_api::QueryApiConfig;
+use beidou_schemas::{Topic, ledger};
+use beidou_service::{
+    config::{Flag, Layers, Loaded, load},
+    telemetry::Telemetry,
+};
+use beidou_store::{Credentials, Server};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    args::roles::Role,
+    exit::{Code, Failure},
+    places::{self, Places},
+};
+
+pub use example::EXAMPLE;
+pub use follow::follow;
+
+/// Variables with our prefix that are no configuration keys: read by the clients, the engine's installer, and tests.
+const OTHER_VARIABLES: [&str; 8] = [
+    "BEIDOU_URL",
+    "BEIDOU_TOKEN",
+    "BEIDOU_CONTEXT",
+    "BEIDOU_ENGINE_LIBRARY",
+    "BEIDOU_CACHE_DIR",
+    "BEIDOU_FAULT",
+    "BEIDOU_FAIL_POINT_FILE",
+    "BEIDOU_FAIL_POINT_HOLD_MS",
+];
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Site {
+    /// The data directory; the user's own where it is missing.
+    pub data: Option<PathBuf>,
+    /// Log lines of the process.
+    pub telemetry: Telemetry,
+    /// `/healthz`, `/readyz` and `/metrics` of roles without an HTTP API.
+    pub probe: Probe,
+    /// The HTTP API.
+    pub query_api: QueryApiConfig,
+    /// The log of Events.
+    pub log: Log,
+    /// A ClickHouse server, in place of the embedded engine.
+    pub store: Store,
+    /// The embedded engine.
+    pub engine: Engine,
+    /// How clusters are collected.
+    pub ingest: IngestConfig,
+    /// The clusters.
+    pub clusters: Vec<ClusterConfig>,
+}
+
+/// The `probe` section.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probe {
+    /// Where to listen; nowhere if missing.
+    pub listen: Option<String>,
+}
+
+/// The `log` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Partitions of the event topic: how many cuts can be projected at once. Fixed for the life of the log.
+    pub event_partitions: u32,
+    /// Events stay in the log for so many days; the tables keep them longer.
+    pub retention_days: u32,
+    /// Events take at most so much disk in the log.
+    pub retention_gib: u32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        // Four full cuts keep two cores and the engine busy; the rest as the log proposes.
+        let retention = Retention::default();
+        let retention_days = (retention.max_age.as_secs() / DAY.as_secs()) as u32;
+        Self { event_partitions: 4, retention_days, retention_gib: (retention.max_bytes / GIB) as u32 }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const GIB: u64 = 1 << 30;
+
+/// The `store` section.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `https://host:8443` of a ClickHouse server; the embedded engine if missing.
+    pub url: Option<String>,
+    /// The database on that server.
+    pub database: Option<String>,
+    /// A user that may do all in the database.
+    pub writer_user: Option<String>,
+    /// Its password.
+    pub writer_password: Option<String>,
+    /// A user that may only read.
+    pub reader_user: Option<String>,
+    /// Its password.
+    pub reader_password: Option<String>,
+}
+
+/// The `engine` section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Most memory that the engine may take.
+    pub memory_mib: u64,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        // A week of a large fleet is queried and merged in half of this; the other half is for a page cache beside it.
+        Self { memory_mib: 2048 }
+    }
+}
+
+/// The configuration of this process, with the data directory settled.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// What was read.
+    pub site: Site,
+    /// The data directory.
+    pub data: PathBuf,
+}
+
+/// Reads all layers.
+///
+/// # Errors
+/// When a layer cannot be read, a key is unknown, or a value does not fit.
+pub fn read(role: &Role, more: Vec<Flag>) -> anyhow::Result<Loaded<Site>> {
+    let mut flags = role.flags();
+    flags.extend(more);
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let layers = Layers { file: role.config.as_deref(), environment: environment.collect(), flags };
+    let mut loaded: Loaded<Site> = load(&layers)?;
+    loaded.ignored.retain(|name| !OTHER_VARIABLES.contains(&name.as_str()));
+    loaded.config.settle_paths(role.config.as_deref());
+    loaded.config.check()?;
+    Ok(loaded)
+}
+
+/// Reads all layers for a role that runs.
+///
+/// # Errors
+/// As [`read`].
+pub fn settle(role: &Role, more: Vec<Flag>) -> anyhow::Result<Settled> {
+    let Loaded { config: site, ignored, .. } = read(role, more)?;
+    beidou_service::telemetry::init(&site.telemetry)?;
+    for name in ignored {
+        tracing::warn!(name, "this variable sets no key of the configuration and is ignored, see `beidou config`");
+    }
+    let data = match &site.data {
+        Some(data) => data.clone(),
+        None => Places::from_environment().data()?,
+    };
+    let data =
+        std::path::absolute(&data).with_context(|| format!("cannot use the data directory {}", data.display()))?;
+    Ok(Settled { site, data })
+}
+
+impl Site {
+    /// Relative paths in a file start at its folder.
+    fn settle_paths(&mut self, file: Option<&Path>) {
+        let Some(folder) = file.and_then(Path::parent) else { return };
+        let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.token_file, &mut c.ca_file]);
+        let api = &mut self.query_api;
+        let of_tokens = api.tokens.iter_mut().map(|token| &mut token.token_file);
+        let of_api = [&mut api.tls_cert, &mut api.tls_key, &mut api.cursor_key_file];
+        for path in of_clusters.chain(of_tokens).chain(of_api).flatten() {
+            *path = folder.join(&path);
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let usage = |text: &str, next: &str| Failure::new(Code::Usage, text, next);
+        validate(&self.clusters)
+            .map_err(|error| usage("the clusters are not valid", "correct `clusters`").because(error))?;
+        self.ingest.validate().map_err(|error| usage("`ingest` is not valid", "correct `ingest`").because(error))?;
+        if !(1..=256).contains(&self.log.event_partitions) {
+            return Err(usage("`log.event_partitions` is not valid", "use 1 to 256").into());
+        }
+        if self.log.retention_days == 0 || self.log.retention_gib == 0 {
+            return Err(usage("the log would keep nothing", "set retention_days and retention_gib to 1 or more").into());
+        }
+        if self.engine.memory_mib < 512 {
+            return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
+        }
+        self.server_endpoint()?;
+        Ok(())
+    }
+
+    /// The ClickHouse server, if one is configured.
+    ///
+    /// # Errors
+    /// When a user is missing.
+    pub fn server_endpoint(&self) -> Result<Option<Server>, Failure> {
+        let store = &self.store;
+        let Some(url) = store.url.clone() else { return Ok(None) };
+        let user = |role: &str, user: &Option<String>, password: &Option<String>| match user {
+            Some(user) => Ok(Credentials { user: user.clone(), password: password.clone().unwrap_or_default() }),
+            None => Err(Failure::new(
+                Code::Usage,
+                format!("the ClickHouse server has no {role}"),
+                format!("set `store.{role}_user` and `store.{role}_password`"),
+            )),
+        };
+        Ok(Some(Server {
+            url,
+            database: store.database.clone().unwrap_or_else(|| "beidou".into()),
+            writer: user("writer", &store.writer_user, &store.writer_password)?,
+            reader: user("reader", &store.reader_user, &store.reader_password)?,
+        }))
+    }
+
+    /// How to open the log.
+    pub fn log_options(&self, data: &Path) -> FileOptions {
+        let events = self.log.event_partitions;
+        let partitions = [
+            (Topic::KubeEvent, events),
+            (Topic::KubeCoverage, 1),
+            (Topic::KubeReject, 1),
+            (Topic::Ledger, ledger::partitions(events)),
+        ];
+        let retention =
+            Retention { max_age: DAY * self.log.retention_days, max_bytes: GIB * u64::from(self.log.retention_gib) };
+        FileOptions { retention, ..FileOptions::new(places::log(data), partitions) }
+    }
+}

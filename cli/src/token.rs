@@ -1,0 +1,53 @@
+//! The token of a data directory: made once, kept beside the data, readable by its owner only.
+
+use std::{fs, io, path::Path};
+
+use anyhow::Context;
+use uuid::Uuid;
+
+use crate::{places, private_file};
+
+/// Characters of a token that are shown where the whole would be too much.
+const HINT: usize = 6;
+
+/// The token of the data directory; made when missing.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn of(data: &Path) -> anyhow::Result<String> {
+    let path = places::token(data);
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot read the token file {}", path.display()))
+        }
+        Ok(_) | Err(_) => {
+            // 244 random bits of the operating system.
+            let token = format!("bd_{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+            private_file::write(&path, format!("{token}\n").as_bytes())
+                .with_context(|| format!("cannot write the token file {}", path.display()))?;
+            Ok(token)
+        }
+    }
+}
+
+/// The beginning of a token, enough to tell it from another.
+pub fn hint(token: &str) -> String {
+    format!("{}…", token.chars().take(HINT).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = of(dir.path()).unwrap();
+        assert_eq!(of(dir.path()).unwrap(), token);
+        assert!(token.len() > 60 && token.starts_with("bd_"), "{token}");
+        assert!(!hint(&token).contains(&token[8..]));
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(of(other.path()).unwrap(), token);
+    }
+}

@@ -1,0 +1,144 @@
+//! The coverage topic: read back at start, written by one task for all clusters.
+//!
+//! Facts of all clusters go through one bounded channel into one partition, in order; facts that wait together are
+//! one append. A snapshot stands at the start of each run and after every [`SNAPSHOT_EVERY`] facts, so that a reader
+//! needs only the tail.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use beidou_log::{Log, ReadLimit, Writer};
+use beidou_model::watch::{Standing, Standings};
+use beidou_schemas::{ClusterUid, Micros, Topic, TopicPartition, coverage::CoverageFact};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{error::IngestError, publish::Retry};
+
+/// Coverage has one partition: facts are few (one per heartbeat and cluster), and a snapshot is of all clusters.
+pub(crate) const AT: TopicPartition = TopicPartition { topic: Topic::KubeCoverage, partition: 0 };
+/// A tail that surely holds a snapshot is then read in one go.
+const SNAPSHOT_EVERY: u64 = 1000;
+/// Offsets to go back for the first look at the tail: four snapshots' worth.
+const FIRST_STEP: u64 = 4 * SNAPSHOT_EVERY;
+/// Lists of facts that may wait: one per cluster of a large fleet. A full channel makes the clusters wait.
+const WAITING: usize = 64;
+/// Lists of facts that make one append; a fact has well below 1 KiB.
+const MOST_TOGETHER: usize = 256;
+const READ_BYTES: usize = 4 << 20;
+
+struct Order {
+    facts: Vec<CoverageFact>,
+    durable: oneshot::Sender<()>,
+}
+
+/// Where clusters publish what their watches proved.
+#[derive(Clone)]
+pub(crate) struct Coverage {
+    orders: mpsc::Sender<Order>,
+    standings: Arc<Mutex<Standings>>,
+}
+
+impl Coverage {
+    /// The handle, and the task that must run for it.
+    pub(crate) async fn open(
+        log: &dyn Log,
+        name: &str,
+        retry: Retry,
+    ) -> Result<(Self, impl Future<Output = Result<(), IngestError>> + use<>), IngestError> {
+        let writer = log.writer(AT, name).await.map_err(IngestError::Writer)?;
+        let standings = Arc::new(Mutex::new(standings(log).await?));
+        let (orders, inbox) = mpsc::channel(WAITING);
+        let task = write(writer, inbox, Arc::clone(&standings), retry);
+        Ok((Self { orders, standings }, task))
+    }
+
+    /// Where the cluster stands, by all that is durable.
+    pub(crate) fn standing(&self, cluster: &ClusterUid) -> Option<Standing> {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner).of(cluster).cloned()
+    }
+
+    /// Publishes facts in order. Returns at once for plain progress, which may be lost with the process; everything
+    /// else is durable when this returns.
+    pub(crate) async fn publish(&self, facts: Vec<CoverageFact>) -> Result<(), IngestError> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let plain = facts.iter().all(|fact| matches!(fact, CoverageFact::Advanced(_)));
+        let (durable, done) = oneshot::channel();
+        self.orders.send(Order { facts, durable }).await.map_err(|_| IngestError::Stopped)?;
+        if plain { Ok(()) } else { done.await.map_err(|_| IngestError::Stopped) }
+    }
+}
+
+async fn write(
+    writer: Arc<dyn Writer>,
+    mut inbox: mpsc::Receiver<Order>,
+    standings: Arc<Mutex<Standings>>,
+    retry: Retry,
+) -> Result<(), IngestError> {
+    let mut next = standings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut since_snapshot = 0;
+    let mut facts = vec![next.snapshot()];
+    let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
+    loop {
+        let now = Micros::of(jiff::Timestamp::now());
+        let records = facts.drain(..).map(|fact| fact.to_record(Uuid::now_v7(), now)).collect();
+        retry.append(writer.as_ref(), records).await?;
+        standings.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&next);
+        for durable in waiting.drain(..) {
+            // Whoever no longer waits has gone; what it published is durable all the same.
+            let _gone = durable.send(());
+        }
+        let mut orders = Vec::new();
+        if inbox.recv_many(&mut orders, MOST_TOGETHER).await == 0 {
+            return Ok(());
+        }
+        for order in orders {
+            order.facts.iter().for_each(|fact| next.apply(fact));
+            since_snapshot += order.facts.len() as u64;
+            facts.extend(order.facts);
+            waiting.push(order.durable);
+        }
+        if since_snapshot >= SNAPSHOT_EVERY {
+            since_snapshot = 0;
+            facts.push(next.snapshot());
+        }
+    }
+}
+
+/// Reads back where every cluster stands, from the newest snapshots on.
+///
+/// # Errors
+/// When the log cannot be read, or was written by a newer version.
+pub async fn standings(log: &dyn Log) -> Result<Standings, IngestError> {
+    let bounds = log.bounds(AT).await.map_err(IngestError::Positions)?;
+    let mut step = FIRST_STEP;
+    loop {
+        let from = bounds.end.saturating_sub(step).max(bounds.start);
+        let (standings, from_snapshot) = fold(log, from, bounds.end).await?;
+        if from_snapshot || from == bounds.start {
+            return Ok(standings);
+        }
+        step = step.saturating_mul(2);
+    }
+}
+
+/// Folds what lies between the two; tells whether a snapshot was among it. Facts before the first snapshot count too
+/// where there is nothing before them; otherwise the snapshot replaces them.
+async fn fold(log: &dyn Log, from: u64, end: u64) -> Result<(Standings, bool), IngestError> {
+    let limit = ReadLimit { max_bytes: READ_BYTES, max_wait: std::time::Duration::ZERO };
+    let (mut standings, mut from_snapshot, mut at) = (Standings::default(), false, from);
+    while at < end {
+        let read = log.read(AT, at, limit).await.map_err(IngestError::Positions)?;
+        for stored in &read.records {
+            let fact = CoverageFact::from_json(&stored.record.value)?;
+            from_snapshot |= matches!(fact, CoverageFact::Snapshot(_));
+            standings.apply(&fact);
+        }
+        if read.next <= at {
+            break;
+        }
+        at = read.next;
+    }
+    Ok((standings, from_snapshot))
+}

@@ -1,0 +1,213 @@
+//! What the chain asks for, done; and what came, brought to chain and batch.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use beidou_model::watch::{Action, Asked, Input, Refusal};
+use beidou_schemas::{
+    coverage::{CoverageFact, Reason},
+    envelope::FoundBy,
+};
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    drive::{Answer, Driver, MOST_BATCH_BYTES, now},
+    lines::Line,
+    page::decode_page,
+    request::ApiError,
+    store::Taken,
+};
+use crate::{
+    error::IngestError,
+    fault::Fault,
+    metrics::{OfCluster, OfKind},
+    publish::Batch,
+    status::ClusterState,
+};
+
+impl Driver {
+    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Result<(), IngestError> {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Prove => self.ask(),
+                Action::Open { from } => {
+                    if self.tools.fault == Some(Fault::EverythingDegraded) && !self.listed {
+                        let (of, why, detail) = (Asked::Open, Refusal::Expired, "planted".into());
+                        actions.extend(self.chain.step(now(), Input::Refused { of, why, detail }));
+                    } else {
+                        self.open(from.0);
+                    }
+                }
+                Action::Close => {
+                    self.stream = None;
+                    self.ended = None;
+                    self.proving = None;
+                }
+                Action::List { token } => self.list(token),
+                Action::Publish(facts) => {
+                    self.count_facts(&facts);
+                    self.tools.coverage.publish(facts).await?;
+                }
+                Action::Wait { shortest, longest } => {
+                    let micros = rand::random_range(shortest..=longest.max(shortest));
+                    self.wake = Some(Instant::now() + Duration::from_micros(micros.max(0).cast_unsigned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self) {
+        let (mut prover, link) = (self.prover.clone(), self.link.clone());
+        self.proving = Some(Box::pin(async move {
+            let proof = prover.ask(&link, now()).await;
+            (prover, proof)
+        }));
+    }
+
+    fn open(&mut self, from: u64) {
+        self.streams += 1;
+        let most = self.tools.config.watch_timeout_ms;
+        let timeout = Duration::from_millis(most - rand::random_range(0..=most / 20));
+        let link = self.link.clone();
+        self.request = Some(Box::pin(async move { Answer::Opened(link.watch(from, timeout).await, timeout) }));
+    }
+
+    fn list(&mut self, token: Option<String>) {
+        self.listed = true;
+        let (link, limit) = (self.link.clone(), self.page_size);
+        self.request = Some(Box::pin(async move { Answer::Page(link.list(limit, token.as_deref()).await) }));
+    }
+
+    /// Takes a line and all that have come with it, as far as the batch has room.
+    pub(super) async fn lines(&mut self, first: Line) -> Result<(), IngestError> {
+        let observed = now();
+        self.last_frame = Some(observed);
+        let mut line = Some(first);
+        while let Some(next) = line.take() {
+            self.line(next).await?;
+            if self.ended.is_none() && self.batch.bytes < MOST_BATCH_BYTES {
+                line = self.stream.as_mut().and_then(|stream| stream.buffered());
+            }
+        }
+        Ok(())
+    }
+
+    async fn line(&mut self, line: Line) -> Result<(), IngestError> {
+        let observed = now();
+        self.batch.stream = self.streams;
+        match self.store.read(line, observed) {
+            Taken::Frame { version, deleted, state } => {
+                let actions = self.chain.step(observed, Input::Frame { version: Some(version), deleted });
+                if !actions.is_empty() {
+                    // The chain does not trust this stream any more, nor this frame; it will be read again.
+                    return self.act(actions).await;
+                }
+                if let Some(state) = state {
+                    self.store.push(&mut self.batch, state, self.chain.epoch(), observed, FoundBy::Watch);
+                }
+                self.batch.version = Some(version);
+                if self.tools.fault == Some(Fault::PositionBeforeAck) {
+                    self.input(Input::Acked { version }).await?;
+                }
+            }
+            Taken::Reject(reject) => {
+                self.batch.reject(&reject);
+                self.input(Input::Frame { version: None, deleted: false }).await?;
+            }
+            Taken::Error { code, message } => {
+                let reason = if code == 410 { Reason::Expired } else { Reason::ServerError };
+                self.ended = Some((reason, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a page into the log, then tells the chain.
+    pub(super) async fn page(&mut self, body: &Bytes) -> Result<(), IngestError> {
+        let page = match decode_page(body) {
+            Ok(page) => page,
+            Err(error) => {
+                let error = ApiError::Answer(error.to_string());
+                self.detail = format!("cannot list Events: {error}");
+                let refused = Input::Refused { of: Asked::List, why: error.refusal(), detail: error.to_string() };
+                return self.input(refused).await;
+            }
+        };
+        let observed = now();
+        self.input(Input::PageRead { version: page.version }).await?;
+        if self.chain.epoch() != self.seen_in {
+            self.seen_in = self.chain.epoch();
+            self.seen.clear();
+        }
+        let mut batch = Batch::default();
+        let known = self.store.push_items(&mut batch, page.items, &self.seen, self.chain.epoch(), observed);
+        Arc::clone(&self.tools.publisher).append_batch(&mut batch).await?;
+        for (event, version) in &batch.states {
+            self.seen.insert(event, *version);
+        }
+        let (label, metrics) = (OfCluster { cluster: self.config.name.clone() }, &self.tools.metrics);
+        metrics.lists.get_or_create(&label).inc();
+        metrics.listed.get_or_create(&label).inc_by(batch.states.len() as u64);
+        metrics.listed_known.get_or_create(&label).inc_by(known);
+        self.count_appended(&batch);
+        self.input(Input::PageStored { next: page.next }).await
+    }
+
+    pub(super) fn count_appended(&self, batch: &Batch) {
+        let label = OfCluster { cluster: self.config.name.clone() };
+        self.tools.metrics.bytes.get_or_create(&label).inc_by(batch.bytes as u64);
+    }
+
+    fn count_facts(&self, facts: &[CoverageFact]) {
+        let label = |kind| OfKind { cluster: self.config.name.clone(), kind };
+        for fact in facts {
+            match fact {
+                CoverageFact::Ended(end) => {
+                    self.tools.metrics.sessions.get_or_create(&label(end.reason.name())).inc();
+                }
+                CoverageFact::Broken(broken) => {
+                    let (state, reason) = (broken.state.name(), broken.reason.name());
+                    self.tools.metrics.broken.get_or_create(&label(state)).inc();
+                    tracing::warn!(
+                        cluster = %self.config.name, state, reason, from = %broken.from, until = %broken.until,
+                        detail = %broken.detail, "an interval is not completely covered"
+                    );
+                }
+                CoverageFact::Started(_) | CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn gauge(&self) {
+        let (label, now) = (OfCluster { cluster: self.config.name.clone() }, now());
+        let seconds = |since: beidou_schemas::Micros| (now.0 - since.0) as f64 / 1e6;
+        if let Some(until) = self.chain.until() {
+            self.tools.metrics.unproven.get_or_create(&label).set(seconds(until));
+        }
+        if let Some(frame) = self.last_frame {
+            self.tools.metrics.quiet.get_or_create(&label).set(seconds(frame));
+        }
+    }
+
+    /// Shows the state on the board.
+    pub(super) fn report(&self) {
+        self.tools.board.update(&self.config.name, |status| {
+            status.state = ClusterState::from(self.chain.phase());
+            if self.chain.is_published() {
+                status.until = self.chain.until();
+                status.resource_version = self.chain.acknowledged();
+            }
+            status.last_frame = self.last_frame;
+            if status.detail != self.detail {
+                status.detail.clone_from(&self.detail);
+            }
+            let notice = self.prover.notice.as_ref();
+            status.notices.retain(|known| !known.starts_with("no heartbeat") || Some(known) == notice);
+            if let Some(notice) = notice.filter(|notice| !status.notices.contains(notice)) {
+                status.notices.push(notice.clone());
+            }
+        });
+    }
+}

@@ -1,0 +1,114 @@
+//! From lines and items to the records of a batch.
+
+use beidou_model::watch::Seen;
+use beidou_schemas::{
+    ClusterUid, Epoch, Identity, Micros, ResourceVersion,
+    envelope::{EventEnvelope, FoundBy},
+    reject::{Reject, RejectReason},
+};
+use bytes::Bytes;
+
+use super::{
+    frame::{Decoded, FrameError, FrameKind, MAX_FRAME_BYTES, State, decode},
+    lines::Line,
+    page::Item,
+};
+use crate::{
+    metrics::{IngestMetrics, OfKind},
+    publish::Batch,
+};
+
+/// Puts what one cluster sent into batches.
+pub(super) struct Store {
+    pub(super) cluster: ClusterUid,
+    pub(super) name: String,
+    pub(super) partitions: u32,
+    pub(super) metrics: IngestMetrics,
+}
+
+/// What a line means for the chain.
+pub(super) enum Taken {
+    /// A frame with this version; with a state to store, if it has one.
+    Frame { version: ResourceVersion, deleted: bool, state: Option<State> },
+    /// A frame that nobody understands; what to keep of it.
+    Reject(Reject),
+    /// The server breaks off.
+    Error { code: u16, message: String },
+}
+
+impl Store {
+    pub(super) fn read(&self, line: Line, observed: Micros) -> Taken {
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::TooLong { head, length } => {
+                let detail = format!("the frame has {length} bytes, the limit is {MAX_FRAME_BYTES}");
+                return Taken::Reject(self.rejected(RejectReason::TooLarge, detail, length, head, observed));
+            }
+        };
+        let (kind, taken) = match decode(&line) {
+            Ok(Decoded::State(kind, state)) => {
+                let kind = match kind {
+                    FrameKind::Added => "added",
+                    FrameKind::Modified => "modified",
+                };
+                (kind, Taken::Frame { version: state.version, deleted: false, state: Some(state) })
+            }
+            Ok(Decoded::Heartbeat(version)) => ("heartbeat", Taken::Frame { version, deleted: false, state: None }),
+            Ok(Decoded::Deleted(version)) => ("deleted", Taken::Frame { version, deleted: true, state: None }),
+            Ok(Decoded::Bookmark(version)) => ("bookmark", Taken::Frame { version, deleted: false, state: None }),
+            Ok(Decoded::Error { code, message }) => ("error", Taken::Error { code, message }),
+            Err(error) => ("undecodable", Taken::Reject(self.not_understood(&error, line, observed))),
+        };
+        self.metrics.frame(&self.name, kind);
+        taken
+    }
+
+    pub(super) fn push(&self, batch: &mut Batch, state: State, epoch: Epoch, observed: Micros, found_by: FoundBy) {
+        let identity =
+            Identity { cluster: self.cluster.clone(), epoch, event: state.uid, resource_version: state.version };
+        let envelope = EventEnvelope { identity, cluster_name: self.name.clone(), observed, found_by };
+        let record = envelope.wrap(state.json);
+        batch.push(&envelope, record, self.partitions);
+    }
+
+    /// The items of a page that are not known to be in the log. Returns how many were left out.
+    pub(super) fn push_items(
+        &self,
+        batch: &mut Batch,
+        items: Vec<Item>,
+        seen: &Seen,
+        epoch: Epoch,
+        observed: Micros,
+    ) -> u64 {
+        let mut known = 0;
+        for item in items {
+            match item {
+                Item::State(state) if seen.contains(&state.uid, state.version) => known += 1,
+                Item::State(state) => self.push(batch, state, epoch, observed, FoundBy::List),
+                Item::Heartbeat => {}
+                Item::Rejected(error, bytes) => batch.reject(&self.not_understood(&error, bytes, observed)),
+            }
+        }
+        known
+    }
+
+    fn not_understood(&self, error: &FrameError, bytes: Bytes, observed: Micros) -> Reject {
+        let length = bytes.len() as u64;
+        self.rejected(error.reason(), super::chain(error), length, bytes, observed)
+    }
+
+    fn rejected(&self, reason: RejectReason, detail: String, length: u64, frame: Bytes, observed: Micros) -> Reject {
+        let label = OfKind { cluster: self.name.clone(), kind: reason.name() };
+        self.metrics.rejects.get_or_create(&label).inc();
+        tracing::warn!(cluster = %self.name, reason = reason.name(), %detail, bytes = length, "a frame was rejected");
+        Reject {
+            cluster: self.cluster.clone(),
+            cluster_name: self.name.clone(),
+            observed,
+            reason,
+            detail,
+            frame_bytes: length,
+            frame,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The log: the one place where the programs meet. One narrow trait, one contract, several implementations.
+//!
+//! ```text
+//!  writer: append(batch) ──► durable ──► Ok(offsets)          reader: read(from) ──► records with offset >= from
+//! ```
+//!
+//! What an implementation promises (the contract suite in [`contract`] checks it):
+//! - `append` returns after the batch is durable, and never before. A batch is kept whole or not at all.
+//! - Offsets of a partition grow in append order; they may have holes. Nothing else may be assumed of them.
+//! - A reader sees only durable records, each once and in offset order, also from another process.
+//! - A newer writer of a partition fences the older one, whose appends then fail; where an implementation cannot take
+//!   the place of a living writer it refuses the newcomer and names the holder.
+//! - There is no conditional append, no transaction over partitions: Kafka has neither in the form we would need.
+//! - Buffers are bounded in bytes: a full one makes `append` wait; it never drops.
+//! - Retention removes whole old batches of topics that allow it, never past what a registered consumer has released.
+
+pub mod contract;
+mod error;
+pub mod file;
+pub mod memory;
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use beidou_schemas::{Offset, Record, Topic, TopicPartition};
+
+pub use error::LogError;
+
+/// The largest record, in bytes of key, headers and value. An API server takes requests of up to 3 MiB and etcd
+/// values of 1.5 MiB, so a Kubernetes Event never comes near; Kafka can be set to it.
+pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// The largest batch, in bytes of its records: four of the largest records. It bounds what one read must hold.
+pub const MAX_BATCH_BYTES: usize = 4 * MAX_RECORD_BYTES;
+
+/// When a wait that begins now ends; a wait beyond what the clock can count is one of a year.
+pub(crate) fn deadline(max_wait: Duration) -> tokio::time::Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    tokio::time::Instant::now() + max_wait.min(YEAR)
+}
+
+/// Checks the sizes of a batch's records, the same way in each implementation.
+pub(crate) fn check_sizes(records: &[Record]) -> Result<usize, LogError> {
+    let mut total = 0;
+    for record in records {
+        let size = record.size();
+        if size > MAX_RECORD_BYTES {
+            return Err(LogError::TooLarge { size, limit: MAX_RECORD_BYTES });
+        }
+        total += size;
+    }
+    if total > MAX_BATCH_BYTES {
+        return Err(LogError::TooLarge { size: total, limit: MAX_BATCH_BYTES });
+    }
+    Ok(total)
+}
+
+/// A record with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its offset in the partition.
+    pub offset: Offset,
+    /// The record.
+    pub record: Record,
+}
+
+/// What one read brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadBatch {
+    /// Records in offset order; empty when nothing came within the wait.
+    pub records: Vec<StoredRecord>,
+    /// Where the next read goes on: beyond the last record and any hole behind it.
+    pub next: Offset,
+}
+
+/// How much one read may bring, and how long it may wait for the first record.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadLimit {
+    /// Stop after this many bytes of records (at least one stored batch is returned).
+    pub max_bytes: usize,
+    /// Wait so long for a record at the end of the log; zero asks once.
+    pub max_wait: Duration,
+}
+
+/// A log: topics with a fixed number of partitions each.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// How many partitions the topic has. Fixed for the life of the log.
+    fn partitions(&self, topic: Topic) -> u32;
+
+    /// Becomes the writer of a partition. `name` tells people who it is.
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError>;
+
+    /// Reads records with offset >= `from`, in order.
+    ///
+    /// # Errors
+    /// [`LogError::Removed`] when retention has passed `from`: the caller must record the loss, the log never skips silently.
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError>;
+
+    /// The first offset that may still be there, and the offset behind the last durable record.
+    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError>;
+
+    /// Registers `consumer` and says that it no longer needs records below `upto`. Durable enough to guide retention.
+    /// A consumer that was never registered holds nothing back.
+    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError>;
+}
+
+/// The right to append to one partition.
+#[async_trait]
+pub trait Writer: Send + Sync + 'static {
+    /// Appends a batch; returns when it is durable. Concurrent calls are grouped into one commit.
+    ///
+    /// The range holds the offsets given: `start..end`, one per record where there are no holes.
+    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError>;
+
+    /// Grows with each new writer of the partition: records of a lower epoch lose at fold time.
+    fn epoch(&self) -> u64;
+}

@@ -1,0 +1,161 @@
+//! The algebra against a table of cases, and against a reference that looks at every single moment.
+
+use beidou_schemas::{Micros, coverage::CoverageState};
+use proptest::prelude::*;
+
+use super::*;
+
+fn span(from: i64, until: i64, state: CoverageState) -> Span {
+    let reason = if state == CoverageState::Complete { "timeout" } else { "expired" };
+    Span { from: Micros(from), until: Micros(until), state, reason: reason.into() }
+}
+
+fn known(spans: Vec<Span>) -> Known {
+    let first = spans.iter().map(|span| span.from).min();
+    Known { spans, first, running: None, projected: Micros(i64::MAX) }
+}
+
+fn told(known: &Known, from: i64, until: i64) -> Vec<(&'static str, String, i64, i64)> {
+    let coverage = merge(known, Micros(from)..Micros(until));
+    assert_eq!(coverage.complete, coverage.parts.is_empty());
+    coverage.parts.into_iter().map(|p| (p.state.name(), p.reason, p.from.0, p.until.0)).collect()
+}
+
+#[test]
+fn one_unbroken_chain_is_complete() {
+    let chain = known(vec![span(0, 10, CoverageState::Complete), span(10, 20, CoverageState::Complete)]);
+    assert_eq!(told(&chain, 0, 20), []);
+    assert_eq!(merge(&chain, Micros(5)..Micros(15)).share, 1.0);
+}
+
+#[test]
+fn a_watcher_that_saw_it_all_heals_the_break_of_another() {
+    use CoverageState::{Complete, Degraded, Gap};
+    let both = known(vec![span(0, 4, Complete), span(4, 12, Degraded), span(2, 8, Complete), span(12, 14, Gap)]);
+    assert_eq!(told(&both, 0, 14), [("degraded", "expired".into(), 8, 12), ("gap", "expired".into(), 12, 14)]);
+    let worse = known(vec![span(0, 10, Gap), span(3, 5, Degraded)]);
+    let expected = [(0, 3, "gap"), (3, 5, "degraded"), (5, 10, "gap")];
+    let expected: Vec<_> = expected.map(|(from, until, state)| (state, "expired".to_owned(), from, until)).into();
+    assert_eq!(told(&worse, 0, 10), expected);
+}
+
+#[test]
+fn what_nobody_proved_is_unknown_and_says_why() {
+    let mut one = known(vec![span(10, 20, CoverageState::Complete)]);
+    let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 10);
+    assert_eq!(told(&one, 0, 30), [before.clone(), ("unknown", NOT_WATCHED.into(), 20, 30)]);
+    one.running = Some(Micros(20));
+    assert_eq!(told(&one, 0, 30), [before.clone(), ("unknown", NOT_YET_PROVEN.into(), 20, 30)]);
+    one.projected = Micros(15);
+    let late = ("unknown", NOT_YET_PROJECTED.to_owned(), 15, 20);
+    assert_eq!(told(&one, 0, 30), [before, late, ("unknown", NOT_YET_PROVEN.into(), 20, 30)]);
+    assert_eq!(told(&Known::default(), 0, 5), [("unknown", NOT_WATCHED_YET.into(), 0, 5)]);
+    assert_eq!(merge(&Known::default(), Micros(0)..Micros(5)).share, 0.0);
+}
+
+#[test]
+fn a_gap_stays_a_gap_though_the_table_lags() {
+    use CoverageState::{Degraded, Gap};
+    let mut late = known(vec![span(0, 5, Gap), span(5, 9, Degraded)]);
+    late.projected = Micros(0);
+    assert_eq!(told(&late, 0, 9), [("gap", "expired".into(), 0, 5), ("unknown", NOT_YET_PROJECTED.into(), 5, 9)]);
+}
+
+#[test]
+fn an_empty_range_asks_nothing() {
+    for (from, until) in [(5, 5), (7, 3)] {
+        assert_eq!(merge(&Known::default(), Micros(from)..Micros(until)).share, 1.0);
+    }
+}
+
+/// What the rules say of one moment, found by looking at every interval.
+fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>) {
+    let has = |state| known.spans.iter().any(|s| s.state == state && (s.from.0..s.until.0).contains(&at));
+    let projected = at < known.projected.0;
+    if has(CoverageState::Complete) || has(CoverageState::Degraded) {
+        return match (projected, has(CoverageState::Complete)) {
+            (false, _) => (Some(PartState::Unknown), Some(NOT_YET_PROJECTED)),
+            (true, true) => (None, None),
+            (true, false) => (Some(PartState::Degraded), None),
+        };
+    }
+    if has(CoverageState::Gap) {
+        return (Some(PartState::Gap), None);
+    }
+    let why = match (known.first, known.running) {
+        (None, _) => NOT_WATCHED_YET,
+        (Some(first), _) if at < first.0 => NOT_WATCHED_YET,
+        (_, Some(proven)) if at >= proven.0 => NOT_YET_PROVEN,
+        _ => NOT_WATCHED,
+    };
+    (Some(PartState::Unknown), Some(why))
+}
+
+fn any_known() -> impl Strategy<Value = Known> {
+    let one = (0i64..60, 0i64..20, 0usize..3, "[ab]").prop_map(|(from, length, state, reason)| Span {
+        from: Micros(from),
+        until: Micros(from + length),
+        state: CoverageState::ALL[state],
+        reason,
+    });
+    let spans = prop::collection::vec(one, 0..12);
+    (spans, prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, running, projected)| Known {
+        first: spans.iter().map(|span| span.from).min(),
+        spans,
+        running: running.map(Micros),
+        projected: Micros(projected),
+    })
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_reference_at_every_moment(known in any_known(), from in 0i64..70, length in 1i64..30) {
+        let coverage = merge(&known, Micros(from)..Micros(from + length));
+        let mut complete = 0;
+        for at in from..from + length {
+            let part = coverage.parts.iter().find(|p| (p.from.0..p.until.0).contains(&at));
+            let (state, why) = reference(&known, at);
+            prop_assert_eq!(part.map(|p| p.state), state, "at {}", at);
+            if let (Some(part), Some(why)) = (part, why) {
+                prop_assert_eq!(&part.reason, why);
+            }
+            complete += i64::from(state.is_none());
+        }
+        prop_assert!((coverage.share - complete as f64 / length as f64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn parts_are_sorted_apart_and_joined_where_they_can_be(known in any_known(), from in 0i64..70, length in 1i64..30) {
+        let parts = merge(&known, Micros(from)..Micros(from + length)).parts;
+        for part in &parts {
+            prop_assert!(part.from < part.until && part.from.0 >= from && part.until.0 <= from + length);
+        }
+        for pair in parts.windows(2) {
+            prop_assert!(pair[0].until <= pair[1].from);
+            let alike = pair[0].state == pair[1].state && pair[0].reason == pair[1].reason;
+            prop_assert!(pair[0].until < pair[1].from || !alike);
+        }
+    }
+
+    #[test]
+    fn order_does_not_matter(known in any_known(), seed in any::<u64>()) {
+        let mut other = known.clone();
+        let count = other.spans.len().max(1);
+        other.spans.rotate_left(seed as usize % count);
+        other.spans.reverse();
+        let range = || Micros(0)..Micros(80);
+        prop_assert_eq!(merge(&known, range()), merge(&other, range()));
+    }
+
+    #[test]
+    fn more_proof_never_makes_less_of_it(known in any_known(), from in 0i64..60, length in 0i64..20) {
+        let range = || Micros(0)..Micros(80);
+        let before = merge(&known, range()).share;
+        let mut more = known.clone();
+        more.spans.push(span(from, from + length, CoverageState::Complete));
+        prop_assert!(merge(&more, range()).share >= before);
+        let mut later = known;
+        later.projected.0 += length;
+        prop_assert!(merge(&later, range()).share >= before);
+    }
+}

@@ -1,0 +1,101 @@
+//! The coverage topic folded to where each cluster stands.
+//!
+//! `fold(all facts)` equals `fold(a snapshot and what follows it)`, except that a snapshot does not say whether a
+//! session had ended: it is taken as open, and its successor then writes its end once more, as `lost`.
+//!
+//! A cluster whose chain is broken and not yet continued has no session. In a snapshot it stands with resource
+//! version 0, which no object has: "must list".
+
+use std::collections::BTreeMap;
+
+use beidou_schemas::{
+    ClusterUid, Epoch, Micros, ResourceVersion,
+    coverage::{CoverageFact, Position, Snapshot},
+};
+use uuid::Uuid;
+
+/// Where one cluster stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name at that time.
+    pub cluster_name: String,
+    /// The life of its etcd.
+    pub epoch: Epoch,
+    /// Everything before this moment is either in the log or published as broken.
+    pub until: Micros,
+    /// Where to go on; `None` where the chain is broken and a list must come first.
+    pub position: Option<Position>,
+    /// The position's session has no end yet.
+    pub open: bool,
+}
+
+/// Where all clusters stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standings {
+    clusters: BTreeMap<ClusterUid, Standing>,
+}
+
+impl Standings {
+    /// Takes the next fact of the topic.
+    pub fn apply(&mut self, fact: &CoverageFact) {
+        match fact {
+            CoverageFact::Started(position) | CoverageFact::Advanced(position) => self.stands_at(position, true),
+            CoverageFact::Ended(end) => self.stands_at(&end.position, false),
+            CoverageFact::Broken(broken) => {
+                let standing = Standing {
+                    cluster_name: broken.cluster_name.clone(),
+                    epoch: broken.epoch,
+                    until: broken.until,
+                    position: None,
+                    open: false,
+                };
+                self.clusters.insert(broken.cluster.clone(), standing);
+            }
+            CoverageFact::Snapshot(snapshot) => {
+                self.clusters.clear();
+                for position in &snapshot.positions {
+                    self.stands_at(position, true);
+                }
+            }
+        }
+    }
+
+    fn stands_at(&mut self, position: &Position, open: bool) {
+        let continuable = position.resource_version != ResourceVersion(0);
+        let standing = Standing {
+            cluster_name: position.cluster_name.clone(),
+            epoch: position.epoch,
+            until: position.until,
+            position: continuable.then(|| position.clone()),
+            open: open && continuable,
+        };
+        self.clusters.insert(position.cluster.clone(), standing);
+    }
+
+    /// Where this cluster stands; `None` where nothing was ever published.
+    pub fn of(&self, cluster: &ClusterUid) -> Option<&Standing> {
+        self.clusters.get(cluster)
+    }
+
+    /// All of them, by cluster.
+    pub fn iter(&self) -> impl Iterator<Item = (&ClusterUid, &Standing)> {
+        self.clusters.iter()
+    }
+
+    /// All of them as one fact.
+    pub fn snapshot(&self) -> CoverageFact {
+        let positions = self.clusters.iter().map(|(cluster, standing)| {
+            standing.position.clone().unwrap_or_else(|| Position {
+                cluster: cluster.clone(),
+                cluster_name: standing.cluster_name.clone(),
+                epoch: standing.epoch,
+                session: Uuid::nil(),
+                start_resource_version: ResourceVersion(0),
+                resource_version: ResourceVersion(0),
+                from: standing.until,
+                until: standing.until,
+            })
+        });
+        CoverageFact::Snapshot(Snapshot { positions: positions.collect() })
+    }
+}

@@ -1,0 +1,163 @@
+//! Migrations: the tables are brought forward to what this version knows, never back.
+//!
+//! ```text
+//!  read what is applied ──plan──► run each missing one, then note it
+//! ```
+//!
+//! Every statement is repeatable (`IF NOT EXISTS`), and a note is one row that may stand twice: a crash between a
+//! statement and its note, or two processes that migrate at once, do no harm. A note carries the hash of the text, so
+//! that tables of an unreleased version are recognised.
+
+use std::time::Duration;
+
+use beidou_schemas::ddl::{MIGRATIONS, Migration};
+use clickhouse::{Client, Row};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{Store, StoreError};
+
+/// How often a reader looks whether the writer has migrated.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+const NOTES: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
+     (number UInt32, name String, hash String COMMENT 'SHA-256 of the text', applied DateTime64(3, 'UTC')) \
+     ENGINE = ReplacingMergeTree ORDER BY (number, hash) \
+     SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// A migration that has been applied.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+struct Note {
+    number: u32,
+    hash: String,
+}
+
+/// Applies all migrations that are missing; returns how many there were.
+///
+/// # Errors
+/// [`StoreError::TooNew`] and [`StoreError::Changed`] are final; anything else is worth another try.
+pub async fn migrate(store: &Store) -> Result<usize, StoreError> {
+    create_database(store).await?;
+    let client = store.writer()?;
+    run(&client, "create the table of migrations", NOTES).await?;
+    let notes = notes(&client).await?;
+    let missing = plan(&notes, MIGRATIONS)?;
+    for migration in &missing {
+        for statement in migration.statements() {
+            run(&client, "apply a migration", statement).await?;
+        }
+        note(&client, migration).await?;
+        tracing::info!(number = migration.number, name = migration.name, "applied migration");
+    }
+    Ok(missing.len())
+}
+
+/// Checks that the tables are those of this version.
+///
+/// # Errors
+/// [`StoreError::NotMigrated`] while a writer has still to bring them forward: retry.
+pub async fn require(store: &Store) -> Result<(), StoreError> {
+    let client = store.reader()?;
+    let noted = run_exists(&client).await?;
+    let notes = if noted { notes(&client).await? } else { Vec::new() };
+    let missing = plan(&notes, MIGRATIONS)?;
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(StoreError::NotMigrated { found: first.number - 1, known: MIGRATIONS.len() as u32 }),
+    }
+}
+
+/// Waits until the engine is there and its tables are those of this version.
+///
+/// # Errors
+/// What no waiting can mend.
+pub async fn wait_migrated(store: &Store) -> Result<(), StoreError> {
+    loop {
+        match require(store).await {
+            Err(error) if error.is_retryable() => tracing::debug!(%error, "the tables are not ready yet"),
+            outcome => return outcome,
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What is still to be applied, in order.
+fn plan(notes: &[Note], known: &'static [Migration]) -> Result<Vec<&'static Migration>, StoreError> {
+    let newest = known.last().map_or(0, |migration| migration.number);
+    if let Some(found) = notes.iter().map(|note| note.number).max().filter(|&number| number > newest) {
+        return Err(StoreError::TooNew { found, known: newest });
+    }
+    let changed = |note: &&Note| known.iter().any(|m| m.number == note.number && hash(m) != note.hash);
+    if let Some(note) = notes.iter().find(changed) {
+        return Err(StoreError::Changed { number: note.number });
+    }
+    Ok(known.iter().filter(|m| notes.iter().all(|note| note.number != m.number)).collect())
+}
+
+fn hash(migration: &Migration) -> String {
+    Sha256::digest(migration.sql).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn create_database(store: &Store) -> Result<(), StoreError> {
+    let server = store.address()?;
+    let client =
+        Client::default().with_url(&server.url).with_user(&server.writer.user).with_password(&server.writer.password);
+    let statement = format!("CREATE DATABASE IF NOT EXISTS `{}`", server.database);
+    run(&client, "create the database", &statement).await
+}
+
+async fn run(client: &Client, act: &'static str, statement: &str) -> Result<(), StoreError> {
+    client.query_raw(statement).execute().await.map_err(|source| StoreError::ClickHouse { act, source })
+}
+
+async fn run_exists(client: &Client) -> Result<bool, StoreError> {
+    let found = client.query_raw("EXISTS TABLE schema_migration").fetch_one::<u8>().await;
+    found.map(|found| found == 1).map_err(|source| StoreError::ClickHouse { act: "look for the tables", source })
+}
+
+async fn notes(client: &Client) -> Result<Vec<Note>, StoreError> {
+    let statement = "SELECT number, hash FROM schema_migration GROUP BY number, hash ORDER BY number, hash";
+    let notes = client.query_raw(statement).fetch_all().await;
+    notes.map_err(|source| StoreError::ClickHouse { act: "read the applied migrations", source })
+}
+
+async fn note(client: &Client, migration: &Migration) -> Result<(), StoreError> {
+    let statement = "INSERT INTO schema_migration (number, name, hash, applied) SELECT ?, ?, ?, now64(3)";
+    let query = client.query(statement).bind(migration.number).bind(migration.name).bind(hash(migration));
+    query.execute().await.map_err(|source| StoreError::ClickHouse { act: "note a migration", source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[Migration] =
+        &[Migration { number: 1, name: "a", sql: "one" }, Migration { number: 2, name: "b", sql: "two" }];
+
+    fn noted(number: u32, text: &'static str) -> Note {
+        Note { number, hash: hash(&Migration { number, name: "", sql: text }) }
+    }
+
+    #[test]
+    fn only_what_is_missing_is_applied_in_order() {
+        for (notes, missing) in [
+            (vec![], vec![1, 2]),
+            (vec![noted(1, "one")], vec![2]),
+            (vec![noted(1, "one"), noted(1, "one")], vec![2]),
+            (vec![noted(2, "two")], vec![1]),
+            (vec![noted(1, "one"), noted(2, "two")], vec![]),
+        ] {
+            let planned: Vec<_> = plan(&notes, KNOWN).unwrap().iter().map(|m| m.number).collect();
+            assert_eq!(planned, missing, "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn newer_and_changed_tables_are_refused_with_the_way_out() {
+        let error = plan(&[noted(1, "one"), noted(3, "three")], KNOWN).unwrap_err();
+        assert!(matches!(error, StoreError::TooNew { found: 3, known: 2 }));
+        assert!(error.to_string().contains("upgrade") && !error.is_retryable(), "{error}");
+        let error = plan(&[noted(1, "other")], KNOWN).unwrap_err();
+        assert!(matches!(error, StoreError::Changed { number: 1 }) && !error.is_retryable());
+    }
+}

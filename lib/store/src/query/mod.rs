@@ -1,0 +1,40 @@
+//! Questions to the tables, each with its SQL, its parameters and its row type. Reading only.
+//!
+//! ```text
+//!  filter, range, cursor ──► Statement (SQL + named parameters) ──► Reader ──► rows, at most so many, at most so large
+//! ```
+//!
+//! What holds:
+//! - What a caller wrote reaches the server as a parameter, never as part of the SQL.
+//! - Every question over Events has a time range, a limit, a time limit, and the name of who asked (`log_comment`).
+//! - Pages are found by the key of the last row (keyset), never by an offset.
+//! - A caller that goes away drops the future, which closes the connection, which ends the query.
+
+pub mod clusters;
+pub mod coverage;
+mod error;
+pub mod events;
+mod reader;
+pub mod rejects;
+mod row;
+mod statement;
+pub mod states;
+pub mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::QueryError;
+pub use reader::{Bounds, Caller, Page, Reader};
+pub use row::{EventRow, StateRow};
+
+use beidou_schemas::Micros;
+
+/// A range of time: `from <= t < until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    /// First moment.
+    pub from: Micros,
+    /// First moment behind it.
+    pub until: Micros,
+}

@@ -1,0 +1,130 @@
+//! Asking with limits: how long, how many rows, how many bytes, and in whose name.
+
+use std::time::Duration;
+
+use clickhouse::{RowOwned, RowRead, query::Query};
+use serde::Serialize;
+
+use super::{QueryError, statement::Statement};
+use crate::Store;
+
+/// Who asks: written beside the query on the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The request's id.
+    pub request_id: String,
+    /// Whom the token belongs to.
+    pub subject: String,
+}
+
+/// How much one question may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The server stops the query after this time; the client waits a little longer for its word.
+    pub time: Duration,
+    /// Memory of one query on the server.
+    pub memory_bytes: u64,
+}
+
+/// The server checks its time limit between blocks; an answer that comes later than this will not come.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Reads from the store in somebody's name.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    store: Store,
+    caller: Caller,
+    bounds: Bounds,
+}
+
+/// Rows in order, and whether there are more behind them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Whether rows were left out.
+    pub more: bool,
+}
+
+/// A row whose size can be told.
+pub(super) trait Weight {
+    /// About how many bytes it takes in an answer.
+    fn bytes(&self) -> usize;
+}
+
+impl Reader {
+    /// A reader for one request.
+    pub fn new(store: Store, caller: Caller, bounds: Bounds) -> Self {
+        Self { store, caller, bounds }
+    }
+
+    /// Whether the store answers at all.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), QueryError> {
+        let one: Vec<u8> = self.all(Statement::new("SELECT 1"), 1).await?;
+        tracing::trace!(rows = one.len(), "store answered");
+        Ok(())
+    }
+
+    /// All rows of a question that has few; more than `most` are an error.
+    pub(super) async fn all<T: RowOwned + RowRead>(
+        &self,
+        statement: Statement,
+        most: u64,
+    ) -> Result<Vec<T>, QueryError> {
+        let query = self.query(statement, most)?;
+        self.within(query.fetch_all::<T>()).await
+    }
+
+    /// Rows up to `limit` and `most_bytes`; at least one, if there is one. The statement must ask for `limit + 1`.
+    pub(super) async fn page<T>(
+        &self,
+        statement: Statement,
+        limit: u64,
+        most_bytes: usize,
+    ) -> Result<Page<T>, QueryError>
+    where
+        T: RowOwned + RowRead + Weight,
+    {
+        let query = self.query(statement, limit + 1)?;
+        self.within(async {
+            let mut cursor = query.fetch::<T>()?;
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = cursor.next().await? {
+                bytes += row.bytes();
+                if rows.len() as u64 == limit || (bytes > most_bytes && !rows.is_empty()) {
+                    return Ok(Page { rows, more: true });
+                }
+                rows.push(row);
+            }
+            Ok(Page { rows, more: false })
+        })
+        .await
+    }
+
+    /// The reader's own user has readonly set; these are limits, which that user may be allowed to set for itself.
+    fn query(&self, statement: Statement, most_rows: u64) -> Result<Query, QueryError> {
+        let client = self.store.reader().map_err(QueryError::Away)?;
+        let comment = serde_json::to_string(&self.caller).expect("two texts always serialise");
+        Ok(statement
+            .query(&client)
+            .with_setting("max_execution_time", self.bounds.time.as_secs_f64().to_string())
+            .with_setting("max_memory_usage", self.bounds.memory_bytes.to_string())
+            .with_setting("max_result_rows", most_rows.to_string())
+            .with_setting("result_overflow_mode", "throw")
+            .with_setting("cancel_http_readonly_queries_on_client_close", "1")
+            // Wide columns are read for the rows of the page only, not for all that match.
+            .with_setting("query_plan_max_limit_for_lazy_materialization", most_rows.to_string())
+            .with_setting("log_comment", comment))
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, QueryError> {
+        match tokio::time::timeout(self.bounds.time + GRACE, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(QueryError::of(source, self.bounds.time)),
+            Err(_) => Err(QueryError::TimeLimit(self.bounds.time)),
+        }
+    }
+}

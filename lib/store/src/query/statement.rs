@@ -1,0 +1,126 @@
+//! SQL with named parameters: the text is made of constants, the values travel beside it.
+
+use std::fmt;
+
+use beidou_schemas::Micros;
+use clickhouse::{Client, query::Query};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Between;
+
+/// The value of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Value {
+    Text(String),
+    Texts(Vec<String>),
+    Signed(i64),
+    Unsigned(u64),
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+impl From<&[String]> for Value {
+    fn from(value: &[String]) -> Self {
+        Self::Texts(value.into())
+    }
+}
+impl From<Micros> for Value {
+    fn from(value: Micros) -> Self {
+        Self::Signed(value.0)
+    }
+}
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Unsigned(value)
+    }
+}
+impl From<Uuid> for Value {
+    fn from(value: Uuid) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+/// A question, ready to be sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Statement {
+    sql: String,
+    values: Vec<(&'static str, Value)>,
+    conditions: usize,
+}
+
+impl Statement {
+    pub(super) fn new(sql: &'static str) -> Self {
+        Self { sql: sql.into(), ..Self::default() }
+    }
+
+    /// Adds text of our own on a line of its own.
+    pub(super) fn line(mut self, sql: &'static str) -> Self {
+        self.sql.push('\n');
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Adds a condition: `WHERE` before the first, `AND` before the others.
+    pub(super) fn when(mut self, condition: &'static str) -> Self {
+        self.sql.push_str(if self.conditions == 0 { "\nWHERE " } else { "\n  AND " });
+        self.conditions += 1;
+        self.sql.push_str(condition);
+        self
+    }
+
+    /// Adds a condition over one parameter, unless there is no value.
+    pub(super) fn when_some<V: Into<Value>>(
+        self,
+        condition: &'static str,
+        name: &'static str,
+        value: Option<V>,
+    ) -> Self {
+        match value {
+            Some(value) => self.when(condition).with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a condition over a list, unless the list is empty.
+    pub(super) fn when_any(self, condition: &'static str, name: &'static str, values: &[String]) -> Self {
+        self.when_some(condition, name, (!values.is_empty()).then_some(values))
+    }
+
+    /// Bounds the Event's time.
+    pub(super) fn between(self, range: Between) -> Self {
+        self.when("time >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')")
+            .when("time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')")
+            .with("from", range.from)
+            .with("until", range.until)
+    }
+
+    /// Sets a parameter.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// Limits the rows.
+    pub(super) fn limit(self, rows: u64) -> Self {
+        self.line("LIMIT {limit:UInt64}").with("limit", rows)
+    }
+
+    pub(super) fn query(self, client: &Client) -> Query {
+        self.values.iter().fold(client.query(&self.sql), |query, (name, value)| query.param(name, value))
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sql)?;
+        for (name, value) in &self.values {
+            write!(f, "\n-- {name} = {value:?}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! The SQL of every question, golden: what a caller wrote stands among the parameters only.
+
+use std::fmt::Write;
+
+use beidou_schemas::{Epoch, Micros};
+use uuid::Uuid;
+
+use super::{Between, clusters, coverage, events, rejects, states, timeline};
+
+const RANGE: Between = Between { from: Micros(1_000), until: Micros(9_000) };
+/// What must never reach the text of a statement.
+const EVIL: &str = "x' OR 1=1 -- ?";
+
+fn evil() -> Vec<String> {
+    vec![EVIL.into()]
+}
+
+fn event_key() -> events::EventKey {
+    events::EventKey {
+        time: Micros(5_000),
+        cluster: EVIL.into(),
+        event: Uuid::from_u128(7),
+        epoch: Epoch(1),
+        resource_version: 42,
+    }
+}
+
+fn filter() -> events::EventFilter {
+    events::EventFilter {
+        clusters: Some(evil()),
+        namespaces: evil(),
+        kinds: evil(),
+        names: evil(),
+        uids: vec![Uuid::from_u128(9)],
+        reasons: evil(),
+        types: evil(),
+        components: evil(),
+        nodes: evil(),
+        found_by: evil(),
+        text: Some(EVIL.into()),
+    }
+}
+
+fn all() -> Vec<(&'static str, super::statement::Statement)> {
+    let plain = events::EventsQuery {
+        filter: events::EventFilter::default(),
+        range: RANGE,
+        after: None,
+        limit: 100,
+        most_bytes: 1,
+    };
+    let narrow = events::EventsQuery { filter: filter(), after: Some(event_key()), ..plain.clone() };
+    let object = timeline::Object { clusters: evil(), kind: EVIL.into(), namespace: String::new(), name: EVIL.into() };
+    let of_object =
+        timeline::TimelineQuery { object, range: RANGE, after: Some(event_key()), limit: 10, most_bytes: 1 };
+    let after = Some(states::StateKey { cluster: EVIL.into(), epoch: Epoch(0), resource_version: 3 });
+    let of_event = states::StatesQuery { clusters: evil(), event: Uuid::from_u128(9), after, limit: 10, most_bytes: 1 };
+    let after = Some(coverage::CoverageKey { from: Micros(5), cluster: EVIL.into(), state: 2, session: Uuid::nil() });
+    let intervals = coverage::CoverageQuery {
+        clusters: Some(evil()),
+        states: evil(),
+        range: RANGE,
+        after,
+        limit: 10,
+        most_bytes: 1,
+    };
+    let after = Some(rejects::RejectKey { observed: Micros(5), topic: EVIL.into(), partition: 1, offset: 2 });
+    let rejected = rejects::RejectsQuery {
+        clusters: Some(evil()),
+        reasons: evil(),
+        range: RANGE,
+        after,
+        limit: 10,
+        most_bytes: 1,
+    };
+    vec![
+        ("events", events::page(&plain)),
+        ("events, all filters, second page", events::page(&narrow)),
+        ("events, count", events::count(&filter(), RANGE)),
+        ("timeline", timeline::page(&of_object)),
+        ("states", states::page(&of_event)),
+        ("cluster names", clusters::names()),
+        ("cluster activity", clusters::activity(Some(&evil()), RANGE)),
+        ("coverage", coverage::page(&intervals)),
+        ("coverage spans", coverage::spans(&evil(), RANGE)),
+        ("coverage extents", coverage::extents(Some(&evil()))),
+        ("rejects", rejects::page(&rejected)),
+    ]
+}
+
+#[test]
+fn the_sql_is_golden() {
+    let mut text = String::new();
+    for (name, statement) in all() {
+        writeln!(text, "== {name}\n{statement}\n").unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_callers_write_never_reaches_the_text() {
+    for (name, statement) in all() {
+        let written = statement.to_string();
+        let sql: Vec<_> = written.lines().filter(|line| !line.starts_with("-- ")).collect();
+        assert!(!sql.join("\n").contains("OR 1=1"), "{name}");
+    }
+}

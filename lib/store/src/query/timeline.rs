@@ -1,0 +1,61 @@
+//! The states about one object, newest first. The conditions follow the table's order, so that only the object's own
+//! part of it is read.
+
+use super::{
+    Between, EventRow, Page, QueryError, Reader,
+    events::{EventKey, before, ordered},
+    statement::Statement,
+};
+
+/// An object of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The cluster's uids: one, unless two clusters had the name that was asked for.
+    pub clusters: Vec<String>,
+    /// The object's kind.
+    pub kind: String,
+    /// Its namespace; empty for a cluster-scoped object.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A page of an object's timeline.
+#[derive(Debug, Clone)]
+pub struct TimelineQuery {
+    /// Whose.
+    pub object: Object,
+    /// When.
+    pub range: Between,
+    /// Behind this one.
+    pub after: Option<EventKey>,
+    /// At most so many rows.
+    pub limit: u64,
+    /// At most about so many bytes.
+    pub most_bytes: usize,
+}
+
+impl Reader {
+    /// The object's states, newest first.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn timeline(&self, query: &TimelineQuery) -> Result<Page<EventRow>, QueryError> {
+        self.page(page(query), query.limit, query.most_bytes).await
+    }
+}
+
+pub(super) fn page(query: &TimelineQuery) -> Statement {
+    let object = &query.object;
+    let statement = Statement::new("SELECT ?fields\nFROM kube_event")
+        .when("cluster_uid IN {clusters:Array(String)}")
+        .with("clusters", object.clusters.as_slice())
+        .when("kind = {kind:String}")
+        .with("kind", object.kind.as_str())
+        .when("namespace = {namespace:String}")
+        .with("namespace", object.namespace.as_str())
+        .when("name = {name:String}")
+        .with("name", object.name.as_str())
+        .between(before(query.range, query.after.as_ref()));
+    ordered(statement, query.after.as_ref(), query.limit)
+}

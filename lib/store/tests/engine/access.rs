@@ -1,0 +1,68 @@
+//! Who gets in, and what a reader may do.
+
+use crate::support::{EngineProcess, answer, http};
+
+#[tokio::test]
+async fn wrong_secrets_foreign_hosts_and_web_pages_are_refused() {
+    let engine = EngineProcess::start();
+    let url = &engine.endpoint.url;
+    let writer = &engine.endpoint.writer;
+    let wrong = engine.client().with_password("wrong").query("SELECT 1").fetch_one::<u8>().await.unwrap_err();
+    assert!(wrong.to_string().contains("AUTHENTICATION_FAILED"), "{wrong}");
+    for (what, request) in [
+        ("no user", http().post(url).body("SELECT 1")),
+        ("wrong password", http().post(url).basic_auth(&writer.user, Some("x")).body("SELECT 1")),
+        (
+            "the reader's secret",
+            http().post(url).basic_auth(&writer.user, Some(&engine.endpoint.reader.password)).body("SELECT 1"),
+        ),
+        ("a foreign host", engine.request().header("host", "evil.example").body("SELECT 1")),
+        ("a web page", engine.request().header("origin", "http://127.0.0.1").body("SELECT 1")),
+        ("a foreign host's ping", http().get(format!("{url}/ping")).header("host", "evil.example")),
+    ] {
+        let (status, text) = answer(request).await;
+        assert_eq!(status, 403, "{what}: {text}");
+    }
+    assert_eq!(answer(http().get(format!("{url}/ping"))).await, (200, "Ok.\n".to_owned()));
+    assert_eq!(answer(http().get(url)).await, (200, "Ok.\n".to_owned()));
+    assert_eq!(answer(http().get(format!("{url}/elsewhere"))).await.0, 404);
+    let in_url = [("user", writer.user.as_str()), ("password", writer.password.as_str()), ("query", "SELECT 1")];
+    assert_eq!(answer(http().get(url).query(&in_url)).await, (200, "1\n".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reader_reads_and_does_nothing_else() {
+    let engine = EngineProcess::start();
+    engine.ok("CREATE TABLE beidou.t (a UInt8) ENGINE = MergeTree ORDER BY a").await;
+    engine.ok("INSERT INTO beidou.t VALUES (1)").await;
+    let outfile = engine.data().join("out");
+    let outfile_sql = format!("SELECT 1 INTO OUTFILE '{}'", outfile.display());
+    for sql in [
+        "INSERT INTO beidou.t VALUES (2)",
+        "INSERT INTO beidou.t SELECT 2",
+        "DROP TABLE beidou.t",
+        "CREATE TABLE beidou.u (a UInt8) ENGINE = Memory",
+        "SET max_threads = 1",
+        "SELECT 1 SETTINGS max_threads = 1",
+        "KILL QUERY WHERE 1 ASYNC",
+        "SYSTEM FLUSH LOGS",
+        "SELECT 1; DROP TABLE beidou.t",
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        &outfile_sql,
+    ] {
+        let (status, text) = answer(engine.reader_request().body(sql.to_owned())).await;
+        assert!(matches!(status, 400 | 403), "{sql}: {status} {text}");
+    }
+    assert!(!outfile.exists());
+    let limited = engine.reader_request().query(&[("max_execution_time", "5"), ("database", "beidou")]);
+    assert_eq!(answer(limited.body("SELECT count() FROM t")).await, (200, "1\n".to_owned()));
+    let refused = engine.reader_request().query(&[("readonly", "0"), ("allow_ddl", "1")]).body("SELECT 1");
+    assert_eq!(answer(refused).await.0, 403);
+    let loosened = engine.reader_request().query(&[("readonly", "0")]).body("DROP TABLE beidou.t");
+    assert_eq!(answer(loosened).await.0, 403);
+    // A GET never changes anything, whoever sends it.
+    let writer = &engine.endpoint.writer;
+    let get = http().get(&engine.endpoint.url).basic_auth(&writer.user, Some(&writer.password));
+    assert_eq!(answer(get.query(&[("query", "DROP TABLE beidou.t")])).await.0, 403);
+    assert_eq!(engine.ok("SELECT count() FROM beidou.t").await, "1");
+}

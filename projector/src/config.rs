@@ -1,0 +1,55 @@
+//! What can be set, and the bounds that follow.
+
+use std::time::Duration;
+
+use beidou_model::dedup::DEFAULT_WINDOW;
+
+use crate::fault::Faults;
+
+/// When a cut closes: whichever bound is reached first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutLimit {
+    /// Most records. One cut is one block per table: well below ClickHouse's block size of a million rows.
+    pub records: usize,
+    /// Most bytes of records, as [`beidou_schemas::Record::size`] counts them, exceeded by less than one stored batch.
+    pub bytes: usize,
+    /// So long after its first record, where no more come: what a reader of the tables waits for a lone Event.
+    pub linger: Duration,
+}
+
+impl Default for CutLimit {
+    fn default() -> Self {
+        Self { records: 65_536, bytes: 16 << 20, linger: Duration::from_millis(200) }
+    }
+}
+
+/// Records that all workers together may hold, in bytes: four full cuts keep two cores and the engine busy. A record
+/// takes about two and a half times its size on its way (record, columns, body), so this bounds memory to some 160 MB.
+pub const DEFAULT_BUDGET: usize = 64 << 20;
+
+/// How a projector works.
+#[derive(Debug, Clone)]
+pub struct ProjectorConfig {
+    /// Who writes the ledger: shown to whoever finds a partition taken.
+    pub name: String,
+    /// When a cut closes.
+    pub cut: CutLimit,
+    /// Offsets per partition in which a state is recognised; see [`beidou_model::dedup`]. About 70 bytes each.
+    pub window: u32,
+    /// Bytes of records that all workers together may hold.
+    pub budget: usize,
+    /// Faults on purpose, for tests.
+    pub faults: Faults,
+}
+
+impl Default for ProjectorConfig {
+    fn default() -> Self {
+        Self {
+            name: format!("projector, process {}", std::process::id()),
+            cut: CutLimit::default(),
+            window: DEFAULT_WINDOW,
+            budget: DEFAULT_BUDGET,
+            faults: Faults::default(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Records into rows: pure, synchronous, the same cut always into the same blocks.
+//!
+//! ```text
+//!  records of a cut ─► event     ─► kube_event, one block per month
+//!                      coverage  ─► kube_coverage
+//!                      reject    ─► kube_reject   ◄── what the others could not decode
+//! ```
+
+mod column;
+mod coverage;
+mod event;
+mod reject;
+
+pub use coverage::CoverageEncoder;
+pub use event::EventEncoder;
+pub use reject::RejectEncoder;
+
+use arrow_array::RecordBatch;
+use beidou_log::StoredRecord;
+use beidou_schemas::{Micros, Topic, TopicPartition, ddl::TABLE_VERSION};
+use beidou_store::{StoreError, insert::Block};
+
+use crate::ProjectorError;
+
+/// What a cut becomes.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// The blocks to insert, in order.
+    pub blocks: Vec<Block>,
+    /// Rows in all of them, without those of rejected records.
+    pub rows: u64,
+    /// States that had been seen before.
+    pub duplicates: u64,
+    /// Records that could not be decoded; each has a row in `kube_reject`.
+    pub rejects: u64,
+    /// When the last record had been observed.
+    pub observed: Micros,
+}
+
+/// The encoder of one source partition.
+#[derive(Debug)]
+pub enum Encoder {
+    /// States of Events; remembers what it has seen.
+    Event(EventEncoder),
+    /// Coverage facts.
+    Coverage(CoverageEncoder),
+    /// Rejected frames.
+    Reject(RejectEncoder),
+}
+
+impl Encoder {
+    /// The encoder of a source, `None` for the ledger. `window` is the index's.
+    pub fn new(at: TopicPartition, window: u32) -> Option<Self> {
+        match at.topic {
+            Topic::KubeEvent => Some(Self::Event(EventEncoder::new(at, window))),
+            Topic::KubeCoverage => Some(Self::Coverage(CoverageEncoder::new(at))),
+            Topic::KubeReject => Some(Self::Reject(RejectEncoder::new(at))),
+            Topic::Ledger => None,
+        }
+    }
+
+    /// Offsets before a cut that the encoder must have seen to encode it as it did the first time.
+    pub fn memory(&self) -> u64 {
+        match self {
+            Self::Event(encoder) => encoder.memory(),
+            Self::Coverage(_) | Self::Reject(_) => 0,
+        }
+    }
+
+    /// Sees records that are in the tables already.
+    pub fn remember(&mut self, records: &[StoredRecord]) {
+        match self {
+            Self::Event(encoder) => encoder.remember(records),
+            Self::Coverage(_) | Self::Reject(_) => {}
+        }
+    }
+
+    /// Encodes the records of the cut `from..to`.
+    ///
+    /// # Errors
+    /// When this version is too old for a fact, or Arrow refuses a batch.
+    pub fn encode(&mut self, range: CutRange, records: &[StoredRecord]) -> Result<Encoded, ProjectorError> {
+        match self {
+            Self::Event(encoder) => encoder.encode(range, records),
+            Self::Coverage(encoder) => encoder.encode(range, records),
+            Self::Reject(encoder) => encoder.encode(range, records),
+        }
+    }
+}
+
+/// Which cut is encoded: part of every token.
+#[derive(Debug, Clone, Copy)]
+pub struct CutRange {
+    /// The source.
+    pub source: TopicPartition,
+    /// First offset.
+    pub from: u64,
+    /// Behind the last offset.
+    pub to: u64,
+}
+
+impl CutRange {
+    /// A block of this cut. The token names table, table version, source, range and table partition: it is new for every
+    /// block, and the same whenever the block is repeated.
+    fn block(self, table: &str, part: &str, batch: &RecordBatch) -> Result<Block, StoreError> {
+        let Self { source, from, to } = self;
+        let token = format!("{table}/{TABLE_VERSION}/{source}/{from}-{to}/{part}");
+        Block::encode(table, token, batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::ddl::MIGRATIONS;
+
+    use super::{coverage::CoverageRows, event::EventRows, reject::RejectRows};
+
+    #[test]
+    fn columns_are_those_of_the_tables_in_order() {
+        let event = ("kube_event", EventRows::with_room(0).finish().unwrap());
+        let coverage = ("kube_coverage", CoverageRows::with_room(0).finish().unwrap());
+        let reject = ("kube_reject", RejectRows::with_room(0).finish().unwrap());
+        for (table, batch) in [event, coverage, reject] {
+            let sql = MIGRATIONS.iter().find(|migration| migration.name == table).unwrap().sql;
+            let lines = sql.lines().filter_map(|line| line.strip_prefix("    "));
+            let columns: Vec<_> =
+                lines.filter_map(|line| line.split(' ').next()).filter(|word| *word != "INDEX").collect();
+            let schema = batch.schema();
+            let fields: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            assert_eq!(fields, columns, "{table}");
+        }
+    }
+}

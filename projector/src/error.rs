@@ -1,0 +1,71 @@
+//! What ends a projector. Everything that can mend itself is retried and never gets here.
+
+use beidou_log::LogError;
+use beidou_model::ledger::LedgerError;
+use beidou_schemas::{Offset, TopicPartition, fact::FactError};
+use beidou_store::StoreError;
+
+/// Why a projector ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectorError {
+    /// The log refused; [`LogError::Fenced`] when another projector took over.
+    #[error("cannot {act} {at}")]
+    Log {
+        /// What was tried.
+        act: &'static str,
+        /// Where.
+        at: TopicPartition,
+        /// Why.
+        source: LogError,
+    },
+    /// Ledger and log do not fit together.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A fact of our own that this version cannot read.
+    #[error("the fact at offset {offset} of {at} cannot be read")]
+    Fact {
+        /// Where.
+        at: TopicPartition,
+        /// Which record.
+        offset: Offset,
+        /// Why.
+        source: FactError,
+    },
+    /// The store's tables are not ours to write, or rows cannot be encoded.
+    #[error("cannot write to the store")]
+    Store(#[from] StoreError),
+    /// The log has no partition for the ledger of this source.
+    #[error("the ledger topic has {found} partitions, {expected} are needed: one for each source partition")]
+    LedgerPartitions {
+        /// How many it has.
+        found: u32,
+        /// How many it needs.
+        expected: u32,
+    },
+    /// A worker panicked: a bug.
+    #[error("the worker of {at} panicked")]
+    Panicked {
+        /// Its source.
+        at: TopicPartition,
+        /// What the runtime says.
+        source: tokio::task::JoinError,
+    },
+}
+
+impl ProjectorError {
+    pub(crate) fn log(act: &'static str, at: TopicPartition) -> impl FnOnce(LogError) -> Self {
+        move |source| Self::Log { act, at, source }
+    }
+}
+
+/// An error's text with all its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

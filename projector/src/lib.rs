@@ -1,0 +1,36 @@
+//! From the log into the tables, exactly once, by ledgered ranges.
+//!
+//! ```text
+//!  per source partition, one worker:
+//!
+//!  fence ─► read ledger ─► rebuild index ─► repeat pending cuts ─► ┐
+//!     ┌────────────────────────────────────────────────────────────┘
+//!     └► gather a cut ─► PENDING ║ encode ─► insert ─► DONE ─► release ─┐
+//!     ▲                                                                 │
+//!     └─────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Invariants:
+//! - Nothing is inserted before its cut stands in the ledger, and a cut is done only after ClickHouse holds all of it.
+//! - A cut repeated after a crash yields the same rows and tokens: boundaries come from the ledger, and the index of seen
+//!   states is a function of the log alone. The log is released only below what that index needs.
+//! - A record is never skipped: what cannot be decoded becomes a row of `kube_reject` in the same cut. An engine that is
+//!   away is waited for, with the same bytes and the same token, for ever.
+//! - Memory is bounded by one budget over all workers; see [`config`].
+
+mod budget;
+pub mod config;
+pub mod encode;
+mod error;
+pub mod fault;
+mod gather;
+mod ledger;
+mod metrics;
+mod run;
+mod status;
+mod worker;
+
+pub use config::{CutLimit, ProjectorConfig};
+pub use error::ProjectorError;
+pub use run::{Projector, run};
+pub use status::{PartitionStatus, Phase, Status};

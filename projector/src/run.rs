@@ -1,0 +1,133 @@
+//! All workers of a projector: started together, ended together.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use beidou_log::Log;
+use beidou_schemas::{Topic, TopicPartition, ledger};
+use beidou_store::{Store, migrate::migrate};
+use prometheus_client::registry::Registry;
+use tokio::{
+    sync::watch,
+    task::{Id, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ProjectorConfig, ProjectorError,
+    budget::Budget,
+    metrics::Metrics,
+    status::{Reporter, Status},
+    worker::Worker,
+};
+
+/// The topics that are projected.
+const SOURCES: [Topic; 3] = [Topic::KubeEvent, Topic::KubeCoverage, Topic::KubeReject];
+/// How often a store that is away is looked for before the first insert: an engine starts in under a second.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// A projector that is ready to run.
+pub struct Projector {
+    config: Arc<ProjectorConfig>,
+    log: Arc<dyn Log>,
+    store: Store,
+    metrics: Metrics,
+    status: watch::Sender<Status>,
+}
+
+/// Runs a projector until `shutdown`.
+///
+/// # Errors
+/// See [`Projector::run`].
+pub async fn run(
+    config: ProjectorConfig,
+    log: Arc<dyn Log>,
+    store: Store,
+    registry: &mut Registry,
+    shutdown: CancellationToken,
+) -> Result<(), ProjectorError> {
+    Projector::new(config, log, store, registry).run(shutdown).await
+}
+
+impl Projector {
+    /// Prepares a projector and registers its metrics.
+    pub fn new(config: ProjectorConfig, log: Arc<dyn Log>, store: Store, registry: &mut Registry) -> Self {
+        let metrics = Metrics::register(registry);
+        Self { config: Arc::new(config), log, store, metrics, status: watch::Sender::default() }
+    }
+
+    /// Where its workers stand, now and as it changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Brings the tables forward and projects every partition of every topic until `shutdown`. A stop at any point is
+    /// harmless: what was under way is repeated at the next start.
+    ///
+    /// # Errors
+    /// The first worker that fails for good ends all of them: another projector took over, ledger and log do not fit, or
+    /// the tables are a newer version's.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
+        shutdown.run_until_cancelled_owned(self.work()).await.unwrap_or(Ok(()))
+    }
+
+    async fn work(self) -> Result<(), ProjectorError> {
+        let events = self.log.partitions(Topic::KubeEvent);
+        let (found, expected) = (self.log.partitions(Topic::Ledger), ledger::partitions(events));
+        if found != expected {
+            return Err(ProjectorError::LedgerPartitions { found, expected });
+        }
+        let budget = Budget::new(self.config.budget);
+        let workers: Vec<_> = SOURCES
+            .into_iter()
+            .flat_map(|topic| (0..self.log.partitions(topic)).map(move |p| TopicPartition::new(topic, p)))
+            .filter_map(|at| Some(self.worker(at, ledger::partition_of(at, events)?, budget.clone())))
+            .collect();
+        self.migrate().await?;
+        // Dropped with this future: the workers end with it.
+        let mut running = JoinSet::new();
+        let sources: BTreeMap<Id, TopicPartition> = workers
+            .into_iter()
+            .map(|worker| (worker.at, running.spawn(worker.run()).id()))
+            .map(|(at, id)| (id, at))
+            .collect();
+        while let Some(ended) = running.join_next().await {
+            match ended {
+                Ok(outcome) => outcome?,
+                Err(source) => {
+                    let at = sources[&source.id()];
+                    return Err(ProjectorError::Panicked { at, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn worker(&self, at: TopicPartition, ledger_at: TopicPartition, budget: Budget) -> Worker {
+        Worker {
+            at,
+            ledger_at,
+            log: self.log.clone(),
+            store: self.store.clone(),
+            config: self.config.clone(),
+            budget,
+            metrics: self.metrics.of(at),
+            reporter: Reporter::new(at, self.status.clone()),
+        }
+    }
+
+    async fn migrate(&self) -> Result<(), ProjectorError> {
+        let mut said = false;
+        loop {
+            match migrate(&self.store).await {
+                Err(error) if error.is_retryable() => {
+                    if !said {
+                        tracing::info!(error = &error as &dyn std::error::Error, "waiting for the store");
+                    }
+                    said = true;
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                outcome => return outcome.map(drop).map_err(Into::into),
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Where each worker stands, for `/readyz` and for whoever waits for a projector.
+
+use std::collections::BTreeMap;
+
+use beidou_schemas::{Offset, TopicPartition};
+use tokio::sync::watch;
+
+/// What a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Reads ledger and log, repeats pending cuts.
+    Recovering,
+    /// Projects new records.
+    Running,
+    /// The log or the store refuses; the same range is tried again.
+    Retrying,
+}
+
+/// Where one worker stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// What it does.
+    pub phase: Phase,
+    /// Everything below is in the tables.
+    pub watermark: Offset,
+    /// Behind the last record that was seen in the log.
+    pub end: Offset,
+    /// Why it retries.
+    pub error: Option<String>,
+}
+
+/// Where all workers stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// One entry per source partition, from the start on.
+    pub partitions: BTreeMap<TopicPartition, PartitionStatus>,
+}
+
+impl Status {
+    /// Whether every worker projects.
+    pub fn is_ready(&self) -> bool {
+        !self.partitions.is_empty() && self.partitions.values().all(|p| p.phase == Phase::Running)
+    }
+
+    /// Whether everything that was seen in the log is in the tables.
+    pub fn is_caught_up(&self) -> bool {
+        self.is_ready() && self.partitions.values().all(|p| p.watermark >= p.end)
+    }
+}
+
+/// One worker's hand on the status.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter {
+    at: TopicPartition,
+    status: watch::Sender<Status>,
+}
+
+impl Reporter {
+    pub(crate) fn new(at: TopicPartition, status: watch::Sender<Status>) -> Self {
+        let fresh = PartitionStatus { phase: Phase::Recovering, watermark: 0, end: 0, error: None };
+        status.send_modify(|status| drop(status.partitions.insert(at, fresh)));
+        Self { at, status }
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut PartitionStatus)) {
+        self.status.send_modify(|status| {
+            if let Some(partition) = status.partitions.get_mut(&self.at) {
+                change(partition);
+            }
+        });
+    }
+}

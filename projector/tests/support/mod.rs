@@ -1,0 +1,186 @@
+//! What the projector's tests share: a real engine in a process of its own, Events to project, and SQL to look.
+//!
+//! The engine owns its whole process, so the test binary starts itself again: the child runs just `engine_process`,
+//! which serves until its standard input ends.
+
+#![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
+
+pub mod events;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use beidou_log::{Log, memory::MemoryLog};
+use beidou_projector::{Projector, ProjectorConfig, ProjectorError, Status};
+use beidou_schemas::{Record, Topic, TopicPartition, ledger};
+use beidou_store::{
+    Endpoint, Store,
+    engine::{
+        EngineOptions,
+        install::{Installer, no_progress},
+        serve,
+    },
+};
+use prometheus_client::registry::Registry;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
+const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
+const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
+/// Far above what a busy machine needs.
+const DEADLINE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(10);
+/// Partitions of the event topic.
+pub const PARTITIONS: u32 = 2;
+
+/// The child's side; does nothing in a normal run.
+#[test]
+fn engine_process() {
+    let (Some(data), Some(library)) = (std::env::var_os(DATA), std::env::var_os(LIBRARY)) else { return };
+    let options = EngineOptions {
+        data_dir: data.into(),
+        library: library.into(),
+        memory_limit_bytes: MEMORY_LIMIT_BYTES,
+        listen: ([127, 0, 0, 1], 0).into(),
+        tie_to_stdin: true,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if let Err(error) = runtime.block_on(serve(options, std::future::pending())) {
+        panic!("engine: {error}");
+    }
+}
+
+/// A running engine. Dropped, it is killed.
+pub struct Engine {
+    child: Child,
+    data: PathBuf,
+}
+
+impl Engine {
+    pub async fn start(data: &Path) -> Engine {
+        let library = Installer::from_environment().unwrap().install(no_progress()).await.unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["support::engine_process", "--exact", "--nocapture", "--test-threads=1"])
+            .env(DATA, data)
+            .env(LIBRARY, library)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        wait_for("the engine", || {
+            assert!(child.try_wait().unwrap().is_none(), "the engine ended");
+            Endpoint::read(data).ok().filter(|endpoint| endpoint.pid == pid)
+        })
+        .await;
+        Engine { child, data: data.into() }
+    }
+
+    pub fn store(&self) -> Store {
+        Store::embedded(&self.data)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Looks again and again.
+pub async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < DEADLINE, "not in time: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Rows of a query as JSON objects.
+pub async fn rows(store: &Store, sql: &str) -> Vec<serde_json::Value> {
+    let client = store.reader().unwrap();
+    let mut cursor = client.query_raw(sql).fetch_bytes("JSONEachRow").unwrap();
+    let text = cursor.collect().await.unwrap();
+    text.split(|&b| b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect()
+}
+
+/// The one number of a query.
+pub async fn number(store: &Store, sql: &str) -> u64 {
+    store.reader().unwrap().query_raw(sql).fetch_one().await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// A log with the topics that a projector reads and writes; offsets have holes.
+pub fn log() -> Arc<MemoryLog> {
+    MemoryLog::with_holes([
+        (Topic::KubeEvent, PARTITIONS),
+        (Topic::KubeCoverage, 1),
+        (Topic::KubeReject, 1),
+        (Topic::Ledger, ledger::partitions(PARTITIONS)),
+    ])
+}
+
+/// Appends to a partition as its writer.
+pub async fn append(log: &Arc<MemoryLog>, at: TopicPartition, records: Vec<Record>) {
+    log.writer(at, "test").await.unwrap().append(records).await.unwrap();
+}
+
+/// A projector that runs.
+pub struct Running {
+    pub status: watch::Receiver<Status>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), ProjectorError>>,
+}
+
+impl Running {
+    pub fn start(config: ProjectorConfig, log: &Arc<MemoryLog>, store: &Store) -> Running {
+        let stop = CancellationToken::new();
+        let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
+        let status = projector.status();
+        Running { status, task: tokio::spawn(projector.run(stop.clone())), stop }
+    }
+
+    /// Waits until everything that is in the log now is in the tables.
+    pub async fn caught_up(&mut self, log: &Arc<MemoryLog>) {
+        let topics = [(Topic::KubeEvent, PARTITIONS), (Topic::KubeCoverage, 1), (Topic::KubeReject, 1)];
+        let mut ends = Vec::new();
+        for at in topics.into_iter().flat_map(|(topic, n)| (0..n).map(move |p| TopicPartition::new(topic, p))) {
+            let first = log.bounds(at).await.unwrap().start;
+            let limit = beidou_log::ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
+            if let Some(last) = log.read(at, first, limit).await.unwrap().records.last() {
+                ends.push((at, last.offset + 1));
+            }
+        }
+        let reached =
+            |status: &Status| status.is_ready() && ends.iter().all(|(at, end)| status.partitions[at].watermark >= *end);
+        let in_time = tokio::time::timeout(DEADLINE, self.status.wait_for(reached)).await.is_ok();
+        assert!(in_time, "not caught up in time: {:#?}", self.status.borrow());
+    }
+
+    /// Ends it at whatever point it is, as a crash would.
+    pub async fn crash(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    pub async fn ended(self) -> ProjectorError {
+        tokio::time::timeout(DEADLINE, self.task).await.expect("ended in time").unwrap().unwrap_err()
+    }
+}

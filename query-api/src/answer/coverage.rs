@@ -1,0 +1,128 @@
+//! How completely a range is known: stored intervals and the ledger's watermark, merged for each cluster concerned.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use beidou_model::coverage::{Coverage, Known, Span, merge};
+use beidou_schemas::{Micros, coverage::CoverageState};
+use beidou_store::query::{Reader, coverage::ExtentRow};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    app::{App, now},
+    ask::Range,
+    catalogue::Names,
+    problem::Problem,
+    projected::Reach,
+};
+
+/// So many parts of each cluster stand in an answer; `/api/v1/coverage` has them all, page by page.
+const MOST_PARTS: usize = 20;
+
+/// How completely the range is known for one cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ClusterCoverage {
+    /// The cluster's present name.
+    pub cluster: String,
+    /// The cluster's uid.
+    pub cluster_uid: String,
+    /// Share of the range that is complete, 0 to 1.
+    pub share: f64,
+    /// Whether all of the range is. If not, "nothing found" is no proof that nothing happened.
+    pub complete: bool,
+    /// The last moment that a watch proved; null where the cluster was never watched.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub proven_until: Option<Micros>,
+    /// Everything proven until this moment can be found by queries; what came later stands in the log alone.
+    #[schema(value_type = String, format = DateTime)]
+    pub projected_until: Micros,
+    /// What is not complete, in order of time; the last 20 parts.
+    pub parts: Vec<CoveragePart>,
+    /// So many earlier parts are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_parts: usize,
+}
+
+/// A part of the range that is not complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct CoveragePart {
+    /// `degraded`: what still existed was found, intermediate states are lost. `gap`: lost. `unknown`: see `reason`.
+    #[schema(value_type = String)]
+    pub state: &'static str,
+    /// Why: `not_watched_yet`, `not_watched`, `not_yet_proven`, `not_yet_projected`, or why the watch broke.
+    pub reason: String,
+    /// First moment.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Micros,
+    /// First moment behind it.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Micros,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// The coverage of the range for these clusters, or for all. Call it before the rows are read.
+pub(crate) async fn coverage_of(
+    app: &Arc<App>,
+    reader: &Reader,
+    clusters: Option<&[String]>,
+    range: Range,
+) -> Result<Vec<ClusterCoverage>, Problem> {
+    let names = app.catalogue.names(reader).await?;
+    let clusters: Vec<String> = clusters.map_or_else(|| names.keys().cloned().collect(), <[_]>::to_vec);
+    if clusters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (spans, extents) = tokio::try_join!(reader.spans(&clusters, range), reader.extents(Some(&clusters)))?;
+    let mut by_cluster: BTreeMap<String, Vec<Span>> = BTreeMap::new();
+    for row in spans {
+        let Some(state) = u8::try_from(row.state).ok().and_then(CoverageState::from_number) else { continue };
+        let span = Span { from: Micros(row.from_time), until: Micros(row.until_time), state, reason: row.reason };
+        by_cluster.entry(row.cluster_uid).or_default().push(span);
+    }
+    let extents: BTreeMap<_, _> = extents.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
+    let (reach, at) = (app.projected.reach().await?, now());
+    let told = clusters.iter().map(|uid| {
+        let spans = by_cluster.remove(uid).unwrap_or_default();
+        told(uid, &names, spans, extents.get(uid), &reach, at, range)
+    });
+    Ok(told.collect())
+}
+
+fn told(
+    uid: &str,
+    names: &Names,
+    spans: Vec<Span>,
+    extent: Option<&ExtentRow>,
+    reach: &Reach,
+    now: Micros,
+    range: Range,
+) -> ClusterCoverage {
+    let proven_until = extent.map(|row| Micros(row.last_time));
+    let known = Known {
+        spans,
+        first: extent.map(|row| Micros(row.first_time)),
+        running: proven_until.filter(|_| extent.is_some_and(|row| row.running)),
+        projected: reach.of(uid),
+    };
+    let Coverage { share, complete, parts } = merge(&known, range.from..range.until);
+    let more_parts = parts.len().saturating_sub(MOST_PARTS);
+    let parts = parts.into_iter().skip(more_parts).map(|part| CoveragePart {
+        state: part.state.name(),
+        reason: part.reason,
+        from: part.from,
+        to: part.until,
+    });
+    ClusterCoverage {
+        cluster: names.get(uid).and_then(|all| all.first()).cloned().unwrap_or_else(|| uid.into()),
+        cluster_uid: uid.into(),
+        share,
+        complete,
+        proven_until,
+        projected_until: known.projected.min(now),
+        parts: parts.collect(),
+        more_parts,
+    }
+}

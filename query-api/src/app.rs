@@ -1,0 +1,175 @@
+//! What all requests share, and what one request brings along.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{Uri, request::Parts},
+};
+use beidou_log::Log;
+use beidou_schemas::Micros;
+use beidou_service::{CancellationToken, Metrics, Readiness};
+use beidou_store::{
+    Store,
+    query::{Bounds, Caller, Reader},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
+
+use crate::{
+    ask::{
+        Params, Range, Signer,
+        cursor::{Purpose, query_of},
+        range::range,
+    },
+    catalogue::Catalogue,
+    config::QueryApiConfig,
+    door::{DoorMetrics, RequestId, Subject, Tokens},
+    problem::{Kind, Problem},
+    projected::Projected,
+};
+
+/// How much requests may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub query_time: Duration,
+    pub query_memory_bytes: u64,
+}
+
+/// What the process lends to the role.
+pub(crate) struct Around {
+    pub log: Arc<dyn Log>,
+    pub store: Store,
+    pub metrics: Metrics,
+    pub readiness: Readiness,
+    pub stop: CancellationToken,
+}
+
+/// The role's state.
+pub(crate) struct App {
+    pub store: Store,
+    pub log: Arc<dyn Log>,
+    pub signer: Signer,
+    pub tokens: Tokens,
+    pub catalogue: Catalogue,
+    pub projected: Arc<Projected>,
+    pub metrics: DoorMetrics,
+    pub process: (Metrics, Readiness),
+    pub limits: Limits,
+    pub places: Semaphore,
+    pub tail_places: Arc<Semaphore>,
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// The role's state by its configuration; `tokens` are those of the configuration.
+    pub(crate) fn new(config: &QueryApiConfig, tokens: Tokens, signer: Signer, around: Around) -> Arc<Self> {
+        let Around { log, store, metrics, readiness, stop } = around;
+        let query_time = Duration::from_secs(config.query_time_limit_seconds.into());
+        Arc::new(Self {
+            projected: Projected::new(log.clone()),
+            store,
+            log,
+            signer,
+            tokens,
+            catalogue: Catalogue::default(),
+            metrics: DoorMetrics::register(&metrics),
+            process: (metrics, readiness),
+            limits: Limits { query_time, query_memory_bytes: config.query_memory_bytes },
+            places: Semaphore::new(config.max_requests as usize),
+            tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
+            stop,
+        })
+    }
+
+    /// A role without a store.
+    #[cfg(test)]
+    pub(crate) fn for_tests(log: Arc<dyn Log>) -> Arc<Self> {
+        let config = QueryApiConfig { anonymous: true, ..QueryApiConfig::default() };
+        let around = Around {
+            log,
+            store: Store::embedded(std::path::Path::new("/nowhere")),
+            metrics: Metrics::default(),
+            readiness: Readiness::default(),
+            stop: CancellationToken::new(),
+        };
+        Self::new(&config, Tokens::new(Vec::new(), true), Signer::random(), around)
+    }
+
+    pub(crate) fn reader(&self, caller: Caller) -> Reader {
+        let bounds = Bounds { time: self.limits.query_time, memory_bytes: self.limits.query_memory_bytes };
+        Reader::new(self.store.clone(), caller, bounds)
+    }
+}
+
+pub(crate) fn now() -> Micros {
+    Micros::of(jiff::Timestamp::now())
+}
+
+/// One request: who asks what.
+pub(crate) struct Ask {
+    pub app: Arc<App>,
+    pub reader: Reader,
+    uri: Uri,
+}
+
+/// Which page of which range is wanted; `K` is the place of its last row in the order of the list.
+pub(crate) struct PageAsk<K> {
+    pub range: Range,
+    pub after: Option<K>,
+    pub limit: u64,
+    query: Vec<u8>,
+}
+
+/// A page has at most so many rows.
+pub(crate) const MOST_ROWS: u64 = 1000;
+const USUAL_ROWS: u64 = 100;
+
+impl FromRequestParts<Arc<App>> for Ask {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let lost = || Problem::new(Kind::Internal, "a route without its door");
+        let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
+        let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
+        let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
+        Ok(Self { reader: app.reader(caller), app: app.clone(), uri: parts.uri.clone() })
+    }
+}
+
+impl Ask {
+    /// The parameters, all of them among these.
+    pub(crate) fn params(&self, allowed: &[&[&str]]) -> Result<Params, Problem> {
+        Params::parse(self.uri.query(), &allowed.concat())
+    }
+
+    /// Range, limit and cursor. The first page's range is kept by the cursor, so that `-6h` does not move meanwhile.
+    pub(crate) fn page<K: DeserializeOwned>(&self, params: &Params) -> Result<PageAsk<K>, Problem> {
+        let limit = params.number("limit", 1..=MOST_ROWS, USUAL_ROWS)?;
+        let query = query_of(self.uri.path(), &params.meaning());
+        let Some(cursor) = params.one("cursor")? else {
+            return Ok(PageAsk { range: range(params, now())?, after: None, limit, query });
+        };
+        let opened = self.app.signer.open(Purpose::Page, &query, cursor);
+        let (from, until, key): (i64, i64, K) = opened.ok_or_else(|| {
+            let allowed = "the `next` of the answer before, with all other parameters unchanged";
+            Problem { kind: Kind::BadCursor, ..Problem::parameter("cursor", cursor, allowed) }
+        })?;
+        Ok(PageAsk { range: Range { from: Micros(from), until: Micros(until) }, after: Some(key), limit, query })
+    }
+
+    /// The cursor of the page behind this key.
+    pub(crate) fn next<K: Serialize>(&self, page: &PageAsk<K>, key: K) -> String {
+        let (from, until) = (page.range.from.0, page.range.until.0);
+        self.app.signer.seal(Purpose::Page, &page.query, &(from, until, key))
+    }
+
+    /// The uids of the clusters in a parameter; `None` where it is not given.
+    pub(crate) async fn clusters(&self, params: &Params) -> Result<Option<Vec<String>>, Problem> {
+        let wanted = params.many("cluster")?;
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        self.app.catalogue.uids(&self.reader, &wanted).await.map(Some)
+    }
+}

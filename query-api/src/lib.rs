@@ -1,0 +1,31 @@
+//! The store's door for callers: REST, live tail, the API document. Reading only; commands come with the controllers.
+//!
+//! ```text
+//!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer
+//!                                                     │                                      coverage of the range
+//!                                                     └──► tail ◄── log
+//! ```
+//!
+//! What holds:
+//! - Every answer over a range of time says how completely that range is known, cluster by cluster.
+//! - Every list is bounded: a range, a limit, 1 MB. Pages are found by signed cursors.
+//! - Nothing is read without a token, unless the configuration says so; each request carries its subject into the log
+//!   and onto the query.
+//! - A parameter that nobody reads is refused, and an error says which parameter, which value, and what is allowed.
+
+mod answer;
+mod app;
+mod ask;
+mod catalogue;
+mod config;
+mod door;
+pub mod openapi;
+mod pages;
+mod problem;
+mod projected;
+mod routes;
+mod server;
+mod tail;
+
+pub use config::{ConfigError, QueryApiConfig, TokenConfig};
+pub use server::{Bound, ServeError, bind, serve};

@@ -1,0 +1,240 @@
+//! How far the table holds the log: the ledger's watermark against the end of the log, and what that means in time.
+//!
+//! ```text
+//!  coverage rows say: proven until T ──► then the log's ends are read ──► watermark ≥ ends: the table holds all of it
+//! ```
+//!
+//! The order matters. A proof until T says that everything before T stands in the log *when the proof is written*. Ends
+//! that are read after the proof therefore lie behind everything it speaks of. So an answer reads the intervals first,
+//! then the ends, then the rows. Where the watermark lags, the newest older pair (ends, proofs) that it has passed
+//! tells how far each cluster is held; those pairs are taken every few seconds.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use beidou_log::{Log, LogError, ReadLimit};
+use beidou_model::ledger::Ledger;
+use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION, ledger::LedgerFact};
+use beidou_service::CancellationToken;
+use beidou_store::query::Reader;
+use futures::future::try_join_all;
+
+/// Between two pairs: what a lagging answer is at most too modest by.
+const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+/// An hour of pairs; then the older half is thinned to every second one.
+const MOST_SAMPLES: usize = 720;
+/// Facts to read back at the start: a cut is far shorter than this many facts, and each fact carries the watermark.
+const TAIL_FACTS: Offset = 256;
+/// Facts are small; a read brings a few thousand.
+const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::from_secs(5) };
+/// Between two tries at a log that cannot be read.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// Done cuts above the watermark are those in flight, of which there are a few.
+const MOST_DONE: usize = 1024;
+
+/// Follows the ledger.
+pub(crate) struct Projected {
+    log: Arc<dyn Log>,
+    partitions: Vec<Mutex<Tracked>>,
+    samples: Mutex<VecDeque<Sample>>,
+}
+
+/// One partition of the Event topic.
+struct Tracked {
+    ledger: Ledger,
+    /// When the last record of a done cut was observed, by the offset behind the cut.
+    observed: BTreeMap<Offset, Micros>,
+}
+
+type Proven = Arc<BTreeMap<String, Micros>>;
+
+struct Sample {
+    ends: Vec<Offset>,
+    proven: Proven,
+}
+
+/// How far the table holds the log at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reach {
+    /// All of it.
+    Everything,
+    /// For each cluster all that was proven until this.
+    Proven(Proven),
+    /// No older pair has been passed yet: everything observed until this, an estimate.
+    Observed(Micros),
+}
+
+impl Reach {
+    /// Until when the cluster's history is in the table, `MAX` for all of it.
+    pub(crate) fn of(&self, cluster: &str) -> Micros {
+        match self {
+            Self::Everything => Micros(i64::MAX),
+            Self::Proven(proven) => proven.get(cluster).copied().unwrap_or_default(),
+            Self::Observed(until) => *until,
+        }
+    }
+}
+
+impl Projected {
+    pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
+        let tracked = |partition| {
+            let source = TopicPartition::new(Topic::KubeEvent, partition);
+            Mutex::new(Tracked { ledger: Ledger::new(source, TABLE_VERSION), observed: BTreeMap::new() })
+        };
+        let partitions = (0..log.partitions(Topic::KubeEvent)).map(tracked).collect();
+        Arc::new(Self { log, partitions, samples: Mutex::default() })
+    }
+
+    /// How far the table holds what is now in the log. Ask for the intervals before, for the rows after.
+    pub(crate) async fn reach(&self) -> Result<Reach, LogError> {
+        let ends = self.ends().await?;
+        let marks = self.marks();
+        if passed(&marks, &ends) {
+            return Ok(Reach::Everything);
+        }
+        let samples = lock(&self.samples);
+        if let Some(sample) = samples.iter().rev().find(|sample| passed(&marks, &sample.ends)) {
+            return Ok(Reach::Proven(sample.proven.clone()));
+        }
+        let lagging = marks.iter().zip(&ends).filter(|((mark, _), end)| mark < end);
+        Ok(Reach::Observed(lagging.map(|((_, observed), _)| *observed).min().unwrap_or_default()))
+    }
+
+    /// The ends of all partitions; 0 for one that is empty and always was, so that nothing waits for it.
+    async fn ends(&self) -> Result<Vec<Offset>, LogError> {
+        let bounds = (0..self.partitions.len() as u32).map(|p| self.log.bounds(TopicPartition::new(Topic::KubeEvent, p)));
+        Ok(try_join_all(bounds).await?.into_iter().map(|b| if b.start == b.end { 0 } else { b.end }).collect())
+    }
+
+    /// Of each partition the watermark, and when the record before it was observed.
+    fn marks(&self) -> Vec<(Offset, Micros)> {
+        let mark = |tracked: &Mutex<Tracked>| {
+            let tracked = lock(tracked);
+            let mark = tracked.ledger.watermark().unwrap_or_default();
+            (mark, tracked.observed.range(..=mark).next_back().map(|(_, &observed)| observed).unwrap_or_default())
+        };
+        self.partitions.iter().map(mark).collect()
+    }
+
+    /// Takes in the ledger until the end of the process.
+    pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let all = (0..self.log.partitions(Topic::Ledger)).map(|p| self.follow_one(p));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = futures::future::join_all(all) => {}
+        }
+    }
+
+    async fn follow_one(&self, partition: u32) {
+        let at = TopicPartition::new(Topic::Ledger, partition);
+        let mut from = None;
+        loop {
+            if let Err(error) = self.read_on(at, &mut from).await {
+                tracing::warn!(%at, error = %error, "cannot follow the ledger, coverage answers lag meanwhile");
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+        }
+    }
+
+    async fn read_on(&self, at: TopicPartition, from: &mut Option<Offset>) -> Result<(), LogError> {
+        let next = match *from {
+            Some(next) => next,
+            None => self.tail_of(at).await?,
+        };
+        match self.log.read(at, next, READ).await {
+            Ok(batch) => {
+                batch.records.iter().for_each(|stored| self.take(&stored.record.value));
+                *from = Some(batch.next);
+                Ok(())
+            }
+            Err(error) => {
+                // Compacted behind our back: its tail still tells everything.
+                *from = None;
+                Err(error)
+            }
+        }
+    }
+
+    async fn tail_of(&self, at: TopicPartition) -> Result<Offset, LogError> {
+        let bounds = self.log.bounds(at).await?;
+        Ok(bounds.end.saturating_sub(TAIL_FACTS).max(bounds.start))
+    }
+
+    fn take(&self, json: &[u8]) {
+        let fact = match LedgerFact::from_json(json) {
+            Ok(fact) => fact,
+            Err(error) => return tracing::warn!(error = %error, "a ledger fact was not understood"),
+        };
+        let source = fact.cut().source;
+        let tracked = self.partitions.get(source.partition as usize).filter(|_| source.topic == Topic::KubeEvent);
+        let Some(tracked) = tracked else { return };
+        let mut tracked = lock(tracked);
+        if let Err(error) = tracked.ledger.apply(&fact) {
+            return tracing::warn!(error = %error, "a ledger fact does not fit");
+        }
+        if let LedgerFact::Done(done) = fact {
+            tracked.observed.insert(done.cut.to, done.observed);
+        }
+        tracked.forget();
+    }
+
+    /// Takes pairs of ends and proofs until the end of the process.
+    pub(crate) async fn sample(self: Arc<Self>, reader: Reader, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Err(error) = self.take_sample(&reader).await {
+                tracing::debug!(error, "no pair of proofs and ends taken");
+            }
+        }
+    }
+
+    /// Proofs first, ends after: see the header.
+    async fn take_sample(&self, reader: &Reader) -> Result<(), String> {
+        let extents = reader.extents(None).await.map_err(|error| error.to_string())?;
+        let proven = extents.into_iter().map(|row| (row.cluster_uid, Micros(row.last_time))).collect();
+        let ends = self.ends().await.map_err(|error| error.to_string())?;
+        self.keep(Sample { ends, proven: Arc::new(proven) });
+        Ok(())
+    }
+
+    fn keep(&self, sample: Sample) {
+        let mut samples = lock(&self.samples);
+        samples.push_back(sample);
+        if samples.len() > MOST_SAMPLES {
+            let mut index = 0;
+            samples.retain(|_| {
+                index += 1;
+                index > MOST_SAMPLES / 2 || index % 2 == 0
+            });
+        }
+    }
+}
+
+impl Tracked {
+    /// Keeps the observation at the watermark and those above it.
+    fn forget(&mut self) {
+        let mark = self.ledger.watermark().unwrap_or_default();
+        if let Some(at) = self.observed.range(..=mark).next_back().map(|(&at, _)| at) {
+            self.observed = self.observed.split_off(&at);
+        }
+        while self.observed.len() > MOST_DONE {
+            self.observed.pop_last();
+        }
+    }
+}
+
+fn passed(marks: &[(Offset, Micros)], ends: &[Offset]) -> bool {
+    marks.iter().zip(ends).all(|((mark, _), end)| mark >= end)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "projected_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! The ledger in a memory log, and what it says of time.
+
+use beidou_log::memory::MemoryLog;
+use beidou_schemas::{
+    Record,
+    ledger::{Cut, Done},
+};
+use uuid::Uuid;
+
+use super::*;
+
+const SECOND: i64 = 1_000_000;
+
+fn cut(from: Offset, to: Offset, watermark: Offset) -> Cut {
+    let source = TopicPartition::new(Topic::KubeEvent, 0);
+    Cut { source, from, to, records: to - from, hash: String::new(), table_version: TABLE_VERSION, watermark }
+}
+
+fn done(from: Offset, to: Offset, observed: i64) -> LedgerFact {
+    LedgerFact::Done(Done { cut: cut(from, to, from), rows: to - from, observed: Micros(observed * SECOND) })
+}
+
+async fn log_with(events: usize) -> Arc<MemoryLog> {
+    let log = MemoryLog::new([(Topic::KubeEvent, 2), (Topic::Ledger, 2)]);
+    let writer = log.writer(TopicPartition::new(Topic::KubeEvent, 0), "test").await.unwrap();
+    if events > 0 {
+        writer.append(vec![Record::default(); events]).await.unwrap();
+    }
+    log
+}
+
+async fn append_ledger(log: &Arc<MemoryLog>, facts: &[LedgerFact]) {
+    let writer = log.writer(TopicPartition::new(Topic::Ledger, 0), "test").await.unwrap();
+    let records = facts.iter().map(|fact| fact.to_record(Uuid::new_v4(), Micros(0))).collect();
+    writer.append(records).await.unwrap();
+}
+
+/// Reads what stands in the ledger now.
+async fn catch_up(projected: &Projected) {
+    for partition in 0..2 {
+        projected.read_on(TopicPartition::new(Topic::Ledger, partition), &mut None).await.unwrap();
+    }
+}
+
+fn proven(at: i64) -> Proven {
+    Arc::new(BTreeMap::from([("c".to_owned(), Micros(at))]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_log_is_projected() {
+    let projected = Projected::new(log_with(0).await);
+    assert_eq!(projected.reach().await.unwrap(), Reach::Everything);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watermark_tells_how_far_the_table_reaches() {
+    let log = log_with(10).await;
+    let projected = Projected::new(log.clone());
+    assert_eq!(projected.reach().await.unwrap(), Reach::Observed(Micros(0)), "nothing is done");
+    append_ledger(&log, &[done(0, 4, 7), LedgerFact::Pending(cut(4, 10, 4))]).await;
+    catch_up(&projected).await;
+    assert_eq!(projected.reach().await.unwrap(), Reach::Observed(Micros(7 * SECOND)));
+    append_ledger(&log, &[done(4, 10, 9)]).await;
+    catch_up(&projected).await;
+    assert_eq!(projected.reach().await.unwrap(), Reach::Everything);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lagging_table_holds_what_older_pairs_prove() {
+    let log = log_with(4).await;
+    let projected = Projected::new(log.clone());
+    projected.keep(Sample { ends: projected.ends().await.unwrap(), proven: proven(5) });
+    let writer = log.writer(TopicPartition::new(Topic::KubeEvent, 0), "test").await.unwrap();
+    writer.append(vec![Record::default(); 6]).await.unwrap();
+    projected.keep(Sample { ends: projected.ends().await.unwrap(), proven: proven(8) });
+    append_ledger(&log, &[done(0, 4, 7)]).await;
+    catch_up(&projected).await;
+    let reach = projected.reach().await.unwrap();
+    assert_eq!((reach.of("c"), reach.of("unknown then")), (Micros(5), Micros(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn facts_of_other_topics_and_nonsense_change_nothing() {
+    let log = log_with(1).await;
+    let projected = Projected::new(log.clone());
+    let mut other = cut(0, 9, 9);
+    other.source.topic = Topic::KubeCoverage;
+    projected.take(&LedgerFact::Pending(other).to_json());
+    projected.take(b"nonsense");
+    assert_eq!(projected.reach().await.unwrap(), Reach::Observed(Micros(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_bounded() {
+    let projected = Projected::new(log_with(1).await);
+    for at in 0..3 * MOST_SAMPLES as u64 {
+        projected.keep(Sample { ends: vec![at, 0], proven: proven(at as i64) });
+    }
+    let samples = lock(&projected.samples);
+    assert!(samples.len() <= MOST_SAMPLES);
+    assert_eq!(samples.back().unwrap().ends[0], 3 * MOST_SAMPLES as u64 - 1, "the newest stays");
+    drop(samples);
+    let far = Micros(1);
+    let mut tracked = lock(&projected.partitions[0]);
+    tracked.observed.extend((0..2 * MOST_DONE as u64).map(|at| (at + 5, far)));
+    tracked.forget();
+    assert!(tracked.observed.len() <= MOST_DONE);
+}

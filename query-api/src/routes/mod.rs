@@ -1,0 +1,106 @@
+//! One file per call. Each reads its parameters, asks for the coverage, then for the rows, and answers.
+
+mod clusters;
+mod coverage;
+mod events;
+mod health;
+mod rejects;
+mod states;
+mod tail;
+mod timeline;
+
+use std::sync::Arc;
+
+use axum::{Json, Router, middleware::from_fn_with_state};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    answer::List,
+    app::App,
+    door::{access, authenticate, room},
+    openapi, pages,
+    problem::{Kind, Problem},
+};
+
+/// What a list answers.
+type Listed<T> = Result<Json<List<T>>, Problem>;
+
+/// Calls take no body; a client that sends one by mistake may.
+const MOST_BODY_BYTES: usize = 16 * 1024;
+
+/// Range and page: the parameters of every list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; `ask` reads them")]
+struct PageParams {
+    /// Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
+    /// before `to`.
+    #[param(example = "-6h")]
+    from: Option<String>,
+    /// End of the range, not part of it. Default: now.
+    #[param(example = "now")]
+    to: Option<String>,
+    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the answer before. All other parameters must be unchanged; the range is that of the first page.
+    cursor: Option<String>,
+}
+
+/// The names in [`PageParams`].
+const PAGE: [&str; 4] = ["from", "to", "limit", "cursor"];
+
+/// The filter over clusters.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameter; `ask` reads it")]
+struct ClusterParam {
+    /// Clusters, by uid or by any name they ever had. Repeat it, or put commas between: any of them.
+    #[param(style = Form, explode, example = json!(["hz-prod-02"]))]
+    cluster: Option<Vec<String>>,
+}
+
+/// The calls that need a token, with their description.
+pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(events::events))
+        .routes(routes!(states::states))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(clusters::clusters))
+        .routes(routes!(coverage::coverage))
+        .routes(routes!(rejects::rejects))
+        .routes(routes!(tail::tail))
+        .routes(routes!(health::metrics))
+}
+
+/// The calls that need none: they tell nothing about Events.
+pub(crate) fn open() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .route("/", axum::routing::get(pages::index))
+        .route("/api/reference", axum::routing::get(pages::reference))
+        .route("/openapi.json", axum::routing::get(pages::document))
+        .route("/problems/{slug}", axum::routing::get(pages::problem))
+}
+
+/// The whole service.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (api, _) = api().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let guarded = api
+        .route_layer(from_fn_with_state(app.clone(), authenticate))
+        .route_layer(from_fn_with_state(app.clone(), room));
+    guarded
+        .merge(open)
+        .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
+        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "this path takes GET alone") })
+        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(|_| {
+            axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
+        }))
+        .layer(from_fn_with_state(app.clone(), access))
+        .with_state(app)
+}

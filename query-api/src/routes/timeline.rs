@@ -1,0 +1,51 @@
+//! `GET /api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline`: what was said about one object.
+
+use axum::{Json, extract::Path};
+use beidou_store::query::timeline::{Object, TimelineQuery};
+
+use super::{
+    Listed, PAGE, PageParams,
+    events::{EventCursor, cursor_of, key_of},
+};
+use crate::{
+    answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
+    app::Ask,
+    ask::filter::CLUSTER_SCOPED,
+    problem::ProblemBody,
+};
+
+/// What was said about one object, newest first; also of objects that are long gone.
+#[utoipa::path(
+    get, path = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline", tag = "Events",
+    params(
+        ("cluster" = String, Path, description = "Uid of the cluster, or any name it ever had"),
+        ("kind" = String, Path, description = "Kind of the object, as Kubernetes writes it: `Pod`, `Node`"),
+        ("namespace" = String, Path, description = "Namespace of the object; `_` for a cluster-scoped one"),
+        ("name" = String, Path, description = "Name of the object"),
+        PageParams
+    ),
+    responses((status = 200, body = List<EventItem>), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn timeline(
+    ask: Ask,
+    Path((cluster, kind, namespace, name)): Path<(String, String, String, String)>,
+) -> Listed<EventItem> {
+    let params = ask.params(&[&PAGE])?;
+    let page = ask.page::<EventCursor>(&params)?;
+    let clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
+    let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), page.range).await?;
+    let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
+    let query = TimelineQuery {
+        object: Object { clusters, kind, namespace, name },
+        range: page.range,
+        after: page.after.clone().map(key_of),
+        limit: page.limit,
+        most_bytes: MOST_ANSWER_BYTES,
+    };
+    let rows = ask.reader.timeline(&query).await?;
+    let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);
+    fit(&mut items, &mut more, &coverage);
+    let next = items.last().filter(|_| more).map(|last| ask.next(&page, cursor_of(last)));
+    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage }))
+}

@@ -1,0 +1,10 @@
+//! The door and everything that needs no store: tokens, errors, pages, documents, the live tail.
+
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod door;
+mod pages;
+mod tail;

@@ -1,0 +1,86 @@
+//! Pages and documents: what a browser and a client generator see.
+
+use std::path::Path;
+
+use beidou_query_api::openapi::document;
+
+use crate::support::{answer, log, without_store};
+
+/// Compares with the committed document; `UPDATE_OPENAPI=1` writes it.
+#[test]
+fn the_api_document_is_the_committed_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, document()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    let (made, committed): (Vec<_>, Vec<_>) = (document().lines().map(str::to_owned).collect(), committed.lines().map(str::to_owned).collect());
+    let first = made.iter().zip(&committed).position(|(a, b)| a != b).unwrap_or(made.len().min(committed.len()));
+    let hint = "the API has changed: look at the difference, then UPDATE_OPENAPI=1 cargo test -p beidou-query-api";
+    assert_eq!(made.get(first), committed.get(first), "line {}; {hint}", first + 1);
+}
+
+#[test]
+fn every_documented_parameter_is_read_and_every_read_one_documented() {
+    let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    let calls: Vec<_> = paths.keys().map(String::as_str).collect();
+    for expected in [
+        "/api/v1/events",
+        "/api/v1/events/{cluster}/{uid}",
+        "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline",
+        "/api/v1/clusters",
+        "/api/v1/coverage",
+        "/api/v1/rejects",
+        "/api/v1/events/tail",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
+        assert!(calls.contains(&expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_list_exactly_the_documented_parameters() {
+    let api = without_store(log()).await;
+    let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+    for (path, call) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/api/")) {
+        let parameters = call["get"]["parameters"].as_array().unwrap();
+        let of_query = parameters.iter().filter(|p| p["in"] == "query");
+        let mut documented: Vec<_> = of_query.map(|p| p["name"].as_str().unwrap()).collect();
+        let concrete = path.replace(['{', '}'], "");
+        let refused = api.get(&format!("{concrete}?no_such_parameter=1")).await.json();
+        let allowed = refused["parameter"]["allowed"].as_str().unwrap().to_owned();
+        let mut allowed: Vec<_> = allowed.split(", ").collect();
+        documented.sort_unstable();
+        allowed.sort_unstable();
+        assert_eq!(documented, allowed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_self_contained() {
+    let api = without_store(log()).await;
+    for path in ["/", "/api/reference", "/problems/time-limit"] {
+        let page = answer(api.client.get(format!("{}{path}", api.url)).header("accept", "text/html")).await;
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"), "{path}: {policy}");
+        for outside in ["http://", "https://", "<script", "src=", "@import", "url("] {
+            assert!(!page.text.contains(outside), "{path} has {outside}");
+        }
+    }
+    let index = api.bare("/").await.text;
+    assert!(index.contains("/api/reference") && index.contains("/openapi.json"));
+    assert_eq!(api.bare("/openapi.json").await.text, document());
+}
+
+#[tokio::test]
+async fn each_type_of_problem_explains_itself() {
+    let api = without_store(log()).await;
+    let told = api.bare("/problems/bad-cursor").await.json();
+    assert_eq!(told["type"], "/problems/bad-cursor");
+    assert!(told["explanation"].as_str().unwrap().contains("first page"));
+}

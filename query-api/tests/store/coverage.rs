@@ -1,0 +1,140 @@
+//! How completely a range is known: stored intervals, the ledger's watermark, and what answers say of it.
+
+use std::sync::Arc;
+
+use beidou_log::Log;
+use beidou_schemas::{
+    Micros, Record, Topic, TopicPartition,
+    ddl::TABLE_VERSION,
+    ledger::{self, Cut, Done, LedgerFact},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{World, world};
+use crate::support::{
+    PARTITIONS,
+    events::{append, cluster_uid, seed},
+};
+
+const RANGE: &str = "from=2026-11-23T14:00:00Z&to=2026-11-23T15:00:00Z";
+
+fn row(state: &str, from: &str, until: &str, reason: &str, offset: u64) -> Value {
+    let session = if state == "complete" { Uuid::from_u128(offset.into()) } else { Uuid::nil() };
+    json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "epoch": 0, "state": state, "session": session,
+        "from_time": format!("2026-11-23T{from}Z"), "until_time": format!("2026-11-23T{until}Z"),
+        "start_resource_version": 10, "resource_version": 20, "reason": reason, "detail": "", "deleted_frames": 3,
+        "log_offset": offset})
+}
+
+async fn told(world: &World, path: &str) -> Value {
+    world.api.list(&format!("{path}{RANGE}")).await["coverage"][0].take()
+}
+
+fn parts(coverage: &Value) -> Vec<(String, String, String, String)> {
+    let text = |part: &Value, field: &str| part[field].as_str().unwrap().to_owned();
+    let time = |part: &Value, field: &str| text(part, field)[11..19].to_owned();
+    let parts = coverage["parts"].as_array().unwrap().iter();
+    parts.map(|p| (text(p, "state"), text(p, "reason"), time(p, "from"), time(p, "to"))).collect()
+}
+
+fn part(state: &str, reason: &str, from: &str, to: &str) -> (String, String, String, String) {
+    (state.into(), reason.into(), from.into(), to.into())
+}
+
+#[tokio::test]
+async fn intervals_become_the_answer() {
+    let world = world().await;
+    world
+        .insert("kube_coverage", [
+            row("complete", "13:50:00", "14:10:00", "timeout", 1),
+            row("complete", "14:10:00", "14:20:00", "expired", 2),
+            row("degraded", "14:20:00", "14:25:00", "expired", 3),
+            row("gap", "14:25:00", "14:30:00", "restored", 4),
+            row("complete", "14:30:00", "14:35:00", "", 5),
+        ])
+        .await;
+    // The running session has grown since: the latest version of its row counts.
+    let mut grown = row("complete", "14:30:00", "14:50:00", "", 6);
+    grown["session"] = Uuid::from_u128(5).to_string().into();
+    world.insert("kube_coverage", [grown]).await;
+    let expected = [
+        part("degraded", "expired", "14:20:00", "14:25:00"),
+        part("gap", "restored", "14:25:00", "14:30:00"),
+        part("unknown", "not_yet_proven", "14:50:00", "15:00:00"),
+    ];
+    let timeline = "/api/v1/objects/cluster-1/Pod/a/b/timeline?";
+    for path in ["/api/v1/events?", "/api/v1/clusters?", "/api/v1/coverage?", "/api/v1/rejects?", timeline] {
+        let coverage = told(&world, path).await;
+        assert_eq!(parts(&coverage), expected, "{path}");
+        assert_eq!(coverage["complete"], false);
+        assert!((coverage["share"].as_f64().unwrap() - 40.0 / 60.0).abs() < 1e-9, "{coverage}");
+        assert_eq!(coverage["proven_until"], "2026-11-23T14:50:00.000000Z");
+    }
+    let states = world.api.all(&format!("/api/v1/coverage?{RANGE}&limit=2"), "state").await;
+    assert_eq!(states, ["complete", "gap", "degraded", "complete", "complete"]);
+    let gaps = world.api.list(&format!("/api/v1/coverage?{RANGE}&state=gap")).await;
+    assert_eq!((gaps["items"].as_array().unwrap().len(), gaps["items"][0]["reason"].as_str()), (1, Some("restored")));
+    let session = &world.api.list(&format!("/api/v1/coverage?{RANGE}&state=complete&limit=1")).await["items"][0];
+    assert_eq!((session["to"].as_str(), session["start_resource_version"].as_str()), (Some("2026-11-23T14:50:00.000000Z"), Some("10")));
+}
+
+#[tokio::test]
+async fn many_sessions_without_a_break_are_one_stretch() {
+    let world = world().await;
+    let minute = |n: u64| format!("14:{n:02}:00");
+    let sessions = (0..59).map(|n| row("complete", &minute(n), &minute(n + 1), "timeout", n + 1));
+    // A second watcher, whose sessions overlap those of the first one.
+    let others = (0..29).map(|n| row("complete", &minute(2 * n), &minute(2 * n + 1), "cut", n + 100));
+    world.insert("kube_coverage", sessions.chain(others)).await;
+    let coverage = told(&world, "/api/v1/events?").await;
+    assert_eq!(parts(&coverage), [part("unknown", "not_watched", "14:59:00", "15:00:00")]);
+}
+
+#[tokio::test]
+async fn a_cluster_with_events_alone_was_never_watched() {
+    let world = world().await;
+    world.insert("kube_event", [seed(1, 1).row()]).await;
+    let coverage = told(&world, "/api/v1/events?").await;
+    assert_eq!(parts(&coverage), [part("unknown", "not_watched_yet", "14:00:00", "15:00:00")]);
+    assert_eq!((coverage["share"].as_f64(), &coverage["proven_until"]), (Some(0.0), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_the_table_does_not_hold_yet_is_unknown() {
+    let world = world().await;
+    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
+    assert_eq!(told(&world, "/api/v1/events?").await["complete"], true, "the log is empty");
+    append(&world.log, (0..20).map(|n| seed(1, n).record())).await;
+    let lagging = told(&world, "/api/v1/events?").await;
+    assert_eq!(lagging["complete"], false, "records without a ledger are not in the table");
+    for partition in 0..PARTITIONS {
+        let source = TopicPartition::new(Topic::KubeEvent, partition);
+        let end = world.log.bounds(source).await.unwrap().end;
+        done(&world, source, end).await;
+    }
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+    let caught_up = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while told(&world, "/api/v1/events?").await["complete"] != true {
+            looks.tick().await;
+        }
+    });
+    caught_up.await.expect("the ledger is followed");
+}
+
+async fn done(world: &World, source: TopicPartition, end: u64) {
+    let cut = Cut {
+        source,
+        from: 0,
+        to: end,
+        records: 1,
+        hash: String::new(),
+        table_version: TABLE_VERSION,
+        watermark: 0,
+    };
+    let fact = LedgerFact::Done(Done { cut, rows: 1, observed: Micros(0) });
+    let record: Record = fact.to_record(Uuid::new_v4(), Micros(0));
+    let log: Arc<dyn Log> = world.log.clone();
+    let at = ledger::partition_of(source, PARTITIONS).unwrap();
+    log.writer(at, "test").await.unwrap().append(vec![record]).await.unwrap();
+}

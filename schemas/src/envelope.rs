@@ -1,0 +1,192 @@
+//! The envelope of a record: CloudEvents 1.0 in binary mode. Attributes are record headers, the value stays raw.
+//!
+//! | header | for an Event state |
+//! |---|---|
+//! | `ce_specversion` | `1.0` |
+//! | `ce_id` | `epoch.uid.resourceVersion`: with `ce_source` the identity of the state |
+//! | `ce_source` | `/clusters/<cluster uid>` |
+//! | `ce_type` | the topic's name |
+//! | `ce_time` | when Beidou observed the state (the Event's own times stand in the value) |
+//! | `ce_partitionkey` | `<cluster uid>/<event uid>`, also the record's key |
+//! | `ce_clustername` | the name people gave the cluster at that time |
+//! | `ce_foundby` | `watch`, `list`, `seed` |
+//! | `content-type` | `application/json` |
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{
+    ClusterUid, Header, Identity, InvalidId, Micros, Record, Topic,
+    numbered::{UnknownKind, numbered},
+};
+
+numbered! {
+    /// How a state came to be known.
+    pub enum FoundBy {
+        /// Delivered by the watch.
+        Watch = 1 => "watch",
+        /// Found by a list: after the chain broke, or at the first start.
+        List = 2 => "list",
+        /// Made by a demonstration or a test, not by a cluster.
+        Seed = 3 => "seed",
+    }
+}
+
+/// What the headers of an Event record say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventEnvelope {
+    /// Which state this is.
+    pub identity: Identity,
+    /// The cluster's name at that time.
+    pub cluster_name: String,
+    /// When Beidou observed it.
+    pub observed: Micros,
+    /// How it was found.
+    pub found_by: FoundBy,
+}
+
+/// A record whose headers are not those of an Event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// A header is missing or no UTF-8.
+    #[error("header {0:?} is missing or not UTF-8")]
+    Missing(&'static str),
+    /// A header has a value that is not allowed.
+    #[error("header {name:?} has the value {value:?}; expected {expected}")]
+    Value {
+        /// The header.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// An identifier is not valid.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// A kind that this version does not know.
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
+}
+
+const SOURCE_PREFIX: &str = "/clusters/";
+const JSON: &str = "application/json";
+
+impl EventEnvelope {
+    /// Puts the Event's JSON into its envelope. One buffer holds key and all header values.
+    pub fn wrap(&self, json: Bytes) -> Record {
+        let identity = &self.identity;
+        let key = format!("{}/{}", identity.cluster, identity.event);
+        let values: [(&'static str, String); 9] = [
+            ("ce_specversion", "1.0".into()),
+            ("ce_id", identity.id()),
+            ("ce_source", format!("{SOURCE_PREFIX}{}", identity.cluster)),
+            ("ce_type", Topic::KubeEvent.name().into()),
+            ("ce_time", self.observed.micros_text()),
+            ("ce_partitionkey", key.clone()),
+            ("ce_clustername", self.cluster_name.clone()),
+            ("ce_foundby", self.found_by.name().into()),
+            ("content-type", JSON.into()),
+        ];
+        let mut buffer = BytesMut::with_capacity(values.iter().map(|v| v.1.len()).sum());
+        let mut headers = Vec::with_capacity(values.len());
+        for (name, value) in values {
+            buffer.extend_from_slice(value.as_bytes());
+            headers.push(Header { name: Bytes::from_static(name.as_bytes()), value: buffer.split().freeze() });
+        }
+        let key = headers[5].value.clone();
+        Record { key, headers, value: json }
+    }
+
+    /// Reads the headers of an Event record.
+    ///
+    /// # Errors
+    /// When a header is missing, malformed, or of a newer version.
+    pub fn read(record: &Record) -> Result<Self, EnvelopeError> {
+        let get = |name: &'static str| record.header(name).ok_or(EnvelopeError::Missing(name));
+        let bad = |name, value: &str, expected| EnvelopeError::Value { name, value: value.into(), expected };
+        let version = get("ce_specversion")?;
+        if version != "1.0" {
+            return Err(bad("ce_specversion", version, "1.0"));
+        }
+        let kind = get("ce_type")?;
+        if kind != Topic::KubeEvent.name() {
+            return Err(bad("ce_type", kind, "beidou.kube.event.v1"));
+        }
+        let source = get("ce_source")?;
+        let cluster: ClusterUid = source
+            .strip_prefix(SOURCE_PREFIX)
+            .ok_or_else(|| bad("ce_source", source, "/clusters/<cluster uid>"))?
+            .parse()?;
+        let time = get("ce_time")?;
+        Ok(Self {
+            identity: Identity::parse(cluster, get("ce_id")?)?,
+            cluster_name: get("ce_clustername")?.into(),
+            observed: Micros::parse(time).ok_or_else(|| bad("ce_time", time, "an RFC 3339 time"))?,
+            found_by: get("ce_foundby")?.parse()?,
+        })
+    }
+}
+
+/// The envelope of the control plane's own facts (coverage, reject, ledger): same headers, JSON value.
+pub fn own_fact(topic: Topic, id: &str, key: &str, time: Micros, json: Bytes) -> Record {
+    let header =
+        |name: &'static str, value: String| Header { name: Bytes::from_static(name.as_bytes()), value: value.into() };
+    Record {
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        headers: vec![
+            header("ce_specversion", "1.0".into()),
+            header("ce_id", id.into()),
+            header("ce_source", "/beidou".into()),
+            header("ce_type", topic.name().into()),
+            header("ce_time", time.micros_text()),
+            header("ce_partitionkey", key.into()),
+            header("content-type", JSON.into()),
+        ],
+        value: json,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Epoch, ResourceVersion};
+
+    fn sample() -> EventEnvelope {
+        EventEnvelope {
+            identity: Identity {
+                cluster: "0f8fad5b-d9cb-469f-a165-70867728950e".parse().unwrap(),
+                epoch: Epoch(1),
+                event: "7c9e6679-7425-40de-944b-e07fc1f90ae7".parse().unwrap(),
+                resource_version: ResourceVersion(4711),
+            },
+            cluster_name: "hz-prod-02".into(),
+            observed: Micros(1_795_444_800_000_001),
+            found_by: FoundBy::Watch,
+        }
+    }
+
+    #[test]
+    fn headers_are_golden() {
+        let record = sample().wrap(Bytes::from_static(b"{}"));
+        let text: Vec<String> = record
+            .headers
+            .iter()
+            .map(|h| format!("{}: {}", String::from_utf8_lossy(&h.name), String::from_utf8_lossy(&h.value)))
+            .collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn reads_back_what_it_wrote_and_names_what_is_wrong() {
+        let record = sample().wrap(Bytes::from_static(b"{}"));
+        assert_eq!(EventEnvelope::read(&record).unwrap(), sample());
+        for missing in 0..record.headers.len() - 1 {
+            let mut broken = record.clone();
+            let name = String::from_utf8(broken.headers.remove(missing).name.to_vec()).unwrap();
+            if name == "ce_partitionkey" {
+                continue;
+            }
+            assert!(EventEnvelope::read(&broken).unwrap_err().to_string().contains(&name));
+        }
+    }
+}

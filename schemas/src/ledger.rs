@@ -1,0 +1,151 @@
+//! Facts on `beidou.ledger.v1`: which range of the log a projector is about to insert, and which it has inserted.
+//!
+//! A cut `[from, to)` is written as *pending* before the first insert, and as *done* after the last. After a crash the
+//! pending cuts are repeated exactly; the same cut gives the same rows and the same de-duplication tokens. The watermark
+//! is a maximum: it never goes back, whatever order facts are read in.
+//!
+//! Each source partition has a ledger partition of its own, so that each has one writer, the projector of that source:
+//!
+//! ```text
+//!  ledger partition   0 … P-1              P                P+1
+//!  source             event 0 … event P-1  coverage 0       reject 0
+//! ```
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Micros, Offset, Record, Topic, TopicPartition,
+    envelope::own_fact,
+    fact::{FactError, body, numbered_json, split_kind, unknown},
+};
+
+/// Partitions of the ledger topic where the event topic has `event_partitions`: one per source partition.
+pub const fn partitions(event_partitions: u32) -> u32 {
+    event_partitions + 2
+}
+
+/// The ledger partition of a source partition; `None` for the ledger itself, which nobody projects.
+pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<TopicPartition> {
+    let partition = match source.topic {
+        Topic::KubeEvent => source.partition,
+        Topic::KubeCoverage => event_partitions,
+        Topic::KubeReject => event_partitions + 1,
+        Topic::Ledger => return None,
+    };
+    Some(TopicPartition::new(Topic::Ledger, partition))
+}
+
+/// A cut of a source partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// The source.
+    pub source: TopicPartition,
+    /// First offset.
+    pub from: Offset,
+    /// Behind the last offset.
+    pub to: Offset,
+    /// Records in the cut; offsets may have holes, so this is not `to - from`.
+    pub records: u64,
+    /// XXH3-128 over the records' ids and values, hexadecimal: a repeated cut must find the same.
+    pub hash: String,
+    /// The table version that the rows go to.
+    pub table_version: u32,
+    /// Everything below this offset was done when the fact was written.
+    pub watermark: Offset,
+}
+
+/// A cut that is in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Done {
+    /// The cut.
+    pub cut: Cut,
+    /// Rows inserted: duplicates and undecodable records are not among them.
+    pub rows: u64,
+    /// When the last record of the cut had been observed.
+    pub observed: Micros,
+}
+
+/// A fact on the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerFact {
+    /// 1: about to be inserted.
+    Pending(Cut),
+    /// 2: inserted.
+    Done(Done),
+}
+
+impl LedgerFact {
+    /// The cut that the fact speaks of.
+    pub fn cut(&self) -> &Cut {
+        match self {
+            Self::Pending(cut) => cut,
+            Self::Done(done) => &done.cut,
+        }
+    }
+
+    /// The JSON value.
+    pub fn to_json(&self) -> Vec<u8> {
+        match self {
+            Self::Pending(cut) => numbered_json(1, cut),
+            Self::Done(done) => numbered_json(2, done),
+        }
+    }
+
+    /// Reads a JSON value.
+    ///
+    /// # Errors
+    /// When the value has not the form of its kind, or the kind is unknown.
+    pub fn from_json(json: &[u8]) -> Result<Self, FactError> {
+        let (kind, value) = split_kind(Topic::Ledger, json)?;
+        Ok(match kind {
+            1 => Self::Pending(body(Topic::Ledger, value)?),
+            2 => Self::Done(body(Topic::Ledger, value)?),
+            other => return Err(unknown("ledger fact", other, "1, 2")),
+        })
+    }
+
+    /// The record to append. `id` must be new for each fact.
+    pub fn to_record(&self, id: Uuid, time: Micros) -> Record {
+        let key = self.cut().source.to_string();
+        own_fact(Topic::Ledger, &id.to_string(), &key, time, self.to_json().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_source_partition_has_a_ledger_partition_of_its_own() {
+        let events = (0..4).map(|p| TopicPartition::new(Topic::KubeEvent, p));
+        let singles = [Topic::KubeCoverage, Topic::KubeReject].map(|topic| TopicPartition::new(topic, 0));
+        let found: Vec<_> =
+            events.chain(singles).map(|source| partition_of(source, 4).unwrap().partition).collect();
+        assert_eq!(found, (0..partitions(4)).collect::<Vec<_>>());
+        assert_eq!(partition_of(TopicPartition::new(Topic::Ledger, 0), 4), None);
+    }
+
+    #[test]
+    fn values_are_golden_and_read_back() {
+        let cut = Cut {
+            source: TopicPartition::new(Topic::KubeEvent, 3),
+            from: 10,
+            to: 20,
+            records: 9,
+            hash: "00ff".into(),
+            table_version: 1,
+            watermark: 10,
+        };
+        let done = Done { cut: cut.clone(), rows: 8, observed: Micros(1_795_444_800_000_000) };
+        let facts = [LedgerFact::Pending(cut), LedgerFact::Done(done)];
+        let text: Vec<_> = facts.iter().map(|f| String::from_utf8(f.to_json()).unwrap()).collect();
+        insta::assert_snapshot!(text.join("\n"));
+        for fact in facts {
+            assert_eq!(LedgerFact::from_json(&fact.to_json()).unwrap(), fact);
+        }
+        assert!(LedgerFact::from_json(br#"{"kind":3}"#).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! What is said between the rooms of Beidou: identifiers, topics, the record envelope, the closed sets of facts on
+//! each topic, and the SQL schema. No I/O, no clock, no random.
+//!
+//! Everything here is stored for years or promised to others. Each format has a golden file under `snapshots/`;
+//! a change of a format shows there as a diff.
+//!
+//! ```text
+//!  topic                      value                         module
+//!  beidou.kube.event.v1       the Event's JSON, raw         envelope, kube_event
+//!  beidou.kube.coverage.v1    what a watch proved           coverage
+//!  beidou.kube.reject.v1      a frame nobody could decode   reject
+//!  beidou.ledger.v1           which range went to a table   ledger
+//! ```
+
+pub mod coverage;
+pub mod ddl;
+pub mod envelope;
+pub mod fact;
+pub mod ids;
+pub mod kube_event;
+pub mod ledger;
+pub mod numbered;
+pub mod record;
+pub mod reject;
+pub mod time;
+pub mod topic;
+
+pub use ids::{ClusterUid, Epoch, EventUid, Identity, InvalidId, Offset, ResourceVersion};
+pub use record::{Header, Record};
+pub use time::Micros;
+pub use topic::{Topic, TopicPartition};

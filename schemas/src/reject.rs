@@ -1,0 +1,105 @@
+//! Facts on `beidou.kube.reject.v1`: frames that could not be decoded, kept as they came, up to a bound.
+//!
+//! The value is the raw frame; what is known of it stands in the headers `ce_clustername`, `ce_reason`, `ce_detail`
+//! and `ce_framebytes` (the frame's full length).
+
+use bytes::Bytes;
+
+use crate::{ClusterUid, EventUid, Header, Micros, Record, Topic, envelope::own_fact, numbered::numbered};
+
+numbered! {
+    /// Why a frame was rejected.
+    pub enum RejectReason {
+        /// Not JSON, or not UTF-8.
+        NotJson = 1 => "not_json",
+        /// JSON, but not a watch frame.
+        NotAFrame = 2 => "not_a_frame",
+        /// A frame whose object has no usable uid or resourceVersion, or is not an Event.
+        NotAnEvent = 3 => "not_an_event",
+        /// Larger than a frame may be; only its head was kept.
+        TooLarge = 4 => "too_large",
+        /// A record of the event topic that the projector could not decode.
+        Record = 5 => "record",
+    }
+}
+
+/// At most so much of a frame is kept: etcd refuses objects above 1.5 MiB, so a whole Event always fits.
+pub const MAX_KEPT_BYTES: usize = 2 << 20;
+/// At most so much of an error's text is kept.
+const MAX_DETAIL_BYTES: usize = 1024;
+
+/// A rejected frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The cluster that sent it.
+    pub cluster: ClusterUid,
+    /// Its name at that time.
+    pub cluster_name: String,
+    /// When it came.
+    pub observed: Micros,
+    /// Why it was rejected.
+    pub reason: RejectReason,
+    /// What the decoder said.
+    pub detail: String,
+    /// The frame's full length in bytes.
+    pub frame_bytes: u64,
+    /// The frame, or its head.
+    pub frame: Bytes,
+}
+
+impl Reject {
+    /// The record to append. `id` must be new for each fact.
+    pub fn to_record(&self, id: &EventUid) -> Record {
+        let frame = self.frame.slice(..self.frame.len().min(MAX_KEPT_BYTES));
+        let mut record = own_fact(Topic::KubeReject, id.as_str(), self.cluster.as_str(), self.observed, frame);
+        if let Some(content) = record.headers.last_mut() {
+            content.value = Bytes::from_static(b"application/octet-stream");
+        }
+        let mut end = self.detail.len().min(MAX_DETAIL_BYTES);
+        while !self.detail.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut add = |name: &'static str, value: String| {
+            record.headers.push(Header { name: Bytes::from_static(name.as_bytes()), value: value.into() });
+        };
+        add("ce_clustername", self.cluster_name.clone());
+        add("ce_reason", self.reason.name().into());
+        add("ce_detail", self.detail[..end].into());
+        add("ce_framebytes", self.frame_bytes.to_string());
+        record
+    }
+
+    /// Reads a record of the topic; `None` where a header is missing or malformed.
+    pub fn from_record(record: &Record) -> Option<Self> {
+        Some(Self {
+            cluster: record.header("ce_partitionkey")?.parse().ok()?,
+            cluster_name: record.header("ce_clustername")?.into(),
+            observed: Micros::parse(record.header("ce_time")?)?,
+            reason: record.header("ce_reason")?.parse().ok()?,
+            detail: record.header("ce_detail")?.into(),
+            frame_bytes: record.header("ce_framebytes")?.parse().ok()?,
+            frame: record.value.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_wrote() {
+        let reject = Reject {
+            cluster: "c".parse().unwrap(),
+            cluster_name: "one".into(),
+            observed: Micros(1_795_444_800_000_000),
+            reason: RejectReason::NotJson,
+            detail: "expected value at line 1 column 1".into(),
+            frame_bytes: 3,
+            frame: Bytes::from_static(b"\xff{}"),
+        };
+        let record = reject.to_record(&"r-1".parse().unwrap());
+        insta::assert_debug_snapshot!(record);
+        assert_eq!(Reject::from_record(&record).unwrap(), reject);
+    }
+}

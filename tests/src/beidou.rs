@@ -1,0 +1,176 @@
+//! The `beidou` binary as a user runs it: `up` in the background, the clients beside it, all in a home of their own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use beidou_store::Endpoint;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{control_plane::part::Part, wait::until};
+
+/// From the start of the process to the first answer: the engine opens in a second, a busy machine takes longer.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+
+/// The binary under test, built by `make test`.
+///
+/// # Errors
+/// When it is not there.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().nth(2).context("a test runs from target/<profile>/deps")?;
+    let binary = folder.join("beidou");
+    if !binary.exists() {
+        bail!("{} is missing: run cargo build -p beidou, or make test", binary.display());
+    }
+    Ok(binary)
+}
+
+/// An HTTP client. The library is built without a choice of cryptography, so that there is one in the whole house.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    // Fails only where another test of this process has done it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// A home directory with everything that Beidou keeps, and perhaps a running server.
+pub struct Home {
+    server: Option<Part>,
+    folder: TempDir,
+}
+
+impl Home {
+    /// An empty home.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self { server: None, folder: tempfile::tempdir()? })
+    }
+
+    /// The data directory that [`Home::serve`] gives to the server.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The home itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).env("XDG_CONFIG_HOME", self.path().join("config"));
+        Ok(command)
+    }
+
+    /// Starts `beidou <arguments> --data … --listen 127.0.0.1:0` and waits until its API is ready.
+    ///
+    /// # Errors
+    /// When it ends, or is not ready in time.
+    pub async fn serve(&mut self, arguments: &[&str]) -> anyhow::Result<()> {
+        let data = self.data();
+        let mut command = self.command(arguments)?;
+        command.arg("--data").arg(&data).args(["--listen", "127.0.0.1:0"]);
+        self.server = Some(Part::launch("beidou", command, self.path())?);
+        let ready = until("the API is ready", READY_LIMIT, async || {
+            let server = self.server.as_mut()?;
+            if let Ok(Some(status)) = server.ended() {
+                return Some(Err(anyhow::anyhow!("beidou ended: {status}\n{}", server.log_tail())));
+            }
+            let (url, _) = self.target().ok()?;
+            let answer = http().get(format!("{url}/readyz")).send().await.ok()?;
+            answer.status().is_success().then_some(Ok(()))
+        });
+        match ready.await {
+            Ok(result) => result,
+            Err(overdue) => bail!("{overdue}\n{}", self.log()),
+        }
+    }
+
+    /// What the server has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path().join("beidou.log")).unwrap_or_default()
+    }
+
+    /// URL and token, as the server wrote them for the clients.
+    ///
+    /// # Errors
+    /// When the context file is not there yet, or not understood.
+    pub fn target(&self) -> anyhow::Result<(String, String)> {
+        let text = fs::read_to_string(self.path().join("config/beidou/contexts.yaml"))?;
+        let field = |name: &str| {
+            let line = text.lines().map(|line| line.trim_start_matches(['-', ' '])).find(|line| line.starts_with(name));
+            line.map(|line| line[name.len()..].trim().trim_matches(['\'', '"']).to_owned())
+                .with_context(|| format!("{name} in {text}"))
+        };
+        Ok((field("url:")?, field("token:")?))
+    }
+
+    /// Runs a client command.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        Ok(self.command(arguments)?.output()?)
+    }
+
+    /// Runs a client command that must succeed, and gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn print(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = self.run(arguments)?;
+        if !output.status.success() {
+            bail!("beidou {arguments:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// GETs a path of the API.
+    ///
+    /// # Errors
+    /// When the answer is no success or no JSON.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let (url, token) = self.target()?;
+        let answer = http().get(format!("{url}{path}")).bearer_auth(token).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// Asks the engine itself; the answer as TSV lines.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn sql(&self, statement: &str) -> anyhow::Result<Vec<String>> {
+        sql(&self.data(), statement).await
+    }
+}
+
+/// Runs a statement on the engine of a data directory, past all code of ours but the engine's own door.
+///
+/// # Errors
+/// When the engine does not answer, or refuses.
+pub async fn sql(data: &Path, statement: &str) -> anyhow::Result<Vec<String>> {
+    let endpoint = Endpoint::read(data)?;
+    let request = http()
+        .post(format!("{}/?database={}", endpoint.url, endpoint.database))
+        .header("X-ClickHouse-User", &endpoint.reader.user)
+        .header("X-ClickHouse-Key", &endpoint.reader.password)
+        .body(statement.to_owned());
+    let answer = request.send().await?;
+    let good = answer.status().is_success();
+    let text = answer.text().await?;
+    if !good {
+        bail!("{statement}: {text}");
+    }
+    Ok(text.lines().map(String::from).collect())
+}

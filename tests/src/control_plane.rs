@@ -1,0 +1,329 @@
+//! A real Kubernetes control plane for one test: etcd, kube-apiserver, kube-controller-manager, no nodes.
+//!
+//! ```text
+//! binaries ─ certificates, tokens, kubeconfigs ─ etcd ─ kube-apiserver ─ /readyz ─ kube-controller-manager
+//!                                                                                       │
+//!                           rights of the test's users, Pods can be made ◄──────────────┘  ready
+//! ```
+//!
+//! That is all a Deployment and a Job need to make Events: their controllers run, and their Pods stay pending.
+//! Each control plane has its own folder, ports and certificate authority, so tests may run several at once.
+//! Programs and folder are gone when the value is dropped; when a test fails, the ends of the logs are printed.
+
+mod access;
+pub mod part;
+mod pki;
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow, bail};
+use k8s_openapi::api::core::v1::{Event, Namespace, ServiceAccount};
+use kube::{
+    Api, Client, Config,
+    api::ListParams,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tempfile::TempDir;
+
+pub use self::access::Access;
+use self::{
+    access::{Tokens, certificate_user, grant, kubeconfig_path, write_kubeconfig, write_kubeconfigs},
+    part::Part,
+    pki::Pki,
+};
+use crate::wait::until;
+
+/// A start takes 5 s on an idle machine and 10 s on a busy one; longer than this, something is broken.
+const READY_LIMIT: Duration = Duration::from_secs(180);
+
+/// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck, five times is
+/// another fault.
+const PORT_ATTEMPTS: usize = 5;
+
+/// The controllers behind a Deployment and a Job, the accounts that Pods need, and the cleaning up after a delete.
+const CONTROLLERS: &str = "deployment-controller,replicaset-controller,job-controller,\
+     serviceaccount-controller,namespace-controller,garbage-collector-controller";
+
+/// A running control plane; it ends when this is dropped.
+pub struct ControlPlane {
+    // Fields are dropped in this order: first the programs, the last started first, then the folder they write to.
+    parts: Vec<Part>,
+    folder: TempDir,
+    server_url: String,
+    tokens: Tokens,
+}
+
+/// Why one attempt to start failed.
+enum Failure {
+    PortTaken(anyhow::Error),
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl ControlPlane {
+    /// Starts a control plane and returns when Events can be made and read by all of [`Access::ALL`].
+    ///
+    /// # Errors
+    /// When the programs are not installed (the message says how), or one of them ends or does not get ready; the
+    /// message then holds the ends of their logs.
+    pub async fn start() -> anyhow::Result<Self> {
+        let programs = binaries()?;
+        let mut last = None;
+        for _ in 0..PORT_ATTEMPTS {
+            match Self::attempt(&programs).await {
+                Ok(control_plane) => return Ok(control_plane),
+                Err(Failure::PortTaken(error)) => last = Some(error),
+                Err(Failure::Other(error)) => return Err(error.context("start the Kubernetes control plane")),
+            }
+        }
+        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find free ports for the control plane"))
+    }
+
+    /// The kubeconfig file of one identity; its only context bears the identity's name.
+    #[must_use]
+    pub fn kubeconfig(&self, access: Access) -> PathBuf {
+        kubeconfig_path(self.folder.path(), access)
+    }
+
+    /// Where the API server listens: `https://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn server_url(&self) -> &str {
+        &self.server_url
+    }
+
+    /// The bearer token of [`Access::Reader`].
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.tokens.reader
+    }
+
+    /// The certificate authority's file, for clients that take no kubeconfig.
+    #[must_use]
+    pub fn certificate_authority(&self) -> PathBuf {
+        self.folder.path().join("pki/ca.crt")
+    }
+
+    /// A client of one identity, made from its kubeconfig file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its credentials cannot be had.
+    pub async fn client(&self, access: Access) -> anyhow::Result<Client> {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(access)).context("read the kubeconfig")?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?)
+    }
+
+    /// Ends the programs and removes their folder. Dropping does the same; this only says so in a test's text.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    async fn attempt(programs: &Path) -> Result<Self, Failure> {
+        let folder = TempDir::with_prefix("beidou-control-plane-")?;
+        let [etcd, peer, secure] = free_ports()?;
+        let pki = Pki::create(&folder.path().join("pki"))?;
+        pki.client(Access::Admin.name(), Access::Admin.name(), Some("system:masters"))?;
+        pki.client("controller-manager", "system:kube-controller-manager", None)?;
+        let tokens = Tokens::new();
+        tokens.write(&pki.path("tokens.csv"))?;
+        let server_url = format!("https://127.0.0.1:{secure}");
+        write_kubeconfigs(folder.path(), &server_url, &pki, &tokens)?;
+
+        let mut this = Self { parts: Vec::new(), folder, server_url, tokens };
+        this.launch(programs, "etcd", &etcd_flags(etcd, peer))?;
+        this.launch(programs, "kube-apiserver", &api_server_flags(&pki, etcd, secure))?;
+        let admin = this.client(Access::Admin).await?;
+        this.ready("the API server is ready", async || healthy(&admin).await).await?;
+        this.launch(programs, "kube-controller-manager", &controller_manager_flags(&pki, &this.server_url)?)?;
+        grant(&admin).await.context("give the test's users their rights")?;
+        this.usable(&admin).await?;
+        Ok(this)
+    }
+
+    fn launch(&mut self, programs: &Path, name: &'static str, flags: &[String]) -> anyhow::Result<()> {
+        let part = Part::start(programs, name, flags, self.folder.path()).with_context(|| format!("start {name}"))?;
+        self.parts.insert(0, part);
+        Ok(())
+    }
+
+    /// Waits until Pods are no longer refused, and until the API server has taken up the rights just given.
+    async fn usable(&mut self, admin: &Client) -> Result<(), Failure> {
+        let accounts = Api::<ServiceAccount>::default_namespaced(admin.clone());
+        let events = Api::<Event>::all(self.client(Access::Reader).await?);
+        let namespaces = Api::<Namespace>::all(self.client(Access::Collector).await?);
+        self.ready("Pods and Events can be used", async || {
+            accounts.get("default").await.is_ok()
+                && events.list(&ListParams::default().limit(1)).await.is_ok()
+                && namespaces.get("kube-system").await.is_ok()
+        })
+        .await
+    }
+
+    /// Waits until `condition` holds; fails as soon as one of the programs has ended.
+    async fn ready(&mut self, what: &str, mut condition: impl AsyncFnMut() -> bool) -> Result<(), Failure> {
+        let parts = &mut self.parts;
+        let waited = until(what, READY_LIMIT, async || match first_ended(parts) {
+            Ok(None) => condition().await.then_some(Ok(())),
+            Ok(Some(failure)) => Some(Err(failure)),
+            Err(error) => Some(Err(error.into())),
+        });
+        match waited.await {
+            Ok(result) => result,
+            Err(overdue) => Err(anyhow!(overdue).context(logs(&self.parts)).into()),
+        }
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            #[expect(clippy::print_stderr, reason = "a failed test shows what its servers said")]
+            {
+                eprintln!("{}", logs(&self.parts));
+            }
+        }
+    }
+}
+
+/// The folder with the programs, as `tests/kubernetes/install` names it.
+///
+/// # Errors
+/// When they are not installed: the message says how to do it.
+pub fn binaries() -> anyhow::Result<PathBuf> {
+    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes/install");
+    let output = Command::new(&install).arg("--print-path").output().with_context(|| format!("run {install:?}"))?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    if !folder.is_dir() {
+        bail!("the control plane's programs are missing ({folder:?}): run `tests/kubernetes/install`, or `make test`");
+    }
+    Ok(folder)
+}
+
+/// Three different ports, free at this moment: all are held until all are known.
+fn free_ports() -> io::Result<[u16; 3]> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listeners = [bind()?, bind()?, bind()?];
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+async fn healthy(admin: &Client) -> bool {
+    match http::Request::get("/readyz").body(Vec::new()) {
+        Ok(request) => admin.request_text(request).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn first_ended(parts: &mut [Part]) -> io::Result<Option<Failure>> {
+    for index in 0..parts.len() {
+        if let Some(status) = parts[index].ended()? {
+            let error = anyhow!("{} has ended ({status})\n{}", parts[index].name(), logs(parts));
+            let taken = parts[index].log_tail().contains("address already in use");
+            return Ok(Some(if taken { Failure::PortTaken(error) } else { Failure::Other(error) }));
+        }
+    }
+    Ok(None)
+}
+
+fn logs(parts: &[Part]) -> String {
+    parts.iter().map(|part| format!("--- end of {}.log\n{}\n", part.name(), part.log_tail())).collect()
+}
+
+/// `--name=value` for each pair.
+fn flags<const N: usize>(pairs: [(&str, String); N]) -> Vec<String> {
+    pairs.map(|(name, value)| format!("--{name}={value}")).into()
+}
+
+fn etcd_flags(client: u16, peer: u16) -> Vec<String> {
+    let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+    flags([
+        ("name", "test".into()),
+        ("data-dir", "etcd".into()),
+        ("unsafe-no-fsync", "true".into()),
+        ("listen-client-urls", client.clone()),
+        ("advertise-client-urls", client),
+        ("listen-peer-urls", peer.clone()),
+        ("initial-advertise-peer-urls", peer.clone()),
+        ("initial-cluster", format!("test={peer}")),
+        ("log-level", "warn".into()),
+    ])
+}
+
+fn api_server_flags(pki: &Pki, etcd: u16, secure: u16) -> Vec<String> {
+    let file = |name: &str| pki.path(name).display().to_string();
+    flags([
+        ("etcd-servers", format!("http://127.0.0.1:{etcd}")),
+        // Should another's etcd have taken our port first, we write nothing among its keys before we notice.
+        ("etcd-prefix", format!("/registry-{secure}")),
+        ("bind-address", "127.0.0.1".into()),
+        ("advertise-address", "127.0.0.1".into()),
+        ("endpoint-reconciler-type", "none".into()),
+        ("secure-port", secure.to_string()),
+        ("tls-cert-file", file("server.crt")),
+        ("tls-private-key-file", file("server.key")),
+        ("client-ca-file", file("ca.crt")),
+        ("token-auth-file", file("tokens.csv")),
+        ("service-account-issuer", "https://kubernetes.default.svc".into()),
+        ("service-account-key-file", file("service-accounts.pub")),
+        ("service-account-signing-key-file", file("service-accounts.key")),
+        ("service-cluster-ip-range", "10.96.0.0/16".into()),
+        ("authorization-mode", "Node,RBAC".into()),
+    ])
+}
+
+fn controller_manager_flags(pki: &Pki, server: &str) -> io::Result<Vec<String>> {
+    let kubeconfig = pki.path("controller-manager.kubeconfig");
+    let user = certificate_user(pki, "controller-manager");
+    write_kubeconfig(&kubeconfig, "controller-manager", server, pki, &user)?;
+    Ok(flags([
+        ("kubeconfig", kubeconfig.display().to_string()),
+        ("leader-elect", "false".into()),
+        ("secure-port", "0".into()),
+        ("use-service-account-credentials", "true".into()),
+        ("controllers", CONTROLLERS.into()),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_differ() {
+        let [a, b, c] = free_ports().unwrap();
+        assert!(a != b && b != c && a != c);
+    }
+
+    #[test]
+    fn a_taken_port_is_told_from_other_ends() {
+        let ended = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let script = ["-c".into(), format!("echo '{text}'; exit 3")];
+            let mut parts = [Part::start(Path::new("/bin"), "sh", &script, folder.path()).unwrap()];
+            loop {
+                if let Some(failure) = first_ended(&mut parts).unwrap() {
+                    return failure;
+                }
+            }
+        };
+        assert!(matches!(ended("listen tcp 127.0.0.1:1: bind: address already in use"), Failure::PortTaken(_)));
+        assert!(matches!(ended("no such file"), Failure::Other(error) if error.to_string().contains("no such file")));
+    }
+}

@@ -1,0 +1,354 @@
+//! The course of the fault test: load, kills and broken streams; then losses made on purpose; then the verdict.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use beidou_simulator::{
+    ApiServer, Clock, Cut, Expiry, Feeder, Fleet, Ledger, Live, ServerOptions, StateId, generate::EventStream,
+    oracle::Judge,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use uuid::Uuid;
+
+use super::{
+    site::{HEARTBEAT, Role, Site},
+    verdict::{Reported, Stored, judge},
+};
+use crate::{beidou::http, wait::until};
+
+/// Longer than this nothing that the course waits for takes, on a machine of two busy cores.
+const LIMIT: Duration = Duration::from_secs(180);
+/// Reported intervals may exceed the made loss by one heartbeat; half of another is for the machine, which is busy with
+/// starting processes when the loss is made.
+const TOLERANCE_US: i64 = HEARTBEAT.as_micros() as i64 * 3 / 2;
+/// Kills that are aimed at the window between PENDING and DONE.
+const WINDOW_SHARE: u32 = 3;
+
+/// How hard to try.
+#[derive(Debug, Clone)]
+pub struct Course {
+    /// The seed of what is killed and cut, and when.
+    pub seed: u64,
+    /// Processes killed while all history can still be had.
+    pub kills: u32,
+    /// Rounds of forced losses, each with a kill: 410s, and once per cluster a restore with a lower version.
+    pub losses: u32,
+    /// Events per second and cluster.
+    pub rate: f64,
+    /// How long the last states may take to arrive; a planted bug loses some for good, so its course waits less.
+    pub patience: Duration,
+    /// The environment of the processes: planted bugs.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What is wrong, in words.
+    pub wrong: Vec<String>,
+    /// Kills by role.
+    pub kills: HashMap<&'static str, u32>,
+    /// Kills of the projector between PENDING and DONE, by its fail points.
+    pub in_window: usize,
+    /// States that the simulator committed.
+    pub states: usize,
+    /// Losses that it made.
+    pub losses: usize,
+}
+
+struct Run {
+    course: Course,
+    random: StdRng,
+    servers: Vec<ApiServer>,
+    feeds: Vec<Live>,
+    ledger: Ledger,
+    site: Site,
+    /// Uids of the collector's own heartbeat Events: no history.
+    own: HashSet<Uuid>,
+    outcome: Outcome,
+}
+
+/// Runs the course.
+///
+/// # Errors
+/// When something fails that the course did not break: a process ends by itself, nothing settles.
+pub async fn run(course: Course) -> anyhow::Result<Outcome> {
+    let mut run = Run::start(course).await?;
+    for _ in 0..run.course.kills {
+        run.kill_one().await?;
+        run.cut_some();
+    }
+    run.settle().await.context("after the kills inside the compaction window")?;
+    run.no_degraded_time().await?;
+    if !run.outcome.wrong.is_empty() {
+        return run.conclude().await;
+    }
+    for round in 0..run.course.losses {
+        run.lose_history(round).await?;
+    }
+    run.settle().await.context("after the forced losses")?;
+    run.conclude().await
+}
+
+impl Run {
+    async fn start(course: Course) -> anyhow::Result<Self> {
+        let ledger = Ledger::default();
+        let mut servers = Vec::new();
+        let mut feeds = Vec::new();
+        for cluster in Fleet::new(course.seed, 2, 20).clusters {
+            let options = ServerOptions {
+                compaction_us: 0,
+                seed: course.seed,
+                ..ServerOptions::new(cluster.clone(), ledger.clone())
+            };
+            let server = ApiServer::start(options).await?;
+            let now = Clock::Real.now_us();
+            let stream = EventStream::new(course.seed, cluster, now, course.rate, i64::MAX);
+            feeds.push(Live::start(Feeder::new(server.clone(), Clock::Real, stream), course.rate));
+            servers.push(server);
+        }
+        let mut site = Site::new(&servers, course.environment.clone())?;
+        for role in [Role::Engine, Role::Ingest, Role::Projector] {
+            site.start(role)?;
+        }
+        site.endpoint().await?;
+        let random = StdRng::seed_from_u64(course.seed);
+        let mut run =
+            Self { course, random, servers, feeds, ledger, site, own: HashSet::new(), outcome: Outcome::default() };
+        run.every_cluster_watched().await?;
+        Ok(run)
+    }
+
+    /// Kills a role at random, or the projector (or the engine below it) inside its window, and starts it again.
+    async fn kill_one(&mut self) -> anyhow::Result<()> {
+        let aimed = self.outcome.kills.values().sum::<u32>() % WINDOW_SHARE == 0;
+        let role = if aimed {
+            Role::Projector
+        } else {
+            *[Role::Engine, Role::Ingest, Role::Projector].choose(&mut self.random).context("three roles")?
+        };
+        if aimed {
+            self.projector_in_window().await?;
+        } else {
+            self.some_records_pass().await?;
+        }
+        let pid = self.site.pid(role);
+        self.site.kill(role)?;
+        *self.outcome.kills.entry(role.name()).or_default() += 1;
+        if role == Role::Projector && self.died_in_window(pid)? {
+            self.outcome.in_window += 1;
+        }
+        self.site.start(role)
+    }
+
+    /// Lets a random number of Events pass, so that kills fall into all moments.
+    async fn some_records_pass(&mut self) -> anyhow::Result<()> {
+        let wanted = self.feeds[0].reported() + self.random.random_range(1..self.course.rate.max(2.0) as u64);
+        let feed = self.feeds[0].clone();
+        Ok(until("Events pass", LIMIT, async || (feed.reported() >= wanted).then_some(())).await?)
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.site.file("steps")).unwrap_or_default();
+        text.lines().map(String::from).collect()
+    }
+
+    async fn projector_in_window(&mut self) -> anyhow::Result<()> {
+        let pid = self.site.pid(Role::Projector).context("the projector runs")?;
+        let inside = until("the projector is between PENDING and DONE", LIMIT, async || {
+            in_window(&self.steps(), pid).then_some(())
+        });
+        Ok(inside.await?)
+    }
+
+    fn died_in_window(&self, pid: Option<u32>) -> anyhow::Result<bool> {
+        Ok(in_window(&self.steps(), pid.context("the projector ran")?))
+    }
+
+    /// Breaks streams in the ways that lose nothing.
+    fn cut_some(&mut self) {
+        for server in &self.servers {
+            match self.random.random_range(0..5) {
+                0 => server.faults().cut_streams(Cut::MidFrame),
+                1 => server.faults().cut_connections(),
+                2 => server.faults().empty_next_watches(1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes one cluster lose history while its collector is away, and waits until that was noticed.
+    async fn lose_history(&mut self, round: u32) -> anyhow::Result<()> {
+        let server = self.servers[round as usize % self.servers.len()].clone();
+        self.remember_heartbeats().await?;
+        self.kill_one().await?;
+        let restore = round as usize >= self.servers.len() * 2 && (round as usize) < self.servers.len() * 3;
+        let before = self.coverage_facts(&server).await?;
+        if restore {
+            let (_, version) = server.position();
+            server.faults().restart_with_lower_rv(version.saturating_sub(200));
+        } else {
+            server.faults().refuse_connections();
+            self.some_records_pass().await?;
+            server.faults().compact_now();
+            server.faults().tell_expiry_by(if round % 2 == 0 { Expiry::HttpStatus } else { Expiry::ErrorFrame });
+            server.faults().accept_connections();
+        }
+        let noticed = until("the loss is reported", LIMIT, async || {
+            let after = self.coverage_facts(&server).await.unwrap_or(before);
+            (after > before).then_some(())
+        });
+        noticed.await?;
+        self.every_cluster_watched().await
+    }
+
+    async fn coverage_facts(&mut self, server: &ApiServer) -> anyhow::Result<u64> {
+        let uid = server.cluster().uid;
+        let sql =
+            format!("SELECT count() FROM kube_coverage FINAL WHERE state != 'complete' AND cluster_uid = '{uid}'");
+        Ok(self.site.sql(&sql).await?.first().context("a count")?.parse()?)
+    }
+
+    async fn every_cluster_watched(&mut self) -> anyhow::Result<()> {
+        let watched = until("every cluster is watched", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            self.servers.iter().all(|server| server.faults().running_streams() > 0).then_some(Ok(()))
+        });
+        watched.await?
+    }
+
+    /// Waits until the table holds every state that can be had.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        for feed in &self.feeds {
+            feed.set_rate(0.0);
+        }
+        self.every_cluster_watched().await?;
+        self.remember_heartbeats().await?;
+        let settled = until("the table holds every state that can be had", self.course.patience, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            let wanted = Judge::of(&self.ledger.entries());
+            let excused = wanted.excused();
+            let stored = self.stored().await.unwrap_or_default();
+            let missing =
+                wanted.states().keys().filter(|state| !self.own.contains(&state.uid) && !excused.contains(state));
+            missing.into_iter().all(|state| stored.states.contains(state)).then_some(Ok(()))
+        });
+        match settled.await {
+            Ok(result) => result?,
+            // A planted bug loses states for good: the verdict names them.
+            Err(overdue) => self.outcome.wrong.push(overdue.to_string()),
+        }
+        for feed in &self.feeds {
+            feed.set_rate(self.course.rate);
+        }
+        Ok(())
+    }
+
+    /// Inside the compaction window nothing may be lost, and nothing may be called lost.
+    async fn no_degraded_time(&mut self) -> anyhow::Result<()> {
+        let reported = self.reported().await?;
+        let called = reported.iter().filter(|r| r.reason != "first_list");
+        self.outcome.wrong.extend(called.map(|r| format!("nothing was lost, yet it is reported: {r:?}")));
+        Ok(())
+    }
+
+    /// A restore forgets heartbeat objects, and the collector makes new ones: their uids are noted before and after.
+    async fn remember_heartbeats(&mut self) -> anyhow::Result<()> {
+        for server in &self.servers {
+            let url = format!("{}/api/v1/namespaces/default/events", server.url());
+            let answer = http().get(url).bearer_auth(server.token()).send().await?;
+            let list: serde_json::Value = answer.error_for_status()?.json().await?;
+            let items = list["items"].as_array().context("a list has items")?;
+            let own = items.iter().filter(|item| item["reason"] == "BeidouHeartbeat");
+            for item in own {
+                self.own.insert(item["metadata"]["uid"].as_str().context("an Event has a uid")?.parse()?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn stored(&mut self) -> anyhow::Result<Stored> {
+        let lines = self
+            .site
+            .sql("SELECT cluster_uid, epoch, event_uid, resource_version, occurrences_delta FROM kube_event")
+            .await?;
+        let mut stored = Stored { rows: lines.len() as u64, ..Stored::default() };
+        for line in lines {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [cluster, epoch, uid, version, occurrences] = fields[..] else { bail!("an odd row: {line}") };
+            stored.occurrences += occurrences.parse::<u64>()?;
+            stored.states.insert(StateId {
+                cluster: cluster.parse()?,
+                incarnation: epoch.parse()?,
+                resource_version: version.parse()?,
+                uid: uid.parse()?,
+            });
+        }
+        Ok(stored)
+    }
+
+    async fn reported(&mut self) -> anyhow::Result<Vec<Reported>> {
+        let lines = self
+            .site
+            .sql("SELECT cluster_uid, state, reason, toUnixTimestamp64Micro(from_time), toUnixTimestamp64Micro(until_time) FROM kube_coverage FINAL WHERE state != 'complete'")
+            .await?;
+        let parse = |line: String| -> anyhow::Result<Reported> {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [cluster, state, reason, from, until] = fields[..] else { bail!("an odd row: {line}") };
+            Ok(Reported {
+                cluster: cluster.parse()?,
+                state: state.into(),
+                reason: reason.into(),
+                from_us: from.parse()?,
+                until_us: until.parse()?,
+            })
+        };
+        lines.into_iter().map(parse).collect()
+    }
+
+    async fn conclude(mut self) -> anyhow::Result<Outcome> {
+        let entries = self.ledger.entries();
+        let wanted = Judge::of(&entries);
+        let (stored, reported) = (self.stored().await?, self.reported().await?);
+        self.outcome.wrong.extend(judge(&wanted, &self.own, &stored, &reported, TOLERANCE_US));
+        self.outcome.states = wanted.states().len();
+        self.outcome.losses = wanted.losses().len();
+        Ok(self.outcome)
+    }
+}
+
+/// Whether the last step of this process for any partition lies between PENDING and DONE.
+fn in_window(steps: &[String], pid: u32) -> bool {
+    let mut last = HashMap::new();
+    for step in steps {
+        let fields: Vec<_> = step.split(' ').collect();
+        if let [by, step, partition, _] = fields[..]
+            && by == pid.to_string()
+        {
+            last.insert(partition, step);
+        }
+    }
+    last.values().any(|step| matches!(*step, "pending" | "inserted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_known_by_the_last_step() {
+        let steps = |text: &str| text.lines().map(String::from).collect::<Vec<_>>();
+        assert!(in_window(&steps("7 pending e/0 0-5"), 7));
+        assert!(in_window(&steps("7 pending e/0 0-5\n7 pending e/1 0-5\n7 inserted e/0 0-5\n7 done e/0 0-5"), 7));
+        assert!(!in_window(&steps("7 pending e/0 0-5\n7 done e/0 0-5"), 7));
+        assert!(!in_window(&steps("8 pending e/0 0-5"), 7));
+    }
+}

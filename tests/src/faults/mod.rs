@@ -1,0 +1,13 @@
+//! The fault test: what it starts, what it breaks, and how it judges.
+//!
+//! ```text
+//!  simulator (in the test's process, writes down what really happened)
+//!     │ HTTP
+//!  ingest ──► file log ──► projector ──► engine        three processes, killed by pid at random
+//!                                           │
+//!  verdict: simulator's ledger  against  table and reported coverage
+//! ```
+
+pub mod chaos;
+pub mod site;
+pub mod verdict;

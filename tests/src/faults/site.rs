@@ -1,0 +1,184 @@
+//! A small installation for a test: engine, ingest and projector as processes of their own, in one data directory.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::bail;
+use beidou_simulator::ApiServer;
+use beidou_store::Endpoint;
+use tempfile::TempDir;
+
+use crate::{
+    beidou::{self, binary, http},
+    control_plane::part::Part,
+    wait::until,
+};
+
+/// An engine with data opens in about a second; longer than this, something is broken.
+const READY_LIMIT: Duration = Duration::from_secs(120);
+
+/// The heartbeat of the test, and the unit of the tolerance that the verdict grants.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A process of the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `beidou engine`.
+    Engine,
+    /// `beidou ingest`.
+    Ingest,
+    /// `beidou projector`.
+    Projector,
+}
+
+impl Role {
+    /// The subcommand.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Ingest => "ingest",
+            Self::Projector => "projector",
+        }
+    }
+}
+
+/// The installation; its processes and its folder end with it.
+pub struct Site {
+    parts: HashMap<Role, Part>,
+    environment: Vec<(&'static str, String)>,
+    folder: TempDir,
+}
+
+impl Site {
+    /// Makes a data directory and a configuration that names these clusters; starts nothing.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn new(servers: &[ApiServer], environment: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let clusters: Vec<_> = servers
+            .iter()
+            .map(|server| {
+                serde_json::json!({"name": server.cluster().name, "server": server.url(), "token": server.token()})
+            })
+            .collect();
+        let config = serde_json::json!({
+            "clusters": clusters,
+            "ingest": {"heartbeat_ms": HEARTBEAT.as_millis() as u64, "longest_wait_ms": 1000},
+        });
+        fs::write(folder.path().join("site.yaml"), config.to_string())?;
+        fs::create_dir(folder.path().join("logs"))?;
+        Ok(Self { parts: HashMap::new(), environment, folder })
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A file beside the data, for fail points.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a role; a running one is left alone.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start(&mut self, role: Role) -> anyhow::Result<()> {
+        if self.parts.contains_key(&role) {
+            return Ok(());
+        }
+        let mut command = Command::new(binary()?);
+        command.arg(role.name()).arg("--data").arg(self.data());
+        command.arg("--config").arg(self.folder.path().join("site.yaml"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let part = Part::launch(role.name(), command, &self.folder.path().join("logs"))?;
+        self.parts.insert(role, part);
+        Ok(())
+    }
+
+    /// Ends a role by SIGKILL.
+    ///
+    /// # Errors
+    /// When it had ended by itself: that is a fault of its own.
+    pub fn kill(&mut self, role: Role) -> io::Result<()> {
+        self.parts.remove(&role).map_or(Ok(()), Part::kill)
+    }
+
+    /// The process id of a running role.
+    #[must_use]
+    pub fn pid(&self, role: Role) -> Option<u32> {
+        self.parts.get(&role).map(Part::pid)
+    }
+
+    /// Whether every started role still runs; the end of the log of one that does not.
+    ///
+    /// # Errors
+    /// When a role ended by itself.
+    pub fn all_run(&mut self) -> anyhow::Result<()> {
+        for part in self.parts.values_mut() {
+            if let Some(status) = part.ended()? {
+                bail!("{} ended by itself: {status}\n{}", part.name(), part.log_tail());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the engine answers, and says where.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn endpoint(&mut self) -> anyhow::Result<Endpoint> {
+        let data = self.data();
+        let pid = self.pid(Role::Engine);
+        let ready = until("the engine answers", READY_LIMIT, async || {
+            if let Err(error) = self.all_run() {
+                return Some(Err(error));
+            }
+            let endpoint = Endpoint::read(&data).ok()?;
+            (Some(endpoint.pid) == pid).then_some(())?;
+            let answer = http().get(format!("{}/ping", endpoint.url)).send().await.ok()?;
+            answer.status().is_success().then_some(Ok(endpoint))
+        });
+        ready.await?
+    }
+
+    /// Runs a statement on the engine, past all code of ours but the engine's own door; the answer as TSV lines.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or refuses.
+    pub async fn sql(&mut self, statement: &str) -> anyhow::Result<Vec<String>> {
+        self.endpoint().await?;
+        beidou::sql(&self.data(), statement).await
+    }
+
+    /// All lines that the roles have logged.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn log_lines(&self) -> io::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for role in [Role::Engine, Role::Ingest, Role::Projector] {
+            let path = self.folder.path().join("logs").join(format!("{}.log", role.name()));
+            lines.extend(read_if_there(&path)?.lines().map(|line| format!("{}: {line}", role.name())));
+        }
+        Ok(lines)
+    }
+}
+
+fn read_if_there(path: &Path) -> io::Result<String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,109 @@
+//! A real cluster: what its API server lists is found by the command line, by the API and by SQL, every state of it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use beidou_tests::{
+    beidou::Home,
+    control_plane::{Access, ControlPlane},
+    wait::until,
+};
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job, core::v1::Event};
+use kube::{
+    Api, Client,
+    api::{ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+
+/// From the commit in etcd to the answer takes a second; a starved machine may take far longer.
+const LIMIT: Duration = Duration::from_secs(120);
+
+type States = BTreeSet<(String, String)>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_a_real_cluster_is_found() {
+    let control_plane = ControlPlane::start().await.unwrap();
+    let admin = control_plane.client(Access::Admin).await.unwrap();
+    let mut home = Home::new().unwrap();
+    let kubeconfig = control_plane.kubeconfig(Access::Collector);
+    home.serve(&["up", "--kubeconfig", kubeconfig.to_str().unwrap()]).await.unwrap();
+
+    let deployments = Api::<Deployment>::default_namespaced(admin.clone());
+    deployments.create(&PostParams::default(), &deployment()).await.unwrap();
+    Api::<Job>::default_namespaced(admin.clone()).create(&PostParams::default(), &job()).await.unwrap();
+    for replicas in [5, 1] {
+        let scale = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        deployments.patch("web", &PatchParams::default(), &scale).await.unwrap();
+    }
+    let wanted = until("the cluster has Events of all kinds", LIMIT, async || {
+        let listed = listed(&admin).await;
+        let enough = |reason: &str| listed.iter().filter(|event| event.reason.as_deref() == Some(reason)).count();
+        (enough("ScalingReplicaSet") >= 3 && enough("SuccessfulCreate") >= 6 && enough("SuccessfulDelete") >= 4)
+            .then_some(listed)
+    });
+    let wanted: States = wanted.await.unwrap().iter().map(state).collect();
+
+    let found = until("beidou events has them all", LIMIT, async || {
+        let lines = home.print(&["events", "--since", "1h", "--limit", "1000", "-o", "ndjson"]).ok()?;
+        let found: States =
+            lines.lines().map(|line| item(&serde_json::from_str(line).expect("a line is JSON"))).collect();
+        wanted.is_subset(&found).then_some(found)
+    });
+    let found = found.await.unwrap_or_else(|overdue| panic!("{overdue}\n{}", home.log()));
+    let page = home.get("/api/v1/events?from=-1h&limit=1000").await.unwrap();
+    let by_api: States = page["items"].as_array().unwrap().iter().map(item).collect();
+    let rows = home.sql("SELECT event_uid, resource_version FROM kube_event").await.unwrap();
+    let by_sql: States =
+        rows.iter().filter_map(|row| row.split_once('\t')).map(|(u, v)| (u.into(), v.into())).collect();
+    assert!(wanted.is_subset(&by_api) && wanted.is_subset(&by_sql), "{wanted:?}\n{by_api:?}\n{by_sql:?}");
+    assert_eq!(rows.len(), by_sql.len(), "no state is stored twice");
+    assert!(found.is_subset(&by_sql));
+
+    the_rest_of_the_story(&home, &admin).await;
+    control_plane.stop();
+}
+
+/// The rebuilt JSON is the API server's, the timeline tells of the object, and the range says how complete it is.
+async fn the_rest_of_the_story(home: &Home, admin: &Client) {
+    let timeline = home.print(&["timeline", "deployment/web", "-n", "default", "--since", "1h"]).unwrap();
+    assert!(timeline.contains("ScalingReplicaSet"), "{timeline}");
+    let clusters = home.get("/api/v1/clusters").await.unwrap();
+    let cluster = clusters["items"][0]["cluster"].as_str().or_else(|| clusters["items"][0]["name"].as_str()).unwrap();
+    let theirs = listed(admin).await.remove(0);
+    let mut theirs = serde_json::to_value(&theirs).expect("an Event serialises");
+    theirs["metadata"].as_object_mut().expect("an Event has metadata").remove("managedFields");
+    let uid = theirs["metadata"]["uid"].as_str().unwrap();
+    let states = home.get(&format!("/api/v1/events/{cluster}/{uid}")).await.unwrap();
+    assert!(states.to_string().contains(theirs["message"].as_str().unwrap()), "{states}");
+    let coverage = home.print(&["coverage", "--since", "1h"]).unwrap();
+    assert!(coverage.contains("degraded") || coverage.contains("unknown"), "before the first list: {coverage}");
+}
+
+async fn listed(client: &Client) -> Vec<Event> {
+    let list = Api::<Event>::all(client.clone()).list(&ListParams::default()).await.expect("the admin may list Events");
+    list.items.into_iter().filter(|event| event.reason.as_deref() != Some("BeidouHeartbeat")).collect()
+}
+
+fn state(event: &Event) -> (String, String) {
+    let field = |field: &Option<String>| field.clone().expect("the API server sets it");
+    (field(&event.metadata.uid), field(&event.metadata.resource_version))
+}
+
+fn item(item: &Value) -> (String, String) {
+    let field = |name: &str| item[name].as_str().unwrap_or_else(|| panic!("{name} in {item}")).to_owned();
+    (field("uid"), field("resource_version"))
+}
+
+fn deployment() -> Deployment {
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container()]}});
+    let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template});
+    serde_json::from_value(json!({"metadata": {"name": "web"}, "spec": spec})).expect("a Deployment")
+}
+
+fn job() -> Job {
+    let spec = json!({"template": {"spec": {"restartPolicy": "Never", "containers": [container()]}}});
+    serde_json::from_value(json!({"metadata": {"name": "report"}, "spec": spec})).expect("a Job")
+}
+
+fn container() -> Value {
+    json!({"name": "main", "image": "example.invalid/nothing:1"})
+}
