@@ -60,6 +60,12 @@ pub struct Target {
     pub token: Option<String>,
 }
 
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Contexts {
     /// Reads the file; a missing one has no contexts.
     ///

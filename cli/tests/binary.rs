@@ -1,5 +1,7 @@
 //! The binary as a user meets it: output, errors, exit codes. No engine and no server are needed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a failed test")]
+
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
@@ -51,7 +53,9 @@ fn help_shows_first_steps_and_exit_codes() {
     for part in ["beidou demo", "up --kubeconfig", "Exit codes", "4  the token was refused", "timeline"] {
         assert!(text.contains(part), "{part:?} in {text}");
     }
-    for command in ["demo", "up", "ingest", "projector", "query-api", "engine", "config", "events", "timeline", "coverage"] {
+    for command in
+        ["demo", "up", "ingest", "projector", "query-api", "engine", "config", "events", "timeline", "coverage"]
+    {
         assert!(beidou(home().path(), &[command, "--help"]).status.success(), "{command}");
     }
 }

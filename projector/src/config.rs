@@ -15,11 +15,14 @@ pub struct CutLimit {
     pub bytes: usize,
     /// So long after its first record, where no more come: what a reader of the tables waits for a lone Event.
     pub linger: Duration,
+    /// From one cut to the end of the next at least this, unless a bound is reached: under a steady trickle every cut costs
+    /// a part, four syncs and later merges, however few rows it has. A lone Event after a pause does not wait for it.
+    pub pace: Duration,
 }
 
 impl Default for CutLimit {
     fn default() -> Self {
-        Self { records: 65_536, bytes: 16 << 20, linger: Duration::from_millis(200) }
+        Self { records: 65_536, bytes: 16 << 20, linger: Duration::from_millis(200), pace: Duration::from_secs(1) }
     }
 }
 

@@ -65,10 +65,16 @@ impl Source {
         Self { log, at, next, carry: VecDeque::new(), read_to: next }
     }
 
-    /// The next cut within the bounds. `None` when nothing came for a while: ask again.
+    /// The next cut within the bounds; `last` is when the one before was done. `None` when nothing came for a while: ask
+    /// again.
     ///
     /// Dropped half-way it may have read, but not moved: the next call brings the same records.
-    pub async fn gather(&mut self, limit: &CutLimit, budget: &Budget) -> Result<Option<Gathered>, LogError> {
+    pub async fn gather(
+        &mut self,
+        limit: &CutLimit,
+        last: Option<Instant>,
+        budget: &Budget,
+    ) -> Result<Option<Gathered>, LogError> {
         if self.carry.is_empty() {
             self.read(FIRST_READ, IDLE_WAIT).await?;
         }
@@ -76,7 +82,8 @@ impl Source {
             // Nothing but holes: the next cut begins behind them only if it has to, its range covers them.
             return Ok(None);
         }
-        let deadline = Instant::now() + limit.linger;
+        let lone = Instant::now() + limit.linger;
+        let deadline = last.map_or(lone, |last| lone.max(last + limit.pace));
         let (mut count, mut bytes) = self.take_up(limit, 0, 0);
         let mut share = budget.take(bytes).await;
         while count == self.carry.len() && count < limit.records && bytes < limit.bytes {
@@ -170,7 +177,7 @@ mod tests {
     }
 
     fn limit(records: usize, bytes: usize) -> CutLimit {
-        CutLimit { records, bytes, linger: Duration::ZERO }
+        CutLimit { records, bytes, linger: Duration::ZERO, pace: Duration::ZERO }
     }
 
     #[tokio::test]
@@ -181,7 +188,7 @@ mod tests {
             let mut source = Source::new(log.clone(), AT, start);
             let (mut all, mut at) = (Vec::new(), start);
             while all.len() < 50 {
-                let cut = source.gather(&bound, &Budget::new(budget)).await.unwrap().unwrap();
+                let cut = source.gather(&bound, None, &Budget::new(budget)).await.unwrap().unwrap();
                 assert_eq!(cut.from, at);
                 assert!(cut.to > cut.records.last().unwrap().offset && !cut.records.is_empty());
                 assert!(cut.records.len() <= bound.records && cut.records.len() * 10 < bound.bytes + 10);
@@ -193,6 +200,20 @@ mod tests {
             }
             let values: Vec<_> = all.iter().map(|stored| stored.record.value.clone()).collect();
             assert_eq!(values, (0..50).map(|n| record(n).value).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lone_record_lingers_and_a_trickle_keeps_the_pace() {
+        let bound = CutLimit { linger: Duration::from_millis(200), pace: Duration::from_secs(1), ..limit(10, 1 << 20) };
+        let ago = |seconds| Some(Duration::from_secs(seconds));
+        for (last, records, waited) in [(None, 1, 200), (ago(9), 1, 200), (ago(0), 1, 1000), (ago(0), 20, 0)] {
+            let mut source = Source::new(log(records).await, AT, 0);
+            let begun = Instant::now();
+            let last = last.map(|ago| begun - ago);
+            source.gather(&bound, last, &Budget::new(1 << 20)).await.unwrap().unwrap();
+            let took = begun.elapsed().as_millis();
+            assert!((waited..waited + 5).contains(&took), "{records} records after {last:?}: {took} ms");
         }
     }
 

@@ -55,7 +55,7 @@ impl Worker {
         let mut state = self.recover(hand, encoder).await?;
         let mut backoff = FIRST_BACKOFF;
         loop {
-            match state.source.gather(&self.config.cut, &self.budget).await {
+            match state.source.gather(&self.config.cut, state.last, &self.budget).await {
                 Ok(gathered) => {
                     backoff = FIRST_BACKOFF;
                     if let Some(gathered) = gathered {
@@ -78,7 +78,7 @@ impl Worker {
         let encoder = self.remember(encoder, from, watermark).await?;
         let pending = hand.ledger().recover()?;
         let source = Source::new(self.log.clone(), self.at, watermark);
-        let mut state = State { hand, encoder: Some(encoder), source };
+        let mut state = State { hand, encoder: Some(encoder), source, last: None };
         self.reporter.change(|status| (status.watermark, status.end) = (watermark, bounds.end));
         for cut in pending {
             tracing::info!(source = %self.at, from = cut.from, to = cut.to, "repeating a pending cut");
@@ -156,6 +156,7 @@ impl Worker {
         self.append(&mut state.hand, done, !self.config.faults.done_before_insert).await?;
         self.config.faults.reach(Step::Done, &cut).await;
         self.note_done(to, &encoded);
+        state.last = Some(Instant::now());
         let memory = state.encoder.as_ref().map_or(0, Encoder::memory);
         let released = self.log.release(self.at, CONSUMER, to.saturating_sub(memory)).await;
         released.map_err(ProjectorError::log("release records of", self.at))
@@ -272,4 +273,6 @@ struct State {
     /// Away only while a cut is encoded.
     encoder: Option<Encoder>,
     source: Source,
+    /// When the last cut was done.
+    last: Option<Instant>,
 }

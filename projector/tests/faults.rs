@@ -24,7 +24,7 @@ fn history(n: u64) -> Vec<Value> {
 
 /// Small cuts, so that there are many.
 fn config(faults: Faults) -> ProjectorConfig {
-    let cut = CutLimit { records: 40, linger: Duration::from_millis(5), ..CutLimit::default() };
+    let cut = CutLimit { records: 40, linger: Duration::from_millis(5), pace: Duration::ZERO, ..CutLimit::default() };
     ProjectorConfig { cut, faults, ..ProjectorConfig::default() }
 }
 

@@ -30,17 +30,15 @@ async fn every_event_of_a_real_cluster_is_found() {
     let deployments = Api::<Deployment>::default_namespaced(admin.clone());
     deployments.create(&PostParams::default(), &deployment()).await.unwrap();
     Api::<Job>::default_namespaced(admin.clone()).create(&PostParams::default(), &job()).await.unwrap();
-    for replicas in [5, 1] {
+    let made = |reason: &'static str, count| listed_with(&admin, reason, count);
+    made("SuccessfulCreate", 3).await;
+    for (replicas, reason, count) in [(5, "SuccessfulCreate", 6), (1, "SuccessfulDelete", 4)] {
         let scale = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         deployments.patch("web", &PatchParams::default(), &scale).await.unwrap();
+        made(reason, count).await;
     }
-    let wanted = until("the cluster has Events of all kinds", LIMIT, async || {
-        let listed = listed(&admin).await;
-        let enough = |reason: &str| listed.iter().filter(|event| event.reason.as_deref() == Some(reason)).count();
-        (enough("ScalingReplicaSet") >= 3 && enough("SuccessfulCreate") >= 6 && enough("SuccessfulDelete") >= 4)
-            .then_some(listed)
-    });
-    let wanted: States = wanted.await.unwrap().iter().map(state).collect();
+    let wanted = made("ScalingReplicaSet", 3).await;
+    let wanted: States = wanted.iter().map(state).collect();
 
     let found = until("beidou events has them all", LIMIT, async || {
         let lines = home.print(&["events", "--since", "1h", "--limit", "1000", "-o", "ndjson"]).ok()?;
@@ -76,6 +74,16 @@ async fn the_rest_of_the_story(home: &Home, admin: &Client) {
     assert!(states.to_string().contains(theirs["message"].as_str().unwrap()), "{states}");
     let coverage = home.print(&["coverage", "--since", "1h"]).unwrap();
     assert!(coverage.contains("degraded") || coverage.contains("unknown"), "before the first list: {coverage}");
+}
+
+/// All Events, once so many have this reason.
+async fn listed_with(client: &Client, reason: &str, count: usize) -> Vec<Event> {
+    let what = format!("the cluster has {count} Events with reason {reason}");
+    let enough = until(&what, LIMIT, async || {
+        let listed = listed(client).await;
+        (listed.iter().filter(|event| event.reason.as_deref() == Some(reason)).count() >= count).then_some(listed)
+    });
+    enough.await.unwrap()
 }
 
 async fn listed(client: &Client) -> Vec<Event> {

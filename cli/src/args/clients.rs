@@ -108,6 +108,7 @@ Without --since the last hour is shown. The line below the table says whether th
 
 /// Flags of `beidou timeline`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = TIMELINE_HELP)]
 pub struct Timeline {
     /// The object, such as pod/web-0
     #[arg(value_name = "KIND/NAME", value_parser = kind::object)]
@@ -120,7 +121,10 @@ pub struct Timeline {
     pub cluster: Option<String>,
     #[command(flatten)]
     pub range: Range,
-    /// At most so many
+    /// Show every state, not one line for each Event with its count and length
+    #[arg(long)]
+    pub states: bool,
+    /// At most so many states
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Form of the answer
@@ -129,6 +133,12 @@ pub struct Timeline {
     #[command(flatten)]
     pub server: Server,
 }
+
+const TIMELINE_HELP: &str = "\
+Without --since the last seven days are shown. JSON always has every state, newest first.
+
+  beidou timeline pod/web-0 -n shop -c hz-prod-02
+  beidou timeline node/hz2-c7-r14-u22 -c hz-prod-02 --since 36h --states";
 
 /// Flags of `beidou clusters`.
 #[derive(Debug, Clone, Args)]

@@ -73,6 +73,10 @@ pub struct Event {
     pub id: String,
     /// The cluster's name.
     pub cluster: String,
+    /// `metadata.uid` of the Event.
+    pub uid: String,
+    /// `metadata.resourceVersion` of the Event: orders states of one moment.
+    pub resource_version: String,
     /// When it happened.
     pub time: Timestamp,
     /// `Normal` or `Warning`.

@@ -18,6 +18,8 @@ mod query;
 mod rejects;
 mod show;
 pub mod sse;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use clusters::clusters;

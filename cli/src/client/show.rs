@@ -47,7 +47,7 @@ impl Client {
 }
 
 /// One document of all pages, with sorted keys.
-fn document(found: &Found) -> anyhow::Result<Value> {
+pub fn document(found: &Found) -> anyhow::Result<Value> {
     let items: Vec<Value> =
         found.items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<_, _>>()?;
     Ok(json!(BTreeMap::from([

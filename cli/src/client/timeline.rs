@@ -1,5 +1,8 @@
 //! `beidou timeline`: what happened to one object, oldest first, as a story is read.
 
+use std::collections::{HashMap, hash_map::Entry};
+
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
@@ -41,43 +44,102 @@ pub async fn timeline(args: Timeline) -> anyhow::Result<()> {
         segment(&object.name)
     );
     let query = client.range(&args.range, DEFAULT_SINCE)?;
-    let mut found = client.list(&path, &query, args.limit).await?;
+    let found = client.list(&path, &query, args.limit).await?;
     if found.items.is_empty() {
         return client.nothing_of(&args, &cluster, namespace, &found).await;
     }
-    found.items.reverse();
     client.show(&found, args.output, |items| {
-        let events = items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let events = oldest_first(items.iter().map(read).collect::<Result<_, _>>()?);
         let title = match namespace {
             "_" => format!("{object} in {cluster}"),
             namespace => format!("{object} in namespace {namespace} of {cluster}"),
         };
-        Ok(format!("{}\n\n{}", Paint::Bold.on(&title, client.look.colour), table(&client, &events).text(client.look)))
+        let table = if args.states { states(&client, &events) } else { stories(&client, &folded(events)) };
+        Ok(format!("{}\n\n{}", Paint::Bold.on(&title, client.look.colour), table.text(client.look)))
     })
 }
 
-fn table(client: &Client, events: &[Event]) -> Table {
+fn oldest_first(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by_key(|event| (event.time, event.resource_version.parse::<u64>().unwrap_or_default()));
+    events
+}
+
+/// The states of one Event: what a repeated message is to a reader.
+#[derive(Debug, PartialEq)]
+struct Story {
+    first: Timestamp,
+    newest: Event,
+}
+
+/// One story for each Event, in the order in which they begin.
+fn folded(events: Vec<Event>) -> Vec<Story> {
+    let (mut stories, mut places) = (Vec::<Story>::new(), HashMap::<String, usize>::new());
+    for event in events {
+        match places.entry(event.uid.clone()) {
+            Entry::Occupied(place) => stories[*place.get()].newest = event,
+            Entry::Vacant(place) => {
+                place.insert(stories.len());
+                stories.push(Story { first: event.time, newest: event });
+            }
+        }
+    }
+    stories
+}
+
+fn stories(client: &Client, stories: &[Story]) -> Table {
+    let mut table = Table::new([
+        Column::whole(format!("TIME ({})", time::zone_name(client.now, &client.zone))),
+        Column::whole("FOR"),
+        Column::number("COUNT"),
+        Column::whole("TYPE"),
+        Column::words("REASON", 8),
+        Column::words("FROM", 8),
+        Column::words("MESSAGE", 20),
+    ]);
+    for Story { first, newest } in stories {
+        let length = newest.time.duration_since(*first);
+        let length = if length.is_zero() { String::new() } else { time::length(length) };
+        table.row(vec![
+            Cell::from(time::local(*first, &client.zone)),
+            Cell::new(length, Paint::Dim),
+            Cell::from(newest.occurrences.to_string()),
+            Cell::new(&newest.event_type, paint(newest)),
+            Cell::new(&newest.reason, paint(newest)),
+            Cell::new(from(newest), Paint::Dim),
+            Cell::from(clean(&newest.message)),
+        ]);
+    }
+    table
+}
+
+fn paint(event: &Event) -> Paint {
+    if event.event_type == "Warning" { Paint::Warning } else { Paint::Plain }
+}
+
+fn from(event: &Event) -> &str {
+    if event.component.is_empty() { &event.reporting_component } else { &event.component }
+}
+
+fn states(client: &Client, events: &[Event]) -> Table {
     let mut table = Table::new([
         Column::whole(format!("TIME ({})", time::zone_name(client.now, &client.zone))),
         Column::whole("AFTER"),
+        Column::number("COUNT"),
         Column::whole("TYPE"),
         Column::words("REASON", 8),
-        Column::number("COUNT"),
         Column::words("FROM", 8),
         Column::words("MESSAGE", 20),
     ]);
     let mut before = None;
     for event in events {
-        let warning = if event.event_type == "Warning" { Paint::Warning } else { Paint::Plain };
         let after = before.replace(event.time).map(|before| event.time.duration_since(before));
-        let from = if event.component.is_empty() { &event.reporting_component } else { &event.component };
         table.row(vec![
             Cell::from(time::local(event.time, &client.zone)),
             Cell::new(after.map(|after| format!("+{}", time::length(after))).unwrap_or_default(), Paint::Dim),
-            Cell::new(&event.event_type, warning),
-            Cell::new(&event.reason, warning),
             Cell::from(event.occurrences.to_string()),
-            Cell::new(from, Paint::Dim),
+            Cell::new(&event.event_type, paint(event)),
+            Cell::new(&event.reason, paint(event)),
+            Cell::new(from(event), Paint::Dim),
             Cell::from(clean(&event.message)),
         ]);
     }
@@ -137,5 +199,35 @@ impl Client {
         let coverage = self.footer(&found.coverage, found.range);
         crate::tell(coverage.trim_end());
         Err(Failure::new(Code::NotFound, text, next).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::{client, event};
+
+    fn sample() -> Vec<Event> {
+        let of = |uid: &str, version: u64, second: i64, reason: &str, count| Event {
+            uid: uid.into(),
+            resource_version: version.to_string(),
+            occurrences: count,
+            ..event(second, reason)
+        };
+        // As the server answers: newest first, and of one second in the order of the uids.
+        vec![
+            of("b", 12, 2_600, "BackOff", 47),
+            of("a", 11, 60, "Pulling", 2),
+            of("b", 10, 4, "BackOff", 1),
+            of("z", 8, 2, "Scheduled", 1),
+            of("a", 9, 2, "Pulling", 1),
+        ]
+    }
+
+    #[test]
+    fn one_line_tells_an_event_and_states_tell_all() {
+        let (client, events) = (client(Some(100)), oldest_first(sample()));
+        insta::assert_snapshot!("timeline_states", states(&client, &events).text(client.look));
+        insta::assert_snapshot!("timeline", stories(&client, &folded(events)).text(client.look));
     }
 }

@@ -53,10 +53,13 @@ struct Stage {
 /// When the data directory or the port is taken, or a role ends.
 pub async fn main(args: Demo) -> anyhow::Result<()> {
     let (data, temporary) = data(&args)?;
-    let result = on_stage(args, data, temporary.is_none()).await;
+    let kept = temporary.is_none();
+    let result = on_stage(args, data.clone(), kept).await;
     if let Some(folder) = temporary {
-        let path = folder.path().to_owned();
-        folder.close().with_context(|| format!("cannot remove {}; remove it by hand", path.display()))?;
+        folder.close().with_context(|| format!("cannot remove {}; remove it by hand", data.display()))?;
+    }
+    if result.is_ok() {
+        crate::tell(&tell::end(&data, kept));
     }
     result
 }
@@ -102,14 +105,12 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let now_us = Timestamp::now().as_microsecond();
     let options = HistoryOptions { states: args.states, ..HistoryOptions::demo(args.seed, now_us) };
     let stage = Stage { args, process, options, log, projected, context: context.clone(), data_is_kept };
-    let data = stage.process.data.clone();
     roles.spawn("demo", stage.play());
     let result = roles.join().await;
     if let Some(engine) = engine {
         engine.stop().await;
     }
     forget(&context, before);
-    crate::tell(&tell::end(&data, data_is_kept));
     result
 }
 

@@ -5,7 +5,7 @@
 //!  end: roles first, engine last, so that nothing is left to repeat
 //! ```
 
-use beidou_store::engine::Supervisor;
+use beidou_store::engine::{EngineState, Supervisor};
 
 use super::{Process, Together, engine, ingest, projector, query_api};
 use crate::{
@@ -44,7 +44,16 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
     roles.spawn("query-api", query_api::run(process.clone(), bound, log, store));
 
     remember(&context);
-    banner(&process, &context, &names);
+    let banner = banner(&process, &context, &names);
+    let ready = engine.as_ref().map(Supervisor::state);
+    tokio::spawn(async move {
+        if let Some(mut state) = ready
+            && state.wait_for(|state| matches!(state, EngineState::Ready(_))).await.is_err()
+        {
+            return;
+        }
+        crate::say(&banner);
+    });
     let result = roles.join().await;
     if let Some(engine) = engine {
         engine.stop().await;
@@ -76,7 +85,7 @@ fn remember(context: &Context) {
     }
 }
 
-fn banner(process: &Process, context: &Context, clusters: &[String]) {
+fn banner(process: &Process, context: &Context, clusters: &[String]) -> String {
     let look = Look::of_stdout();
     let mut table = Table::new([Column::whole(""), Column::whole("")]);
     let mut row = |name: &str, value: String| table.row(vec![Cell::new(name, Paint::Dim), Cell::from(value)]);
@@ -92,6 +101,5 @@ fn banner(process: &Process, context: &Context, clusters: &[String]) {
     }
     text += &format!("  {program} clusters                 how far each cluster is collected\n");
     text += &format!("  {program} events --since 1h        what happened\n");
-    text += &format!("  {program} events --follow          what happens\n");
-    crate::say(&text);
+    text + &format!("  {program} events --follow          what happens\n")
 }

@@ -4,7 +4,7 @@
 //! collection. Other keys are read at the start only; a change of them is said to need a restart by its absence here.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -39,7 +39,7 @@ pub async fn follow(
     }
 }
 
-fn take_up(role: &Role, path: &PathBuf, fixed: &[ClusterConfig], clusters: &watch::Sender<Vec<ClusterConfig>>) {
+fn take_up(role: &Role, path: &Path, fixed: &[ClusterConfig], clusters: &watch::Sender<Vec<ClusterConfig>>) {
     let read = super::read(role, Vec::new()).and_then(|loaded| {
         let wanted = [fixed, &loaded.config.clusters].concat();
         beidou_ingest::clusters::validate(&wanted)?;

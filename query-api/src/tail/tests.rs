@@ -64,7 +64,7 @@ async fn a_quiet_tail_gives_signs_of_life() {
     let running = tokio::spawn(run(tail));
     let begun = Instant::now();
     for _ in 0..4 {
-        messages.recv().await.unwrap();
+        assert!(messages.recv().await.is_some());
     }
     assert_eq!(begun.elapsed(), 3 * HEARTBEAT);
     stop.cancel();

@@ -7,4 +7,5 @@ mod support;
 
 mod door;
 mod pages;
+mod store;
 mod tail;

@@ -37,3 +37,4 @@ impl World {
         self.engine.run(&format!("INSERT INTO {table} {head}\n{}", rows.join("\n"))).await;
     }
 }
+mod scratch;

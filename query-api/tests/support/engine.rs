@@ -63,9 +63,7 @@ impl Engine {
             looks.tick().await;
             assert!(child.try_wait().unwrap().is_none(), "the engine ended");
             assert!(started.elapsed() < DEADLINE, "the engine did not start");
-            let endpoint = std::fs::read(Endpoint::file_in(data)).unwrap_or_default();
-            let endpoint = serde_json::from_slice::<Endpoint>(&endpoint).ok();
-            if endpoint.is_some_and(|endpoint| endpoint.pid == Some(child.id())) {
+            if Endpoint::read(data).is_ok_and(|endpoint| endpoint.pid == child.id()) {
                 break;
             }
         }

@@ -34,22 +34,23 @@ pub fn cluster_uid(cluster: u128) -> String {
 pub fn seed(cluster: u128, number: u64) -> Seed {
     let time = Micros(BEGIN.0 + number as i64 * SECOND);
     let uid = Uuid::from_u128((cluster << 64) + u128::from(number));
-    let node = number % 5 == 0;
+    let node = number.is_multiple_of(5);
     let (kind, namespace, name) =
         if node { ("Node", "", format!("node-{}", number % 10)) } else { ("Pod", "recsys", format!("pod-{}", number % 7)) };
     let text = time.seconds_text().unwrap();
+    let reason = ["BackOff", "Pulled", "Failed"][number as usize % 3];
     let mut json = json!({
         "kind": "Event", "apiVersion": "v1",
         "metadata": {"name": format!("e-{number}"), "namespace": if node { "default" } else { namespace },
             "uid": uid.to_string(), "resourceVersion": (1000 + number).to_string(), "creationTimestamp": text},
         "involvedObject": {"kind": kind, "namespace": namespace, "name": name, "apiVersion": "v1",
             "uid": Uuid::from_u128(u128::from(number % 3) + 1).to_string()},
-        "reason": ["BackOff", "Pulled", "Failed"][number as usize % 3],
+        "reason": reason,
         "message": format!("Image \"über/ranker:2.{number}\"\n\nit's gone"),
         "source": {"component": if node { "node-controller" } else { "kubelet" }, "host": format!("node-{}", number % 4)},
         "firstTimestamp": text, "lastTimestamp": text, "count": number % 4 + 1,
-        "type": if number % 2 == 0 { "Warning" } else { "Normal" }, "eventTime": null,
-        "reportingComponent": if number % 3 == 0 { "scheduler" } else { "" }, "reportingInstance": "",
+        "type": if number.is_multiple_of(2) { "Warning" } else { "Normal" }, "eventTime": null,
+        "reportingComponent": if number.is_multiple_of(3) { "scheduler" } else { "" }, "reportingInstance": "",
         "extra": {"unknown": [1, 2, number]}
     });
     if node {
@@ -64,7 +65,7 @@ pub fn seed(cluster: u128, number: u64) -> Seed {
         },
         cluster_name: format!("cluster-{cluster}"),
         observed: time.plus(SECOND / 2),
-        found_by: if number % 4 == 0 { FoundBy::List } else { FoundBy::Watch },
+        found_by: if number.is_multiple_of(4) { FoundBy::List } else { FoundBy::Watch },
     };
     Seed { envelope, json }
 }

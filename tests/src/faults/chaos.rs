@@ -25,6 +25,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// Reported intervals may exceed the made loss by one heartbeat; half of another is for the machine, which is busy with
 /// starting processes when the loss is made.
 const TOLERANCE_US: i64 = HEARTBEAT.as_micros() as i64 * 3 / 2;
+/// A restore goes back by so many versions, or to the last compaction: some seconds of the load.
+const SET_BACK: u64 = 3000;
 /// Kills that are aimed at the window between PENDING and DONE.
 const WINDOW_SHARE: u32 = 3;
 
@@ -189,13 +191,16 @@ impl Run {
         let restore = round as usize >= self.servers.len() * 2 && (round as usize) < self.servers.len() * 3;
         let before = self.coverage_facts(&server).await?;
         if restore {
-            let (_, version) = server.position();
-            server.faults().restart_with_lower_rv(version.saturating_sub(200));
+            self.set_back(&server);
         } else {
             server.faults().refuse_connections();
             self.some_records_pass().await?;
             server.faults().compact_now();
-            server.faults().tell_expiry_by(if round % 2 == 0 { Expiry::HttpStatus } else { Expiry::ErrorFrame });
+            server.faults().tell_expiry_by(if round.is_multiple_of(2) {
+                Expiry::HttpStatus
+            } else {
+                Expiry::ErrorFrame
+            });
             server.faults().accept_connections();
         }
         let noticed = until("the loss is reported", LIMIT, async || {
@@ -203,7 +208,22 @@ impl Run {
             (after > before).then_some(())
         });
         noticed.await?;
+        self.set_rate(self.course.rate);
         self.every_cluster_watched().await
+    }
+
+    /// Restores an older etcd. The load stops until it was noticed: a counter that has outgrown the collector's position
+    /// while the collector is down cannot be told from one that never went back.
+    fn set_back(&self, server: &ApiServer) {
+        self.set_rate(0.0);
+        let (_, version) = server.position();
+        server.faults().restart_with_lower_rv(version.saturating_sub(SET_BACK));
+    }
+
+    fn set_rate(&self, per_second: f64) {
+        for feed in &self.feeds {
+            feed.set_rate(per_second);
+        }
     }
 
     async fn coverage_facts(&mut self, server: &ApiServer) -> anyhow::Result<u64> {
@@ -225,9 +245,7 @@ impl Run {
 
     /// Waits until the table holds every state that can be had.
     async fn settle(&mut self) -> anyhow::Result<()> {
-        for feed in &self.feeds {
-            feed.set_rate(0.0);
-        }
+        self.set_rate(0.0);
         self.every_cluster_watched().await?;
         self.remember_heartbeats().await?;
         let settled = until("the table holds every state that can be had", self.course.patience, async || {
@@ -246,9 +264,7 @@ impl Run {
             // A planted bug loses states for good: the verdict names them.
             Err(overdue) => self.outcome.wrong.push(overdue.to_string()),
         }
-        for feed in &self.feeds {
-            feed.set_rate(self.course.rate);
-        }
+        self.set_rate(self.course.rate);
         Ok(())
     }
 
