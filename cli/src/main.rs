@@ -21,6 +21,7 @@ use clap::Parser;
 pub(crate) use speak::{say, tell};
 
 fn main() -> ExitCode {
+    speak::bound_memory();
     let cli = Cli::parse();
     match speak::runtime().and_then(|runtime| runtime.block_on(run(cli.command))) {
         Ok(()) => ExitCode::SUCCESS,

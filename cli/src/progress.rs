@@ -9,10 +9,10 @@ use std::{
 };
 
 use beidou_store::engine::install::{OnProgress, Progress, Stage};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Where there is no terminal, a line is written each time so many percent more are done.
-const STEP_PERCENT: u64 = 10;
+const STEP_PERCENT: u64 = 20;
 
 /// Says one line of progress.
 pub fn note(text: &str) {
@@ -34,9 +34,13 @@ impl Bars {
     /// A bar that counts `total` things.
     pub fn counting(&self, title: &'static str, total: u64, unit: &'static str) -> Bar {
         let style = ProgressStyle::with_template(&format!(
-            "  {{prefix:20}} {{bar:32.cyan/dim}} {{human_pos:>11}} / {{human_len}} {unit}  {{per_sec:>12}}  {{msg}}"
+            "  {{prefix:20}} {{bar:32.cyan/dim}} {{human_pos:>11}} / {{human_len}} {unit}  {{rate:>10}}"
         ));
-        self.bar(title, total, style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            // The bar is drawn without the rate where it cannot be written.
+            let _left_out = write!(text, "{:.0}/s", state.per_sec());
+        };
+        self.bar(title, total, style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate))
     }
 
     /// A bar that counts bytes.
@@ -54,7 +58,7 @@ impl Bars {
         };
         bar.set_style(style);
         bar.set_prefix(title);
-        Bar { bar, lines: self.all.is_none(), title, said: Arc::default() }
+        Bar { bar, lines: self.all.is_none(), said: Arc::default() }
     }
 
     /// Takes the bars away.
@@ -71,7 +75,6 @@ impl Bars {
 pub struct Bar {
     bar: ProgressBar,
     lines: bool,
-    title: &'static str,
     said: Arc<AtomicU64>,
 }
 
@@ -83,7 +86,7 @@ impl Bar {
         if self.lines && total > 0 {
             let percent = done.min(total) * 100 / total / STEP_PERCENT * STEP_PERCENT;
             if percent > self.said.fetch_max(percent, Ordering::Relaxed) {
-                note(&format!("{}: {percent} % ({done} of {total})", self.title));
+                note(&format!("{}: {percent} % ({done} of {total})", self.bar.prefix()));
             }
         }
     }

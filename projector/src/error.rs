@@ -43,6 +43,16 @@ pub enum ProjectorError {
         /// How many it needs.
         expected: u32,
     },
+    /// The tables are empty, though the ledger says that they were filled.
+    #[error(
+        "the tables are empty, but by the ledger they hold {at} up to offset {done}: the store was wiped, or another one is configured. Configure the right one; or project the log again from its start: stop beidou and delete the folder beidou.ledger.v1 of the log"
+    )]
+    TablesLost {
+        /// A source that was projected.
+        at: TopicPartition,
+        /// Up to here.
+        done: Offset,
+    },
     /// A worker panicked: a bug.
     #[error("the worker of {at} panicked")]
     Panicked {

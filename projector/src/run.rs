@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use beidou_log::Log;
 use beidou_schemas::{Topic, TopicPartition, ledger};
-use beidou_store::{Store, migrate::migrate};
+use beidou_store::{
+    Store,
+    migrate::{is_empty, migrate},
+};
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::watch,
@@ -82,12 +85,12 @@ impl Projector {
             .flat_map(|topic| (0..self.log.partitions(topic)).map(move |p| TopicPartition::new(topic, p)))
             .filter_map(|at| Some(self.worker(at, ledger::partition_of(at, events)?, budget.clone())))
             .collect();
-        self.migrate().await?;
+        let tables_are_empty = self.migrate().await?;
         // Dropped with this future: the workers end with it.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers
             .into_iter()
-            .map(|worker| (worker.at, running.spawn(worker.run()).id()))
+            .map(|worker| (worker.at, running.spawn(worker.run(tables_are_empty)).id()))
             .map(|(at, id)| (id, at))
             .collect();
         while let Some(ended) = running.join_next().await {
@@ -115,10 +118,15 @@ impl Projector {
         }
     }
 
-    async fn migrate(&self) -> Result<(), ProjectorError> {
+    /// Brings the tables forward, and says whether they are empty.
+    async fn migrate(&self) -> Result<bool, ProjectorError> {
         let mut said = false;
         loop {
-            match migrate(&self.store).await {
+            let ready = async {
+                migrate(&self.store).await?;
+                is_empty(&self.store).await
+            };
+            match ready.await {
                 Err(error) if error.is_retryable() => {
                     if !said {
                         tracing::info!(error = &error as &dyn std::error::Error, "waiting for the store");
@@ -126,7 +134,7 @@ impl Projector {
                     said = true;
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
-                outcome => return outcome.map(drop).map_err(Into::into),
+                outcome => return outcome.map_err(Into::into),
             }
         }
     }

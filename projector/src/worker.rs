@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use beidou_log::{Log, LogError, ReadLimit};
 use beidou_model::ledger::verify;
 use beidou_schemas::{
-    Offset, TopicPartition,
+    Offset, Topic, TopicPartition,
     ledger::{Cut, LedgerFact},
 };
 use beidou_store::{
@@ -49,9 +49,12 @@ pub struct Worker {
 
 impl Worker {
     /// Works until it fails for good; drop the future to stop it at any point.
-    pub async fn run(self) -> Result<(), ProjectorError> {
+    pub async fn run(self, tables_are_empty: bool) -> Result<(), ProjectorError> {
         let Some(encoder) = Encoder::new(self.at, self.config.window) else { return Ok(()) };
         let hand = LedgerHand::open(&*self.log, self.ledger_at, self.at, &self.config.name).await?;
+        if tables_are_empty {
+            self.refuse_lost_tables(&hand).await?;
+        }
         let mut state = self.recover(hand, encoder).await?;
         let mut backoff = FIRST_BACKOFF;
         loop {
@@ -65,6 +68,17 @@ impl Worker {
                 Err(error) => self.retry_log("read", self.at, error, &mut backoff).await?,
             }
             self.look_at_end(&state).await?;
+        }
+    }
+
+    /// A ledger that speaks of rows beside tables without any: the tables were lost, and going on would hide it.
+    async fn refuse_lost_tables(&self, hand: &LedgerHand) -> Result<(), ProjectorError> {
+        let bounds = self.log.bounds(self.at).await.map_err(ProjectorError::log("find the bounds of", self.at))?;
+        match hand.ledger().watermark() {
+            Some(done) if self.at.topic == Topic::KubeEvent && done > bounds.start => {
+                Err(ProjectorError::TablesLost { at: self.at, done })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -199,15 +213,18 @@ impl Worker {
         }
     }
 
+    /// Appends a fact, however long the log's disk is full. A fact that stands twice says no more than one.
     async fn append(&self, hand: &mut LedgerHand, fact: LedgerFact, wanted: bool) -> Result<(), ProjectorError> {
         let mut backoff = FIRST_BACKOFF;
-        while wanted {
+        if !wanted {
+            return Ok(());
+        }
+        loop {
             match hand.append(fact.clone()).await {
                 Err(ProjectorError::Log { act, at, source }) => self.retry_log(act, at, source, &mut backoff).await?,
                 outcome => return outcome,
             }
         }
-        Ok(())
     }
 
     async fn retry_store(&self, error: StoreError, backoff: &mut Duration) -> Result<(), ProjectorError> {

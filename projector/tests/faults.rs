@@ -1,4 +1,5 @@
 //! Exactly once under crashes, repetition and disorder, each with an oracle that the projector does not know.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
 
@@ -134,6 +135,20 @@ async fn an_engine_that_is_away_is_waited_for() {
     projector.caught_up(&log).await;
     check(&store, &history).await;
     projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_were_lost_are_told_not_hidden() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let engine = Engine::start(first.path()).await;
+    let log = log();
+    events::append(&log, &history(20)).await;
+    let mut projector = Running::start(config(Faults::default()), &log, &engine.store());
+    projector.caught_up(&log).await;
+    projector.stop().await;
+    let other = Engine::start(second.path()).await;
+    let error = Running::start(config(Faults::default()), &log, &other.store()).ended().await;
+    assert!(matches!(error, ProjectorError::TablesLost { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

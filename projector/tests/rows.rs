@@ -1,4 +1,5 @@
 //! What stands in the tables is what stood in the log: types, values, rejects, coverage.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
 

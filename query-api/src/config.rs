@@ -53,7 +53,7 @@ impl Default for QueryApiConfig {
     }
 }
 
-/// "beid" on a telephone's keys would be 2343; this one is free in the registry of services.
+/// Chosen freely, below the range of ports that systems give to outgoing connections.
 const DEFAULT_PORT: u16 = 7480;
 
 /// A token and whom it belongs to. Exactly one of the three forms.
@@ -158,10 +158,15 @@ impl TokenConfig {
         }
         let digest = match (&self.token, &self.token_sha256, &self.token_file) {
             (Some(token), None, None) => of_text(token).ok_or(bad("has a token of less than 16 characters"))?,
-            (None, Some(hex), None) => of_hex(hex).ok_or(bad("has a token_sha256 that is not 64 hexadecimal digits"))?,
+            (None, Some(hex), None) => {
+                of_hex(hex).ok_or(bad("has a token_sha256 that is not 64 hexadecimal digits"))?
+            }
             (None, None, Some(path)) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| ConfigError::TokenFile { index, path: path.clone(), source })?;
+                let text = std::fs::read_to_string(path).map_err(|source| ConfigError::TokenFile {
+                    index,
+                    path: path.clone(),
+                    source,
+                })?;
                 of_text(text.trim()).ok_or(bad("has a token_file with less than 16 characters"))?
             }
             _ => return Err(bad("needs exactly one of token, token_sha256, token_file")),

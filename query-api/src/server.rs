@@ -40,7 +40,9 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The TLS files cannot be used.
-    #[error("cannot use query_api.tls_cert {cert} and query_api.tls_key {key}: PEM files of one certificate are needed")]
+    #[error(
+        "cannot use query_api.tls_cert {cert} and query_api.tls_key {key}: PEM files of one certificate are needed"
+    )]
     Tls {
         /// The certificate chain.
         cert: PathBuf,
@@ -98,9 +100,7 @@ pub async fn bind(config: QueryApiConfig) -> Result<Bound, ServeError> {
     let tokens = config.check()?;
     let signer = match &config.cursor_key_file {
         None => Signer::random(),
-        Some(path) => {
-            Signer::from_file(path).map_err(|source| ServeError::CursorKey { path: path.clone(), source })?
-        }
+        Some(path) => Signer::from_file(path).map_err(|source| ServeError::CursorKey { path: path.clone(), source })?,
     };
     let tls = match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(key)) => Some(tls(cert.clone(), key.clone()).await?),
@@ -144,7 +144,12 @@ pub async fn serve(
     served.map_err(ServeError::Serve)
 }
 
-async fn listen(listener: TcpListener, tls: Option<RustlsConfig>, app: Arc<App>, address: SocketAddr) -> io::Result<()> {
+async fn listen(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    app: Arc<App>,
+    address: SocketAddr,
+) -> io::Result<()> {
     tracing::info!(%address, tls = tls.is_some(), "query-api listens");
     let (handle, stop) = (Handle::new(), app.stop.clone());
     let at_end = handle.clone();

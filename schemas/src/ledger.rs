@@ -122,8 +122,7 @@ mod tests {
     fn each_source_partition_has_a_ledger_partition_of_its_own() {
         let events = (0..4).map(|p| TopicPartition::new(Topic::KubeEvent, p));
         let singles = [Topic::KubeCoverage, Topic::KubeReject].map(|topic| TopicPartition::new(topic, 0));
-        let found: Vec<_> =
-            events.chain(singles).map(|source| partition_of(source, 4).unwrap().partition).collect();
+        let found: Vec<_> = events.chain(singles).map(|source| partition_of(source, 4).unwrap().partition).collect();
         assert_eq!(found, (0..partitions(4)).collect::<Vec<_>>());
         assert_eq!(partition_of(TopicPartition::new(Topic::Ledger, 0), 4), None);
     }

@@ -143,7 +143,11 @@ impl Home {
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let (url, token) = self.target()?;
         let answer = http().get(format!("{url}{path}")).bearer_auth(token).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let (status, text) = (answer.status(), answer.text().await?);
+        if !status.is_success() {
+            bail!("{path}: {status}: {text}");
+        }
+        Ok(serde_json::from_str(&text)?)
     }
 
     /// Asks the engine itself; the answer as TSV lines.

@@ -32,8 +32,8 @@ Exit codes:
   4  the token was refused, or is missing
   5  the server cannot be reached
 
-Environment: BEIDOU_URL, BEIDOU_TOKEN and BEIDOU_CONTEXT choose the server; BEIDOU_<SECTION>_<KEY> sets a key of
-the configuration (`beidou config` shows all); RUST_LOG sets the log level; NO_COLOR switches colour off.";
+Environment: BEIDOU_URL, BEIDOU_TOKEN and BEIDOU_CONTEXT choose the server; BEIDOU_<SECTION>_<KEY> sets a key \
+of the configuration (`beidou config` shows all); RUST_LOG sets the log level; NO_COLOR switches colour off.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

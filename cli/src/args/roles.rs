@@ -39,10 +39,11 @@ pub struct Up {
 }
 
 const UP_HELP: &str = "\
-The engine is a child process, installed at the first start and restarted when it crashes; all else runs in this one.
+The engine is a child process, installed at the first start and restarted when it crashes; all else runs in this one. \
 Clusters that are added to or removed from the configuration file are taken up and let go while this runs.
-Beidou asks the cluster for: list and watch on core/v1 events, get on the namespace kube-system, and create and patch
-on events in one namespace for its heartbeat (optional).";
+
+Beidou asks a cluster for: list and watch on core/v1 events, get on the namespace kube-system; and, for its heartbeat \
+(optional), get, create and patch on events in one namespace.";
 
 /// Clusters from a kubeconfig.
 #[derive(Debug, Clone, Default, Args)]

@@ -65,7 +65,7 @@ fn table(client: &Client, intervals: Vec<Interval>) -> Table {
         Column::whole(format!("FROM ({})", time::zone_name(client.now, &client.zone))),
         Column::whole("UNTIL"),
         Column::whole("LENGTH"),
-        Column::words("REASON", 10),
+        Column::words("REASON", 24),
     ]);
     for interval in intervals {
         let paint = paint(&interval.state);
@@ -77,8 +77,8 @@ fn table(client: &Client, intervals: Vec<Interval>) -> Table {
         table.row(vec![
             Cell::from(&interval.cluster),
             Cell::new(&interval.state, paint),
-            Cell::from(time::local(interval.from, &client.zone)),
-            Cell::from(time::local(interval.to, &client.zone)),
+            Cell::from(client.local(interval.from)),
+            Cell::from(client.local(interval.to)),
             Cell::from(time::length(interval.to.duration_since(interval.from))),
             Cell::new(why, Paint::Dim),
         ]);

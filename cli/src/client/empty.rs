@@ -6,7 +6,6 @@ use super::{
     http::Parameter,
     query::{Found, plain},
 };
-use crate::output::time;
 
 /// How far back the nearest match is looked for.
 const LONG_AGO: &str = "-365d";
@@ -36,7 +35,7 @@ impl Client {
         let all = plain(filters.to_vec());
         let range = vec![("from", LONG_AGO.to_owned()), ("to", found.range.to.to_string())];
         if let Some(event) = self.newest(path, [range, all.clone()].concat()).await {
-            let when = time::local(event, &self.zone);
+            let when = self.local(event);
             let age = self.now.duration_since(event).as_secs() / 3600 + 1;
             return Some(format!("--since {age}h: the newest that matches is of {when}"));
         }

@@ -11,10 +11,6 @@ use crate::{
 /// The range where none is named.
 pub const DEFAULT_SINCE: &str = "1h";
 const PATH: &str = "/api/v1/events";
-/// Columns of a time.
-const TIME: usize = 19;
-/// A message is worth reading from here on.
-const LEAST_MESSAGE: usize = 24;
 
 /// Lists Events, or follows them.
 ///
@@ -67,14 +63,14 @@ impl EventTable {
             columns.push(Column::name("CLUSTER", 8));
         }
         if !self.one_namespace {
-            columns.push(Column::name("NAMESPACE", 9));
+            columns.push(Column::name("NAMESPACE", 8));
         }
         columns.extend([
             Column::whole("TYPE"),
-            Column::words("REASON", 8),
-            Column::name("OBJECT", 16),
+            Column::words("REASON", 10),
+            Column::name("OBJECT", 20),
             Column::number("COUNT"),
-            Column::words("MESSAGE", 16),
+            Column::words("MESSAGE", 28),
         ]);
         let mut table = Table::new(columns);
         for event in events {
@@ -83,20 +79,26 @@ impl EventTable {
         table
     }
 
-    /// Widths for rows that are not known yet: those of usual content; the message has the rest of the line.
-    pub fn tail_widths(self, line: usize) -> Vec<usize> {
-        let mut widths = vec![TIME];
-        widths.extend((!self.one_cluster).then_some(12));
-        widths.extend((!self.one_namespace).then_some(16));
-        widths.extend([7, 20, 40, 5]);
-        let used: usize = widths.iter().map(|width| width + 2).sum();
-        widths.push(line.saturating_sub(used).max(LEAST_MESSAGE));
-        widths
+    /// Widths for rows that are not known yet, chosen as for a row of usual content.
+    pub fn tail_widths(self, client: &Client, line: usize) -> Vec<usize> {
+        let usual = |columns| "x".repeat(columns);
+        let event = Event {
+            cluster: usual(12),
+            namespace: usual(14),
+            event_type: "Warning".into(),
+            reason: usual(18),
+            kind: "Pod".into(),
+            name: usual(34),
+            message: usual(line),
+            time: client.now,
+            ..Event::default()
+        };
+        self.table(client, &[event]).widths(Some(line))
     }
 
     fn row(self, client: &Client, event: &Event) -> Vec<Cell> {
         let warning = if event.event_type == "Warning" { Paint::Warning } else { Paint::Plain };
-        let mut cells = vec![Cell::from(time::local(event.time, &client.zone))];
+        let mut cells = vec![Cell::from(client.local(event.time))];
         if !self.one_cluster {
             cells.push(Cell::from(&event.cluster));
         }

@@ -146,7 +146,7 @@ impl Tail<'_> {
         match &self.widths {
             Some(widths) => crate::say(table.lines(widths, self.client.look).trim_end()),
             None => {
-                let widths = self.columns.tail_widths(self.client.look.width.unwrap_or(PIPE_WIDTH));
+                let widths = self.columns.tail_widths(self.client, self.client.look.width.unwrap_or(PIPE_WIDTH));
                 crate::say(table.with_widths(&widths, self.client.look).trim_end());
                 self.widths = Some(widths);
             }

@@ -31,7 +31,7 @@ pub fn missing<'a>(coverage: &'a [ClusterCoverage], range: Range) -> Vec<(&'a st
 
 fn is_fresh(part: &Part, range: Range) -> bool {
     let waits = matches!(part.reason.as_str(), "not_yet_proven" | "not_yet_projected");
-    waits && part.to >= range.to && part.to.duration_since(part.from) <= FRESH
+    waits && range.to.duration_since(part.from) <= FRESH
 }
 
 fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &TimeZone) -> Vec<Line> {
@@ -49,7 +49,7 @@ fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &Time
     let mut lines = vec![(Paint::Warning, "coverage: not complete, what is missing here may have happened".to_owned())];
     let names = missing.iter().map(|(cluster, _)| cluster.chars().count()).max().unwrap_or(0);
     for (cluster, part) in missing.iter().take(MOST_PARTS) {
-        lines.push((paint(&part.state), format!("  {cluster:names$}  {}", describe(part, zone))));
+        lines.push((paint(&part.state), format!("  {cluster:names$}  {}", describe(part, now, zone))));
     }
     let more = missing.len().saturating_sub(MOST_PARTS) + left_out;
     if more > 0 {
@@ -67,11 +67,11 @@ pub fn paint(state: &str) -> Paint {
     }
 }
 
-/// `gap  2026-11-20 14:02:10 to 15:12:00 (1h9m): expired`.
-fn describe(part: &Part, zone: &TimeZone) -> String {
-    let (from, to) = (time::local(part.from, zone), time::local(part.to, zone));
-    let same_day = from.get(..10) == to.get(..10);
-    let to = if same_day { to.get(11..).unwrap_or(&to) } else { &to };
+/// `gap  11-20 14:02:10 to 15:12:00 (1h9m): expired`.
+fn describe(part: &Part, now: Timestamp, zone: &TimeZone) -> String {
+    let (from, to) = (time::local(part.from, now, zone), time::local(part.to, now, zone));
+    let (day, time_of_day) = to.split_once(' ').unwrap_or(("", &to));
+    let to = if from.starts_with(day) { time_of_day } else { &to };
     let length = time::length(part.to.duration_since(part.from));
     format!("{:8}  {from} to {to} ({length}): {}", part.state, part.reason.replace('_', " "))
 }
@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn the_newest_seconds_of_a_living_watch_are_no_gap() {
         let fresh = part("unknown", "not_yet_proven", "11:59:48", "12:00:00");
-        insta::assert_snapshot!(shown(&[cluster("hz-prod-02", vec![fresh]), cluster("sz-prod-01", vec![])]), @"coverage: complete, 2 clusters, proven until 12s ago");
+        let waiting = part("unknown", "not_yet_projected", "11:59:40", "11:59:48");
+        insta::assert_snapshot!(shown(&[cluster("hz-prod-02", vec![waiting, fresh]), cluster("sz-prod-01", vec![])]), @"coverage: complete, 2 clusters, proven until 12s ago");
     }
 
     #[test]

@@ -31,7 +31,13 @@ pub use timeline::timeline;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{args::clients::Server, client::http::Http, contexts::Contexts, output::Look, places::Places};
+use crate::{
+    args::clients::Server,
+    client::http::Http,
+    contexts::Contexts,
+    output::{Look, time},
+    places::Places,
+};
 
 /// What every client needs: the server, the terminal, the clock.
 #[derive(Debug)]
@@ -57,5 +63,10 @@ impl Client {
         };
         let http = Http::new(contexts.target(server)?)?;
         Ok(Self { http, look: Look::of_stdout(), now: Timestamp::now(), zone: TimeZone::system() })
+    }
+
+    /// A moment as people read it.
+    fn local(&self, time: Timestamp) -> String {
+        time::local(time, self.now, &self.zone)
     }
 }

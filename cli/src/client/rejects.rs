@@ -56,7 +56,7 @@ fn table(client: &Client, rejects: &[Reject]) -> Table {
     ]);
     for reject in rejects {
         table.row(vec![
-            Cell::from(time::local(reject.observed, &client.zone)),
+            Cell::from(client.local(reject.observed)),
             Cell::from(&reject.cluster),
             Cell::new(&reject.reason, Paint::Warning),
             Cell::from(reject.frame_bytes.to_string()),

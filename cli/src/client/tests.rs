@@ -61,8 +61,8 @@ fn tables_fit_the_terminal_and_leave_out_what_was_asked_for() {
 #[test]
 fn a_followed_table_keeps_its_widths() {
     let table = EventTable { one_cluster: false, one_namespace: false };
-    let client = client(Some(140));
-    let widths = table.tail_widths(140);
+    let client = client(Some(120));
+    let widths = table.tail_widths(&client, 120);
     let first = table.table(&client, &[event(0, "Pulling")]).with_widths(&widths, client.look);
     let second = table.table(&client, &[event(61, "BackOff")]).lines(&widths, client.look);
     insta::assert_snapshot!("events_follow", first + &second);

@@ -94,13 +94,13 @@ fn stories(client: &Client, stories: &[Story]) -> Table {
         Column::whole("TYPE"),
         Column::words("REASON", 8),
         Column::words("FROM", 8),
-        Column::words("MESSAGE", 20),
+        Column::words("MESSAGE", 40),
     ]);
     for Story { first, newest } in stories {
         let length = newest.time.duration_since(*first);
         let length = if length.is_zero() { String::new() } else { time::length(length) };
         table.row(vec![
-            Cell::from(time::local(*first, &client.zone)),
+            Cell::from(client.local(*first)),
             Cell::new(length, Paint::Dim),
             Cell::from(newest.occurrences.to_string()),
             Cell::new(&newest.event_type, paint(newest)),
@@ -128,13 +128,13 @@ fn states(client: &Client, events: &[Event]) -> Table {
         Column::whole("TYPE"),
         Column::words("REASON", 8),
         Column::words("FROM", 8),
-        Column::words("MESSAGE", 20),
+        Column::words("MESSAGE", 40),
     ]);
     let mut before = None;
     for event in events {
         let after = before.replace(event.time).map(|before| event.time.duration_since(before));
         table.row(vec![
-            Cell::from(time::local(event.time, &client.zone)),
+            Cell::from(client.local(event.time)),
             Cell::new(after.map(|after| format!("+{}", time::length(after))).unwrap_or_default(), Paint::Dim),
             Cell::from(event.occurrences.to_string()),
             Cell::new(&event.event_type, paint(event)),
@@ -191,7 +191,7 @@ impl Client {
                 format!("there is one in namespace {}: use -n {}", event.namespace, event.namespace)
             }
             Some(event) => {
-                format!("the newest state is of {}: use --since {}", time::local(event.time, &self.zone), event.time)
+                format!("the newest state is of {}: use --since {}", self.local(event.time), event.time)
             }
             None => "check kind, name, -n and -c; `beidou events --text` searches messages".into(),
         };

@@ -10,6 +10,7 @@ use beidou_simulator::{
     oracle::Ledger,
     server::{ApiServer, ServerOptions},
 };
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Stage, seed::Seeded};
@@ -49,7 +50,7 @@ async fn after_history(stage: &Stage, seeded: Seeded) -> anyhow::Result<Vec<Runn
     let mut running = Vec::new();
     for (history, recent) in seeded.clusters {
         let options =
-            ServerOptions { seed: stage.args.seed, ..ServerOptions::new(history.cluster().clone(), Ledger::default()) };
+            ServerOptions { seed: stage.mark.seed, ..ServerOptions::new(history.cluster().clone(), Ledger::default()) };
         let server = ApiServer::start(options).await.context("cannot start a simulated API server")?;
         for state in &recent {
             server.preload(state);
@@ -64,14 +65,14 @@ async fn after_history(stage: &Stage, seeded: Seeded) -> anyhow::Result<Vec<Runn
 async fn again(stage: &Stage) -> anyhow::Result<Vec<Running>> {
     let log: &dyn Log = stage.log.as_ref();
     let standings = beidou_ingest::standings(log).await?;
-    let now_us = stage.options.now_us;
+    let now_us = Timestamp::now().as_microsecond();
     let mut running = Vec::new();
-    for cluster in &Fleet::demo(stage.args.seed).clusters {
+    for cluster in &Fleet::demo(stage.mark.seed).clusters {
         let stored = standings.iter().find(|(uid, _)| uid.as_str() == cluster.uid.to_string());
         let version = stored.and_then(|(_, standing)| standing.position.as_ref()).map(|at| at.resource_version.0);
         let usual = ServerOptions::new(cluster.clone(), Ledger::default());
         let resource_version = version.unwrap_or(usual.resource_version) + AWAY;
-        let options = ServerOptions { seed: stage.args.seed, resource_version, ..usual };
+        let options = ServerOptions { seed: stage.mark.seed, resource_version, ..usual };
         let server = ApiServer::start(options).await.context("cannot start a simulated API server")?;
         // Another seed than the history's: its Events would come again under their old names.
         let seed = now_us.unsigned_abs();

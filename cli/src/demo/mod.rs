@@ -8,6 +8,7 @@
 //! Nothing is faked behind the log: history takes the way of real Events, and goes on through real watches.
 
 mod live;
+mod mark;
 mod seed;
 mod tell;
 
@@ -20,6 +21,7 @@ use beidou_query_api::Bound;
 use beidou_service::config::Flag;
 use beidou_simulator::HistoryOptions;
 use jiff::Timestamp;
+use mark::Mark;
 use tokio::sync::watch;
 
 use crate::{
@@ -45,6 +47,10 @@ struct Stage {
     projected: watch::Receiver<Status>,
     context: Context,
     data_is_kept: bool,
+    /// The history of this data directory.
+    mark: Mark,
+    /// It is there already.
+    is_told: bool,
 }
 
 /// Runs the demo until Ctrl-C.
@@ -102,9 +108,11 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     }
     let before = remember(&context);
     crate::say(&tell::beginning(&context, begun.elapsed()));
-    let now_us = Timestamp::now().as_microsecond();
-    let options = HistoryOptions { states: args.states, ..HistoryOptions::demo(args.seed, now_us) };
-    let stage = Stage { args, process, options, log, projected, context: context.clone(), data_is_kept };
+    let told = Mark::read(&process.data)?;
+    let mark = told.unwrap_or(Mark { seed: args.seed, now_us: Timestamp::now().as_microsecond() });
+    let options = HistoryOptions { states: args.states, ..HistoryOptions::demo(mark.seed, mark.now_us) };
+    let (is_told, context_known) = (told.is_some(), context.clone());
+    let stage = Stage { args, process, options, log, projected, context: context_known, data_is_kept, mark, is_told };
     roles.spawn("demo", stage.play());
     let result = roles.join().await;
     if let Some(engine) = engine {
@@ -134,6 +142,7 @@ impl Stage {
             Some(seeded) => seeded?,
         };
         crate::say(&tell::history(&self, seeded.as_ref()));
+        crate::speak::give_memory_back();
         if self.args.exit_after_seed {
             stop.cancel();
         } else if self.args.no_live {

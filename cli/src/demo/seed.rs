@@ -32,7 +32,10 @@ use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
 use super::Stage;
-use crate::progress::Bars;
+use crate::{
+    exit::{Code, Failure},
+    progress::Bars,
+};
 
 /// Records of one append over all partitions: some 3 MB, a fraction of a second's work for every stage.
 const BATCH: usize = 4096;
@@ -69,15 +72,20 @@ struct Told {
 type Batch = Vec<Vec<Record>>;
 
 impl Stage {
-    /// Writes the history and waits until it is in the tables; `None` where the log holds one already.
+    /// Writes the history and waits until it is in the tables; `None` where an earlier demo has.
     ///
     /// # Errors
-    /// When the log refuses.
+    /// When the log refuses, or holds something else.
     pub(super) async fn seed(&self) -> anyhow::Result<Option<Seeded>> {
-        let (begun, partitions) = (Instant::now(), self.log.partitions(Topic::KubeEvent));
-        for partition in 0..partitions {
-            if self.log.bounds(TopicPartition::new(Topic::KubeEvent, partition)).await?.end > 0 {
-                return Ok(None);
+        let begun = Instant::now();
+        if self.is_told {
+            return Ok(None);
+        }
+        for (at, end) in ends(&self.log).await? {
+            if end > 0 {
+                let text = format!("{at} holds records that no finished demo wrote");
+                let next = "choose an empty directory with --data; `beidou up --data` goes on with collected data";
+                return Err(Failure::new(Code::Failure, text, next).into());
             }
         }
         let bars = Bars::new();
@@ -108,6 +116,7 @@ impl Stage {
         }
         in_tables.at(states);
         bars.clear();
+        self.mark.write(&self.process.data)?;
         Ok(Some(Seeded { states, took: begun.elapsed(), clusters }))
     }
 }

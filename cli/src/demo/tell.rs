@@ -48,17 +48,16 @@ fn incident(stage: &Stage) -> String {
     let moment = |micros| Timestamp::from_microsecond(micros).unwrap_or_default();
     let minute = |micros| moment(micros).to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string();
     let cluster = &incident.cluster;
-    // A demo that was kept tells an older incident: its own first day is in the tables, so a week finds it.
+    let since = minute(incident.from_us - AROUND_US);
     format!(
         "An incident is hidden in it ({cause}, {cluster}, {when}). Find it:\n\n  \
-         {program} timeline pod/{pod} -n {namespace} -c {cluster} --since 7d\n  \
-         {program} events -c {cluster} --type Warning --since {from} --until {until}\n  \
-         {program} timeline node/{node} -c {cluster} --since 7d\n\n",
+         {program} timeline pod/{pod} -n {namespace} -c {cluster} --since {since}\n  \
+         {program} events -c {cluster} --type Warning --since {since} --until {until}\n  \
+         {program} timeline node/{node} -c {cluster} --since {since}\n\n",
         cause = incident.cause,
-        when = time::local(moment(incident.from_us), &zone),
+        when = time::local(moment(incident.from_us), Timestamp::now(), &zone),
         pod = incident.pod,
         namespace = incident.namespace,
-        from = minute(incident.from_us - AROUND_US),
         until = minute(incident.until_us + AROUND_US),
         node = incident.not_ready_node,
     )
@@ -75,7 +74,7 @@ fn further(stage: &Stage) -> String {
     };
     format!(
         "  live      {live}\n  \
-         gaps      {program} coverage --since 7d -c sz-prod-01\n  \
+         gaps      {program} coverage --since 7d\n  \
          yours     {program} up --kubeconfig ~/.kube/config\n  \
          wipe      {wipe}\n\
          Context {name:?} is the current one of the command line.",

@@ -1,5 +1,5 @@
-//! A table that fits the terminal. Columns are as wide as their content; where that is too much, the widest of those
-//! that may be cut give way first, each down to its least width.
+//! A table that fits the terminal. Columns are as wide as their content; where that is too much, those that may be cut
+//! give way, the one with the most to spare first, down to a least width each, and in a very narrow terminal to half.
 
 use std::borrow::Cow;
 
@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// Widths of the columns in a terminal of this width.
-    fn widths(&self, terminal: Option<usize>) -> Vec<usize> {
+    pub fn widths(&self, terminal: Option<usize>) -> Vec<usize> {
         let widest = |(index, column): (usize, &Column)| {
             let cells = self.rows.iter().map(|row| width(&row[index].text));
             cells.max().unwrap_or(0).max(width(&column.title))
@@ -97,15 +97,23 @@ impl Table {
         let mut widths: Vec<usize> = self.columns.iter().enumerate().map(widest).collect();
         let Some(terminal) = terminal else { return widths };
         let gaps = GAP * self.columns.len().saturating_sub(1);
-        let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(terminal);
-        while excess > 0 {
-            let columns = self.columns.iter().zip(widths.iter_mut());
-            let may_shrink = columns.filter(|(column, width)| column.cut != Cut::Never && **width > column.least);
-            let Some((_, widest)) = may_shrink.max_by_key(|(_, width)| **width) else { break };
-            *widest -= 1;
-            excess -= 1;
+        for divisor in [1, 2] {
+            let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(terminal);
+            self.shrink(&mut widths, excess, divisor);
         }
         widths
+    }
+
+    /// Takes `excess` from the columns, each time from the one with the most to spare.
+    fn shrink(&self, widths: &mut [usize], excess: usize, divisor: usize) {
+        for _ in 0..excess {
+            let columns = self.columns.iter().zip(widths.iter_mut()).filter(|(column, _)| column.cut != Cut::Never);
+            let spare = columns.map(|(column, width)| (width.saturating_sub(column.least / divisor), width));
+            match spare.max_by_key(|(spare, _)| *spare) {
+                Some((1.., width)) => *width -= 1,
+                Some((0, _)) | None => return,
+            }
+        }
     }
 
     fn line(&self, row: &[Cell], widths: &[usize], look: Look, text: &mut String) {

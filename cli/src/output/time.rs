@@ -2,9 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// A moment, to the second: `2026-11-24 14:06:10`.
-pub fn local(time: Timestamp, zone: &TimeZone) -> String {
-    time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+/// A moment, to the second: `11-24 14:06:10`, with its year where that is not the present one.
+pub fn local(time: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (time, now) = (time.to_zoned_datetime(zone.clone()), now.to_zoned_datetime(zone.clone()));
+    let form = if time.year() == now.year() { "%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    time.strftime(form).to_string()
 }
 
 /// The zone at a moment, as heading: `TIME (CST)`, or with its offset where the zone has no short name.
@@ -34,7 +36,10 @@ mod tests {
     fn times_are_local_and_name_their_zone() {
         let time: Timestamp = "2026-11-24T06:06:10.5Z".parse().unwrap();
         let zone = TimeZone::fixed(jiff::tz::offset(8));
-        assert_eq!(local(time, &zone), "2026-11-24 14:06:10");
+        assert_eq!(local(time, time, &zone), "11-24 14:06:10");
+        let (new_year, old_year) = ("2026-12-31T16:00:00Z".parse().unwrap(), "2026-12-31T15:59:59Z".parse().unwrap());
+        assert_eq!(local(new_year, new_year, &zone), "01-01 00:00:00");
+        assert_eq!(local(old_year, new_year, &zone), "2026-12-31 23:59:59");
         assert_eq!(zone_name(time, &zone), "+08");
         assert_eq!(zone_name(time, &TimeZone::UTC), "UTC");
     }

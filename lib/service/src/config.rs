@@ -21,7 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub const PREFIX: &str = "BEIDOU_";
 const DEFAULTS: &str = "default";
 /// Values of keys that end so are not shown.
-const SECRET: [&str; 3] = ["password", "token", "secret"];
+const SECRET: [&str; 4] = ["password", "token", "tokens", "secret"];
 
 /// A value given on the command line.
 #[derive(Debug, Clone, PartialEq)]

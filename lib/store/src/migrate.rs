@@ -67,6 +67,16 @@ pub async fn require(store: &Store) -> Result<(), StoreError> {
     }
 }
 
+/// Whether the tables hold nothing at all.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn is_empty(store: &Store) -> Result<bool, StoreError> {
+    let statement = "SELECT (SELECT count() FROM kube_event) + (SELECT count() FROM kube_reject)";
+    let rows = store.reader()?.query_raw(statement).fetch_one::<u64>().await;
+    rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
+}
+
 /// Waits until the engine is there and its tables are those of this version.
 ///
 /// # Errors

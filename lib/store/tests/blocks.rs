@@ -1,4 +1,5 @@
 //! Blocks and migrations against the real engine: a repeated block is stored once, whatever happened in between.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 #[path = "support/mod.rs"]
 mod support;

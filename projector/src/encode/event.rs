@@ -174,7 +174,7 @@ impl EventRows {
         self.message.put(&state.message);
         self.residual.put(&state.residual);
         self.shape.put(state.shape.0);
-        self.node.put(node(state));
+        self.node.put(state.node());
         self.put_object(state);
         self.put_reporter(state);
         self.put_times(state);
@@ -207,19 +207,5 @@ impl EventRows {
         self.series_time.put(state.series_time);
         self.count.put(state.count);
         self.series_count.put(state.series_count);
-    }
-}
-
-/// The node concerned: the involved Node, else the host of the source, else the instance of a reporting kubelet, which
-/// is its node's name.
-fn node<'a>(state: &'a EventState<'_>) -> &'a str {
-    if state.object_kind == "Node" {
-        &state.object_name
-    } else if !state.source_host.is_empty() {
-        &state.source_host
-    } else if state.reporting_component == "kubelet" {
-        &state.reporting_instance
-    } else {
-        ""
     }
 }

@@ -6,12 +6,15 @@
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
 pub mod events;
+mod wait;
+
+pub use wait::{DEADLINE, wait_for};
 
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use beidou_log::{Log, memory::MemoryLog};
@@ -32,9 +35,6 @@ use tokio_util::sync::CancellationToken;
 const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
 const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
 const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
-/// Far above what a busy machine needs.
-const DEADLINE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(10);
 /// Partitions of the event topic.
 pub const PARTITIONS: u32 = 2;
 
@@ -94,18 +94,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-}
-
-/// Looks again and again.
-pub async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < DEADLINE, "not in time: {what}");
-        tokio::time::sleep(POLL).await;
     }
 }
 

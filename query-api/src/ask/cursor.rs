@@ -49,7 +49,8 @@ impl Signer {
     pub(crate) fn from_file(path: &Path) -> io::Result<Self> {
         match std::fs::read(path) {
             Ok(bytes) => bytes.try_into().map(|key| Self { key }).map_err(|bytes: Vec<u8>| {
-                let text = format!("holds {} bytes instead of {KEY_BYTES}: remove it, and a new one is made", bytes.len());
+                let text =
+                    format!("holds {} bytes instead of {KEY_BYTES}: remove it, and a new one is made", bytes.len());
                 io::Error::new(io::ErrorKind::InvalidData, text)
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),

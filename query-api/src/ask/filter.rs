@@ -45,7 +45,8 @@ pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
 
 /// A uid as its column has it.
 pub(crate) fn uid_of(name: &str, text: &str) -> Result<Uuid, Problem> {
-    let uid: EventUid = text.parse().map_err(|e: beidou_schemas::InvalidId| Problem::parameter(name, text, e.allowed))?;
+    let uid: EventUid =
+        text.parse().map_err(|e: beidou_schemas::InvalidId| Problem::parameter(name, text, e.allowed))?;
     Ok(column_uuid(&uid))
 }
 

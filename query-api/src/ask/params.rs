@@ -54,7 +54,12 @@ impl Params {
     }
 
     /// A number within bounds.
-    pub(crate) fn number(&self, name: &str, bounds: std::ops::RangeInclusive<u64>, default: u64) -> Result<u64, Problem> {
+    pub(crate) fn number(
+        &self,
+        name: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, Problem> {
         let Some(text) = self.one(name)? else { return Ok(default) };
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         let allowed = || format!("a number from {} to {}", bounds.start(), bounds.end());

@@ -51,7 +51,11 @@ impl DoorMetrics {
             registry.register("request_seconds", "Time until the answer's head", new.seconds.clone());
             registry.register("tails", "Live tails", new.tails.clone());
             registry.register("tail_messages", "Messages sent on live tails", new.tail_messages.clone());
-            registry.register("tails_too_slow", "Tails ended because the reader was too slow", new.tails_too_slow.clone());
+            registry.register(
+                "tails_too_slow",
+                "Tails ended because the reader was too slow",
+                new.tails_too_slow.clone(),
+            );
         });
         new
     }

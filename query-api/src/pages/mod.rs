@@ -10,7 +10,9 @@ use axum::{
     extract::Path,
     http::{
         HeaderMap,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        },
     },
     response::{Html, IntoResponse, Response},
 };
@@ -55,7 +57,7 @@ pub(crate) async fn document() -> Response {
 
 /// `/problems/{slug}`: for people as HTML, for programs as JSON.
 pub(crate) async fn problem(Path(slug): Path<String>, headers: HeaderMap) -> Response {
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.slug() == slug) else {
+    let Some(kind) = Kind::ALL.iter().find(|kind| kind.slug() == slug) else {
         return Problem::new(Kind::NotFound, "there is no such type of problem").into_response();
     };
     let wanted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();

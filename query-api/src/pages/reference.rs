@@ -72,7 +72,8 @@ impl Call<'_> {
         html += "<table><tr><th>Answer<th>Media type<th>Shape</tr>";
         for (status, response) in members(&self.operation["responses"]) {
             for (media, content) in members(&response["content"]) {
-                html += &format!("<tr><td>{}<td>{}<td>{}</tr>", escape(status), escape(media), kind(&content["schema"]));
+                html +=
+                    &format!("<tr><td>{}<td>{}<td>{}</tr>", escape(status), escape(media), kind(&content["schema"]));
             }
         }
         html + "</table>"
@@ -87,7 +88,8 @@ fn shape(name: &str, schema: &Value) -> String {
             html += &format!("<tr><td>all of<td>{}<td></tr>", kind(part));
         }
         for (field, property) in members(&part["properties"]) {
-            html += &format!("<tr><td><code>{}</code><td>{}<td>{}</tr>", escape(field), kind(property), prose(property));
+            html +=
+                &format!("<tr><td><code>{}</code><td>{}<td>{}</tr>", escape(field), kind(property), prose(property));
         }
     }
     html + "</table>"

@@ -53,7 +53,8 @@ pub(super) async fn clusters(ask: Ask) -> Listed<ClusterItem> {
         Some(wanted) => wanted,
         None => names.keys().cloned().collect(),
     };
-    let mut wanted: Vec<String> = wanted.into_iter().filter(|uid| page.after.as_ref().is_none_or(|a| uid > a)).collect();
+    let mut wanted: Vec<String> =
+        wanted.into_iter().filter(|uid| page.after.as_ref().is_none_or(|a| uid > a)).collect();
     let mut more = wanted.len() as u64 > page.limit;
     wanted.truncate(page.limit as usize);
     let mut coverage = coverage_of(&ask.app, &ask.reader, Some(&wanted), page.range).await?;

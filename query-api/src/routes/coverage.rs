@@ -87,14 +87,8 @@ pub(super) async fn coverage(ask: Ask) -> Listed<IntervalItem> {
         state,
         session,
     });
-    let query = CoverageQuery {
-        clusters,
-        states,
-        range: page.range,
-        after,
-        limit: page.limit,
-        most_bytes: MOST_ANSWER_BYTES,
-    };
+    let query =
+        CoverageQuery { clusters, states, range: page.range, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
     let rows = ask.reader.coverage(&query).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);

@@ -74,14 +74,8 @@ pub(super) async fn rejects(ask: Ask) -> Listed<RejectItem> {
         partition,
         offset,
     });
-    let query = RejectsQuery {
-        clusters,
-        reasons,
-        range: page.range,
-        after,
-        limit: page.limit,
-        most_bytes: MOST_ANSWER_BYTES,
-    };
+    let query =
+        RejectsQuery { clusters, reasons, range: page.range, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
     let rows = ask.reader.rejects(&query).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);

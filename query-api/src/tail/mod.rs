@@ -30,9 +30,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::ToSchema;
 
 use crate::{
+    answer::event::EventItem,
     app::App,
     ask::{cursor::Purpose, filter::passes},
-    answer::event::EventItem,
     problem::{Kind, Problem},
 };
 
@@ -56,8 +56,10 @@ pub(crate) struct TailGap {
     /// The partition of the log.
     partition: u32,
     /// First record that was not sent.
+    #[schema(value_type = u64)]
     from: Offset,
     /// The record with which the tail goes on.
+    #[schema(value_type = u64)]
     to: Offset,
     /// `retention`.
     #[schema(value_type = String)]
@@ -70,6 +72,7 @@ pub(crate) struct TailReject {
     /// The partition of the log.
     partition: u32,
     /// The record.
+    #[schema(value_type = u64)]
     offset: Offset,
     /// What the decoder said.
     detail: String,

@@ -86,6 +86,10 @@ async fn an_absent_store_is_told_as_such() {
 #[tokio::test]
 async fn what_is_not_there_is_told_as_such() {
     let api = api().await;
+    let bad_path = api.get("/api/v1/events/%ff/uid").await;
+    assert_eq!((bad_path.status, bad_path.json()["type"].as_str()), (400, Some("/problems/bad-parameter")));
+    let body = answer(api.request("/api/v1/events").body("x".repeat(20_000))).await;
+    assert_eq!((body.status, body.json()["type"].as_str()), (413, Some("/problems/too-large")));
     for (path, kind) in [("/api/v2/events", "not-found"), ("/problems/none", "not-found")] {
         let missing = api.get(path).await;
         assert_eq!((missing.status, missing.json()["type"].as_str()), (404, Some(&*format!("/problems/{kind}"))));

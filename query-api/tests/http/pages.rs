@@ -14,7 +14,8 @@ fn the_api_document_is_the_committed_one() {
         std::fs::write(&path, document()).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap();
-    let (made, committed): (Vec<_>, Vec<_>) = (document().lines().map(str::to_owned).collect(), committed.lines().map(str::to_owned).collect());
+    let (made, committed): (Vec<_>, Vec<_>) =
+        (document().lines().map(str::to_owned).collect(), committed.lines().map(str::to_owned).collect());
     let first = made.iter().zip(&committed).position(|(a, b)| a != b).unwrap_or(made.len().min(committed.len()));
     let hint = "the API has changed: look at the difference, then UPDATE_OPENAPI=1 cargo test -p beidou-query-api";
     assert_eq!(made.get(first), committed.get(first), "line {}; {hint}", first + 1);

@@ -64,15 +64,20 @@ async fn filters_are_those_of_lists() {
     let seeds: Vec<_> = (0..60).map(|n| seed(1 + u128::from(n) % 2, n)).collect();
     let (_, begin) = Tail::open(&api, "", None).await;
     append(&log, seeds.iter().map(Seed::record)).await;
-    let field = |seed: &Seed, path: &str| seed.json.pointer(path).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let field =
+        |seed: &Seed, path: &str| seed.json.pointer(path).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     type Passes<'a> = Box<dyn Fn(&Seed) -> bool + 'a>;
     let cases: Vec<(&str, Passes)> = vec![
         ("cluster=cluster-2", Box::new(|s| s.envelope.cluster_name == "cluster-2")),
-        ("kind=Node&type=Warning", Box::new(|s| field(s, "/involvedObject/kind") == "Node" && field(s, "/type") == "Warning")),
+        (
+            "kind=Node&type=Warning",
+            Box::new(|s| field(s, "/involvedObject/kind") == "Node" && field(s, "/type") == "Warning"),
+        ),
         ("namespace=_", Box::new(|s| field(s, "/involvedObject/namespace").is_empty())),
-        ("namespace=recsys&reason=Failed,BackOff", Box::new(|s| {
-            field(s, "/involvedObject/namespace") == "recsys" && field(s, "/reason") != "Pulled"
-        })),
+        (
+            "namespace=recsys&reason=Failed,BackOff",
+            Box::new(|s| field(s, "/involvedObject/namespace") == "recsys" && field(s, "/reason") != "Pulled"),
+        ),
         ("component=scheduler", Box::new(|s| field(s, "/reportingComponent") == "scheduler")),
         ("text=%C3%9CBER%2Franker%3A2.1", Box::new(|s| field(s, "/message").contains("ranker:2.1"))),
     ];

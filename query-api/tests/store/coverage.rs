@@ -46,13 +46,16 @@ fn part(state: &str, reason: &str, from: &str, to: &str) -> (String, String, Str
 async fn intervals_become_the_answer() {
     let world = world().await;
     world
-        .insert("kube_coverage", [
-            row("complete", "13:50:00", "14:10:00", "timeout", 1),
-            row("complete", "14:10:00", "14:20:00", "expired", 2),
-            row("degraded", "14:20:00", "14:25:00", "expired", 3),
-            row("gap", "14:25:00", "14:30:00", "restored", 4),
-            row("complete", "14:30:00", "14:35:00", "", 5),
-        ])
+        .insert(
+            "kube_coverage",
+            [
+                row("complete", "13:50:00", "14:10:00", "timeout", 1),
+                row("complete", "14:10:00", "14:20:00", "expired", 2),
+                row("degraded", "14:20:00", "14:25:00", "expired", 3),
+                row("gap", "14:25:00", "14:30:00", "restored", 4),
+                row("complete", "14:30:00", "14:35:00", "", 5),
+            ],
+        )
         .await;
     // The running session has grown since: the latest version of its row counts.
     let mut grown = row("complete", "14:30:00", "14:50:00", "", 6);
@@ -76,7 +79,10 @@ async fn intervals_become_the_answer() {
     let gaps = world.api.list(&format!("/api/v1/coverage?{RANGE}&state=gap")).await;
     assert_eq!((gaps["items"].as_array().unwrap().len(), gaps["items"][0]["reason"].as_str()), (1, Some("restored")));
     let session = &world.api.list(&format!("/api/v1/coverage?{RANGE}&state=complete&limit=1")).await["items"][0];
-    assert_eq!((session["to"].as_str(), session["start_resource_version"].as_str()), (Some("2026-11-23T14:50:00.000000Z"), Some("10")));
+    assert_eq!(
+        (session["to"].as_str(), session["start_resource_version"].as_str()),
+        (Some("2026-11-23T14:50:00.000000Z"), Some("10"))
+    );
 }
 
 #[tokio::test]
@@ -123,15 +129,8 @@ async fn what_the_table_does_not_hold_yet_is_unknown() {
 }
 
 async fn done(world: &World, source: TopicPartition, end: u64) {
-    let cut = Cut {
-        source,
-        from: 0,
-        to: end,
-        records: 1,
-        hash: String::new(),
-        table_version: TABLE_VERSION,
-        watermark: 0,
-    };
+    let cut =
+        Cut { source, from: 0, to: end, records: 1, hash: String::new(), table_version: TABLE_VERSION, watermark: 0 };
     let fact = LedgerFact::Done(Done { cut, rows: 1, observed: Micros(0) });
     let record: Record = fact.to_record(Uuid::new_v4(), Micros(0));
     let log: Arc<dyn Log> = world.log.clone();

@@ -68,11 +68,13 @@ async fn store_and_tail_agree_on_every_filter() {
 #[tokio::test]
 async fn pages_hold_everything_once_newest_first() {
     let (world, seeds) = filled().await;
-    let one_time: Vec<_> = (200..230).map(|n| {
-        let mut twin = seed(1, n);
-        twin.json["lastTimestamp"] = "2026-11-23T14:41:00Z".into();
-        twin
-    }).collect();
+    let one_time: Vec<_> = (200..230)
+        .map(|n| {
+            let mut twin = seed(1, n);
+            twin.json["lastTimestamp"] = "2026-11-23T14:41:00Z".into();
+            twin
+        })
+        .collect();
     world.insert("kube_event", one_time.iter().map(Seed::row)).await;
     let path = format!("/api/v1/events?{RANGE}&limit=7");
     let ids = world.api.all(&path, "id").await;
@@ -198,9 +200,11 @@ async fn clusters_are_known_by_all_their_names() {
 #[tokio::test]
 async fn rejects_are_listed() {
     let world = world().await;
-    let row = |n: u64| json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "observed": format!("2026-11-23T14:00:{n:02}Z"),
+    let row = |n: u64| {
+        json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "observed": format!("2026-11-23T14:00:{n:02}Z"),
         "reason": if n.is_multiple_of(2) { "not_json" } else { "record" }, "detail": "odd", "frame_bytes": 3, "frame": "{\"a\": ü",
-        "topic": "beidou.kube.reject.v1", "log_partition": 0, "log_offset": n});
+        "topic": "beidou.kube.reject.v1", "log_partition": 0, "log_offset": n})
+    };
     world.insert("kube_reject", (0..9).map(row)).await;
     let cut = "INSERT INTO kube_reject (cluster_uid, observed, reason, frame) VALUES ('x', '2026-11-23 14:01:00', 'not_json', unhex('ff7bc3'))";
     world.engine.run(cut).await;
@@ -216,5 +220,10 @@ async fn a_heavy_query_is_ended_and_told_as_such() {
     let config = beidou_query_api::QueryApiConfig { query_memory_bytes: 1, ..crate::support::config() };
     let strict = crate::support::start(config, world.log.clone(), world.engine.store()).await;
     let refused = strict.get(&format!("/api/v1/events?{RANGE}")).await;
-    assert_eq!((refused.status, refused.json()["type"].as_str()), (422, Some("/problems/too-much")), "{}", refused.text);
+    assert_eq!(
+        (refused.status, refused.json()["type"].as_str()),
+        (422, Some("/problems/too-much")),
+        "{}",
+        refused.text
+    );
 }

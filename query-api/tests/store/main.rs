@@ -37,4 +37,3 @@ impl World {
         self.engine.run(&format!("INSERT INTO {table} {head}\n{}", rows.join("\n"))).await;
     }
 }
-mod scratch;

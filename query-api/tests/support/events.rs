@@ -35,8 +35,11 @@ pub fn seed(cluster: u128, number: u64) -> Seed {
     let time = Micros(BEGIN.0 + number as i64 * SECOND);
     let uid = Uuid::from_u128((cluster << 64) + u128::from(number));
     let node = number.is_multiple_of(5);
-    let (kind, namespace, name) =
-        if node { ("Node", "", format!("node-{}", number % 10)) } else { ("Pod", "recsys", format!("pod-{}", number % 7)) };
+    let (kind, namespace, name) = if node {
+        ("Node", "", format!("node-{}", number % 10))
+    } else {
+        ("Pod", "recsys", format!("pod-{}", number % 7))
+    };
     let text = time.seconds_text().unwrap();
     let reason = ["BackOff", "Pulled", "Failed"][number as usize % 3];
     let mut json = json!({

@@ -23,7 +23,7 @@ use crate::{
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
 /// The heartbeat of the test, and the unit of the tolerance that the verdict grants.
-pub const HEARTBEAT: Duration = Duration::from_secs(1);
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A process of the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

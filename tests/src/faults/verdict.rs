@@ -32,8 +32,6 @@ pub struct Stored {
     pub states: HashSet<StateId>,
     /// `count()` without FINAL.
     pub rows: u64,
-    /// Sum of the occurrence deltas.
-    pub occurrences: u64,
 }
 
 /// What was found wrong, in words; empty if all is right.
@@ -157,7 +155,7 @@ mod tests {
     }
 
     fn verdict(states: &[u64], rows: u64, intervals: &[Reported]) -> Vec<String> {
-        let stored = Stored { states: states.iter().map(|rv| state(*rv)).collect(), rows, occurrences: 0 };
+        let stored = Stored { states: states.iter().map(|rv| state(*rv)).collect(), rows };
         judge(&Judge::of(&ledger()), &HashSet::new(), &stored, intervals, SECOND / 2)
     }
 

@@ -104,7 +104,8 @@ impl Reader {
         .await
     }
 
-    /// The reader's own user has readonly set; these are limits, which that user may be allowed to set for itself.
+    /// The reader's user has readonly set, and must be allowed to change these limits all the same: the embedded engine
+    /// allows it; on a server they need `changeable_in_readonly` constraints, or readonly=2.
     fn query(&self, statement: Statement, most_rows: u64) -> Result<Query, QueryError> {
         let client = self.store.reader().map_err(QueryError::Away)?;
         let comment = serde_json::to_string(&self.caller).expect("two texts always serialise");

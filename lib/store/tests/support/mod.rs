@@ -8,20 +8,21 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 #![allow(clippy::unwrap_used, missing_docs, reason = "all of this is test code")]
 
+mod wait;
+
 use beidou_store::engine::install::{Installer, no_progress};
 use beidou_store::engine::{Endpoint, EngineOptions, serve};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+
+#[allow(unused_imports, reason = "each test binary uses its own part of this module")]
+pub use wait::{DEADLINE, wait_for, wait_until};
 
 const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
 const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
 /// Enough for every test here, and low enough that the test of the limit is quick.
 pub const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
-/// Longest wait for any condition; far above what a busy machine needs.
-pub const DEADLINE: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(20);
 
 /// The child's side; does nothing in a normal run.
 #[test]
@@ -63,27 +64,6 @@ pub fn command(data: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
-}
-
-/// Waits for a condition by looking again and again; `what` tells what was missing.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < DEADLINE, "not in time: {what}");
-        std::thread::sleep(POLL);
-    }
-}
-
-/// [`wait_for`] for a condition that must be asked for asynchronously.
-pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut look: impl FnMut() -> F) {
-    let started = Instant::now();
-    while !look().await {
-        assert!(started.elapsed() < DEADLINE, "not in time: {what}");
-        tokio::time::sleep(POLL).await;
-    }
 }
 
 /// A running engine. Dropped, it is killed.

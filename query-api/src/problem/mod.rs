@@ -2,6 +2,8 @@
 //!
 //! A handler returns a [`Problem`]; the door writes it out, since only the door knows the request's id.
 
+mod kind;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -12,103 +14,7 @@ use beidou_store::query::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The kinds of problem: the last part of `type`. Stable: callers may rely on them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    BadParameter,
-    UnknownParameter,
-    BadCursor,
-    BadPosition,
-    Unauthenticated,
-    NotFound,
-    UnknownCluster,
-    UnknownEvent,
-    MethodNotAllowed,
-    TooLarge,
-    TooMuch,
-    Busy,
-    StoreAway,
-    LogAway,
-    TimeLimit,
-    Internal,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 16] = [
-        Self::BadParameter,
-        Self::UnknownParameter,
-        Self::BadCursor,
-        Self::BadPosition,
-        Self::Unauthenticated,
-        Self::NotFound,
-        Self::UnknownCluster,
-        Self::UnknownEvent,
-        Self::MethodNotAllowed,
-        Self::TooLarge,
-        Self::TooMuch,
-        Self::Busy,
-        Self::StoreAway,
-        Self::LogAway,
-        Self::TimeLimit,
-        Self::Internal,
-    ];
-
-    /// The last part of `type`.
-    pub(crate) const fn slug(self) -> &'static str {
-        self.facts().0
-    }
-
-    pub(crate) const fn status(self) -> StatusCode {
-        self.facts().1
-    }
-
-    pub(crate) const fn title(self) -> &'static str {
-        self.facts().2
-    }
-
-    /// What it means, and what to do.
-    pub(crate) const fn explanation(self) -> &'static str {
-        self.facts().3
-    }
-
-    const fn facts(self) -> (&'static str, StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
-        match self {
-            Self::BadParameter => ("bad-parameter", S::BAD_REQUEST, "A parameter has a value that is not allowed",
-                "The field `parameter` names it, with the value that was sent and what is allowed. Times are RFC 3339, or relative to now: `-6h`, `-30m`, `-7d`, `now`. A `+` in a URL must be written `%2B`."),
-            Self::UnknownParameter => ("unknown-parameter", S::BAD_REQUEST, "The call has no such parameter",
-                "A misspelt filter would silently give a wrong answer, so unknown parameters are refused. The field `parameter` names it and what is allowed."),
-            Self::BadCursor => ("bad-cursor", S::BAD_REQUEST, "The cursor cannot be used",
-                "A cursor is the `next` of the answer before, and belongs to exactly that query: same path, same filters. It was altered, belongs to another query, or was made before the signing key changed. Ask for the first page again."),
-            Self::BadPosition => ("bad-position", S::BAD_REQUEST, "The position cannot be used",
-                "`Last-Event-ID` and `after` take the `id` of an earlier message of this tail. It was altered, or comes from another installation. Begin without it."),
-            Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "A valid token is missing",
-                "Send `Authorization: Bearer TOKEN`. `beidou up` and `beidou demo` write URL and token into the context file of the command line; an administrator finds the tokens under `query_api.tokens`."),
-            Self::NotFound => ("not-found", S::NOT_FOUND, "There is nothing at this path",
-                "All calls are described at `/api/reference` and in `/openapi.json`."),
-            Self::UnknownCluster => ("unknown-cluster", S::NOT_FOUND, "No cluster has this name or uid",
-                "`/api/v1/clusters` lists the clusters that were ever watched. A cluster appears there with its first Event or its first watch."),
-            Self::UnknownEvent => ("unknown-event", S::NOT_FOUND, "The cluster has no stored Event with this uid",
-                "The uid is the Event object's `metadata.uid`. It may lie in a part of time that is not complete: see `/api/v1/coverage`."),
-            Self::MethodNotAllowed => ("method-not-allowed", S::METHOD_NOT_ALLOWED, "The path does not take this method",
-                "All calls are GET."),
-            Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "The request is too large",
-                "Calls take no body. Split a long list of filters over several calls."),
-            Self::TooMuch => ("too-much", S::UNPROCESSABLE_ENTITY, "The query needs more than its limits allow",
-                "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."),
-            Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Too many requests at once",
-                "Come back after the time in `Retry-After`."),
-            Self::StoreAway => ("store-away", S::SERVICE_UNAVAILABLE, "The store does not answer",
-                "The embedded engine starts, restarts, or the ClickHouse server cannot be reached. Nothing is lost: Events go on into the log. Come back after the time in `Retry-After`; `/readyz` tells more."),
-            Self::LogAway => ("log-away", S::SERVICE_UNAVAILABLE, "The log cannot be read",
-                "Come back after the time in `Retry-After`; `/readyz` tells more."),
-            Self::TimeLimit => ("time-limit", S::GATEWAY_TIMEOUT, "The query took longer than allowed",
-                "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. The limit is `query_api.query_time_limit_seconds`."),
-            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Something failed here",
-                "An error of this program or its setup. The log of the query-api role holds the details under the request id in `instance`."),
-        }
-    }
-}
+pub(crate) use kind::Kind;
 
 /// The parameter that a problem is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -258,7 +164,8 @@ mod tests {
 
     #[test]
     fn types_are_golden() {
-        let all: Vec<_> = Kind::ALL.iter().map(|k| format!("{} {} {}", k.status().as_u16(), k.slug(), k.title())).collect();
+        let all: Vec<_> =
+            Kind::ALL.iter().map(|k| format!("{} {} {}", k.status().as_u16(), k.slug(), k.title())).collect();
         insta::assert_snapshot!(all.join("\n"));
     }
 

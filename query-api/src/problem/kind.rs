@@ -1,0 +1,97 @@
+//! The kinds of problem, as one table: name, last part of `type`, HTTP status, title, and what to do about it.
+//!
+//! Stable: callers rely on `type`. Each kind has a page at `/problems/<last part>`.
+
+use axum::http::StatusCode;
+
+macro_rules! kinds {
+    ($($kind:ident $slug:literal $status:ident $title:literal $explanation:literal)+) => {
+        /// The kinds of problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind { $($kind,)+ }
+
+        impl Kind {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$kind,)+];
+
+            /// The last part of `type`.
+            pub(crate) const fn slug(self) -> &'static str {
+                match self { $(Self::$kind => $slug,)+ }
+            }
+
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$kind => StatusCode::$status,)+ }
+            }
+
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title,)+ }
+            }
+
+            /// What it means, and what to do.
+            pub(crate) const fn explanation(self) -> &'static str {
+                match self { $(Self::$kind => $explanation,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    BadParameter "bad-parameter" BAD_REQUEST
+        "A parameter has a value that is not allowed"
+        "The field `parameter` names it, with the value that was sent and what is allowed. Times are RFC 3339, or \
+         relative to now: `-6h`, `-30m`, `-7d`, `now`. A `+` in a URL must be written `%2B`."
+    UnknownParameter "unknown-parameter" BAD_REQUEST
+        "The call has no such parameter"
+        "A misspelt filter would silently give a wrong answer, so unknown parameters are refused. The field \
+         `parameter` names it and what is allowed."
+    BadCursor "bad-cursor" BAD_REQUEST
+        "The cursor cannot be used"
+        "A cursor is the `next` of the answer before, and belongs to exactly that query: same path, same filters. It \
+         was altered, belongs to another query, or was made before the signing key changed. Ask for the first page \
+         again."
+    BadPosition "bad-position" BAD_REQUEST
+        "The position cannot be used"
+        "`Last-Event-ID` and `after` take the `id` of an earlier message of this tail. It was altered, or comes from \
+         another installation. Begin without it."
+    Unauthenticated "unauthenticated" UNAUTHORIZED
+        "A valid token is missing"
+        "Send `Authorization: Bearer TOKEN`. `beidou up` and `beidou demo` write URL and token into the context file \
+         of the command line; an administrator finds the tokens under `query_api.tokens`."
+    NotFound "not-found" NOT_FOUND
+        "There is nothing at this path"
+        "All calls are described at `/api/reference` and in `/openapi.json`."
+    UnknownCluster "unknown-cluster" NOT_FOUND
+        "No cluster has this name or uid"
+        "`/api/v1/clusters` lists the clusters that were ever watched. A cluster appears there with its first Event \
+         or its first watch."
+    UnknownEvent "unknown-event" NOT_FOUND
+        "The cluster has no stored Event with this uid"
+        "The uid is the Event object's `metadata.uid`. It may lie in a part of time that is not complete: see \
+         `/api/v1/coverage`."
+    MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
+        "The path does not take this method"
+        "All calls are GET."
+    TooLarge "too-large" PAYLOAD_TOO_LARGE
+        "The request is too large"
+        "Calls take no body. Split a long list of filters over several calls."
+    TooMuch "too-much" UNPROCESSABLE_ENTITY
+        "The query needs more than its limits allow"
+        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."
+    Busy "busy" SERVICE_UNAVAILABLE
+        "Too many requests at once"
+        "Come back after the time in `Retry-After`."
+    StoreAway "store-away" SERVICE_UNAVAILABLE
+        "The store does not answer"
+        "The embedded engine starts, restarts, or the ClickHouse server cannot be reached. Nothing is lost: Events go \
+         on into the log. Come back after the time in `Retry-After`; `/readyz` tells more."
+    LogAway "log-away" SERVICE_UNAVAILABLE
+        "The log cannot be read"
+        "Come back after the time in `Retry-After`; `/readyz` tells more."
+    TimeLimit "time-limit" GATEWAY_TIMEOUT
+        "The query took longer than allowed"
+        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. The limit \
+         is `query_api.query_time_limit_seconds`."
+    Internal "internal" INTERNAL_SERVER_ERROR
+        "Something failed here"
+        "An error of this program or its setup. The log of the query-api role holds the details under the request id \
+         in `instance`."
+}
