@@ -98,7 +98,7 @@ pub async fn append(data: &Path, states: u64, report: &mut Report) -> anyhow::Re
 pub async fn project(
     log: Arc<FileLog>,
     store: &Store,
-    engine: Option<u32>,
+    engine: u32,
     states: u64,
     report: &mut Report,
 ) -> anyhow::Result<()> {

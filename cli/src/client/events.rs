@@ -60,17 +60,17 @@ impl EventTable {
     pub fn table(self, client: &Client, events: &[Event]) -> Table {
         let mut columns = vec![Column::whole(format!("TIME ({})", time::zone_name(client.now, &client.zone)))];
         if !self.one_cluster {
-            columns.push(Column::name("CLUSTER", 8));
+            columns.push(Column::name("CLUSTER", 10));
         }
         if !self.one_namespace {
-            columns.push(Column::name("NAMESPACE", 8));
+            columns.push(Column::name("NAMESPACE", 9));
         }
         columns.extend([
             Column::whole("TYPE"),
             Column::words("REASON", 10),
-            Column::name("OBJECT", 20),
+            Column::name("OBJECT", 18),
             Column::number("COUNT"),
-            Column::words("MESSAGE", 28),
+            Column::words("MESSAGE", 22),
         ]);
         let mut table = Table::new(columns);
         for event in events {

@@ -92,9 +92,9 @@ fn stories(client: &Client, stories: &[Story]) -> Table {
         Column::whole("FOR"),
         Column::number("COUNT"),
         Column::whole("TYPE"),
-        Column::words("REASON", 8),
+        Column::words("REASON", 14),
         Column::words("FROM", 8),
-        Column::words("MESSAGE", 40),
+        Column::words("MESSAGE", 24),
     ]);
     for Story { first, newest } in stories {
         let length = newest.time.duration_since(*first);
@@ -126,9 +126,9 @@ fn states(client: &Client, events: &[Event]) -> Table {
         Column::whole("AFTER"),
         Column::number("COUNT"),
         Column::whole("TYPE"),
-        Column::words("REASON", 8),
+        Column::words("REASON", 14),
         Column::words("FROM", 8),
-        Column::words("MESSAGE", 40),
+        Column::words("MESSAGE", 24),
     ]);
     let mut before = None;
     for event in events {

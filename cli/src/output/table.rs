@@ -1,5 +1,5 @@
 //! A table that fits the terminal. Columns are as wide as their content; where that is too much, those that may be cut
-//! give way, the one with the most to spare first, down to a least width each, and in a very narrow terminal to half.
+//! give way, the one with the most to spare first, down to a least width each, and in a very narrow terminal to half. Titles stay whole.
 
 use std::borrow::Cow;
 
@@ -108,7 +108,10 @@ impl Table {
     fn shrink(&self, widths: &mut [usize], excess: usize, divisor: usize) {
         for _ in 0..excess {
             let columns = self.columns.iter().zip(widths.iter_mut()).filter(|(column, _)| column.cut != Cut::Never);
-            let spare = columns.map(|(column, width)| (width.saturating_sub(column.least / divisor), width));
+            let spare = columns.map(|(column, columns)| {
+                let least = (column.least / divisor).max(width(&column.title));
+                (columns.saturating_sub(least), columns)
+            });
             match spare.max_by_key(|(spare, _)| *spare) {
                 Some((1.., width)) => *width -= 1,
                 Some((0, _)) | None => return,

@@ -72,7 +72,8 @@ pub async fn require(store: &Store) -> Result<(), StoreError> {
 /// # Errors
 /// When the store gives no answer: retry.
 pub async fn is_empty(store: &Store) -> Result<bool, StoreError> {
-    let statement = "SELECT (SELECT count() FROM kube_event) + (SELECT count() FROM kube_reject)";
+    let statement =
+        "SELECT count() FROM (SELECT 1 FROM kube_event LIMIT 1 UNION ALL SELECT 1 FROM kube_reject LIMIT 1)";
     let rows = store.reader()?.query_raw(statement).fetch_one::<u64>().await;
     rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
 }
