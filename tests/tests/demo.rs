@@ -1,8 +1,14 @@
 //! The demo as a stranger runs it: a week of history in the tables, and the commands that it prints find the incident.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
-use beidou_tests::beidou::{Home, binary};
+use beidou_tests::{
+    beidou::{Home, binary},
+    wait::until,
+};
+
+/// A tenth of a million states takes some seconds; a starved machine may take far longer.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Enough for the whole story; `make demo` makes ten times as many.
 const STATES: &str = "100000";
@@ -27,7 +33,9 @@ async fn every_command_that_it_prints_finds_something() {
     home.serve(&["demo", "--states", STATES]).await.unwrap();
     let binary = binary().unwrap();
     let named = |line: &&str| line.trim_start().starts_with(binary.to_str().unwrap());
-    let told = home.log();
+    let told =
+        until("the demo has told its story", LIMIT, async || Some(home.log()).filter(|log| log.contains("wipe")));
+    let told = told.await.unwrap();
     let commands: Vec<&str> = told.lines().filter(named).collect();
     assert!(commands.len() >= 3, "{told}");
     for command in commands {

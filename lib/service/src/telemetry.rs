@@ -72,12 +72,16 @@ pub fn init(settings: &Telemetry) -> Result<(), TelemetryError> {
     set.map_err(TelemetryError::Twice)
 }
 
+/// Libraries that log an error and return it as well: whoever handles it says it once. `RUST_LOG=info,kube_client=debug`
+/// brings them back.
+const QUIET: &str = "kube_client=off";
+
 fn filter(from_environment: Option<String>, configured: &str) -> Result<EnvFilter, TelemetryError> {
     let (name, level) = match from_environment {
         Some(level) => (EnvFilter::DEFAULT_ENV, level),
         None => ("telemetry.level", configured.to_owned()),
     };
-    EnvFilter::try_new(&level).map_err(|source| TelemetryError::Level { name, level, source })
+    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|source| TelemetryError::Level { name, level, source })
 }
 
 fn as_json(format: Format, terminal: bool) -> bool {
@@ -94,8 +98,10 @@ mod tests {
 
     #[test]
     fn the_environment_wins_and_a_bad_level_names_its_place() {
-        assert_eq!(filter(Some("debug".into()), "info").unwrap().to_string(), "debug");
-        assert_eq!(filter(None, "warn").unwrap().to_string(), "warn");
+        let level = |from_environment, configured| filter(from_environment, configured).unwrap().to_string();
+        assert_eq!(level(Some("debug".into()), "info"), "kube_client=off,debug");
+        assert_eq!(level(None, "warn"), "kube_client=off,warn");
+        assert_eq!(level(None, "warn,kube_client=debug"), "kube_client=debug,warn");
         let error = filter(None, "info,beidou=loud").unwrap_err().to_string();
         assert!(error.contains("telemetry.level") && error.contains("loud"), "{error}");
         let error = filter(Some("a=b=c".into()), "info").unwrap_err().to_string();

@@ -121,7 +121,17 @@ impl Run {
         let mut run =
             Self { course, random, servers, feeds, ledger, site, own: HashSet::new(), outcome: Outcome::default() };
         run.every_cluster_watched().await?;
+        run.rows_are_there().await?;
         Ok(run)
+    }
+
+    /// Kills begin when there is something to lose; a projector that is killed before refuses tables that it finds empty.
+    async fn rows_are_there(&mut self) -> anyhow::Result<()> {
+        let there = until("the table has rows", LIMIT, async || {
+            let count = self.site.sql("SELECT count() FROM kube_event").await.ok()?;
+            (count.first()?.parse::<u64>().ok()? > 0).then_some(())
+        });
+        Ok(there.await?)
     }
 
     /// Kills a role at random, or the projector (or the engine below it) inside its window, and starts it again.
@@ -161,9 +171,12 @@ impl Run {
     async fn projector_in_window(&mut self) -> anyhow::Result<()> {
         let pid = self.site.pid(Role::Projector).context("the projector runs")?;
         let inside = until("the projector is between PENDING and DONE", LIMIT, async || {
-            in_window(&self.steps(), pid).then_some(())
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            in_window(&self.steps(), pid).then_some(Ok(()))
         });
-        Ok(inside.await?)
+        inside.await?
     }
 
     fn died_in_window(&self, pid: Option<u32>) -> anyhow::Result<bool> {
