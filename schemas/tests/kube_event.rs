@@ -1,4 +1,5 @@
 //! An Event's JSON value survives decode and rebuild, whatever it holds.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use beidou_schemas::{
     Micros,

@@ -1,4 +1,5 @@
 //! The demo as a stranger runs it: a week of history in the tables, and the commands that it prints find the incident.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{process::Command, time::Duration};
 
@@ -41,7 +42,8 @@ async fn every_command_that_it_prints_finds_something() {
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().skip(1).collect();
         let found = home.print(&words).unwrap();
-        assert!(found.contains("hz-prod-02") && found.lines().count() > 5, "{command}: {found}");
+        assert!(found.contains("mirror.hz") || found.contains("NodeNotReady"), "{command}: {found}");
+        assert!(found.lines().count() > 5, "{command}: {found}");
     }
     let rows = home.sql("SELECT count(), uniqExact(cluster_uid, epoch, event_uid, resource_version) FROM kube_event WHERE found_by = 'seed'");
     let rows = rows.await.unwrap();

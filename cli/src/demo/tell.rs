@@ -52,7 +52,7 @@ fn incident(stage: &Stage) -> String {
     format!(
         "An incident is hidden in it ({cause}, {cluster}, {when}). Find it:\n\n  \
          {program} timeline pod/{pod} -n {namespace} -c {cluster} --since {since}\n  \
-         {program} events -c {cluster} --type Warning --since {since} --until {until}\n  \
+         {program} events -c {cluster} --text mirror.hz --since {since} --until {until}\n  \
          {program} timeline node/{node} -c {cluster} --since {since}\n\n",
         cause = incident.cause,
         when = time::local(moment(incident.from_us), Timestamp::now(), &zone),
