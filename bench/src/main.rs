@@ -31,6 +31,9 @@ const STATES: u64 = 1_000_000;
 const ENGINE_MEMORY: u64 = 2 << 30;
 
 fn main() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("cryptography is set up twice"))?;
     let runtime = tokio::runtime::Runtime::new()?;
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
