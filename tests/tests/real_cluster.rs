@@ -61,6 +61,34 @@ async fn every_event_of_a_real_cluster_is_found() {
     control_plane.stop();
 }
 
+/// A kubeconfig can prove an identity by certificate, token or plugin; the plugin's turn is above. One cluster is collected
+/// twice here, under two ids, and one of the two has no right to write a heartbeat.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_and_a_token_without_rights_both_collect() {
+    let control_plane = ControlPlane::start().await.unwrap();
+    let mut home = Home::new().unwrap();
+    let cluster = |access: Access| json!({"name": access.name(), "id": access.name(), "kubeconfig": control_plane.kubeconfig(access)});
+    let config = home.path().join("site.yaml");
+    let site = json!({"clusters": [cluster(Access::Admin), cluster(Access::Reader)], "ingest": {"heartbeat_ms": 1000}});
+    std::fs::write(&config, site.to_string()).unwrap();
+    home.serve(&["up", "--config", config.to_str().unwrap()]).await.unwrap();
+
+    let admin = control_plane.client(Access::Admin).await.unwrap();
+    Api::<Job>::default_namespaced(admin.clone()).create(&PostParams::default(), &job()).await.unwrap();
+    let wanted: States = listed_with(&admin, "SuccessfulCreate", 1).await.iter().map(state).collect();
+    for access in [Access::Admin, Access::Reader] {
+        let found = until("the cluster's Events are found under this identity", LIMIT, async || {
+            let lines = home.print(&["events", "--since", "1h", "-c", access.name(), "-o", "ndjson"]).ok()?;
+            let found: States = lines.lines().map(|line| item(&serde_json::from_str(line).expect("JSON"))).collect();
+            wanted.is_subset(&found).then_some(())
+        });
+        found.await.unwrap_or_else(|overdue| panic!("{}: {overdue}\n{}", access.name(), home.log()));
+    }
+    let told = home.log();
+    assert!(told.contains("heartbeat") && told.contains("create"), "the missing right is not named: {told}");
+    control_plane.stop();
+}
+
 /// The rebuilt JSON is the API server's, the timeline tells of the object, and the range says how complete it is.
 async fn the_rest_of_the_story(home: &Home, admin: &Client) {
     let timeline = home.print(&["timeline", "deployment/web", "-n", "default", "--since", "1h"]).unwrap();
