@@ -1,18 +1,19 @@
 //! What the projector's tests share: a real engine in a process of its own, Events to project, and SQL to look.
 //!
-//! The engine owns its whole process, so the test binary starts itself again: the child runs just `engine_process`,
-//! which serves until its standard input ends.
+//! The engine's process is the one of the store's own tests.
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
 pub mod events;
+#[path = "../../../lib/store/tests/support/process.rs"]
+mod process;
 mod wait;
 
 pub use wait::{DEADLINE, wait_for};
 
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -20,40 +21,13 @@ use std::{
 use beidou_log::{Log, memory::MemoryLog};
 use beidou_projector::{Projector, ProjectorConfig, ProjectorError, Status};
 use beidou_schemas::{Record, Topic, TopicPartition, ledger};
-use beidou_store::{
-    Endpoint, Store,
-    engine::{
-        EngineOptions,
-        install::{Installer, no_progress},
-        serve,
-    },
-};
+use beidou_store::{Endpoint, Store};
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
-const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
-const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
 /// Partitions of the event topic.
 pub const PARTITIONS: u32 = 2;
-
-/// The child's side; does nothing in a normal run.
-#[test]
-fn engine_process() {
-    let (Some(data), Some(library)) = (std::env::var_os(DATA), std::env::var_os(LIBRARY)) else { return };
-    let options = EngineOptions {
-        data_dir: data.into(),
-        library: library.into(),
-        memory_limit_bytes: MEMORY_LIMIT_BYTES,
-        listen: ([127, 0, 0, 1], 0).into(),
-        tie_to_stdin: true,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Err(error) = runtime.block_on(serve(options, std::future::pending())) {
-        panic!("engine: {error}");
-    }
-}
 
 /// A running engine. Dropped, it is killed.
 pub struct Engine {
@@ -63,15 +37,7 @@ pub struct Engine {
 
 impl Engine {
     pub async fn start(data: &Path) -> Engine {
-        let library = Installer::from_environment().unwrap().install(no_progress()).await.unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["support::engine_process", "--exact", "--nocapture", "--test-threads=1"])
-            .env(DATA, data)
-            .env(LIBRARY, library)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = process::command(data).stderr(Stdio::inherit()).spawn().unwrap();
         let pid = child.id();
         wait_for("the engine", || {
             assert!(child.try_wait().unwrap().is_none(), "the engine ended");

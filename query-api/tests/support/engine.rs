@@ -1,45 +1,19 @@
-//! A real engine in a process of its own. The engine owns its whole process, so the test binary starts itself again:
-//! the child runs just `engine_process`, which serves until its standard input ends.
+//! A real engine in a process of its own, the one of the store's own tests.
+
+#[path = "../../../lib/store/tests/support/process.rs"]
+mod process;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
-use beidou_store::{
-    Endpoint, Store,
-    engine::{
-        EngineOptions,
-        install::{Installer, no_progress},
-        serve,
-    },
-    migrate::migrate,
-};
+use beidou_store::{Endpoint, Store, migrate::migrate};
 
-const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
-const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
-const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
 /// Far above what a busy machine needs.
 const DEADLINE: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// The child's side; does nothing in a normal run.
-#[test]
-fn engine_process() {
-    let (Some(data), Some(library)) = (std::env::var_os(DATA), std::env::var_os(LIBRARY)) else { return };
-    let options = EngineOptions {
-        data_dir: data.into(),
-        library: library.into(),
-        memory_limit_bytes: MEMORY_LIMIT_BYTES,
-        listen: ([127, 0, 0, 1], 0).into(),
-        tie_to_stdin: true,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Err(error) = runtime.block_on(serve(options, std::future::pending())) {
-        panic!("engine: {error}");
-    }
-}
 
 /// A running engine with its tables. Dropped, it is killed.
 pub struct Engine {
@@ -49,15 +23,7 @@ pub struct Engine {
 
 impl Engine {
     pub async fn start(data: &Path) -> Engine {
-        let library = Installer::from_environment().unwrap().install(no_progress()).await.unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["support::engine::engine_process", "--exact", "--nocapture", "--test-threads=1"])
-            .env(DATA, data)
-            .env(LIBRARY, library)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = process::command(data).stderr(Stdio::inherit()).spawn().unwrap();
         let (started, mut looks) = (Instant::now(), tokio::time::interval(LOOK_EVERY));
         loop {
             looks.tick().await;

@@ -1,70 +1,21 @@
 //! A real engine for tests: one child process per test, on a data directory and a port of its own.
 //!
-//! The engine owns its whole process, so a test binary starts itself again: the child runs just the test
-//! `support::engine_process` below, which serves until its standard input ends. A test binary that says
-//! `#[path = "…/support/mod.rs"] mod support;` can use [`EngineProcess`]. The engine library is installed for real
-//! when it is not there yet; without it the tests fail.
+//! How the child is made stands in `process.rs`, which other rooms' tests use as well.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 #![allow(clippy::unwrap_used, missing_docs, reason = "all of this is test code")]
 
+mod process;
 mod wait;
 
-use beidou_store::engine::install::{Installer, no_progress};
-use beidou_store::engine::{Endpoint, EngineOptions, serve};
+use beidou_store::engine::Endpoint;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ExitStatus};
 
 #[allow(unused_imports, reason = "each test binary uses its own part of this module")]
+pub use process::{MEMORY_LIMIT_BYTES, command, library};
+#[allow(unused_imports, reason = "each test binary uses its own part of this module")]
 pub use wait::{DEADLINE, wait_for, wait_until};
-
-const DATA: &str = "BEIDOU_TEST_ENGINE_DATA";
-const LIBRARY: &str = "BEIDOU_TEST_ENGINE_LIBRARY";
-/// Enough for every test here, and low enough that the test of the limit is quick.
-pub const MEMORY_LIMIT_BYTES: u64 = 2 << 30;
-
-/// The child's side; does nothing in a normal run.
-#[test]
-fn engine_process() {
-    let (Some(data), Some(library)) = (std::env::var_os(DATA), std::env::var_os(LIBRARY)) else { return };
-    let options = EngineOptions {
-        data_dir: data.into(),
-        library: library.into(),
-        memory_limit_bytes: MEMORY_LIMIT_BYTES,
-        listen: ([127, 0, 0, 1], 0).into(),
-        tie_to_stdin: true,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Err(error) = runtime.block_on(serve(options, std::future::pending())) {
-        panic!("engine: {error}");
-    }
-}
-
-/// The engine library, installed on first use.
-pub fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let installed = std::thread::spawn(|| {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(Installer::from_environment().unwrap().install(no_progress()))
-        });
-        installed.join().unwrap().expect("the engine library can be installed")
-    })
-}
-
-/// The command that runs an engine on `data`.
-pub fn command(data: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["support::engine_process", "--exact", "--nocapture", "--test-threads=1"])
-        .env(DATA, data)
-        .env(LIBRARY, library())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    command
-}
 
 /// A running engine. Dropped, it is killed.
 pub struct EngineProcess {
