@@ -35,6 +35,7 @@ pub struct IngestMetrics {
     pub(crate) bytes: Family<OfCluster, Counter>,
     pub(crate) unproven: Family<OfCluster, Seconds>,
     pub(crate) quiet: Family<OfCluster, Seconds>,
+    pub(crate) lag: Family<OfCluster, Seconds>,
     pub(crate) log_retries: Counter,
 }
 
@@ -53,6 +54,8 @@ impl IngestMetrics {
         let help = "How far the proof of completeness lies behind";
         registry.register_with_unit("unproven", help, Unit::Seconds, all.unproven.clone());
         registry.register_with_unit("quiet", "Time since the last frame", Unit::Seconds, all.quiet.clone());
+        let help = "From a heartbeat's writing until the log held everything before it";
+        registry.register_with_unit("lag", help, Unit::Seconds, all.lag.clone());
         registry.register("log_retries", "Appends that the log refused for the moment", all.log_retries.clone());
         all
     }
@@ -66,5 +69,6 @@ impl IngestMetrics {
         let label = OfCluster { cluster: cluster.into() };
         self.unproven.remove(&label);
         self.quiet.remove(&label);
+        self.lag.remove(&label);
     }
 }

@@ -45,13 +45,11 @@ pub enum ProjectorError {
     },
     /// The tables are empty, though the ledger says that they were filled.
     #[error(
-        "the tables are empty, but by the ledger they hold {at} up to offset {done}: the store was wiped, or another one is configured. Configure the right one; or project the log again from its start: stop beidou and delete the folder beidou.ledger.v1 of the log"
+        "the tables are empty, but by the ledger {at} was inserted: the store was wiped, or another one is configured. Configure the right one, or restore its files; to begin anew choose another data directory"
     )]
     TablesLost {
         /// A source that was projected.
         at: TopicPartition,
-        /// Up to here.
-        done: Offset,
     },
     /// A worker panicked: a bug.
     #[error("the worker of {at} panicked")]

@@ -34,3 +34,4 @@ pub use config::{CutLimit, ProjectorConfig};
 pub use error::ProjectorError;
 pub use run::{Projector, run};
 pub use status::{PartitionStatus, Phase, Status};
+pub use worker::CONSUMER;

@@ -76,7 +76,7 @@ impl Metrics {
             retries: Family::default(),
             insert: Family::new_with_constructor(buckets),
         };
-        let r = registry.sub_registry_with_prefix("beidou_projector");
+        let r = registry;
         r.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
         r.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
         r.register("last_done_timestamp_seconds", "When a cut was done last", metrics.last_done.clone());

@@ -76,7 +76,7 @@ impl Worker {
         let bounds = self.log.bounds(self.at).await.map_err(ProjectorError::log("find the bounds of", self.at))?;
         match hand.ledger().watermark() {
             Some(done) if self.at.topic == Topic::KubeEvent && done > bounds.start => {
-                Err(ProjectorError::TablesLost { at: self.at, done })
+                Err(ProjectorError::TablesLost { at: self.at })
             }
             Some(_) | None => Ok(()),
         }
@@ -172,8 +172,11 @@ impl Worker {
         self.note_done(to, &encoded);
         state.last = Some(Instant::now());
         let memory = state.encoder.as_ref().map_or(0, Encoder::memory);
-        let released = self.log.release(self.at, CONSUMER, to.saturating_sub(memory)).await;
-        released.map_err(ProjectorError::log("release records of", self.at))
+        if let Err(error) = self.log.release(self.at, CONSUMER, to.saturating_sub(memory)).await {
+            // The next cut says it again; until then the log only keeps more than it must.
+            tracing::warn!(error = chain(&error), source = %self.at, "cannot release records of the log");
+        }
+        Ok(())
     }
 
     fn note_done(&self, to: Offset, encoded: &Encoded) {
@@ -206,9 +209,11 @@ impl Worker {
                 }
                 Err(error) => self.retry_store(error, &mut backoff).await?,
             }
-            // An engine that was away may have come back without its tables.
-            if let Err(error) = migrate(&self.store).await {
-                self.retry_store(error, &mut backoff).await?;
+            match migrate(&self.store).await {
+                Ok(0) => {}
+                // It came back without its tables: what the ledger calls done is not there.
+                Ok(_) => return Err(ProjectorError::TablesLost { at: self.at }),
+                Err(error) => self.retry_store(error, &mut backoff).await?,
             }
         }
     }

@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
-use beidou_log::file::FileLog;
+use beidou_log::{Log, file::FileLog};
+use beidou_schemas::{Topic, TopicPartition};
 use beidou_service::Part;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -45,12 +46,15 @@ pub async fn main(args: Ingest) -> anyhow::Result<()> {
 /// When the kubeconfig cannot be read, or two clusters have one name.
 pub fn follow(process: &Process, from: &Kubeconfig) -> anyhow::Result<watch::Receiver<Vec<ClusterConfig>>> {
     let fixed = of_kubeconfig(from)?;
+    let (from, path) = (from.clone(), from.kubeconfig.clone());
+    let again = move || of_kubeconfig(&from);
     let all = [fixed.as_slice(), &process.site.clusters].concat();
     beidou_ingest::clusters::validate(&all).map_err(|error| {
         Failure::new(Code::Usage, "the clusters are not valid", "correct --kubeconfig, or `clusters`").because(error)
     })?;
     let (sender, receiver) = watch::channel(all);
-    tokio::spawn(site::follow(process.role.clone(), fixed, sender, process.stop.clone()));
+    let files = [process.role.config.clone(), path].into_iter().flatten().collect();
+    tokio::spawn(site::follow(process.role.clone(), files, again, sender, process.stop.clone()));
     Ok(receiver)
 }
 
@@ -68,6 +72,7 @@ pub async fn run(
     let metrics = metrics.context("metrics are registered at once")?;
     let (status, seen) = watch::channel(IngestStatus::default());
     tokio::spawn(report(process.readiness.part("ingest"), seen));
+    hold_for_projector(&log).await?;
     tokio::spawn(retain(log.clone(), process.stop.clone()));
     let inputs = Inputs { log, clusters, metrics, status };
     Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
@@ -84,6 +89,15 @@ async fn report(part: Part, mut status: watch::Receiver<IngestStatus>) {
             return part.waiting("it has ended");
         }
     }
+}
+
+/// Registers the projector as a consumer before it has ever run, so that retention waits for it.
+async fn hold_for_projector(log: &FileLog) -> anyhow::Result<()> {
+    for partition in 0..log.partitions(Topic::KubeEvent) {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        log.release(at, beidou_projector::CONSUMER, 0).await.context("cannot register the projector at the log")?;
+    }
+    Ok(())
 }
 
 async fn retain(log: Arc<FileLog>, stop: beidou_service::CancellationToken) {

@@ -1,10 +1,10 @@
-//! Follows the `clusters` of the configuration file while a role runs.
+//! Follows the clusters of the configuration file and of the kubeconfig while a role runs.
 //!
 //! A changed file that is not valid is reported and the clusters stay as they are: a typing error must not stop
 //! collection. Other keys are read at the start only; a change of them is said to need a restart by its absence here.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -17,37 +17,43 @@ use crate::args::roles::Role;
 /// How often the file is looked at. Notifications of the file system do not work for mounted ConfigMaps.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Keeps `clusters` equal to those of the role's file, with `fixed` before them, until `stop`.
+/// Keeps `clusters` equal to those of the role's file and, before them, those that `fixed` gives, until `stop`. All are
+/// read again when one of `files` changes.
 pub async fn follow(
     role: Role,
-    fixed: Vec<ClusterConfig>,
+    files: Vec<PathBuf>,
+    fixed: impl Fn() -> anyhow::Result<Vec<ClusterConfig>> + Send,
     clusters: watch::Sender<Vec<ClusterConfig>>,
     stop: CancellationToken,
 ) {
-    let Some(path) = role.config.clone() else { return stop.cancelled().await };
-    let mut known = changed_at(&path);
+    let look = || files.iter().map(|path| changed_at(path)).collect::<Vec<_>>();
+    let mut known = look();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let found = changed_at(&path);
+        let found = look();
         if found != known {
             known = found;
-            take_up(&role, &path, &fixed, &clusters);
+            take_up(&role, &fixed, &clusters);
         }
     }
 }
 
-fn take_up(role: &Role, path: &Path, fixed: &[ClusterConfig], clusters: &watch::Sender<Vec<ClusterConfig>>) {
+fn take_up(
+    role: &Role,
+    fixed: &impl Fn() -> anyhow::Result<Vec<ClusterConfig>>,
+    clusters: &watch::Sender<Vec<ClusterConfig>>,
+) {
     let read = super::read(role, Vec::new()).and_then(|loaded| {
-        let wanted = [fixed, &loaded.config.clusters].concat();
+        let wanted = [fixed()?, loaded.config.clusters].concat();
         beidou_ingest::clusters::validate(&wanted)?;
         Ok(wanted)
     });
     match read {
         Ok(wanted) => {
-            tracing::info!(path = %path.display(), clusters = wanted.len(), "the configuration file was read again");
+            tracing::info!(clusters = wanted.len(), "the configuration was read again");
             clusters.send_if_modified(|now| {
                 let changed = *now != wanted;
                 *now = wanted;
@@ -56,7 +62,7 @@ fn take_up(role: &Role, path: &Path, fixed: &[ClusterConfig], clusters: &watch::
         }
         Err(error) => tracing::error!(
             error = format!("{error:#}"),
-            "the changed configuration file is not valid, the clusters stay as they are"
+            "the changed configuration is not valid, the clusters stay as they are"
         ),
     }
 }

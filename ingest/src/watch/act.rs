@@ -160,7 +160,7 @@ impl Driver {
         self.tools.metrics.bytes.get_or_create(&label).inc_by(batch.bytes as u64);
     }
 
-    fn count_facts(&self, facts: &[CoverageFact]) {
+    fn count_facts(&mut self, facts: &[CoverageFact]) {
         let label = |kind| OfKind { cluster: self.config.name.clone(), kind };
         for fact in facts {
             match fact {
@@ -174,6 +174,12 @@ impl Driver {
                         cluster = %self.config.name, state, reason, from = %broken.from, until = %broken.until,
                         detail = %broken.detail, "an interval is not completely covered"
                     );
+                }
+                CoverageFact::Advanced(position) if position.until > self.proven => {
+                    self.proven = position.until;
+                    let lag = (now().0 - position.until.0) as f64 / 1e6;
+                    let label = OfCluster { cluster: self.config.name.clone() };
+                    self.tools.metrics.lag.get_or_create(&label).set(lag);
                 }
                 CoverageFact::Started(_) | CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) => {}
             }

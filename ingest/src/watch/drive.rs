@@ -129,6 +129,8 @@ pub(crate) struct Driver {
     /// A list came before the watch that is being opened.
     pub(super) listed: bool,
     pub(super) last_frame: Option<Micros>,
+    /// The latest proof that was published.
+    pub(super) proven: Micros,
     pub(super) detail: String,
 }
 
@@ -177,6 +179,7 @@ impl Driver {
             stale: false,
             listed: false,
             last_frame: None,
+            proven: Micros::default(),
             detail: String::new(),
         };
         driver.act(actions).await?;

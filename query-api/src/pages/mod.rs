@@ -90,7 +90,7 @@ const INDEX: &str = r#"<h1>Beidou</h1>
 </ul>
 <h2>A first question</h2>
 <pre>beidou events --since 1h
-beidou timeline --for pod/NAME -n NAMESPACE
+beidou timeline pod/NAME -n NAMESPACE
 curl -H "Authorization: Bearer $TOKEN" "$URL/api/v1/events?type=Warning&amp;from=-1h"</pre>
 <p>The command line finds address and token by itself: <code>beidou up</code> and <code>beidou demo</code> write them into its context file.</p>
 <p>Every answer says how completely its range of time is known (<code>coverage</code>): "nothing found" is a proof only where it is complete.</p>"#;

@@ -72,11 +72,13 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
     if rows.rows.is_empty() && page.after.is_none() {
         return Err(Problem::new(Kind::UnknownEvent, format!("the cluster has no stored Event with uid {uid}")));
     }
-    let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     let until = now();
-    let oldest = items.iter().map(|item| item.state.time).min().unwrap_or(until);
+    let oldest = rows.rows.into_iter().map(|row| item(row).state.time).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
     let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
+    // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
+    let rows = ask.reader.states(&query).await?;
+    let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| {
         let version = last.state.resource_version.parse().unwrap_or_default();

@@ -46,7 +46,7 @@ impl Access {
             Self::Admin => None,
             Self::Reader => Some(json!([{"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]}])),
             Self::Collector => Some(json!([
-                {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch", "create", "update", "patch"]},
+                {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch", "get", "create", "patch"]},
                 {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
             ])),
         }

@@ -75,6 +75,12 @@ pub fn judge(
     if stored.rows != stored.states.len() as u64 {
         wrong.push(format!("the table has {} rows for {} identities", stored.rows, stored.states.len()));
     }
+    for cluster in reported.iter().map(|r| r.cluster).collect::<HashSet<_>>() {
+        let first = reported.iter().filter(|r| r.cluster == cluster && r.reason == "first_list").count();
+        if first > 1 {
+            wrong.push(format!("{cluster} has {first} first lists"));
+        }
+    }
     wrong.extend(judge.losses().iter().filter(|loss| !is_covered(judge, loss, reported)).map(|loss| {
         format!(
             "a loss is not covered: {:?} {}..{} with {} states lost",
@@ -99,19 +105,20 @@ fn is_covered(judge: &Judge, loss: &Loss, reported: &[Reported]) -> bool {
     times.all(|at| reported.iter().any(|r| r.cluster == loss.cluster && r.from_us <= at && at < r.until_us))
 }
 
-/// Whether the interval lies within made losses, widened by the tolerance. The first list of a cluster is no loss.
+/// Whether the interval exceeds the made losses that it touches by at most the tolerance, both ends together. Before a
+/// cluster's first list nothing was watched: that is no loss.
 fn is_made(mut made: Vec<(i64, i64)>, reported: &Reported, tolerance_us: i64) -> bool {
     if reported.reason == "first_list" {
         return true;
     }
-    let mut at = reported.from_us;
     made.sort_unstable();
+    let (mut at, mut inside) = (reported.from_us, 0);
     for (from, to) in made {
-        if from - tolerance_us <= at && at < to + tolerance_us {
-            at = to + tolerance_us;
-        }
+        let (from, to) = (from.max(at), to.min(reported.until_us));
+        inside += (to - from).max(0);
+        at = at.max(to);
     }
-    at >= reported.until_us
+    inside > 0 && reported.until_us - reported.from_us - inside <= tolerance_us
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use hashbrown::HashTable;
 
 use super::StateKey;
 
-/// Offsets in the window unless configured otherwise: with eight partitions two million states, more than a fleet
+/// Offsets in the window unless configured otherwise: with four partitions two million states, more than a fleet
 /// of 500 Events a second makes in the hour for which Kubernetes keeps an Event and may bring it again. One less than
-/// 2^18, since the ring also holds the newest state and grows by doubling.
-pub const DEFAULT_WINDOW: u32 = 262_143;
+/// 2^19, since the ring also holds the newest state and grows by doubling.
+pub const DEFAULT_WINDOW: u32 = 524_287;
 /// The largest window: 1.1 GB of memory for one partition. Offsets in slots are cut to 32 bits, which needs less than 2^31.
 pub const MAX_WINDOW: u32 = 1 << 24;
 

@@ -107,11 +107,13 @@ impl Chain {
 
     pub(super) fn closed(&mut self, now: Micros, reason: Reason, detail: String) -> Vec<Action> {
         let State::Watching(session) = &self.state else { return vec![] };
-        if now.0 - session.opened.0 >= STEADY {
+        // A proxy that cuts a quiet stream after a while brings no frame either; the version is usable all the same.
+        let steady = now.0 - session.opened.0 >= STEADY;
+        if steady {
             self.backoff.reset();
         }
         let end = self.end_session(reason, detail.clone());
-        self.empty_answers = if reason == Reason::Empty { self.empty_answers + 1 } else { 0 };
+        self.empty_answers = if reason == Reason::Empty && !steady { self.empty_answers + 1 } else { 0 };
         let unusable = reason == Reason::Expired || self.empty_answers >= MOST_EMPTY_ANSWERS;
         let wait = if unusable {
             self.list_anew(reason, detail)
