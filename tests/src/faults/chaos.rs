@@ -40,6 +40,8 @@ pub struct Course {
     pub losses: u32,
     /// Events per second and cluster.
     pub rate: f64,
+    /// Kills only this role, to catch a bug that is planted in it.
+    pub only: Option<Role>,
     /// How long the last states may take to arrive; a planted bug loses some for good, so its course waits less.
     pub patience: Duration,
     /// The environment of the processes: planted bugs.
@@ -136,11 +138,13 @@ impl Run {
 
     /// Kills a role at random, or the projector (or the engine below it) inside its window, and starts it again.
     async fn kill_one(&mut self) -> anyhow::Result<()> {
-        let aimed = self.outcome.kills.values().sum::<u32>() % WINDOW_SHARE == 0;
-        let role = if aimed {
-            Role::Projector
-        } else {
-            *[Role::Engine, Role::Ingest, Role::Projector].choose(&mut self.random).context("three roles")?
+        let turn = self.outcome.kills.values().sum::<u32>().is_multiple_of(WINDOW_SHARE);
+        let aimed = turn && self.course.only != Some(Role::Ingest);
+        let any = [Role::Engine, Role::Ingest, Role::Projector];
+        let role = match self.course.only {
+            _ if aimed => Role::Projector,
+            Some(role) => role,
+            None => *any.choose(&mut self.random).context("three roles")?,
         };
         if aimed {
             self.projector_in_window().await?;
