@@ -76,17 +76,16 @@ impl Metrics {
             retries: Family::default(),
             insert: Family::new_with_constructor(buckets),
         };
-        let r = registry;
-        r.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
-        r.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
-        r.register("last_done_timestamp_seconds", "When a cut was done last", metrics.last_done.clone());
-        r.register("rows", "Rows inserted", metrics.rows.clone());
-        r.register("duplicates", "States dropped because they had been seen", metrics.duplicates.clone());
-        r.register("rejects", "Records that could not be decoded", metrics.rejects.clone());
-        r.register("cuts", "Cuts done", metrics.cuts.clone());
-        r.register("retries", "Tries of the log or the store that failed", metrics.retries.clone());
+        registry.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
+        registry.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
+        registry.register("last_done_timestamp_seconds", "When a cut was done last", metrics.last_done.clone());
+        registry.register("rows", "Rows inserted", metrics.rows.clone());
+        registry.register("duplicates", "States dropped because they had been seen", metrics.duplicates.clone());
+        registry.register("rejects", "Records that could not be decoded", metrics.rejects.clone());
+        registry.register("cuts", "Cuts done", metrics.cuts.clone());
+        registry.register("retries", "Tries of the log or the store that failed", metrics.retries.clone());
         let help = "Duration of an insert that succeeded";
-        r.register_with_unit("insert", help, Unit::Seconds, metrics.insert.clone());
+        registry.register_with_unit("insert", help, Unit::Seconds, metrics.insert.clone());
         metrics
     }
 

@@ -1,7 +1,7 @@
 //! `GET /api/v1/events/{cluster}/{uid}`: all states of one Event, each with its JSON rebuilt.
 
 use axum::{Json, extract::Path};
-use beidou_schemas::{Epoch, kube_event::rebuild};
+use beidou_schemas::{Epoch, Micros, kube_event::rebuild};
 use beidou_store::query::{
     StateRow,
     states::{StateKey, StatesQuery},
@@ -73,7 +73,7 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
         return Err(Problem::new(Kind::UnknownEvent, format!("the cluster has no stored Event with uid {uid}")));
     }
     let until = now();
-    let oldest = rows.rows.into_iter().map(|row| item(row).state.time).min().unwrap_or(until);
+    let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
     let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
