@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly bench tools binary engine kubernetes compiled
+.PHONY: help demo test check nightly bench tools binary engine kubernetes duckdb compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -20,7 +20,7 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 
 test: tools ## everything CI proves: all tests, on a real ClickHouse engine and a real Kubernetes API server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes compiled
+	@$(MAKE) -j2 kubernetes duckdb compiled
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
 	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
@@ -70,6 +70,9 @@ engine: binary
 compiled: engine
 	@echo "==> compiling the tests"
 	@cargo test --workspace --no-run
+
+duckdb:
+	@tests/duckdb/install > /dev/null
 
 # Alone at low priority: Go would otherwise take the cores from the Rust build, which is needed first.
 kubernetes:

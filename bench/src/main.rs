@@ -4,11 +4,15 @@
 //!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► timeline queries
 //!                          append      project                                              p99
 //!  simulated clusters ─► beidou ingest, with few and with many clusters ─► memory per cluster
+//!  beidou demo ─► seconds to its URL, and to all rows
+//!  the same rows in other layouts of the table ─► what each costs, and how fast it answers (`layouts`, apart)
 //! ```
 //!
 //! CPU is that of all processes taking part, from the operating system's own accounts. Rates are per CPU second, because
 //! wall time on a shared machine says little.
 
+mod demo;
+mod layouts;
 mod memory;
 mod project;
 mod report;
@@ -39,9 +43,17 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["engine", data] => runtime.block_on(engine(Path::new(data))),
         [] => runtime.block_on(measure(STATES)),
-        [states] => runtime.block_on(measure(states.parse().context("the argument is a number of states")?)),
-        _ => anyhow::bail!("usage: make bench [ARGS=<number of states>]"),
+        ["demo"] => runtime.block_on(measure_demo(STATES)),
+        ["demo", states] => runtime.block_on(measure_demo(number(states)?)),
+        ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
+        ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
+        [states] => runtime.block_on(measure(number(states)?)),
+        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts] [<number of states>]\"]"),
     }
+}
+
+fn number(text: &str) -> anyhow::Result<u64> {
+    text.parse().context("the argument is a number of states")
 }
 
 async fn engine(data: &Path) -> anyhow::Result<()> {
@@ -56,19 +68,24 @@ async fn engine(data: &Path) -> anyhow::Result<()> {
     Ok(serve(options, std::future::pending()).await?)
 }
 
+/// This program again, as the engine.
+fn engine_in(data: &Path) -> anyhow::Result<Supervisor> {
+    let own = env::current_exe()?;
+    let child = data.to_owned();
+    Ok(Supervisor::start(data.to_owned(), move || {
+        let mut command = tokio::process::Command::new(&own);
+        command.arg("engine").arg(&child);
+        command
+    }))
+}
+
 async fn measure(states: u64) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_owned();
     let mut report = Report::default();
     let log = project::append(&data, states, &mut report).await?;
 
-    let own = env::current_exe()?;
-    let child = data.clone();
-    let supervisor = Supervisor::start(data.clone(), move || {
-        let mut command = tokio::process::Command::new(&own);
-        command.arg("engine").arg(&child);
-        command
-    });
+    let supervisor = engine_in(&data)?;
     let pid = supervisor.ready().await?.pid;
     let store = Store::embedded(&data);
     project::project(log, &store, pid, states, &mut report).await?;
@@ -76,6 +93,25 @@ async fn measure(states: u64) -> anyhow::Result<()> {
     timeline::measure(&store, &mut report).await?;
     supervisor.stop().await;
     memory::measure(&mut report, Duration::from_secs(120)).await?;
+    demo::measure(states, &mut report).await?;
+    report.print();
+    Ok(())
+}
+
+async fn measure_layouts(states: u64) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().to_owned();
+    let mut report = Report::default();
+    let supervisor = engine_in(&data)?;
+    let pid = supervisor.ready().await?.pid;
+    layouts::measure(&data, &Store::embedded(&data), pid, states, &mut report).await?;
+    supervisor.stop().await;
+    Ok(())
+}
+
+async fn measure_demo(states: u64) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    demo::measure(states, &mut report).await?;
     report.print();
     Ok(())
 }

@@ -30,7 +30,7 @@ pub async fn measure(store: &Store, report: &mut Report) -> anyhow::Result<()> {
     for (cluster, kind, namespace, name) in objects {
         let object = Object { clusters: vec![cluster], kind, namespace, name };
         let range = Between { from: Micros(0), until: Micros(i64::MAX / 2) };
-        let query = TimelineQuery { object, range, after: None, limit: 1000, most_bytes: 1 << 20 };
+        let query = TimelineQuery { object, line: None, range, after: None, limit: 1000, most_bytes: 1 << 20 };
         let begun = Instant::now();
         rows += reader.timeline(&query).await?.rows.len();
         asked.push(begun.elapsed());

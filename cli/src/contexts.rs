@@ -6,6 +6,7 @@
 //! - name: demo
 //!   url: http://127.0.0.1:7480
 //!   token: bd_…
+//!   pid: 4711
 //! ```
 
 use std::{fs, io, path::Path};
@@ -43,6 +44,16 @@ pub struct Context {
     pub url: String,
     /// Bearer token.
     pub token: String,
+    /// The process that serves it, where that wrote the context itself; its command is called as the context.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pid: Option<u32>,
+}
+
+impl Context {
+    /// The server that this process is.
+    pub fn of_this_process(name: &str, url: String, token: String) -> Self {
+        Self { name: name.into(), url, token, pid: Some(std::process::id()) }
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -58,6 +69,29 @@ pub struct Target {
     pub url: String,
     /// Bearer token, if there is one.
     pub token: Option<String>,
+    /// Who wrote the context that the address is from, if a process did.
+    pub writer: Option<Writer>,
+}
+
+/// The process that wrote a context of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// Its command: `up`, `demo`.
+    pub command: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Writer {
+    /// Whether it runs on this machine; true also where that cannot be found out. A number that meanwhile belongs to
+    /// another program counts for nothing.
+    pub fn runs(&self) -> bool {
+        let program = |process: &str| fs::read_to_string(format!("/proc/{process}/comm"));
+        match program("self") {
+            Ok(own) => program(&self.pid.to_string()).is_ok_and(|its| its == own),
+            Err(_) => true,
+        }
+    }
 }
 
 impl std::fmt::Debug for Target {
@@ -137,9 +171,12 @@ impl Contexts {
             (None, Some(name), None) => Some(self.named(name)?),
             (None, None, None) => return Err(Failure::new(Code::Usage, "no server is known", NO_SERVER)),
         };
+        let writer = context
+            .filter(|_| url.is_none())
+            .and_then(|context| Some(Writer { command: context.name.clone(), pid: context.pid? }));
         let url = url.or_else(|| context.map(|context| context.url.clone())).unwrap_or_default();
         let token = token.or_else(|| context.map(|context| context.token.clone()));
-        Ok(Target { url: url.trim_end_matches('/').to_owned(), token })
+        Ok(Target { url: url.trim_end_matches('/').to_owned(), token, writer })
     }
 
     fn find(&self, name: &str) -> Option<&Context> {
@@ -163,7 +200,7 @@ mod tests {
     use super::*;
 
     fn context(name: &str, port: u16) -> Context {
-        Context { name: name.into(), url: format!("http://127.0.0.1:{port}/"), token: format!("bd_{name}") }
+        Context { name: name.into(), url: format!("http://127.0.0.1:{port}/"), token: format!("bd_{name}"), pid: None }
     }
 
     fn server(context: &str, url: &str, token: &str) -> Server {
@@ -177,7 +214,8 @@ mod tests {
         let path = dir.path().join("x/contexts.yaml");
         assert_eq!(Contexts::read(&path).unwrap(), Contexts::default());
         let mut contexts = Contexts::default();
-        contexts.remember(context("up", 1));
+        contexts.remember(context("mine", 1));
+        contexts.remember(Context::of_this_process("up", "http://127.0.0.1:2".into(), "bd_up".into()));
         contexts.write(&path).unwrap();
         assert_eq!(Contexts::read(&path).unwrap(), contexts);
         fs::write(&path, "contexts: 1").unwrap();
@@ -214,5 +252,26 @@ mod tests {
         assert_eq!((unknown.code, unknown.next.as_str()), (Code::NotFound, "known contexts: a, b"));
         let none = Contexts::default().target(&Server::default()).unwrap_err();
         assert!(none.code == Code::Usage && none.next.contains("beidou demo"));
+    }
+
+    #[test]
+    fn the_writer_goes_with_the_address_alone() {
+        let mut contexts = Contexts::default();
+        contexts.remember(context("mine", 1));
+        contexts.remember(Context { pid: Some(4711), ..context("up", 2) });
+        let writer = |server: Server| contexts.target(&server).unwrap().writer;
+        assert_eq!(writer(server("", "", "t")), Some(Writer { command: "up".into(), pid: 4711 }));
+        assert_eq!(writer(server("mine", "", "")), None);
+        assert_eq!(writer(server("up", "http://x", "")), None);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_does_not_run() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let runs = |pid| Writer { command: "up".into(), pid }.runs();
+        child.wait().unwrap();
+        assert!(!runs(child.id()));
+        assert!(!runs(1), "another program with that number");
+        assert!(runs(std::process::id()));
     }
 }

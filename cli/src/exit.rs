@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use beidou_service::config::ConfigError;
+use beidou_service::config::{ConfigError, without_types};
 
 /// Why a command ends. The numbers are promised to scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn code(error: &anyhow::Error) -> Code {
 pub fn text(error: &anyhow::Error) -> String {
     let mut text = format!("error: {error}");
     let mut said = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+    for cause in error.chain().skip(1).map(|cause| without_types(&cause.to_string())) {
         // Some libraries repeat their cause in their own text.
         if !said.contains(&cause) {
             text += &format!("\n  because: {cause}");

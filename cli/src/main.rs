@@ -22,7 +22,7 @@ pub(crate) use speak::{say, tell};
 
 fn main() -> ExitCode {
     speak::bound_memory();
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(args::line::spelled(std::env::args_os()));
     match speak::runtime().and_then(|runtime| runtime.block_on(run(cli.command))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,8 +40,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Projector(args) => roles::projector::main(args).await,
         Command::QueryApi(args) => roles::query_api::main(args).await,
         Command::Engine(args) => roles::engine::main(args).await,
+        Command::Archive(args) => roles::archive::main(args).await,
         Command::Config(args) => roles::config::main(&args),
         Command::Events(args) => client::events(args).await,
+        Command::Histogram(args) => client::histogram(args).await,
+        Command::Occurrences(args) => client::occurrences(args).await,
+        Command::Facets(args) => client::facets(args).await,
+        Command::Patterns(args) => client::patterns(args).await,
+        Command::Explain(args) => client::explain(args).await,
+        Command::Neighbours(args) => client::neighbours(args).await,
         Command::Timeline(args) => client::timeline(args).await,
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,

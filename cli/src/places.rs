@@ -50,6 +50,11 @@ pub fn log(data: &Path) -> PathBuf {
     data.join("log")
 }
 
+/// The archive's folder in a data directory.
+pub fn archive(data: &Path) -> PathBuf {
+    data.join("archive")
+}
+
 /// The token file of a data directory.
 pub fn token(data: &Path) -> PathBuf {
     data.join("token")

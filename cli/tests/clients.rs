@@ -41,7 +41,8 @@ fn event(number: usize) -> Value {
 fn list(items: Vec<Value>, next: Option<String>, parts: Value) -> Json<Value> {
     let range = json!({"from": "2026-11-24T00:00:00Z", "to": "2026-11-24T12:00:00Z"});
     let coverage = json!([{"cluster": "hz-prod-02", "cluster_uid": "c", "share": 0.9, "complete": false,
-        "proven_until": "2026-11-24T11:59:59Z", "projected_until": "2026-11-24T11:59:59Z", "parts": parts}]);
+        "proven_until": "2026-11-24T11:59:59Z", "projected_until": "2026-11-24T11:59:59Z",
+        "known_until": "2026-11-24T11:59:59Z", "parts": parts}]);
     Json(json!({"items": items, "next": next, "range": range, "coverage": coverage}))
 }
 

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use beidou_model::watch::Settings;
+use beidou_model::watch::{CompareSettings, Settings};
+use beidou_schemas::time::SECOND;
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 
 /// Beyond its timeout a watch may stay open for this long before it counts as silent.
 const WATCH_GRACE: Duration = Duration::from_secs(30);
+/// A watch that has not shown what a list shows after so many heartbeats is not judged: it is silent, or lags.
+const SILENT_HEARTBEATS: i64 = 3;
 
 /// The settings of ingest. The defaults fit a cluster with Kubernetes' defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct IngestConfig {
     pub page_size: u32,
     /// The longest wait between two tries.
     pub longest_wait_ms: u64,
+    /// How often a list beside the watch is compared with what the watch brought; 0 for never.
+    pub compare_every_seconds: u64,
 }
 
 impl Default for IngestConfig {
@@ -41,6 +46,7 @@ impl Default for IngestConfig {
             watch_timeout_ms: 295_000,
             page_size: 500,
             longest_wait_ms: 30_000,
+            compare_every_seconds: 600,
         }
     }
 }
@@ -69,7 +75,16 @@ impl IngestConfig {
         if !(1..=10_000).contains(&self.page_size) {
             return bad("page_size", "1 to 10000");
         }
+        if self.compare_every_seconds > 86_400 {
+            return bad("compare_every_seconds", "1 to 86400, or 0 for never");
+        }
         Ok(())
+    }
+
+    pub(crate) fn compare_settings(&self) -> CompareSettings {
+        let heartbeat = self.chain_settings().heartbeat;
+        let every = i64::try_from(self.compare_every_seconds).unwrap_or(0).saturating_mul(SECOND);
+        CompareSettings { every, patience: SILENT_HEARTBEATS * heartbeat }
     }
 
     pub(crate) fn chain_settings(&self) -> Settings {

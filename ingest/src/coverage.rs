@@ -45,7 +45,7 @@ impl Coverage {
         name: &str,
         retry: Retry,
     ) -> Result<(Self, impl Future<Output = Result<(), IngestError>> + use<>), IngestError> {
-        let writer = log.writer(AT, name).await.map_err(IngestError::Writer)?;
+        let writer = retry.writer(log, AT, name).await?;
         let standings = Arc::new(Mutex::new(standings(log).await?));
         let (orders, inbox) = mpsc::channel(WAITING);
         let task = write(writer, inbox, Arc::clone(&standings), retry);

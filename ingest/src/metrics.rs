@@ -33,6 +33,14 @@ pub struct IngestMetrics {
     pub(crate) listed: Family<OfCluster, Counter>,
     pub(crate) listed_known: Family<OfCluster, Counter>,
     pub(crate) bytes: Family<OfCluster, Counter>,
+    pub(crate) comparisons: Family<OfKind, Counter>,
+    pub(crate) compared: Family<OfCluster, Counter>,
+    pub(crate) missed: Family<OfCluster, Counter>,
+    pub(crate) compare_pages: Family<OfCluster, Counter>,
+    pub(crate) compare_bytes: Family<OfCluster, Counter>,
+    pub(crate) compare_seconds: Family<OfCluster, Counter<f64, AtomicU64>>,
+    pub(crate) live: Family<OfCluster, Gauge>,
+    pub(crate) live_bytes: Family<OfCluster, Gauge>,
     pub(crate) unproven: Family<OfCluster, Seconds>,
     pub(crate) quiet: Family<OfCluster, Seconds>,
     pub(crate) lag: Family<OfCluster, Seconds>,
@@ -51,6 +59,7 @@ impl IngestMetrics {
         registry.register("listed", "States appended because a list found them", all.listed.clone());
         registry.register("listed_known", "States of lists that the log had already", all.listed_known.clone());
         registry.register_with_unit("appended", "Records the log acknowledged", Unit::Bytes, all.bytes.clone());
+        all.register_comparisons(registry);
         let help = "How far the proof of completeness lies behind";
         registry.register_with_unit("unproven", help, Unit::Seconds, all.unproven.clone());
         registry.register_with_unit("quiet", "Time since the last frame", Unit::Seconds, all.quiet.clone());
@@ -58,6 +67,26 @@ impl IngestMetrics {
         registry.register_with_unit("lag", help, Unit::Seconds, all.lag.clone());
         registry.register("log_retries", "Appends that the log refused for the moment", all.log_retries.clone());
         all
+    }
+
+    fn register_comparisons(&self, registry: &mut Registry) {
+        let help = "Comparisons of a list with what the watch brought, by how they ended";
+        registry.register("comparisons", help, self.comparisons.clone());
+        registry.register("compared", "States of lists that were compared", self.compared.clone());
+        let help = "States that the watch did not bring and a list showed, stored as found by list";
+        registry.register("missed_by_watch", help, self.missed.clone());
+        registry.register(
+            "compare_pages",
+            "Pages read to compare: requests to the API server",
+            self.compare_pages.clone(),
+        );
+        let help = "Answers of the API server to comparisons";
+        registry.register_with_unit("compare_answers", help, Unit::Bytes, self.compare_bytes.clone());
+        let help = "Time in which the API server answered comparisons";
+        registry.register_with_unit("compare_answers", help, Unit::Seconds, self.compare_seconds.clone());
+        registry.register("live_events", "Live Events of which the newest state is known", self.live.clone());
+        let help = "Memory of the index of live Events";
+        registry.register_with_unit("live_events_memory", help, Unit::Bytes, self.live_bytes.clone());
     }
 
     pub(crate) fn frame(&self, cluster: &str, kind: &'static str) {
@@ -70,5 +99,7 @@ impl IngestMetrics {
         self.unproven.remove(&label);
         self.quiet.remove(&label);
         self.lag.remove(&label);
+        self.live.remove(&label);
+        self.live_bytes.remove(&label);
     }
 }

@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use beidou_log::{Log, LogError, Writer};
+use beidou_model::watch::EventKey;
 use beidou_schemas::{
     EventUid, Record, ResourceVersion, Topic, TopicPartition,
     envelope::EventEnvelope,
@@ -24,13 +25,22 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Short enough that collection goes on soon after somebody made room.
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
+/// What a batch changes in what is known of live Events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The log has this state.
+    Kept(EventKey, ResourceVersion),
+    /// The Event ended.
+    Ended(EventKey),
+}
+
 /// States of one cluster on their way into the log, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     partitions: Vec<Vec<Record>>,
     rejects: Vec<Record>,
-    /// What to remember as delivered once the log has it.
-    pub(crate) states: Vec<(EventUid, ResourceVersion)>,
+    /// What is known of live Events once the log has it.
+    pub(crate) changes: Vec<Change>,
     /// Bytes of all records.
     pub(crate) bytes: usize,
     /// The version of the last frame, stored or not.
@@ -47,7 +57,7 @@ impl Batch {
             self.partitions.resize_with(partitions as usize, Vec::new);
         }
         self.bytes += record.size();
-        self.states.push((identity.event.clone(), identity.resource_version));
+        self.changes.push(Change::Kept((&identity.event).into(), identity.resource_version));
         self.partitions[partition].push(record);
     }
 
@@ -79,10 +89,10 @@ impl Publisher {
         let mut events = Vec::new();
         for partition in 0..log.partitions(Topic::KubeEvent) {
             let at = TopicPartition::new(Topic::KubeEvent, partition);
-            events.push(log.writer(at, name).await.map_err(IngestError::Writer)?);
+            events.push(retry.writer(log, at, name).await?);
         }
-        let at = TopicPartition::new(Topic::KubeReject, 0);
-        Ok(Self { events, rejects: log.writer(at, name).await.map_err(IngestError::Writer)?, retry })
+        let rejects = retry.writer(log, TopicPartition::new(Topic::KubeReject, 0), name).await?;
+        Ok(Self { events, rejects, retry })
     }
 
     pub(crate) fn partitions(&self) -> u32 {
@@ -157,7 +167,7 @@ impl From<Failure> for IngestError {
     }
 }
 
-/// Appends that are tried until the log takes them.
+/// What is asked of the log until it takes it.
 #[derive(Clone)]
 pub(crate) struct Retry {
     pub(crate) board: Board,
@@ -168,19 +178,39 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(crate) async fn append(&self, writer: &dyn Writer, records: Vec<Record>) -> Result<(), Failure> {
+        self.ask(|| writer.append(records.clone())).await.map(drop)
+    }
+
+    /// Becomes the writer of a partition: that too needs room on the disk.
+    pub(crate) async fn writer(
+        &self,
+        log: &dyn Log,
+        at: TopicPartition,
+        name: &str,
+    ) -> Result<Arc<dyn Writer>, IngestError> {
+        self.ask(|| log.writer(at, name)).await.map_err(|failure| match failure {
+            Failure::Log(error) => IngestError::Writer(error),
+            Failure::Stopped => IngestError::Stopped,
+        })
+    }
+
+    async fn ask<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, LogError>>,
+    {
         let mut wait = FIRST_RETRY;
         loop {
-            let appended = tokio::select! {
-                appended = writer.append(records.clone()) => appended,
+            let answer = tokio::select! {
+                answer = ask() => answer,
                 () = self.abandon.cancelled() => return Err(Failure::Stopped),
             };
-            match appended {
-                Ok(_) => {
+            match answer {
+                Ok(answer) => {
                     if wait > FIRST_RETRY {
                         tracing::info!("the log takes records again");
                         self.board.log_trouble(None);
                     }
-                    return Ok(());
+                    return Ok(answer);
                 }
                 Err(error) if error.is_retryable() => {
                     if wait == FIRST_RETRY {

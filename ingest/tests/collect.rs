@@ -78,7 +78,10 @@ async fn a_restart_goes_on_where_the_log_says_and_a_kill_leaves_no_gap() {
                 assert!(until.is_none_or(|until| p.from == until), "the chain is closed: {p:?}")
             }
             CoverageFact::Ended(end) => until = Some(end.position.until),
-            CoverageFact::Advanced(_) | CoverageFact::Broken(_) | CoverageFact::Snapshot(_) => {}
+            CoverageFact::Advanced(_)
+            | CoverageFact::Broken(_)
+            | CoverageFact::Missed(_)
+            | CoverageFact::Snapshot(_) => {}
         }
     }
 }

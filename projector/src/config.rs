@@ -1,10 +1,10 @@
 //! What can be set, and the bounds that follow.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
-use beidou_model::dedup::DEFAULT_WINDOW;
+use beidou_model::dedup::{DEFAULT_WINDOW, MAX_WINDOW, MIN_WINDOW};
 
-use crate::fault::Faults;
+use crate::{archive::ArchiveConfig, fault::Faults};
 
 /// When a cut closes: whichever bound is reached first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,13 @@ impl Default for CutLimit {
 /// takes about two and a half times its size on its way (record, columns, body), so this bounds memory to some 160 MB.
 pub const DEFAULT_BUDGET: usize = 64 << 20;
 
+/// What [`ProjectorConfig::window`] may be for a site.
+pub const WINDOWS: RangeInclusive<u32> = MIN_WINDOW..=MAX_WINDOW;
+
+/// The part of a partition's disk cap that may be held back for the index: a half. The log frees whole segments, of which
+/// a cap has at least four, and fills one: a quarter is left for what comes.
+pub const HELD_PART: u64 = 2;
+
 /// How a projector works.
 #[derive(Debug, Clone)]
 pub struct ProjectorConfig {
@@ -39,8 +46,16 @@ pub struct ProjectorConfig {
     pub cut: CutLimit,
     /// Offsets per partition in which a state is recognised; see [`beidou_model::dedup`]. About 70 bytes each.
     pub window: u32,
+    /// How long Events live in the clusters, and so how long after it was stored a list may bring a state again: a window
+    /// that spans less is warned of.
+    pub event_ttl: Duration,
+    /// The log is held back for the window, but by no more than so many bytes of records per partition: less than its
+    /// share of the log's disk cap, or a full log could never be freed. See [`HELD_PART`].
+    pub held_bytes: u64,
     /// Bytes of records that all workers together may hold.
     pub budget: usize,
+    /// The archive of Events; `None` switches it off.
+    pub archive: Option<ArchiveConfig>,
     /// Faults on purpose, for tests.
     pub faults: Faults,
 }
@@ -51,7 +66,10 @@ impl Default for ProjectorConfig {
             name: format!("projector, process {}", std::process::id()),
             cut: CutLimit::default(),
             window: DEFAULT_WINDOW,
+            event_ttl: Duration::from_secs(3600),
+            held_bytes: u64::MAX,
             budget: DEFAULT_BUDGET,
+            archive: None,
             faults: Faults::default(),
         }
     }

@@ -3,7 +3,7 @@
 use beidou_log::LogError;
 use beidou_model::ledger::LedgerError;
 use beidou_schemas::{Offset, TopicPartition, fact::FactError};
-use beidou_store::StoreError;
+use beidou_store::{StoreError, archive::ArchiveError};
 
 /// Why a projector ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum ProjectorError {
     /// The store's tables are not ours to write, or rows cannot be encoded.
     #[error("cannot write to the store")]
     Store(#[from] StoreError),
+    /// A file of the archive is not what it must be, or rows cannot be written as one.
+    #[error("cannot write to the archive")]
+    Archive(#[from] ArchiveError),
     /// The log has no partition for the ledger of this source.
     #[error("the ledger topic has {found} partitions, {expected} are needed: one for each source partition")]
     LedgerPartitions {
@@ -62,6 +65,20 @@ pub enum ProjectorError {
 }
 
 impl ProjectorError {
+    /// Whether the same may succeed later without anybody changing the program or its settings.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self {
+            Self::Log { source, .. } => source.is_retryable(),
+            Self::Store(source) => source.is_retryable(),
+            Self::Archive(source) => source.is_retryable(),
+            Self::Ledger(_)
+            | Self::Fact { .. }
+            | Self::LedgerPartitions { .. }
+            | Self::TablesLost { .. }
+            | Self::Panicked { .. } => false,
+        }
+    }
+
     pub(crate) fn log(act: &'static str, at: TopicPartition) -> impl FnOnce(LogError) -> Self {
         move |source| Self::Log { act, at, source }
     }

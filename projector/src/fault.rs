@@ -4,15 +4,17 @@
 //! | variable | effect |
 //! |---|---|
 //! | `BEIDOU_FAULT=done-before-insert` | planted bug: DONE is written before the insert. A crash between them loses rows |
+//! | `BEIDOU_FAULT=archived-before-put` | planted bug: ARCHIVED is written before the file is put |
 //! | `BEIDOU_FAIL_POINT_FILE=path` | appends a line at each step of a cut, see [`Step`] |
 //! | `BEIDOU_FAIL_POINT_HOLD_MS=n` | waits so long at each step inside the window, so that a test can kill in it |
 //!
 //! A line reads `<pid> <step> <topic>/<partition> <from>-<to>`. A process whose last line for a partition is `pending`
-//! or `inserted` died inside the window.
+//! or `inserted` died inside the window. Lines of the archive have `archive:` before the topic: there the window lies
+//! between `archiving` and `archived`.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, ops::Range, path::PathBuf, time::Duration};
 
-use beidou_schemas::ledger::Cut;
+use beidou_schemas::{Offset, TopicPartition, ledger::Cut};
 
 /// The variable that plants a bug.
 pub const FAULT: &str = "BEIDOU_FAULT";
@@ -30,6 +32,12 @@ pub enum Step {
     Inserted,
     /// DONE is durable.
     Done,
+    /// ARCHIVING is durable, the file is not put.
+    Archiving,
+    /// The file is put, ARCHIVED is not written.
+    Put,
+    /// ARCHIVED is durable.
+    Archived,
 }
 
 impl Step {
@@ -38,6 +46,9 @@ impl Step {
             Self::Pending => "pending",
             Self::Inserted => "inserted",
             Self::Done => "done",
+            Self::Archiving => "archiving",
+            Self::Put => "put",
+            Self::Archived => "archived",
         }
     }
 }
@@ -45,8 +56,10 @@ impl Step {
 /// The faults of one projector.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// The planted bug.
+    /// The planted bug of the tables.
     pub done_before_insert: bool,
+    /// The planted bug of the archive.
+    pub archived_before_put: bool,
     /// Where steps are written.
     pub file: Option<PathBuf>,
     /// How long each step inside the window lasts.
@@ -57,8 +70,10 @@ impl Faults {
     /// Reads the environment, once, at start.
     pub fn from_env() -> Self {
         let text = |name| std::env::var(name).ok();
+        let planted = |bug: &str| text(FAULT).is_some_and(|faults| faults.split(',').any(|fault| fault == bug));
         let faults = Self {
-            done_before_insert: text(FAULT).is_some_and(|faults| faults.split(',').any(|f| f == "done-before-insert")),
+            done_before_insert: planted("done-before-insert"),
+            archived_before_put: planted("archived-before-put"),
             file: std::env::var_os(FAIL_POINT_FILE).map(PathBuf::from),
             hold: Duration::from_millis(text(FAIL_POINT_HOLD_MS).and_then(|ms| ms.parse().ok()).unwrap_or(0)),
         };
@@ -70,15 +85,24 @@ impl Faults {
 
     /// Marks a step and stretches the window.
     pub(crate) async fn reach(&self, step: Step, cut: &Cut) {
+        self.mark(step, &format!("{} {}-{}", cut.source, cut.from, cut.to)).await;
+    }
+
+    /// The same for a file of the archive.
+    pub(crate) async fn reach_archive(&self, step: Step, source: TopicPartition, range: Range<Offset>) {
+        self.mark(step, &format!("archive:{source} {}-{}", range.start, range.end)).await;
+    }
+
+    async fn mark(&self, step: Step, range: &str) {
         let Some(path) = &self.file else { return };
-        let line = format!("{} {} {} {}-{}\n", std::process::id(), step.name(), cut.source, cut.from, cut.to);
+        let line = format!("{} {} {range}\n", std::process::id(), step.name());
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
             tracing::error!(%error, path = %path.display(), "cannot write the fail point file");
         }
         match step {
-            Step::Pending | Step::Inserted => tokio::time::sleep(self.hold).await,
-            Step::Done => {}
+            Step::Pending | Step::Inserted | Step::Archiving | Step::Put => tokio::time::sleep(self.hold).await,
+            Step::Done | Step::Archived => {}
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Gathered {
     pub records: Vec<StoredRecord>,
     /// Their part of the budget.
     pub share: Option<Share>,
+    /// Records from `from` up to here were removed from the log before they could be read.
+    pub lost_to: Option<Offset>,
 }
 
 impl Gathered {
@@ -68,7 +70,8 @@ impl Source {
     /// The next cut within the bounds; `last` is when the one before was done. `None` when nothing came for a while: ask
     /// again.
     ///
-    /// Dropped half-way it may have read, but not moved: the next call brings the same records.
+    /// Where the next records are gone, the cut is exactly what is lost. Dropped half-way it may have read, but not
+    /// moved: the next call brings the same records.
     pub async fn gather(
         &mut self,
         limit: &CutLimit,
@@ -76,7 +79,10 @@ impl Source {
         budget: &Budget,
     ) -> Result<Option<Gathered>, LogError> {
         if self.carry.is_empty() {
-            self.read(FIRST_READ, IDLE_WAIT).await?;
+            match self.read(FIRST_READ, IDLE_WAIT).await {
+                Err(LogError::Removed { first, .. }) if first > self.next => return Ok(Some(self.lost(first))),
+                came => came?,
+            };
         }
         if self.carry.is_empty() {
             // Nothing but holes: the next cut begins behind them only if it has to, its range covers them.
@@ -88,7 +94,11 @@ impl Source {
         let mut share = budget.take(bytes).await;
         while count == self.carry.len() && count < limit.records && bytes < limit.bytes {
             let wait = deadline.saturating_duration_since(Instant::now());
-            let came = self.read(limit.bytes - bytes, wait).await?;
+            let came = match self.read(limit.bytes - bytes, wait).await {
+                // The next cut says so; this one ends before it.
+                Err(LogError::Removed { .. }) => 0,
+                came => came?,
+            };
             let (more, grown) = self.take_up(limit, count, bytes);
             if came == 0 || !budget.grow(&mut share, grown - bytes) {
                 break;
@@ -98,23 +108,38 @@ impl Source {
         Ok(Some(self.cut(count, Some(share))))
     }
 
-    /// The records of a range that was cut before.
+    /// The records of a range that was cut before, as far as they are still there.
     pub async fn exactly(&mut self, from: Offset, to: Offset) -> Result<Gathered, LogError> {
         if from != self.next {
             *self = Self::new(self.log.clone(), self.at, from);
         }
+        let mut lost_to = None;
         while self.read_to < to {
             let before = self.read_to;
-            self.read(REPEAT_READ, Duration::ZERO).await?;
+            match self.read(REPEAT_READ, Duration::ZERO).await {
+                Err(LogError::Removed { first, .. }) if first > before => {
+                    // No further than the range: what is lost behind it is found by the next cut.
+                    self.read_to = first.min(to);
+                    lost_to = Some(self.read_to);
+                }
+                came => _ = came?,
+            }
             if self.read_to == before {
                 break;
             }
         }
         let count = self.carry.iter().take_while(|stored| stored.offset < to).count();
         let mut gathered = self.cut(count, None);
-        gathered.to = to;
+        (gathered.to, gathered.lost_to) = (to, lost_to);
         self.next = to;
         Ok(gathered)
+    }
+
+    /// The cut of what is gone.
+    fn lost(&mut self, first: Offset) -> Gathered {
+        let from = self.next;
+        (self.next, self.read_to) = (first, first);
+        Gathered { from, to: first, records: Vec::new(), share: None, lost_to: Some(first) }
     }
 
     /// Where the next cut begins.
@@ -151,7 +176,7 @@ impl Source {
             (Some(_), Some(last)) => last.offset + 1,
             (Some(_), None) => from,
         };
-        Gathered { from, to: self.next, records, share }
+        Gathered { from, to: self.next, records, share, lost_to: None }
     }
 }
 
@@ -215,6 +240,37 @@ mod tests {
             let took = begun.elapsed().as_millis();
             assert!((waited..waited + 5).contains(&took), "{records} records after {last:?}: {took} ms");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_a_cut_of_its_own_and_a_repeated_cut_keeps_the_rest() {
+        let (log, bound, budget) = (log(50).await, limit(1000, 55), Budget::new(1 << 20));
+        let start = log.bounds(AT).await.unwrap().start;
+        let mut source = Source::new(log.clone(), AT, start);
+        let cut = source.gather(&bound, None, &budget).await.unwrap().unwrap();
+        let kept = cut.records[4].offset;
+        log.lose_below(AT, kept).unwrap();
+        let again = Source::new(log.clone(), AT, start).exactly(cut.from, cut.to).await.unwrap();
+        assert_eq!((again.from, again.to, again.lost_to), (cut.from, cut.to, Some(kept)));
+        assert_eq!(again.records, cut.records[4..]);
+
+        // What was read is cut though it is gone meanwhile.
+        let end = log.bounds(AT).await.unwrap().end;
+        log.lose_below(AT, end - 5).unwrap();
+        let gone = Source::new(log.clone(), AT, start).exactly(cut.from, cut.to).await.unwrap();
+        assert_eq!((gone.to, gone.lost_to, gone.records.len()), (cut.to, Some(cut.to), 0));
+        let mut at = cut.to;
+        let lost = loop {
+            let next = source.gather(&bound, None, &budget).await.unwrap().unwrap();
+            assert_eq!(next.from, at);
+            at = next.to;
+            if next.lost_to.is_some() {
+                break next;
+            }
+        };
+        assert_eq!((lost.to, lost.lost_to, lost.records.len()), (end - 5, Some(end - 5), 0));
+        let last = source.gather(&bound, None, &budget).await.unwrap().unwrap();
+        assert!(last.from == lost.to && last.lost_to.is_none() && !last.records.is_empty());
     }
 
     #[tokio::test]

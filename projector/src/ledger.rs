@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use beidou_log::{Log, ReadLimit, Writer};
-use beidou_model::ledger::Ledger;
+use beidou_model::ledger::{ArchiveLedger, Ledger};
 use beidou_schemas::{
     Micros, TopicPartition,
     ddl::TABLE_VERSION,
@@ -16,7 +16,8 @@ use crate::ProjectorError;
 /// Offsets of the ledger's end that are read first. One cut is under way at a time, and every fact carries the watermark
 /// of its time, so that the last two facts say all; the rest is room for holes in the offsets.
 const TAIL: u64 = 64;
-/// Facts that a tail must hold.
+/// Facts of the tables that a tail must hold. Of the archive one is enough: at most one file is under way, and each fact
+/// names its range.
 const ENOUGH: usize = 2;
 /// How much one read brings: facts have some 300 bytes.
 const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::ZERO };
@@ -26,29 +27,41 @@ pub struct LedgerHand {
     at: TopicPartition,
     writer: Arc<dyn Writer>,
     ledger: Ledger,
+    archive: ArchiveLedger,
+    observed: Option<Micros>,
+    /// Facts of the tables that were taken in.
+    facts: usize,
 }
 
 impl LedgerHand {
-    /// Becomes the writer first and reads then: what an older writer still wrote is seen.
+    /// Becomes the writer first and reads then: what an older writer still wrote is seen. With `archive` it reads back to
+    /// a fact of the archive too: there is one every few minutes, unless the archive has just been switched on.
     pub async fn open(
         log: &dyn Log,
         at: TopicPartition,
         source: TopicPartition,
         name: &str,
+        archive: bool,
     ) -> Result<Self, ProjectorError> {
         let writer = log.writer(at, name).await.map_err(ProjectorError::log("become the writer of", at))?;
         let bounds = log.bounds(at).await.map_err(ProjectorError::log("find the end of", at))?;
         let mut tail = TAIL;
         loop {
             let from = bounds.end.saturating_sub(tail).max(bounds.start);
-            let facts = read(log, at, from..bounds.end).await?;
-            if facts.len() < ENOUGH && from > bounds.start {
-                tail = tail.saturating_mul(8);
-                continue;
+            let mut hand = Self {
+                at,
+                writer: writer.clone(),
+                ledger: Ledger::new(source, TABLE_VERSION),
+                archive: ArchiveLedger::new(source),
+                observed: None,
+                facts: 0,
+            };
+            hand.read(log, from..bounds.end).await?;
+            let all = hand.facts >= ENOUGH && (!archive || hand.archive.watermark().is_some());
+            if all || from == bounds.start {
+                return Ok(hand);
             }
-            let mut ledger = Ledger::new(source, TABLE_VERSION);
-            facts.iter().try_for_each(|fact| ledger.apply(fact))?;
-            return Ok(Self { at, writer, ledger });
+            tail = tail.saturating_mul(8);
         }
     }
 
@@ -57,36 +70,62 @@ impl LedgerHand {
         &self.ledger
     }
 
+    /// What it says of the archive.
+    pub fn archive(&self) -> &ArchiveLedger {
+        &self.archive
+    }
+
+    /// The right to append, for the archive's own facts.
+    pub fn writer(&self) -> Arc<dyn Writer> {
+        self.writer.clone()
+    }
+
+    /// When the last record of a cut that is in the tables had been observed.
+    pub fn observed(&self) -> Option<Micros> {
+        self.observed
+    }
+
+    fn take(&mut self, fact: &LedgerFact) -> Result<(), ProjectorError> {
+        self.ledger.apply(fact)?;
+        self.archive.apply(fact)?;
+        match fact {
+            LedgerFact::Pending(_) => self.facts += 1,
+            LedgerFact::Done(done) => {
+                self.facts += 1;
+                // A cut without one readable time says nothing.
+                self.observed = self.observed.max(Some(done.observed).filter(|observed| observed.0 > 0));
+            }
+            LedgerFact::Archiving(_) | LedgerFact::Archived(_) => {}
+        }
+        Ok(())
+    }
+
     /// Writes a fact; returns when it is durable.
     pub async fn append(&mut self, fact: LedgerFact) -> Result<(), ProjectorError> {
         let record = fact.to_record(Uuid::new_v4(), Micros::of(jiff::Timestamp::now()));
         self.writer.append(vec![record]).await.map_err(ProjectorError::log("append to", self.at))?;
-        Ok(self.ledger.apply(&fact)?)
+        self.take(&fact)
     }
 
     /// The fact that a cut is done.
     pub fn done(cut: Cut, rows: u64, observed: Micros) -> LedgerFact {
         LedgerFact::Done(Done { cut, rows, observed })
     }
-}
 
-async fn read(
-    log: &dyn Log,
-    at: TopicPartition,
-    range: std::ops::Range<u64>,
-) -> Result<Vec<LedgerFact>, ProjectorError> {
-    let (mut facts, mut next) = (Vec::new(), range.start);
-    while next < range.end {
-        let batch = log.read(at, next, READ).await.map_err(ProjectorError::log("read", at))?;
-        for stored in &batch.records {
-            let offset = stored.offset;
-            let fact = LedgerFact::from_json(&stored.record.value);
-            facts.push(fact.map_err(|source| ProjectorError::Fact { at, offset, source })?);
+    async fn read(&mut self, log: &dyn Log, range: std::ops::Range<u64>) -> Result<(), ProjectorError> {
+        let (at, mut next) = (self.at, range.start);
+        while next < range.end {
+            let batch = log.read(at, next, READ).await.map_err(ProjectorError::log("read", at))?;
+            for stored in &batch.records {
+                let offset = stored.offset;
+                let fact = LedgerFact::from_json(&stored.record.value);
+                self.take(&fact.map_err(|source| ProjectorError::Fact { at, offset, source })?)?;
+            }
+            if batch.next <= next {
+                break;
+            }
+            next = batch.next;
         }
-        if batch.next <= next {
-            break;
-        }
-        next = batch.next;
+        Ok(())
     }
-    Ok(facts)
 }

@@ -13,25 +13,29 @@
 //! Invariants:
 //! - Nothing is inserted before its cut stands in the ledger, and a cut is done only after ClickHouse holds all of it.
 //! - A cut repeated after a crash yields the same rows and tokens: boundaries come from the ledger, and the index of seen
-//!   states is a function of the log alone. The log is released only below what that index needs.
-//! - A record is never skipped: what cannot be decoded becomes a row of `kube_reject` in the same cut. An engine that is
-//!   away is waited for, with the same bytes and the same token, for ever.
+//!   states is a function of the log alone. The log is released only below what that index needs, up to a bound in bytes.
+//! - A record is never skipped in silence: what cannot be decoded becomes a row of `kube_reject` in the same cut, and what
+//!   the log has lost a gap in the coverage. An engine that is away, or a log whose disk is full, is waited for, for ever.
 //! - Memory is bounded by one budget over all workers; see [`config`].
 
+pub mod archive;
 mod budget;
 pub mod config;
 pub mod encode;
 mod error;
 pub mod fault;
 mod gather;
+mod held;
 mod ledger;
+mod lost;
 mod metrics;
+mod patience;
 mod run;
 mod status;
 mod worker;
 
 pub use config::{CutLimit, ProjectorConfig};
 pub use error::ProjectorError;
-pub use run::{Projector, run};
+pub use run::{Projector, SOURCES, run};
 pub use status::{PartitionStatus, Phase, Status};
 pub use worker::CONSUMER;

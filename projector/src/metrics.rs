@@ -30,9 +30,11 @@ pub(crate) struct Metrics {
     lag: Family<Source, Level>,
     watermark: Family<Source, Level>,
     last_done: Family<Source, Level>,
+    window_span: Family<Source, Level>,
     rows: Family<Source, Count>,
     duplicates: Family<Source, Count>,
     rejects: Family<Source, Count>,
+    lost: Family<Source, Count>,
     cuts: Family<Source, Count>,
     retries: Family<Source, Count>,
     insert: Family<Source, Histogram>,
@@ -46,19 +48,37 @@ pub(crate) struct SourceMetrics {
     /// Everything below this offset is in the tables.
     pub watermark: Level,
     /// When a cut was done last, in seconds since 1970.
-    pub last_done: Level,
+    pub last_done: AbsentAtFirst,
+    /// How much time the index of seen states holds, in seconds.
+    pub window_span: AbsentAtFirst,
     /// Rows inserted.
     pub rows: Count,
     /// States dropped because they had been seen.
     pub duplicates: Count,
     /// Records that could not be decoded.
     pub rejects: Count,
+    /// Offsets of records that the log lost before they were read.
+    pub lost: Count,
     /// Cuts done.
     pub cuts: Count,
     /// Failed tries of anything.
     pub retries: Count,
     /// Seconds of one insert that succeeded.
     pub insert: Histogram,
+}
+
+/// A level that is absent until it is set: as 0 a time would be a moment of 1970, and a span none at all, and every alarm
+/// on them would ring after each start.
+#[derive(Debug, Clone)]
+pub(crate) struct AbsentAtFirst {
+    all: Family<Source, Level>,
+    source: Source,
+}
+
+impl AbsentAtFirst {
+    pub(crate) fn set(&self, level: i64) {
+        self.all.get_or_create(&self.source).set(level);
+    }
 }
 
 impl Metrics {
@@ -69,19 +89,25 @@ impl Metrics {
             lag: Family::default(),
             watermark: Family::default(),
             last_done: Family::default(),
+            window_span: Family::default(),
             rows: Family::default(),
             duplicates: Family::default(),
             rejects: Family::default(),
+            lost: Family::default(),
             cuts: Family::default(),
             retries: Family::default(),
             insert: Family::new_with_constructor(buckets),
         };
         registry.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
         registry.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
-        registry.register("last_done_timestamp_seconds", "When a cut was done last", metrics.last_done.clone());
+        let help = "When a cut was done last; absent before the first one of this process";
+        registry.register("last_done_timestamp_seconds", help, metrics.last_done.clone());
+        let help = "Time that the index of seen states holds; absent while it holds all. Below the Event TTL a list may repeat states";
+        registry.register("window_span_seconds", help, metrics.window_span.clone());
         registry.register("rows", "Rows inserted", metrics.rows.clone());
         registry.register("duplicates", "States dropped because they had been seen", metrics.duplicates.clone());
         registry.register("rejects", "Records that could not be decoded", metrics.rejects.clone());
+        registry.register("lost", "Offsets of records that the log lost before they were read", metrics.lost.clone());
         registry.register("cuts", "Cuts done", metrics.cuts.clone());
         registry.register("retries", "Tries of the log or the store that failed", metrics.retries.clone());
         let help = "Duration of an insert that succeeded";
@@ -94,13 +120,39 @@ impl Metrics {
         SourceMetrics {
             lag: self.lag.get_or_create(&source).clone(),
             watermark: self.watermark.get_or_create(&source).clone(),
-            last_done: self.last_done.get_or_create(&source).clone(),
+            last_done: AbsentAtFirst { all: self.last_done.clone(), source: source.clone() },
+            window_span: AbsentAtFirst { all: self.window_span.clone(), source: source.clone() },
             rows: self.rows.get_or_create(&source).clone(),
             duplicates: self.duplicates.get_or_create(&source).clone(),
             rejects: self.rejects.get_or_create(&source).clone(),
+            lost: self.lost.get_or_create(&source).clone(),
             cuts: self.cuts.get_or_create(&source).clone(),
             retries: self.retries.get_or_create(&source).clone(),
             insert: self.insert.get_or_create(&source).clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::Topic;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn the_last_cut_is_absent_until_there_is_one() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry).of(TopicPartition::new(Topic::KubeEvent, 3));
+        let lines = |registry: &Registry| -> Vec<String> {
+            let mut text = String::new();
+            encode(&mut text, registry).unwrap();
+            text.lines().filter(|line| line.starts_with("last_done")).map(str::to_owned).collect()
+        };
+        assert_eq!(lines(&registry), Vec::<String>::new());
+        metrics.last_done.set(1_795_500_000);
+        let expected =
+            format!("last_done_timestamp_seconds{{topic=\"{}\",partition=\"3\"}} 1795500000", Topic::KubeEvent.name());
+        assert_eq!(lines(&registry), [expected]);
     }
 }

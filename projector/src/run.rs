@@ -13,10 +13,11 @@ use tokio::{
     sync::watch,
     task::{Id, JoinSet},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     ProjectorConfig, ProjectorError,
+    archive::compact_daily,
     budget::Budget,
     metrics::Metrics,
     status::{Reporter, Status},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// The topics that are projected.
-const SOURCES: [Topic; 3] = [Topic::KubeEvent, Topic::KubeCoverage, Topic::KubeReject];
+pub const SOURCES: [Topic; 3] = [Topic::KubeEvent, Topic::KubeCoverage, Topic::KubeReject];
 /// How often a store that is away is looked for before the first insert: an engine starts in under a second.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
@@ -80,12 +81,18 @@ impl Projector {
             return Err(ProjectorError::LedgerPartitions { found, expected });
         }
         let budget = Budget::new(self.config.budget);
+        let archive_budget = Budget::new(self.config.archive.as_ref().map_or(0, |archive| archive.budget));
         let workers: Vec<_> = SOURCES
             .into_iter()
             .flat_map(|topic| (0..self.log.partitions(topic)).map(move |p| TopicPartition::new(topic, p)))
-            .filter_map(|at| Some(self.worker(at, ledger::partition_of(at, events)?, budget.clone())))
+            .filter_map(|at| {
+                let ledger_at = ledger::partition_of(at, events)?;
+                Some(self.worker(at, ledger_at, budget.clone(), archive_budget.clone()))
+            })
             .collect();
         let tables_are_empty = self.migrate().await?;
+        let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive)));
+        let _compacting = compacting.map(AbortOnDropHandle::new);
         // Dropped with this future: the workers end with it.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers
@@ -105,7 +112,7 @@ impl Projector {
         Ok(())
     }
 
-    fn worker(&self, at: TopicPartition, ledger_at: TopicPartition, budget: Budget) -> Worker {
+    fn worker(&self, at: TopicPartition, ledger_at: TopicPartition, budget: Budget, archive_budget: Budget) -> Worker {
         Worker {
             at,
             ledger_at,
@@ -113,6 +120,7 @@ impl Projector {
             store: self.store.clone(),
             config: self.config.clone(),
             budget,
+            archive_budget,
             metrics: self.metrics.of(at),
             reporter: Reporter::new(at, self.status.clone()),
         }

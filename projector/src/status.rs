@@ -27,6 +27,28 @@ pub struct PartitionStatus {
     pub end: Offset,
     /// Why it retries.
     pub error: Option<String>,
+    /// Everything below is in the archive; `None` where nothing is archived.
+    pub archived: Option<Offset>,
+    /// Why the archive waits. The tables go on for a while.
+    pub archive_error: Option<String>,
+    /// What it did before it had to retry.
+    before: Phase,
+}
+
+impl PartitionStatus {
+    pub(crate) fn retries(&mut self, error: String) {
+        if self.phase != Phase::Retrying {
+            self.before = self.phase;
+        }
+        (self.phase, self.error) = (Phase::Retrying, Some(error));
+    }
+
+    pub(crate) fn goes_on(&mut self) {
+        if self.phase == Phase::Retrying {
+            self.phase = self.before;
+        }
+        self.error = None;
+    }
 }
 
 /// Where all workers stand.
@@ -57,7 +79,16 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     pub(crate) fn new(at: TopicPartition, status: watch::Sender<Status>) -> Self {
-        let fresh = PartitionStatus { phase: Phase::Recovering, watermark: 0, end: 0, error: None };
+        let phase = Phase::Recovering;
+        let fresh = PartitionStatus {
+            phase,
+            watermark: 0,
+            end: 0,
+            error: None,
+            archived: None,
+            archive_error: None,
+            before: phase,
+        };
         status.send_modify(|status| drop(status.partitions.insert(at, fresh)));
         Self { at, status }
     }

@@ -1,15 +1,16 @@
 //! One source partition: recover, then cut after cut. See the flow in `lib.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use beidou_log::{Log, LogError, ReadLimit};
+use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
 use beidou_model::ledger::verify;
 use beidou_schemas::{
     Offset, Topic, TopicPartition,
     ledger::{Cut, LedgerFact},
+    time::SECOND,
 };
 use beidou_store::{
-    Store, StoreError,
+    Store,
     insert::{Block, insert},
     migrate::migrate,
 };
@@ -17,23 +18,25 @@ use tokio::time::Instant;
 
 use crate::{
     ProjectorConfig, ProjectorError,
+    archive::{Stage, needed},
     budget::Budget,
     encode::{CutRange, Encoded, Encoder},
     error::chain,
     fault::Step,
     gather::{Gathered, Source},
+    held::Held,
     ledger::LedgerHand,
     metrics::SourceMetrics,
+    patience::Patience,
     status::{Phase, Reporter},
 };
 
 /// How the projector registers at the log.
 pub const CONSUMER: &str = "projector";
-/// Wait before the second try; doubled up to [`MAX_BACKOFF`]: an engine restarts in under a second.
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// How much the rebuild of the index reads at once.
 const REBUILD_READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::ZERO };
+/// Asks whether the first record is still there.
+const LOOK: ReadLimit = ReadLimit { max_bytes: 1, max_wait: Duration::ZERO };
 
 /// What a worker works with.
 pub struct Worker {
@@ -43,6 +46,8 @@ pub struct Worker {
     pub store: Store,
     pub config: Arc<ProjectorConfig>,
     pub budget: Budget,
+    /// Of rows that wait for the archive.
+    pub archive_budget: Budget,
     pub metrics: SourceMetrics,
     pub reporter: Reporter,
 }
@@ -51,29 +56,31 @@ impl Worker {
     /// Works until it fails for good; drop the future to stop it at any point.
     pub async fn run(self, tables_are_empty: bool) -> Result<(), ProjectorError> {
         let Some(encoder) = Encoder::new(self.at, self.config.window) else { return Ok(()) };
-        let hand = LedgerHand::open(&*self.log, self.ledger_at, self.at, &self.config.name).await?;
+        let (log, name) = (&*self.log, self.config.name.as_str());
+        let hand = self.patiently(|| LedgerHand::open(log, self.ledger_at, self.at, name, self.archives())).await?;
         if tables_are_empty {
             self.refuse_lost_tables(&hand).await?;
         }
         let mut state = self.recover(hand, encoder).await?;
-        let mut backoff = FIRST_BACKOFF;
+        let mut patience = Patience::default();
         loop {
             match state.source.gather(&self.config.cut, state.last, &self.budget).await {
                 Ok(gathered) => {
-                    backoff = FIRST_BACKOFF;
+                    self.goes_on(&mut patience);
                     if let Some(gathered) = gathered {
                         self.project(&mut state, gathered, None).await?;
                     }
                 }
-                Err(error) => self.retry_log("read", self.at, error, &mut backoff).await?,
+                Err(error) => self.wait(ProjectorError::log("read", self.at)(error), &mut patience).await?,
             }
             self.look_at_end(&state).await?;
+            self.look_at_archive(&mut state).await?;
         }
     }
 
     /// A ledger that speaks of rows beside tables without any: the tables were lost, and going on would hide it.
     async fn refuse_lost_tables(&self, hand: &LedgerHand) -> Result<(), ProjectorError> {
-        let bounds = self.log.bounds(self.at).await.map_err(ProjectorError::log("find the bounds of", self.at))?;
+        let bounds = self.bounds(self.at).await?;
         match hand.ledger().watermark() {
             Some(done) if self.at.topic == Topic::KubeEvent && done > bounds.start => {
                 Err(ProjectorError::TablesLost { at: self.at })
@@ -84,37 +91,88 @@ impl Worker {
 
     /// Rebuilds the index from the log, and repeats what a crash left pending.
     async fn recover(&self, hand: LedgerHand, encoder: Encoder) -> Result<State, ProjectorError> {
-        let bounds = self.log.bounds(self.at).await.map_err(ProjectorError::log("find the bounds of", self.at))?;
-        let watermark = hand.ledger().watermark().unwrap_or(bounds.start);
-        let held = watermark.saturating_sub(encoder.memory());
-        self.log.release(self.at, CONSUMER, held).await.map_err(ProjectorError::log("register at", self.at))?;
-        let from = held.max(bounds.start);
-        let encoder = self.remember(encoder, from, watermark).await?;
+        let bounds = self.bounds(self.at).await?;
+        let watermark = match hand.ledger().watermark() {
+            Some(watermark) => watermark,
+            None => self.patiently(|| self.beginning(&bounds)).await?,
+        };
+        let mut stage = self.stage(&hand, watermark, bounds.start);
+        // The archive lies behind the table; from there on both are functions of the log.
+        let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);
+        let mut held = Held::new(encoder.memory(), self.config.held_bytes);
+        self.patiently(|| self.release(held.release(begin))).await?;
+        let from = held.release(begin).max(bounds.start);
+        let encoder = self.remember(encoder, &mut held, from..begin).await?;
+        let encoder = self.catch_up(encoder, &mut held, &mut stage, begin..watermark).await?;
         let pending = hand.ledger().recover()?;
         let source = Source::new(self.log.clone(), self.at, watermark);
-        let mut state = State { hand, encoder: Some(encoder), source, last: None };
+        let mut state = State { hand, encoder: Some(encoder), source, held, stage, last: None, told_short: false };
         self.reporter.change(|status| (status.watermark, status.end) = (watermark, bounds.end));
         for cut in pending {
             tracing::info!(source = %self.at, from = cut.from, to = cut.to, "repeating a pending cut");
-            let read = state.source.exactly(cut.from, cut.to).await;
-            let gathered = read.map_err(ProjectorError::log("repeat a pending cut of", self.at))?;
-            verify(&cut, gathered.records.len() as u64, &gathered.hash())?;
+            let gathered = self.exactly(&mut state.source, &cut).await?;
+            if gathered.lost_to.is_none() {
+                verify(&cut, gathered.records.len() as u64, &gathered.hash())?;
+            }
             self.project(&mut state, gathered, Some(cut)).await?;
         }
         self.reporter.change(|status| status.phase = Phase::Running);
         Ok(state)
     }
 
-    async fn remember(&self, mut encoder: Encoder, from: Offset, to: Offset) -> Result<Encoder, ProjectorError> {
-        let mut next = from;
-        while next < to && encoder.memory() > 0 {
-            let read = self.log.read(self.at, next, REBUILD_READ).await;
-            let mut batch = read.map_err(ProjectorError::log("rebuild the index from", self.at))?;
+    /// Where an empty ledger begins: at the first record. If earlier ones were removed, at 0, so that the first cut finds
+    /// the loss.
+    async fn beginning(&self, bounds: &Range<Offset>) -> Result<Offset, ProjectorError> {
+        match self.log.read(self.at, 0, LOOK).await {
+            Ok(_) => Ok(bounds.start),
+            Err(LogError::Removed { .. }) => Ok(0),
+            Err(error) => Err(ProjectorError::log("read", self.at)(error)),
+        }
+    }
+
+    async fn exactly(&self, source: &mut Source, cut: &Cut) -> Result<Gathered, ProjectorError> {
+        let mut patience = Patience::default();
+        loop {
+            match source.exactly(cut.from, cut.to).await {
+                Ok(gathered) => {
+                    self.goes_on(&mut patience);
+                    return Ok(gathered);
+                }
+                Err(error) => {
+                    self.wait(ProjectorError::log("repeat a pending cut of", self.at)(error), &mut patience).await?;
+                }
+            }
+        }
+    }
+
+    async fn remember(
+        &self,
+        mut encoder: Encoder,
+        held: &mut Held,
+        range: Range<Offset>,
+    ) -> Result<Encoder, ProjectorError> {
+        let (mut next, mut patience) = (range.start, Patience::default());
+        while next < range.end && encoder.memory() > 0 {
+            let mut batch = match self.log.read(self.at, next, REBUILD_READ).await {
+                Ok(batch) => batch,
+                // It is in the tables; the index knows a little less.
+                Err(LogError::Removed { first, .. }) if first > next => {
+                    next = first;
+                    continue;
+                }
+                Err(error) => {
+                    let error = ProjectorError::log("rebuild the index from", self.at)(error);
+                    self.wait(error, &mut patience).await?;
+                    continue;
+                }
+            };
+            self.goes_on(&mut patience);
             if batch.next <= next {
                 break;
             }
+            batch.records.retain(|stored| stored.offset < range.end);
+            held.hold(next..batch.next.min(range.end), bytes(&batch.records));
             next = batch.next;
-            batch.records.retain(|stored| stored.offset < to);
             encoder = self
                 .compute(move || {
                     encoder.remember(&batch.records);
@@ -132,7 +190,11 @@ impl Worker {
         gathered: Gathered,
         repeated: Option<Cut>,
     ) -> Result<(), ProjectorError> {
-        let records = gathered.records.len() as u64;
+        let (records, held) = (gathered.records.len() as u64, bytes(&gathered.records));
+        let lost = match gathered.lost_to {
+            Some(to) => Some(self.lost(state.hand.observed(), gathered.from..to, &gathered.records).await?),
+            None => None,
+        };
         let planned = state.hand.ledger();
         let cut = match &repeated {
             Some(cut) => cut.clone(),
@@ -141,7 +203,12 @@ impl Worker {
         let mut encoder = state.encoder.take().expect("put back below, or the worker has ended");
         let range = CutRange { source: self.at, from: cut.from, to: cut.to };
         let encode = self.compute(move || {
-            let encoded = encoder.encode(range, &gathered.records);
+            let mut encoded = encoder.encode(range, &gathered.records);
+            if let (Ok(out), Some(lost)) = (&mut encoded, &lost)
+                && let Err(error) = lost.encode(range, out)
+            {
+                encoded = Err(error);
+            }
             (encoder, encoded, gathered.share)
         });
         let pending = self.append(&mut state.hand, LedgerFact::Pending(cut.clone()), repeated.is_none());
@@ -149,10 +216,14 @@ impl Worker {
         let (encoder, encoded, share) = encoded?;
         pending?;
         state.encoder = Some(encoder);
-        let encoded = encoded?;
+        let mut encoded = encoded?;
+        self.tell_lost(&encoded);
+        let range = cut.from..cut.to;
+        state.held.hold(range.clone(), held);
+        let rows = std::mem::take(&mut encoded.archive);
         self.finish(state, cut, encoded).await?;
         drop(share);
-        Ok(())
+        self.archive(&mut state.stage, range, rows).await
     }
 
     /// Inserts an encoded cut and notes it as done.
@@ -170,13 +241,32 @@ impl Worker {
         self.append(&mut state.hand, done, !self.config.faults.done_before_insert).await?;
         self.config.faults.reach(Step::Done, &cut).await;
         self.note_done(to, &encoded);
+        self.look_at_window(&mut state.told_short, encoded.window_span);
         state.last = Some(Instant::now());
-        let memory = state.encoder.as_ref().map_or(0, Encoder::memory);
-        if let Err(error) = self.log.release(self.at, CONSUMER, to.saturating_sub(memory)).await {
+        self.release_needless(state, to).await;
+        Ok(())
+    }
+
+    async fn release_needless(&self, state: &State, watermark: Offset) {
+        if let Err(error) = self.release(state.held.release(needed(&state.stage, watermark))).await {
             // The next cut says it again; until then the log only keeps more than it must.
             tracing::warn!(error = chain(&error), source = %self.at, "cannot release records of the log");
         }
+    }
+
+    /// A stage that has ended ends the worker. What it has put meanwhile is released, also where no cut comes any more
+    /// because the log is full.
+    async fn look_at_archive(&self, state: &mut State) -> Result<(), ProjectorError> {
+        let Some(stage) = &mut state.stage else { return Ok(()) };
+        stage.check().await?;
+        if stage.has_moved() {
+            self.release_needless(state, state.source.next()).await;
+        }
         Ok(())
+    }
+
+    async fn release(&self, upto: Offset) -> Result<(), ProjectorError> {
+        self.log.release(self.at, CONSUMER, upto).await.map_err(ProjectorError::log("release records of", self.at))
     }
 
     fn note_done(&self, to: Offset, encoded: &Encoded) {
@@ -187,95 +277,70 @@ impl Worker {
         self.metrics.watermark.set(to as i64);
         self.metrics.last_done.set(jiff::Timestamp::now().as_second());
         self.reporter.change(|status| {
-            status.phase = Phase::Running;
             status.watermark = to;
             status.end = status.end.max(to);
-            status.error = None;
         });
         if encoded.rejects > 0 {
             tracing::warn!(source = %self.at, records = encoded.rejects, "records could not be decoded, see kube_reject");
         }
     }
 
+    /// Says once when the index of seen states holds less than the time for which a list may bring one again.
+    fn look_at_window(&self, told: &mut bool, span: Option<i64>) {
+        let Some(span) = span else { return };
+        let seconds = span / SECOND;
+        self.metrics.window_span.set(seconds);
+        let ttl = self.config.event_ttl.as_secs();
+        if seconds.unsigned_abs() < ttl && !std::mem::replace(told, true) {
+            tracing::warn!(
+                source = %self.at, window = self.config.window, seconds, event_ttl_seconds = ttl,
+                "seen states are remembered for less than the Event TTL, a list may repeat some: raise projector.window"
+            );
+        }
+    }
+
     /// Inserts a block, however long the engine is away.
     async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
-        let mut backoff = FIRST_BACKOFF;
+        let mut patience = Patience::default();
         loop {
             let begun = Instant::now();
             match insert(&self.store, block).await {
                 Ok(()) => {
                     self.metrics.insert.observe(begun.elapsed().as_secs_f64());
+                    self.goes_on(&mut patience);
                     return Ok(());
                 }
-                Err(error) => self.retry_store(error, &mut backoff).await?,
+                Err(error) => self.wait(error.into(), &mut patience).await?,
             }
             match migrate(&self.store).await {
                 Ok(0) => {}
                 // It came back without its tables: what the ledger calls done is not there.
                 Ok(_) => return Err(ProjectorError::TablesLost { at: self.at }),
-                Err(error) => self.retry_store(error, &mut backoff).await?,
+                Err(error) => self.wait(error.into(), &mut patience).await?,
             }
         }
     }
 
     /// Appends a fact, however long the log's disk is full. A fact that stands twice says no more than one.
     async fn append(&self, hand: &mut LedgerHand, fact: LedgerFact, wanted: bool) -> Result<(), ProjectorError> {
-        let mut backoff = FIRST_BACKOFF;
+        let mut patience = Patience::default();
         if !wanted {
             return Ok(());
         }
         loop {
             match hand.append(fact.clone()).await {
-                Err(ProjectorError::Log { act, at, source }) => self.retry_log(act, at, source, &mut backoff).await?,
-                outcome => return outcome,
+                Ok(()) => {
+                    self.goes_on(&mut patience);
+                    return Ok(());
+                }
+                Err(error) => self.wait(error, &mut patience).await?,
             }
         }
     }
 
-    async fn retry_store(&self, error: StoreError, backoff: &mut Duration) -> Result<(), ProjectorError> {
-        if !error.is_retryable() {
-            return Err(error.into());
-        }
-        self.wait("the store refuses, trying again", &error, backoff).await;
-        Ok(())
-    }
-
-    async fn retry_log(
-        &self,
-        act: &'static str,
-        at: TopicPartition,
-        error: LogError,
-        backoff: &mut Duration,
-    ) -> Result<(), ProjectorError> {
-        if !error.is_retryable() {
-            return Err(ProjectorError::log(act, at)(error));
-        }
-        self.wait("the log refuses, trying again", &error, backoff).await;
-        Ok(())
-    }
-
-    /// Says so once per outage, and waits.
-    async fn wait(
-        &self,
-        what: &'static str,
-        error: &(dyn std::error::Error + Send + Sync + 'static),
-        backoff: &mut Duration,
-    ) {
-        if *backoff == FIRST_BACKOFF {
-            tracing::warn!(source = %self.at, error = error as &dyn std::error::Error, "{what}");
-        }
-        self.metrics.retries.inc();
-        self.reporter.change(|status| {
-            status.phase = Phase::Retrying;
-            status.error = Some(chain(error));
-        });
-        tokio::time::sleep(*backoff).await;
-        *backoff = (*backoff * 2).min(MAX_BACKOFF);
-    }
-
     /// Keeps lag and status true.
     async fn look_at_end(&self, state: &State) -> Result<(), ProjectorError> {
-        let bounds = self.log.bounds(self.at).await.map_err(ProjectorError::log("find the end of", self.at))?;
+        let bounds = self.bounds(self.at).await?;
         let watermark = state.source.next();
         self.metrics.lag.set(bounds.end.saturating_sub(watermark) as i64);
         self.reporter.change(|status| status.end = bounds.end);
@@ -283,7 +348,10 @@ impl Worker {
     }
 
     /// Runs what takes processor time off the reactor.
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProjectorError> {
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ProjectorError> {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|source| ProjectorError::Panicked { at: self.at, source })
     }
@@ -295,6 +363,14 @@ struct State {
     /// Away only while a cut is encoded.
     encoder: Option<Encoder>,
     source: Source,
+    held: Held,
+    stage: Option<Stage>,
     /// When the last cut was done.
     last: Option<Instant>,
+    /// It was said that the window is short.
+    told_short: bool,
+}
+
+pub fn bytes(records: &[StoredRecord]) -> u64 {
+    records.iter().map(|stored| stored.record.size() as u64).sum()
 }

@@ -201,6 +201,31 @@ async fn the_log_keeps_what_the_index_is_rebuilt_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_held_back_than_the_bytes_allow() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let (log, store) = (log(), engine.store());
+    let history = history(200);
+    let size = events::record(&history[0]).1.size() as u64;
+    // A cut has at most 40 records here: two of them always fit.
+    let bounded = || ProjectorConfig { held_bytes: 100 * size, ..config(Faults::default()) };
+    for part in history.chunks(200) {
+        events::append(&log, part).await;
+        let mut projector = Running::start(bounded(), &log, &store);
+        projector.caught_up(&log).await;
+        projector.stop().await;
+        for partition in 0..support::PARTITIONS {
+            let at = TopicPartition::new(Topic::KubeEvent, partition);
+            log.remove_below(at, u64::MAX).unwrap();
+            let all = beidou_log::ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
+            let kept = log.read(at, log.bounds(at).await.unwrap().start, all).await.unwrap().records.len();
+            assert!((40..=100).contains(&kept), "the window alone would keep all: {kept}");
+        }
+    }
+    check(&store, &history).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_does_not_fit_its_ledger_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let engine = Engine::start(dir.path()).await;

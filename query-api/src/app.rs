@@ -11,7 +11,7 @@ use beidou_schemas::Micros;
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use beidou_store::{
     Store,
-    query::{Bounds, Caller, Reader},
+    query::{Bounds, Caller, Reader, events::EventFilter},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
@@ -20,6 +20,8 @@ use crate::{
     ask::{
         Params, Range, Signer,
         cursor::{Purpose, query_of},
+        filter::event_filter,
+        line::lines,
         range::range,
     },
     catalogue::Catalogue,
@@ -164,12 +166,28 @@ impl Ask {
         self.app.signer.seal(Purpose::Page, &page.query, &(from, until, key))
     }
 
-    /// The uids of the clusters in a parameter; `None` where it is not given.
+    /// Which Events over which range, for answers that are not paged.
+    pub(crate) async fn events(&self, params: &Params) -> Result<(EventFilter, Range), Problem> {
+        let mut filter = event_filter(params)?;
+        let range = range(params, now())?;
+        filter.clusters = self.clusters(params).await?;
+        Ok((filter, range))
+    }
+
+    /// The uids of the clusters in the parameter `cluster` and in the query line; `None` where neither names any.
     pub(crate) async fn clusters(&self, params: &Params) -> Result<Option<Vec<String>>, Problem> {
-        let wanted = params.many("cluster")?;
-        if wanted.is_empty() {
-            return Ok(None);
+        let (wanted, line) = (params.many("cluster")?, lines(params)?.clusters);
+        let catalogue = &self.app.catalogue;
+        match (wanted.is_empty(), line.is_empty()) {
+            (true, true) => Ok(None),
+            (false, true) => catalogue.uids(&self.reader, &wanted).await.map(Some),
+            (true, false) => catalogue.uids_of_line(&self.reader, &line).await.map(Some),
+            (false, false) => {
+                let mut uids = catalogue.uids(&self.reader, &wanted).await?;
+                let of_line = catalogue.uids_of_line(&self.reader, &line).await?;
+                uids.retain(|uid| of_line.contains(uid));
+                Ok(Some(uids))
+            }
         }
-        self.app.catalogue.uids(&self.reader, &wanted).await.map(Some)
     }
 }

@@ -6,10 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use beidou_model::query_line::QueryLine;
 use beidou_store::query::{QueryError, Reader};
 use tokio::sync::Mutex;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    ask::line::{Q, clusters_of},
+    problem::{Kind, Problem},
+};
 
 /// A cluster that was added appears in answers after so long at the latest.
 const LONGEST_AGE: Duration = Duration::from_secs(10);
@@ -36,18 +40,25 @@ impl Catalogue {
     /// The uids of clusters that are named by uid or by any name they ever had.
     pub(crate) async fn uids(&self, reader: &Reader, wanted: &[String]) -> Result<Vec<String>, Problem> {
         let names = self.names(reader).await?;
-        let found = find(&names, wanted);
-        let found = match found {
+        match find(&names, wanted) {
             Ok(found) => Ok(found),
-            Err(_) => find(&*self.younger_than(SHORTEST_AGE, reader).await?, wanted),
-        };
-        found.map_err(|(missing, known)| {
-            let known = if known.is_empty() { "none yet".into() } else { known };
-            Problem {
-                kind: Kind::UnknownCluster,
-                ..Problem::parameter("cluster", &missing, format!("a name or uid of a known cluster: {known}"))
+            Err(_) => {
+                let names = self.younger_than(SHORTEST_AGE, reader).await?;
+                find(&names, wanted).map_err(|missing| unknown("cluster", &missing, &names))
             }
-        })
+        }
+    }
+
+    /// The uids of the clusters that the terms of a query line mean.
+    pub(crate) async fn uids_of_line(&self, reader: &Reader, line: &QueryLine) -> Result<Vec<String>, Problem> {
+        let names = self.names(reader).await?;
+        match clusters_of(line, &names) {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                let names = self.younger_than(SHORTEST_AGE, reader).await?;
+                clusters_of(line, &names).map_err(|missing| unknown(Q, &missing, &names))
+            }
+        }
     }
 
     /// One question at a time: those who wait find the answer of the one who asked.
@@ -68,8 +79,16 @@ impl Catalogue {
     }
 }
 
-/// The uids, or the first that is not known together with some that are.
-fn find(names: &Names, wanted: &[String]) -> Result<Vec<String>, (String, String)> {
+/// A name that no cluster ever had, with some that clusters have.
+fn unknown(parameter: &str, missing: &str, names: &Names) -> Problem {
+    let known: Vec<_> = names.values().filter_map(|all| all.first().cloned()).take(SHOWN_NAMES).collect();
+    let known = if known.is_empty() { "none yet".into() } else { known.join(", ") };
+    let allowed = format!("a name or uid of a known cluster: {known}");
+    Problem { kind: Kind::UnknownCluster, ..Problem::parameter(parameter, missing, allowed) }
+}
+
+/// The uids, or the first name that is not known.
+fn find(names: &Names, wanted: &[String]) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for wanted in wanted {
         let before = found.len();
@@ -78,8 +97,7 @@ fn find(names: &Names, wanted: &[String]) -> Result<Vec<String>, (String, String
             None => found.extend(names.iter().filter(|(_, all)| all.contains(wanted)).map(|(uid, _)| uid.clone())),
         }
         if found.len() == before {
-            let known: Vec<_> = names.values().filter_map(|all| all.first().cloned()).take(SHOWN_NAMES).collect();
-            return Err((wanted.clone(), known.join(", ")));
+            return Err(wanted.clone());
         }
     }
     found.sort();
@@ -101,6 +119,8 @@ mod tests {
         let found = |wanted: &[&str]| find(&names, &wanted.iter().map(|w| w.to_string()).collect::<Vec<_>>());
         assert_eq!(found(&["old"]).unwrap(), ["u1"]);
         assert_eq!(found(&["twin", "u1", "u2"]).unwrap(), ["u1", "u2", "u3"]);
-        assert_eq!(found(&["new", "gone"]).unwrap_err(), ("gone".into(), "new, twin, twin".into()));
+        assert_eq!(found(&["new", "gone"]).unwrap_err(), "gone");
+        let problem = unknown("cluster", "gone", &names);
+        assert_eq!(problem.parameter.unwrap().allowed, "a name or uid of a known cluster: new, twin, twin");
     }
 }

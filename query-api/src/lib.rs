@@ -21,6 +21,7 @@ mod config;
 mod door;
 pub mod openapi;
 mod pages;
+mod picture;
 mod problem;
 mod projected;
 mod routes;

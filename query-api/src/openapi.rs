@@ -15,6 +15,8 @@ use utoipa::{
         description = "Kubernetes Events of many clusters, kept and found again.\n\n\
             Every answer over a range of time carries `coverage`: how completely that range is known, cluster by cluster. \
             Where it is not complete, \"nothing found\" is no proof that nothing happened.\n\n\
+            An Event is an object with a `uid`. Kubernetes updates it when the same thing happens again; each version, with a \
+            `resourceVersion` of its own, is a state. Lists of Events hold states. Occurrences are what `count` adds up to.\n\n\
             Lists are paged: pass `next` as `cursor`. No list is larger than 1 MB. Unknown parameters are refused. Errors are \
             problem details (RFC 9457); each `type` has a page that explains it.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")

@@ -83,8 +83,19 @@ impl Bound {
     /// `http://…` or `https://…`, as a client on this machine reaches it.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        // "All addresses" is no address to call, and no certificate names it.
+        match self.address.ip().is_unspecified() {
+            true => format!("{scheme}://{}:{}", host_name(), self.address.port()),
+            false => format!("{scheme}://{}", self.address),
+        }
     }
+}
+
+/// The name of this machine, which its certificate most likely has; `localhost` where it has none.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let fits = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+    Some(name.trim()).filter(fits).unwrap_or("localhost").to_owned()
 }
 
 /// A client sends its request's head within this time; slower ones hold a connection for nothing.

@@ -2,7 +2,18 @@
 --
 -- The projector inserts each identity once; the engine's key ends in the identity only as a belt. Partitions follow the
 -- Event's own time, which never changes for an identity, and are monthly, so that late Events do not multiply parts.
--- The order serves the timeline of an object; fsync makes an acknowledged insert survive a loss of power.
+-- fsync makes an acknowledged insert survive a loss of power.
+--
+-- The order (docs/adr/0005) is by hour, and by object within each: a range of time is one piece of the table, and within
+-- each hour an object is. What makes use of it:
+--   newest first    ORDER BY toStartOfHour(time) DESC, time DESC, ...: read backwards until the page is full
+--   a range         conditions on `time` alone: the engine derives those on the hour
+--   one object      kind, namespace, name: the key leads to a granule or two of each hour, name_known drops nearly all
+--   words           hasAllTokens(lower(message), 'one two'), hasAnyTokens, hasPhrase, lower(message) LIKE '%part%': only
+--                   with lower(message), written like that, is message_words used; position, match and ILIKE read all
+--   sums            count() and sum(occurrences_delta) by columns of per_minute or per_hour, where conditions on time
+--                   are conditions on toStartOfMinute(time) or toStartOfHour(time), the same text as in the projection
+-- Roll-ups are projections: whatever is inserted, repeated, merged or deleted, they are of the same rows.
 CREATE TABLE IF NOT EXISTS kube_event
 (
     cluster_uid LowCardinality(String),
@@ -21,6 +32,7 @@ CREATE TABLE IF NOT EXISTS kube_event
     reason LowCardinality(String),
     action LowCardinality(String),
     message String CODEC(ZSTD(3)),
+    pattern LowCardinality(String) COMMENT 'the message folded to its template',
     kind LowCardinality(String) COMMENT 'of the involved object, as are the next six',
     namespace LowCardinality(String),
     name String CODEC(ZSTD(1)),
@@ -51,9 +63,23 @@ CREATE TABLE IF NOT EXISTS kube_event
 
     INDEX time_range time TYPE minmax GRANULARITY 1,
     INDEX uid_known event_uid TYPE bloom_filter(0.01) GRANULARITY 4,
-    INDEX offset_range log_offset TYPE minmax GRANULARITY 1
+    INDEX offset_range log_offset TYPE minmax GRANULARITY 1,
+    INDEX name_known name TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX message_words lower(message) TYPE text(tokenizer = 'splitByNonAlpha'),
+    PROJECTION per_minute
+    (
+        SELECT toStartOfMinute(time), cluster_uid, type, count(), sum(occurrences_delta)
+        GROUP BY toStartOfMinute(time), cluster_uid, type
+    ),
+    PROJECTION per_hour
+    (
+        SELECT toStartOfHour(time), cluster_uid, cluster, namespace, kind, reason, type, count(), sum(occurrences_delta)
+        GROUP BY toStartOfHour(time), cluster_uid, cluster, namespace, kind, reason, type
+    )
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (cluster_uid, kind, namespace, name, time, event_uid, epoch, resource_version)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+ORDER BY (toStartOfHour(time), cluster_uid, kind, namespace, name, event_uid, epoch, resource_version)
+SETTINGS non_replicated_deduplication_window = 10000,
+    deduplicate_merge_projection_mode = 'rebuild', lightweight_mutation_projection_mode = 'rebuild',
+    fsync_after_insert = 1, fsync_part_directory = 1;

@@ -10,6 +10,8 @@
 //!   ended continues its chain: nothing between them is lost, so its complete interval begins where the other's ended.
 //! - `broken` states that the chain could not be continued: the interval is degraded (what still existed was found by a
 //!   list, intermediate states are lost) or a gap (lost).
+//! - `missed` says that a chain was not what it seemed: a list showed states that its watch had passed over. The interval
+//!   around them is degraded, whatever sessions say of it; the chain goes on.
 //! - The last `advanced`, `started` or `broken` fact of a cluster is its watch position: there is no side file.
 //! - A `snapshot` repeats the position of every cluster, so that a reader may start at the last one.
 //!
@@ -64,6 +66,12 @@ numbered! {
         Restored = 11 => "restored",
         /// No frame came for longer than the silence limit, though the stream was open.
         Silent = 12 => "silent",
+        /// Delivered, and removed from the log before it was in the tables. Never on this topic: the projector, which
+        /// finds it, writes it into the table. No session heals it, for every session had delivered.
+        LogRemoved = 13 => "log_removed",
+        /// A list beside the open watch showed states that the watch had not brought. No session heals it, for it is a
+        /// session that was wrong.
+        MissedByWatch = 14 => "missed_by_watch",
     }
 }
 
@@ -127,6 +135,28 @@ pub struct Broken {
     pub detail: String,
 }
 
+/// States that the watch did not bring, though it went beyond them; a list showed them, and they are in the log now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missed {
+    /// The cluster.
+    pub cluster: ClusterUid,
+    /// Its name at that time.
+    pub cluster_name: String,
+    /// The life of its etcd.
+    pub epoch: Epoch,
+    /// A new id for each finding.
+    pub comparison: Uuid,
+    /// The list's resource version.
+    pub list: ResourceVersion,
+    /// They were committed at this moment or later …
+    pub from: Micros,
+    /// … and before this one.
+    pub until: Micros,
+    /// So many.
+    pub states: u64,
+}
+
 /// The positions of all clusters at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +178,8 @@ pub enum CoverageFact {
     Broken(Broken),
     /// 5: all positions.
     Snapshot(Snapshot),
+    /// 6: the watch missed states; its chain goes on.
+    Missed(Missed),
 }
 
 impl CoverageFact {
@@ -159,6 +191,7 @@ impl CoverageFact {
             Self::Ended(_) => 3,
             Self::Broken(_) => 4,
             Self::Snapshot(_) => 5,
+            Self::Missed(_) => 6,
         }
     }
 
@@ -169,6 +202,7 @@ impl CoverageFact {
             Self::Ended(end) => end.position.cluster.as_str(),
             Self::Broken(broken) => broken.cluster.as_str(),
             Self::Snapshot(_) => "*",
+            Self::Missed(missed) => missed.cluster.as_str(),
         }
     }
 
@@ -179,6 +213,7 @@ impl CoverageFact {
             Self::Ended(fact) => numbered_json(self.kind(), fact),
             Self::Broken(fact) => numbered_json(self.kind(), fact),
             Self::Snapshot(fact) => numbered_json(self.kind(), fact),
+            Self::Missed(fact) => numbered_json(self.kind(), fact),
         }
     }
 
@@ -195,7 +230,8 @@ impl CoverageFact {
             3 => Self::Ended(body(topic, value)?),
             4 => Self::Broken(body(topic, value)?),
             5 => Self::Snapshot(body(topic, value)?),
-            other => return Err(unknown("coverage fact", other, "1 to 5")),
+            6 => Self::Missed(body(topic, value)?),
+            other => return Err(unknown("coverage fact", other, "1 to 6")),
         })
     }
 
@@ -235,12 +271,23 @@ mod tests {
         };
         let end =
             SessionEnd { position: position(), reason: Reason::Timeout, detail: String::new(), deleted_frames: 12 };
+        let missed = Missed {
+            cluster: position().cluster,
+            cluster_name: "hz-prod-02".into(),
+            epoch: Epoch(1),
+            comparison: Uuid::from_u128(8),
+            list: ResourceVersion(150),
+            from: Micros(1_795_444_810_000_000),
+            until: Micros(1_795_444_825_000_000),
+            states: 3,
+        };
         vec![
             CoverageFact::Started(position()),
             CoverageFact::Advanced(position()),
             CoverageFact::Ended(end),
             CoverageFact::Broken(broken),
             CoverageFact::Snapshot(Snapshot { positions: vec![position()] }),
+            CoverageFact::Missed(missed),
         ]
     }
 
@@ -255,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_stops_the_reader() {
-        let error = CoverageFact::from_json(br#"{"kind":6}"#).unwrap_err();
+        let error = CoverageFact::from_json(br#"{"kind":7}"#).unwrap_err();
         assert!(error.to_string().contains("upgrade"), "{error}");
         assert!(CoverageFact::from_json(b"{}").is_err());
         assert!(CoverageFact::from_json(br#"{"kind":1}"#).is_err());

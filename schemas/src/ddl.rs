@@ -22,6 +22,14 @@ pub const MIGRATIONS: &[Migration] = &[
 pub const TABLE_VERSION: u32 = 1;
 
 impl Migration {
+    /// The columns of the table that it creates, in order, each as name and definition. It relies on the form of our
+    /// files: one column a line, indented by four spaces.
+    pub fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let body = self.sql.lines().skip_while(|line| *line != "(").skip(1).take_while(|line| *line != ")");
+        body.filter_map(|line| line.strip_prefix("    ")?.trim_end_matches(',').split_once(' '))
+            .filter(|(name, _)| name.starts_with(|first: char| first.is_ascii_lowercase()))
+    }
+
     /// The single statements.
     pub fn statements(&self) -> impl Iterator<Item = &'static str> {
         self.sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty())
@@ -31,6 +39,14 @@ impl Migration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_those_without_indexes_and_projections() {
+        let of = |migration: &Migration| migration.columns().map(|(name, _)| name).collect::<Vec<_>>();
+        let event = of(&MIGRATIONS[0]);
+        assert_eq!((event.first(), event.last(), event.len()), (Some(&"cluster_uid"), Some(&"log_offset"), 41));
+        assert_eq!(of(&MIGRATIONS[2]).last(), Some(&"log_offset"));
+    }
 
     #[test]
     fn migrations_are_numbered_without_holes() {

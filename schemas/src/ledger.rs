@@ -1,8 +1,11 @@
-//! Facts on `beidou.ledger.v1`: which range of the log a projector is about to insert, and which it has inserted.
+//! Facts on `beidou.ledger.v1`: which range of the log a projector is about to insert or to archive, and which it has.
 //!
 //! A cut `[from, to)` is written as *pending* before the first insert, and as *done* after the last. After a crash the
 //! pending cuts are repeated exactly; the same cut gives the same rows and the same de-duplication tokens. The watermark
 //! is a maximum: it never goes back, whatever order facts are read in.
+//!
+//! The archive has facts of its own: its files span many cuts. *Archiving* names the range of a file before it is put,
+//! *archived* says what was put. Ranges follow one another without holes, unless the archive was off for a while.
 //!
 //! Each source partition has a ledger partition of its own, so that each has one writer, the projector of that source:
 //!
@@ -18,6 +21,7 @@ use crate::{
     Micros, Offset, Record, Topic, TopicPartition,
     envelope::own_fact,
     fact::{FactError, body, numbered_json, split_kind, unknown},
+    kube_event::RangeHash,
 };
 
 /// Partitions of the ledger topic where the event topic has `event_partitions`: one per source partition.
@@ -68,6 +72,40 @@ pub struct Done {
     pub observed: Micros,
 }
 
+/// A range of a source partition that one file of the archive holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archiving {
+    /// The source.
+    pub source: TopicPartition,
+    /// First offset.
+    pub from: Offset,
+    /// Behind the last offset.
+    pub to: Offset,
+}
+
+/// A range that is in the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archived {
+    /// The source.
+    pub source: TopicPartition,
+    /// First offset.
+    pub from: Offset,
+    /// Behind the last offset.
+    pub to: Offset,
+    /// Rows in the file: duplicates and undecodable records are not among them.
+    pub rows: u64,
+    /// Their hash.
+    pub hash: RangeHash,
+    /// Size of the file; 0 where the range has no rows, and so no file.
+    pub bytes: u64,
+    /// SHA-256 of the file, hexadecimal; empty without a file.
+    pub sha256: String,
+    /// Where the file was put, see [`crate::archive`]; empty without a file. Compaction moves the rows on later.
+    pub path: String,
+}
+
 /// A fact on the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerFact {
@@ -75,14 +113,20 @@ pub enum LedgerFact {
     Pending(Cut),
     /// 2: inserted.
     Done(Done),
+    /// 3: about to be put into the archive.
+    Archiving(Archiving),
+    /// 4: in the archive.
+    Archived(Archived),
 }
 
 impl LedgerFact {
-    /// The cut that the fact speaks of.
-    pub fn cut(&self) -> &Cut {
+    /// The source partition that the fact speaks of.
+    pub fn source(&self) -> TopicPartition {
         match self {
-            Self::Pending(cut) => cut,
-            Self::Done(done) => &done.cut,
+            Self::Pending(cut) => cut.source,
+            Self::Done(done) => done.cut.source,
+            Self::Archiving(range) => range.source,
+            Self::Archived(range) => range.source,
         }
     }
 
@@ -91,6 +135,8 @@ impl LedgerFact {
         match self {
             Self::Pending(cut) => numbered_json(1, cut),
             Self::Done(done) => numbered_json(2, done),
+            Self::Archiving(range) => numbered_json(3, range),
+            Self::Archived(range) => numbered_json(4, range),
         }
     }
 
@@ -103,13 +149,15 @@ impl LedgerFact {
         Ok(match kind {
             1 => Self::Pending(body(Topic::Ledger, value)?),
             2 => Self::Done(body(Topic::Ledger, value)?),
-            other => return Err(unknown("ledger fact", other, "1, 2")),
+            3 => Self::Archiving(body(Topic::Ledger, value)?),
+            4 => Self::Archived(body(Topic::Ledger, value)?),
+            other => return Err(unknown("ledger fact", other, "1, 2, 3, 4")),
         })
     }
 
     /// The record to append. `id` must be new for each fact.
     pub fn to_record(&self, id: Uuid, time: Micros) -> Record {
-        let key = self.cut().source.to_string();
+        let key = self.source().to_string();
         own_fact(Topic::Ledger, &id.to_string(), &key, time, self.to_json().into())
     }
 }
@@ -145,6 +193,27 @@ mod tests {
         for fact in facts {
             assert_eq!(LedgerFact::from_json(&fact.to_json()).unwrap(), fact);
         }
-        assert!(LedgerFact::from_json(br#"{"kind":3}"#).is_err());
+        assert!(LedgerFact::from_json(br#"{"kind":5}"#).is_err());
+    }
+
+    #[test]
+    fn archive_facts_are_golden_and_read_back() {
+        let source = TopicPartition::new(Topic::KubeEvent, 3);
+        let archived = Archived {
+            source,
+            from: 10,
+            to: 20,
+            rows: 8,
+            hash: RangeHash(0x0123_4567_89ab_cdef),
+            bytes: 4711,
+            sha256: "00ff".into(),
+            path: crate::archive::range_path(3, 10, 20),
+        };
+        let facts = [LedgerFact::Archiving(Archiving { source, from: 10, to: 20 }), LedgerFact::Archived(archived)];
+        let text: Vec<_> = facts.iter().map(|f| String::from_utf8(f.to_json()).unwrap()).collect();
+        insta::assert_snapshot!(text.join("\n"));
+        for fact in facts {
+            assert_eq!(LedgerFact::from_json(&fact.to_json()).unwrap(), fact);
+        }
     }
 }

@@ -12,6 +12,7 @@
 //!  beidou.ledger.v1           which range went to a table   ledger
 //! ```
 
+pub mod archive;
 pub mod coverage;
 pub mod ddl;
 pub mod envelope;

@@ -54,6 +54,12 @@ impl Micros {
         u32::try_from(year * 100 + month).unwrap_or(0)
     }
 
+    /// The day as `2026-11-23`, UTC.
+    pub fn day_text(self) -> String {
+        let (year, month, day) = civil(self.0.div_euclid(DAY));
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
     /// This time moved by `micros`.
     pub fn plus(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
@@ -148,6 +154,7 @@ mod tests {
             ("2026-12-31T23:59:59Z", 202_612),
         ] {
             assert_eq!(Micros::parse(time).unwrap().year_month(), month, "{time}");
+            assert_eq!(Micros::parse(time).unwrap().day_text(), time[..10]);
         }
     }
 

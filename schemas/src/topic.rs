@@ -22,12 +22,13 @@ numbered! {
 }
 
 impl Topic {
-    /// Whether old records may be removed by age and size. Only Kubernetes Events are: all else is the control
-    /// plane's own memory.
-    pub fn has_retention(self) -> bool {
+    /// Whether records go by age once their consumers have released them: what came from a cluster and stands in the
+    /// tables. Coverage and ledger are the control plane's memory, whose newest facts are read back at each start
+    /// however old they are: they are bounded by size alone.
+    pub fn expires(self) -> bool {
         match self {
-            Topic::KubeEvent => true,
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger => false,
+            Topic::KubeEvent | Topic::KubeReject => true,
+            Topic::KubeCoverage | Topic::Ledger => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use beidou_store::Endpoint;
+use beidou_store::{Credentials, Endpoint};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -165,10 +165,15 @@ impl Home {
 /// When the engine does not answer, or refuses.
 pub async fn sql(data: &Path, statement: &str) -> anyhow::Result<Vec<String>> {
     let endpoint = Endpoint::read(data)?;
+    ask(&endpoint, &endpoint.reader, statement).await
+}
+
+/// Runs a statement as this user.
+pub(crate) async fn ask(endpoint: &Endpoint, user: &Credentials, statement: &str) -> anyhow::Result<Vec<String>> {
     let request = http()
         .post(format!("{}/?database={}", endpoint.url, endpoint.database))
-        .header("X-ClickHouse-User", &endpoint.reader.user)
-        .header("X-ClickHouse-Key", &endpoint.reader.password)
+        .header("X-ClickHouse-User", &user.user)
+        .header("X-ClickHouse-Key", &user.password)
         .body(statement.to_owned());
     let answer = request.send().await?;
     let good = answer.status().is_success();

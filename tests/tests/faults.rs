@@ -38,7 +38,9 @@ async fn nothing_is_lost_double_or_hidden() {
     assert!(outcome.wrong.is_empty(), "seed {seed}: {:#?}", outcome.wrong);
     assert!(outcome.kills.values().sum::<u32>() >= 30, "{outcome:?}");
     assert!(outcome.in_window >= 10, "{outcome:?}");
-    assert!(outcome.losses >= 4, "{outcome:?}");
+    assert!(outcome.cuts >= 2 && outcome.expired >= 4 && outcome.restored >= 2, "{outcome:?}");
+    // Where nothing is lost, nothing is proven about losses.
+    assert!(outcome.lost >= 50, "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! Flags of the clients.
 
-use clap::{Args, Subcommand, ValueEnum};
+use std::convert::Infallible;
+
+use clap::{Arg, Args, Subcommand, ValueEnum};
 
 use super::{kind, time};
 
@@ -31,6 +33,26 @@ pub enum Output {
     Ndjson,
 }
 
+/// Where the ranges begin, if nobody says.
+pub mod default_since {
+    /// Of `events`: what happens now.
+    pub const EVENTS: &str = "1h";
+    /// Of `timeline`: an object has few Events, and its story is long.
+    pub const TIMELINE: &str = "7d";
+    /// Of `coverage`: a day.
+    pub const COVERAGE: &str = "24h";
+    /// Of `rejects`: they are rare.
+    pub const REJECTS: &str = "7d";
+}
+
+/// Says the default in the help of `--since`, in the words in which clap says defaults.
+pub(super) fn since(default: &'static str) -> impl FnOnce(Arg) -> Arg {
+    move |arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {default}]"))
+    }
+}
+
 /// A stretch of time.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Range {
@@ -46,6 +68,9 @@ pub struct Range {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct Filters {
+    /// Query line: words of the message, field:value, name:web-*, count>10, /regex/; a minus in front excludes
+    #[arg(value_name = "QUERY", help_heading = "Arguments")]
+    pub query: Option<String>,
     /// Events about this object, such as pod/web-0; kinds as in kubectl (po, deploy, no, …)
     #[arg(long = "for", value_name = "KIND/NAME", value_parser = kind::object)]
     pub object: Option<kind::Object>,
@@ -61,8 +86,8 @@ pub struct Filters {
     /// Reason, such as BackOff
     #[arg(long)]
     pub reason: Option<String>,
-    /// Type: Normal or Warning
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Type: Normal or Warning, in any case
+    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
     pub event_type: Option<String>,
     /// Node concerned
     #[arg(long)]
@@ -78,9 +103,18 @@ pub struct Filters {
     pub uid: Option<String>,
 }
 
+/// The types that Kubernetes writes.
+const EVENT_TYPES: [&str; 2] = ["Normal", "Warning"];
+
+/// The type as Kubernetes writes it. Another one is taken as typed: older API servers stored whatever they were sent.
+fn event_type(text: &str) -> Result<String, Infallible> {
+    let known = EVENT_TYPES.iter().find(|known| known.eq_ignore_ascii_case(text));
+    Ok((*known.unwrap_or(&text)).to_owned())
+}
+
 /// Flags of `beidou events`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EVENTS_HELP)]
+#[command(after_help = EVENTS_HELP, mut_arg("since", since(default_since::EVENTS)))]
 pub struct Events {
     #[command(flatten)]
     pub range: Range,
@@ -100,15 +134,17 @@ pub struct Events {
 }
 
 const EVENTS_HELP: &str = "\
-Without --since the last hour is shown. The line below the table says whether the range is complete.
+Every state of an Event is a row; --follow shows those from now on, and with --since also those before. The line below \
+the table says whether the range is complete. The API itself answers for 24 hours where `from` is missing.
 
+  beidou events 'reason:BackOff -namespace:kube-system \"connection refused\"'
   beidou events --since 7d --type Warning -c hz-prod-02
   beidou events --for pod/web-0 -n shop --since 36h -o json
   beidou events --follow --reason BackOff";
 
 /// Flags of `beidou timeline`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = TIMELINE_HELP)]
+#[command(after_help = TIMELINE_HELP, mut_arg("since", since(default_since::TIMELINE)))]
 pub struct Timeline {
     /// The object, such as pod/web-0
     #[arg(value_name = "KIND/NAME", value_parser = kind::object)]
@@ -121,6 +157,9 @@ pub struct Timeline {
     pub cluster: Option<String>,
     #[command(flatten)]
     pub range: Range,
+    /// Query line, which narrows the timeline: 'type:warning -reason:Pulled'
+    #[arg(value_name = "QUERY")]
+    pub query: Option<String>,
     /// Show every state, not one line for each Event with its count and length
     #[arg(long)]
     pub states: bool,
@@ -135,13 +174,14 @@ pub struct Timeline {
 }
 
 const TIMELINE_HELP: &str = "\
-Without --since the last seven days are shown. JSON always has every state, newest first.
+JSON always has every state, newest first.
 
   beidou timeline pod/web-0 -n shop -c hz-prod-02
   beidou timeline node/hz2-c7-r14-u22 -c hz-prod-02 --since 36h --states";
 
 /// Flags of `beidou clusters`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = CLUSTERS_HELP)]
 pub struct Clusters {
     /// Form of the answer
     #[arg(short = 'o', long, value_enum, default_value_t)]
@@ -150,8 +190,14 @@ pub struct Clusters {
     pub server: Server,
 }
 
+const CLUSTERS_HELP: &str = "\
+PROVEN UNTIL says how fresh answers are: all that a watch saw until then can be found. STATES counts versions of Events: \
+Kubernetes updates an Event when the same thing happens again. COMPLETE is the share of the last 24 hours, without the \
+newest seconds that are not proven yet.";
+
 /// Flags of `beidou coverage`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("since", since(default_since::COVERAGE)))]
 pub struct Coverage {
     #[command(flatten)]
     pub range: Range,
@@ -167,6 +213,7 @@ pub struct Coverage {
 
 /// Flags of `beidou rejects`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("since", since(default_since::REJECTS)))]
 pub struct Rejects {
     #[command(flatten)]
     pub range: Range,

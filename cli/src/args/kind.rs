@@ -1,39 +1,6 @@
 //! Kinds and objects as kubectl users type them: `po/web-0`, `deployments.apps/web`, `HelmRelease/web`.
 
-/// Kind, whether it lives in a namespace, and the names that people type for it, besides its own in lower case.
-const KINDS: [(&str, bool, &[&str]); 31] = [
-    ("ConfigMap", true, &["cm", "configmaps"]),
-    ("CronJob", true, &["cj", "cronjobs"]),
-    ("CustomResourceDefinition", false, &["crd", "crds", "customresourcedefinitions"]),
-    ("DaemonSet", true, &["ds", "daemonsets"]),
-    ("Deployment", true, &["deploy", "deployments"]),
-    ("Endpoints", true, &["ep"]),
-    ("EndpointSlice", true, &["endpointslices"]),
-    ("Event", true, &["ev", "events"]),
-    ("HelmRelease", true, &["hr", "helmreleases"]),
-    ("HorizontalPodAutoscaler", true, &["hpa", "horizontalpodautoscalers"]),
-    ("Ingress", true, &["ing", "ingresses"]),
-    ("Job", true, &["jobs"]),
-    ("Lease", true, &["leases"]),
-    ("LimitRange", true, &["limits", "limitranges"]),
-    ("Namespace", false, &["ns", "namespaces"]),
-    ("NetworkPolicy", true, &["netpol", "networkpolicies"]),
-    ("Node", false, &["no", "nodes"]),
-    ("PersistentVolume", false, &["pv", "persistentvolumes"]),
-    ("PersistentVolumeClaim", true, &["pvc", "persistentvolumeclaims"]),
-    ("Pod", true, &["po", "pods"]),
-    ("PodDisruptionBudget", true, &["pdb", "poddisruptionbudgets"]),
-    ("PriorityClass", false, &["pc", "priorityclasses"]),
-    ("ReplicaSet", true, &["rs", "replicasets"]),
-    ("ReplicationController", true, &["rc", "replicationcontrollers"]),
-    ("ResourceQuota", true, &["quota", "resourcequotas"]),
-    ("Secret", true, &["secrets"]),
-    ("Service", true, &["svc", "services"]),
-    ("ServiceAccount", true, &["sa", "serviceaccounts"]),
-    ("StatefulSet", true, &["sts", "statefulsets"]),
-    ("StorageClass", false, &["sc", "storageclasses"]),
-    ("VolumeAttachment", false, &["volumeattachments"]),
-];
+use beidou_model::query_line::Kind;
 
 /// An object as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +20,7 @@ impl std::fmt::Display for Object {
 impl Object {
     /// Whether objects of the kind live in a namespace, as far as is known.
     pub fn is_cluster_scoped(&self) -> bool {
-        KINDS.iter().any(|(kind, namespaced, _)| *kind == self.kind && !namespaced)
+        Kind::of(&self.kind).is_some_and(|kind| kind.name == self.kind && !kind.namespaced)
     }
 }
 
@@ -62,10 +29,9 @@ impl Object {
 /// # Errors
 /// A sentence with what is allowed.
 pub fn kind(text: &str) -> Result<String, String> {
-    let plain = text.split_once('.').map_or(text, |(kind, _group)| kind).to_lowercase();
-    let known = KINDS.iter().find(|(kind, _, names)| kind.to_lowercase() == plain || names.contains(&plain.as_str()));
-    match known {
-        Some((kind, _, _)) => Ok((*kind).to_owned()),
+    let plain = text.split_once('.').map_or(text, |(kind, _group)| kind);
+    match Kind::of(plain) {
+        Some(kind) => Ok(kind.name.to_owned()),
         None if text.starts_with(|c: char| c.is_ascii_uppercase())
             && text.bytes().all(|b| b.is_ascii_alphanumeric()) =>
         {
@@ -113,16 +79,6 @@ mod tests {
         for text in ["", "virtualmachine", "Po d", "x/y"] {
             assert!(kind(text).unwrap_err().contains("HelmRelease"), "{text}");
         }
-    }
-
-    #[test]
-    fn names_are_unambiguous() {
-        let mut names: Vec<_> = KINDS.iter().flat_map(|(_, _, names)| names.iter().copied()).collect();
-        names.extend(KINDS.iter().map(|(kind, _, _)| *kind));
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all);
     }
 
     #[test]

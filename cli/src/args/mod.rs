@@ -4,6 +4,8 @@
 
 pub mod clients;
 pub mod kind;
+pub mod line;
+pub mod pictures;
 pub mod roles;
 pub mod time;
 
@@ -45,20 +47,34 @@ pub enum Command {
     /// Role: watch clusters and write their Events to the log
     Ingest(roles::Ingest),
     /// Role: project the log into ClickHouse
-    Projector(roles::Role),
+    Projector(roles::Projector),
     /// Role: serve the HTTP API
     QueryApi(roles::QueryApi),
     /// Role: serve the embedded ClickHouse engine; or install and verify it
     Engine(roles::Engine),
+    /// List the archive: files, rows and bytes per cluster and day; or compact it
+    Archive(roles::Archive),
     /// Print the effective configuration and where each value comes from
     Config(roles::Config),
     /// List Events, newest first
     Events(clients::Events),
+    /// Count Events per bin of time, by type
+    Histogram(pictures::Histogram),
+    /// Tell how often it happened when, with bounds, and where occurrences may be missing
+    Occurrences(pictures::Occurrences),
+    /// Count Events by cluster, reason, node and so on: the most frequent values
+    Facets(pictures::Facets),
+    /// Fold like messages to one line each
+    Patterns(pictures::Patterns),
+    /// Tell what changed most against the time before
+    Explain(pictures::Explain),
+    /// List what else happened around an Event
+    Neighbours(pictures::Neighbours),
     /// Show what happened to one object
     Timeline(clients::Timeline),
     /// List the clusters, how far each is collected, and how it fares
     Clusters(clients::Clusters),
-    /// Show which stretches of time are complete, degraded or lost
+    /// Show how much of the time is complete, degraded or lost, and how late Events come
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),

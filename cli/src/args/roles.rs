@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use beidou_service::config::Flag;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// What every role takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -17,12 +17,17 @@ pub struct Role {
     /// Log level: error, warn, info, debug, trace, or target=level,…
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// Serve /healthz, /readyz and /metrics of this process at this address
-    #[arg(long, value_name = "ADDRESS")]
-    pub probe_listen: Option<String>,
     /// Stop when stdin ends: for a process that starts this one and must not be outlived
     #[arg(long)]
     pub tied_to_stdin: bool,
+}
+
+/// Of a role that serves no API.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Probe {
+    /// Serve /healthz, /readyz and /metrics of this process at this address, without a token [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub probe_listen: Option<String>,
 }
 
 /// Flags of `beidou up`.
@@ -66,6 +71,17 @@ pub struct Ingest {
     pub role: Role,
     #[command(flatten)]
     pub kubeconfig: Kubeconfig,
+    #[command(flatten)]
+    pub probe: Probe,
+}
+
+/// Flags of `beidou projector`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Projector {
+    #[command(flatten)]
+    pub role: Role,
+    #[command(flatten)]
+    pub probe: Probe,
 }
 
 /// Flags of `beidou query-api`.
@@ -124,6 +140,29 @@ pub enum EngineAction {
     Verify,
 }
 
+/// Flags of `beidou archive`.
+#[derive(Debug, Clone, Args)]
+pub struct Archive {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub action: ArchiveAction,
+    #[command(flatten)]
+    pub role: Role,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be done with the archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ArchiveAction {
+    /// Show what is there
+    #[default]
+    List,
+    /// Put the files of log ranges together to one per cluster and day, now and not at the end of the day
+    Compact,
+}
+
 /// Flags of `beidou config`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Config {
@@ -141,14 +180,17 @@ impl Role {
     /// The configuration keys that these flags set.
     pub fn flags(&self) -> Vec<Flag> {
         let path = self.data.as_ref().map(|path| path.display().to_string());
-        [
-            ("--data", "data", path),
-            ("--log-level", "telemetry.level", self.log_level.clone()),
-            ("--probe-listen", "probe.listen", self.probe_listen.clone()),
-        ]
-        .into_iter()
-        .filter_map(|(name, key, value)| flag(name, key, value))
-        .collect()
+        [("--data", "data", path), ("--log-level", "telemetry.level", self.log_level.clone())]
+            .into_iter()
+            .filter_map(|(name, key, value)| flag(name, key, value))
+            .collect()
+    }
+}
+
+impl Probe {
+    /// The flag, if given.
+    pub fn flag(&self) -> Option<Flag> {
+        flag("--probe-listen", "probe.listen", self.probe_listen.clone())
     }
 }
 

@@ -6,7 +6,25 @@ use super::*;
 use crate::args::clients::Output;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(std::iter::once("beidou").chain(line.split_whitespace())).map(|cli| cli.command)
+    let words = std::iter::once("beidou").chain(line.split_whitespace()).map(Into::into);
+    Cli::try_parse_from(line::spelled(words)).map(|cli| cli.command)
+}
+
+#[test]
+fn a_query_line_may_begin_with_a_minus() {
+    for (line, query) in [
+        ("events reason:BackOff --since 1h", Some("reason:BackOff")),
+        ("events -n shop -namespace:kube-system", Some(" -namespace:kube-system")),
+        ("events -count>3 -n shop", Some(" -count>3")),
+        ("events -- -refused", Some("-refused")),
+        ("events -n shop", None),
+    ] {
+        let Command::Events(args) = parse(line).unwrap() else { panic!("{line}") };
+        assert_eq!(args.filters.query.as_deref(), query, "{line}");
+    }
+    let Command::Timeline(args) = parse("timeline po/web-0 type:warning -n shop").unwrap() else { panic!("timeline") };
+    assert_eq!(args.query.as_deref(), Some("type:warning"));
+    assert_eq!(parse("events two words").unwrap_err().kind(), ErrorKind::UnknownArgument);
 }
 
 #[test]
@@ -40,9 +58,13 @@ fn roles_and_actions_are_known() {
         panic!("demo")
     };
     assert_eq!((demo.states, demo.seed), (1000, 7));
-    for line in
-        ["ingest --config f", "projector --data d", "query-api --data d", "config --example", "clusters -o json"]
-    {
+    for line in [
+        "ingest --config f --probe-listen 127.0.0.1:1",
+        "projector --data d --probe-listen 127.0.0.1:1",
+        "query-api --data d",
+        "config --example",
+        "clusters -o json",
+    ] {
         parse(line).unwrap();
     }
 }
@@ -63,10 +85,33 @@ fn what_makes_no_sense_is_a_usage_error() {
         ("up --kubeconfig k --context a --all-contexts", ErrorKind::ArgumentConflict),
         ("engine --data d install", ErrorKind::ArgumentConflict),
         ("demo --states 0", ErrorKind::ValueValidation),
+        // These have an API, which serves the same, or nothing to probe.
+        ("up --probe-listen 127.0.0.1:1", ErrorKind::UnknownArgument),
+        ("query-api --probe-listen 127.0.0.1:1", ErrorKind::UnknownArgument),
+        ("engine --probe-listen 127.0.0.1:1", ErrorKind::UnknownArgument),
         ("completion powershell", ErrorKind::InvalidValue),
         ("context use", ErrorKind::MissingRequiredArgument),
     ] {
         assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
+    }
+}
+
+#[test]
+fn help_says_where_a_range_begins() {
+    for (command, default) in [("events", "1h"), ("timeline", "7d"), ("coverage", "24h"), ("rejects", "7d")] {
+        let help = parse(&format!("{command} --help")).unwrap_err().to_string();
+        let words: Vec<&str> = help.split_whitespace().collect();
+        let since = words.iter().position(|word| *word == "--since").unwrap();
+        let until = words.iter().position(|word| *word == "--until").unwrap();
+        assert!(words[since..until].join(" ").ends_with(&format!("[default: {default}]")), "{command}: {help}");
+    }
+}
+
+#[test]
+fn types_are_known_in_any_case() {
+    for (typed, sent) in [("warning", "Warning"), ("WARNING", "Warning"), ("normal", "Normal"), ("Odd", "Odd")] {
+        let Command::Events(args) = parse(&format!("events --type {typed}")).unwrap() else { panic!("{typed}") };
+        assert_eq!(args.filters.event_type.as_deref(), Some(sent));
     }
 }
 
@@ -78,4 +123,6 @@ fn flags_that_set_keys_carry_their_names() {
     let keys: Vec<_> = args.role.flags().into_iter().map(|flag| (flag.name, flag.key)).collect();
     assert_eq!(keys, [("--data", "data"), ("--log-level", "telemetry.level")]);
     assert_eq!(roles::listen_flag(args.listen.as_ref()).unwrap().key, "query_api.listen");
+    let Command::Projector(args) = parse("projector --probe-listen 127.0.0.1:1").unwrap() else { panic!("projector") };
+    assert_eq!(args.probe.flag().unwrap().key, "probe.listen");
 }

@@ -1,6 +1,6 @@
 //! Answers of query-api, as far as they are shown. Unknown fields are left alone: a newer server has more.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -44,12 +44,45 @@ pub struct ClusterCoverage {
     pub proven_until: Option<Timestamp>,
     /// Everything proven until this moment can be found.
     pub projected_until: Timestamp,
+    /// The earlier of the two: how fresh the answer is.
+    #[serde(default)]
+    pub known_until: Option<Timestamp>,
     /// What is not complete.
     #[serde(default)]
     pub parts: Vec<Part>,
     /// So many earlier parts are left out.
     #[serde(default)]
     pub more_parts: usize,
+}
+
+/// The newest stretch of a living watch is always unproven, up to a heartbeat (30 s) and what projecting takes. Longer
+/// than three heartbeats, and the cluster is behind.
+pub const FRESH: SignedDuration = SignedDuration::from_secs(90);
+
+impl ClusterCoverage {
+    /// The parts that are missing, without what is only too new to be known.
+    pub fn missing(&self, range: Range) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| !part.is_too_new(range))
+    }
+
+    /// The share that is complete of what is old enough to be known: 1 where nothing is missing.
+    pub fn settled_share(&self, range: Range) -> f64 {
+        let too_new = self.parts.iter().filter(|part| part.is_too_new(range));
+        let unknown: f64 = too_new.map(|part| part.to.duration_since(part.from).as_secs_f64()).sum();
+        let old_enough = range.to.duration_since(range.from).as_secs_f64() - unknown;
+        match self.more_parts == 0 && self.missing(range).next().is_none() {
+            true => 1.0,
+            false if old_enough > 0.0 => self.share * (old_enough + unknown) / old_enough,
+            false => self.share,
+        }
+    }
+}
+
+impl Part {
+    fn is_too_new(&self, range: Range) -> bool {
+        let waits = matches!(self.reason.as_str(), "not_yet_proven" | "not_yet_projected");
+        waits && range.to.duration_since(self.from) <= FRESH
+    }
 }
 
 /// A part of a range that is not complete.
@@ -98,4 +131,40 @@ pub struct Event {
     pub reporting_component: String,
     /// How often so far.
     pub occurrences: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_is_too_new_counts_neither_way() {
+        let range = Range { from: at(0), to: at(1_060) };
+        let part =
+            |reason: &str, from, to| Part { state: "x".into(), reason: reason.into(), from: at(from), to: at(to) };
+        let of = |share, parts: Vec<Part>, more_parts| {
+            let cluster = ClusterCoverage {
+                cluster: "a".into(),
+                cluster_uid: "u".into(),
+                share,
+                complete: false,
+                proven_until: None,
+                projected_until: at(1_000),
+                known_until: None,
+                parts,
+                more_parts,
+            };
+            (cluster.missing(range).count(), (cluster.settled_share(range) * 1e9).round() / 1e9)
+        };
+        let fresh = || part("not_yet_proven", 1_000, 1_060);
+        assert_eq!(of(1_000.0 / 1_060.0, vec![fresh()], 0), (0, 1.0));
+        assert_eq!(of(500.0 / 1_060.0, vec![part("cut", 0, 500), fresh()], 0), (1, 0.5));
+        assert_eq!(of(0.5, vec![part("not_yet_proven", 530, 1_060)], 0), (1, 0.5), "a watch that is behind");
+        assert!(of(0.5, vec![], 3).1 < 1.0, "parts that are left out are missing");
+        assert_eq!(of(0.0, vec![part("not_watched", 0, 1_000), part("not_yet_proven", 1_000, 1_060)], 0).1, 0.0);
+    }
 }

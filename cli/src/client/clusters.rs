@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Client, answer::ClusterCoverage};
+use super::{
+    Client,
+    answer::{ClusterCoverage, FRESH, Range},
+};
 use crate::{
     args::clients::{Clusters, Output},
     output::{Cell, Column, Paint, Table, time},
@@ -13,8 +16,6 @@ use crate::{
 
 /// More clusters than this need a page of their own: the plan is for a hundred.
 const MOST: u32 = 10_000;
-/// A watch that proved nothing for so long is behind: three heartbeats.
-const BEHIND_SECONDS: i64 = 90;
 
 /// A cluster, as far as it is shown.
 #[derive(Debug, Deserialize)]
@@ -35,20 +36,24 @@ pub async fn clusters(args: Clusters) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     let found = client.list("/api/v1/clusters", &[], MOST).await?;
     if found.items.is_empty() && args.output == Output::Table {
-        crate::say("no cluster has been collected yet\ntry: `beidou up --kubeconfig ~/.kube/config`");
+        crate::say(
+            "no cluster has been collected yet\n\
+             try: stop `beidou up` and start it with --kubeconfig ~/.kube/config, or add clusters to its --config file; \
+             its log says why a cluster is not collected",
+        );
         return Ok(());
     }
     client.show(&found, args.output, |items| {
         let clusters = items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<Vec<_>, _>>()?;
-        Ok(table(&client, &clusters, &found.coverage).text(client.look))
+        Ok(table(&client, &clusters, &found.coverage, found.range).text(client.look))
     })
 }
 
-fn table(client: &Client, clusters: &[Cluster], coverage: &[ClusterCoverage]) -> Table {
+fn table(client: &Client, clusters: &[Cluster], coverage: &[ClusterCoverage], range: Range) -> Table {
     let mut table = Table::new([
         Column::name("CLUSTER", 8),
         Column::whole("PROVEN UNTIL"),
-        Column::number("EVENTS (24H)"),
+        Column::number("STATES (24H)"),
         Column::number("COMPLETE"),
         Column::whole("LAST EVENT"),
         Column::name("UID", 8),
@@ -59,9 +64,9 @@ fn table(client: &Client, clusters: &[Cluster], coverage: &[ClusterCoverage]) ->
         let age = |time: Timestamp| format!("{} ago", time::length(client.now.duration_since(time)));
         table.row(vec![
             Cell::from(&cluster.cluster),
-            proven(client.now, known.and_then(|known| known.proven_until)),
+            known.map_or_else(Cell::default, |known| proven(client.now, known)),
             Cell::from(cluster.states.to_string()),
-            known.map_or_else(Cell::default, |known| share(known.share)),
+            known.map_or_else(Cell::default, |known| share(known.settled_share(range))),
             Cell::from(cluster.last_time.map_or_else(|| "-".to_owned(), age)),
             Cell::new(&cluster.cluster_uid, Paint::Dim),
         ]);
@@ -69,10 +74,14 @@ fn table(client: &Client, clusters: &[Cluster], coverage: &[ClusterCoverage]) ->
     table
 }
 
-fn proven(now: Timestamp, until: Option<Timestamp>) -> Cell {
-    let Some(until) = until else { return Cell::new("never watched", Paint::Warning) };
+fn proven(now: Timestamp, coverage: &ClusterCoverage) -> Cell {
+    let until = match (coverage.known_until, coverage.proven_until) {
+        (Some(until), _) => until,
+        (None, Some(_)) => return Cell::new("not known yet", Paint::Warning),
+        (None, None) => return Cell::new("never watched", Paint::Warning),
+    };
     let age = now.duration_since(until);
-    let paint = if age.as_secs() > BEHIND_SECONDS { Paint::Bad } else { Paint::Good };
+    let paint = if age > FRESH { Paint::Bad } else { Paint::Good };
     Cell::new(format!("{} ago", time::length(age)), paint)
 }
 
@@ -86,6 +95,7 @@ fn share(share: f64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{answer::Part, tests::client};
 
     #[test]
     fn almost_complete_is_not_complete() {
@@ -94,11 +104,48 @@ mod tests {
         assert_eq!(share(0.5).paint, Paint::Warning);
     }
 
+    fn known(proven_until: Option<i64>, known_until: Option<i64>) -> ClusterCoverage {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        ClusterCoverage {
+            cluster: "a".into(),
+            cluster_uid: "u".into(),
+            share: 0.97,
+            complete: false,
+            proven_until: proven_until.map(at),
+            projected_until: at(0),
+            known_until: known_until.map(at),
+            parts: vec![Part {
+                state: "unknown".into(),
+                reason: "not_yet_proven".into(),
+                from: at(970),
+                to: at(1_000),
+            }],
+            more_parts: 0,
+        }
+    }
+
     #[test]
     fn a_watch_that_is_behind_is_marked() {
         let now = Timestamp::from_second(1_000).unwrap();
-        assert_eq!(proven(now, Timestamp::from_second(990).ok()).paint, Paint::Good);
-        assert_eq!(proven(now, Timestamp::from_second(500).ok()).paint, Paint::Bad);
-        assert_eq!(proven(now, None).text, "never watched");
+        let cell = |proven_until, known_until| proven(now, &known(proven_until, known_until));
+        assert_eq!(cell(Some(995), Some(990)), Cell::new("10s ago", Paint::Good));
+        assert_eq!(cell(Some(995), Some(500)).paint, Paint::Bad, "proven, but not in the tables");
+        assert_eq!(cell(Some(995), None).text, "not known yet");
+        assert_eq!(cell(None, None).text, "never watched");
+    }
+
+    #[test]
+    fn table_and_footer_agree() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let client = Client { now, ..client(None) };
+        let range = Range { from: Timestamp::from_second(0).unwrap(), to: now };
+        let cluster = Cluster { cluster: "a".into(), cluster_uid: "u".into(), states: 7, last_time: None };
+        let coverage = [known(Some(970), Some(960))];
+        let shown = table(&client, &[cluster], &coverage, range).text(client.look) + &client.footer(&coverage, range);
+        insta::assert_snapshot!(shown, @r"
+        CLUSTER  PROVEN UNTIL  STATES (24H)  COMPLETE  LAST EVENT  UID
+        a        40s ago                  7   100.0 %  -           u
+        coverage: complete, 1 cluster, proven until 40s ago
+        ");
     }
 }

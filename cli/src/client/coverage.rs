@@ -1,16 +1,14 @@
-//! `beidou coverage`: which stretches of time are complete, degraded or lost.
+//! `beidou coverage`: how much of the time is complete, which stretches are degraded or lost, and how late Events come.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Client, footer::paint, http::Parameter};
+use super::{Client, answer::Range, footer::paint, http::Parameter, show::document};
 use crate::{
-    args::clients::Coverage,
+    args::clients::{Coverage, Output, default_since},
     output::{Cell, Column, Paint, Table, time},
 };
 
-/// The range where none is named.
-const DEFAULT_SINCE: &str = "24h";
 /// A watch session lasts five minutes, so a week of a hundred clusters stays below this.
 const MOST: u32 = 300_000;
 
@@ -27,19 +25,112 @@ struct Interval {
     detail: String,
 }
 
-/// Shows the stored intervals that are not complete, and what all of them make together.
+/// What all intervals of the clusters make together.
+#[derive(Debug, Deserialize)]
+struct Clusters {
+    items: Vec<Cluster>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cluster {
+    cluster: String,
+    percent: String,
+    degraded_seconds: f64,
+    gap_seconds: f64,
+    unknown_seconds: f64,
+    #[serde(default)]
+    because: Vec<Because>,
+    #[serde(default)]
+    longest: Option<Range>,
+    #[serde(default)]
+    lag: Option<Lag>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Because {
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lag {
+    p50_seconds: f64,
+    p90_seconds: f64,
+    p99_seconds: f64,
+    max_seconds: f64,
+}
+
+/// Shows what all intervals make together, cluster by cluster, and the stored intervals.
 ///
 /// # Errors
 /// When the server cannot be reached, or refuses.
 pub async fn coverage(args: Coverage) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
-    let mut query = client.range(&args.range, DEFAULT_SINCE)?;
+    let mut query = client.range(&args.range, default_since::COVERAGE)?;
     query.extend(args.clusters.iter().map(|cluster| -> Parameter { ("cluster", cluster.clone()) }));
+    let clusters: serde_json::Value = client.http.get("/api/v1/coverage/clusters", &query).await?;
     let found = client.list("/api/v1/coverage", &query, MOST).await?;
+    match args.output {
+        Output::Table => {
+            let Clusters { items } = Clusters::deserialize(&clusters)?;
+            if !items.is_empty() {
+                crate::say(&together(&items).text(client.look));
+            }
+        }
+        Output::Json => {
+            let mut document = document(&found)?;
+            document["clusters"] = clusters["items"].clone();
+            crate::say(&serde_json::to_string_pretty(&document)?);
+            return Ok(());
+        }
+        Output::Ndjson => {}
+    }
     client.show(&found, args.output, |items| {
         let intervals = items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<Vec<_>, _>>()?;
         Ok(table(&client, joined(intervals)).text(client.look))
     })
+}
+
+fn together(clusters: &[Cluster]) -> Table {
+    let mut table = Table::new([
+        Column::name("CLUSTER", 8),
+        Column::number("COMPLETE"),
+        Column::whole("DEGRADED"),
+        Column::whole("LOST"),
+        Column::whole("UNKNOWN"),
+        Column::whole("LONGEST"),
+        Column::whole("LAG P50 P90 P99 MAX"),
+        Column::words("WHY", 16),
+    ]);
+    for cluster in clusters {
+        let whole = cluster.percent == "100";
+        let percent = Cell::new(format!("{} %", cluster.percent), if whole { Paint::Good } else { Paint::Warning });
+        let why: Vec<_> = cluster.because.iter().map(|because| because.reason.replace('_', " ")).collect();
+        table.row(vec![
+            Cell::from(&cluster.cluster),
+            percent,
+            span(cluster.degraded_seconds, "degraded"),
+            span(cluster.gap_seconds, "gap"),
+            span(cluster.unknown_seconds, "unknown"),
+            Cell::from(cluster.longest.map_or_else(|| "-".into(), |one| time::length(one.to.duration_since(one.from)))),
+            Cell::from(cluster.lag.as_ref().map_or_else(|| "-".into(), lag)),
+            Cell::new(why.join(", "), Paint::Dim),
+        ]);
+    }
+    table
+}
+
+fn span(seconds: f64, state: &str) -> Cell {
+    if seconds > 0.0 {
+        Cell::new(time::length(SignedDuration::from_millis((seconds * 1e3) as i64)), paint(state))
+    } else {
+        Cell::from("-")
+    }
+}
+
+/// From the second in which the API server made an Event: nothing finer than a tenth of one is meant.
+fn lag(lag: &Lag) -> String {
+    let all = [lag.p50_seconds, lag.p90_seconds, lag.p99_seconds, lag.max_seconds];
+    all.map(|seconds| format!("{seconds:.1}s")).join(" ")
 }
 
 /// Sessions follow one another without a break every five minutes: shown as one interval each time a chain holds.
@@ -125,5 +216,19 @@ mod tests {
                 ("b", "complete", 100, 240),
             ]
         );
+    }
+    #[test]
+    fn what_they_make_together_is_one_line_for_each_cluster() {
+        let clusters: Clusters = serde_json::from_value(serde_json::json!({"items": [
+            {"cluster": "hz-prod-02", "percent": "99.998", "degraded_seconds": 1.5, "gap_seconds": 0.0,
+                "unknown_seconds": 90.0, "because": [{"reason": "not_watched"}, {"reason": "missed_by_watch"}],
+                "longest": {"from": "2026-11-24T00:00:00Z", "to": "2026-11-24T00:01:30Z"},
+                "lag": {"p50_seconds": 0.61, "p90_seconds": 1.04, "p99_seconds": 1.2, "max_seconds": 42.0}},
+            {"cluster": "sz-prod-01", "percent": "100", "degraded_seconds": 0.0, "gap_seconds": 0.0,
+                "unknown_seconds": 0.0, "because": [], "longest": null, "lag": null},
+        ]}))
+        .unwrap();
+        let look = crate::output::Look { width: None, colour: false };
+        insta::assert_snapshot!(together(&clusters.items).text(look));
     }
 }

@@ -4,12 +4,10 @@ use serde_json::value::RawValue;
 
 use super::{Client, answer::Event, query::plain};
 use crate::{
-    args::clients::{Events, Output},
+    args::clients::{Events, Output, default_since},
     output::{Cell, Column, Paint, Table, cell::clean, time},
 };
 
-/// The range where none is named.
-pub const DEFAULT_SINCE: &str = "1h";
 const PATH: &str = "/api/v1/events";
 
 /// Lists Events, or follows them.
@@ -21,11 +19,11 @@ pub async fn events(args: Events) -> anyhow::Result<()> {
     if args.follow {
         return client.follow(&args).await;
     }
-    let mut query = client.range(&args.range, DEFAULT_SINCE)?;
+    let mut query = client.range(&args.range, default_since::EVENTS)?;
     query.extend(plain(args.filters.parameters()));
     let found = client.list(PATH, &query, args.limit).await?;
     if found.items.is_empty() && args.output == Output::Table {
-        let since = args.range.since.as_deref().unwrap_or(DEFAULT_SINCE);
+        let since = args.range.since.as_deref().unwrap_or(default_since::EVENTS);
         crate::say(&client.why_empty(PATH, since, &args.filters.parameters(), &found).await);
     }
     client.show(&found, args.output, |items| {

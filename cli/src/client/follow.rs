@@ -11,7 +11,7 @@ use super::{
     sse::{Message, Parser},
 };
 use crate::{
-    args::clients::{Events, Output},
+    args::clients::{Events, Output, default_since},
     exit::{Code, Failure},
 };
 
@@ -64,7 +64,7 @@ impl Client {
         // The tail is opened before the list is read: what comes between is in both, and told apart by id.
         let mut response = self.http.stream(PATH, &filters, None).await?;
         if args.range.since.is_some() {
-            let query = [self.range(&args.range, "1h")?, filters.clone()].concat();
+            let query = [self.range(&args.range, default_since::EVENTS)?, filters.clone()].concat();
             let before = self.list("/api/v1/events", &query, MOST_BEFORE).await?;
             for item in before.items.iter().rev() {
                 tail.event(item.get())?;

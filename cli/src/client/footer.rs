@@ -1,14 +1,12 @@
 //! The lines under every table: whether the range is complete, and what is missing. A gap is never hidden.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::answer::{ClusterCoverage, Part, Range};
 use crate::output::{Look, Paint, time};
 
 /// So many parts are shown; `beidou coverage` shows all.
 const MOST_PARTS: usize = 5;
-/// The newest stretch of a living watch is always unproven, up to a heartbeat (30 s) and what projecting takes.
-const FRESH: SignedDuration = SignedDuration::from_secs(90);
 
 /// A line and its meaning.
 type Line = (Paint, String);
@@ -21,17 +19,11 @@ pub fn footer(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: 
 
 /// A part with the name of its cluster.
 pub fn missing<'a>(coverage: &'a [ClusterCoverage], range: Range) -> Vec<(&'a str, &'a Part)> {
-    let of_cluster = |cluster: &'a ClusterCoverage| {
-        cluster.parts.iter().filter(move |part| !is_fresh(part, range)).map(|part| (cluster.cluster.as_str(), part))
-    };
+    let of_cluster =
+        |cluster: &'a ClusterCoverage| cluster.missing(range).map(move |part| (cluster.cluster.as_str(), part));
     let mut parts: Vec<_> = coverage.iter().flat_map(of_cluster).collect();
     parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.to));
     parts
-}
-
-fn is_fresh(part: &Part, range: Range) -> bool {
-    let waits = matches!(part.reason.as_str(), "not_yet_proven" | "not_yet_projected");
-    waits && range.to.duration_since(part.from) <= FRESH
 }
 
 fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &TimeZone) -> Vec<Line> {
@@ -77,9 +69,8 @@ fn describe(part: &Part, now: Timestamp, zone: &TimeZone) -> String {
 }
 
 fn proven(coverage: &[ClusterCoverage], range: Range, now: Timestamp) -> String {
-    let until =
-        coverage.iter().map(|cluster| cluster.proven_until.unwrap_or_default().min(cluster.projected_until)).min();
-    match until {
+    // A cluster that nothing is known of makes the least, and then there is no moment to tell.
+    match coverage.iter().map(|cluster| cluster.known_until).min().flatten() {
         Some(until) if until < range.to => format!(", proven until {} ago", time::length(now.duration_since(until))),
         Some(_) | None => String::new(),
     }
@@ -109,6 +100,7 @@ mod tests {
             complete: parts.is_empty(),
             proven_until: Some(at("11:59:48")),
             projected_until: at("11:59:50"),
+            known_until: Some(at("11:59:48")),
             parts,
             more_parts: 0,
         }

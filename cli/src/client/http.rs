@@ -5,8 +5,9 @@ use std::{error::Error, time::Duration};
 use reqwest::{Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::caret::caret;
 use crate::{
-    contexts::Target,
+    contexts::{Target, Writer},
     exit::{Code, Failure},
 };
 
@@ -28,6 +29,7 @@ pub struct Http {
     client: reqwest::Client,
     url: String,
     token: Option<String>,
+    writer: Option<Writer>,
 }
 
 /// Problem details (RFC 9457), as far as they are shown.
@@ -37,6 +39,39 @@ struct Problem {
     title: String,
     #[serde(default)]
     detail: String,
+    #[serde(default)]
+    parameter: Option<BadParameter>,
+}
+
+/// The parameter that a problem is about, as far as it is shown.
+#[derive(Debug, Deserialize)]
+struct BadParameter {
+    name: String,
+    #[serde(default)]
+    line: Option<BadLine>,
+}
+
+/// Where a query line is wrong.
+#[derive(Debug, Deserialize)]
+struct BadLine {
+    character: usize,
+}
+
+impl Problem {
+    /// The words of the server; below a query line the place that they are about.
+    fn said(self, status: StatusCode, query: &[Parameter]) -> String {
+        let said = match (self.detail.is_empty(), self.title.is_empty()) {
+            (false, _) => self.detail,
+            (true, false) => self.title,
+            (true, true) => format!("HTTP {status}"),
+        };
+        let of = self.parameter.and_then(|parameter| Some((parameter.name, parameter.line?.character)));
+        let sent = |name: &str| query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
+        match of.and_then(|(name, character)| Some((sent(&name)?, character))) {
+            Some((line, character)) => format!("{said}\n{}", caret(line, character)),
+            None => said,
+        }
+    }
 }
 
 impl Http {
@@ -55,7 +90,7 @@ impl Http {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| no_url("check the TLS setup of this machine").because(error))?;
-        Ok(Self { client, url: target.url, token: target.token })
+        Ok(Self { client, url: target.url, token: target.token, writer: target.writer })
     }
 
     /// An answer as JSON.
@@ -76,7 +111,7 @@ impl Http {
                     tried += 1;
                     tokio::time::sleep(pause).await;
                 }
-                Some(_) | None => return Err(self.refused(status, response).await),
+                Some(_) | None => return Err(self.refused(status, response, query).await),
             }
         }
     }
@@ -93,7 +128,7 @@ impl Http {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         match response.status() {
             status if status.is_success() => Ok(response),
-            status => Err(self.refused(status, response).await),
+            status => Err(self.refused(status, response, query).await),
         }
     }
 
@@ -107,7 +142,19 @@ impl Http {
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
         let text = format!("cannot reach {}", self.url);
-        let next = "is it running? start it with `beidou up` or `beidou demo`, or choose another server with --context or --url";
+        let (text, next) = match self.writer.as_ref().filter(|writer| !writer.runs()) {
+            None => (
+                text,
+                "is it running? start it with `beidou up` or `beidou demo`, or choose another server with --context or --url",
+            ),
+            Some(Writer { command, pid }) => (
+                format!(
+                    "{text}: the server that wrote this context (`beidou {command}`, process {pid}) is not running on this \
+                     machine"
+                ),
+                "start it again, or choose another context with `beidou context use NAME`; `beidou context list` shows them",
+            ),
+        };
         Failure::new(Code::Unreachable, text, next).because(Root(innermost(&error)))
     }
 
@@ -120,13 +167,9 @@ impl Http {
             .because(Root(innermost(&error)))
     }
 
-    async fn refused(&self, status: StatusCode, response: Response) -> Failure {
+    async fn refused(&self, status: StatusCode, response: Response, query: &[Parameter]) -> Failure {
         let problem: Problem = response.json().await.unwrap_or_default();
-        let said = match (problem.detail.is_empty(), problem.title.is_empty()) {
-            (false, _) => problem.detail,
-            (true, false) => problem.title,
-            (true, true) => format!("HTTP {status}"),
-        };
+        let said = problem.said(status, query);
         let (code, next) = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Failure::new(

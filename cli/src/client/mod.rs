@@ -6,14 +6,22 @@
 //! ```
 
 pub mod answer;
+mod caret;
 mod clusters;
 mod context;
 mod coverage;
 mod empty;
 mod events;
+mod explain;
+mod facets;
 mod follow;
 mod footer;
+mod histogram;
 pub mod http;
+mod neighbours;
+mod occurrences;
+mod patterns;
+mod picture;
 mod query;
 mod rejects;
 mod show;
@@ -26,6 +34,12 @@ pub use clusters::clusters;
 pub use context::context;
 pub use coverage::coverage;
 pub use events::events;
+pub use explain::explain;
+pub use facets::facets;
+pub use histogram::histogram;
+pub use neighbours::neighbours;
+pub use occurrences::occurrences;
+pub use patterns::patterns;
 pub use rejects::rejects;
 pub use timeline::timeline;
 

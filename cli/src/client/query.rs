@@ -82,6 +82,7 @@ impl Filters {
         };
         let clusters = self.clusters.iter().map(|cluster| ("--cluster", ("cluster", cluster.clone())));
         let others = [
+            one("the query line", "q", self.query.as_ref()),
             one("--for", "kind", object.map(|object| &object.kind)),
             one("--for", "name", object.map(|object| &object.name)),
             one("--namespace", "namespace", self.namespace.as_ref()),
@@ -136,6 +137,7 @@ mod tests {
             node: text("n1"),
             component: text("kubelet"),
             text: text("image"),
+            query: text("count>1"),
             uid: text("u"),
             kind: None,
         };
@@ -143,7 +145,7 @@ mod tests {
             plain(filters.parameters()).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             query.join("&"),
-            "cluster=a&cluster=b&kind=Pod&name=web-0&namespace=shop&reason=BackOff&type=Warning&node=n1&\
+            "cluster=a&cluster=b&q=count>1&kind=Pod&name=web-0&namespace=shop&reason=BackOff&type=Warning&node=n1&\
              component=kubelet&text=image&uid=u"
         );
     }

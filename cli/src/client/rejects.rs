@@ -5,12 +5,9 @@ use serde::Deserialize;
 
 use super::{Client, http::Parameter};
 use crate::{
-    args::clients::{Output, Rejects},
+    args::clients::{Output, Rejects, default_since},
     output::{Cell, Column, Paint, Table, time},
 };
-
-/// The range where none is named.
-const DEFAULT_SINCE: &str = "7d";
 
 /// A reject, as far as it is shown.
 #[derive(Debug, Deserialize)]
@@ -32,11 +29,11 @@ struct Reject {
 /// When the server cannot be reached, or refuses.
 pub async fn rejects(args: Rejects) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
-    let mut query = client.range(&args.range, DEFAULT_SINCE)?;
+    let mut query = client.range(&args.range, default_since::REJECTS)?;
     query.extend(args.clusters.iter().map(|cluster| -> Parameter { ("cluster", cluster.clone()) }));
     let found = client.list("/api/v1/rejects", &query, args.limit).await?;
     if found.items.is_empty() && args.output == Output::Table {
-        let since = args.range.since.as_deref().unwrap_or(DEFAULT_SINCE);
+        let since = args.range.since.as_deref().unwrap_or(default_since::REJECTS);
         crate::say(&format!("nothing was rejected since {since}: every frame could be decoded"));
     }
     client.show(&found, args.output, |items| {

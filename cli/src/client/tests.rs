@@ -14,7 +14,7 @@ use crate::contexts::Target;
 pub fn client(width: Option<usize>) -> Client {
     // One provider for all tests of the process; whoever comes first sets it.
     let _set_before = rustls::crypto::ring::default_provider().install_default();
-    let http = Http::new(Target { url: "http://127.0.0.1:9".into(), token: None }).unwrap();
+    let http = Http::new(Target { url: "http://127.0.0.1:9".into(), token: None, writer: None }).unwrap();
     let zone = TimeZone::fixed(jiff::tz::offset(8));
     Client { http, look: Look { width, colour: false }, now: moment(3_600), zone }
 }

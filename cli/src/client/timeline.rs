@@ -12,13 +12,10 @@ use super::{
     query::{Found, segment},
 };
 use crate::{
-    args::clients::{Output, Timeline},
+    args::clients::{Output, Timeline, default_since},
     exit::{Code, Failure},
     output::{Cell, Column, Paint, Table, cell::clean, time},
 };
-
-/// The range where none is named.
-const DEFAULT_SINCE: &str = "7d";
 
 /// Shows an object's timeline.
 ///
@@ -43,7 +40,8 @@ pub async fn timeline(args: Timeline) -> anyhow::Result<()> {
         segment(namespace),
         segment(&object.name)
     );
-    let query = client.range(&args.range, DEFAULT_SINCE)?;
+    let mut query = client.range(&args.range, default_since::TIMELINE)?;
+    query.extend(args.query.clone().map(|line| ("q", line)));
     let found = client.list(&path, &query, args.limit).await?;
     if found.items.is_empty() {
         return client.nothing_of(&args, &cluster, namespace, &found).await;
@@ -154,7 +152,7 @@ struct Named {
 
 impl Client {
     /// The only cluster there is.
-    async fn only_cluster(&self) -> anyhow::Result<String> {
+    pub(super) async fn only_cluster(&self) -> anyhow::Result<String> {
         let all = self.list("/api/v1/clusters", &[], 1000).await?;
         let names: Vec<String> = all
             .items

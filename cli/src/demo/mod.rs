@@ -93,7 +93,7 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let mut process = Process::start(&role, flags)?;
     let _owned = process.own_data()?;
     let bound = listen(&mut process, args.listen.is_some()).await?;
-    let context = Context { name: NAME.into(), url: bound.url(), token: token::of(&process.data)? };
+    let context = Context::of_this_process(NAME, bound.url(), token::of(&process.data)?);
     let engine = up::start_engine(&process, true).await?;
 
     let mut roles = Together::new(process.stop.clone());

@@ -75,7 +75,7 @@ fn further(stage: &Stage) -> String {
     format!(
         "  live      {live}\n  \
          gaps      {program} coverage --since 7d\n  \
-         yours     {program} up --kubeconfig ~/.kube/config\n  \
+         yours     Ctrl-C, then {program} up --kubeconfig ~/.kube/config\n  \
          wipe      {wipe}\n\
          Context {name:?} is the current one of the command line.",
         name = stage.context.name

@@ -1,5 +1,6 @@
 //! Answers as text: tables for people, JSON for programs. Pure: what it is given decides what it writes.
 
+pub mod bar;
 pub mod cell;
 pub mod table;
 pub mod time;

@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::Context;
-use beidou_ingest::{ClusterConfig, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
+use beidou_ingest::{ClusterConfig, ConfigError, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
 use beidou_log::{Log, file::FileLog};
-use beidou_schemas::{Topic, TopicPartition};
+use beidou_schemas::TopicPartition;
 use beidou_service::Part;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ const RETAIN_EVERY: Duration = Duration::from_secs(600);
 /// # Errors
 /// When the clusters cannot be read, or the log refuses.
 pub async fn main(args: Ingest) -> anyhow::Result<()> {
-    let process = Process::start(&args.role, Vec::new())?;
+    let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     let clusters = follow(&process, &args.kubeconfig)?;
     if clusters.borrow().is_empty() {
         let next = "name clusters under `clusters` in a --config file, or with --kubeconfig";
@@ -93,9 +93,11 @@ async fn report(part: Part, mut status: watch::Receiver<IngestStatus>) {
 
 /// Registers the projector as a consumer before it has ever run, so that retention waits for it.
 async fn hold_for_projector(log: &FileLog) -> anyhow::Result<()> {
-    for partition in 0..log.partitions(Topic::KubeEvent) {
-        let at = TopicPartition::new(Topic::KubeEvent, partition);
-        log.release(at, beidou_projector::CONSUMER, 0).await.context("cannot register the projector at the log")?;
+    for topic in beidou_projector::SOURCES {
+        for partition in 0..log.partitions(topic) {
+            let at = TopicPartition::new(topic, partition);
+            log.release(at, beidou_projector::CONSUMER, 0).await.context("cannot register the projector at the log")?;
+        }
     }
     Ok(())
 }
@@ -118,7 +120,7 @@ async fn retain(log: Arc<FileLog>, stop: beidou_service::CancellationToken) {
 }
 
 /// The part of a kubeconfig that says which context is meant where none is named.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct CurrentContext {
     #[serde(rename = "current-context", default)]
     name: String,
@@ -133,21 +135,28 @@ fn of_kubeconfig(from: &Kubeconfig) -> anyhow::Result<Vec<ClusterConfig>> {
         (false, true) => vec![current_context(&path)?],
     };
     clusters_from_kubeconfig(&path, &contexts).map_err(|error| {
-        let next = "check --kubeconfig and --context; `kubectl config get-contexts` lists the contexts";
+        let unknown = "name one of these with --context, or take --all-contexts";
+        let next = if matches!(error, ConfigError::Context { .. }) { unknown } else { NOT_UNDERSTOOD };
         Failure::new(Code::Usage, "the clusters of the kubeconfig cannot be used", next).because(error).into()
     })
 }
+
+/// What to do with a file that is no kubeconfig.
+const NOT_UNDERSTOOD: &str =
+    "correct the file, or name another with --kubeconfig; `kubectl config view --raw --flatten` prints a whole one";
 
 fn current_context(path: &Path) -> Result<String, Failure> {
     let refused = |text: &str, next: &str| Failure::new(Code::Usage, format!("{text} {}", path.display()), next);
     let text = std::fs::read_to_string(path)
         .map_err(|error| refused("cannot read the kubeconfig", "check the path and its permissions").because(error))?;
-    let current: CurrentContext = serde_yaml_ng::from_str(&text)
-        .map_err(|error| refused("cannot understand the kubeconfig", "correct the file").because(error))?;
-    if current.name.is_empty() {
+    // An empty file is a mapping without keys.
+    let current: Option<CurrentContext> = serde_yaml_ng::from_str(&text)
+        .map_err(|error| refused("cannot understand the kubeconfig", NOT_UNDERSTOOD).because(error))?;
+    let name = current.unwrap_or_default().name;
+    if name.is_empty() {
         return Err(refused("no current context in the kubeconfig", "name one with --context, or take --all-contexts"));
     }
-    Ok(current.name)
+    Ok(name)
 }
 
 #[cfg(test)]
@@ -175,12 +184,21 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_a_usage_error() {
-        for (contexts, text, said) in
-            [(&["c"][..], KUBECONFIG, "a, b"), (&[], "{}", "--context"), (&[], "][", "cannot understand")]
-        {
+        for (contexts, text, said) in [
+            (&["c"][..], KUBECONFIG, "a, b"),
+            (&[], "{}", "--context"),
+            (&[], "", "--context"),
+            (&[], "][", "cannot understand"),
+            (&[], "a shopping list", "expected a mapping"),
+            (&[], "current-context: [a]", "expected a string"),
+            (&["a"], "a shopping list", "expected mapping"),
+            (&["a"], "contexts: [a]", "line 1 column 12"),
+        ] {
             let error = names(contexts, false, text).unwrap_err();
             let shown = crate::exit::text(&error);
-            assert!(crate::exit::code(&error) == Code::Usage && shown.contains(said), "{shown}");
+            assert!(crate::exit::code(&error) == Code::Usage && shown.contains(said), "{text:?}: {shown}");
+            assert!(shown.contains("/config") && shown.contains("next: "), "file and way out: {shown}");
+            assert!(!shown.contains("struct"), "a type of ours: {shown}");
         }
         let missing = Kubeconfig { kubeconfig: Some("/does/not/exist".into()), ..Kubeconfig::default() };
         assert!(crate::exit::text(&of_kubeconfig(&missing).unwrap_err()).contains("/does/not/exist"));

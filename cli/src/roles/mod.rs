@@ -7,6 +7,7 @@
 //!
 //! Processes of one host meet in the data directory: the log, the engine's endpoint file, the token.
 
+pub mod archive;
 pub mod config;
 pub mod engine;
 pub mod ingest;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use beidou_log::file::FileLog;
+use beidou_log::file::{Faults, FileLog, FileOptions};
 use beidou_service::{CancellationToken, Metrics, Readiness, config::Flag, probe, shutdown};
 use beidou_store::Store;
 use tokio::net::TcpListener;
@@ -67,8 +67,8 @@ impl Process {
     /// # Errors
     /// When it cannot be opened, or was made with other partitions.
     pub fn log(&self) -> anyhow::Result<Arc<FileLog>> {
-        FileLog::open(self.site.log_options(&self.data))
-            .with_context(|| format!("cannot open the log of {}", self.data.display()))
+        let options = FileOptions { faults: Faults::from_env(), ..self.site.log_options(&self.data) };
+        FileLog::open(options).with_context(|| format!("cannot open the log of {}", self.data.display()))
     }
 
     /// The store: the configured server, else the embedded engine, wherever it is started.

@@ -1,23 +1,26 @@
 //! `beidou projector`: brings the log into ClickHouse, and the tables forward to this version.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use beidou_log::file::FileLog;
-use beidou_projector::{Projector, ProjectorConfig, Status, fault::Faults};
+use beidou_projector::{
+    PartitionStatus, Projector, ProjectorConfig, Status, archive::ArchiveMetrics, config::HELD_PART, fault::Faults,
+};
+use beidou_schemas::Topic;
 use beidou_service::Part;
 use beidou_store::Store;
 use tokio::sync::watch;
 
 use super::Process;
-use crate::args::roles::Role;
+use crate::args::roles;
 
 /// Runs the role alone.
 ///
 /// # Errors
 /// When another projector has the log, or the tables are a newer version's.
-pub async fn main(args: Role) -> anyhow::Result<()> {
-    let process = Process::start(&args, Vec::new())?;
+pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
+    let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     process.serve_probe().await?;
     let (log, store) = (process.log()?, process.store()?);
     prepare(&process, log, store)?.run(process.stop).await.map_err(Into::into)
@@ -26,9 +29,21 @@ pub async fn main(args: Role) -> anyhow::Result<()> {
 /// A projector of this process, with its metrics and readiness.
 ///
 /// # Errors
-/// Never in practice: registering metrics cannot fail.
+/// When the archive's folder cannot be made.
 pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Result<Projector> {
-    let config = ProjectorConfig { faults: Faults::from_env(), ..ProjectorConfig::default() };
+    let mut archive = process.site.archive.config(&process.data).context("cannot open the archive")?;
+    if let Some(archive) = &mut archive {
+        process.metrics.register("archive", |registry| archive.metrics = ArchiveMetrics::register(registry));
+    }
+    let share = process.site.log_options(&process.data).share(Topic::KubeEvent);
+    let config = ProjectorConfig {
+        window: process.site.projector.window,
+        event_ttl: Duration::from_millis(process.site.ingest.event_ttl_ms),
+        held_bytes: share.max_bytes / HELD_PART,
+        archive,
+        faults: Faults::from_env(),
+        ..ProjectorConfig::default()
+    };
     let mut projector = None;
     process.metrics.register("projector", |registry| projector = Some(Projector::new(config, log, store, registry)));
     let projector = projector.context("metrics are registered at once")?;
@@ -50,7 +65,9 @@ async fn report(part: Part, mut status: watch::Receiver<Status>) {
 }
 
 fn trouble(status: &Status) -> Option<String> {
-    let error = status.partitions.values().find_map(|partition| partition.error.clone());
+    let of_archive = |error: &String| format!("the archive waits: {error}");
+    let error = |p: &PartitionStatus| p.error.clone().or_else(|| p.archive_error.as_ref().map(of_archive));
+    let error = status.partitions.values().find_map(error);
     match (error, status.is_ready()) {
         (Some(error), _) => Some(error),
         (None, true) => None,

@@ -5,6 +5,8 @@
 //!  end: roles first, engine last, so that nothing is left to repeat
 //! ```
 
+use std::path::Path;
+
 use beidou_store::engine::{EngineState, Supervisor};
 
 use super::{Process, Together, engine, ingest, projector, query_api};
@@ -28,8 +30,13 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
     let _owned = process.own_data()?;
     let clusters = ingest::follow(&process, &args.kubeconfig)?;
     let bound = query_api::listen(&process).await?;
-    let context = Context { name: NAME.into(), url: bound.url(), token: token::of(&process.data)? };
+    let context = Context::of_this_process(NAME, bound.url(), token::of(&process.data)?);
     let names: Vec<String> = clusters.borrow().iter().map(|cluster| cluster.name.clone()).collect();
+    if process.site.probe.listen.is_some() {
+        tracing::warn!(
+            "`probe.listen` is for roles that serve no API; here the API serves /healthz, /readyz and /metrics"
+        );
+    }
     let engine = start_engine(&process, false).await?;
 
     let mut roles = Together::new(process.stop.clone());
@@ -96,10 +103,33 @@ fn banner(process: &Process, context: &Context, clusters: &[String]) -> String {
     let program = crate::speak::program();
     let mut text = format!("beidou is up\n{}\nnext\n", table.lines_alone(look));
     if clusters.is_empty() {
-        text +=
-            &format!("  {program} up --kubeconfig ~/.kube/config      collect the cluster of its current context\n");
+        text += &no_clusters(&program, process.role.config.as_deref());
     }
     text += &format!("  {program} clusters                 how far each cluster is collected\n");
     text += &format!("  {program} events --since 1h        what happened\n");
     text + &format!("  {program} events --follow          what happens\n")
+}
+
+/// How to get clusters. A second `up` beside this one would be refused, so none is proposed.
+fn no_clusters(program: &str, config: Option<&Path>) -> String {
+    match config {
+        Some(config) => {
+            format!("  add clusters to {}: they are taken up while this runs\n", config.display())
+        }
+        None => format!(
+            "  Ctrl-C, then {program} up --kubeconfig ~/.kube/config: collect the cluster of its current context\n"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_clusters_only_that_is_proposed_which_works() {
+        assert!(no_clusters("beidou", None).contains("Ctrl-C, then beidou up --kubeconfig"));
+        let of_file = no_clusters("beidou", Some(Path::new("/etc/site.yaml")));
+        assert!(of_file.contains("/etc/site.yaml") && !of_file.contains("beidou up"), "{of_file}");
+    }
 }

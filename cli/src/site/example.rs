@@ -13,7 +13,7 @@ pub const EXAMPLE: &str = "\
 #  level: info                               # error, warn, info, debug, trace, or target=level,…
 #  format: auto                              # text on a terminal, else json
 
-# /healthz, /readyz and /metrics of roles that serve no API.
+# /healthz, /readyz and /metrics of the roles that serve no API: of ingest and projector, each in a process of its own.
 #probe:
 #  listen: 127.0.0.1:7481                    # e.g.
 
@@ -22,15 +22,33 @@ pub const EXAMPLE: &str = "\
 #  listen: 127.0.0.1:7480
 #  tls_cert: /etc/beidou/tls.crt             # e.g.
 #  tls_key: /etc/beidou/tls.key              # e.g.
-#  tokens:                                   # besides the one in the data directory
+#  tokens:                                   # besides the one in the data directory; each in one of three forms
 #  - subject: sre-team                       # e.g.; recorded with each request
-#    token_file: /etc/beidou/sre-team.token  # e.g.
+#    token_file: /etc/beidou/sre-team.token  # e.g.; at least 16 characters
+#  - subject: dashboards                     # e.g.
+#    token_sha256: 0000000000000000000000000000000000000000000000000000000000000000  # e.g.; printf %s TOKEN | sha256sum
+#  - subject: try-out                        # e.g.
+#    token: change-me-change-me              # e.g.; in the clear, so better one of the other forms
+#  anonymous: false                          # true answers without a token, as subject `anonymous`
+#  cursor_key_file: /etc/beidou/cursor.key   # e.g.; signs cursors, the same for all query-api of a site [default: DATA/cursor.key]
+#  max_requests: 64                          # worked on at once; more wait a second, then get 503
+#  max_tails: 32                             # live tails at once
+#  query_memory_bytes: 1000000000            # of the store, for one query
+#  query_time_limit_seconds: 10              # for one query; what takes longer gets 504
 
 # The log. The number of partitions is fixed when the log is made.
 #log:
 #  event_partitions: 4
 #  retention_days: 7
 #  retention_gib: 20
+
+# Events once more, as Parquet files that any tool reads: rows of the log in files of their own, each day compacted by
+# cluster and day. `beidou archive` lists them.
+#archive:
+#  enabled: true
+#  folder: /var/lib/beidou/archive           # e.g.; relative to this file [default: DATA/archive]
+#  max_rows: 65536                           # a file is closed at so many rows
+#  max_age_seconds: 300                      # or so long after its first one
 
 # A ClickHouse server, in place of the embedded engine.
 #store:
@@ -45,12 +63,24 @@ pub const EXAMPLE: &str = "\
 #engine:
 #  memory_mib: 2048
 
+# How the log is brought into the tables. After a broken watch a list repeats the states of all Events that still live;
+# those among the last so many states of a log partition are recognised and not stored twice. So the window should be at
+# least: states per second of all clusters * event_ttl_ms / 1000 / event_partitions. The default is good for 582 states a
+# second at one hour and four partitions. 1000 to 16777216 are allowed; a state takes about 70 bytes of memory. The
+# metric beidou_projector_window_span_seconds tells how much time a window holds; less than the TTL is warned of.
+#projector:
+#  window: 524287
+
 # How clusters are collected.
 #ingest:
 #  collector: beidou                         # two collectors of one cluster need two names
 #  heartbeat_ms: 30000
 #  heartbeat_namespace: default
 #  event_ttl_ms: 3600000                     # --event-ttl of the API servers
+#  compare_every_seconds: 600                # a list beside the watch shows what the watch missed; 0 for never
+#  watch_timeout_ms: 295000                  # a watch is opened anew after this; below what proxies on the way allow
+#  page_size: 500                            # Events in one page of a list
+#  longest_wait_ms: 30000                    # between two tries at a cluster that does not answer
 
 # The clusters; `beidou up` takes up changes of this list while it runs.
 #clusters:
@@ -62,4 +92,8 @@ pub const EXAMPLE: &str = "\
 #  token_file: sz-prod-01.token
 #  ca_file: sz-prod-01.crt
 #  heartbeat: false                          # where Beidou may not create Events
+#- name: lab                                 # e.g.
+#  server: https://lab.example.org:6443
+#  token: change-me                          # in the clear, so better token_file
+#  id: lab-1                                 # in place of the uid of its kube-system namespace; must never change
 ";

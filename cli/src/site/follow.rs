@@ -9,7 +9,7 @@ use std::{
 };
 
 use beidou_ingest::ClusterConfig;
-use beidou_service::CancellationToken;
+use beidou_service::{CancellationToken, config::without_types};
 use tokio::sync::watch;
 
 use crate::args::roles::Role;
@@ -61,7 +61,7 @@ fn take_up(
             });
         }
         Err(error) => tracing::error!(
-            error = format!("{error:#}"),
+            error = without_types(&format!("{error:#}")),
             "the changed configuration is not valid, the clusters stay as they are"
         ),
     }

@@ -2,6 +2,7 @@
 //!
 //! Every role reads the same file, so that one file describes a site, however its roles are spread over processes.
 
+mod archive;
 mod example;
 mod follow;
 #[cfg(test)]
@@ -14,7 +15,8 @@ use std::{
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
-use beidou_log::file::{FileOptions, Retention};
+use beidou_log::file::{FULL_DISK_FILE, FileOptions, Retention};
+use beidou_projector::{ProjectorConfig, config::WINDOWS};
 use beidou_query_api::QueryApiConfig;
 use beidou_schemas::{Topic, ledger};
 use beidou_service::{
@@ -30,11 +32,12 @@ use crate::{
     places::{self, Places},
 };
 
+pub use archive::Archive;
 pub use example::EXAMPLE;
 pub use follow::follow;
 
 /// Variables with our prefix that are no configuration keys: read by the clients, the engine's installer, and tests.
-const OTHER_VARIABLES: [&str; 8] = [
+const OTHER_VARIABLES: [&str; 9] = [
     "BEIDOU_URL",
     "BEIDOU_TOKEN",
     "BEIDOU_CONTEXT",
@@ -43,6 +46,7 @@ const OTHER_VARIABLES: [&str; 8] = [
     "BEIDOU_FAULT",
     "BEIDOU_FAIL_POINT_FILE",
     "BEIDOU_FAIL_POINT_HOLD_MS",
+    FULL_DISK_FILE,
 ];
 
 /// The whole configuration.
@@ -63,6 +67,10 @@ pub struct Site {
     pub store: Store,
     /// The embedded engine.
     pub engine: Engine,
+    /// How the log is brought into the tables.
+    pub projector: Projector,
+    /// Events once more, as Parquet files.
+    pub archive: Archive,
     /// How clusters are collected.
     pub ingest: IngestConfig,
     /// The clusters.
@@ -100,6 +108,9 @@ impl Default for Log {
 
 const DAY: Duration = Duration::from_secs(86_400);
 const GIB: u64 = 1 << 30;
+/// Each event partition has at least so much of the disk cap: half of it is held back, to know repeated states again, and
+/// that must be more than the largest cut (16 MiB).
+const LEAST_SHARE: u64 = 64 << 20;
 
 /// The `store` section.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -131,6 +142,20 @@ impl Default for Engine {
     fn default() -> Self {
         // A week of a large fleet is queried and merged in half of this; the other half is for a page cache beside it.
         Self { memory_mib: 2048 }
+    }
+}
+
+/// The `projector` section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Projector {
+    /// States of a log partition among which a repeated one is recognised.
+    pub window: u32,
+}
+
+impl Default for Projector {
+    fn default() -> Self {
+        Self { window: ProjectorConfig::default().window }
     }
 }
 
@@ -186,8 +211,9 @@ impl Site {
         let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.token_file, &mut c.ca_file]);
         let api = &mut self.query_api;
         let of_tokens = api.tokens.iter_mut().map(|token| &mut token.token_file);
+        let of_archive = [&mut self.archive.folder];
         let of_api = [&mut api.tls_cert, &mut api.tls_key, &mut api.cursor_key_file];
-        for path in of_clusters.chain(of_tokens).chain(of_api).flatten() {
+        for path in of_clusters.chain(of_tokens).chain(of_api).chain(of_archive).flatten() {
             *path = folder.join(&path);
         }
     }
@@ -203,8 +229,18 @@ impl Site {
         if self.log.retention_days == 0 || self.log.retention_gib == 0 {
             return Err(usage("the log would keep nothing", "set retention_days and retention_gib to 1 or more").into());
         }
+        if self.log_options(Path::new("")).share(Topic::KubeEvent).max_bytes < LEAST_SHARE {
+            let next = "set it to 1 or more for every 16 of `log.event_partitions`";
+            return Err(usage("`log.retention_gib` is too small for so many partitions", next).into());
+        }
         if self.engine.memory_mib < 512 {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
+        }
+        self.archive.check()?;
+        let window = self.projector.window;
+        if !WINDOWS.contains(&window) {
+            let allowed = format!("use {} to {}", WINDOWS.start(), WINDOWS.end());
+            return Err(usage(&format!("`projector.window` is not valid: {window}"), &allowed).into());
         }
         self.server_endpoint()?;
         Ok(())
@@ -242,8 +278,11 @@ impl Site {
             (Topic::KubeReject, 1),
             (Topic::Ledger, ledger::partitions(events)),
         ];
-        let retention =
-            Retention { max_age: DAY * self.log.retention_days, max_bytes: GIB * u64::from(self.log.retention_gib) };
+        let retention = Retention {
+            max_age: DAY * self.log.retention_days,
+            max_bytes: GIB * u64::from(self.log.retention_gib),
+            ..Retention::default()
+        };
         FileOptions { retention, ..FileOptions::new(places::log(data), partitions) }
     }
 }

@@ -1,6 +1,8 @@
 //! The example is valid and says the defaults; what cannot work is refused.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
+
+use beidou_service::config::ConfigError;
 
 use super::*;
 
@@ -17,22 +19,32 @@ fn refused(yaml: &str) -> (Code, String) {
     (crate::exit::code(&error), crate::exit::text(&error))
 }
 
+/// The example with every key in force.
+fn uncommented() -> String {
+    let lines = EXAMPLE.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
+    // Sentences remain comments by their blank after the sign.
+    lines.filter(|line| !is_sentence(line)).map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn the_example_is_valid_and_says_the_defaults() {
-    let uncommented: String =
-        EXAMPLE.lines().map(|line| line.strip_prefix('#').unwrap_or(line).to_owned() + "\n").collect();
-    // Sentences remain comments by their blank after the sign.
-    let yaml: String = uncommented.lines().filter(|line| !is_sentence(line)).map(|line| format!("{line}\n")).collect();
-    let (dir, role) = role(&yaml);
+    let (dir, role) = role(&uncommented());
     let site = read(&role, Vec::new()).unwrap().config;
     let default = Site::default();
-    assert_eq!(site.query_api.listen, default.query_api.listen);
+    let (api, usual) = (&site.query_api, &default.query_api);
+    assert_eq!((api.listen, api.anonymous), (usual.listen, usual.anonymous));
+    assert_eq!((api.max_requests, api.max_tails), (usual.max_requests, usual.max_tails));
+    assert_eq!(
+        (api.query_memory_bytes, api.query_time_limit_seconds),
+        (usual.query_memory_bytes, usual.query_time_limit_seconds)
+    );
     assert_eq!(
         (site.log.event_partitions, site.log.retention_days, site.log.retention_gib),
         (default.log.event_partitions, default.log.retention_days, default.log.retention_gib)
     );
     assert_eq!(site.engine.memory_mib, default.engine.memory_mib);
     assert_eq!(site.ingest, default.ingest);
+    assert_eq!(site.projector, default.projector);
     assert_eq!(site.telemetry, default.telemetry);
     assert_eq!(site.clusters[0].kubeconfig.as_deref(), Some(dir.path().join("kubeconfig.yaml").as_path()));
     assert!(site.server_endpoint().unwrap().is_some());
@@ -40,7 +52,65 @@ fn the_example_is_valid_and_says_the_defaults() {
 }
 
 fn is_sentence(line: &str) -> bool {
-    line.starts_with(' ') && line.chars().nth(1).is_some_and(|c| c.is_uppercase() || c == '/')
+    line.starts_with(' ') && line.chars().nth(1).is_some_and(|c| c != ' ')
+}
+
+/// What a place of the configuration allows, asked for by a key that nobody has; `None` where it holds a plain value.
+fn allowed(place: &str, yaml: &str) -> Option<Vec<String>> {
+    let (_dir, role) = role(yaml);
+    let error = read(&role, Vec::new()).expect_err(yaml);
+    let Some(ConfigError::UnknownKey { allowed, .. }) = error.downcast_ref() else { return None };
+    Some(allowed.split(", ").map(|key| format!("{place}{key}")).collect())
+}
+
+/// Every key of the configuration, `section.key`, also those of the entries of lists.
+fn keys_of_the_type() -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for key in allowed("", "no_such_key: 1").expect("a mapping") {
+        let inside = ["{no_such_key: 1}", "[{no_such_key: 1}]", "[{name: a, no_such_key: 1}]"];
+        let section = inside.iter().find_map(|value| allowed(&format!("{key}."), &format!("{key}: {value}")));
+        let Some(section) = section else {
+            all.insert(key);
+            continue;
+        };
+        for below in section {
+            let (_, name) = below.split_once('.').expect("a section and a key");
+            match allowed(&format!("{below}."), &format!("{key}: {{{name}: [{{no_such_key: 1}}]}}")) {
+                Some(entries) => all.extend(entries),
+                None => {
+                    all.insert(below);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                keys_of(&place, value, all);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| keys_of(place, item, all)),
+        _ => {
+            all.insert(place.to_owned());
+        }
+    }
+}
+
+#[test]
+fn the_example_has_every_key() {
+    let all = keys_of_the_type();
+    for known in ["data", "query_api.listen", "query_api.tokens.token_sha256", "clusters.id", "ingest.page_size"] {
+        assert!(all.contains(known), "the type is not read right: {known} in {all:?}");
+    }
+    let mut shown = BTreeSet::new();
+    keys_of("", &serde_yaml_ng::from_str(&uncommented()).unwrap(), &mut shown);
+    assert_eq!(all.difference(&shown).collect::<Vec<_>>(), Vec::<&String>::new(), "keys that the example lacks");
+    assert_eq!(shown.difference(&all).collect::<Vec<_>>(), Vec::<&String>::new(), "keys that are none");
 }
 
 #[test]
@@ -56,11 +126,16 @@ fn what_cannot_work_is_a_usage_error_that_says_what_to_do() {
         ("clusters: [{name: a}]", "kubeconfig"),
         ("clusters: [{name: a, server: 'https://h', colour: red}]", "colour"),
         ("log: {event_partitions: 0}", "1 to 256"),
+        ("log: {event_partitions: 17, retention_gib: 1}", "too small for so many partitions"),
         ("log: {retention_days: 0}", "1 or more"),
         ("query_api: {listen: nowhere}", "query_api.listen"),
         ("store: {url: 'https://h'}", "store.writer_user"),
         ("ingest: {heartbeat_ms: 1}", "100 to 600000"),
         ("engine: {memory_mib: 1}", "512"),
+        ("archive: {max_rows: 0}", "1 to 1000000"),
+        ("archive: {max_age_seconds: 86401}", "1 to 86400"),
+        ("projector: {window: 999}", "`projector.window` is not valid: 999"),
+        ("projector: {window: 16777217}", "1000 to 16777216"),
     ] {
         let (code, text) = refused(yaml);
         assert_eq!(code, Code::Usage, "{yaml}: {text}");

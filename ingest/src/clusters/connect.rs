@@ -44,12 +44,12 @@ pub(crate) async fn connect(cluster: &ClusterConfig) -> Result<Link, ConnectErro
     let runtime = tokio::runtime::Handle::current();
     let building = tokio::task::spawn_blocking(move || runtime.block_on(build(&cluster)));
     match tokio::time::timeout(CONNECT_TIMEOUT, building).await {
-        Ok(Ok(built)) => built.map(Link::new),
+        Ok(Ok(built)) => built,
         Ok(Err(_)) | Err(_) => Err(ConnectError::Late),
     }
 }
 
-async fn build(cluster: &ClusterConfig) -> Result<Client, ConnectError> {
+async fn build(cluster: &ClusterConfig) -> Result<Link, ConnectError> {
     let mut config = match (&cluster.kubeconfig, &cluster.server) {
         (Some(path), _) => from_kubeconfig(path, cluster.context.as_deref()).await?,
         (None, server) => from_server(cluster, server.as_deref().unwrap_or_default())?,
@@ -58,7 +58,9 @@ async fn build(cluster: &ClusterConfig) -> Result<Client, ConnectError> {
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(10));
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
-    Client::try_from(config).map_err(|source| ConnectError::Client(Box::new(source)))
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let client = Client::try_from(config).map_err(|source| ConnectError::Client(Box::new(source)))?;
+    Ok(Link::new(client, server))
 }
 
 async fn from_kubeconfig(path: &PathBuf, context: Option<&str>) -> Result<Config, ConnectError> {

@@ -15,13 +15,13 @@ use super::{
     lines::Line,
     page::decode_page,
     request::ApiError,
-    store::Taken,
+    store::{Content, Taken},
 };
 use crate::{
     error::IngestError,
     fault::Fault,
     metrics::{OfCluster, OfKind},
-    publish::Batch,
+    publish::{Batch, Change},
     status::ClusterState,
 };
 
@@ -61,8 +61,9 @@ impl Driver {
     fn ask(&mut self) {
         let (mut prover, link) = (self.prover.clone(), self.link.clone());
         self.proving = Some(Box::pin(async move {
-            let proof = prover.ask(&link, now()).await;
-            (prover, proof)
+            let asked = now();
+            let proof = prover.ask(&link, asked).await;
+            (prover, asked, proof)
         }));
     }
 
@@ -98,14 +99,19 @@ impl Driver {
         let observed = now();
         self.batch.stream = self.streams;
         match self.store.read(line, observed) {
-            Taken::Frame { version, deleted, state } => {
+            Taken::Frame { version, what } => {
+                let deleted = matches!(what, Content::Ended(_));
                 let actions = self.chain.step(observed, Input::Frame { version: Some(version), deleted });
                 if !actions.is_empty() {
                     // The chain does not trust this stream any more, nor this frame; it will be read again.
                     return self.act(actions).await;
                 }
-                if let Some(state) = state {
-                    self.store.push(&mut self.batch, state, self.chain.epoch(), observed, FoundBy::Watch);
+                match what {
+                    Content::State(state) => {
+                        self.store.push(&mut self.batch, state, self.chain.epoch(), observed, FoundBy::Watch);
+                    }
+                    Content::Ended(event) => self.batch.changes.extend(event.map(Change::Ended)),
+                    Content::Nothing => {}
                 }
                 self.batch.version = Some(version);
                 if self.tools.fault == Some(Fault::PositionBeforeAck) {
@@ -137,22 +143,27 @@ impl Driver {
         };
         let observed = now();
         self.input(Input::PageRead { version: page.version }).await?;
-        if self.chain.epoch() != self.seen_in {
-            self.seen_in = self.chain.epoch();
-            self.seen.clear();
-        }
+        self.comparer.enter(observed, self.chain.epoch());
         let mut batch = Batch::default();
-        let known = self.store.push_items(&mut batch, page.items, &self.seen, self.chain.epoch(), observed);
+        let known = self.store.push_items(&mut batch, page.items, &self.comparer, self.chain.epoch(), observed);
         Arc::clone(&self.tools.publisher).append_batch(&mut batch).await?;
-        for (event, version) in &batch.states {
-            self.seen.insert(event, *version);
-        }
+        self.remember(&batch);
         let (label, metrics) = (OfCluster { cluster: self.config.name.clone() }, &self.tools.metrics);
         metrics.lists.get_or_create(&label).inc();
-        metrics.listed.get_or_create(&label).inc_by(batch.states.len() as u64);
+        metrics.listed.get_or_create(&label).inc_by(batch.changes.len() as u64);
         metrics.listed_known.get_or_create(&label).inc_by(known);
         self.count_appended(&batch);
         self.input(Input::PageStored { next: page.next }).await
+    }
+
+    /// What a batch says of live Events, once the log has it.
+    pub(super) fn remember(&mut self, batch: &Batch) {
+        for change in &batch.changes {
+            match *change {
+                Change::Kept(event, version) => self.comparer.kept(event, version),
+                Change::Ended(event) => self.comparer.ended(event),
+            }
+        }
     }
 
     pub(super) fn count_appended(&self, batch: &Batch) {
@@ -160,7 +171,7 @@ impl Driver {
         self.tools.metrics.bytes.get_or_create(&label).inc_by(batch.bytes as u64);
     }
 
-    fn count_facts(&mut self, facts: &[CoverageFact]) {
+    pub(super) fn count_facts(&mut self, facts: &[CoverageFact]) {
         let label = |kind| OfKind { cluster: self.config.name.clone(), kind };
         for fact in facts {
             match fact {
@@ -175,6 +186,13 @@ impl Driver {
                         detail = %broken.detail, "an interval is not completely covered"
                     );
                 }
+                CoverageFact::Missed(missed) => {
+                    self.tools.metrics.missed.get_or_create(&self.label()).inc_by(missed.states);
+                    tracing::warn!(
+                        cluster = %self.config.name, states = missed.states, from = %missed.from, until = %missed.until,
+                        list = missed.list.0, "a list shows states that the watch did not bring"
+                    );
+                }
                 CoverageFact::Advanced(position) if position.until > self.proven => {
                     self.proven = position.until;
                     let lag = (now().0 - position.until.0) as f64 / 1e6;
@@ -186,6 +204,10 @@ impl Driver {
         }
     }
 
+    pub(super) fn label(&self) -> OfCluster {
+        OfCluster { cluster: self.config.name.clone() }
+    }
+
     pub(super) fn gauge(&self) {
         let (label, now) = (OfCluster { cluster: self.config.name.clone() }, now());
         let seconds = |since: beidou_schemas::Micros| (now.0 - since.0) as f64 / 1e6;
@@ -195,6 +217,8 @@ impl Driver {
         if let Some(frame) = self.last_frame {
             self.tools.metrics.quiet.get_or_create(&label).set(seconds(frame));
         }
+        self.tools.metrics.live.get_or_create(&label).set(self.comparer.live() as i64);
+        self.tools.metrics.live_bytes.get_or_create(&label).set(self.comparer.memory_bytes() as i64);
     }
 
     /// Shows the state on the board.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Memory of a cluster: a batch under way and one being filled, each of [`MOST_BATCH_BYTES`] and one frame more, the
-//! memory of what was delivered lately, and the connection.
+//! index of live Events (some tens of bytes each), and the connection.
 
 use std::{
     sync::{
@@ -17,8 +17,8 @@ use std::{
     time::Duration,
 };
 
-use beidou_model::watch::{Asked, Chain, Input, Refusal, Seen};
-use beidou_schemas::{ClusterUid, Epoch, Micros, coverage::Reason};
+use beidou_model::watch::{Asked, Chain, CompareInput, Comparer, Input, Refusal};
+use beidou_schemas::{ClusterUid, Micros, coverage::Reason};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kube::client::Body;
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    compare::{ComparePage, comparer},
+    frame::State,
     prove::{Proof, Prover},
     request::{ApiError, Link},
     store::Store,
@@ -50,10 +52,6 @@ pub(super) const MOST_BATCH_BYTES: usize = 2 << 20;
 const LINGER: Duration = Duration::from_millis(20);
 /// How often the chain is told that time passes, at most.
 const TICK: Duration = Duration::from_secs(1);
-/// States remembered as delivered, so that a list does not append them again: the last minutes of a busy cluster
-/// (50 Events/s), 0.8 MiB when full.
-const SEEN: usize = 16_384;
-
 /// What all clusters share.
 pub(crate) struct Tools {
     pub(crate) config: IngestConfig,
@@ -91,14 +89,16 @@ enum Happening {
     Tick,
     Woke,
     Answer(Answer),
-    Proof(Prover, Result<Proof, ApiError>),
+    /// With the moment of the question.
+    Proof(Prover, Micros, Result<Proof, ApiError>),
+    Compared(ComparePage),
     Appended(Result<Batch, IngestError>),
     Arrival(Arrival),
     Linger,
     Ending,
 }
 
-type Slot<T> = Option<BoxFuture<'static, T>>;
+pub(super) type Slot<T> = Option<BoxFuture<'static, T>>;
 
 /// Drives one cluster's chain.
 pub(crate) struct Driver {
@@ -117,12 +117,14 @@ pub(crate) struct Driver {
     appending: Slot<Result<Batch, IngestError>>,
     pub(super) request: Slot<Answer>,
     pub(super) prover: Prover,
-    pub(super) proving: Slot<(Prover, Result<Proof, ApiError>)>,
+    pub(super) proving: Slot<(Prover, Micros, Result<Proof, ApiError>)>,
     pub(super) wake: Option<Instant>,
     ticks: Interval,
-    pub(super) seen: Seen,
-    /// The epoch of what is remembered there.
-    pub(super) seen_in: Epoch,
+    /// What the log has of live Events, and the comparison of it with lists.
+    pub(super) comparer: Comparer,
+    pub(super) comparing: Slot<ComparePage>,
+    /// The states of the page that is being compared.
+    pub(super) compared: Vec<State>,
     pub(super) page_size: u32,
     /// The credentials were refused: read them anew before the next try.
     pub(super) stale: bool,
@@ -154,6 +156,7 @@ impl Driver {
             config.heartbeat.then(|| Heartbeat::new(&tools.config.heartbeat_namespace, &tools.config.collector));
         let mut ticks = interval(TICK.min(Duration::from_millis(tools.config.heartbeat_ms / 10)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let comparer = comparer(&tools.config, &chain);
         let partitions = tools.publisher.partitions();
         let store = Store { cluster, name: config.name.clone(), partitions, metrics: tools.metrics.clone() };
         let mut driver = Self {
@@ -174,8 +177,9 @@ impl Driver {
             proving: None,
             wake: None,
             ticks,
-            seen: Seen::new(SEEN),
-            seen_in: Epoch::default(),
+            comparer,
+            comparing: None,
+            compared: Vec::new(),
             stale: false,
             listed: false,
             last_frame: None,
@@ -210,7 +214,8 @@ impl Driver {
             biased;
             () = ending.cancelled() => Happening::Ending,
             appended = ready(&mut self.appending) => Happening::Appended(appended),
-            (prover, proof) = ready(&mut self.proving) => Happening::Proof(prover, proof),
+            (prover, asked, proof) = ready(&mut self.proving) => Happening::Proof(prover, asked, proof),
+            page = ready(&mut self.comparing) => Happening::Compared(page),
             answer = ready(&mut self.request) => Happening::Answer(answer),
             () = at(self.wake) => Happening::Woke,
             _ = self.ticks.tick() => Happening::Tick,
@@ -224,7 +229,8 @@ impl Driver {
             Happening::Tick => {
                 self.gauge();
                 let reading = self.may_read();
-                self.input(Input::Tick { reading }).await
+                self.input(Input::Tick { reading }).await?;
+                self.compare(CompareInput::Tick).await
             }
             Happening::Woke => {
                 self.wake = None;
@@ -245,14 +251,16 @@ impl Driver {
                 }
                 self.refused(Asked::List, &error).await
             }
-            Happening::Proof(prover, Ok(Proof { beat, written })) => {
+            Happening::Proof(prover, asked, Ok(Proof { beat, written })) => {
                 self.prover = prover;
+                self.comparer.witness(asked, now(), beat.version);
                 self.input(Input::Proved { version: beat.version, written, set_back: beat.set_back }).await
             }
-            Happening::Proof(prover, Err(error)) => {
+            Happening::Proof(prover, _, Err(error)) => {
                 self.prover = prover;
                 self.refused(Asked::Prove, &error).await
             }
+            Happening::Compared(page) => self.compare_page(page).await,
             Happening::Appended(batch) => self.appended(batch?).await,
             Happening::Arrival(Arrival::Line(line)) => self.lines(line).await,
             Happening::Arrival(Arrival::End(reason, detail)) => {
@@ -308,13 +316,11 @@ impl Driver {
         if batch.stream != self.streams || self.stream.is_none() {
             return Ok(());
         }
-        for (event, version) in &batch.states {
-            self.seen.insert(event, *version);
+        self.remember(&batch);
+        if let Some(version) = batch.version {
+            self.input(Input::Acked { version }).await?;
         }
-        match batch.version {
-            Some(version) => self.input(Input::Acked { version }).await,
-            None => Ok(()),
-        }
+        self.compare(CompareInput::Tick).await
     }
 
     /// Brings what was read into the log and says where the watch stands.
@@ -349,8 +355,9 @@ impl Driver {
             Asked::Open => "cannot open the watch",
             Asked::List => "cannot list Events",
         };
-        self.detail = format!("{what}: {error}");
-        tracing::warn!(cluster = %self.config.name, %error, "{what}");
+        let advice = error.advice();
+        self.detail = format!("{what}: {error}{advice}");
+        tracing::warn!(cluster = %self.config.name, %error, "{what}{advice}");
         self.input(Input::Refused { of, why, detail: error.to_string() }).await
     }
 

@@ -40,8 +40,8 @@ pub enum Decoded {
     State(FrameKind, State),
     /// A heartbeat of a collector: proof, not history.
     Heartbeat(ResourceVersion),
-    /// An Event ended: counted, not stored.
-    Deleted(ResourceVersion),
+    /// An Event ended: counted, not stored. Its uid, if it has one.
+    Deleted(Option<EventUid>, ResourceVersion),
     /// Everything up to this version was delivered.
     Bookmark(ResourceVersion),
     /// The server breaks off. Code 410 means that the version is compacted.
@@ -117,7 +117,7 @@ pub fn decode(line: &Bytes) -> Result<Decoded, FrameError> {
     let kind = match frame.kind.as_str() {
         "ADDED" => FrameKind::Added,
         "MODIFIED" => FrameKind::Modified,
-        "DELETED" => return Ok(Decoded::Deleted(version_of(frame.object)?)),
+        "DELETED" => return deleted(frame.object),
         "BOOKMARK" => return Ok(Decoded::Bookmark(version_of(frame.object)?)),
         "ERROR" => return Ok(error_of(frame.object)),
         _ => return Err(FrameError::Kind(frame.kind)),
@@ -128,6 +128,13 @@ pub fn decode(line: &Bytes) -> Result<Decoded, FrameError> {
     }
     let json = object.cut(line, place(line, frame.object.get()), false);
     Ok(Decoded::State(kind, State { uid: object.uid, version: object.version, json }))
+}
+
+fn deleted(object: &RawValue) -> Result<Decoded, FrameError> {
+    let members: Members<'_> = serde_json::from_str(object.get()).map_err(FrameError::Metadata)?;
+    let metadata = metadata(&members)?;
+    let uid = text(&metadata, "uid").ok().and_then(|uid| uid.parse().ok());
+    Ok(Decoded::Deleted(uid, text(&metadata, "resourceVersion")?.parse()?))
 }
 
 fn error_of(object: &RawValue) -> Decoded {
@@ -227,7 +234,11 @@ mod tests {
         let rest = [
             (
                 r#"{"object":{"metadata":{"resourceVersion":"9"}},"type":"DELETED"}"#,
-                Decoded::Deleted(ResourceVersion(9)),
+                Decoded::Deleted(None, ResourceVersion(9)),
+            ),
+            (
+                r#"{"object":{"metadata":{"uid":"u1","resourceVersion":"9"}},"type":"DELETED"}"#,
+                Decoded::Deleted("u1".parse().ok(), ResourceVersion(9)),
             ),
             (
                 r#"{"type":"BOOKMARK","object":{"kind":"Event","metadata":{"resourceVersion":"9","creationTimestamp":null}}}"#,

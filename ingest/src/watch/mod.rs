@@ -1,6 +1,7 @@
 //! One cluster's watch: bytes to lines, lines to frames, frames to batches, driven by the chain.
 
 mod act;
+mod compare;
 mod cut;
 mod drive;
 mod frame;

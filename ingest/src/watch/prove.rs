@@ -56,10 +56,16 @@ impl Prover {
             self.not_before = Some(Instant::now() + REFUSED_PAUSE);
         }
         let namespace = self.heartbeat.as_ref().map_or("default", Heartbeat::namespace);
+        let advice = match error.code() {
+            Some(403) => format!(
+                ". Grant the verbs create, patch and get on events in namespace {namespace}, or set heartbeat: false for \
+                 this cluster"
+            ),
+            Some(_) | None => error.advice().to_owned(),
+        };
         let notice = format!(
             "no heartbeat could be written ({error}); on a quiet cluster completeness is then proven late, and a pause \
-             of the watch may cost a list. Grant the verbs create, patch and get on events in namespace {namespace}, or \
-             set heartbeat: false for this cluster"
+             of the watch may cost a list{advice}"
         );
         if self.notice.as_ref() != Some(&notice) {
             tracing::warn!(%error, namespace, "no heartbeat could be written, the position is proven by reading");

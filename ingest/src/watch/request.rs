@@ -34,8 +34,8 @@ pub(crate) enum ApiError {
         /// `Retry-After`.
         wait: Option<Duration>,
     },
-    /// No answer came.
-    #[error("no answer: {0}")]
+    /// No answer came: from which server, and what failed.
+    #[error("no answer from {0}")]
     Connection(String),
     /// The answer is larger than any that is read.
     #[error("the answer has more than {0} bytes")]
@@ -50,6 +50,14 @@ impl ApiError {
         match self {
             Self::Status { code, .. } => Some(*code),
             Self::Connection(_) | Self::TooLarge(_) | Self::Answer(_) => None,
+        }
+    }
+
+    /// What people can do about it, whatever was asked: empty, or a clause that ends a sentence.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self.code() {
+            Some(401) => "; check the token, certificate or exec plugin of this cluster: the server does not know it",
+            Some(_) | None => "",
         }
     }
 
@@ -70,11 +78,17 @@ impl ApiError {
 #[derive(Clone)]
 pub(crate) struct Link {
     client: kube::Client,
+    /// Its URL, for what people are told.
+    server: String,
 }
 
 impl Link {
-    pub(crate) fn new(client: kube::Client) -> Self {
-        Self { client }
+    pub(crate) fn new(client: kube::Client, server: String) -> Self {
+        Self { client, server }
+    }
+
+    fn no_answer(&self, why: impl std::fmt::Display) -> ApiError {
+        ApiError::Connection(format!("{}: {why}", self.server))
     }
 
     /// Opens a watch; the body is the stream of frames.
@@ -97,8 +111,11 @@ impl Link {
 
     /// Sends a request and reads its whole answer.
     pub(crate) async fn read(&self, method: Method, uri: &str, body: Option<Content>) -> Result<Bytes, ApiError> {
-        let reading = async { collect(self.send(method, uri, body).await?.into_body(), MOST_PAGE_BYTES).await };
-        let late = |_| ApiError::Connection(format!("not within {} s", PAGE_TIMEOUT.as_secs()));
+        let reading = async {
+            let answer = self.send(method, uri, body).await?.into_body();
+            collect(answer, MOST_PAGE_BYTES, |error| self.no_answer(what_failed(error))).await
+        };
+        let late = |_| self.no_answer(format!("not within {} s", PAGE_TIMEOUT.as_secs()));
         tokio::time::timeout(PAGE_TIMEOUT, reading).await.map_err(late)?
     }
 
@@ -114,9 +131,9 @@ impl Link {
             None => Body::empty(),
         };
         let request = request.body(body).map_err(|error| ApiError::Answer(error.to_string()))?;
-        let late = |_| ApiError::Connection(format!("not within {} s", ANSWER_TIMEOUT.as_secs()));
+        let late = |_| self.no_answer(format!("not within {} s", ANSWER_TIMEOUT.as_secs()));
         let sent = tokio::time::timeout(ANSWER_TIMEOUT, self.client.send(request)).await.map_err(late)?;
-        let response = sent.map_err(|error| ApiError::Connection(chain(&error)))?;
+        let response = sent.map_err(|error| self.no_answer(what_failed(&error)))?;
         if response.status() == StatusCode::OK || response.status() == StatusCode::CREATED {
             return Ok(response);
         }
@@ -137,7 +154,9 @@ async fn refused(response: Response<Body>) -> ApiError {
     }
     let code = response.status().as_u16();
     let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let reading = tokio::time::timeout(ANSWER_TIMEOUT, collect(response.into_body(), MOST_ERROR_BYTES));
+    let cut = |_: &_| ApiError::Answer(String::new());
+    let reading = tokio::time::timeout(ANSWER_TIMEOUT, collect(response.into_body(), MOST_ERROR_BYTES, cut));
+    // The status says enough where the words are cut off.
     let body = reading.await.unwrap_or(Ok(Bytes::new())).unwrap_or_default();
     let message = match serde_json::from_slice::<Status>(&body) {
         Ok(status) => status.message,
@@ -150,10 +169,10 @@ async fn refused(response: Response<Body>) -> ApiError {
     }
 }
 
-async fn collect(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
+async fn collect(mut body: Body, most: usize, broken: impl Fn(&kube::Error) -> ApiError) -> Result<Bytes, ApiError> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::Connection(chain(&error)))?;
+        let frame = frame.map_err(|error| broken(&error))?;
         if let Some(data) = frame.data_ref() {
             if all.len() + data.len() > most {
                 return Err(ApiError::TooLarge(most));
@@ -179,6 +198,32 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What kept a request from its server, in words of people: the step that failed, and the innermost cause. Between them
+/// lie five layers of libraries.
+fn what_failed(error: &(dyn std::error::Error + 'static)) -> String {
+    let layers = chain(error);
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let of_tls = causes.clone().any(|cause| cause.downcast_ref().is_some_and(is_handshake));
+    let innermost = causes.last().unwrap_or(error);
+    // The libraries keep their types to themselves: their words are what there is to tell the steps apart.
+    let step = if layers.contains("dns error") {
+        "its name is not found (DNS)"
+    } else if of_tls {
+        "TLS failed"
+    } else if layers.contains("(Connect)") {
+        "cannot connect"
+    } else {
+        return layers;
+    };
+    format!("{step}: {innermost}")
+}
+
+/// What is read while connecting is the handshake of TLS, and it was not understood or not believed.
+fn is_handshake(error: &std::io::Error) -> bool {
+    let wrapped = error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::InvalidData || wrapped.is_some_and(is_handshake)
+}
+
 /// Percent-encodes a query value.
 fn escape(value: &str, into: &mut String) {
     for byte in value.bytes() {
@@ -187,5 +232,64 @@ fn escape(value: &str, into: &mut String) {
         } else {
             into.push_str(&format!("%{byte:02X}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn failure(url: &str) -> ApiError {
+        let mut config = kube::Config::new(url.parse().unwrap());
+        config.default_retry = false;
+        let client = kube::Client::try_from(config).unwrap();
+        Link::new(client, url.into()).read(Method::GET, "/api", None).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn the_step_that_failed_is_named_with_the_server() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let speaks_plain = tokio::spawn(async move {
+            let (mut stream, _) = silent.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        });
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        for (url, step) in [
+            (format!("http://127.0.0.1:{free}"), "cannot connect: Connection refused"),
+            (format!("https://127.0.0.1:{port}"), "TLS failed: "),
+        ] {
+            let error = failure(&url).await;
+            let told = error.to_string();
+            assert!(told.starts_with(&format!("no answer from {url}: {step}")), "{told}");
+            assert_eq!((error.code(), error.advice()), (None, ""), "an unreachable server lacks no right");
+        }
+        speaks_plain.await.unwrap();
+    }
+
+    /// As the libraries wrap it; asking a name server would leave this machine.
+    #[test]
+    fn a_name_that_is_not_found_is_told_from_a_refused_connection() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Layer(&'static str, #[source] Option<Box<Layer>>);
+        let layers = |texts: &[&'static str]| {
+            texts.iter().rev().fold(None, |inner, text| Some(Box::new(Layer(text, inner)))).unwrap()
+        };
+        let name =
+            layers(&["ServiceError: client error (Connect)", "dns error", "failed to lookup address information"]);
+        assert_eq!(what_failed(&*name), "its name is not found (DNS): failed to lookup address information");
+        // As a certificate that is not trusted arrives.
+        let refused = std::io::Error::new(std::io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
+        assert_eq!(what_failed(&refused), "TLS failed: invalid peer certificate: UnknownIssuer");
+        let later = layers(&["ServiceError: client error (SendRequest)", "connection closed before message completed"]);
+        assert!(what_failed(&*later).contains("SendRequest"), "an unknown failure keeps all its words");
+    }
+
+    #[test]
+    fn only_an_unknown_caller_is_told_to_check_the_token() {
+        let of = |code| ApiError::Status { code, message: "m".into(), wait: None };
+        assert!(of(401).advice().contains("token"));
+        assert_eq!((of(403).advice(), of(500).advice()), ("", ""));
     }
 }

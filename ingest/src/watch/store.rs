@@ -1,6 +1,6 @@
 //! From lines and items to the records of a batch.
 
-use beidou_model::watch::Seen;
+use beidou_model::watch::{Comparer, EventKey};
 use beidou_schemas::{
     ClusterUid, Epoch, Identity, Micros, ResourceVersion,
     envelope::{EventEnvelope, FoundBy},
@@ -26,10 +26,20 @@ pub(super) struct Store {
     pub(super) metrics: IngestMetrics,
 }
 
+/// What a frame says of an Event.
+pub(super) enum Content {
+    /// A state to store.
+    State(State),
+    /// It ended; its key, if the frame names it.
+    Ended(Option<EventKey>),
+    /// Nothing: a heartbeat or a bookmark.
+    Nothing,
+}
+
 /// What a line means for the chain.
 pub(super) enum Taken {
-    /// A frame with this version; with a state to store, if it has one.
-    Frame { version: ResourceVersion, deleted: bool, state: Option<State> },
+    /// A frame with this version.
+    Frame { version: ResourceVersion, what: Content },
     /// A frame that nobody understands; what to keep of it.
     Reject(Reject),
     /// The server breaks off.
@@ -51,11 +61,13 @@ impl Store {
                     FrameKind::Added => "added",
                     FrameKind::Modified => "modified",
                 };
-                (kind, Taken::Frame { version: state.version, deleted: false, state: Some(state) })
+                (kind, Taken::Frame { version: state.version, what: Content::State(state) })
             }
-            Ok(Decoded::Heartbeat(version)) => ("heartbeat", Taken::Frame { version, deleted: false, state: None }),
-            Ok(Decoded::Deleted(version)) => ("deleted", Taken::Frame { version, deleted: true, state: None }),
-            Ok(Decoded::Bookmark(version)) => ("bookmark", Taken::Frame { version, deleted: false, state: None }),
+            Ok(Decoded::Heartbeat(version)) => ("heartbeat", Taken::Frame { version, what: Content::Nothing }),
+            Ok(Decoded::Deleted(event, version)) => {
+                ("deleted", Taken::Frame { version, what: Content::Ended(event.as_ref().map(EventKey::from)) })
+            }
+            Ok(Decoded::Bookmark(version)) => ("bookmark", Taken::Frame { version, what: Content::Nothing }),
             Ok(Decoded::Error { code, message }) => ("error", Taken::Error { code, message }),
             Err(error) => ("undecodable", Taken::Reject(self.not_understood(&error, line, observed))),
         };
@@ -76,20 +88,20 @@ impl Store {
         &self,
         batch: &mut Batch,
         items: Vec<Item>,
-        seen: &Seen,
+        known: &Comparer,
         epoch: Epoch,
         observed: Micros,
     ) -> u64 {
-        let mut known = 0;
+        let mut left_out = 0;
         for item in items {
             match item {
-                Item::State(state) if seen.contains(&state.uid, state.version) => known += 1,
+                Item::State(state) if known.has((&state.uid).into(), state.version) => left_out += 1,
                 Item::State(state) => self.push(batch, state, epoch, observed, FoundBy::List),
                 Item::Heartbeat => {}
                 Item::Rejected(error, bytes) => batch.reject(&self.not_understood(&error, bytes, observed)),
             }
         }
-        known
+        left_out
     }
 
     fn not_understood(&self, error: &FrameError, bytes: Bytes, observed: Micros) -> Reject {

@@ -67,6 +67,8 @@ pub struct Inner {
     /// Versions from which watches were asked.
     pub watched: Vec<u64>,
     pub full_lists: u64,
+    /// The next state is committed, and no watch is told.
+    pub drop_next: bool,
     pub token: Option<String>,
     pub hang: bool,
 }
@@ -109,7 +111,9 @@ impl Api {
             let version = inner.version;
             let item = event(uid, version, message);
             let kind = if inner.items.contains_key(uid) { "MODIFIED" } else { "ADDED" };
-            inner.frames.push((version, frame(kind, &item)));
+            if !std::mem::take(&mut inner.drop_next) {
+                inner.frames.push((version, frame(kind, &item)));
+            }
             inner.items.insert(uid.into(), item);
             version
         };
@@ -425,6 +429,7 @@ pub fn story(facts: &[CoverageFact]) -> Vec<String> {
             CoverageFact::Started(position) => Some(format!("started {}", position.resource_version)),
             CoverageFact::Ended(end) => Some(format!("ended {}", end.reason.name())),
             CoverageFact::Broken(b) => Some(format!("{} {} epoch {}", b.state.name(), b.reason.name(), b.epoch.0)),
+            CoverageFact::Missed(missed) => Some(format!("missed {}", missed.states)),
             CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) => None,
         })
         .collect()

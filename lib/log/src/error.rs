@@ -48,8 +48,11 @@ pub enum LogError {
         /// The limit.
         limit: usize,
     },
-    /// The disk is full: free space or lower the disk cap; appends go on by themselves afterwards.
-    #[error("no space left on the disk of {path}")]
+    /// The disk is full. Nothing is dropped: writers wait, and go on by themselves once there is space.
+    #[error(
+        "no space left on the disk of {path}; free space there or lower `log.retention_gib`, nothing is lost meanwhile \
+         and it goes on by itself"
+    )]
     Full {
         /// The file or folder.
         path: PathBuf,
@@ -57,8 +60,8 @@ pub enum LogError {
     /// The partition has used up its share of the disk cap, and a consumer still needs all of it. Nothing is dropped:
     /// appends go on by themselves once the consumer has caught up.
     #[error(
-        "{at} holds {used} bytes, its share of the disk cap is {cap}, and the consumer {held_by} has not yet read the \
-         oldest of them; let it catch up or raise the cap"
+        "{at} holds {used} bytes, its share of the disk cap is {cap}, and the consumer {held_by} still needs the oldest \
+         of them; let it catch up, or raise `log.retention_gib` for Events"
     )]
     CapReached {
         /// The partition.

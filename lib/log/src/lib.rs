@@ -12,7 +12,8 @@
 //!   the place of a living writer it refuses the newcomer and names the holder.
 //! - There is no conditional append, no transaction over partitions: Kafka has neither in the form we would need.
 //! - Buffers are bounded in bytes: a full one makes `append` wait; it never drops.
-//! - Retention removes whole old batches of topics that allow it, never past what a registered consumer has released.
+//! - Retention removes whole old batches, by size in each topic and by age in those that expire, never past what a
+//!   registered consumer has released. The newest batches stay, so that a topic's last facts can always be read back.
 
 pub mod contract;
 mod error;
@@ -94,7 +95,8 @@ pub trait Log: Send + Sync + 'static {
     /// Reads records with offset >= `from`, in order.
     ///
     /// # Errors
-    /// [`LogError::Removed`] when retention has passed `from`: the caller must record the loss, the log never skips silently.
+    /// [`LogError::Removed`] when records from `from` on are gone: the caller must record the loss, the log never skips
+    /// silently.
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError>;
 
     /// The first offset that may still be there, and the offset behind the last durable record.
@@ -102,6 +104,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// Registers `consumer` and says that it no longer needs records below `upto`. Durable enough to guide retention.
     /// A consumer that was never registered holds nothing back.
+    ///
+    /// It only ever grows. Nothing needs more: whoever fills a table anew takes the old records from the archive and the
+    /// rest from what the log still has, under a consumer name of its own.
     async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError>;
 }
 

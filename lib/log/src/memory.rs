@@ -62,7 +62,7 @@ impl MemoryLog {
         all.get(at.partition as usize).ok_or(LogError::NoPartition { at, partitions: all.len() as u32 })
     }
 
-    /// Removes records below `upto` as retention would: only of topics that allow it, never past a registered
+    /// Removes records below `upto` as retention would by age: only of topics that expire, never past a registered
     /// consumer, never the last record. Returns the first offset that is still there.
     ///
     /// # Errors
@@ -70,14 +70,21 @@ impl MemoryLog {
     pub fn remove_below(&self, at: TopicPartition, upto: Offset) -> Result<Offset, LogError> {
         let partition = self.partition(at)?;
         let mut state = partition.lock();
-        if at.topic.has_retention() {
+        if at.topic.expires() {
             let held = state.released.values().copied().min().unwrap_or(Offset::MAX);
             let last = state.records.last().map_or(state.first, |last| last.offset);
-            let first = upto.min(held).min(last).max(state.first);
-            state.records.retain(|stored| stored.offset >= first);
-            state.first = first;
+            state.remove_below(upto.min(held).min(last));
         }
         Ok(state.first)
+    }
+
+    /// Loses records below `upto`, whoever still needs them: as when somebody deletes segments by hand.
+    ///
+    /// # Errors
+    /// [`LogError::NoPartition`].
+    pub fn lose_below(&self, at: TopicPartition, upto: Offset) -> Result<(), LogError> {
+        self.partition(at)?.lock().remove_below(upto);
+        Ok(())
     }
 }
 
@@ -112,6 +119,11 @@ impl Partition {
 }
 
 impl State {
+    fn remove_below(&mut self, upto: Offset) {
+        self.first = upto.min(self.next).max(self.first);
+        self.records.retain(|stored| stored.offset >= self.first);
+    }
+
     /// Gives offsets to a batch. The holes follow from the offsets alone, so that a failing test fails again.
     fn push(&mut self, records: Vec<Record>, holes: bool) -> Range<Offset> {
         let start = self.next;

@@ -1,6 +1,8 @@
 //! What only the file log promises: recovery from torn tails, damage noticed, a full disk survived, one writer
-//! process, tails in other processes, disk space given back.
+//! process, tails in other processes. What it keeps and gives back: `keeping.rs`.
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions marked as tests")]
+
+mod support;
 
 use std::{
     collections::BTreeMap,
@@ -10,18 +12,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use beidou_log::{
     Log, LogError, ReadLimit, StoredRecord,
-    file::{FaultPoint, Faults, FileLog, FileOptions, Retention},
+    file::{FaultPoint, Faults, FileLog, FileOptions},
 };
-use beidou_schemas::{Header, Offset, Record, Topic, TopicPartition};
+use beidou_schemas::{Header, Record, Topic, TopicPartition};
 use bytes::Bytes;
+use support::{noise, text};
 
 const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
-const LEDGER: TopicPartition = TopicPartition { topic: Topic::Ledger, partition: 0 };
 const TOPICS: [(Topic, u32); 2] = [(Topic::KubeEvent, 1), (Topic::Ledger, 1)];
 const ALL: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
 const FIRST_SEGMENT: &str = "00000000000000000000.seg";
@@ -32,24 +34,6 @@ fn open(dir: &Path) -> Arc<FileLog> {
 
 fn events_dir(dir: &Path) -> PathBuf {
     dir.join(Topic::KubeEvent.name()).join("0")
-}
-
-fn text(value: impl Into<String>) -> Record {
-    Record { value: value.into().into(), ..Record::default() }
-}
-
-/// Text that does not compress to nothing.
-fn noise(seed: u64, words: u64) -> Record {
-    let word = |n: u64| {
-        format!(
-            "{:016x}",
-            (seed * 1_000 + n + 1)
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .rotate_left(31)
-                .wrapping_mul(0xbf58_476d_1ce4_e5b9)
-        )
-    };
-    text((0..words).map(word).collect::<String>())
 }
 
 async fn read_all(log: &FileLog, at: TopicPartition) -> Vec<StoredRecord> {
@@ -216,6 +200,62 @@ async fn a_full_disk_refuses_appends_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_full_disk_refuses_a_writer_that_can_try_again() {
+    let dir = tempfile::tempdir().unwrap();
+    append_each(dir.path(), &["before"]).await;
+    let (log, full) = full_disk(dir.path(), FaultPoint::BeforeEpoch, 0);
+    full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let error = log.writer(EVENTS, "test").await.err().unwrap();
+        assert!(matches!(error, LogError::Full { .. }) && error.is_retryable(), "{error}");
+        let told = error.to_string();
+        assert!(told.contains(events_dir(dir.path()).to_str().unwrap()) && told.contains("free space"), "{told}");
+    }
+    full.store(false, Ordering::SeqCst);
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    writer.append(vec![text("after")]).await.unwrap();
+    assert_eq!(values(&log).await, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn a_segment_that_could_not_be_made_leaves_no_stray() {
+    let dir = tempfile::tempdir().unwrap();
+    let failing = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&failing);
+    let faults = Faults::new(move |point, _| {
+        let strikes = point == FaultPoint::AfterCreate && flag.load(Ordering::SeqCst);
+        if strikes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    });
+    let options = FileOptions { faults, segment_bytes: 4096, ..FileOptions::new(dir.path(), TOPICS) };
+    let log = FileLog::open(options).unwrap();
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    let (small, large) = (|n| vec![text(format!("{n}"))], |n| vec![noise(n, 350)]);
+    writer.append(small(0)).await.unwrap();
+    writer.append(large(1)).await.unwrap();
+    failing.store(true, Ordering::SeqCst);
+    let error = writer.append(large(2)).await.unwrap_err();
+    assert!(matches!(error, LogError::Full { .. }), "{error}");
+    // A small one still fits into the old segment; the next one is then made at another offset.
+    assert_eq!(writer.append(small(2)).await.unwrap(), 2..3);
+    let segments = || {
+        let names = fs::read_dir(events_dir(dir.path())).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_str().is_some_and(|name| name.ends_with(".seg"))).count()
+    };
+    assert_eq!(segments(), 1, "a stray segment is left");
+    failing.store(false, Ordering::SeqCst);
+    writer.append(large(3)).await.unwrap();
+    assert_eq!(segments(), 2);
+    drop(writer);
+    for log in [Arc::clone(&log), FileLog::open_existing(dir.path()).unwrap(), open(dir.path())] {
+        let offsets: Vec<_> = read_all(&log, EVENTS).await.iter().map(|stored| stored.offset).collect();
+        assert_eq!(offsets, [0, 1, 2, 3]);
+    }
+    let again = open(dir.path());
+    let writer = again.writer(EVENTS, "test").await.unwrap();
+    assert_eq!(writer.append(small(4)).await.unwrap(), 4..5);
+}
+
+#[tokio::test]
 async fn a_group_that_fails_half_way_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (log, full) = full_disk(dir.path(), FaultPoint::BeforeWrite, 2);
@@ -283,92 +323,6 @@ async fn appends_under_way_keep_the_order_of_their_first_poll() {
     let appends: Vec<_> = (0..10).map(append).collect();
     for (n, append) in appends.into_iter().enumerate() {
         assert_eq!(append.await.unwrap().unwrap().start, n as u64);
-    }
-}
-
-/// Small segments, and a cap for four of them.
-fn capped(dir: &Path) -> Arc<FileLog> {
-    let retention = Retention { max_age: Duration::from_secs(3600), max_bytes: 16 * 1024 };
-    let options = FileOptions { segment_bytes: 4096, retention, ..FileOptions::new(dir, TOPICS) };
-    FileLog::open(options).unwrap()
-}
-
-fn disk_bytes(dir: &Path) -> u64 {
-    fs::read_dir(events_dir(dir)).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum()
-}
-
-#[tokio::test]
-async fn the_cap_gives_space_back_and_never_drops_what_is_needed() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = capped(dir.path());
-    let writer = log.writer(EVENTS, "test").await.unwrap();
-    for n in 0..100 {
-        writer.append(vec![noise(n, 64)]).await.unwrap();
-    }
-    assert!(disk_bytes(dir.path()) < 20 * 1024, "{} bytes", disk_bytes(dir.path()));
-    let bounds = log.bounds(EVENTS).await.unwrap();
-    log.release(EVENTS, "projector", bounds.start).await.unwrap();
-
-    let mut appended = bounds.end;
-    let mut refused = None;
-    for _ in 0..100 {
-        match writer.append(vec![noise(appended, 64)]).await {
-            Ok(range) => appended = range.end,
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    let error = refused.expect("a share of 16 KiB cannot take 100 KiB");
-    assert!(matches!(&error, LogError::CapReached { held_by, .. } if held_by == "projector"), "{error}");
-    assert!(error.is_retryable());
-    assert_eq!(log.bounds(EVENTS).await.unwrap(), bounds.start..appended, "nothing was dropped");
-    // The control plane's own topics go on, or the consumer could never catch up.
-    log.writer(LEDGER, "test").await.unwrap().append(vec![text("goes on")]).await.unwrap();
-
-    log.release(EVENTS, "projector", appended).await.unwrap();
-    assert_eq!(writer.append(vec![noise(appended, 64)]).await.unwrap().start, appended);
-    assert!(disk_bytes(dir.path()) < 20 * 1024);
-}
-
-#[tokio::test]
-async fn age_removes_whole_closed_segments_also_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    for restart in [false, true] {
-        let log = capped(dir.path());
-        let mut writer = log.writer(EVENTS, "test").await.unwrap();
-        for n in 0..12 {
-            writer.append(vec![noise(n, 64)]).await.unwrap();
-        }
-        if restart {
-            drop(writer);
-            writer = log.writer(EVENTS, "test").await.unwrap();
-        }
-        assert_eq!(log.enforce_retention(SystemTime::now()).await.unwrap().segments, 0, "nothing is old");
-        let freed = log.enforce_retention(SystemTime::now() + Duration::from_secs(3700)).await.unwrap();
-        assert!(freed.segments > 0 && freed.bytes > 0);
-        let bounds = log.bounds(EVENTS).await.unwrap();
-        assert!(!bounds.is_empty(), "the active segment stays");
-        drop(writer);
-    }
-}
-
-#[tokio::test]
-async fn a_reader_survives_removal_beneath_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = capped(dir.path());
-    let other = FileLog::open_existing(dir.path()).unwrap();
-    let writer = log.writer(EVENTS, "test").await.unwrap();
-    let mut next: Offset = 0;
-    for n in 0..200 {
-        writer.append(vec![noise(n, 64)]).await.unwrap();
-        if n % 50 == 49 {
-            // The other handle's list of segments is old by now.
-            let removed = other.read(EVENTS, next, ALL).await.unwrap_err();
-            let LogError::Removed { first, .. } = removed else { panic!("{removed}") };
-            let batch = other.read(EVENTS, first, ALL).await.unwrap();
-            assert_eq!(batch.records.first().map(|r| r.offset), Some(first));
-            assert_eq!(batch.next, n + 1);
-            next = first;
-        }
     }
 }
 

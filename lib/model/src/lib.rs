@@ -3,4 +3,6 @@
 pub mod coverage;
 pub mod dedup;
 pub mod ledger;
+pub mod occurrences;
+pub mod query_line;
 pub mod watch;

@@ -241,8 +241,21 @@ fn explain(figment: &Figment, error: FigmentError) -> ConfigError {
     let place = place(figment, &key, &error);
     match error.kind {
         Kind::UnknownField(_, allowed) => ConfigError::UnknownKey { key, place, allowed: allowed.join(", ") },
-        kind => ConfigError::Value { key, place, what: kind.to_string() },
+        kind => ConfigError::Value { key, place, what: without_types(&kind.to_string()) },
     }
+}
+
+/// What serde says, without the names of our types: they mean nothing to whoever wrote the file. Where it expects one of
+/// our structs, it expects a mapping of keys.
+pub fn without_types(text: &str) -> String {
+    const STRUCT: &str = "expected struct ";
+    let mut parts = text.split(STRUCT);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain += "expected a mapping";
+        plain += part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    }
+    plain
 }
 
 /// The layer of the key, else of the nearest section around it.

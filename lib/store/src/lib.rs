@@ -8,6 +8,7 @@
 //! The embedded engine and a server are reached through the same client, the same SQL and the same migrations; no other
 //! room names the `clickhouse` library.
 
+pub mod archive;
 pub mod client;
 pub mod engine;
 mod error;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use beidou_log::StoredRecord;
 use beidou_schemas::{
     ClusterUid, Micros, TopicPartition,
-    coverage::{Broken, CoverageFact, CoverageState, Position, Reason, SessionEnd},
+    coverage::{Broken, CoverageFact, CoverageState, Missed, Position, Reason, SessionEnd},
     fact::FactError,
 };
 use uuid::Uuid;
@@ -46,9 +46,10 @@ rows! {
 type Key = (ClusterUid, CoverageState, Uuid, Micros);
 
 /// The newest of a key's facts in a cut.
-enum Interval {
+pub(super) enum Interval {
     Session(Position, Option<(Reason, String, u64)>),
     Broken(Broken),
+    Missed(Missed),
 }
 
 /// Encodes the coverage topic.
@@ -107,12 +108,16 @@ fn interval(fact: CoverageFact) -> Option<(Key, Interval)> {
         CoverageFact::Broken(broken) => {
             Some(((broken.cluster.clone(), broken.state, Uuid::nil(), broken.from), Interval::Broken(broken)))
         }
+        CoverageFact::Missed(missed) => {
+            let key = (missed.cluster.clone(), CoverageState::Degraded, missed.comparison, missed.from);
+            Some((key, Interval::Missed(missed)))
+        }
         CoverageFact::Snapshot(_) => None,
     }
 }
 
 impl CoverageRows {
-    fn put(&mut self, offset: u64, interval: &Interval) {
+    pub(super) fn put(&mut self, offset: u64, interval: &Interval) {
         match interval {
             Interval::Session(position, end) => {
                 self.named(&position.cluster, &position.cluster_name, position.epoch.0);
@@ -132,6 +137,16 @@ impl CoverageRows {
                 self.start_resource_version.put(0);
                 self.resource_version.put(0);
                 self.because(broken.reason.name(), &broken.detail, 0);
+            }
+            Interval::Missed(missed) => {
+                self.named(&missed.cluster, &missed.cluster_name, missed.epoch.0);
+                self.state.put(CoverageState::Degraded.number());
+                self.session.put(missed.comparison);
+                self.between(missed.from, missed.until);
+                self.start_resource_version.put(0);
+                self.resource_version.put(missed.list.0);
+                let detail = format!("{} states, found by a list and stored", missed.states);
+                self.because(Reason::MissedByWatch.name(), &detail, 0);
             }
         }
         self.log_offset.put(offset);

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use beidou_log::StoredRecord;
-use beidou_model::dedup::{RecentStates, StateKey, Verdict};
+use beidou_model::dedup::{RecentStates, StateKey, Verdict, WindowSpan};
 use beidou_schemas::{
     Micros, TopicPartition,
     envelope::EventEnvelope,
-    kube_event::{EventState, column_uuid, decode},
+    kube_event::{EventState, column_uuid, decode, pattern_into},
 };
 
 use super::{
@@ -41,6 +41,7 @@ rows! {
         reason: Text,
         action: Text,
         message: Text,
+        pattern: Text,
         kind: Text,
         namespace: Text,
         name: Text,
@@ -75,6 +76,7 @@ pub struct EventEncoder {
     at: TopicPartition,
     window: u32,
     seen: RecentStates,
+    span: WindowSpan,
 }
 
 /// A record, decoded.
@@ -87,7 +89,7 @@ struct Decoded<'a> {
 impl EventEncoder {
     /// An encoder that has seen nothing.
     pub fn new(at: TopicPartition, window: u32) -> Self {
-        Self { at, window, seen: RecentStates::new(window) }
+        Self { at, window, seen: RecentStates::new(window), span: WindowSpan::new(window) }
     }
 
     pub(super) fn memory(&self) -> u64 {
@@ -96,7 +98,8 @@ impl EventEncoder {
 
     pub(super) fn remember(&mut self, records: &[StoredRecord]) {
         for stored in records {
-            if let Ok(Decoded { state, key, .. }) = read(stored) {
+            if let Ok(Decoded { envelope, state, key }) = read(stored) {
+                self.span.note(stored.offset, envelope.observed);
                 self.seen.observe(stored.offset, key, state.occurrences());
             }
         }
@@ -105,6 +108,7 @@ impl EventEncoder {
     pub(super) fn encode(&mut self, range: CutRange, records: &[StoredRecord]) -> Result<Encoded, ProjectorError> {
         let (mut out, mut rejects) = (Encoded::default(), Rejects::default());
         let mut months: BTreeMap<u32, EventRows> = BTreeMap::new();
+        let mut template = String::new();
         for stored in records {
             let decoded = match read(stored) {
                 Ok(decoded) => decoded,
@@ -114,6 +118,7 @@ impl EventEncoder {
                 }
             };
             out.observed = out.observed.max(decoded.envelope.observed);
+            self.span.note(stored.offset, decoded.envelope.observed);
             match self.seen.observe(stored.offset, decoded.key, decoded.state.occurrences()) {
                 Verdict::Duplicate => out.duplicates += 1,
                 Verdict::New { delta } => {
@@ -122,6 +127,8 @@ impl EventEncoder {
                     // Nearly always one month: the first one gets room for all records.
                     let room = if months.is_empty() { records.len() } else { 0 };
                     let rows = months.entry(time.year_month()).or_insert_with(|| EventRows::with_room(room));
+                    pattern_into(&decoded.state.message, &mut template);
+                    rows.pattern.put(&template);
                     rows.put(&decoded, (time, flags.0), delta);
                     rows.log_partition.put(self.at.partition as u16);
                     rows.log_offset.put(stored.offset);
@@ -131,8 +138,10 @@ impl EventEncoder {
         for (month, rows) in months {
             let batch = rows.finish().map_err(beidou_store::StoreError::Encode)?;
             out.blocks.push(range.block(TABLE, &month.to_string(), &batch)?);
+            out.archive.push(batch);
         }
         rejects.finish(range, &mut out)?;
+        out.window_span = self.span.micros();
         Ok(out)
     }
 }

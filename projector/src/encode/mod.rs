@@ -4,20 +4,25 @@
 //!  records of a cut ─► event     ─► kube_event, one block per month
 //!                      coverage  ─► kube_coverage
 //!                      reject    ─► kube_reject   ◄── what the others could not decode
+//!  a lost range      ─► lost      ─► kube_coverage, kube_reject
 //! ```
 
 mod column;
 mod coverage;
 mod event;
+mod lost;
 mod reject;
 
 pub use coverage::CoverageEncoder;
 pub use event::EventEncoder;
+pub use lost::LostRange;
 pub use reject::RejectEncoder;
+
+use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use beidou_log::StoredRecord;
-use beidou_schemas::{Micros, Topic, TopicPartition, ddl::TABLE_VERSION};
+use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION};
 use beidou_store::{StoreError, insert::Block};
 
 use crate::ProjectorError;
@@ -27,6 +32,8 @@ use crate::ProjectorError;
 pub struct Encoded {
     /// The blocks to insert, in order.
     pub blocks: Vec<Block>,
+    /// The rows of Events among them, once more for the archive.
+    pub archive: Vec<RecordBatch>,
     /// Rows in all of them, without those of rejected records.
     pub rows: u64,
     /// States that had been seen before.
@@ -35,6 +42,10 @@ pub struct Encoded {
     pub rejects: u64,
     /// When the last record had been observed.
     pub observed: Micros,
+    /// Records that were removed from the log before they were read.
+    pub lost: Option<Range<Offset>>,
+    /// How much time the index of seen states holds, in microseconds; `None` while it holds all.
+    pub window_span: Option<i64>,
 }
 
 /// The encoder of one source partition.
@@ -121,10 +132,8 @@ mod tests {
         let coverage = ("kube_coverage", CoverageRows::with_room(0).finish().unwrap());
         let reject = ("kube_reject", RejectRows::with_room(0).finish().unwrap());
         for (table, batch) in [event, coverage, reject] {
-            let sql = MIGRATIONS.iter().find(|migration| migration.name == table).unwrap().sql;
-            let lines = sql.lines().filter_map(|line| line.strip_prefix("    "));
-            let columns: Vec<_> =
-                lines.filter_map(|line| line.split(' ').next()).filter(|word| *word != "INDEX").collect();
+            let migration = MIGRATIONS.iter().find(|migration| migration.name == table).unwrap();
+            let columns: Vec<_> = migration.columns().map(|(name, _)| name).collect();
             let schema = batch.schema();
             let fields: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
             assert_eq!(fields, columns, "{table}");

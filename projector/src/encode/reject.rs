@@ -1,8 +1,10 @@
 //! Rejected frames, and records that could not be decoded, into rows of `kube_reject`.
 
+use std::ops::Range;
+
 use beidou_log::StoredRecord;
 use beidou_schemas::{
-    ClusterUid, Micros, TopicPartition,
+    ClusterUid, Micros, Offset, TopicPartition,
     reject::{Reject, RejectReason},
 };
 
@@ -49,17 +51,24 @@ impl Rejects {
         let name = record.header("ce_clustername").unwrap_or_default();
         let uid = cluster.as_ref().map_or("", ClusterUid::as_str);
         tracing::debug!(source = %at, offset = stored.offset, detail, "record rejected");
-        self.put(at, stored, (uid, name), (observed, RejectReason::Record), detail, record.value.len() as u64);
+        let frame = (record.value.len() as u64, &record.value[..]);
+        self.put((at, stored.offset), (uid, name), (observed, RejectReason::Record), detail, frame);
+    }
+
+    /// Adds a row for records that are gone: all that can be listed of them is where they stood.
+    pub fn put_lost(&mut self, at: TopicPartition, offsets: &Range<Offset>, observed: Micros) {
+        let Range { start, end } = offsets;
+        let detail = format!("offsets {start}..{end} were removed from the log before they were in the tables");
+        self.put((at, *start), ("", ""), (observed, RejectReason::Record), &detail, (0, &[]));
     }
 
     fn put(
         &mut self,
-        at: TopicPartition,
-        stored: &StoredRecord,
+        (at, offset): (TopicPartition, Offset),
         (uid, name): (&str, &str),
         (observed, reason): (Micros, RejectReason),
         detail: &str,
-        frame_bytes: u64,
+        (frame_bytes, frame): (u64, &[u8]),
     ) {
         self.count += 1;
         let rows = self.rows.get_or_insert_with(|| RejectRows::with_room(1));
@@ -69,18 +78,23 @@ impl Rejects {
         rows.reason.put(reason.number());
         rows.detail.put(detail);
         rows.frame_bytes.put(frame_bytes);
-        rows.frame.put(&stored.record.value);
+        rows.frame.put(frame);
         rows.topic.put(at.topic.name());
         rows.log_partition.put(at.partition as u16);
-        rows.log_offset.put(stored.offset);
+        rows.log_offset.put(offset);
     }
 
     /// Adds the block, if there is anything in it.
     pub fn finish(self, range: CutRange, out: &mut Encoded) -> Result<(), ProjectorError> {
         out.rejects += self.count;
+        self.add_block(range, "all", out)
+    }
+
+    /// The same without counting them as rejects.
+    pub fn add_block(self, range: CutRange, part: &str, out: &mut Encoded) -> Result<(), ProjectorError> {
         if let Some(rows) = self.rows {
             let batch = rows.finish().map_err(beidou_store::StoreError::Encode)?;
-            out.blocks.push(range.block(TABLE, "all", &batch)?);
+            out.blocks.push(range.block(TABLE, part, &batch)?);
         }
         Ok(())
     }
@@ -108,7 +122,8 @@ impl RejectEncoder {
                     out.rows += 1;
                     let named = (reject.cluster.as_str(), reject.cluster_name.as_str());
                     let what = (reject.observed, reject.reason);
-                    rejects.put(self.at, stored, named, what, &reject.detail, reject.frame_bytes);
+                    let frame = (reject.frame_bytes, &reject.frame[..]);
+                    rejects.put((self.at, stored.offset), named, what, &reject.detail, frame);
                 }
                 None => rejects.put_record(self.at, stored, "a reject record lacks a header, or one is malformed"),
             }

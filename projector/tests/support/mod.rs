@@ -99,7 +99,7 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(config: ProjectorConfig, log: &Arc<MemoryLog>, store: &Store) -> Running {
+    pub fn start<L: Log>(config: ProjectorConfig, log: &Arc<L>, store: &Store) -> Running {
         let stop = CancellationToken::new();
         let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
         let status = projector.status();

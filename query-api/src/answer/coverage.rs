@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use beidou_model::coverage::{Coverage, Known, Span, merge};
+use beidou_model::coverage::{Coverage, Known, Part, Span, merge};
 use beidou_schemas::{Micros, coverage::CoverageState};
 use beidou_store::query::{Reader, coverage::ExtentRow};
 use serde::Serialize;
@@ -36,6 +36,10 @@ pub(crate) struct ClusterCoverage {
     /// Everything proven until this moment can be found by queries; what came later stands in the log alone.
     #[schema(value_type = String, format = DateTime)]
     pub projected_until: Micros,
+    /// The earlier of the two: how fresh answers are. What happened later may not be found yet, which makes the end of a
+    /// range that reaches until now `unknown`. Null where the cluster was never watched, and for seconds after a start.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub known_until: Option<Micros>,
     /// What is not complete, in order of time; the last 20 parts.
     pub parts: Vec<CoveragePart>,
     /// So many earlier parts are left out.
@@ -70,6 +74,16 @@ pub(crate) async fn coverage_of(
     clusters: Option<&[String]>,
     range: Range,
 ) -> Result<Vec<ClusterCoverage>, Problem> {
+    Ok(known_of(app, reader, clusters, range).await?.into_iter().map(|(coverage, _)| coverage).collect())
+}
+
+/// The same, beside each cluster all parts of the range that are not complete.
+pub(crate) async fn known_of(
+    app: &Arc<App>,
+    reader: &Reader,
+    clusters: Option<&[String]>,
+    range: Range,
+) -> Result<Vec<(ClusterCoverage, Vec<Part>)>, Problem> {
     let names = app.catalogue.names(reader).await?;
     let clusters: Vec<String> = clusters.map_or_else(|| names.keys().cloned().collect(), <[_]>::to_vec);
     if clusters.is_empty() {
@@ -99,7 +113,7 @@ fn told(
     reach: &Reach,
     now: Micros,
     range: Range,
-) -> ClusterCoverage {
+) -> (ClusterCoverage, Vec<Part>) {
     let proven_until = extent.map(|row| Micros(row.last_time));
     let known = Known {
         spans,
@@ -109,20 +123,23 @@ fn told(
     };
     let Coverage { share, complete, parts } = merge(&known, range.from..range.until);
     let more_parts = parts.len().saturating_sub(MOST_PARTS);
-    let parts = parts.into_iter().skip(more_parts).map(|part| CoveragePart {
+    let shown = parts.iter().skip(more_parts).map(|part| CoveragePart {
         state: part.state.name(),
-        reason: part.reason,
+        reason: part.reason.clone(),
         from: part.from,
         to: part.until,
     });
-    ClusterCoverage {
+    let projected_until = known.projected.min(now);
+    let coverage = ClusterCoverage {
         cluster: names.get(uid).and_then(|all| all.first()).cloned().unwrap_or_else(|| uid.into()),
         cluster_uid: uid.into(),
         share,
         complete,
         proven_until,
-        projected_until: known.projected.min(now),
-        parts: parts.collect(),
+        projected_until,
+        known_until: proven_until.map(|proven| proven.min(projected_until)).filter(|until| until.0 > 0),
+        parts: shown.collect(),
         more_parts,
-    }
+    };
+    (coverage, parts)
 }

@@ -63,7 +63,16 @@ impl From<Range> for RangeAnswer {
 
 /// Drops rows from the end until the list is small enough; keeps at least one. `more` is set when rows were dropped.
 pub(crate) fn fit<T: Serialize>(items: &mut Vec<T>, more: &mut bool, coverage: &[ClusterCoverage]) {
-    let room = MOST_ANSWER_BYTES.saturating_sub(LIST_FRAME_BYTES + bytes_of(&coverage)).max(LEAST_ROW_BYTES);
+    fit_in(items, more, row_room(coverage));
+}
+
+/// How many bytes the rows of an answer may have beside this coverage.
+pub(crate) fn row_room(coverage: &[ClusterCoverage]) -> usize {
+    MOST_ANSWER_BYTES.saturating_sub(LIST_FRAME_BYTES + bytes_of(&coverage)).max(LEAST_ROW_BYTES)
+}
+
+/// As [`fit`], for so many bytes.
+pub(crate) fn fit_in<T: Serialize>(items: &mut Vec<T>, more: &mut bool, room: usize) {
     let mut used = 0;
     let keep = items.iter().position(|item| {
         used += bytes_of(item) + 1;

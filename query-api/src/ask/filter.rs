@@ -6,17 +6,17 @@ use beidou_schemas::{EventUid, envelope::FoundBy, kube_event::column_uuid};
 use beidou_store::query::events::EventFilter;
 use uuid::Uuid;
 
-use super::Params;
+use super::{Params, line};
 use crate::{answer::event::EventItem, problem::Problem};
 
 /// The names of the filters, as in the documentation.
-pub(crate) const FILTERS: [&str; 11] =
-    ["cluster", "namespace", "kind", "name", "uid", "reason", "type", "component", "node", "found_by", "text"];
+pub(crate) const FILTERS: [&str; 12] =
+    ["cluster", "namespace", "kind", "name", "uid", "reason", "type", "component", "node", "found_by", "text", line::Q];
 
 /// Stands for "no namespace" in parameters and paths: no namespace can be called so.
 pub(crate) const CLUSTER_SCOPED: &str = "_";
 
-/// Reads all filters but the clusters, which must be looked up.
+/// Reads all filters but the clusters, which must be looked up, those of the query line too.
 pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
     let namespaces = params.many("namespace")?.into_iter().map(|n| if n == CLUSTER_SCOPED { String::new() } else { n });
     let uids = params.many("uid")?.iter().map(|uid| uid_of("uid", uid)).collect::<Result<_, _>>()?;
@@ -28,6 +28,7 @@ pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
     if text.as_deref() == Some("") {
         return Err(Problem::parameter("text", "", "a text that is not empty"));
     }
+    let others = line::lines(params)?.others;
     Ok(EventFilter {
         clusters: None,
         namespaces: namespaces.collect(),
@@ -40,6 +41,7 @@ pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
         nodes: params.many("node")?,
         found_by,
         text,
+        line: (!others.is_empty()).then_some(others),
     })
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn uid_of(name: &str, text: &str) -> Result<Uuid, Problem> {
     Ok(column_uuid(&uid))
 }
 
-/// Whether a state of the log passes the filter.
+/// Whether a state of the log passes the filter; its line is made ready once, and applied by `line::TailLine`.
 pub(crate) fn passes(filter: &EventFilter, item: &EventItem) -> bool {
     let any = |wanted: &[String], values: &[&str]| {
         wanted.is_empty() || wanted.iter().any(|wanted| values.contains(&wanted.as_str()))

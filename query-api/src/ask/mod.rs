@@ -2,6 +2,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod filter;
+pub(crate) mod line;
 pub(crate) mod params;
 pub(crate) mod range;
 

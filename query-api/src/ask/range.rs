@@ -1,5 +1,7 @@
 //! The range of time of a query: absolute or relative, always bounded.
 
+use std::ops::RangeInclusive;
+
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::Between;
 
@@ -24,7 +26,8 @@ pub(crate) fn range(params: &Params, now: Micros) -> Result<Range, Problem> {
     Ok(Range { from, until })
 }
 
-fn moment(params: &Params, name: &str, now: Micros) -> Result<Option<Micros>, Problem> {
+/// Reads a moment.
+pub(crate) fn moment(params: &Params, name: &str, now: Micros) -> Result<Option<Micros>, Problem> {
     let Some(text) = params.one(name)? else { return Ok(None) };
     // An unescaped `+` of a zone arrives as a space.
     let time = relative(text, now).or_else(|| Micros::parse(text)).or_else(|| Micros::parse(&text.replace(' ', "+")));
@@ -46,6 +49,11 @@ fn relative(text: &str, now: Micros) -> Option<Micros> {
         ("+" | " ", amount) => (1, amount),
         _ => return None,
     };
+    Some(now.plus(sign * micros_of(amount)?))
+}
+
+/// `60s`, `6h`: microseconds.
+fn micros_of(amount: &str) -> Option<i64> {
     let unit = match amount.chars().last()? {
         's' => 1,
         'm' => 60,
@@ -56,8 +64,19 @@ fn relative(text: &str, now: Micros) -> Option<Micros> {
     };
     let digits = &amount[..amount.len() - 1];
     let number: i64 = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    let micros = number.checked_mul(unit)?.checked_mul(SECOND)?;
-    Some(now.plus(sign * micros))
+    number.checked_mul(unit)?.checked_mul(SECOND)
+}
+
+/// Reads a length of time, microseconds, within bounds; `allowed` says them.
+pub(crate) fn length(
+    params: &Params,
+    name: &str,
+    bounds: RangeInclusive<i64>,
+    allowed: &str,
+) -> Result<Option<i64>, Problem> {
+    let Some(text) = params.one(name)? else { return Ok(None) };
+    let micros = micros_of(text).filter(|micros| bounds.contains(micros));
+    micros.map(Some).ok_or_else(|| Problem::parameter(name, text, allowed))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The outermost layer: gives the request its id and its span, counts it, and writes problems out.
+//! The outermost layer: gives the request its id and its span, counts it, writes problems out, and logs it: one line, of
+//! a level that says whether somebody should look.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,7 +9,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument, field::Empty, info_span};
+use tracing::{Instrument, Level, field::Empty, info_span};
 use uuid::Uuid;
 
 use crate::{
@@ -32,7 +33,9 @@ pub(crate) async fn access(State(app): State<Arc<App>>, mut request: Request, ne
     let span = info_span!("request", id = %id.0, method = %request.method(), path, subject = Empty);
 
     let mut response = next.run(request).instrument(span.clone()).await;
+    let mut why = None;
     if let Some(problem) = problem(&mut response) {
+        why = Some(if problem.cause.is_empty() { &problem.detail } else { &problem.cause }.clone());
         response = problem.respond(&id.0);
     }
     let headers = response.headers_mut();
@@ -43,13 +46,24 @@ pub(crate) async fn access(State(app): State<Arc<App>>, mut request: Request, ne
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     app.metrics.answered(&route, status, took);
     let took_ms = took.as_millis() as u64;
-    // Probes come every few seconds and tell nothing when they go well.
-    let is_probe = matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics");
-    span.in_scope(|| match is_probe {
-        true => tracing::debug!(status, took_ms, "answered"),
-        false => tracing::info!(status, took_ms, "answered"),
+    span.in_scope(|| match level(&route, status) {
+        Level::ERROR => tracing::error!(status, took_ms, why, "request failed"),
+        Level::WARN => tracing::warn!(status, took_ms, why, "request not answered"),
+        _ => tracing::debug!(status, took_ms, why, "answered"),
     });
     response
+}
+
+/// What is well, or the caller's mistake, is for those who look closely. A store that is away and a query that takes too
+/// long concern whoever runs this; an internal error is a bug or a broken setup.
+fn level(route: &str, status: u16) -> Level {
+    // A probe asks every few seconds, and "not ready" is an answer to its question.
+    let is_probe = matches!(route, "/healthz" | "/readyz" | "/metrics");
+    match status {
+        500 => Level::ERROR,
+        501.. if !is_probe => Level::WARN,
+        _ => Level::DEBUG,
+    }
 }
 
 /// What a route or layer returned as a problem, and what the framework refused in its own words.
@@ -60,4 +74,25 @@ fn problem(response: &mut Response) -> Option<Problem> {
         StatusCode::BAD_REQUEST => Some(Problem::new(Kind::BadParameter, "the path is not valid: UTF-8 is expected")),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_somebody_should_look_at_is_loud() {
+        for (route, status, expected) in [
+            ("/api/v1/events", 200, Level::DEBUG),
+            ("/api/v1/events", 422, Level::DEBUG),
+            (NO_ROUTE, 404, Level::DEBUG),
+            ("/api/v1/events", 503, Level::WARN),
+            ("/api/v1/events", 504, Level::WARN),
+            ("/readyz", 503, Level::DEBUG),
+            ("/readyz", 500, Level::ERROR),
+            ("/api/v1/events", 500, Level::ERROR),
+        ] {
+            assert_eq!(level(route, status), expected, "{route} {status}");
+        }
+    }
 }

@@ -39,6 +39,11 @@ kinds! {
         "A parameter has a value that is not allowed"
         "The field `parameter` names it, with the value that was sent and what is allowed. Times are RFC 3339, or \
          relative to now: `-6h`, `-30m`, `-7d`, `now`. A `+` in a URL must be written `%2B`."
+    BadQueryLine "bad-query-line" BAD_REQUEST
+        "The query line cannot be read"
+        "The field `parameter.line` tells the place, counted from 0, what stands there, and `parameter.allowed` what is \
+         allowed. A line is made of words of the message, `field:value`, `field:(a b)`, `count>10`, `/regular \
+         expressions/` and `\"phrases\"`; all must hold, a minus excludes, and quotation marks make anything a text."
     UnknownParameter "unknown-parameter" BAD_REQUEST
         "The call has no such parameter"
         "A misspelt filter would silently give a wrong answer, so unknown parameters are refused. The field \

@@ -26,6 +26,26 @@ pub(crate) struct BadParameter {
     pub value: Option<String>,
     /// What is allowed.
     pub allowed: String,
+    /// Where a query line is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<BadLine>,
+}
+
+/// What is wrong with a query line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct BadLine {
+    /// The kind of fault; stable, such as `unknown_field`.
+    #[schema(value_type = String)]
+    pub fault: &'static str,
+    /// Where it is, in characters from the begin of the line, the first being 0.
+    pub character: usize,
+    /// The same in bytes of UTF-8.
+    pub byte: usize,
+    /// What stands there, shortened; empty at the end of the line.
+    pub found: String,
+    /// What may have been meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
 }
 
 /// A problem, before the door adds the request's id.
@@ -33,7 +53,10 @@ pub(crate) struct BadParameter {
 pub(crate) struct Problem {
     pub kind: Kind,
     pub detail: String,
-    pub parameter: Option<BadParameter>,
+    /// Boxed: a problem is rare, but every result has room for one.
+    pub parameter: Option<Box<BadParameter>>,
+    /// What is behind it, for our log alone; empty where `detail` says all.
+    pub cause: String,
 }
 
 /// Problem details (RFC 9457), media type `application/problem+json`.
@@ -65,7 +88,7 @@ const SHOWN_CHARS: usize = 200;
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), parameter: None }
+        Self { kind, detail: detail.into(), parameter: None, cause: String::new() }
     }
 
     /// A parameter with a value that is not allowed.
@@ -73,8 +96,8 @@ impl Problem {
         let allowed = allowed.into();
         let value: String = value.chars().take(SHOWN_CHARS).collect();
         let detail = format!("{name} is {value:?}; allowed: {allowed}");
-        let parameter = Some(BadParameter { name: name.into(), value: Some(value), allowed });
-        Self { kind: Kind::BadParameter, detail, parameter }
+        let parameter = Some(Box::new(BadParameter { name: name.into(), value: Some(value), allowed, line: None }));
+        Self { parameter, ..Self::new(Kind::BadParameter, detail) }
     }
 
     /// A parameter that the call does not have.
@@ -82,8 +105,8 @@ impl Problem {
         let name: String = name.chars().take(SHOWN_CHARS).collect();
         let allowed = if allowed.is_empty() { "none".into() } else { allowed.join(", ") };
         let detail = format!("there is no parameter {name:?}; allowed: {allowed}");
-        let parameter = Some(BadParameter { name, value: None, allowed });
-        Self { kind: Kind::UnknownParameter, detail, parameter }
+        let parameter = Some(Box::new(BadParameter { name, value: None, allowed, line: None }));
+        Self { parameter, ..Self::new(Kind::UnknownParameter, detail) }
     }
 
     /// Writes the problem out.
@@ -95,7 +118,7 @@ impl Problem {
             status: kind.status().as_u16(),
             detail: self.detail,
             instance: format!("urn:uuid:{request_id}"),
-            parameter: self.parameter,
+            parameter: self.parameter.map(|parameter| *parameter),
         };
         let json = serde_json::to_vec(&body).expect("texts and numbers always serialise");
         let mut response = Response::new(Body::from(json));
@@ -131,31 +154,25 @@ impl From<QueryError> for Problem {
             QueryError::Busy(_) => Kind::Busy,
             QueryError::Refused(_) => Kind::Internal,
         };
-        report(&error, kind);
-        Self::new(kind, error.to_string())
+        Self { cause: chain(&error), ..Self::new(kind, error.to_string()) }
     }
 }
 
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
-        report(&error, Kind::LogAway);
-        Self::new(Kind::LogAway, "the log cannot be read")
+        Self { cause: chain(&error), ..Self::new(Kind::LogAway, "the log cannot be read") }
     }
 }
 
-/// The whole chain of causes, once; the caller sees only the first link.
-fn report(error: &dyn std::error::Error, kind: Kind) {
+/// The whole chain of causes; the caller sees only the first link.
+fn chain(error: &dyn std::error::Error) -> String {
     let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         chain = format!("{chain}: {cause}");
         source = cause.source();
     }
-    if kind.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(error = chain, problem = kind.slug(), "request failed");
-    } else {
-        tracing::info!(error = chain, problem = kind.slug(), "request refused");
-    }
+    chain
 }
 
 #[cfg(test)]

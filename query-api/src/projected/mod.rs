@@ -8,6 +8,9 @@
 //! that are read after the proof therefore lie behind everything it speaks of. So an answer reads the intervals first,
 //! then the ends, then the rows. Where the watermark lags, the newest older pair (ends, proofs) that it has passed
 //! tells how far each cluster is held; those pairs are taken every few seconds.
+//!
+//! Right after a start there is no such pair. Nothing is promised then: when the last projected record was observed is no
+//! measure, since a state may be observed (by a list, by a watch taken up again) long after it happened.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,31 +25,23 @@ use beidou_service::CancellationToken;
 use beidou_store::query::Reader;
 use futures::future::try_join_all;
 
-/// Between two pairs: what a lagging answer is at most too modest by.
-const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-/// An hour of pairs; then the older half is thinned to every second one.
-const MOST_SAMPLES: usize = 720;
+/// Between two pairs: what a lagging answer is at most too modest by, and how long after a start it knows nothing.
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+/// Half an hour of pairs; then the older half is thinned to every second one, again and again.
+const MOST_SAMPLES: usize = 900;
 /// Facts to read back at the start: a cut is far shorter than this many facts, and each fact carries the watermark.
 const TAIL_FACTS: Offset = 256;
 /// Facts are small; a read brings a few thousand.
 const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::from_secs(5) };
 /// Between two tries at a log that cannot be read.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// Done cuts above the watermark are those in flight, of which there are a few.
-const MOST_DONE: usize = 1024;
 
 /// Follows the ledger.
 pub(crate) struct Projected {
     log: Arc<dyn Log>,
-    partitions: Vec<Mutex<Tracked>>,
+    /// What is done of each partition of the Event topic.
+    partitions: Vec<Mutex<Ledger>>,
     samples: Mutex<VecDeque<Sample>>,
-}
-
-/// One partition of the Event topic.
-struct Tracked {
-    ledger: Ledger,
-    /// When the last record of a done cut was observed, by the offset behind the cut.
-    observed: BTreeMap<Offset, Micros>,
 }
 
 type Proven = Arc<BTreeMap<String, Micros>>;
@@ -63,28 +58,26 @@ pub(crate) enum Reach {
     Everything,
     /// For each cluster all that was proven until this.
     Proven(Proven),
-    /// No older pair has been passed yet: everything observed until this, an estimate.
-    Observed(Micros),
+    /// No pair has been passed since the start: how far is not known yet.
+    NotYetKnown,
 }
 
 impl Reach {
-    /// Until when the cluster's history is in the table, `MAX` for all of it.
+    /// Until when the cluster's history is surely in the table: `MAX` for all of it, 0 for none that we know of.
     pub(crate) fn of(&self, cluster: &str) -> Micros {
         match self {
             Self::Everything => Micros(i64::MAX),
             Self::Proven(proven) => proven.get(cluster).copied().unwrap_or_default(),
-            Self::Observed(until) => *until,
+            Self::NotYetKnown => Micros(0),
         }
     }
 }
 
 impl Projected {
     pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
-        let tracked = |partition| {
-            let source = TopicPartition::new(Topic::KubeEvent, partition);
-            Mutex::new(Tracked { ledger: Ledger::new(source, TABLE_VERSION), observed: BTreeMap::new() })
-        };
-        let partitions = (0..log.partitions(Topic::KubeEvent)).map(tracked).collect();
+        let ledger =
+            |partition| Mutex::new(Ledger::new(TopicPartition::new(Topic::KubeEvent, partition), TABLE_VERSION));
+        let partitions = (0..log.partitions(Topic::KubeEvent)).map(ledger).collect();
         Arc::new(Self { log, partitions, samples: Mutex::default() })
     }
 
@@ -104,11 +97,8 @@ impl Projected {
             return Reach::Everything;
         }
         let samples = lock(&self.samples);
-        if let Some(sample) = samples.iter().rev().find(|sample| passed(&marks, &sample.ends)) {
-            return Reach::Proven(sample.proven.clone());
-        }
-        let lagging = marks.iter().zip(&ends).filter(|((mark, _), end)| mark < end);
-        Reach::Observed(lagging.map(|((_, observed), _)| *observed).min().unwrap_or_default())
+        let newest = samples.iter().rev().find(|sample| passed(&marks, &sample.ends));
+        newest.map_or(Reach::NotYetKnown, |sample| Reach::Proven(sample.proven.clone()))
     }
 
     /// The ends of all partitions; 0 for one that is empty and always was, so that nothing waits for it.
@@ -118,14 +108,9 @@ impl Projected {
         Ok(try_join_all(bounds).await?.into_iter().map(|b| if b.start == b.end { 0 } else { b.end }).collect())
     }
 
-    /// Of each partition the watermark, and when the record before it was observed.
-    fn marks(&self) -> Vec<(Offset, Micros)> {
-        let mark = |tracked: &Mutex<Tracked>| {
-            let tracked = lock(tracked);
-            let mark = tracked.ledger.watermark().unwrap_or_default();
-            (mark, tracked.observed.range(..=mark).next_back().map(|(_, &observed)| observed).unwrap_or_default())
-        };
-        self.partitions.iter().map(mark).collect()
+    /// The watermark of each partition.
+    fn marks(&self) -> Vec<Offset> {
+        self.partitions.iter().map(|ledger| lock(ledger).watermark().unwrap_or_default()).collect()
     }
 
     /// Takes in the ledger until the end of the process.
@@ -177,17 +162,12 @@ impl Projected {
             Ok(fact) => fact,
             Err(error) => return tracing::warn!(error = %error, "a ledger fact was not understood"),
         };
-        let source = fact.cut().source;
-        let tracked = self.partitions.get(source.partition as usize).filter(|_| source.topic == Topic::KubeEvent);
-        let Some(tracked) = tracked else { return };
-        let mut tracked = lock(tracked);
-        if let Err(error) = tracked.ledger.apply(&fact) {
-            return tracing::warn!(error = %error, "a ledger fact does not fit");
+        let source = fact.source();
+        let ledger = self.partitions.get(source.partition as usize).filter(|_| source.topic == Topic::KubeEvent);
+        let Some(ledger) = ledger else { return };
+        if let Err(error) = lock(ledger).apply(&fact) {
+            tracing::warn!(error = %error, "a ledger fact does not fit");
         }
-        if let LedgerFact::Done(done) = fact {
-            tracked.observed.insert(done.cut.to, done.observed);
-        }
-        tracked.forget();
     }
 
     /// Takes pairs of ends and proofs until the end of the process.
@@ -223,21 +203,8 @@ impl Projected {
     }
 }
 
-impl Tracked {
-    /// Keeps the observation at the watermark and those above it.
-    fn forget(&mut self) {
-        let mark = self.ledger.watermark().unwrap_or_default();
-        if let Some(at) = self.observed.range(..=mark).next_back().map(|(&at, _)| at) {
-            self.observed = self.observed.split_off(&at);
-        }
-        while self.observed.len() > MOST_DONE {
-            self.observed.pop_last();
-        }
-    }
-}
-
-fn passed(marks: &[(Offset, Micros)], ends: &[Offset]) -> bool {
-    marks.iter().zip(ends).all(|((mark, _), end)| mark >= end)
+fn passed(marks: &[Offset], ends: &[Offset]) -> bool {
+    marks.iter().zip(ends).all(|(mark, end)| mark >= end)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -27,9 +27,10 @@ pub(crate) struct ClusterItem {
     names: Vec<String>,
     /// The life of its etcd, from the Events in the range; null where there is none.
     epoch: Option<u32>,
-    /// Stored states of Events in the range. Where the coverage is not complete there may have been more.
+    /// Stored states of Events in the range: versions, not Event objects. An Event that Kubernetes updates ten times
+    /// counts ten times. Where the coverage is not complete there may have been more.
     states: u64,
-    /// Occurrences in the range: repeated Events count as often as they happened.
+    /// Occurrences in the range: what `count` says was repeated counts as often as it happened.
     occurrences: u64,
     /// When the first Event in the range happened.
     #[schema(value_type = Option<String>, format = DateTime)]

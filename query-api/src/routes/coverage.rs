@@ -38,7 +38,7 @@ pub(crate) struct IntervalItem {
     /// The server's words.
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
-    /// The watch session.
+    /// The watch session; where a watch missed states, the comparison that found them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     session: Option<Uuid>,
@@ -112,7 +112,9 @@ fn item(row: CoverageRow) -> IntervalItem {
         reason: row.reason,
         detail: row.detail,
         session,
-        start_resource_version: session.map(|_| row.start_resource_version.to_string()),
+        start_resource_version: session
+            .filter(|_| row.start_resource_version > 0)
+            .map(|_| row.start_resource_version.to_string()),
         resource_version: session.map(|_| row.resource_version.to_string()),
         deleted_frames: row.deleted_frames,
         state_number: row.state,

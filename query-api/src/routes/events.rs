@@ -37,7 +37,7 @@ pub(super) struct FilterParams {
     /// Reasons: `FailedScheduling`, `BackOff`.
     #[param(style = Form, explode)]
     reason: Option<Vec<String>>,
-    /// `Normal`, `Warning`.
+    /// `Normal`, `Warning`, exactly as Kubernetes writes them.
     #[param(style = Form, explode)]
     r#type: Option<Vec<String>>,
     /// `source.component` or `reportingComponent`: `kubelet`.
@@ -51,6 +51,10 @@ pub(super) struct FilterParams {
     found_by: Option<Vec<String>>,
     /// A part of the message, in any case.
     text: Option<String>,
+    /// The query line, which must hold as well: words of the message, `"phrases"`, `/regular expressions/`,
+    /// `field:value`, `field:(a b)`, `name:web-*`, `count>10`; a minus in front excludes. docs/query-line.md has it all.
+    #[param(example = "kind:(Pod Node) reason:BackOff -namespace:kube-system count>10 refused")]
+    q: Option<String>,
 }
 
 /// `total`.

@@ -1,9 +1,19 @@
 //! One file per call. Each reads its parameters, asks for the coverage, then for the rows, and answers.
 
+mod at;
 mod clusters;
+mod complete;
+mod completeness;
 mod coverage;
 mod events;
+mod explain;
+mod facets;
 mod health;
+mod histogram;
+mod lanes;
+mod neighbours;
+mod occurrences;
+mod patterns;
 mod rejects;
 mod states;
 mod tail;
@@ -36,7 +46,8 @@ const MOST_BODY_BYTES: usize = 16 * 1024;
 #[expect(dead_code, reason = "names and describes the parameters; `ask` reads them")]
 struct PageParams {
     /// Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
-    /// before `to`.
+    /// before `to`. The command line always sends it, with defaults of its own: `beidou events` 1 hour, `coverage` 24
+    /// hours, `timeline` and `rejects` 7 days.
     #[param(example = "-6h")]
     from: Option<String>,
     /// End of the range, not part of it. Default: now.
@@ -49,8 +60,35 @@ struct PageParams {
     cursor: Option<String>,
 }
 
+/// The range of answers that are not paged.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; `ask` reads them")]
+struct RangeParams {
+    /// Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
+    /// before `to`.
+    #[param(example = "-6h")]
+    from: Option<String>,
+    /// End of the range, not part of it. Default: now.
+    #[param(example = "now")]
+    to: Option<String>,
+}
+
+/// The names in [`RangeParams`].
+const RANGE: [&str; 2] = ["from", "to"];
+
 /// The names in [`PageParams`].
 const PAGE: [&str; 4] = ["from", "to", "limit", "cursor"];
+
+/// The query line alone.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameter; `ask::line` reads it")]
+struct LineParam {
+    /// The query line, which must hold as well: docs/query-line.md.
+    #[param(example = "type:warning -reason:Pulled")]
+    q: Option<String>,
+}
 
 /// The filter over clusters.
 #[derive(IntoParams)]
@@ -67,10 +105,20 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(events::events))
         .routes(routes!(states::states))
+        .routes(routes!(histogram::histogram))
+        .routes(routes!(occurrences::occurrences))
+        .routes(routes!(facets::facets))
+        .routes(routes!(patterns::patterns))
+        .routes(routes!(explain::explain))
+        .routes(routes!(neighbours::neighbours))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(lanes::lanes))
+        .routes(routes!(at::at))
         .routes(routes!(clusters::clusters))
         .routes(routes!(coverage::coverage))
+        .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
+        .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
         .routes(routes!(health::metrics))
 }

@@ -19,6 +19,7 @@ use crate::{
     ask::{
         Params,
         filter::{FILTERS, event_filter},
+        line::{TailLine, lines},
     },
     problem::{Kind, Problem, ProblemBody},
     tail::{self, QUEUE, Tail, TailGap, TailReject},
@@ -58,7 +59,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 )]
 pub(super) async fn tail(ask: Ask, headers: HeaderMap) -> Result<Response, Problem> {
     let params = ask.params(&[&FILTERS, &["after"]])?;
-    let filter = event_filter(&params)?;
+    let (filter, lines) = (event_filter(&params)?, lines(&params)?);
     let from = match (headers.get(LAST_EVENT_ID), params.one("after")?) {
         (Some(id), _) => Some(("Last-Event-ID", id.to_str().unwrap_or_default())),
         (None, Some(after)) => Some(("after", after)),
@@ -69,18 +70,27 @@ pub(super) async fn tail(ask: Ask, headers: HeaderMap) -> Result<Response, Probl
         None => tail::end(&ask.app).await?,
     };
     let clusters = clusters(&ask, &params).await?;
+    let names = ask.app.catalogue.names(&ask.reader).await.unwrap_or_default();
+    let line = TailLine::new(&lines, names);
     let place = ask.app.tail_places.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "as many live tails as allowed are running"))?;
     let (queue, messages) = mpsc::channel(QUEUE);
-    let tail = Tail { app: ask.app.clone(), filter, clusters, position, queue, place };
+    let tail = Tail { app: ask.app.clone(), filter, line, clusters, position, queue, place };
     tokio::spawn(tail::run(tail).in_current_span());
     let messages = ReceiverStream::new(messages).map(Ok::<Event, Infallible>);
     Ok(([("x-accel-buffering", "no")], Sse::new(messages)).into_response())
 }
 
-/// The clusters as written, and the uids of those names. A tail needs no store: without it the written names must do.
+/// The clusters as written in the parameter, and the uids of those names. A tail needs no store: without it the written
+/// names must do. What the line says of clusters is applied to each state, since clusters may come and be renamed.
 async fn clusters(ask: &Ask, params: &Params) -> Result<Option<Vec<String>>, Problem> {
     let mut written = params.many("cluster")?;
+    if written.is_empty() {
+        return match ask.clusters(params).await {
+            Err(problem) if problem.kind == Kind::UnknownCluster => Err(problem),
+            Ok(_) | Err(_) => Ok(None),
+        };
+    }
     match ask.clusters(params).await {
         Ok(None) => Ok(None),
         Ok(Some(uids)) => {

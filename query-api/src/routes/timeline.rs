@@ -4,13 +4,13 @@ use axum::{Json, extract::Path};
 use beidou_store::query::timeline::{Object, TimelineQuery};
 
 use super::{
-    Listed, PAGE, PageParams,
+    LineParam, Listed, PAGE, PageParams,
     events::{EventCursor, cursor_of, key_of},
 };
 use crate::{
     answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
     app::Ask,
-    ask::filter::CLUSTER_SCOPED,
+    ask::{filter::CLUSTER_SCOPED, line},
     problem::ProblemBody,
 };
 
@@ -22,7 +22,8 @@ use crate::{
         ("kind" = String, Path, description = "Kind of the object, as Kubernetes writes it: `Pod`, `Node`"),
         ("namespace" = String, Path, description = "Namespace of the object; `_` for a cluster-scoped one"),
         ("name" = String, Path, description = "Name of the object"),
-        PageParams
+        PageParams,
+        LineParam
     ),
     responses((status = 200, body = List<EventItem>), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
@@ -31,13 +32,18 @@ pub(super) async fn timeline(
     ask: Ask,
     Path((cluster, kind, namespace, name)): Path<(String, String, String, String)>,
 ) -> Listed<EventItem> {
-    let params = ask.params(&[&PAGE])?;
+    let params = ask.params(&[&PAGE, &[line::Q]])?;
+    let line = line::lines(&params)?.others;
     let page = ask.page::<EventCursor>(&params)?;
-    let clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
+    let mut clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
+    if let Some(of_line) = ask.clusters(&params).await? {
+        clusters.retain(|uid| of_line.contains(uid));
+    }
     let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), page.range).await?;
     let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
     let query = TimelineQuery {
         object: Object { clusters, kind, namespace, name },
+        line: Some(line),
         range: page.range,
         after: page.after.clone().map(key_of),
         limit: page.limit,

@@ -32,7 +32,7 @@ use utoipa::ToSchema;
 use crate::{
     answer::event::EventItem,
     app::App,
-    ask::{cursor::Purpose, filter::passes},
+    ask::{cursor::Purpose, filter::passes, line::TailLine},
     problem::{Kind, Problem},
 };
 
@@ -82,6 +82,8 @@ pub(crate) struct TailReject {
 pub(crate) struct Tail {
     pub app: Arc<App>,
     pub filter: EventFilter,
+    /// The query line, made ready.
+    pub line: Option<TailLine>,
     /// Names and uids of clusters as the caller wrote them, and uids found for them; `None`: all.
     pub clusters: Option<Vec<String>>,
     pub position: Position,
@@ -96,7 +98,9 @@ struct Ended;
 impl Tail {
     fn passes(&self, item: &EventItem) -> bool {
         let of_cluster = |all: &Vec<String>| all.contains(&item.cluster_uid) || all.contains(&item.cluster);
-        self.clusters.as_ref().is_none_or(of_cluster) && passes(&self.filter, item)
+        self.clusters.as_ref().is_none_or(of_cluster)
+            && passes(&self.filter, item)
+            && self.line.as_ref().is_none_or(|line| line.passes(item))
     }
 
     fn id(&self) -> String {

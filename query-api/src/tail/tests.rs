@@ -22,7 +22,7 @@ async fn tail(log: &Arc<MemoryLog>) -> (Tail, mpsc::Receiver<Event>) {
     let position = end(&app).await.unwrap();
     let place = app.tail_places.clone().try_acquire_owned().unwrap();
     let (queue, messages) = mpsc::channel(QUEUE);
-    (Tail { app, filter: EventFilter::default(), clusters: None, position, queue, place }, messages)
+    (Tail { app, filter: EventFilter::default(), line: None, clusters: None, position, queue, place }, messages)
 }
 
 /// Records that cannot be decoded: each is told, and they are quickly made.

@@ -133,6 +133,11 @@ async fn tls_files_are_served_and_bad_ones_refused() {
     let trusting = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().unwrap();
     assert_eq!(answer(trusting.get(format!("{}/healthz", api.url))).await.status, 200);
 
+    let everywhere = bind(QueryApiConfig { listen: ([0, 0, 0, 0], 0).into(), ..tls.clone() }).await.unwrap();
+    let (url, port) = (everywhere.url(), everywhere.address().port());
+    let host = url.strip_prefix("https://").unwrap().strip_suffix(&format!(":{port}")).unwrap();
+    assert!(!host.is_empty() && host.parse::<std::net::IpAddr>().is_err(), "a name to call: {url}");
+
     std::fs::write(&key, "no key").unwrap();
     let error = bind(tls).await.err().unwrap().to_string();
     assert!(error.contains("query_api.tls_key"), "{error}");

@@ -73,6 +73,8 @@ async fn intervals_become_the_answer() {
         assert_eq!(coverage["complete"], false);
         assert!((coverage["share"].as_f64().unwrap() - 40.0 / 60.0).abs() < 1e-9, "{coverage}");
         assert_eq!(coverage["proven_until"], "2026-11-23T14:50:00.000000Z");
+        let moment = |field: &str| coverage[field].as_str().unwrap().to_owned();
+        assert_eq!(moment("known_until"), moment("proven_until").min(moment("projected_until")));
     }
     let states = world.api.all(&format!("/api/v1/coverage?{RANGE}&limit=2"), "state").await;
     assert_eq!(states, ["complete", "gap", "degraded", "complete", "complete"]);

@@ -5,8 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod around;
+mod completeness;
+mod counted;
 mod coverage;
+mod lines;
 mod lists;
+mod oracle;
 
 use std::sync::Arc;
 

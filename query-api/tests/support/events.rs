@@ -6,7 +6,7 @@ use beidou_log::{Log, memory::MemoryLog};
 use beidou_schemas::{
     Epoch, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
     envelope::{EventEnvelope, FoundBy},
-    kube_event::decode,
+    kube_event::{decode, pattern},
     topic::partition_of,
 };
 use serde_json::{Value, json};
@@ -96,7 +96,8 @@ impl Seed {
             "event_uid": state.uid, "resource_version": state.resource_version, "time": column(time),
             "time_flags": flags.0, "observed": column(envelope.observed), "found_by": envelope.found_by.name(),
             "occurrences": state.occurrences(), "occurrences_delta": 1, "type": state.event_type,
-            "reason": state.reason, "action": state.action, "message": state.message, "kind": state.object_kind,
+            "reason": state.reason, "action": state.action, "message": state.message,
+            "pattern": pattern(&state.message), "kind": state.object_kind,
             "namespace": state.object_namespace, "name": state.object_name, "object_uid": state.object_uid,
             "object_api_version": state.object_api_version, "object_resource_version": state.object_version,
             "field_path": state.object_field_path, "component": state.source_component, "host": state.source_host,

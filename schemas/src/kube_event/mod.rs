@@ -11,9 +11,13 @@
 
 mod decode;
 mod field;
+mod hash;
 mod json;
+mod pattern;
 mod rebuild;
 
 pub use decode::{DecodeError, EventState, TimeFlags, column_uuid, decode};
 pub use field::{Field, Presence, Shape};
+pub use hash::{HashedRow, ROW_HASH_SQL, RangeHash, RowHasher};
+pub use pattern::{pattern, pattern_into};
 pub use rebuild::{RebuildError, Stored, rebuild};

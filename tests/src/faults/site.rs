@@ -70,7 +70,8 @@ impl Site {
             .collect();
         let config = serde_json::json!({
             "clusters": clusters,
-            "ingest": {"heartbeat_ms": HEARTBEAT.as_millis() as u64, "longest_wait_ms": 1000},
+            // Lists beside the watches all the time: under faults, too, they must find nothing that was not lost.
+            "ingest": {"heartbeat_ms": HEARTBEAT.as_millis() as u64, "longest_wait_ms": 1000, "compare_every_seconds": 5},
         });
         fs::write(folder.path().join("site.yaml"), config.to_string())?;
         fs::create_dir(folder.path().join("logs"))?;
@@ -159,6 +160,15 @@ impl Site {
     pub async fn sql(&mut self, statement: &str) -> anyhow::Result<Vec<String>> {
         self.endpoint().await?;
         beidou::sql(&self.data(), statement).await
+    }
+
+    /// Runs a statement that changes something on the engine.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or refuses.
+    pub async fn command(&mut self, statement: &str) -> anyhow::Result<()> {
+        let endpoint = self.endpoint().await?;
+        beidou::ask(&endpoint, &endpoint.writer, statement).await.map(drop)
     }
 
     /// All lines that the roles have logged.

@@ -15,7 +15,8 @@ fn allowed(package: &str) -> Option<Arrows> {
     use Arrows::{All, Only};
     Some(match package {
         "beidou-schemas" | "beidou-service" => Only(&[]),
-        "beidou-model" | "beidou-log" | "beidou-store" | "beidou-simulator" => Only(&["schemas"]),
+        "beidou-model" | "beidou-log" | "beidou-simulator" => Only(&["schemas"]),
+        "beidou-store" => Only(&["schemas", "model"]),
         "beidou-ingest" => Only(&["schemas", "model", "log", "service"]),
         "beidou-projector" | "beidou-query-api" => Only(&["schemas", "model", "log", "store", "service"]),
         "beidou" | "beidou-tests" | "beidou-bench" => All,

@@ -24,7 +24,7 @@ async fn serve(router: Router) -> String {
 fn http(url: &str) -> Http {
     // One provider for all tests of the process; whoever comes first sets it.
     let _set_before = rustls::crypto::ring::default_provider().install_default();
-    Http::new(Target { url: url.into(), token: Some("secret".into()) }).unwrap()
+    Http::new(Target { url: url.into(), token: Some("secret".into()), writer: None }).unwrap()
 }
 
 fn problem(status: StatusCode, detail: &str) -> Response {
@@ -64,6 +64,25 @@ async fn nobody_there_is_unreachable() {
 }
 
 #[tokio::test]
+async fn a_stopped_server_of_a_context_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let _set_before = rustls::crypto::ring::default_provider().install_default();
+    let told = async |pid| {
+        let writer = Some(Writer { command: "up".into(), pid });
+        let http = Http::new(Target { url: url.clone(), token: None, writer }).unwrap();
+        crate::exit::text(&http.get::<serde_json::Value>("/", &[]).await.unwrap_err().into())
+    };
+    let stopped = told(u32::MAX).await;
+    for part in ["`beidou up`, process 4294967295", &url, "is not running", "beidou context use"] {
+        assert!(stopped.contains(part), "{part} in {stopped}");
+    }
+    let running = told(std::process::id()).await;
+    assert!(!running.contains("process") && running.contains("is it running?"), "{running}");
+}
+
+#[tokio::test]
 async fn a_server_that_says_come_back_is_asked_again_with_the_token() {
     let asked = Arc::new(AtomicU32::new(0));
     let count = asked.clone();
@@ -84,7 +103,7 @@ async fn a_server_that_says_come_back_is_asked_again_with_the_token() {
 
 #[test]
 fn only_http_urls_are_taken() {
-    let target = |url: &str| Target { url: url.into(), token: None };
+    let target = |url: &str| Target { url: url.into(), token: None, writer: None };
     for url in ["", "nowhere", "ftp://h", "127.0.0.1:1"] {
         assert_eq!(Http::new(target(url)).unwrap_err().code, Code::Usage, "{url}");
     }
@@ -93,4 +112,16 @@ fn only_http_urls_are_taken() {
     {
         assert_eq!(is_loopback(&reqwest::Url::parse(url).unwrap()), loopback, "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_caret_stands_under_the_fault_of_a_query_line() {
+    let body = r#"{"detail":"character 10: no such field","parameter":{"name":"q","line":{"character":9}}}"#;
+    let router = Router::new().route("/", get(move || async move { (StatusCode::BAD_REQUEST, body) }));
+    let http = http(&serve(router).await);
+    let query = [("from", "-1h".to_owned()), ("q", "kind:Pod nmespace:x".to_owned())];
+    let failure = http.get::<serde_json::Value>("/", &query).await.unwrap_err();
+    assert_eq!(failure.code, Code::Usage);
+    let below = "refused: character 10: no such field\n  kind:Pod nmespace:x\n           ^";
+    assert!(failure.text.ends_with(below), "{}", failure.text);
 }

@@ -92,8 +92,8 @@ pub async fn removed_records_are_reported(subject: &dyn Subject) {
     assert_eq!(read_from(&log, EVENTS, found.start, ALL).await, left);
 }
 
-/// The control plane's own topics keep everything.
-pub async fn topics_without_retention_keep_all(subject: &dyn Subject) {
+/// The memory of the control plane does not go by age, also not what a consumer has released.
+pub async fn topics_that_do_not_expire_keep_all(subject: &dyn Subject) {
     let log = subject.open().await;
     let writer = writer(&log, LEDGER).await;
     fill(&writer).await;

@@ -22,7 +22,7 @@ pub use appending::{
     order_is_kept, too_large_is_refused,
 };
 pub use keeping::{
-    releases_guide_retention, removed_records_are_reported, reopening_keeps_all, topics_without_retention_keep_all,
+    releases_guide_retention, removed_records_are_reported, reopening_keeps_all, topics_that_do_not_expire_keep_all,
 };
 pub use reading::{
     a_limit_bounds_a_read, a_new_partition_is_empty, a_read_at_the_end_returns_empty, a_read_from_the_middle,
@@ -55,9 +55,9 @@ pub trait Subject: Send + Sync {
     async fn remove_all_allowed(&self, at: TopicPartition);
 }
 
-/// A partition with retention.
+/// A partition whose records go by age.
 pub const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
-/// A partition without.
+/// A partition whose records do not.
 pub const LEDGER: TopicPartition = TopicPartition { topic: Topic::Ledger, partition: 0 };
 /// Partitions of each topic.
 pub const PARTITIONS: u32 = 2;
@@ -78,7 +78,7 @@ macro_rules! contract_tests {
             releases_guide_retention,
             removed_records_are_reported,
             reopening_keeps_all,
-            topics_without_retention_keep_all,
+            topics_that_do_not_expire_keep_all,
             a_limit_bounds_a_read,
             a_new_partition_is_empty,
             a_read_at_the_end_returns_empty,

@@ -25,7 +25,7 @@ use super::{
     frame::{Encoded, Place},
     layout::{failed, segment_path, sync_dir},
     mark::Mark,
-    options::{FaultPoint, Faults, Retention},
+    options::{FaultPoint, Faults, Share},
     partition::{Live, Partition},
     recovery::{Recovered, create_segment},
     retention::{Keep, Sealed, plan, slowest},
@@ -63,8 +63,7 @@ struct Ready {
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     pub segment_bytes: u64,
-    /// `None` for topics that keep everything. The bytes are this partition's share.
-    pub retention: Option<Retention>,
+    pub share: Share,
     pub faults: Faults,
 }
 
@@ -78,6 +77,9 @@ pub(super) struct Committer {
     last_ms: u64,
     /// Bytes behind the end were written and not acknowledged: cut them before anything else.
     dirty: bool,
+    /// A segment that a failed roll has made: it must go before anything is appended to the one before it, or readers
+    /// would look into it for those records.
+    stray: Option<Offset>,
     /// Held as long as the thread lives.
     _lock: File,
 }
@@ -90,12 +92,10 @@ impl Committer {
         mark_file: File,
         lock: File,
     ) -> Self {
-        if let Some(retention) = &rules.retention {
-            rules.segment_bytes = rules.segment_bytes.min(retention.max_bytes / SEGMENTS_PER_CAP);
-        }
+        rules.segment_bytes = rules.segment_bytes.min(rules.share.max_bytes / SEGMENTS_PER_CAP);
         let Recovered { mark, active, sealed, last_ms } = recovered;
         partition.live.send_replace(Live { writer: true, mark });
-        Self { partition, rules, mark_file, active, mark, sealed, last_ms, dirty: false, _lock: lock }
+        Self { partition, rules, mark_file, active, mark, sealed, last_ms, dirty: false, stray: None, _lock: lock }
     }
 
     /// Serves until the writer is dropped.
@@ -193,6 +193,13 @@ impl Committer {
 
     /// Removes what a failed commit left. Synced, so that it cannot come back after a crash as if it had been durable.
     fn cut_back(&mut self) -> Result<(), LogError> {
+        if let Some(base) = self.stray {
+            let path = segment_path(&self.partition.dir, base);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path, error)),
+                Ok(()) | Err(_) => self.stray = None,
+            }
+        }
         if self.dirty {
             let cut = self.active.set_len(self.mark.position).and_then(|()| self.active.sync_data());
             cut.and_then(|()| self.mark.write(&self.mark_file))
@@ -205,7 +212,18 @@ impl Committer {
     /// Closes the active segment and begins the next.
     fn roll(&mut self) -> Result<(), LogError> {
         let base = self.mark.next;
-        let active = create_segment(&self.partition.dir, base)?;
+        let created = create_segment(&self.partition.dir, base, || {
+            self.rules.faults.at(FaultPoint::AfterCreate, self.partition.at)
+        });
+        let active = match created {
+            Ok(active) => active,
+            Err(error) => {
+                self.stray = Some(base);
+                // A failed removal is tried again before the next append.
+                let _still_there = self.cut_back();
+                return Err(error);
+            }
+        };
         let mark = Mark { segment: base, position: 0, next: base };
         self.sealed.push(Sealed {
             base: self.mark.segment,
@@ -226,7 +244,7 @@ impl Committer {
 
     /// Keeps the cap: removes what may go, and refuses the append when a consumer holds all of it.
     fn make_room(&mut self, bytes: u64) -> Result<(), LogError> {
-        let Some(Retention { max_bytes: cap, .. }) = self.rules.retention else { return Ok(()) };
+        let cap = self.rules.share.max_bytes;
         if self.used() + bytes <= cap {
             return Ok(());
         }
@@ -243,13 +261,13 @@ impl Committer {
 
     /// Removes segments by age and size, with `coming` bytes about to be added.
     fn retain(&mut self, now: SystemTime, coming: u64) -> Result<Freed, LogError> {
-        let Some(retention) = self.rules.retention else { return Ok(Freed::default()) };
+        let share = self.rules.share;
         if self.sealed.is_empty() {
             return Ok(Freed::default());
         }
         let keep = Keep {
-            since_ms: millis(now).saturating_sub(retention.max_age.as_millis() as u64),
-            max_bytes: retention.max_bytes,
+            since_ms: share.max_age.map_or(0, |age| millis(now).saturating_sub(age.as_millis() as u64)),
+            max_bytes: share.max_bytes,
             active_bytes: self.mark.position + coming,
             released: slowest(&self.partition.dir)?.map_or(Offset::MAX, |slowest| slowest.released),
         };

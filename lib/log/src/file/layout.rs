@@ -181,7 +181,11 @@ pub(super) fn replace(path: &Path, content: &[u8], sync: Sync) -> Result<(), Log
         file.write_all(content)?;
         if sync == Sync::Yes { file.sync_all() } else { Ok(()) }
     };
-    write().map_err(|e| failed("write", &new, e))?;
+    write().map_err(|e| {
+        // On a full disk each try would leave one more.
+        let _nothing_to_remove = fs::remove_file(&new);
+        failed("write", &new, e)
+    })?;
     fs::rename(&new, path).map_err(|e| failed("replace", path, e))?;
     match (sync, path.parent()) {
         (Sync::Yes, Some(parent)) => sync_dir(parent),

@@ -50,8 +50,8 @@ use self::{
 use crate::{Log, LogError, ReadBatch, ReadLimit, Writer};
 
 pub use options::{
-    BUFFER_BYTES, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE, RETENTION_BYTES, Retention,
-    SEGMENT_BYTES,
+    BUFFER_BYTES, FACT_BYTES, FULL_DISK_FILE, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE,
+    RETENTION_BYTES, Retention, SEGMENT_BYTES, Share,
 };
 
 /// What a run of retention removed.
@@ -108,15 +108,11 @@ impl FileLog {
         all.get(at.partition as usize).ok_or(LogError::NoPartition { at, partitions: all.len() as u32 })
     }
 
-    /// What the writer of a partition must know. Each partition with retention has an equal share of the disk cap: the
-    /// hash that chooses partitions spreads Events evenly.
+    /// What the writer of a partition must know.
     fn rules(&self, topic: Topic) -> Rules {
-        let with_retention = self.partitions.iter().filter(|(topic, _)| topic.has_retention());
-        let shares = with_retention.map(|(_, all)| all.len() as u64).sum::<u64>().max(1);
-        let share = Retention { max_bytes: self.options.retention.max_bytes / shares, ..self.options.retention };
         Rules {
             segment_bytes: self.options.segment_bytes,
-            retention: topic.has_retention().then_some(share),
+            share: self.options.retention.share(topic, self.partitions(topic)),
             faults: self.options.faults.clone(),
         }
     }

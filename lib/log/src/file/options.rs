@@ -1,6 +1,14 @@
 //! How a file log is opened: where, with how many partitions, how much it may keep. Fail points for tests.
+//!
+//! What each topic keeps, and why that is enough for all who read it: ADR 0006.
 
-use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use beidou_schemas::{Topic, TopicPartition};
 
@@ -21,19 +29,46 @@ pub const RETENTION_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// All Event partitions together take no more disk than this: some 130 M Events at the measured 150 bytes each.
 pub const RETENTION_BYTES: u64 = 20 * 1024 * 1024 * 1024;
 
-/// How much of the topics with retention is kept. All else is kept for ever, and counts towards nothing.
+/// Every other topic takes no more disk than this: weeks of coverage of a hundred clusters, and in a ledger of six
+/// partitions a million facts each, of which readers need the last 256.
+pub const FACT_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// How much is kept. Of a topic that does not expire ([`Topic::expires`]) nothing goes by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Segments whose newest record is older than this are removed.
     pub max_age: Duration,
-    /// Disk cap over all partitions with retention together, in bytes; each has an equal share.
+    /// Disk cap of the Event topic, in bytes.
     pub max_bytes: u64,
+    /// Disk cap of each other topic, in bytes.
+    pub fact_bytes: u64,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { max_age: RETENTION_AGE, max_bytes: RETENTION_BYTES }
+        Self { max_age: RETENTION_AGE, max_bytes: RETENTION_BYTES, fact_bytes: FACT_BYTES }
     }
+}
+
+impl Retention {
+    /// What one partition of a topic may keep. The partitions of a topic have equal shares of its cap: the hash that
+    /// chooses them spreads Events evenly.
+    pub fn share(&self, topic: Topic, partitions: u32) -> Share {
+        let topic_bytes = if topic == Topic::KubeEvent { self.max_bytes } else { self.fact_bytes };
+        Share {
+            max_age: topic.expires().then_some(self.max_age),
+            max_bytes: topic_bytes / u64::from(partitions.max(1)),
+        }
+    }
+}
+
+/// What one partition may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Segments whose newest record is older are removed; `None` where age does not matter.
+    pub max_age: Option<Duration>,
+    /// Bytes on disk.
+    pub max_bytes: u64,
 }
 
 /// How to open a file log.
@@ -68,11 +103,20 @@ impl FileOptions {
             faults: Faults::default(),
         }
     }
+
+    /// What each partition of a topic may keep.
+    pub fn share(&self, topic: Topic) -> Share {
+        self.retention.share(topic, self.partitions.get(&topic).copied().unwrap_or(1))
+    }
 }
 
-/// Where a fail point stands in a group commit.
+/// Where a fail point stands: one where a writer opens, the others in a group commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultPoint {
+    /// A writer has the lock, and is about to raise the epoch.
+    BeforeEpoch,
+    /// A new segment is made; its name is not yet durable.
+    AfterCreate,
     /// Before each frame is written.
     BeforeWrite,
     /// The group is written, not yet synced.
@@ -83,7 +127,10 @@ pub enum FaultPoint {
 
 type Hook = dyn Fn(FaultPoint, TopicPartition) -> io::Result<()> + Send + Sync;
 
-/// A hook that tests put into the commit: it may return the error of a full disk, wait, or end the process.
+/// The variable that fills the disk for a test: while a file of that name exists, each write finds no space.
+pub const FULL_DISK_FILE: &str = "BEIDOU_FAIL_POINT_FULL_DISK";
+
+/// A hook that tests put into the writing side: it may return the error of a full disk, wait, or end the process.
 #[derive(Clone, Default)]
 pub struct Faults(Option<Arc<Hook>>);
 
@@ -91,6 +138,13 @@ impl Faults {
     /// Calls `hook` at each fail point. An error is taken as the operating system's own.
     pub fn new(hook: impl Fn(FaultPoint, TopicPartition) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
+    }
+
+    /// Reads the environment, once, at start: see [`FULL_DISK_FILE`].
+    pub fn from_env() -> Self {
+        let Some(path) = std::env::var_os(FULL_DISK_FILE).map(PathBuf::from) else { return Self::default() };
+        tracing::warn!(file = %path.display(), "a full disk can be set on purpose: this is for tests");
+        Self::new(move |_, _| if Path::exists(&path) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) })
     }
 
     pub(super) fn at(&self, point: FaultPoint, at: TopicPartition) -> io::Result<()> {

@@ -84,7 +84,8 @@ fn last_segment(dir: &Path, bases: &[Offset], mark: Option<Mark>) -> Result<Opti
     Ok(last)
 }
 
-/// A roll that failed half-way may leave an empty segment, while the one before it went on. It holds nothing: remove it.
+/// A roll that failed half-way, and whose process ended before it could tidy up, may leave an empty segment, while the
+/// one before it went on. It holds nothing: remove it.
 fn without_stray(dir: &Path, mut bases: Vec<Offset>, mark: Option<Mark>) -> Result<Vec<Offset>, LogError> {
     if let [.., before, last] = bases[..]
         && mark.is_none_or(|mark| mark.segment != last)
@@ -104,18 +105,23 @@ fn without_stray(dir: &Path, mut bases: Vec<Offset>, mark: Option<Mark>) -> Resu
 }
 
 fn create_first(dir: &Path, base: Offset) -> Result<Recovered, LogError> {
-    let active = create_segment(dir, base)?;
+    let active = create_segment(dir, base, || Ok(()))?;
     let mark = Mark { segment: base, position: 0, next: base };
     Ok(Recovered { mark, active, sealed: Vec::new(), last_ms: 0 })
 }
 
 /// Makes an empty segment whose name survives a power loss. One that is there from a failed attempt is emptied: it
-/// cannot hold anything durable.
-pub(super) fn create_segment(dir: &Path, base: Offset) -> Result<File, LogError> {
+/// cannot hold anything durable. After an error there may be one; the caller removes it.
+pub(super) fn create_segment(
+    dir: &Path,
+    base: Offset,
+    created: impl FnOnce() -> io::Result<()>,
+) -> Result<File, LogError> {
     let path = segment_path(dir, base);
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(true);
     let file = options.open(&path).map_err(|e| failed("create", &path, e))?;
+    created().map_err(|e| failed("sync", dir, e))?;
     sync_dir(dir)?;
     Ok(file)
 }

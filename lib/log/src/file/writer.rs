@@ -17,6 +17,7 @@ use super::{
     committer::{Command, Committer, Pending, Rules},
     frame::Encoded,
     layout::{Sync, create_partition_dir, failed, open_lock, replace, sync_dir},
+    options::FaultPoint,
     partition::{Partition, locked},
     recovery::recover,
 };
@@ -48,7 +49,9 @@ pub(super) fn open(
     create_partition_dir(dir)?;
     let lock = take_lock(&partition, name)?;
     let recovered = recover(dir, partition.at)?;
-    let epoch = raise_epoch(&dir.join("epoch"))?;
+    let epoch_path = dir.join("epoch");
+    rules.faults.at(FaultPoint::BeforeEpoch, partition.at).map_err(|e| failed("write", &epoch_path, e))?;
+    let epoch = raise_epoch(&epoch_path)?;
     let mark_path = dir.join("durable");
     let mark_file = open_lock(&mark_path)?;
     recovered.mark.write(&mark_file).and_then(|()| mark_file.sync_all()).map_err(|e| failed("write", &mark_path, e))?;

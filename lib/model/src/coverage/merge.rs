@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use beidou_schemas::{Micros, coverage::CoverageState};
+use beidou_schemas::{
+    Micros,
+    coverage::{CoverageState, Reason},
+};
 
 use super::{
     Coverage, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN, Part, PartState, Span, length,
@@ -34,6 +37,10 @@ struct Sweep<'a> {
     complete: usize,
     degraded: BTreeSet<usize>,
     gaps: BTreeSet<usize>,
+    /// Open intervals of what was delivered and then removed from the log.
+    removed: usize,
+    /// Open intervals of what a watch did not bring though it said so.
+    missed: usize,
 }
 
 impl<'a> Sweep<'a> {
@@ -41,7 +48,8 @@ impl<'a> Sweep<'a> {
         let touches = |span: &&Span| span.from < span.until && span.from < asked.end && span.until > asked.start;
         let mut spans: Vec<_> = known.spans.iter().filter(touches).collect();
         spans.sort();
-        Self { known, asked, spans, complete: 0, degraded: BTreeSet::new(), gaps: BTreeSet::new() }
+        let (degraded, gaps) = (BTreeSet::new(), BTreeSet::new());
+        Self { known, asked, spans, complete: 0, degraded, gaps, removed: 0, missed: 0 }
     }
 
     fn parts(mut self) -> Vec<Part> {
@@ -78,10 +86,17 @@ impl<'a> Sweep<'a> {
     }
 
     fn take(&mut self, edge: &Edge) {
-        let open = match self.spans[edge.span].state {
+        let span = self.spans[edge.span];
+        let open = match span.state {
             CoverageState::Complete if edge.begins => return self.complete += 1,
             CoverageState::Complete => return self.complete -= 1,
+            CoverageState::Degraded if span.reason == Reason::MissedByWatch.name() && edge.begins => {
+                return self.missed += 1;
+            }
+            CoverageState::Degraded if span.reason == Reason::MissedByWatch.name() => return self.missed -= 1,
             CoverageState::Degraded => &mut self.degraded,
+            CoverageState::Gap if span.reason == Reason::LogRemoved.name() && edge.begins => return self.removed += 1,
+            CoverageState::Gap if span.reason == Reason::LogRemoved.name() => return self.removed -= 1,
             CoverageState::Gap => &mut self.gaps,
         };
         if edge.begins {
@@ -93,11 +108,17 @@ impl<'a> Sweep<'a> {
 
     /// What is to be said of the time from `at` to the next border; `None` where it is complete.
     fn verdict(&self, at: Micros) -> Option<(PartState, &'a str)> {
+        if self.removed > 0 {
+            return Some((PartState::Gap, Reason::LogRemoved.name()));
+        }
         let reason = |open: &BTreeSet<usize>| open.first().map(|&span| self.spans[span].reason.as_str());
         let degraded = reason(&self.degraded);
-        if self.complete > 0 || degraded.is_some() {
+        if self.complete > 0 || self.missed > 0 || degraded.is_some() {
             if at >= self.known.projected {
                 return Some((PartState::Unknown, NOT_YET_PROJECTED));
+            }
+            if self.missed > 0 {
+                return Some((PartState::Degraded, Reason::MissedByWatch.name()));
             }
             return if self.complete > 0 { None } else { degraded.map(|why| (PartState::Degraded, why)) };
         }

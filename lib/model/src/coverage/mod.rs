@@ -10,6 +10,9 @@
 //!
 //! What holds:
 //! - What any watcher proved complete is complete; of two that were not, the better one counts: degraded before gap.
+//! - What a watch did not bring though it went beyond it makes the time degraded, for the session that calls it complete
+//!   was wrong.
+//! - What was removed from the log before it was in the table is lost, whoever had delivered it.
 //! - Nothing behind the projected moment is complete or degraded: the table does not hold it yet. A gap stays a gap,
 //!   for what is lost will not come.
 //! - Time that no interval covers is unknown, and the answer says why.
@@ -17,6 +20,7 @@
 //!   is not complete.
 
 mod merge;
+mod summary;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +30,7 @@ use std::ops::Range;
 use beidou_schemas::{Micros, coverage::CoverageState};
 
 pub use merge::merge;
+pub use summary::{Because, Summary, percent, summarise};
 
 /// A stored interval of one cluster: a session's complete one, or one that no chain covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

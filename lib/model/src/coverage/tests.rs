@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+const LOG_REMOVED: &str = "log_removed";
+const MISSED: &str = "missed_by_watch";
+
 fn span(from: i64, until: i64, state: CoverageState) -> Span {
     let reason = if state == CoverageState::Complete { "timeout" } else { "expired" };
     Span { from: Micros(from), until: Micros(until), state, reason: reason.into() }
@@ -40,6 +43,27 @@ fn a_watcher_that_saw_it_all_heals_the_break_of_another() {
 }
 
 #[test]
+fn what_was_removed_from_the_log_is_lost_whoever_had_delivered_it() {
+    use CoverageState::{Complete, Degraded, Gap};
+    let removed = Span { reason: LOG_REMOVED.into(), ..span(3, 6, Gap) };
+    let mut both = known(vec![span(0, 10, Complete), span(2, 4, Degraded), span(1, 4, Gap), removed]);
+    assert_eq!(told(&both, 0, 10), [("gap", LOG_REMOVED.into(), 3, 6)]);
+    both.projected = Micros(0);
+    assert!(told(&both, 3, 6)[0].0 == "gap", "it will not come");
+}
+
+#[test]
+fn a_session_that_missed_something_was_not_complete() {
+    use CoverageState::{Complete, Degraded, Gap};
+    let missed = Span { reason: MISSED.into(), ..span(3, 6, Degraded) };
+    let mut both = known(vec![span(0, 10, Complete), span(5, 8, Degraded), span(4, 9, Gap), missed]);
+    assert_eq!(told(&both, 0, 10), [("degraded", MISSED.into(), 3, 6)]);
+    both.projected = Micros(4);
+    let late = ("unknown", NOT_YET_PROJECTED.to_owned(), 4, 10);
+    assert_eq!(told(&both, 0, 10), [("degraded", MISSED.into(), 3, 4), late]);
+}
+
+#[test]
 fn what_nobody_proved_is_unknown_and_says_why() {
     let mut one = known(vec![span(10, 20, CoverageState::Complete)]);
     let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 10);
@@ -71,7 +95,15 @@ fn an_empty_range_asks_nothing() {
 /// What the rules say of one moment, found by looking at every interval.
 fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>) {
     let has = |state| known.spans.iter().any(|s| s.state == state && (s.from.0..s.until.0).contains(&at));
+    let removed = |s: &Span| s.state == CoverageState::Gap && s.reason == LOG_REMOVED;
+    if known.spans.iter().any(|s| removed(s) && (s.from.0..s.until.0).contains(&at)) {
+        return (Some(PartState::Gap), Some(LOG_REMOVED));
+    }
     let projected = at < known.projected.0;
+    let missed = |s: &Span| s.state == CoverageState::Degraded && s.reason == MISSED;
+    if projected && known.spans.iter().any(|s| missed(s) && (s.from.0..s.until.0).contains(&at)) {
+        return (Some(PartState::Degraded), Some(MISSED));
+    }
     if has(CoverageState::Complete) || has(CoverageState::Degraded) {
         return match (projected, has(CoverageState::Complete)) {
             (false, _) => (Some(PartState::Unknown), Some(NOT_YET_PROJECTED)),
@@ -92,12 +124,10 @@ fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>
 }
 
 fn any_known() -> impl Strategy<Value = Known> {
-    let one = (0i64..60, 0i64..20, 0usize..3, "[ab]").prop_map(|(from, length, state, reason)| Span {
-        from: Micros(from),
-        until: Micros(from + length),
-        state: CoverageState::ALL[state],
-        reason,
-    });
+    let one =
+        (0i64..60, 0i64..20, 0usize..3, "a|b|log_removed|missed_by_watch").prop_map(|(from, length, state, reason)| {
+            Span { from: Micros(from), until: Micros(from + length), state: CoverageState::ALL[state], reason }
+        });
     let spans = prop::collection::vec(one, 0..12);
     (spans, prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, running, projected)| Known {
         first: spans.iter().map(|span| span.from).min(),

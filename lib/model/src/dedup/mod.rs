@@ -17,7 +17,9 @@
 //! The window counts offsets, not records: a log with holes then needs no search for the place where to begin.
 
 mod key;
+mod span;
 mod window;
 
 pub use key::StateKey;
-pub use window::{DEFAULT_WINDOW, MAX_WINDOW, RecentStates, Verdict};
+pub use span::WindowSpan;
+pub use window::{DEFAULT_WINDOW, MAX_WINDOW, MIN_WINDOW, RecentStates, Verdict};

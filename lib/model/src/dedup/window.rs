@@ -17,6 +17,8 @@ use super::StateKey;
 /// of 500 Events a second makes in the hour for which Kubernetes keeps an Event and may bring it again. One less than
 /// 2^19, since the ring also holds the newest state and grows by doubling.
 pub const DEFAULT_WINDOW: u32 = 524_287;
+/// The smallest window worth a configuration: with less not even two pages of a list would be recognised.
+pub const MIN_WINDOW: u32 = 1000;
 /// The largest window: 1.1 GB of memory for one partition. Offsets in slots are cut to 32 bits, which needs less than 2^31.
 pub const MAX_WINDOW: u32 = 1 << 24;
 

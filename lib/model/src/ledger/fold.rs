@@ -92,10 +92,15 @@ impl Ledger {
     /// # Errors
     /// When the fact is about another partition or a newer table.
     pub fn apply(&mut self, fact: &LedgerFact) -> Result<(), LedgerError> {
-        let cut = fact.cut();
-        if cut.source != self.source {
-            return Err(LedgerError::Source { expected: self.source, found: cut.source });
+        if fact.source() != self.source {
+            return Err(LedgerError::Source { expected: self.source, found: fact.source() });
         }
+        let cut = match fact {
+            LedgerFact::Pending(cut) => cut,
+            LedgerFact::Done(done) => &done.cut,
+            // The archive's own: see `ArchiveLedger`.
+            LedgerFact::Archiving(_) | LedgerFact::Archived(_) => return Ok(()),
+        };
         if cut.table_version > self.table_version {
             let (found, known) = (cut.table_version, self.table_version);
             return Err(LedgerError::Newer { source_partition: self.source, found, known });
@@ -109,6 +114,7 @@ impl Ledger {
                 let to = self.done.entry(done.cut.from).or_default();
                 *to = done.cut.to.max(*to);
             }
+            LedgerFact::Archiving(_) | LedgerFact::Archived(_) => {}
         }
         self.watermark = self.watermark.max(Some(cut.watermark));
         self.settle();

@@ -11,6 +11,8 @@
 //! - A done cut beyond a cut that is not done does not move the watermark: everything below it is in the tables.
 //! - Cuts are contiguous. What a crash left pending is repeated exactly, in order, before any new cut.
 
+mod archive;
 mod fold;
 
+pub use archive::ArchiveLedger;
 pub use fold::{Ledger, LedgerError, verify};

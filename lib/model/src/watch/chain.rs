@@ -2,13 +2,14 @@
 
 use beidou_schemas::{
     ClusterUid, Epoch, Micros, ResourceVersion,
-    coverage::{Broken, CoverageFact, CoverageState, Position, Reason},
+    coverage::{Broken, CoverageFact, CoverageState, Missed, Position, Reason},
 };
 use uuid::Uuid;
 
 use super::{
     act::{Action, Asked, Input, Refusal, Settings},
     backoff::Backoff,
+    compare::Finding,
     fold::Standing,
     listing::Listing,
     proof::{Proofs, Question},
@@ -149,6 +150,25 @@ impl Chain {
     /// Everything before this moment is in the log or published as broken.
     pub fn until(&self) -> Option<Micros> {
         self.until
+    }
+
+    /// Whether no list is owed or under way: all up to [`Chain::acknowledged`] is one chain.
+    pub fn is_whole(&self) -> bool {
+        self.listing.is_none() && self.position.is_some()
+    }
+
+    /// The fact that a comparison found states which the watch did not bring.
+    pub fn missed(&self, finding: &Finding, comparison: Uuid) -> CoverageFact {
+        CoverageFact::Missed(Missed {
+            cluster: self.cluster.clone(),
+            cluster_name: self.cluster_name.clone(),
+            epoch: self.epoch,
+            comparison,
+            list: finding.list,
+            from: finding.from,
+            until: finding.until,
+            states: finding.states,
+        })
     }
 
     /// Whether the log knows of all this. It does not between the end of a list and the opening of the watch after it.

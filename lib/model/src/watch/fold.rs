@@ -51,6 +51,8 @@ impl Standings {
                 };
                 self.clusters.insert(broken.cluster.clone(), standing);
             }
+            // It says something of a chain that goes on.
+            CoverageFact::Missed(_) => {}
             CoverageFact::Snapshot(snapshot) => {
                 self.clusters.clear();
                 for position in &snapshot.positions {

@@ -22,23 +22,30 @@
 //!   list. (Not to its departure: a state may be made and replaced while the request is on its way.)
 //! - Between two tries there is always a wait.
 //!
+//! Beside the open watch a list is compared with what it brought now and then: [`Comparer`].
+//!
 //! Not visible from here: an etcd that was set back *and* has outgrown the position before a restarted collector
 //! comes back. A running collector sees it by its own heartbeat object (the shell's `set_back`).
 
 mod act;
 mod backoff;
 mod chain;
+mod compare;
 mod fold;
 mod listing;
+mod live;
 mod proof;
-mod seen;
 mod session;
+mod witness;
 
 pub use act::{Action, Asked, Input, Refusal, Settings};
 pub use chain::{Chain, Phase};
+pub use compare::{CompareInput, CompareSettings, Comparer, Comparing, Finding, Listed, Outcome};
 pub use fold::{Standing, Standings};
-pub use seen::Seen;
+pub use live::EventKey;
 
+#[cfg(test)]
+mod comparing;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

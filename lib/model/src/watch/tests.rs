@@ -21,6 +21,7 @@ fn broken(facts: &[CoverageFact]) -> Vec<Broken> {
             CoverageFact::Started(_)
             | CoverageFact::Advanced(_)
             | CoverageFact::Ended(_)
+            | CoverageFact::Missed(_)
             | CoverageFact::Snapshot(_) => None,
         })
         .collect()
@@ -119,7 +120,7 @@ proptest! {
     }
 }
 
-const T: Micros = Micros(1_795_444_800_000_000);
+pub(super) const T: Micros = Micros(1_795_444_800_000_000);
 
 fn position(version: u64, until: Micros) -> Position {
     Position {
@@ -140,7 +141,7 @@ fn standing(version: u64, until: Micros, open: bool) -> Standing {
 }
 
 /// A chain that stands at version 100 and watches since `T`.
-fn watching() -> Chain {
+pub(super) fn watching() -> Chain {
     let (mut chain, _) =
         Chain::start(Settings::default(), "c".parse().unwrap(), "one".into(), Some(standing(100, T, false)));
     assert_eq!(chain.step(T, Input::Woke), vec![Action::Prove]);
@@ -164,6 +165,7 @@ fn names(actions: &[Action]) -> Vec<String> {
             let (from, until) = (seconds(b.from), seconds(b.until));
             format!("{} {} {from}..{until} epoch {}", b.state.name(), b.reason.name(), b.epoch.0)
         }
+        CoverageFact::Missed(missed) => format!("missed {}", missed.states),
         CoverageFact::Snapshot(_) => "snapshot".into(),
     };
     let action = |action: &Action| match action {

@@ -105,6 +105,19 @@ fn a_wrong_value_names_key_place_and_type() {
 }
 
 #[test]
+fn types_of_ours_are_not_named() {
+    for text in ["api: 5", "clusters: [a]"] {
+        let message = from_file(text).unwrap_err().to_string();
+        assert!(message.contains("expected a mapping") && !message.contains("struct"), "{message}");
+    }
+    assert_eq!(
+        without_types("x: expected struct Api_2 at line 3, or expected struct B"),
+        "x: expected a mapping at line 3, or expected a mapping"
+    );
+    assert_eq!(without_types("expected u32"), "expected u32");
+}
+
+#[test]
 fn files_that_are_none_say_so() {
     assert_eq!(from_file("# nothing yet\n").unwrap().config, Sample::default());
     assert!(matches!(from_file("- a\n"), Err(ConfigError::Syntax { .. })));

@@ -1,9 +1,10 @@
 //! Events over all clusters, newest first.
 
+use beidou_model::query_line::QueryLine;
 use beidou_schemas::{Epoch, Micros};
 use uuid::Uuid;
 
-use super::{Between, EventRow, Page, QueryError, Reader, statement::Statement};
+use super::{Between, EventRow, Page, QueryError, Reader, line::when_line, statement::Statement};
 
 /// Which Events. Lists: any of the values; an empty list: all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub struct EventFilter {
     pub found_by: Vec<String>,
     /// A part of the message, in any case.
     pub text: Option<String>,
+    /// The query line, which must hold as well.
+    pub line: Option<QueryLine>,
 }
 
 /// The place of a state in the order of lists.
@@ -110,9 +113,27 @@ pub(super) fn before(range: Between, after: Option<&EventKey>) -> Between {
     Between { from: range.from, until }
 }
 
-/// Order, keyset and limit of every list of states.
+/// Keyset, order and limit of lists over all objects. The hour is the first column of the table's key: named
+/// first, it lets the engine read backwards until the page is full. The order is that of time all the same.
 pub(super) fn ordered(statement: Statement, after: Option<&EventKey>, limit: u64) -> Statement {
-    let statement = match after {
+    behind(statement, after)
+        .line(
+            "ORDER BY toStartOfHour(time) DESC, time DESC, cluster_uid DESC, event_uid DESC, epoch DESC, \
+             resource_version DESC",
+        )
+        .limit(limit + 1)
+}
+
+/// The same of lists over one object. Its few rows lie in many places: to read them in the order of the key costs twice
+/// as much as to sort them.
+pub(super) fn sorted(statement: Statement, after: Option<&EventKey>, limit: u64) -> Statement {
+    behind(statement, after)
+        .line("ORDER BY time DESC, cluster_uid DESC, event_uid DESC, epoch DESC, resource_version DESC")
+        .limit(limit + 1)
+}
+
+fn behind(statement: Statement, after: Option<&EventKey>) -> Statement {
+    match after {
         None => statement,
         Some(key) => statement
             .when(
@@ -124,15 +145,14 @@ pub(super) fn ordered(statement: Statement, after: Option<&EventKey>, limit: u64
             .with("after_event", key.event)
             .with("after_epoch", u64::from(key.epoch.0))
             .with("after_version", key.resource_version),
-    };
-    statement
-        .line("ORDER BY time DESC, cluster_uid DESC, event_uid DESC, epoch DESC, resource_version DESC")
-        .limit(limit + 1)
+    }
 }
 
-fn matching(statement: Statement, filter: &EventFilter) -> Statement {
+/// The conditions of a filter. Range and clusters stand beside the query line and are joined with AND: no line leads out
+/// of them.
+pub(super) fn matching(statement: Statement, filter: &EventFilter) -> Statement {
     let uids: Vec<String> = filter.uids.iter().map(Uuid::to_string).collect();
-    statement
+    let statement = statement
         .when_some("cluster_uid IN {clusters:Array(String)}", "clusters", filter.clusters.as_deref())
         .when_any("namespace IN {namespaces:Array(String)}", "namespaces", &filter.namespaces)
         .when_any("kind IN {kinds:Array(String)}", "kinds", &filter.kinds)
@@ -147,5 +167,6 @@ fn matching(statement: Statement, filter: &EventFilter) -> Statement {
         )
         .when_any("node IN {nodes:Array(String)}", "nodes", &filter.nodes)
         .when_any("toString(found_by) IN {found_by:Array(String)}", "found_by", &filter.found_by)
-        .when_some("positionCaseInsensitiveUTF8(message, {text:String}) > 0", "text", filter.text.as_deref())
+        .when_some("positionCaseInsensitiveUTF8(message, {text:String}) > 0", "text", filter.text.as_deref());
+    when_line(statement, filter.line.as_ref())
 }

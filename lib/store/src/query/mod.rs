@@ -10,21 +10,34 @@
 //! - Pages are found by the key of the last row (keyset), never by an offset.
 //! - A caller that goes away drops the future, which closes the connection, which ends the query.
 
+pub mod at;
 pub mod clusters;
 pub mod coverage;
 mod error;
 pub mod events;
+pub mod explain;
+pub mod facets;
+mod field;
+pub mod histogram;
+pub mod lag;
+pub mod lanes;
+mod line;
+pub mod neighbours;
+pub mod occurrences;
+pub mod patterns;
 mod reader;
 pub mod rejects;
 mod row;
 mod statement;
 pub mod states;
 pub mod timeline;
+pub mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::QueryError;
+pub use field::Field;
 pub use reader::{Bounds, Caller, Page, Reader};
 pub use row::{EventRow, StateRow};
 

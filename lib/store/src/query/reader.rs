@@ -104,21 +104,28 @@ impl Reader {
         .await
     }
 
-    /// The reader's user has readonly set, and must be allowed to change these limits all the same: the embedded engine
-    /// allows it; on a server they need `changeable_in_readonly` constraints, or readonly=2.
     fn query(&self, statement: Statement, most_rows: u64) -> Result<Query, QueryError> {
         let client = self.store.reader().map_err(QueryError::Away)?;
+        let settings = self.settings(most_rows).into_iter();
+        Ok(settings.fold(statement.query(&client), |query, (name, value)| query.with_setting(name, value)))
+    }
+
+    /// The reader's user has readonly set, and must be allowed to change these all the same: the embedded engine allows
+    /// it; on a server they need `changeable_in_readonly` constraints, as docs/clickhouse.md has them.
+    fn settings(&self, most_rows: u64) -> [(&'static str, String); 8] {
         let comment = serde_json::to_string(&self.caller).expect("two texts always serialise");
-        Ok(statement
-            .query(&client)
-            .with_setting("max_execution_time", self.bounds.time.as_secs_f64().to_string())
-            .with_setting("max_memory_usage", self.bounds.memory_bytes.to_string())
-            .with_setting("max_result_rows", most_rows.to_string())
-            .with_setting("result_overflow_mode", "throw")
-            .with_setting("cancel_http_readonly_queries_on_client_close", "1")
+        [
+            ("max_execution_time", self.bounds.time.as_secs_f64().to_string()),
+            ("max_memory_usage", self.bounds.memory_bytes.to_string()),
+            ("max_result_rows", most_rows.to_string()),
+            ("result_overflow_mode", "throw".into()),
+            ("cancel_http_readonly_queries_on_client_close", "1".into()),
             // Wide columns are read for the rows of the page only, not for all that match.
-            .with_setting("query_plan_max_limit_for_lazy_materialization", most_rows.to_string())
-            .with_setting("log_comment", comment))
+            ("query_plan_max_limit_for_lazy_materialization", most_rows.to_string()),
+            // Newest first is read backwards; with buffers each part of the table in range would be read whole.
+            ("read_in_order_use_buffering", "0".into()),
+            ("log_comment", comment),
+        ]
     }
 
     async fn within<T>(&self, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, QueryError> {
@@ -127,5 +134,24 @@ impl Reader {
             Ok(Err(source)) => Err(QueryError::of(source, self.bounds.time)),
             Err(_) => Err(QueryError::TimeLimit(self.bounds.time)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_profile_allows_what_is_sent() {
+        let page = include_str!("../../../../docs/clickhouse.md");
+        let caller = Caller { request_id: "r".into(), subject: "s".into() };
+        let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
+        let reader = Reader::new(Store::embedded(std::path::Path::new("/nowhere")), caller, bounds);
+        let sent = reader.settings(1);
+        for (name, _) in &sent {
+            assert!(page.contains(&format!("    {name} CHANGEABLE_IN_READONLY")), "{name} in SQL");
+            assert!(page.contains(&format!("<{name}><changeable_in_readonly/></{name}>")), "{name} in XML");
+        }
+        assert_eq!(page.matches("<changeable_in_readonly/>").count(), sent.len(), "nothing that is not sent");
     }
 }

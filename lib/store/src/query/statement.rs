@@ -1,6 +1,6 @@
 //! SQL with named parameters: the text is made of constants, the values travel beside it.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use beidou_schemas::Micros;
 use clickhouse::{Client, query::Query};
@@ -16,7 +16,9 @@ pub(super) enum Value {
     Text(String),
     Texts(Vec<String>),
     Signed(i64),
+    Signeds(Vec<i64>),
     Unsigned(u64),
+    Unsigneds(Vec<u64>),
 }
 
 impl From<&str> for Value {
@@ -34,6 +36,16 @@ impl From<Micros> for Value {
         Self::Signed(value.0)
     }
 }
+impl From<Vec<Micros>> for Value {
+    fn from(values: Vec<Micros>) -> Self {
+        Self::Signeds(values.into_iter().map(|value| value.0).collect())
+    }
+}
+impl From<Vec<u64>> for Value {
+    fn from(values: Vec<u64>) -> Self {
+        Self::Unsigneds(values)
+    }
+}
 impl From<u64> for Value {
     fn from(value: u64) -> Self {
         Self::Unsigned(value)
@@ -49,7 +61,7 @@ impl From<Uuid> for Value {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statement {
     sql: String,
-    values: Vec<(&'static str, Value)>,
+    values: Vec<(Cow<'static, str>, Value)>,
     conditions: usize,
 }
 
@@ -101,7 +113,16 @@ impl Statement {
 
     /// Sets a parameter.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.values.push((name, value.into()));
+        self.values.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a condition of several parts with its parameters.
+    pub(super) fn when_made(mut self, condition: Condition) -> Self {
+        self.sql.push_str(if self.conditions == 0 { "\nWHERE " } else { "\n  AND " });
+        self.conditions += 1;
+        self.sql.push_str(&condition.sql);
+        self.values.extend(condition.values);
         self
     }
 
@@ -112,6 +133,39 @@ impl Statement {
 
     pub(super) fn query(self, client: &Client) -> Query {
         self.values.iter().fold(client.query(&self.sql), |query, (name, value)| query.param(name, value))
+    }
+}
+
+/// A condition of as many parts as a caller wrote. Its text is of constants too; its parameters are numbered.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    prefix: &'static str,
+    first: usize,
+    sql: String,
+    values: Vec<(Cow<'static, str>, Value)>,
+}
+
+impl Condition {
+    /// A condition whose parameters are called `prefix` and a number, the first one `first`.
+    pub(super) fn new(prefix: &'static str, first: usize) -> Self {
+        Self { prefix, first, sql: String::new(), values: Vec::new() }
+    }
+
+    /// Adds text of our own.
+    pub(super) fn push(&mut self, sql: &'static str) {
+        self.sql.push_str(sql);
+    }
+
+    /// Adds a value of this type.
+    pub(super) fn value(&mut self, of_type: &'static str, value: impl Into<Value>) {
+        let name = format!("{}{}", self.prefix, self.first + self.values.len());
+        self.sql.push_str(&format!("{{{name}:{of_type}}}"));
+        self.values.push((name.into(), value.into()));
+    }
+
+    /// How many parameters it has.
+    pub(super) fn parameters(&self) -> usize {
+        self.values.len()
     }
 }
 

@@ -1,11 +1,14 @@
 //! The SQL of every question, golden: what a caller wrote stands among the parameters only.
 
+mod pictures;
+
 use std::fmt::Write;
 
+use beidou_model::query_line::{Field, QueryLine, parse};
 use beidou_schemas::{Epoch, Micros};
 use uuid::Uuid;
 
-use super::{Between, clusters, coverage, events, rejects, states, timeline};
+use super::{Between, clusters, coverage, events, rejects, states, timeline, values};
 
 const RANGE: Between = Between { from: Micros(1_000), until: Micros(9_000) };
 /// What must never reach the text of a statement.
@@ -38,7 +41,21 @@ fn filter() -> events::EventFilter {
         nodes: evil(),
         found_by: evil(),
         text: Some(EVIL.into()),
+        line: Some(line()),
     }
+}
+
+/// Every form of term.
+fn line() -> QueryLine {
+    let text = r#"kind:(po "x' OR 1=1 -- ?" *Set) -namespace:_ reason:(BackOff Fail*) type:warning name:web-?_% -count>10
+        uid:2c5bd1f6-7b0e-4c1d-9d5e-000000000007 component:"x' OR 1=1 -- ?" node:/^n[0-9]/ found_by:watch
+        refused "x' OR 1=1 -- ?" über -message:(gone lo*t /(?i)l.st/)"#;
+    parse(text).unwrap()
+}
+
+fn of_field(field: Field) -> super::statement::Statement {
+    let query = values::ValuesQuery { field, prefix: EVIL.into(), clusters: Some(evil()), range: RANGE, limit: 10 };
+    values::values(&query).unwrap()
 }
 
 fn all() -> Vec<(&'static str, super::statement::Statement)> {
@@ -51,8 +68,14 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
     };
     let narrow = events::EventsQuery { filter: filter(), after: Some(event_key()), ..plain.clone() };
     let object = timeline::Object { clusters: evil(), kind: EVIL.into(), namespace: String::new(), name: EVIL.into() };
-    let of_object =
-        timeline::TimelineQuery { object, range: RANGE, after: Some(event_key()), limit: 10, most_bytes: 1 };
+    let of_object = timeline::TimelineQuery {
+        object,
+        line: Some(line()),
+        range: RANGE,
+        after: Some(event_key()),
+        limit: 10,
+        most_bytes: 1,
+    };
     let after = Some(states::StateKey { cluster: EVIL.into(), epoch: Epoch(0), resource_version: 3 });
     let of_event = states::StatesQuery { clusters: evil(), event: Uuid::from_u128(9), after, limit: 10, most_bytes: 1 };
     let after = Some(coverage::CoverageKey { from: Micros(5), cluster: EVIL.into(), state: 2, session: Uuid::nil() });
@@ -85,6 +108,9 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         ("coverage spans", coverage::spans(&evil(), RANGE)),
         ("coverage extents", coverage::extents(Some(&evil()))),
         ("rejects", rejects::page(&rejected)),
+        ("values of reason", of_field(Field::Reason)),
+        ("values of name", of_field(Field::Name)),
+        ("values of component", of_field(Field::Component)),
     ]
 }
 

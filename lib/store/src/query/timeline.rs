@@ -1,9 +1,12 @@
-//! The states about one object, newest first. The conditions follow the table's order, so that only the object's own
-//! part of it is read.
+//! The states about one object, newest first. Within each hour the table's order leads to the object, and the index of
+//! names drops the hours without it.
+
+use beidou_model::query_line::QueryLine;
 
 use super::{
     Between, EventRow, Page, QueryError, Reader,
-    events::{EventKey, before, ordered},
+    events::{EventKey, before, sorted},
+    line::when_line,
     statement::Statement,
 };
 
@@ -25,6 +28,8 @@ pub struct Object {
 pub struct TimelineQuery {
     /// Whose.
     pub object: Object,
+    /// The query line, which must hold as well.
+    pub line: Option<QueryLine>,
     /// When.
     pub range: Between,
     /// Behind this one.
@@ -57,5 +62,6 @@ pub(super) fn page(query: &TimelineQuery) -> Statement {
         .when("name = {name:String}")
         .with("name", object.name.as_str())
         .between(before(query.range, query.after.as_ref()));
-    ordered(statement, query.after.as_ref(), query.limit)
+    let statement = when_line(statement, query.line.as_ref());
+    sorted(statement, query.after.as_ref(), query.limit)
 }

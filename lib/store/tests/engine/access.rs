@@ -30,6 +30,22 @@ async fn wrong_secrets_foreign_hosts_and_web_pages_are_refused() {
     assert_eq!(answer(http().get(url).query(&in_url)).await, (200, "1\n".to_owned()));
 }
 
+/// The page about servers of one's own; the engine has no users to create, but it reads what a server reads.
+#[tokio::test]
+async fn the_documented_statements_are_well_formed() {
+    let page = include_str!("../../../../docs/clickhouse.md");
+    let sql = page.split_once("```sql\n").unwrap().1.split_once("```").unwrap().0;
+    let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let statements: Vec<&str> = words.split_terminator(';').map(str::trim).collect();
+    assert_eq!(statements.len(), 6, "{statements:#?}");
+    let engine = EngineProcess::start();
+    for statement in statements {
+        let request = engine.request().query(&[("param_sql", statement)]).body("SELECT formatQuery({sql:String})");
+        let (status, text) = answer(request).await;
+        assert_eq!(status, 200, "{statement}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_reader_reads_and_does_nothing_else() {
     let engine = EngineProcess::start();

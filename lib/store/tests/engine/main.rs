@@ -9,4 +9,5 @@ mod access;
 mod insert;
 mod install;
 mod process;
+mod roll_up;
 mod select;

@@ -38,7 +38,7 @@ impl ReadOnly {
 }
 
 /// What a reader may choose: limits of its own statement, its label, and how values are written.
-const READER_MAY_SET: [&str; 26] = [
+const READER_MAY_SET: [&str; 27] = [
     "cancel_http_readonly_queries_on_client_close",
     "date_time_output_format",
     "enable_http_compression",
@@ -55,6 +55,7 @@ const READER_MAY_SET: [&str; 26] = [
     "optimize_read_in_order",
     "priority",
     "query_plan_max_limit_for_lazy_materialization",
+    "read_in_order_use_buffering",
     "read_overflow_mode",
     "readonly",
     "result_overflow_mode",

@@ -1,0 +1,129 @@
+//! `beidou archive`: what the archive holds, and its compaction on demand. Works on the files, beside whatever runs.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context;
+use beidou_schemas::Micros;
+use beidou_store::archive::{Archive, Catalogue, Compaction};
+use serde::Serialize;
+
+use crate::{
+    args::roles::{self, ArchiveAction},
+    output::{Cell, Column, Look, Paint, Table},
+    places::Places,
+    site,
+};
+
+/// Files, rows and bytes of a part of the archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+struct Held {
+    files: u64,
+    rows: u64,
+    bytes: u64,
+}
+
+/// The answer of `beidou archive`.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    place: &'a str,
+    generation: u64,
+    days: Vec<Day<'a>>,
+    not_compacted: Held,
+}
+
+#[derive(Debug, Serialize)]
+struct Day<'a> {
+    cluster: &'a str,
+    cluster_uid: &'a str,
+    dt: &'a str,
+    #[serde(flatten)]
+    held: Held,
+}
+
+/// Shows the archive, or compacts it.
+///
+/// # Errors
+/// When it cannot be read, or its manifests are broken.
+pub async fn main(args: roles::Archive) -> anyhow::Result<()> {
+    let site = site::read(&args.role, Vec::new())?.config;
+    let data = site.data.clone().map_or_else(|| Places::from_environment().data(), Ok)?;
+    let archive = site.archive.open(&data)?;
+    match args.action {
+        ArchiveAction::Compact => compact(&archive, data).await,
+        ArchiveAction::List => show(&archive, args.json).await,
+    }
+}
+
+async fn show(archive: &Archive, json: bool) -> anyhow::Result<()> {
+    let catalogue = archive.catalogue().await?;
+    let not_compacted = ranges(archive, &catalogue).await?;
+    let days = days(&catalogue);
+    let answer = Answer { place: archive.place(), generation: catalogue.generation, days, not_compacted };
+    if json {
+        crate::say(&serde_json::to_string_pretty(&answer)?);
+    } else {
+        crate::say(table(&answer).text(Look::of_stdout()).trim_end());
+        crate::say(&format!("{}, generation {}", answer.place, answer.generation));
+    }
+    Ok(())
+}
+
+fn days(catalogue: &Catalogue) -> Vec<Day<'_>> {
+    let mut days: BTreeMap<_, Held> = BTreeMap::new();
+    for file in catalogue.days.values() {
+        let held = days.entry((file.cluster.as_str(), file.cluster_uid.as_str(), file.dt.as_str())).or_default();
+        held.files += 1;
+        held.rows += file.note.rows;
+        held.bytes += file.bytes;
+    }
+    days.into_iter().map(|((cluster, cluster_uid, dt), held)| Day { cluster, cluster_uid, dt, held }).collect()
+}
+
+async fn ranges(archive: &Archive, catalogue: &Catalogue) -> anyhow::Result<Held> {
+    let mut held = Held::default();
+    for file in &catalogue.ranges {
+        let rows = match archive.open(&file.path).await {
+            Ok(opened) => opened.note().rows,
+            // Compacted meanwhile.
+            Err(error) if error.is_missing() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        held = Held { files: held.files + 1, rows: held.rows + rows, bytes: held.bytes + file.bytes };
+    }
+    Ok(held)
+}
+
+fn table(answer: &Answer<'_>) -> Table {
+    let mut table = Table::new([
+        Column::name("CLUSTER", 8),
+        Column::whole("DAY"),
+        Column::number("FILES"),
+        Column::number("ROWS"),
+        Column::number("BYTES"),
+        Column::number("BYTES/ROW"),
+    ]);
+    let mut row = |cluster: Cell, day: &str, held: Held| {
+        let each = held.bytes.checked_div(held.rows).map_or_else(|| "-".into(), |each| each.to_string());
+        let numbers = [held.files.to_string(), held.rows.to_string(), held.bytes.to_string(), each];
+        table.row([cluster, Cell::from(day)].into_iter().chain(numbers.into_iter().map(Cell::from)).collect());
+    };
+    for day in &answer.days {
+        row(Cell::from(day.cluster), day.dt, day.held);
+    }
+    row(Cell::new("not compacted yet", Paint::Dim), "", answer.not_compacted);
+    table
+}
+
+async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
+    let now = Micros::of(jiff::Timestamp::now());
+    let compaction = Compaction { scratch: Some(data), ..Compaction::new(now, now) };
+    let done = archive.compact(&compaction).await.context("the archive is not compacted, and reads as before")?;
+    match done.generation {
+        None => crate::say("nothing to compact"),
+        Some(generation) => crate::say(&format!(
+            "generation {generation}: {} rows of {} files ({} bytes) are in {} files ({} bytes)",
+            done.rows, done.inputs.0, done.inputs.1, done.outputs.0, done.outputs.1
+        )),
+    }
+    Ok(())
+}

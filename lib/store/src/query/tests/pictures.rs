@@ -1,0 +1,143 @@
+//! The SQL behind the pictures (bins, facets, templates, changes, neighbours, lanes, moments), golden.
+
+use std::fmt::Write;
+
+use beidou_schemas::{Micros, time::SECOND};
+use uuid::Uuid;
+
+use super::{EVIL, RANGE, event_key, evil, filter};
+use crate::query::{
+    Between, EventRow, Field, at, events::EventFilter, explain, facets, histogram, lag, lanes, neighbours, occurrences,
+    patterns, statement::Statement, timeline::Object,
+};
+
+const HOUR: i64 = 3600 * SECOND;
+
+fn object() -> Object {
+    Object { clusters: evil(), kind: EVIL.into(), namespace: String::new(), name: EVIL.into() }
+}
+
+fn bins(filter: EventFilter, width: i64) -> Statement {
+    let range = Between { from: Micros(HOUR + 1), until: Micros(5 * HOUR + 90 * SECOND) };
+    let bins = histogram::Bins { begin: Micros(HOUR), width, count: 5 };
+    histogram::bins(&histogram::HistogramQuery { filter, range, bins })
+}
+
+fn anchor() -> EventRow {
+    EventRow {
+        cluster_uid: EVIL.into(),
+        cluster: EVIL.into(),
+        epoch: 1,
+        event_uid: Uuid::from_u128(7),
+        resource_version: 42,
+        time: 5_000,
+        time_flags: 0,
+        observed: 5_000,
+        found_by: 1,
+        occurrences: 1,
+        occurrences_delta: 1,
+        event_type: EVIL.into(),
+        reason: EVIL.into(),
+        action: EVIL.into(),
+        message: EVIL.into(),
+        kind: EVIL.into(),
+        namespace: EVIL.into(),
+        name: EVIL.into(),
+        object_uid: Uuid::nil(),
+        field_path: EVIL.into(),
+        component: EVIL.into(),
+        host: EVIL.into(),
+        reporting_component: EVIL.into(),
+        reporting_instance: EVIL.into(),
+        node: EVIL.into(),
+        meta_name: EVIL.into(),
+        meta_namespace: EVIL.into(),
+    }
+}
+
+fn around(scope: neighbours::Scope, side: neighbours::Side) -> Statement {
+    let filter = EventFilter { clusters: None, ..filter() };
+    let query =
+        neighbours::NeighboursQuery { anchor: anchor(), scope, filter, range: RANGE, side, limit: 10, most_bytes: 1 };
+    neighbours::neighbours(&query)
+}
+
+fn all() -> Vec<(&'static str, Statement)> {
+    let narrow = EventFilter { types: evil(), reasons: evil(), ..EventFilter::default() };
+    let fields = Field::ALL.to_vec();
+    let compared = explain::ExplainQuery {
+        filter: filter(),
+        range: RANGE,
+        baseline: Between { from: Micros(-7_000), until: RANGE.from },
+        fields: fields.clone(),
+        top: 10,
+    };
+    let folded = patterns::PatternsQuery { filter: filter(), range: RANGE, known_since: Micros(100), top: 10 };
+    let drawn = lanes::LanesQuery { object: object(), line: filter().line, range: RANGE, cell: 8, cells: 1000 };
+    let lane = lanes::LaneRow { event_type: EVIL.into(), reason: EVIL.into(), different: 1 };
+    let happened = occurrences::OccurrencesQuery {
+        filter: filter(),
+        range: RANGE,
+        bins: histogram::Bins { begin: Micros(0), width: 1_000, count: 9 },
+        silence: 500,
+    };
+    let moment = at::AtQuery { object: object(), at: Micros(5_000), limit: 10, most_bytes: 1 };
+    let newest = neighbours::AnchorQuery { clusters: evil(), event: Uuid::from_u128(9), resource_version: None };
+    let one = neighbours::AnchorQuery { resource_version: Some(42), ..newest.clone() };
+    vec![
+        ("histogram, from the rows", bins(filter(), SECOND)),
+        ("histogram, whole minutes", bins(EventFilter { types: evil(), ..EventFilter::default() }, 60 * SECOND)),
+        ("histogram, whole hours", bins(narrow, HOUR)),
+        ("occurrences, known", occurrences::known(&happened)),
+        ("occurrences, growths", occurrences::growths(&happened)),
+        ("occurrences, sources", occurrences::sources(&happened)),
+        ("lag", lag::lag(&evil(), RANGE)),
+        ("facets", facets::facets(&facets::FacetsQuery { filter: filter(), range: RANGE, fields, top: 10 })),
+        ("explain", explain::explain(&compared)),
+        ("patterns", patterns::patterns(&folded)),
+        ("patterns, examples", patterns::examples(&[event_key()])),
+        ("neighbours, the newest state", neighbours::anchor(&newest)),
+        ("neighbours, one state", neighbours::anchor(&one)),
+        ("neighbours, before", around(neighbours::Scope::Object, neighbours::Side::Before)),
+        ("neighbours, after", around(neighbours::Scope::Node, neighbours::Side::After)),
+        ("neighbours, of the namespace", around(neighbours::Scope::Namespace, neighbours::Side::After)),
+        ("lanes", lanes::lanes(&drawn, 30)),
+        ("lanes, cells", lanes::cells(&drawn, std::slice::from_ref(&lane))),
+        ("lanes, stretches", lanes::stretches(&drawn, &[lane])),
+        ("at, seen", at::seen(&moment)),
+        ("at", at::at(&moment)),
+    ]
+}
+
+#[test]
+fn the_sql_is_golden() {
+    let mut text = String::new();
+    for (name, statement) in all() {
+        writeln!(text, "== {name}\n{statement}\n").unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_callers_write_never_reaches_the_text() {
+    for (name, statement) in all() {
+        let written = statement.to_string();
+        let sql: Vec<_> = written.lines().filter(|line| !line.starts_with("-- ")).collect();
+        assert!(!sql.join("\n").contains("OR 1=1"), "{name}");
+    }
+}
+
+#[test]
+fn bins_of_whole_minutes_are_counted_by_whole_minutes_inside_the_range() {
+    let written = |filter, width| bins(filter, width).to_string();
+    let minutes = written(EventFilter::default(), 60 * SECOND);
+    assert!(minutes.contains("whole_from = Signed(3660)") && minutes.contains("whole_until = Signed(18060)"));
+    let hours = written(EventFilter::default(), HOUR);
+    assert!(hours.contains("whole_from = Signed(7200)") && hours.contains("whole_until = Signed(18000)"));
+    let by_reason = EventFilter { reasons: evil(), ..EventFilter::default() };
+    assert!(written(by_reason.clone(), HOUR).contains("whole_from"));
+    let default = EventFilter::default();
+    for rows in [written(default, 30 * SECOND), written(filter(), HOUR), written(by_reason, 60 * SECOND)] {
+        assert!(!rows.contains("whole_from"), "{rows}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The worker's side of the stage: where it begins after a start, and what of the log it still needs.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use beidou_log::ReadLimit;
+use beidou_schemas::{Offset, Topic};
+
+use super::{Portion, Stage, StageParts};
+use crate::{
+    ProjectorError,
+    encode::{CutRange, Encoder},
+    held::Held,
+    ledger::LedgerHand,
+    patience::Patience,
+    worker::{Worker, bytes},
+};
+
+/// How much of the log is encoded again at once.
+const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: std::time::Duration::ZERO };
+
+impl Worker {
+    /// Whether this partition is archived.
+    pub(crate) fn archives(&self) -> bool {
+        self.at.topic == Topic::KubeEvent && self.config.archive.is_some()
+    }
+
+    /// The stage of this partition, if it has one; `watermark` is the table's, `start` the first offset of the log.
+    pub(crate) fn stage(&self, hand: &LedgerHand, watermark: Offset, start: Offset) -> Option<Stage> {
+        let config = self.config.archive.clone().filter(|_| self.archives())?;
+        let parts = StageParts {
+            at: self.at,
+            ledger_at: self.ledger_at,
+            writer: hand.writer(),
+            budget: self.archive_budget.clone(),
+            config,
+            faults: self.config.faults.clone(),
+            reporter: self.reporter.clone(),
+        };
+        let ledger = hand.archive();
+        if let Some(from) = ledger.watermark().filter(|archived| *archived < watermark.min(start)) {
+            // Begun anew at the table's watermark, with an index that is whole.
+            tracing::warn!(
+                source = %self.at, from, to = watermark,
+                "the archive was off and the log has moved on: it lacks this range, which `beidou audit` brings in from the table"
+            );
+            return Some(Stage::begin_anew(parts, watermark));
+        }
+        Some(Stage::start(parts, ledger, watermark))
+    }
+
+    /// Encodes what is in the table and not in the archive, for the archive alone.
+    pub(crate) async fn catch_up(
+        &self,
+        mut encoder: Encoder,
+        held: &mut Held,
+        stage: &mut Option<Stage>,
+        range: Range<Offset>,
+    ) -> Result<Encoder, ProjectorError> {
+        let Some(stage) = stage else { return Ok(encoder) };
+        let (mut next, mut patience) = (range.start, Patience::default());
+        while next < range.end {
+            // A file that a crash left half-way ends where it was going to.
+            let end = stage.repeat().filter(|end| next < *end).unwrap_or(range.end).min(range.end);
+            let mut batch = match self.log.read(self.at, next, READ).await {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.wait(ProjectorError::log("encode again for the archive", self.at)(error), &mut patience)
+                        .await?;
+                    continue;
+                }
+            };
+            self.goes_on(&mut patience);
+            batch.records.retain(|stored| stored.offset < end);
+            let (from, to) = (next, batch.next.min(end));
+            if to <= from {
+                break;
+            }
+            held.hold(from..to, bytes(&batch.records));
+            next = to;
+            let cut = CutRange { source: self.at, from, to };
+            let (back, encoded) = self
+                .compute(move || {
+                    let encoded = encoder.encode(cut, &batch.records);
+                    (encoder, encoded)
+                })
+                .await?;
+            encoder = back;
+            stage.take(Portion { from, to, rows: encoded?.archive }).await?;
+        }
+        Ok(encoder)
+    }
+
+    /// Hands the rows of a cut over that is in the table.
+    pub(crate) async fn archive(
+        &self,
+        stage: &mut Option<Stage>,
+        cut: Range<Offset>,
+        rows: Vec<RecordBatch>,
+    ) -> Result<(), ProjectorError> {
+        match stage {
+            Some(stage) => stage.take(Portion { from: cut.start, to: cut.end, rows }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// What neither the table nor the archive needs any more lies below.
+pub(crate) fn needed(stage: &Option<Stage>, watermark: Offset) -> Offset {
+    stage.as_ref().map_or(watermark, |stage| stage.watermark().min(watermark))
+}

@@ -1,0 +1,84 @@
+//! The archive's figures.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use beidou_schemas::TopicPartition;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+/// The label of what is counted by partition of the event topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Source {
+    partition: u32,
+}
+
+type Count = Counter<u64, AtomicU64>;
+type Level = Gauge<i64, AtomicI64>;
+
+/// The figures of the archive.
+#[derive(Debug, Clone, Default)]
+pub struct ArchiveMetrics {
+    files: Family<Source, Count>,
+    bytes: Family<Source, Count>,
+    rows: Family<Source, Count>,
+    retries: Family<Source, Count>,
+    watermark: Family<Source, Level>,
+    last_put: Family<Source, Level>,
+    pub(super) compactions: Count,
+    pub(super) compacted_rows: Count,
+    pub(super) compaction_failures: Count,
+    pub(super) generation: Level,
+}
+
+/// The figures of one stage.
+#[derive(Debug, Clone)]
+pub(super) struct StageMetrics {
+    pub files: Count,
+    pub bytes: Count,
+    pub rows: Count,
+    pub retries: Count,
+    pub watermark: Level,
+    source: Source,
+    last_put: Family<Source, Level>,
+}
+
+impl ArchiveMetrics {
+    /// Registers them, best below the name `archive`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let all = Self::default();
+        registry.register("files", "Range files put", all.files.clone());
+        registry.register_with_unit("put", "Bytes of range files put", Unit::Bytes, all.bytes.clone());
+        registry.register("rows", "Rows archived", all.rows.clone());
+        registry.register("retries", "Tries of the archive that failed", all.retries.clone());
+        registry.register("watermark", "Everything below this offset is in the archive", all.watermark.clone());
+        let help = "When a range file was put last; absent before the first one of this process";
+        registry.register("last_put_timestamp_seconds", help, all.last_put.clone());
+        registry.register("compactions", "Compactions that moved rows", all.compactions.clone());
+        registry.register("compacted_rows", "Rows moved into day files", all.compacted_rows.clone());
+        registry.register("compaction_failures", "Compactions that failed", all.compaction_failures.clone());
+        registry.register("generation", "Generation of the last manifest written", all.generation.clone());
+        all
+    }
+
+    pub(super) fn of(&self, at: TopicPartition) -> StageMetrics {
+        let source = Source { partition: at.partition };
+        StageMetrics {
+            files: self.files.get_or_create(&source).clone(),
+            bytes: self.bytes.get_or_create(&source).clone(),
+            rows: self.rows.get_or_create(&source).clone(),
+            retries: self.retries.get_or_create(&source).clone(),
+            watermark: self.watermark.get_or_create(&source).clone(),
+            last_put: self.last_put.clone(),
+            source,
+        }
+    }
+}
+
+impl StageMetrics {
+    pub(super) fn put_now(&self) {
+        self.last_put.get_or_create(&self.source).set(jiff::Timestamp::now().as_second());
+    }
+}
