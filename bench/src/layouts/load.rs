@@ -122,7 +122,8 @@ impl Loader {
     }
 
     async fn number(&self, sql: &str) -> anyhow::Result<f64> {
-        let number: u64 = self.store.reader()?.query(&format!("SELECT toUInt64(assumeNotNull(({sql})))")).fetch_one().await?;
+        let number: u64 =
+            self.store.reader()?.query(&format!("SELECT toUInt64(assumeNotNull(({sql})))")).fetch_one().await?;
         Ok(number as f64)
     }
 

@@ -42,7 +42,7 @@ impl Worker {
             // Begun anew at the table's watermark, with an index that is whole.
             tracing::warn!(
                 source = %self.at, from, to = watermark,
-                "the archive was off and the log has moved on: it lacks this range, which `beidou audit` brings in from the table"
+                "the archive was off and the log has moved on: it lacks this range, which only the table holds"
             );
             return Some(Stage::begin_anew(parts, watermark));
         }

@@ -22,7 +22,7 @@ const DISTINCT: [&str; 4] = ["event_uid", "message", "meta_name", "residual"];
 /// Numbers that grow from row to row, or nearly: their differences are small.
 const GROWING: [&str; 8] =
     ["resource_version", "time", "observed", "creation_time", "first_time", "last_time", "event_time", "log_offset"];
-/// Level 3 saves a tenth of level 1's bytes and costs a tenth of the writing more; higher ones save next to nothing.
+/// With it the demo's states take 55 bytes each in range files and 45 in day files; other levels were not compared.
 const ZSTD_LEVEL: i32 = 3;
 
 /// The archive's schema for rows of this one: the same columns, with UUIDs marked as such.

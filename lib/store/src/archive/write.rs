@@ -27,7 +27,7 @@ pub struct GroupLimit {
 }
 
 impl GroupLimit {
-    /// For range files, of which each partition has one open: about 12 MB of usual rows, and 16 MB of any.
+    /// For range files, of which each partition has one open: an estimated 12 MB of usual rows, and 16 MB of any.
     pub const RANGE: Self = Self { rows: 16_384, bytes: 16 << 20 };
     /// For day files, of which one is filled at a time: about 90 MB of usual rows.
     pub const DAY: Self = Self { rows: 131_072, bytes: 128 << 20 };
