@@ -90,13 +90,14 @@ impl Worker {
     }
 
     /// Rebuilds the index from the log, and repeats what a crash left pending.
-    async fn recover(&self, hand: LedgerHand, encoder: Encoder) -> Result<State, ProjectorError> {
+    async fn recover(&self, mut hand: LedgerHand, encoder: Encoder) -> Result<State, ProjectorError> {
         let bounds = self.bounds(self.at).await?;
         let watermark = match hand.ledger().watermark() {
             Some(watermark) => watermark,
             None => self.patiently(|| self.beginning(&bounds)).await?,
         };
-        let mut stage = self.stage(&hand, watermark, bounds.start);
+        self.begin_archive(&mut hand, watermark, bounds.start).await?;
+        let mut stage = self.stage(&hand);
         // The archive lies behind the table; from there on both are functions of the log.
         let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);
         let mut held = Held::new(encoder.memory(), self.config.held_bytes);
@@ -322,7 +323,7 @@ impl Worker {
     }
 
     /// Appends a fact, however long the log's disk is full. A fact that stands twice says no more than one.
-    async fn append(&self, hand: &mut LedgerHand, fact: LedgerFact, wanted: bool) -> Result<(), ProjectorError> {
+    pub async fn append(&self, hand: &mut LedgerHand, fact: LedgerFact, wanted: bool) -> Result<(), ProjectorError> {
         let mut patience = Patience::default();
         if !wanted {
             return Ok(());

@@ -98,7 +98,15 @@ async fn check(store: &Store, archive: &Archive, appended: &[Value]) {
     let version = |event: &Value| event["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
     let wanted: BTreeMap<_, _> = appended.iter().map(|event| (version(event), event.clone())).collect();
     let (rows, hash, found) = rows_of(archive).await;
-    assert_eq!((rows, &found), (wanted.len() as u64, &wanted));
+    let missing: Vec<_> = wanted.keys().filter(|version| !found.contains_key(version)).collect();
+    let files: Vec<_> = archive.catalogue().await.unwrap().ranges.into_iter().map(|file| file.path).collect();
+    let in_table = number(store, "SELECT count() FROM kube_event").await;
+    assert!(
+        missing.is_empty(),
+        "missing in the archive: {missing:?}; rows {rows}, in the table {in_table}; {files:#?}"
+    );
+    assert_eq!(rows, wanted.len() as u64, "rows that stand twice");
+    assert!(found == wanted, "rows that differ");
     assert_eq!(number(store, "SELECT count() FROM kube_event").await, rows);
     assert_eq!(RangeHash(number(store, &format!("SELECT sum({ROW_HASH_SQL}) FROM kube_event")).await), hash);
 }

@@ -72,7 +72,7 @@ pub struct Done {
     pub observed: Micros,
 }
 
-/// A range of a source partition that one file of the archive holds.
+/// A range of a source partition that one file of the archive is to hold. An empty one says where the archive begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archiving {

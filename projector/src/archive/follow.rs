@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use beidou_log::ReadLimit;
-use beidou_schemas::{Offset, Topic};
+use beidou_schemas::{
+    Offset, Topic,
+    ledger::{Archiving, LedgerFact},
+};
 
 use super::{Portion, Stage, StageParts};
 use crate::{
@@ -25,8 +28,31 @@ impl Worker {
         self.at.topic == Topic::KubeEvent && self.config.archive.is_some()
     }
 
-    /// The stage of this partition, if it has one; `watermark` is the table's, `start` the first offset of the log.
-    pub(crate) fn stage(&self, hand: &LedgerHand, watermark: Offset, start: Offset) -> Option<Stage> {
+    /// Notes in the ledger where the archive begins, before the tables go on: else a crash before its first file would let
+    /// it begin behind rows that it lacks. `watermark` is the table's, `start` the first offset of the log.
+    pub(crate) async fn begin_archive(
+        &self,
+        hand: &mut LedgerHand,
+        watermark: Offset,
+        start: Offset,
+    ) -> Result<(), ProjectorError> {
+        if !self.archives() {
+            return Ok(());
+        }
+        match hand.archive().watermark() {
+            None => {}
+            Some(from) if from < watermark.min(start) => tracing::warn!(
+                source = %self.at, from, to = watermark,
+                "the archive was off and the log has moved on: it lacks this range, which only the table holds"
+            ),
+            Some(_) => return Ok(()),
+        }
+        let beginning = Archiving { source: self.at, from: watermark, to: watermark };
+        self.append(hand, LedgerFact::Archiving(beginning), true).await
+    }
+
+    /// The stage of this partition, if it has one; it goes on where the ledger says.
+    pub(crate) fn stage(&self, hand: &LedgerHand) -> Option<Stage> {
         let config = self.config.archive.clone().filter(|_| self.archives())?;
         let parts = StageParts {
             at: self.at,
@@ -37,16 +63,8 @@ impl Worker {
             faults: self.config.faults.clone(),
             reporter: self.reporter.clone(),
         };
-        let ledger = hand.archive();
-        if let Some(from) = ledger.watermark().filter(|archived| *archived < watermark.min(start)) {
-            // Begun anew at the table's watermark, with an index that is whole.
-            tracing::warn!(
-                source = %self.at, from, to = watermark,
-                "the archive was off and the log has moved on: it lacks this range, which only the table holds"
-            );
-            return Some(Stage::begin_anew(parts, watermark));
-        }
-        Some(Stage::start(parts, ledger, watermark))
+        let begin = hand.archive().watermark()?;
+        Some(Stage::start(parts, begin, hand.archive().pending()))
     }
 
     /// Encodes what is in the table and not in the archive, for the archive alone.

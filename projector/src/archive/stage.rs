@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use arrow_array::{RecordBatch, UInt64Array};
 use beidou_log::{LogError, Writer};
-use beidou_model::ledger::ArchiveLedger;
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
     archive::range_path,
@@ -83,10 +82,8 @@ impl Portion {
 }
 
 impl Stage {
-    /// Starts the stage where its ledger ends, or at `first` in an empty one.
-    pub(crate) fn start(parts: StageParts, ledger: &ArchiveLedger, first: Offset) -> Self {
-        let begin = ledger.watermark().unwrap_or(first);
-        let repeat = ledger.pending();
+    /// Starts the stage at `begin`; `repeat` is the end of a file that a crash left half-way there.
+    pub(crate) fn start(parts: StageParts, begin: Offset, repeat: Option<Offset>) -> Self {
         let (watermark, reader) = watch::channel(begin);
         let (portions, queue) = mpsc::channel(QUEUE);
         let budget = parts.budget.clone();
@@ -95,12 +92,6 @@ impl Stage {
         parts.reporter.change(|status| status.archived = Some(begin));
         let working = Working { parts, metrics, open: None, close_at: None, repeat, watermark };
         Self { portions, budget, watermark: reader, begin, repeat, task: tokio::spawn(working.run(queue)) }
-    }
-
-    /// Starts a stage at `first`, whatever its ledger says.
-    pub(crate) fn begin_anew(parts: StageParts, first: Offset) -> Self {
-        let nothing = ArchiveLedger::new(parts.at);
-        Self::start(parts, &nothing, first)
     }
 
     /// Where the first portion must begin.
