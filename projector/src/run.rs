@@ -65,16 +65,12 @@ impl Projector {
     }
 
     /// Brings the tables forward and projects every partition of every topic until `shutdown`. A stop at any point is
-    /// harmless: what was under way is repeated at the next start.
+    /// harmless: what was under way is repeated at the next start. When it returns, no worker runs any more.
     ///
     /// # Errors
     /// The first worker that fails for good ends all of them: another projector took over, ledger and log do not fit, or
     /// the tables are a newer version's.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ProjectorError> {
-        shutdown.run_until_cancelled_owned(self.work()).await.unwrap_or(Ok(()))
-    }
-
-    async fn work(self) -> Result<(), ProjectorError> {
         let events = self.log.partitions(Topic::KubeEvent);
         let (found, expected) = (self.log.partitions(Topic::Ledger), ledger::partitions(events));
         if found != expected {
@@ -90,26 +86,20 @@ impl Projector {
                 Some(self.worker(at, ledger_at, budget.clone(), archive_budget.clone()))
             })
             .collect();
-        let tables_are_empty = self.migrate().await?;
+        let Some(tables_are_empty) = shutdown.run_until_cancelled(self.migrate()).await else { return Ok(()) };
+        let tables_are_empty = tables_are_empty?;
         let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive)));
         let _compacting = compacting.map(AbortOnDropHandle::new);
-        // Dropped with this future: the workers end with it.
+        // Dropped with this future, the workers end at their next wait; a proper stop waits for that.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers
             .into_iter()
             .map(|worker| (worker.at, running.spawn(worker.run(tables_are_empty)).id()))
             .map(|(at, id)| (id, at))
             .collect();
-        while let Some(ended) = running.join_next().await {
-            match ended {
-                Ok(outcome) => outcome?,
-                Err(source) => {
-                    let at = sources[&source.id()];
-                    return Err(ProjectorError::Panicked { at, source });
-                }
-            }
-        }
-        Ok(())
+        let outcome = shutdown.run_until_cancelled(first_failure(&mut running, &sources)).await.unwrap_or(Ok(()));
+        running.shutdown().await;
+        outcome
     }
 
     fn worker(&self, at: TopicPartition, ledger_at: TopicPartition, budget: Budget, archive_budget: Budget) -> Worker {
@@ -146,4 +136,15 @@ impl Projector {
             }
         }
     }
+}
+
+/// Waits until a worker fails, or all have ended.
+async fn first_failure(
+    running: &mut JoinSet<Result<(), ProjectorError>>,
+    sources: &BTreeMap<Id, TopicPartition>,
+) -> Result<(), ProjectorError> {
+    while let Some(ended) = running.join_next().await {
+        ended.map_err(|source| ProjectorError::Panicked { at: sources[&source.id()], source })??;
+    }
+    Ok(())
 }
