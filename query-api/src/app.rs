@@ -174,6 +174,15 @@ impl Ask {
         Ok((filter, range))
     }
 
+    /// The uids of the cluster in the path, as far as the query line means them.
+    pub(crate) async fn clusters_of_path(&self, cluster: String, params: &Params) -> Result<Vec<String>, Problem> {
+        let mut uids = self.app.catalogue.uids(&self.reader, &[cluster]).await?;
+        if let Some(meant) = self.clusters(params).await? {
+            uids.retain(|uid| meant.contains(uid));
+        }
+        Ok(uids)
+    }
+
     /// The uids of the clusters in the parameter `cluster` and in the query line; `None` where neither names any.
     pub(crate) async fn clusters(&self, params: &Params) -> Result<Option<Vec<String>>, Problem> {
         let (wanted, line) = (params.many("cluster")?, lines(params)?.clusters);
