@@ -29,6 +29,7 @@ use crate::{
     door::{DoorMetrics, RequestId, Subject, Tokens},
     problem::{Kind, Problem},
     projected::Projected,
+    sql::{self, Running},
 };
 
 /// How much requests may take.
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub limits: Limits,
     pub places: Semaphore,
     pub tail_places: Arc<Semaphore>,
+    pub sql_places: Semaphore,
+    pub running: Arc<Running>,
     pub stop: CancellationToken,
 }
 
@@ -80,6 +83,8 @@ impl App {
             limits: Limits { query_time, query_memory_bytes: config.query_memory_bytes },
             places: Semaphore::new(config.max_requests as usize),
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
+            sql_places: Semaphore::new(sql::PLACES),
+            running: Arc::default(),
             stop,
         })
     }
@@ -112,6 +117,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
+    caller: Caller,
     uri: Uri,
 }
 
@@ -135,11 +141,16 @@ impl FromRequestParts<Arc<App>> for Ask {
         let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
         let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
         let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
-        Ok(Self { reader: app.reader(caller), app: app.clone(), uri: parts.uri.clone() })
+        Ok(Self { reader: app.reader(caller.clone()), caller, app: app.clone(), uri: parts.uri.clone() })
     }
 }
 
 impl Ask {
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// The parameters, all of them among these.
     pub(crate) fn params(&self, allowed: &[&[&str]]) -> Result<Params, Problem> {
         Params::parse(self.uri.query(), &allowed.concat())

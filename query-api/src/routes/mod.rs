@@ -15,6 +15,8 @@ mod neighbours;
 mod occurrences;
 mod patterns;
 mod rejects;
+mod running;
+mod sql;
 mod states;
 mod tail;
 mod timeline;
@@ -37,7 +39,7 @@ use crate::{
 /// What a list answers.
 type Listed<T> = Result<Json<List<T>>, Problem>;
 
-/// Calls take no body; a client that sends one by mistake may.
+/// Bodies are statements and small documents; a statement has at most 12 KiB.
 const MOST_BODY_BYTES: usize = 16 * 1024;
 
 /// Range and page: the parameters of every list.
@@ -120,6 +122,11 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
+        .routes(routes!(sql::sql))
+        .routes(routes!(sql::estimate))
+        .routes(routes!(sql::schema))
+        .routes(routes!(running::running))
+        .routes(routes!(running::stop))
         .routes(routes!(health::metrics))
 }
 
@@ -144,7 +151,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     guarded
         .merge(open)
         .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "this path takes GET alone") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
+        })
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
