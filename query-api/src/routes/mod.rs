@@ -15,6 +15,7 @@ mod neighbours;
 mod occurrences;
 mod patterns;
 mod rejects;
+mod space;
 mod states;
 mod tail;
 mod timeline;
@@ -119,6 +120,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
+        .routes(routes!(space::space))
         .routes(routes!(tail::tail))
         .routes(routes!(health::metrics))
 }

@@ -28,6 +28,7 @@ pub mod patterns;
 mod reader;
 pub mod rejects;
 mod row;
+pub mod space;
 mod statement;
 pub mod states;
 pub mod timeline;
