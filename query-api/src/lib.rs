@@ -26,6 +26,7 @@ mod problem;
 mod projected;
 mod routes;
 mod server;
+mod space;
 mod sql;
 mod tail;
 

@@ -80,6 +80,8 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
+    /// Show what tables, archive and log take, and when the disk is full
+    Space(clients::Space),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell

@@ -25,6 +25,7 @@ mod picture;
 mod query;
 mod rejects;
 mod show;
+mod space;
 pub mod sse;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use neighbours::neighbours;
 pub use occurrences::occurrences;
 pub use patterns::patterns;
 pub use rejects::rejects;
+pub use space::space;
 pub use timeline::timeline;
 
 use jiff::{Timestamp, tz::TimeZone};

@@ -5,4 +5,5 @@ pub mod dedup;
 pub mod ledger;
 pub mod occurrences;
 pub mod query_line;
+pub mod retention;
 pub mod watch;

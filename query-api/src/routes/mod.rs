@@ -16,6 +16,7 @@ mod occurrences;
 mod patterns;
 mod rejects;
 mod running;
+mod space;
 mod sql;
 mod states;
 mod tail;
@@ -121,6 +122,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
+        .routes(routes!(space::space))
         .routes(routes!(tail::tail))
         .routes(routes!(sql::sql))
         .routes(routes!(sql::estimate))
