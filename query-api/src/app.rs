@@ -60,6 +60,8 @@ pub(crate) struct App {
     pub limits: Limits,
     pub places: Semaphore,
     pub tail_places: Arc<Semaphore>,
+    /// One import at a time: two would not see what the other brings.
+    pub import_place: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
 
@@ -80,6 +82,7 @@ impl App {
             limits: Limits { query_time, query_memory_bytes: config.query_memory_bytes },
             places: Semaphore::new(config.max_requests as usize),
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
+            import_place: Arc::new(Semaphore::new(1)),
             stop,
         })
     }
@@ -112,6 +115,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
+    pub request_id: String,
     uri: Uri,
 }
 
@@ -135,7 +139,8 @@ impl FromRequestParts<Arc<App>> for Ask {
         let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
         let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
         let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
-        Ok(Self { reader: app.reader(caller), app: app.clone(), uri: parts.uri.clone() })
+        let request_id = id.0.as_ref().into();
+        Ok(Self { reader: app.reader(caller), app: app.clone(), request_id, uri: parts.uri.clone() })
     }
 }
 

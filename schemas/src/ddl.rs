@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "kube_event", sql: include_str!("../sql/0001_kube_event.sql") },
     Migration { number: 2, name: "kube_coverage", sql: include_str!("../sql/0002_kube_coverage.sql") },
     Migration { number: 3, name: "kube_reject", sql: include_str!("../sql/0003_kube_reject.sql") },
+    Migration { number: 4, name: "found_by_import", sql: include_str!("../sql/0004_found_by_import.sql") },
 ];
 
 /// The version of the tables: part of every de-duplication token, so that a rebuilt table takes a replay.

@@ -3,6 +3,7 @@
 //! Roles run a part of Beidou in this process; clients only speak HTTP to query-api.
 
 pub mod clients;
+pub mod import;
 pub mod kind;
 pub mod line;
 pub mod pictures;
@@ -78,6 +79,8 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
+    /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
+    Import(import::Import),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell

@@ -74,10 +74,10 @@ kinds! {
          `/api/v1/coverage`."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
         "The path does not take this method"
-        "All calls are GET."
+        "Calls are GET; `/api/v1/imports` takes POST."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "Calls take no body. Split a long list of filters over several calls."
+        "Calls take no body, `/api/v1/imports` aside. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."
