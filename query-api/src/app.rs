@@ -67,6 +67,8 @@ pub(crate) struct App {
     pub tail_places: Arc<Semaphore>,
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
+    /// One import at a time: two would not see what the other brings.
+    pub import_place: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
 
@@ -90,6 +92,7 @@ impl App {
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
             sql_places: Semaphore::new(sql::PLACES),
             running: Arc::default(),
+            import_place: Arc::new(Semaphore::new(1)),
             stop,
         })
     }
@@ -123,7 +126,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
-    caller: Caller,
+    pub caller: Caller,
     uri: Uri,
 }
 

@@ -1,9 +1,10 @@
-//! The store's door for callers: REST, live tail, the API document. Reading only; commands come with the controllers.
+//! The store's door for callers: REST, live tail, imports, the API document. Commands come with the controllers.
 //!
 //! ```text
 //!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer
 //!                                                     │                                      coverage of the range
-//!                                                     └──► tail ◄── log
+//!                                                     ├──► tail ◄── log
+//!                                                     └──► imports ──► log: states out of dumps, for ingest to publish
 //! ```
 //!
 //! What holds:
@@ -18,7 +19,9 @@ mod app;
 mod ask;
 mod catalogue;
 mod config;
+pub mod cursor;
 mod door;
+mod imports;
 pub mod openapi;
 mod pages;
 mod picture;

@@ -51,6 +51,6 @@ pub(crate) fn head() -> openapi::OpenApi {
 
 /// The whole document as JSON.
 pub fn document() -> String {
-    let document = crate::routes::api().merge(crate::routes::open()).into_openapi();
+    let document = crate::routes::api().merge(crate::routes::taking()).merge(crate::routes::open()).into_openapi();
     document.to_pretty_json().expect("an API document has string keys") + "\n"
 }

@@ -10,6 +10,7 @@
 //!  beidou.kube.coverage.v1    what a watch proved           coverage
 //!  beidou.kube.reject.v1      a frame nobody could decode   reject
 //!  beidou.ledger.v1           which range went to a table   ledger
+//!  beidou.kube.import.v1      an Event of a dump, raw       envelope, kube_event
 //! ```
 
 pub mod archive;

@@ -3,6 +3,7 @@
 //! Roles run a part of Beidou in this process; clients only speak HTTP to query-api.
 
 pub mod clients;
+pub mod import;
 pub mod kind;
 pub mod line;
 pub mod pictures;
@@ -82,6 +83,8 @@ pub enum Command {
     Rejects(clients::Rejects),
     /// Show what tables, archive and log take, and when the disk is full
     Space(clients::Space),
+    /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
+    Import(import::Import),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell

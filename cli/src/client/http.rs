@@ -1,4 +1,4 @@
-//! One GET: sent with the token, tried again where the server says so, refused in words that say what to do.
+//! One request: sent with the token, tried again where the server says so, refused in words that say what to do.
 
 use std::{error::Error, time::Duration};
 
@@ -132,8 +132,24 @@ impl Http {
         }
     }
 
+    /// Sends a body of any length; the answer comes while it is sent.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn post(&self, path: &str, query: &[Parameter], body: reqwest::Body) -> Result<Response, Failure> {
+        let request = self.with_token(self.client.post(format!("{}{path}", self.url)).query(query)).body(body);
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, query).await),
+        }
+    }
+
     fn request(&self, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
-        let request = self.client.get(format!("{}{path}", self.url)).query(query);
+        self.with_token(self.client.get(format!("{}{path}", self.url)).query(query))
+    }
+
+    fn with_token(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -282,6 +282,7 @@ impl Site {
             (Topic::KubeCoverage, 1),
             (Topic::KubeReject, 1),
             (Topic::Ledger, ledger::partitions(events)),
+            (Topic::KubeImport, 1),
         ];
         let retention = OfLog {
             max_age: DAY * self.log.retention_days,

@@ -2,6 +2,7 @@
 
 pub mod coverage;
 pub mod dedup;
+pub mod import;
 pub mod ledger;
 pub mod occurrences;
 pub mod query_line;

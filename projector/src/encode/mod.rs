@@ -66,7 +66,7 @@ impl Encoder {
             Topic::KubeEvent => Some(Self::Event(EventEncoder::new(at, window))),
             Topic::KubeCoverage => Some(Self::Coverage(CoverageEncoder::new(at))),
             Topic::KubeReject => Some(Self::Reject(RejectEncoder::new(at))),
-            Topic::Ledger => None,
+            Topic::Ledger | Topic::KubeImport => None,
         }
     }
 

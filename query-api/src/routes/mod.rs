@@ -10,6 +10,7 @@ mod explain;
 mod facets;
 mod health;
 mod histogram;
+mod imports;
 mod lanes;
 mod neighbours;
 mod occurrences;
@@ -132,6 +133,11 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::metrics))
 }
 
+/// The calls that need a token and take a body without a bound.
+pub(crate) fn taking() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(imports::import))
+}
+
 /// The calls that need none: they tell nothing about Events.
 pub(crate) fn open() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -147,16 +153,18 @@ pub(crate) fn open() -> OpenApiRouter<Arc<App>> {
 pub(crate) fn router(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
+    let (taking, _) = taking().split_for_parts();
     let guarded = api
         .route_layer(from_fn_with_state(app.clone(), authenticate))
         .route_layer(from_fn_with_state(app.clone(), room));
     guarded
         .merge(open)
+        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
+        .merge(taking.route_layer(from_fn_with_state(app.clone(), authenticate)))
         .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
         })
-        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
         }))

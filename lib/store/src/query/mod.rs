@@ -19,6 +19,7 @@ pub mod explain;
 pub mod facets;
 mod field;
 pub mod histogram;
+pub mod known;
 pub mod lag;
 pub mod lanes;
 mod line;
