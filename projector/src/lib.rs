@@ -28,6 +28,7 @@ mod gather;
 mod held;
 mod ledger;
 mod lost;
+pub mod maintenance;
 mod metrics;
 mod patience;
 pub mod retention;

@@ -20,6 +20,7 @@ pub mod fact;
 pub mod ids;
 pub mod kube_event;
 pub mod ledger;
+pub mod maintenance;
 pub mod numbered;
 pub mod record;
 pub mod reject;
