@@ -1,6 +1,7 @@
 //! The `beidou` binary: reads the command line and hands over to a role or a client.
 
 mod args;
+mod backup;
 mod client;
 mod contexts;
 mod demo;
@@ -41,6 +42,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::QueryApi(args) => roles::query_api::main(args).await,
         Command::Engine(args) => roles::engine::main(args).await,
         Command::Archive(args) => roles::archive::main(args).await,
+        Command::Backup(args) => backup::main(args).await,
+        Command::Restore(args) => backup::restore(args).await,
         Command::Config(args) => roles::config::main(&args),
         Command::Events(args) => client::events(args).await,
         Command::Histogram(args) => client::histogram(args).await,
@@ -53,6 +56,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,
         Command::Rejects(args) => client::rejects(args).await,
+        Command::Audit(args) => client::audit(args).await,
+        Command::Rebuild(args) => client::rebuild(args).await,
+        Command::Queries(args) => client::queries(args).await,
         Command::Space(args) => client::space(args).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {

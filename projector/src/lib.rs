@@ -34,6 +34,7 @@ mod patience;
 pub mod retention;
 mod run;
 mod status;
+pub mod wishes;
 mod worker;
 
 pub use config::{CutLimit, ProjectorConfig};

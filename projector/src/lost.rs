@@ -60,7 +60,7 @@ impl Worker {
         let before = before.map(|before| before.min(until));
         let clusters = match self.at.topic {
             Topic::KubeEvent => self.patiently(|| self.watched()).await?,
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger => BTreeMap::new(),
+            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance => BTreeMap::new(),
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {

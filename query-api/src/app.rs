@@ -31,6 +31,7 @@ use crate::{
     problem::{Kind, Problem},
     projected::Projected,
     space::Space,
+    upkeep::Upkeep,
 };
 
 /// How much requests may take.
@@ -59,6 +60,7 @@ pub(crate) struct App {
     pub catalogue: Catalogue,
     pub projected: Arc<Projected>,
     pub space: Space,
+    pub upkeep: Arc<Upkeep>,
     pub metrics: DoorMetrics,
     pub process: (Metrics, Readiness),
     pub limits: Limits,
@@ -75,6 +77,7 @@ impl App {
         Arc::new(Self {
             projected: Projected::new(log.clone()),
             space: Space::new(archive, &metrics),
+            upkeep: Upkeep::new(log.clone()),
             store,
             log,
             signer,
@@ -118,6 +121,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
+    caller: Caller,
     uri: Uri,
 }
 
@@ -141,11 +145,16 @@ impl FromRequestParts<Arc<App>> for Ask {
         let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
         let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
         let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
-        Ok(Self { reader: app.reader(caller), app: app.clone(), uri: parts.uri.clone() })
+        Ok(Self { reader: app.reader(caller.clone()), caller, app: app.clone(), uri: parts.uri.clone() })
     }
 }
 
 impl Ask {
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// The parameters, all of them among these.
     pub(crate) fn params(&self, allowed: &[&[&str]]) -> Result<Params, Problem> {
         Params::parse(self.uri.query(), &allowed.concat())

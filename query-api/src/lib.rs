@@ -28,6 +28,7 @@ mod routes;
 mod server;
 mod space;
 mod tail;
+mod upkeep;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};
 pub use server::{Bound, ServeError, bind, serve};

@@ -35,7 +35,7 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::KubeEvent => source.partition,
         Topic::KubeCoverage => event_partitions,
         Topic::KubeReject => event_partitions + 1,
-        Topic::Ledger => return None,
+        Topic::Ledger | Topic::Maintenance => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
 }

@@ -10,6 +10,7 @@
 //!  beidou.kube.coverage.v1    what a watch proved           coverage
 //!  beidou.kube.reject.v1      a frame nobody could decode   reject
 //!  beidou.ledger.v1           which range went to a table   ledger
+//!  beidou.maintenance.v1      what people ask, and its end  maintenance::fact
 //! ```
 
 pub mod archive;

@@ -3,6 +3,8 @@
 //! Rows are counted and hashed as in [`crate::kube_event`]. A place is as narrow as the finding: a cluster and an hour of
 //! the Event's own time for rows, a path for a file, a range of a log partition for what was compared with the log.
 
+pub mod fact;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Micros, kube_event::RangeHash};
@@ -160,7 +162,8 @@ mod tests {
         };
         let mut audit = AuditReport { full: true, files: 2, hours: 24, rows: 9, log_states: 4, ..Default::default() };
         Fault::ALL.into_iter().for_each(|fault| audit.find(finding(fault, fault != Fault::ManifestBroken)));
-        let rebuild = RebuildReport { rows: 9, hash: RangeHash(255), from_archive: 8, from_log: 1, ..Default::default() };
+        let rebuild =
+            RebuildReport { rows: 9, hash: RangeHash(255), from_archive: 8, from_log: 1, ..Default::default() };
         let text = [serde_json::to_string_pretty(&audit).unwrap(), serde_json::to_string_pretty(&rebuild).unwrap()];
         insta::assert_snapshot!(text.join("\n"));
         assert_eq!(serde_json::from_str::<AuditReport>(&text[0]).unwrap(), audit);

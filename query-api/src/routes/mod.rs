@@ -14,11 +14,13 @@ mod lanes;
 mod neighbours;
 mod occurrences;
 mod patterns;
+mod queries;
 mod rejects;
 mod space;
 mod states;
 mod tail;
 mod timeline;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -38,7 +40,7 @@ use crate::{
 /// What a list answers.
 type Listed<T> = Result<Json<List<T>>, Problem>;
 
-/// Calls take no body; a client that sends one by mistake may.
+/// Bodies are small documents.
 const MOST_BODY_BYTES: usize = 16 * 1024;
 
 /// Range and page: the parameters of every list.
@@ -121,6 +123,12 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(space::space))
+        .routes(routes!(queries::queries))
+        .routes(routes!(queries::save, queries::delete))
+        .routes(routes!(upkeep::ask_audit, upkeep::audits))
+        .routes(routes!(upkeep::audit))
+        .routes(routes!(upkeep::ask_rebuild, upkeep::rebuilds))
+        .routes(routes!(upkeep::rebuild))
         .routes(routes!(tail::tail))
         .routes(routes!(health::metrics))
 }
@@ -146,7 +154,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     guarded
         .merge(open)
         .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "this path takes GET alone") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
+        })
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
