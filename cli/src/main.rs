@@ -17,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Keeping};
 use clap::Parser;
 pub(crate) use speak::{say, tell};
 
@@ -42,8 +42,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::QueryApi(args) => roles::query_api::main(args).await,
         Command::Engine(args) => roles::engine::main(args).await,
         Command::Archive(args) => roles::archive::main(args).await,
-        Command::Backup(args) => backup::main(args).await,
-        Command::Restore(args) => backup::restore(args).await,
         Command::Config(args) => roles::config::main(&args),
         Command::Events(args) => client::events(args).await,
         Command::Histogram(args) => client::histogram(args).await,
@@ -56,14 +54,22 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,
         Command::Rejects(args) => client::rejects(args).await,
-        Command::Audit(args) => client::audit(args).await,
-        Command::Rebuild(args) => client::rebuild(args).await,
-        Command::Queries(args) => client::queries(args).await,
-        Command::Space(args) => client::space(args).await,
+        Command::Keeping(command) => keep(command).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {
             args::completion(args.shell);
             Ok(())
         }
+    }
+}
+
+async fn keep(command: Keeping) -> anyhow::Result<()> {
+    match command {
+        Keeping::Queries(args) => client::queries(args).await,
+        Keeping::Audit(args) => client::audit(args).await,
+        Keeping::Rebuild(args) => client::rebuild(args).await,
+        Keeping::Space(args) => client::space(args).await,
+        Keeping::Backup(args) => backup::main(args).await,
+        Keeping::Restore(args) => backup::restore(args).await,
     }
 }

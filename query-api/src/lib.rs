@@ -1,4 +1,5 @@
-//! The store's door for callers: REST, live tail, the API document. Reading only; commands come with the controllers.
+//! The store's door for callers: REST, live tail, the API document. Of Events it only reads; what people ask of their keeping
+//! it appends to the log, see `upkeep`.
 //!
 //! ```text
 //!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer

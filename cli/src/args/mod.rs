@@ -55,10 +55,6 @@ pub enum Command {
     Engine(roles::Engine),
     /// List the archive: files, rows and bytes per cluster and day; or compact it
     Archive(roles::Archive),
-    /// Copy log, archive and small files of the data directory, while Beidou runs
-    Backup(roles::Backup),
-    /// Make a new data directory of a backup
-    Restore(roles::Restore),
     /// Print the effective configuration and where each value comes from
     Config(roles::Config),
     /// List Events, newest first
@@ -83,18 +79,30 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
-    /// Compare log, table and archive, and repair what differs
-    Audit(upkeep::Audit),
-    /// Fill the table of Events anew from archive and log; queries go on meanwhile
-    Rebuild(upkeep::Rebuild),
-    /// List, save and delete query lines under a name
-    Queries(upkeep::Queries),
-    /// Show what tables, archive and log take, and when the disk is full
-    Space(clients::Space),
+    /// What keeps Events well.
+    #[command(flatten)]
+    Keeping(Keeping),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell
     Completion(clients::Completion),
+}
+
+/// The commands about the keeping of Events.
+#[derive(Debug, Subcommand)]
+pub enum Keeping {
+    /// List, save and delete query lines under a name
+    Queries(upkeep::Queries),
+    /// Compare log, table and archive, and repair what differs
+    Audit(upkeep::Audit),
+    /// Fill the table of Events anew from archive and log; queries go on meanwhile
+    Rebuild(upkeep::Rebuild),
+    /// Show what tables, archive and log take, and when the disk is full
+    Space(clients::Space),
+    /// Copy log, archive and small files of the data directory, while Beidou runs
+    Backup(roles::Backup),
+    /// Make a new data directory of a backup
+    Restore(roles::Restore),
 }
 
 /// Prints the completion script of a shell.

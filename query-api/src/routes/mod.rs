@@ -122,6 +122,14 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
+        .routes(routes!(tail::tail))
+        .routes(routes!(health::metrics))
+        .merge(keeping())
+}
+
+/// Of these the calls about the keeping of Events.
+fn keeping() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(space::space))
         .routes(routes!(queries::queries))
         .routes(routes!(queries::save, queries::delete))
@@ -129,8 +137,6 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(upkeep::audit))
         .routes(routes!(upkeep::ask_rebuild, upkeep::rebuilds))
         .routes(routes!(upkeep::rebuild))
-        .routes(routes!(tail::tail))
-        .routes(routes!(health::metrics))
 }
 
 /// The calls that need none: they tell nothing about Events.
