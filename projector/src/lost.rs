@@ -60,7 +60,9 @@ impl Worker {
         let before = before.map(|before| before.min(until));
         let clusters = match self.at.topic {
             Topic::KubeEvent => self.patiently(|| self.watched()).await?,
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::KubeImport => BTreeMap::new(),
+            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance | Topic::KubeImport => {
+                BTreeMap::new()
+            }
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {

@@ -52,17 +52,27 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>)
         if done_on == Some(today) {
             continue;
         }
-        match enforce(&kept, &store, archive.as_ref(), now).await {
-            Ok(Some(removed)) => {
-                done_on = Some(today);
-                let Removed { rows, archive } = removed;
-                tracing::info!(rows, archive_files = archive.files, archive_rows = archive.rows, "enforced retention");
-            }
-            Ok(None) => tracing::info!("an earlier removal is not finished, retention waits for it"),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "retention is not enforced, it is tried again; nothing else is affected");
-            }
+        if told(enforce(&kept, &store, archive.as_ref(), now).await) {
+            done_on = Some(today);
+        }
+    }
+}
+
+/// Says how a run ended, and whether it is done for the day.
+fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
+    match outcome {
+        Ok(Some(Removed { rows, archive })) => {
+            tracing::info!(rows, archive_files = archive.files, archive_rows = archive.rows, "enforced retention");
+            true
+        }
+        Ok(None) => {
+            tracing::info!("an earlier removal is not finished, retention waits for it");
+            false
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "retention is not enforced, it is tried again; nothing else is affected");
+            false
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     ProjectorConfig, ProjectorError,
     archive::compact_daily,
     budget::Budget,
+    maintenance::Maintenance,
     metrics::Metrics,
     retention,
     status::{Reporter, Status},
@@ -37,6 +38,7 @@ pub struct Projector {
     store: Store,
     metrics: Metrics,
     status: watch::Sender<Status>,
+    maintenance: Option<Maintenance>,
 }
 
 /// Runs a projector until `shutdown`.
@@ -57,7 +59,14 @@ impl Projector {
     /// Prepares a projector and registers its metrics.
     pub fn new(config: ProjectorConfig, log: Arc<dyn Log>, store: Store, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
-        Self { config: Arc::new(config), log, store, metrics, status: watch::Sender::default() }
+        let (config, status) = (Arc::new(config), watch::Sender::default());
+        Self { config, log, store, metrics, status, maintenance: None }
+    }
+
+    /// Takes wishes while it runs, and tells what came of them and of its own audits.
+    pub fn maintained(mut self, maintenance: Maintenance) -> Self {
+        self.maintenance = Some(maintenance);
+        self
     }
 
     /// Where its workers stand, now and as it changes.

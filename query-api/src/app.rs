@@ -32,6 +32,7 @@ use crate::{
     projected::Projected,
     space::Space,
     sql::{self, Running},
+    upkeep::Upkeep,
 };
 
 /// How much requests may take.
@@ -60,6 +61,7 @@ pub(crate) struct App {
     pub catalogue: Catalogue,
     pub projected: Arc<Projected>,
     pub space: Space,
+    pub upkeep: Arc<Upkeep>,
     pub metrics: DoorMetrics,
     pub process: (Metrics, Readiness),
     pub limits: Limits,
@@ -80,6 +82,7 @@ impl App {
         Arc::new(Self {
             projected: Projected::new(log.clone()),
             space: Space::new(archive, &metrics),
+            upkeep: Upkeep::new(log.clone()),
             store,
             log,
             signer,

@@ -1,4 +1,5 @@
-//! The store's door for callers: REST, live tail, imports, the API document. Commands come with the controllers.
+//! The store's door for callers: REST, live tail, SQL, imports, the API document. It changes no Event: what people import, and
+//! what they ask of the keeping of Events, it appends to topics of its own, see `imports` and `upkeep`.
 //!
 //! ```text
 //!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer
@@ -32,6 +33,7 @@ mod server;
 mod space;
 mod sql;
 mod tail;
+mod upkeep;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};
 pub use server::{Bound, ServeError, bind, serve};

@@ -25,6 +25,7 @@ use utoipa::{
         (name = "Events", description = "What happened."),
         (name = "Clusters", description = "What is known, and how completely."),
         (name = "SQL", description = "Questions that no call foresaw."),
+        (name = "Maintenance", description = "Audits and rebuilds."),
         (name = "Process", description = "Of this process.")
     ),
     modifiers(&Token)

@@ -151,10 +151,14 @@ pub async fn serve(
     let Bound { listener, address, tls, tokens, signer, config, archive } = bound;
     let around = Around { log, store, archive, metrics, readiness, stop: stop.clone() };
     let app = App::new(&config, tokens, signer, around);
-    let projected = app.projected.clone();
+    let (projected, upkeep) = (app.projected.clone(), app.upkeep.clone());
     let sampler = app.reader(Caller { request_id: "sample".into(), subject: "query-api".into() });
     let background = tokio::spawn(async move {
-        tokio::join!(projected.clone().follow(stop.clone()), projected.sample(sampler, stop));
+        tokio::join!(
+            projected.clone().follow(stop.clone()),
+            projected.sample(sampler, stop.clone()),
+            upkeep.follow(stop),
+        );
     });
     let served = listen(listener, tls, app, address).await;
     background.abort();

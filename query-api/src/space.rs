@@ -232,7 +232,7 @@ mod tests {
         let held = |bytes| Held { files: 1, bytes, rows: None };
         let disk = |free_bytes| DiskSpace { disk: "default".into(), free_bytes, total_bytes: 1 << 40 };
         let log = [(Topic::KubeEvent, TopicSpace { bytes: 10, most_bytes: 1010 })];
-        let lately = |hours| Lately { rows: 250, first_hour: 3600 * 1000, this_hour: 3600 * (1000 + hours) };
+        let lately = |hours: i64| Lately { rows: 250, first_hour: 3600 * 1000, this_hour: 3600 * (1000 + hours) };
         let asked = |table: TableSpace, hours| {
             let archive = Some((held(3000), held(1000)));
             growth(&[table], archive, &log, &[disk(99_000), disk(7000)], lately(hours), Micros(5))

@@ -36,7 +36,7 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::KubeCoverage => event_partitions,
         Topic::KubeReject => event_partitions + 1,
         // What is imported is projected once it is on the Event topic.
-        Topic::Ledger | Topic::KubeImport => return None,
+        Topic::Ledger | Topic::Maintenance | Topic::KubeImport => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
 }

@@ -120,6 +120,9 @@ pub struct Events {
     pub range: Range,
     #[command(flatten)]
     pub filters: Filters,
+    /// The query line that is saved under this name (`beidou queries`)
+    #[arg(long, value_name = "NAME", conflicts_with = "query")]
+    pub saved: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,

@@ -9,6 +9,7 @@ pub mod line;
 pub mod pictures;
 pub mod roles;
 pub mod time;
+pub mod upkeep;
 
 use clap::{Parser, Subcommand};
 
@@ -81,14 +82,32 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
-    /// Show what tables, archive and log take, and when the disk is full
-    Space(clients::Space),
     /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
     Import(import::Import),
+    /// What keeps Events well.
+    #[command(flatten)]
+    Keeping(Keeping),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell
     Completion(clients::Completion),
+}
+
+/// The commands about the keeping of Events.
+#[derive(Debug, Subcommand)]
+pub enum Keeping {
+    /// List, save and delete query lines under a name
+    Queries(upkeep::Queries),
+    /// Compare log, table and archive, and repair what differs
+    Audit(upkeep::Audit),
+    /// Fill the table of Events anew from archive and log; queries go on meanwhile
+    Rebuild(upkeep::Rebuild),
+    /// Show what tables, archive and log take, and when the disk is full
+    Space(clients::Space),
+    /// Copy log, archive and small files of the data directory, while Beidou runs
+    Backup(roles::Backup),
+    /// Make a new data directory of a backup
+    Restore(roles::Restore),
 }
 
 /// Prints the completion script of a shell.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Method, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::caret::caret;
@@ -116,6 +116,26 @@ impl Http {
         }
     }
 
+    /// Sends a JSON document, or nothing where it is null; the answer's text, which may be empty. It is sent once: what
+    /// came of it is not known where no answer comes.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn send(&self, method: Method, path: &str, body: &serde_json::Value) -> Result<String, Failure> {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).timeout(ANSWER);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => response.text().await.map_err(|error| self.strange(error)),
+            status => Err(self.refused(status, response, &line_of(body)).await),
+        }
+    }
+
     /// A stream of server-sent events that goes on after `last`.
     ///
     /// # Errors
@@ -205,6 +225,11 @@ impl Http {
         };
         Failure::new(code, format!("{} refused: {said}", self.url), next)
     }
+}
+
+/// A query line inside a document, so that a problem can point into it.
+fn line_of(body: &serde_json::Value) -> Vec<Parameter> {
+    body["line"].as_str().map(|line| ("line", line.to_owned())).into_iter().collect()
 }
 
 fn pause(response: &Response) -> Option<Duration> {

@@ -23,6 +23,7 @@ mod neighbours;
 mod occurrences;
 mod patterns;
 mod picture;
+mod queries;
 mod query;
 mod rejects;
 mod show;
@@ -31,6 +32,7 @@ pub mod sse;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod upkeep;
 
 pub use clusters::clusters;
 pub use context::context;
@@ -43,9 +45,11 @@ pub use import::import;
 pub use neighbours::neighbours;
 pub use occurrences::occurrences;
 pub use patterns::patterns;
+pub use queries::queries;
 pub use rejects::rejects;
 pub use space::space;
 pub use timeline::timeline;
+pub use upkeep::{audit, rebuild};
 
 use jiff::{Timestamp, tz::TimeZone};
 

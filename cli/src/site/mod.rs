@@ -19,7 +19,7 @@ use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
 use beidou_log::file::{FULL_DISK_FILE, FileOptions, Retention as OfLog};
 use beidou_projector::{ProjectorConfig, config::WINDOWS};
 use beidou_query_api::QueryApiConfig;
-use beidou_schemas::{Topic, ledger};
+use beidou_schemas::{Topic, ledger, maintenance};
 use beidou_service::{
     config::{Flag, Layers, Loaded, load},
     telemetry::Telemetry,
@@ -282,6 +282,7 @@ impl Site {
             (Topic::KubeCoverage, 1),
             (Topic::KubeReject, 1),
             (Topic::Ledger, ledger::partitions(events)),
+            (Topic::Maintenance, maintenance::fact::PARTITIONS),
             (Topic::KubeImport, 1),
         ];
         let retention = OfLog {

@@ -83,6 +83,12 @@ kinds! {
     Cancelled "cancelled" CONFLICT
         "The statement was cancelled"
         "Somebody stopped it with `DELETE /api/v1/running/{id}`, or the engine was told to."
+    UnknownQuery "unknown-query" NOT_FOUND
+        "No query is saved under this name"
+        "`/api/v1/queries` lists the saved ones."
+    UnknownWork "unknown-work" NOT_FOUND
+        "No audit or rebuild has this id"
+        "`/api/v1/audits` and `/api/v1/rebuilds` list the last ones."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
         "The path does not take this method"
         "All calls are described at `/api/reference` and in `/openapi.json`."

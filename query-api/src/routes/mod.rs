@@ -15,6 +15,7 @@ mod lanes;
 mod neighbours;
 mod occurrences;
 mod patterns;
+mod queries;
 mod rejects;
 mod running;
 mod space;
@@ -22,6 +23,7 @@ mod sql;
 mod states;
 mod tail;
 mod timeline;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -123,7 +125,6 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
-        .routes(routes!(space::space))
         .routes(routes!(tail::tail))
         .routes(routes!(sql::sql))
         .routes(routes!(sql::estimate))
@@ -131,6 +132,19 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(running::running))
         .routes(routes!(running::stop))
         .routes(routes!(health::metrics))
+        .merge(keeping())
+}
+
+/// Of these the calls about the keeping of Events.
+fn keeping() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(space::space))
+        .routes(routes!(queries::queries))
+        .routes(routes!(queries::save, queries::delete))
+        .routes(routes!(upkeep::ask_audit, upkeep::audits))
+        .routes(routes!(upkeep::audit))
+        .routes(routes!(upkeep::ask_rebuild, upkeep::rebuilds))
+        .routes(routes!(upkeep::rebuild))
 }
 
 /// The calls that need a token and take a body without a bound.

@@ -15,12 +15,14 @@
 //! | `recovery` | what a writer does first |
 //! | `reader` | the reading side |
 //! | `retention` | what may go |
+//! | `copy` | a copy of a log that is in use |
 //! | `options` | settings, fail points |
 //!
 //! One process writes a partition (a lock says which), any process of the same host may read it. A reader of another
 //! process finds new records by looking at the mark at a fixed interval.
 
 mod committer;
+mod copy;
 mod frame;
 mod layout;
 mod mark;
@@ -49,6 +51,7 @@ use self::{
 };
 use crate::{Log, LogError, ReadBatch, ReadLimit, TopicSpace, Writer};
 
+pub use copy::LogCopy;
 pub use options::{
     BUFFER_BYTES, FACT_BYTES, FULL_DISK_FILE, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE,
     RETENTION_BYTES, Retention, SEGMENT_BYTES, Share,
