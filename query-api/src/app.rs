@@ -29,6 +29,7 @@ use crate::{
     door::{DoorMetrics, RequestId, Subject, Tokens},
     problem::{Kind, Problem},
     projected::Projected,
+    sql::{self, Running},
 };
 
 /// How much requests may take.
@@ -62,6 +63,8 @@ pub(crate) struct App {
     pub tail_places: Arc<Semaphore>,
     /// One import at a time: two would not see what the other brings.
     pub import_place: Arc<Semaphore>,
+    pub sql_places: Semaphore,
+    pub running: Arc<Running>,
     pub stop: CancellationToken,
 }
 
@@ -83,6 +86,8 @@ impl App {
             places: Semaphore::new(config.max_requests as usize),
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
             import_place: Arc::new(Semaphore::new(1)),
+            sql_places: Semaphore::new(sql::PLACES),
+            running: Arc::default(),
             stop,
         })
     }
@@ -115,7 +120,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
-    pub request_id: String,
+    caller: Caller,
     uri: Uri,
 }
 
@@ -139,12 +144,16 @@ impl FromRequestParts<Arc<App>> for Ask {
         let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
         let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
         let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
-        let request_id = id.0.as_ref().into();
-        Ok(Self { reader: app.reader(caller), app: app.clone(), request_id, uri: parts.uri.clone() })
+        Ok(Self { reader: app.reader(caller.clone()), caller, app: app.clone(), uri: parts.uri.clone() })
     }
 }
 
 impl Ask {
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// The parameters, all of them among these.
     pub(crate) fn params(&self, allowed: &[&[&str]]) -> Result<Params, Problem> {
         Params::parse(self.uri.query(), &allowed.concat())
@@ -177,6 +186,15 @@ impl Ask {
         let range = range(params, now())?;
         filter.clusters = self.clusters(params).await?;
         Ok((filter, range))
+    }
+
+    /// The uids of the cluster in the path, as far as the query line means them.
+    pub(crate) async fn clusters_of_path(&self, cluster: String, params: &Params) -> Result<Vec<String>, Problem> {
+        let mut uids = self.app.catalogue.uids(&self.reader, &[cluster]).await?;
+        if let Some(meant) = self.clusters(params).await? {
+            uids.retain(|uid| meant.contains(uid));
+        }
+        Ok(uids)
     }
 
     /// The uids of the clusters in the parameter `cluster` and in the query line; `None` where neither names any.

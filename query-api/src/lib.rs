@@ -29,6 +29,7 @@ mod problem;
 mod projected;
 mod routes;
 mod server;
+mod sql;
 mod tail;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};

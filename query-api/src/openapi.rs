@@ -24,6 +24,7 @@ use utoipa::{
     tags(
         (name = "Events", description = "What happened."),
         (name = "Clusters", description = "What is known, and how completely."),
+        (name = "SQL", description = "Questions that no call foresaw."),
         (name = "Process", description = "Of this process.")
     ),
     modifiers(&Token)

@@ -60,9 +60,11 @@ pub enum Command {
     /// List Events, newest first
     Events(clients::Events),
     /// Count Events per bin of time, by type
-    Histogram(pictures::Histogram),
+    #[command(after_help = pictures::HISTOGRAM_HELP)]
+    Histogram(pictures::Binned),
     /// Tell how often it happened when, with bounds, and where occurrences may be missing
-    Occurrences(pictures::Occurrences),
+    #[command(after_help = pictures::OCCURRENCES_HELP)]
+    Occurrences(pictures::Binned),
     /// Count Events by cluster, reason, node and so on: the most frequent values
     Facets(pictures::Facets),
     /// Fold like messages to one line each

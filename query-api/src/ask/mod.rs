@@ -1,5 +1,6 @@
 //! What callers ask: parameters, ranges, cursors. Everything here is refused with the parameter's name, or understood.
 
+pub(crate) mod body;
 pub(crate) mod cursor;
 pub(crate) mod filter;
 pub(crate) mod line;

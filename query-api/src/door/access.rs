@@ -70,7 +70,7 @@ fn level(route: &str, status: u16) -> Level {
 fn problem(response: &mut Response) -> Option<Problem> {
     let own = response.extensions_mut().remove::<Problem>();
     own.or_else(|| match response.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::new(Kind::TooLarge, "calls take no body")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::new(Kind::TooLarge, "the body is larger than 16 KiB")),
         StatusCode::BAD_REQUEST => Some(Problem::new(Kind::BadParameter, "the path is not valid: UTF-8 is expected")),
         _ => None,
     })

@@ -44,6 +44,11 @@ kinds! {
         "The field `parameter.line` tells the place, counted from 0, what stands there, and `parameter.allowed` what is \
          allowed. A line is made of words of the message, `field:value`, `field:(a b)`, `count>10`, `/regular \
          expressions/` and `\"phrases\"`; all must hold, a minus excludes, and quotation marks make anything a text."
+    BadSql "bad-sql" BAD_REQUEST
+        "The SQL is not allowed, or the engine does not take it"
+        "One SELECT over the views of `/api/v1/sql/schema`, with its functions. `parameter.line` tells the place, \
+         counted from 0, and `parameter.allowed` what is allowed; where the engine refuses, `detail` has its words. \
+         docs/sql.md has examples."
     UnknownParameter "unknown-parameter" BAD_REQUEST
         "The call has no such parameter"
         "A misspelt filter would silently give a wrong answer, so unknown parameters are refused. The field \
@@ -72,12 +77,18 @@ kinds! {
         "The cluster has no stored Event with this uid"
         "The uid is the Event object's `metadata.uid`. It may lie in a part of time that is not complete: see \
          `/api/v1/coverage`."
+    NotRunning "not-running" NOT_FOUND
+        "Nothing of this id runs"
+        "It has ended, was cancelled, or runs in another process. `/api/v1/running` lists what runs in this one."
+    Cancelled "cancelled" CONFLICT
+        "The statement was cancelled"
+        "Somebody stopped it with `DELETE /api/v1/running/{id}`, or the engine was told to."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
         "The path does not take this method"
-        "Calls are GET; `/api/v1/imports` takes POST."
+        "All calls are described at `/api/reference` and in `/openapi.json`."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "Calls take no body, `/api/v1/imports` aside. Split a long list of filters over several calls."
+        "A body has at most 16 KiB, a statement 12 KiB; a dump to import has any length. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."

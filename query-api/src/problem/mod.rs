@@ -31,7 +31,7 @@ pub(crate) struct BadParameter {
     pub line: Option<BadLine>,
 }
 
-/// What is wrong with a query line.
+/// What is wrong with a query line, or with SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct BadLine {
     /// The kind of fault; stable, such as `unknown_field`.

@@ -16,6 +16,8 @@ mod neighbours;
 mod occurrences;
 mod patterns;
 mod rejects;
+mod running;
+mod sql;
 mod states;
 mod tail;
 mod timeline;
@@ -38,7 +40,7 @@ use crate::{
 /// What a list answers.
 type Listed<T> = Result<Json<List<T>>, Problem>;
 
-/// Calls take no body; a client that sends one by mistake may.
+/// Bodies are statements and small documents; a statement has at most 12 KiB.
 const MOST_BODY_BYTES: usize = 16 * 1024;
 
 /// Range and page: the parameters of every list.
@@ -121,6 +123,11 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
+        .routes(routes!(sql::sql))
+        .routes(routes!(sql::estimate))
+        .routes(routes!(sql::schema))
+        .routes(routes!(running::running))
+        .routes(routes!(running::stop))
         .routes(routes!(health::metrics))
 }
 

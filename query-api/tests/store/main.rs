@@ -12,6 +12,7 @@ mod coverage;
 mod lines;
 mod lists;
 mod oracle;
+mod sql;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 pub mod engine;
 pub mod events;
 pub mod sse;
+pub mod wait;
 
 use std::sync::Arc;
 

@@ -12,11 +12,12 @@ struct Owned {
     free_in_tests: bool,
 }
 
-const OWNED: [Owned; 9] = [
+const OWNED: [Owned; 10] = [
     owned("clickhouse", &["beidou-store"]),
     owned("parquet", &["beidou-store"]),
     owned("object_store", &["beidou-store"]),
     owned("libloading", &["beidou-store"]),
+    owned("sqlparser", &["beidou-store"]),
     owned("arrow*", &["beidou-store", "beidou-projector"]),
     owned("rdkafka*", &["beidou-log"]),
     owned("kube*", &["beidou-ingest"]),

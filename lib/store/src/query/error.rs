@@ -37,10 +37,10 @@ mod code {
 
 impl QueryError {
     /// Sorts what the client library says.
-    pub(super) fn of(source: clickhouse::error::Error, limit: Duration) -> Self {
+    pub(crate) fn of(source: clickhouse::error::Error, limit: Duration) -> Self {
         use clickhouse::error::Error;
         let number = match &source {
-            Error::BadResponse(text) => code_of(text),
+            Error::BadResponse(text) => engine_code(text),
             Error::Network(_) | Error::TimedOut => return Self::Away(StoreError::ClickHouse { act: "answer", source }),
             _ => None,
         };
@@ -57,7 +57,7 @@ impl QueryError {
 }
 
 /// The number in `Code: N. DB::Exception: …`.
-fn code_of(text: &str) -> Option<u32> {
+pub(crate) fn engine_code(text: &str) -> Option<u32> {
     let (_, rest) = text.split_once("Code: ")?;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

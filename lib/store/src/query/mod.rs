@@ -29,6 +29,7 @@ pub mod patterns;
 mod reader;
 pub mod rejects;
 mod row;
+pub mod running;
 mod statement;
 pub mod states;
 pub mod timeline;
@@ -38,6 +39,7 @@ pub mod values;
 mod tests;
 
 pub use error::QueryError;
+pub(crate) use error::engine_code;
 pub use field::Field;
 pub use reader::{Bounds, Caller, Page, Reader};
 pub use row::{EventRow, StateRow};

@@ -38,11 +38,12 @@ impl ReadOnly {
 }
 
 /// What a reader may choose: limits of its own statement, its label, and how values are written.
-const READER_MAY_SET: [&str; 27] = [
+const READER_MAY_SET: [&str; 28] = [
     "cancel_http_readonly_queries_on_client_close",
     "date_time_output_format",
     "enable_http_compression",
     "extremes",
+    "limit",
     "log_comment",
     "max_block_size",
     "max_bytes_to_read",

@@ -1,0 +1,80 @@
+//! Why a checked statement gave no answer, told apart by what its author can do.
+
+use std::time::Duration;
+
+use crate::query::{QueryError, engine_code};
+
+/// A statement without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The engine does not take it: its own words, for the author.
+    #[error("{text}")]
+    Engine {
+        /// ClickHouse's number of the error.
+        code: u32,
+        /// What it says, without what is of no use to a caller.
+        text: String,
+    },
+    /// It needs more than the limits of this call allow: its own words.
+    #[error("{0}")]
+    TooMuch(String),
+    /// Somebody stopped it.
+    #[error("the statement was cancelled")]
+    Cancelled,
+    /// All else.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+/// Errors of ClickHouse that speak of the statement or of the values that it met: syntax, names, types, arguments,
+/// aggregation, parsing. No other text reaches a caller.
+const OF_THE_STATEMENT: [u32; 36] = [
+    6, 10, 16, 20, 27, 34, 35, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 63, 69, 70, 72, 131, 134, 153, 179, 184,
+    190, 206, 207, 215, 321, 352, 386, 403, 427,
+];
+/// Limits of one statement: rows read, bytes, memory, result.
+const LIMITS: [u32; 5] = [158, 161, 241, 307, 396];
+const CANCELLED: u32 = 394;
+/// So much of the engine's text is passed on; it repeats the statement.
+const SHOWN_CHARS: usize = 600;
+
+impl SqlError {
+    pub(super) fn of(source: clickhouse::error::Error, limit: Duration) -> Self {
+        let clickhouse::error::Error::BadResponse(text) = &source else { return QueryError::of(source, limit).into() };
+        match engine_code(text) {
+            Some(code) if OF_THE_STATEMENT.contains(&code) => Self::Engine { code, text: plain(text) },
+            Some(code) if LIMITS.contains(&code) => Self::TooMuch(plain(text)),
+            Some(CANCELLED) => Self::Cancelled,
+            Some(_) | None => QueryError::of(source, limit).into(),
+        }
+    }
+}
+
+/// The engine's words without number, version and the names that the guard made.
+fn plain(text: &str) -> String {
+    let text = text.split_once("DB::Exception: ").map_or(text, |(_, said)| said);
+    let text = text.split(" (version ").next().unwrap_or(text).trim();
+    text.chars().take(SHOWN_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_about_the_statement_are_passed_on() {
+        let of = |text: &str| {
+            let source = clickhouse::error::Error::BadResponse(text.into());
+            SqlError::of(source, Duration::from_secs(1)).to_string()
+        };
+        assert_eq!(
+            of("Code: 47. DB::Exception: Unknown x (UNKNOWN_IDENTIFIER) (version 26.7 (e))"),
+            "Unknown x (UNKNOWN_IDENTIFIER)"
+        );
+        assert_eq!(of("Code: 158. DB::Exception: Limit for rows (TOO_MANY_ROWS)"), "Limit for rows (TOO_MANY_ROWS)");
+        assert_eq!(of("Code: 394. DB::Exception: killed"), "the statement was cancelled");
+        for hidden in ["Code: 243. DB::Exception: no space on /secret/disk", "Code: 497. DB::Exception: user secret"] {
+            assert!(!of(hidden).contains("secret"), "{hidden}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The guard: from a caller's text to a statement of our own, or a refusal.
+
+use std::thread;
+
+use sqlparser::{
+    ast::Statement,
+    dialect::ClickHouseDialect,
+    parser::{Parser, ParserError},
+    tokenizer::Span,
+};
+
+use super::{
+    literals::put_back,
+    refusal::{Checking, Refusal, Refused},
+    tokens::{place_in, tokens},
+};
+
+/// Bytes of a statement: the body of a request holds it, and a person's longest ones have a tenth.
+pub const LONGEST_SQL: usize = 12 * 1024;
+/// Brackets and subqueries inside each other.
+const DEEPEST: usize = 60;
+/// A chain of operators is a deep tree, and each level takes some frames of a few hundred bytes: 4,000 tokens need a
+/// few MB. Of this only what is used becomes real memory.
+const STACK_BYTES: usize = 64 << 20;
+
+/// A statement that passed: printed from what was checked. There is no other way to make one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    sql: String,
+}
+
+impl Checked {
+    /// The text that is sent.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+}
+
+/// What is known while a statement is read.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    /// Names of common table expressions in sight, one list for each query around.
+    pub scopes: Vec<Vec<String>>,
+    /// Bodies of the strings so far.
+    pub strings: Vec<String>,
+}
+
+/// Reads a statement: a SELECT over the views, made of known parts only.
+///
+/// # Errors
+/// What is refused, where it stands, and what is allowed.
+pub fn check(sql: &str) -> Result<Checked, Refusal> {
+    let refuse = |fault, what: &str, allowed: String| Refused::new(fault, what, allowed, Span::empty()).of(sql);
+    if sql.len() > LONGEST_SQL {
+        let what = format!("a statement of {} bytes", sql.len());
+        return Err(refuse("too_long", &what, format!("at most {LONGEST_SQL}")));
+    }
+    let read = thread::scope(|scope| {
+        let reader = thread::Builder::new().name("sql-guard".into()).stack_size(STACK_BYTES);
+        reader.spawn_scoped(scope, || read(sql)).ok().and_then(|reading| reading.join().ok())
+    });
+    match read {
+        Some(Ok(sql)) => Ok(Checked { sql }),
+        Some(Err(refused)) => Err(refused.of(sql)),
+        // No thread, or a fault in the parser: what was not read is not run.
+        None => Err(refuse("syntax", "this could not be read", "a SELECT".into())),
+    }
+}
+
+fn read(sql: &str) -> Checking<String> {
+    let tokens = tokens(sql)?;
+    let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEEPEST);
+    let mut statements = parser.with_tokens_with_locations(tokens).parse_statements().map_err(not_read)?;
+    let mut query = match (statements.pop(), statements.is_empty()) {
+        (Some(Statement::Query(query)), true) => query,
+        (None, _) => return Err(statement("there is no statement")),
+        (Some(_), true) => return Err(statement("this is no SELECT")),
+        (Some(_), false) => return Err(statement("there are several statements")),
+    };
+    let mut guard = Guard::default();
+    guard.query(&mut query)?;
+    put_back(&query.to_string(), &guard.strings)
+        .ok_or_else(|| Refused::new("expression", "a string in an unknown place", "strings as values", Span::empty()))
+}
+
+fn statement(what: &str) -> Refused {
+    Refused::new("statement", what, "one SELECT, with WITH, subqueries, UNION ALL and window functions", Span::empty())
+}
+
+fn not_read(error: ParserError) -> Refused {
+    match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
+            let (message, at) = place_in(&message);
+            Refused::new("syntax", format!("this cannot be read: {message}"), "a SELECT as in docs/sql.md", at)
+        }
+        ParserError::RecursionLimitExceeded => {
+            Refused::new("too_deep", "too many brackets inside each other", format!("about {DEEPEST}"), Span::empty())
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the guard lets through, and how it prints it; what it refuses, and where. The hostile set runs in `tests/hostile`.
+
+use proptest::prelude::*;
+
+use super::{FUNCTIONS, check, views};
+
+fn printed(sql: &str) -> String {
+    check(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal:?}")).sql().to_owned()
+}
+
+#[test]
+fn what_passes_is_printed_anew() {
+    for (sql, expected) in [
+        ("select 1;", "SELECT 1"),
+        (
+            "SELECT count(*) FROM events -- a comment\n WHERE /* another */ kind = 'Pod'",
+            "SELECT count(*) FROM `events` AS `events` WHERE `kind` = 'Pod'",
+        ),
+        ("SELECT e.name FROM Beidou_ e", ""),
+        ("SELECT e.name FROM beidou.events e", "SELECT `e`.`name` FROM `events` AS `e`"),
+        (
+            "WITH t AS (SELECT 1 AS x) SELECT t.x FROM t",
+            "WITH `with_t` AS (SELECT 1 AS `x`) SELECT `t`.`x` FROM `with_t` AS `t`",
+        ),
+        (
+            "SELECT match(message, '\\d+ it''s \\'x\\\\') FROM events",
+            "SELECT match(`message`, '\\d+ it''s \\'x\\\\') FROM `events` AS `events`",
+        ),
+        (
+            "SELECT quantile(0.9)(occurrences) FROM events",
+            "SELECT quantile(0.9)(`occurrences`) FROM `events` AS `events`",
+        ),
+        (
+            "SELECT x::UInt8, CAST(y AS DateTime64(3)) FROM (SELECT '1' AS x, '2' AS y)",
+            "SELECT `x`::UInt8, CAST(`y` AS DateTime64(3)) FROM (SELECT '1' AS `x`, '2' AS `y`)",
+        ),
+        ("SELECT number FROM numbers(3)", "SELECT `number` FROM numbers(3)"),
+        ("SELECT arrayMap(x -> x + 1, [1, 2])[1]", "SELECT arrayMap(`x` -> `x` + 1, [1, 2])[1]"),
+        ("SELECT name FORMAT FROM events", "SELECT `name` AS `FORMAT` FROM `events` AS `events`"),
+        ("SELECT now() - INTERVAL 1 HOUR", "SELECT now() - INTERVAL 1 HOUR"),
+        ("SELECT 1 IN (1, 2), 'a' IN ('b')", "SELECT 1 IN (1, 2), 'a' IN ('b')"),
+    ] {
+        if !expected.is_empty() {
+            assert_eq!(printed(sql), expected);
+        } else {
+            assert!(check(sql).is_err(), "{sql}");
+        }
+    }
+}
+
+#[test]
+fn printing_twice_changes_nothing_more() {
+    for sql in [
+        "SELECT a.b, 'x\\'y' FROM events AS a WHERE a.time > now() - INTERVAL 2 DAY ORDER BY a.b DESC LIMIT 3 BY a.b",
+        "SELECT sum(new_occurrences) OVER (PARTITION BY cluster ORDER BY time ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) FROM events",
+    ] {
+        let once = printed(sql);
+        assert_eq!(printed(&once), once);
+    }
+}
+
+#[test]
+fn refusals_name_the_thing_its_place_and_what_is_allowed() {
+    for (sql, fault, found) in [
+        ("SELECT file('/x')", "function", "file('/x')"),
+        ("SELECT 1,\n  file('/x')", "function", "file('/x')"),
+        ("SELECT * FROM kube_event", "table", "kube_event"),
+        ("SELECT * FROM system.one", "table", "system.one"),
+        ("SELECT * FROM url('http://x')", "table", "url('http://x')"),
+        ("SELECT 1 IN (kube_event)", "expression", "kube_event)"),
+        ("SELECT 1 IN kube_event", "expression", "kube_event"),
+        ("SELECT 1; SELECT 2", "character", "; SELECT 2"),
+        ("SELECT $$x$$", "character", "$$x$$"),
+        ("SELECT {x:String}", "character", "{x:String}"),
+        ("SELECT 1 SETTINGS readonly = 0", "syntax", "readonly = 0"),
+        ("DROP TABLE events", "statement", ""),
+        ("", "statement", ""),
+        ("SELECT 'x", "syntax", "'x"),
+        ("SELECT 1\u{0}", "character", ""),
+    ] {
+        let refusal = check(sql).map(|checked| checked.sql().to_owned()).unwrap_err();
+        assert_eq!((refusal.fault, &*refusal.found), (fault, found), "{sql}: {refusal:?}");
+        assert!(!refusal.allowed.is_empty());
+    }
+}
+
+#[test]
+fn a_name_of_with_that_is_not_in_sight_is_no_table() {
+    for sql in [
+        "SELECT * FROM (WITH t AS (SELECT 1) SELECT * FROM t), t",
+        "WITH t AS (SELECT * FROM t) SELECT * FROM t",
+        "WITH RECURSIVE t AS (SELECT 1) SELECT * FROM t",
+    ] {
+        assert!(check(sql).is_err(), "{sql}");
+    }
+    assert_eq!(
+        printed("WITH kube_event AS (SELECT 1) SELECT * FROM kube_event"),
+        "WITH `with_kube_event` AS (SELECT 1) SELECT * FROM `with_kube_event` AS `kube_event`"
+    );
+}
+
+#[test]
+fn long_and_deep_texts_are_refused_or_read_but_never_too_much() {
+    assert_eq!(check(&format!("SELECT '{}'", "a".repeat(20_000))).unwrap_err().fault, "too_long");
+    assert_eq!(check(&format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500))).unwrap_err().fault, "too_deep");
+    assert!(check(&format!("SELECT 1{}", "+1".repeat(1900))).is_ok());
+    assert_eq!(check(&format!("SELECT 1{}", "+1".repeat(2100))).unwrap_err().fault, "too_long");
+    assert!(check(&format!("SELECT {}1", "- ".repeat(1000))).is_err());
+}
+
+#[test]
+fn the_schema_has_its_words() {
+    let views = views();
+    assert_eq!(views.iter().map(|view| view.name).collect::<Vec<_>>(), ["events", "coverage", "rejects"]);
+    for view in &views {
+        assert!(!view.comment.is_empty() && view.columns.iter().all(|c| !c.comment.is_empty()), "{view:?}");
+    }
+    assert_eq!((views[0].columns[0].name, views[0].columns[0].column_type), ("time", "DateTime64(6, 'UTC')"));
+    assert!(FUNCTIONS.iter().all(|family| !family.functions.is_empty()));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_a_panic(sql in "(SELECT |FROM events |WITH a AS |\\(|\\)|'|`|\"|, |\\* |1 |x |IN |count\\(|JOIN |ON |\\\\|->|\\[|\\]|CASE |END |[ -~é\n]){0,30}") {
+        let _ = check(&sql);
+    }
+
+    #[test]
+    fn what_passes_has_every_name_in_backticks(name in "[a-zA-Z_ ]{1,12}", text in "[ -~]{0,12}") {
+        let body = text.replace('\\', "\\\\").replace('\'', "\\'");
+        let sql = format!("SELECT 1 AS `{name}`, '{body}'");
+        if let Ok(checked) = check(&sql) {
+            prop_assert_eq!(checked.sql(), format!("SELECT 1 AS `{name}`, '{body}'"));
+        }
+    }
+}

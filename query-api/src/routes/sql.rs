@@ -1,0 +1,321 @@
+//! `/api/v1/sql`: statements of callers over the views, what they would cost, and what there is to ask.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::{Body as HttpBody, Bytes},
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use beidou_store::sql::{COMBINATORS, Checked, FUNCTIONS, Format, LONGEST_SQL, SqlError, views};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::{
+    app::Ask,
+    ask::body::Body,
+    problem::{Kind, Problem, ProblemBody},
+    sql::{self, Limits, MOST_BYTES, MOST_READ_ROWS, MOST_ROWS, USUAL_ROWS},
+};
+
+/// Who finds both places taken waits so long: most statements take less.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SqlFormat {
+    /// Columns, rows as arrays, statistics.
+    #[default]
+    Json,
+    /// With a line of names.
+    Csv,
+    /// An object a line.
+    Ndjson,
+    /// Arrow IPC, the stream format.
+    Arrow,
+    /// Parquet.
+    Parquet,
+}
+
+impl SqlFormat {
+    pub(super) fn of_store(self) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Csv => Format::Csv,
+            Self::Ndjson => Format::Ndjson,
+            Self::Arrow => Format::Arrow,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}
+
+/// A statement.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SqlQuestion {
+    /// One SELECT over the views of `/api/v1/sql/schema`, at most 12 KiB. docs/sql.md has examples.
+    #[schema(
+        example = "SELECT reason, sum(new_occurrences) AS n FROM events WHERE time > now() - INTERVAL 1 DAY GROUP BY reason ORDER BY n DESC LIMIT 10"
+    )]
+    query: String,
+    /// The form of the answer.
+    #[serde(default)]
+    format: SqlFormat,
+    /// At most so many rows. JSON is cut there and says `truncated`; the others, which cannot say so, are refused.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100000, default = 10000)]
+    max_rows: Option<u64>,
+}
+
+/// A statement whose cost is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SqlEstimateQuestion {
+    /// As for `/api/v1/sql`.
+    query: String,
+}
+
+/// A column of an answer, or of a view.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SqlColumn {
+    /// Its name.
+    name: String,
+    /// Its type, as ClickHouse writes it.
+    #[serde(rename = "type")]
+    column_type: String,
+    /// What it means.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    comment: String,
+}
+
+/// What an answer cost.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SqlStatistics {
+    /// Rows that were read.
+    rows_read: u64,
+    /// Their bytes, before compression.
+    bytes_read: u64,
+    /// Seconds in the engine.
+    elapsed: f64,
+}
+
+/// An answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlAnswer {
+    /// The columns, in order.
+    columns: Vec<SqlColumn>,
+    /// The rows, each with a value for each column. 64-bit numbers are numbers.
+    #[schema(value_type = Vec<Vec<Object>>)]
+    rows: Vec<Box<RawValue>>,
+    /// Whether there are more rows than were asked for.
+    truncated: bool,
+    /// What it cost.
+    statistics: SqlStatistics,
+}
+
+/// What a statement would read of a table.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlPart {
+    /// The table behind the view.
+    table: String,
+    /// Parts of it.
+    parts: u64,
+    /// Rows.
+    rows: u64,
+    /// Granules, each of about 8,192 rows.
+    marks: u64,
+}
+
+/// What a statement would read.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlEstimate {
+    /// By table; empty where the engine answers from sums, or reads nothing.
+    parts: Vec<SqlPart>,
+    /// Rows in all.
+    rows: u64,
+    /// So many are allowed.
+    most_rows: u64,
+    /// Whether it would be run.
+    allowed: bool,
+}
+
+/// A view.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlView {
+    /// Its name.
+    name: &'static str,
+    /// What it holds.
+    comment: String,
+    /// Its columns.
+    columns: Vec<SqlColumn>,
+}
+
+/// Functions of one use.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlFunctions {
+    /// What they are for.
+    family: &'static str,
+    /// Their names.
+    functions: Vec<&'static str>,
+}
+
+/// Limits of statements.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlLimits {
+    /// Bytes of a statement.
+    statement_bytes: u64,
+    /// Rows that it may read.
+    read_rows: u64,
+    /// Rows of an answer.
+    rows: u64,
+    /// Bytes of an answer.
+    bytes: u64,
+    /// Seconds.
+    seconds: u64,
+    /// Memory in the engine.
+    memory_bytes: u64,
+}
+
+/// What there is to ask.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SqlSchema {
+    /// The views.
+    views: Vec<SqlView>,
+    /// The functions.
+    functions: Vec<SqlFunctions>,
+    /// What names of aggregate functions may end in.
+    combinators: Vec<&'static str>,
+    /// The limits.
+    limits: SqlLimits,
+}
+
+/// Runs a SELECT over the views.
+///
+/// Read-only, with limits; before it runs, what it would read is estimated, and refused where it is too much. SQL does
+/// not say how completely a range is known: ask the view `coverage`.
+#[utoipa::path(
+    post, path = "/api/v1/sql", tag = "SQL", request_body = SqlQuestion,
+    responses(
+        (status = 200, description = "In the format that was asked for; JSON has this shape.", body = SqlAnswer),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("token" = []))
+)]
+pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<Response, Problem> {
+    ask.params(&[])?;
+    let rows = question.max_rows.unwrap_or(USUAL_ROWS);
+    if !(1..=MOST_ROWS).contains(&rows) {
+        return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
+    }
+    let statement = sql::checked(&question.query)?;
+    let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
+        .await
+        .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
+    let caller = ask.caller();
+    let listed = ask.app.running.list(&caller.request_id, sql::Kind::Sql, &caller.subject, &question.query);
+    let work = run(&ask, &statement, question.format, rows);
+    tokio::select! {
+        answer = work => answer,
+        () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
+    }
+}
+
+async fn run(ask: &Ask, statement: &Checked, format: SqlFormat, rows: u64) -> Result<Response, Problem> {
+    let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(rows));
+    sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
+    let cut = format == SqlFormat::Json;
+    let bytes = reader.whole(statement, format.of_store(), cut).await?;
+    match cut {
+        true => Ok(Json(answer(&bytes, rows)?).into_response()),
+        false => Ok(whole(bytes, format)),
+    }
+}
+
+fn whole(bytes: Bytes, format: SqlFormat) -> Response {
+    let mut response = Response::new(HttpBody::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    response
+}
+
+/// The engine's document in our shape.
+fn answer(bytes: &[u8], most: u64) -> Result<SqlAnswer, Problem> {
+    #[derive(Deserialize)]
+    struct Whole {
+        meta: Vec<SqlColumn>,
+        data: Vec<Box<RawValue>>,
+        statistics: SqlStatistics,
+    }
+    let strange = |error: serde_json::Error| Problem {
+        cause: error.to_string(),
+        ..Problem::new(Kind::Internal, "the engine's answer is not understood")
+    };
+    let Whole { meta, mut data, statistics } = serde_json::from_slice(bytes).map_err(strange)?;
+    let truncated = data.len() as u64 > most;
+    data.truncate(most as usize);
+    Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics })
+}
+
+/// What a SELECT would read, without running it.
+#[utoipa::path(
+    post, path = "/api/v1/sql/estimate", tag = "SQL", request_body = SqlEstimateQuestion,
+    responses((status = 200, body = SqlEstimate), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn estimate(
+    ask: Ask,
+    Body(question): Body<SqlEstimateQuestion>,
+) -> Result<Json<SqlEstimate>, Problem> {
+    ask.params(&[])?;
+    let statement = sql::checked(&question.query)?;
+    let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(MOST_ROWS));
+    let estimate = reader.estimate(&statement).await?;
+    let rows = estimate.rows();
+    let parts = estimate.parts.into_iter();
+    let parts = parts.map(|part| SqlPart { table: part.table, parts: part.parts, rows: part.rows, marks: part.marks });
+    Ok(Json(SqlEstimate { parts: parts.collect(), rows, most_rows: MOST_READ_ROWS, allowed: rows <= MOST_READ_ROWS }))
+}
+
+/// The views, the functions and the limits.
+#[utoipa::path(
+    get, path = "/api/v1/sql/schema", tag = "SQL",
+    responses((status = 200, body = SqlSchema), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn schema(ask: Ask) -> Result<Json<SqlSchema>, Problem> {
+    ask.params(&[])?;
+    let views = views().into_iter().map(|view| {
+        let columns = view.columns.into_iter().map(|column| SqlColumn {
+            name: column.name.into(),
+            column_type: column.column_type.into(),
+            comment: column.comment,
+        });
+        SqlView { name: view.name, comment: view.comment, columns: columns.collect() }
+    });
+    let functions = FUNCTIONS.iter().map(|f| SqlFunctions { family: f.name, functions: f.functions.to_vec() });
+    Ok(Json(SqlSchema {
+        views: views.collect(),
+        functions: functions.collect(),
+        combinators: COMBINATORS.to_vec(),
+        limits: SqlLimits {
+            statement_bytes: LONGEST_SQL as u64,
+            read_rows: MOST_READ_ROWS,
+            rows: MOST_ROWS,
+            bytes: MOST_BYTES,
+            seconds: sql::answer_seconds(ask.app.limits),
+            memory_bytes: ask.app.limits.query_memory_bytes,
+        },
+    }))
+}

@@ -1,0 +1,245 @@
+//! SQL over the real engine: what analysts get, what it costs, what is refused, and how it is stopped.
+
+use beidou_store::sql::{COMBINATORS, FUNCTIONS, views};
+use serde_json::{Value, json};
+
+use crate::{
+    World,
+    support::{Answer, answer, wait::until},
+    world,
+};
+
+/// Rows that the engine makes of numbers, one second apart, the newest now: all within the cookbook's ranges.
+const ROWS: u64 = 100_000;
+
+impl World {
+    pub(super) async fn filled(&self) {
+        self.engine
+            .run(&format!(
+                "INSERT INTO kube_event (cluster_uid, cluster, event_uid, resource_version, time, observed, found_by,
+                    occurrences, occurrences_delta, type, reason, message, pattern, kind, namespace, name, node, component)
+                SELECT 'u1', 'hz-prod-01', generateUUIDv4(), number, now64(6) - number, now64(6), 'watch', number % 7 + 1, 1,
+                    if(number % 4 = 0, 'Warning', 'Normal'), ['BackOff', 'Pulled', 'FailedScheduling', 'Evicted', 'Killing'][number % 5 + 1],
+                    concat('Pulled image in ', toString(number % 9), '.5s, number ', toString(number)), 'Pulled image in <n>s, number <n>',
+                    'Pod', 'shop', concat('web-', toString(number % 50)), concat('node-', toString(number % 9)), 'kubelet'
+                FROM numbers({ROWS})"
+            ))
+            .await;
+        self.engine
+            .run(
+                "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, state, from_time, until_time, reason) VALUES
+                ('u1', 'hz-prod-01', 0, 'gap', now64(6) - 7200, now64(6) - 3600, 'too_old')",
+            )
+            .await;
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Answer {
+        let request = self.api.client.post(format!("{}{path}", self.api.url)).bearer_auth(crate::support::TOKEN);
+        answer(request.header("content-type", "application/json").body(body.to_string())).await
+    }
+
+    async fn sql(&self, query: &str) -> Value {
+        let answer = self.post("/api/v1/sql", json!({"query": query})).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+        answer.json()
+    }
+}
+
+/// The questions of the cookbook, as they stand on the page.
+fn cookbook() -> Vec<String> {
+    let page = include_str!("../../../docs/sql.md");
+    let book = page.split("## Cookbook").nth(1).unwrap();
+    book.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookbook_answers() {
+    let world = world().await;
+    world.filled().await;
+    let questions = cookbook();
+    assert_eq!(questions.len(), 10);
+    for question in &questions {
+        let answer = world.sql(question).await;
+        // The same question, unread by the guard, has the same answer: printing keeps the meaning.
+        let columns = answer["columns"].as_array().unwrap();
+        assert!(!columns.is_empty(), "{question}");
+        if !question.contains("is new") && !question.contains("NOT IN") {
+            assert!(!answer["rows"].as_array().unwrap().is_empty(), "{question}");
+        }
+        let plain = world.engine.text(&format!("SELECT count() FROM ({question})")).await;
+        assert_eq!(plain.trim(), answer["rows"].as_array().unwrap().len().to_string(), "{question}");
+        let estimate = world.post("/api/v1/sql/estimate", json!({"query": question})).await.json();
+        assert_eq!(estimate["allowed"], true, "{estimate}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_have_their_forms_and_their_bounds() {
+    let world = world().await;
+    world.filled().await;
+    let answer = world.sql("SELECT count() AS n, max(kind) AS kind FROM events").await;
+    assert_eq!(answer["columns"], json!([{"name": "n", "type": "UInt64"}, {"name": "kind", "type": "String"}]));
+    assert_eq!((&answer["rows"], &answer["truncated"]), (&json!([[ROWS, "Pod"]]), &json!(false)));
+    let few = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "max_rows": 7})).await.json();
+    assert_eq!((few["rows"].as_array().unwrap().len(), &few["truncated"]), (7, &json!(true)));
+    let exact =
+        world.post("/api/v1/sql", json!({"query": "SELECT name FROM events LIMIT 7", "max_rows": 7})).await.json();
+    assert_eq!((exact["rows"].as_array().unwrap().len(), &exact["truncated"]), (7, &json!(false)));
+
+    let form = async |format: &str| {
+        let body = json!({"query": "SELECT name FROM events ORDER BY name LIMIT 2", "format": format});
+        world.post("/api/v1/sql", body).await
+    };
+    assert_eq!(form("csv").await.text, "\"name\"\n\"web-0\"\n\"web-0\"\n");
+    assert_eq!(form("ndjson").await.text, "{\"name\":\"web-0\"}\n{\"name\":\"web-0\"}\n");
+    for (format, begins, media) in [
+        ("parquet", "PAR1", "application/vnd.apache.parquet"),
+        ("arrow", "\u{fffd}", "application/vnd.apache.arrow.stream"),
+    ] {
+        let answer = form(format).await;
+        assert!(answer.status == 200 && answer.text.starts_with(begins), "{format}: {}", answer.text);
+        assert_eq!(answer.header("content-type"), media);
+    }
+    let much =
+        world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "format": "csv", "max_rows": 7})).await;
+    assert_eq!((much.status, much.json()["type"].as_str()), (422, Some("/problems/too-much")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_what_to_do() {
+    let world = world().await;
+    for (query, status, kind, says) in [
+        ("SELECT nam FROM events", 400, "bad-sql", "nam"),
+        ("SELECT * FROM kube_event", 400, "bad-sql", "events, coverage, rejects"),
+        ("SELECT toInt32('x')", 400, "bad-sql", "Cannot parse"),
+        ("SELECT sum(number) FROM numbers(600000000)", 422, "too-much", "bound `time`"),
+    ] {
+        let answer = world.post("/api/v1/sql", json!({"query": query})).await;
+        assert_eq!(
+            (answer.status, answer.json()["type"].as_str()),
+            (status, Some(&*format!("/problems/{kind}"))),
+            "{}",
+            answer.text
+        );
+        assert!(answer.text.contains(says), "{}", answer.text);
+        assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+    }
+    for (body, says) in [
+        (json!({"query": "SELECT 1", "max_rows": 0}), "max_rows"),
+        (json!({"query": "SELECT 1", "settings": {"readonly": 0}}), "unknown field"),
+        (json!({"query": "SELECT 1", "format": "Native"}), "unknown variant"),
+        (json!(["SELECT 1"]), "cannot be read"),
+    ] {
+        let answer = world.post("/api/v1/sql", body).await;
+        assert!(answer.status == 400 && answer.text.contains(says), "{}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_on_time_reads_its_hours_and_words_use_their_index() {
+    let world = world().await;
+    world.filled().await;
+    let rows = async |query: &str| {
+        world.post("/api/v1/sql/estimate", json!({"query": query})).await.json()["rows"].as_u64().unwrap()
+    };
+    let all = rows("SELECT max(message) FROM events").await;
+    assert!(all >= ROWS, "{all}");
+    let hour = rows("SELECT max(message) FROM events WHERE time > now() - INTERVAL 1 HOUR").await;
+    assert!(hour * 4 < all, "{hour} of {all}");
+    let words = rows("SELECT count() FROM events WHERE hasAllTokens(lower(message), 'number 77123')").await;
+    assert!(words * 4 < all, "{words} of {all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_is_what_the_engine_has() {
+    let world = world().await;
+    for view in views() {
+        let described: Vec<_> =
+            view.columns.iter().map(|c| format!("{}\t{}\t{}", c.name, c.column_type, c.comment)).collect();
+        let sql = format!(
+            "SELECT name, type, comment FROM system.columns WHERE database = 'beidou' AND table = '{}' ORDER BY position",
+            view.name
+        );
+        assert_eq!(world.engine.text(&sql).await.trim_end(), described.join("\n"));
+    }
+    let known = world
+        .engine
+        .text("SELECT name FROM system.functions UNION ALL SELECT alias_to FROM system.functions WHERE alias_to != ''")
+        .await;
+    let known: std::collections::BTreeSet<_> = known.lines().collect();
+    let aggregate = world.engine.text("SELECT name FROM system.functions WHERE is_aggregate").await;
+    for family in FUNCTIONS {
+        for function in family.functions {
+            assert!(known.contains(function), "the engine has no {function}");
+            let is_aggregate = aggregate.lines().any(|name| name == *function);
+            assert_eq!(
+                is_aggregate,
+                family.name == "aggregate" || (family.name == "window" && is_aggregate),
+                "{function}"
+            );
+        }
+    }
+    let combinators = world.engine.text("SELECT name FROM system.aggregate_function_combinators").await;
+    assert!(COMBINATORS.iter().all(|name| combinators.lines().any(|known| known == *name)));
+    let schema = world.api.get("/api/v1/sql/schema").await.json();
+    assert_eq!(schema["views"][0]["name"], "events");
+    assert_eq!(schema["limits"]["rows"], 100_000);
+}
+
+/// Reads for far longer than a test waits, and is stopped between blocks.
+const SLOW: &str = "SELECT sum(sipHash64(leftPad(toString(number), 300))) FROM numbers(490000000)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_listed_with_its_progress_and_stopped_by_its_id() {
+    let world = std::sync::Arc::new(world().await);
+    let asking = tokio::spawn({
+        let world = world.clone();
+        async move { world.post("/api/v1/sql", json!({"query": SLOW})).await }
+    });
+    let running = async || world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().clone();
+    let mut seen = Vec::new();
+    until("a running statement with its progress", async || {
+        seen = running().await;
+        seen.first().is_some_and(|item| item["progress"]["rows_read"].as_u64().is_some_and(|rows| rows > 0))
+    })
+    .await;
+    let item = &seen[0];
+    assert_eq!(
+        (item["kind"].as_str(), item["subject"].as_str(), item["query"].as_str()),
+        (Some("sql"), Some("tester"), Some(SLOW))
+    );
+    let path = format!("{}/api/v1/running/{}", world.api.url, item["id"].as_str().unwrap());
+    let stopped = answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await;
+    assert_eq!((stopped.status, stopped.json()["cancelled"].as_str()), (200, item["id"].as_str()));
+    let told = asking.await.unwrap();
+    assert_eq!((told.status, told.json()["type"].as_str()), (409, Some("/problems/cancelled")));
+    until("no statement in the engine", async || {
+        let sql =
+            "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%processes%'";
+        world.engine.text(sql).await.trim() == "0"
+    })
+    .await;
+    assert!(running().await.is_empty());
+    assert_eq!(answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_have_two_places_and_give_them_back() {
+    let world = std::sync::Arc::new(world().await);
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.post("/api/v1/sql", json!({"query": SLOW})).await })
+        })
+        .collect();
+    until("two running statements", async || {
+        world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().len() == 2
+    })
+    .await;
+    let third = world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await;
+    assert_eq!((third.status, third.json()["type"].as_str()), (503, Some("/problems/busy")));
+    // Callers that go away leave nothing behind.
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    until("places that are free", async || world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await.status == 200)
+        .await;
+}
