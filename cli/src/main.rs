@@ -53,6 +53,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,
         Command::Rejects(args) => client::rejects(args).await,
+        Command::Space(args) => client::space(args).await,
         Command::Import(args) => client::import(args).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {

@@ -30,6 +30,7 @@ mod ledger;
 mod lost;
 mod metrics;
 mod patience;
+pub mod retention;
 mod run;
 mod status;
 mod worker;

@@ -20,6 +20,7 @@ use crate::{
     archive::compact_daily,
     budget::Budget,
     metrics::Metrics,
+    retention,
     status::{Reporter, Status},
     worker::Worker,
 };
@@ -90,6 +91,9 @@ impl Projector {
         let tables_are_empty = tables_are_empty?;
         let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive)));
         let _compacting = compacting.map(AbortOnDropHandle::new);
+        let archive = self.config.archive.as_ref().map(|config| config.archive.clone());
+        let keeping = retention::run(self.config.retention.clone(), self.store.clone(), archive);
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(keeping));
         // Dropped with this future, the workers end at their next wait; a proper stop waits for that.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers

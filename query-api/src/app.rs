@@ -11,6 +11,7 @@ use beidou_schemas::Micros;
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use beidou_store::{
     Store,
+    archive::Archive,
     query::{Bounds, Caller, Reader, events::EventFilter},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +30,7 @@ use crate::{
     door::{DoorMetrics, RequestId, Subject, Tokens},
     problem::{Kind, Problem},
     projected::Projected,
+    space::Space,
     sql::{self, Running},
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct Limits {
 pub(crate) struct Around {
     pub log: Arc<dyn Log>,
     pub store: Store,
+    pub archive: Option<Archive>,
     pub metrics: Metrics,
     pub readiness: Readiness,
     pub stop: CancellationToken,
@@ -56,25 +59,27 @@ pub(crate) struct App {
     pub tokens: Tokens,
     pub catalogue: Catalogue,
     pub projected: Arc<Projected>,
+    pub space: Space,
     pub metrics: DoorMetrics,
     pub process: (Metrics, Readiness),
     pub limits: Limits,
     pub places: Semaphore,
     pub tail_places: Arc<Semaphore>,
-    /// One import at a time: two would not see what the other brings.
-    pub import_place: Arc<Semaphore>,
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
+    /// One import at a time: two would not see what the other brings.
+    pub import_place: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
 
 impl App {
     /// The role's state by its configuration; `tokens` are those of the configuration.
     pub(crate) fn new(config: &QueryApiConfig, tokens: Tokens, signer: Signer, around: Around) -> Arc<Self> {
-        let Around { log, store, metrics, readiness, stop } = around;
+        let Around { log, store, archive, metrics, readiness, stop } = around;
         let query_time = Duration::from_secs(config.query_time_limit_seconds.into());
         Arc::new(Self {
             projected: Projected::new(log.clone()),
+            space: Space::new(archive, &metrics),
             store,
             log,
             signer,
@@ -85,9 +90,9 @@ impl App {
             limits: Limits { query_time, query_memory_bytes: config.query_memory_bytes },
             places: Semaphore::new(config.max_requests as usize),
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
-            import_place: Arc::new(Semaphore::new(1)),
             sql_places: Semaphore::new(sql::PLACES),
             running: Arc::default(),
+            import_place: Arc::new(Semaphore::new(1)),
             stop,
         })
     }
@@ -99,6 +104,7 @@ impl App {
         let around = Around {
             log,
             store: Store::embedded(std::path::Path::new("/nowhere")),
+            archive: None,
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             stop: CancellationToken::new(),
@@ -120,7 +126,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
-    caller: Caller,
+    pub caller: Caller,
     uri: Uri,
 }
 

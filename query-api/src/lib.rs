@@ -29,6 +29,7 @@ mod problem;
 mod projected;
 mod routes;
 mod server;
+mod space;
 mod sql;
 mod tail;
 

@@ -72,6 +72,9 @@ numbered! {
         /// A list beside the open watch showed states that the watch had not brought. No session heals it, for it is a
         /// session that was wrong.
         MissedByWatch = 14 => "missed_by_watch",
+        /// Kept until the retention of its cluster ended, then removed from tables and archive. Never on this topic: the
+        /// projector, which removes it, writes it into the table. No session heals it.
+        RemovedByRetention = 15 => "removed_by_retention",
     }
 }
 

@@ -230,6 +230,21 @@ pub struct Rejects {
     pub server: Server,
 }
 
+/// Flags of `beidou space`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SPACE_HELP)]
+pub struct Space {
+    /// Form of the answer
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub output: Output,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+const SPACE_HELP: &str = "\
+A day's growth is that of the last 24 full hours, by the Events' own time, in tables and archive. The log grows up to its \
+bounds, and counts as if it had. What retention will remove is not taken into account.";
+
 /// Flags of `beidou context`.
 #[derive(Debug, Clone, Args)]
 pub struct Context {

@@ -81,6 +81,8 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
+    /// Show what tables, archive and log take, and when the disk is full
+    Space(clients::Space),
     /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
     Import(import::Import),
     /// Choose among the servers that `demo` and `up` have made known

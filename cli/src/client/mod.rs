@@ -26,6 +26,7 @@ mod picture;
 mod query;
 mod rejects;
 mod show;
+mod space;
 pub mod sse;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use neighbours::neighbours;
 pub use occurrences::occurrences;
 pub use patterns::patterns;
 pub use rejects::rejects;
+pub use space::space;
 pub use timeline::timeline;
 
 use jiff::{Timestamp, tz::TimeZone};

@@ -41,6 +41,7 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
         event_ttl: Duration::from_millis(process.site.ingest.event_ttl_ms),
         held_bytes: share.max_bytes / HELD_PART,
         archive,
+        retention: process.site.retention.kept(),
         faults: Faults::from_env(),
         ..ProjectorConfig::default()
     };

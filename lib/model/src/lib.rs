@@ -6,4 +6,5 @@ pub mod import;
 pub mod ledger;
 pub mod occurrences;
 pub mod query_line;
+pub mod retention;
 pub mod watch;

@@ -88,7 +88,7 @@ kinds! {
         "All calls are described at `/api/reference` and in `/openapi.json`."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "A body has at most 16 KiB, a statement 12 KiB; a dump to import has any length. Split a long list of filters over several calls."
+        "A body has at most 16 KiB, a statement 12 KiB; only dumps to import may be of any size. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."

@@ -61,7 +61,7 @@ pub(super) async fn import(ask: Ask, body: Body) -> Result<Response, Problem> {
     };
     let place = ask.app.import_place.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "another import is running; one runs at a time"))?;
-    let (lines, answer) = lines(ask.caller().request_id.clone());
+    let (lines, answer) = lines(ask.caller.request_id.clone());
     let job = Job { app: ask.app.clone(), reader: ask.reader.clone(), wish, lines, place };
     tokio::spawn(job.run(body).in_current_span());
     let answer = Body::from_stream(ReceiverStream::new(answer).map(Ok::<_, Infallible>));

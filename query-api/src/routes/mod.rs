@@ -17,6 +17,7 @@ mod occurrences;
 mod patterns;
 mod rejects;
 mod running;
+mod space;
 mod sql;
 mod states;
 mod tail;
@@ -122,6 +123,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(completeness::completeness))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
+        .routes(routes!(space::space))
         .routes(routes!(tail::tail))
         .routes(routes!(sql::sql))
         .routes(routes!(sql::estimate))

@@ -12,6 +12,7 @@ mod coverage;
 mod lines;
 mod lists;
 mod oracle;
+mod space;
 mod sql;
 
 use std::sync::Arc;

@@ -47,7 +47,7 @@ use self::{
     committer::{Command, Rules},
     partition::{Partition, locked},
 };
-use crate::{Log, LogError, ReadBatch, ReadLimit, Writer};
+use crate::{Log, LogError, ReadBatch, ReadLimit, TopicSpace, Writer};
 
 pub use options::{
     BUFFER_BYTES, FACT_BYTES, FULL_DISK_FILE, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE,
@@ -200,5 +200,16 @@ impl Log for FileLog {
         let partition = Arc::clone(self.partition(at)?);
         let consumer = consumer.to_owned();
         off_thread(move || retention::release(&partition, &consumer, upto)).await
+    }
+
+    async fn space(&self, topic: Topic) -> Result<Option<TopicSpace>, LogError> {
+        let partitions = self.partitions.get(&topic).cloned().unwrap_or_default();
+        let most_bytes = self.options.retention.share(topic, 1).max_bytes;
+        off_thread(move || {
+            let sizes = partitions.iter().map(|partition| layout::segment_bytes(&partition.dir));
+            let bytes = sizes.sum::<Result<u64, LogError>>()?;
+            Ok(Some(TopicSpace { bytes, most_bytes }))
+        })
+        .await
     }
 }

@@ -30,6 +30,7 @@ mod reader;
 pub mod rejects;
 mod row;
 pub mod running;
+pub mod space;
 mod statement;
 pub mod states;
 pub mod timeline;
