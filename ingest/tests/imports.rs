@@ -1,4 +1,5 @@
 //! States out of dumps: each comes from the import topic onto the Event topic, and none twice after a restart.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
 

@@ -173,7 +173,7 @@ async fn one(
     bar.finish_and_clear();
     match source.broken.get() {
         Some(error) => {
-            let next = "what stands before the fault is imported; import it again once it is whole";
+            let next = "a part of it may be imported; import it again once it is whole, nothing is stored twice";
             let cause = std::io::Error::new(error.kind(), error.to_string());
             Err(Failure::new(Code::Failure, "the file cannot be read to its end", next).because(cause).into())
         }

@@ -13,7 +13,7 @@ pub(super) fn summary(name: &str, done: &Done) -> String {
     if counts.rejected > 0 {
         text += &format!(", {} rejected", counts.rejected);
     }
-    for cluster in &done.clusters {
+    for cluster in done.clusters.iter().filter(|cluster| cluster.imported > 0) {
         let new = if cluster.known { "" } else { ", which is new" };
         text += &format!("\n  {} into {}{new}", cluster.imported, cluster.name);
     }

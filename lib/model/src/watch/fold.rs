@@ -93,7 +93,7 @@ impl Standings {
 
     /// What a reader of the tail needs: all clusters as one fact, and behind it how far imports have come, if any have.
     pub fn tail(&self) -> Vec<CoverageFact> {
-        let imported = (self.imported > 0).then(|| CoverageFact::Imported(Imported { upto: self.imported }));
+        let imported = (self.imported > 0).then_some(CoverageFact::Imported(Imported { upto: self.imported }));
         [self.snapshot()].into_iter().chain(imported).collect()
     }
 
