@@ -53,6 +53,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,
         Command::Rejects(args) => client::rejects(args).await,
+        Command::Sql(args) => client::sql(args).await,
+        Command::Export(args) => client::export(args).await,
+        Command::Exports(args) => client::exports(args).await,
+        Command::Running(args) => client::running(args).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {
             args::completion(args.shell);

@@ -27,6 +27,7 @@ use crate::{
     catalogue::Catalogue,
     config::QueryApiConfig,
     door::{DoorMetrics, RequestId, Subject, Tokens},
+    exports::Exports,
     problem::{Kind, Problem},
     projected::Projected,
     sql::{self, Running},
@@ -63,6 +64,7 @@ pub(crate) struct App {
     pub tail_places: Arc<Semaphore>,
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
+    pub exports: Arc<Exports>,
     pub stop: CancellationToken,
 }
 
@@ -85,6 +87,7 @@ impl App {
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
             sql_places: Semaphore::new(sql::PLACES),
             running: Arc::default(),
+            exports: Arc::new(Exports::open(config.exports_folder.clone(), config.exports_bytes, config.exports_days)),
             stop,
         })
     }
@@ -146,6 +149,11 @@ impl FromRequestParts<Arc<App>> for Ask {
 }
 
 impl Ask {
+    /// The query string as it came.
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
     /// Who asks.
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller

@@ -19,6 +19,7 @@ mod ask;
 mod catalogue;
 mod config;
 mod door;
+mod exports;
 pub mod openapi;
 mod pages;
 mod picture;

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Method, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::caret::caret;
@@ -15,6 +15,8 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for an answer: above the server's own limit for a query (10 s) and its grace.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The same for SQL, which has twice the time there, and may wait for its turn.
+const ANSWER_TO_CALL: Duration = Duration::from_secs(60);
 /// A server that starts or restarts its engine says 503; so often it is asked again.
 const TRIES: u32 = 4;
 /// Longest pause between two tries, whatever the server says.
@@ -35,6 +37,8 @@ pub struct Http {
 /// Problem details (RFC 9457), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
 struct Problem {
+    #[serde(default, rename = "type")]
+    problem_type: String,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -132,8 +136,48 @@ impl Http {
         }
     }
 
+    /// A call that is no GET: sent once, since a second try would be a second act. `said` are texts that a problem may
+    /// point into.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[Parameter],
+        body: Option<&serde_json::Value>,
+        said: &[Parameter],
+    ) -> Result<Response, Failure> {
+        let mut request = self.request_by(method, path, query).timeout(ANSWER_TO_CALL);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, &[query, said].concat()).await),
+        }
+    }
+
+    /// A file of any length, to be read as it comes.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn file(&self, path: &str) -> Result<Response, Failure> {
+        let response = self.request(path, &[]).send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, &[]).await),
+        }
+    }
+
     fn request(&self, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
-        let request = self.client.get(format!("{}{path}", self.url)).query(query);
+        self.request_by(Method::GET, path, query)
+    }
+
+    fn request_by(&self, method: Method, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url)).query(query);
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -169,6 +213,7 @@ impl Http {
 
     async fn refused(&self, status: StatusCode, response: Response, query: &[Parameter]) -> Failure {
         let problem: Problem = response.json().await.unwrap_or_default();
+        let of_running = problem.problem_type.ends_with("/not-running") || problem.problem_type.ends_with("/no-export");
         let said = problem.said(status, query);
         let (code, next) = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -180,6 +225,9 @@ impl Http {
                 );
             }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => (Code::Usage, ""),
+            StatusCode::NOT_FOUND if of_running => {
+                (Code::NotFound, "`beidou running` lists what runs, `beidou exports` all exports")
+            }
             StatusCode::NOT_FOUND => (Code::NotFound, "`beidou clusters` lists what is collected"),
             StatusCode::SERVICE_UNAVAILABLE => {
                 (Code::Failure, "try again in a moment; /readyz of the server says more")

@@ -7,6 +7,7 @@ mod completeness;
 mod coverage;
 mod events;
 mod explain;
+mod exports;
 mod facets;
 mod health;
 mod histogram;
@@ -35,6 +36,8 @@ use crate::{
     openapi, pages,
     problem::{Kind, Problem},
 };
+
+pub(crate) use sql::SqlFormat;
 
 /// What a list answers.
 type Listed<T> = Result<Json<List<T>>, Problem>;
@@ -127,6 +130,9 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sql::schema))
         .routes(routes!(running::running))
         .routes(routes!(running::stop))
+        .routes(routes!(exports::create, exports::list))
+        .routes(routes!(exports::one, exports::remove))
+        .routes(routes!(exports::file))
         .routes(routes!(health::metrics))
 }
 

@@ -3,7 +3,11 @@
 use beidou_store::sql::{COMBINATORS, FUNCTIONS, views};
 use serde_json::{Value, json};
 
-use crate::{World, support::{Answer, answer, wait::until}, world};
+use crate::{
+    World,
+    support::{Answer, answer, wait::until},
+    world,
+};
 
 /// Rows that the engine makes of numbers, one second apart, the newest now: all within the cookbook's ranges.
 const ROWS: u64 = 100_000;
@@ -22,8 +26,10 @@ impl World {
             ))
             .await;
         self.engine
-            .run("INSERT INTO kube_coverage (cluster_uid, cluster, epoch, state, from_time, until_time, reason) VALUES
-                ('u1', 'hz-prod-01', 0, 'gap', now64(6) - 7200, now64(6) - 3600, 'too_old')")
+            .run(
+                "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, state, from_time, until_time, reason) VALUES
+                ('u1', 'hz-prod-01', 0, 'gap', now64(6) - 7200, now64(6) - 3600, 'too_old')",
+            )
             .await;
     }
 
@@ -76,7 +82,8 @@ async fn answers_have_their_forms_and_their_bounds() {
     assert_eq!((&answer["rows"], &answer["truncated"]), (&json!([[ROWS, "Pod"]]), &json!(false)));
     let few = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "max_rows": 7})).await.json();
     assert_eq!((few["rows"].as_array().unwrap().len(), &few["truncated"]), (7, &json!(true)));
-    let exact = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events LIMIT 7", "max_rows": 7})).await.json();
+    let exact =
+        world.post("/api/v1/sql", json!({"query": "SELECT name FROM events LIMIT 7", "max_rows": 7})).await.json();
     assert_eq!((exact["rows"].as_array().unwrap().len(), &exact["truncated"]), (7, &json!(false)));
 
     let form = async |format: &str| {
@@ -85,14 +92,16 @@ async fn answers_have_their_forms_and_their_bounds() {
     };
     assert_eq!(form("csv").await.text, "\"name\"\n\"web-0\"\n\"web-0\"\n");
     assert_eq!(form("ndjson").await.text, "{\"name\":\"web-0\"}\n{\"name\":\"web-0\"}\n");
-    for (format, begins, media) in
-        [("parquet", "PAR1", "application/vnd.apache.parquet"), ("arrow", "\u{fffd}", "application/vnd.apache.arrow.stream")]
-    {
+    for (format, begins, media) in [
+        ("parquet", "PAR1", "application/vnd.apache.parquet"),
+        ("arrow", "\u{fffd}", "application/vnd.apache.arrow.stream"),
+    ] {
         let answer = form(format).await;
         assert!(answer.status == 200 && answer.text.starts_with(begins), "{format}: {}", answer.text);
         assert_eq!(answer.header("content-type"), media);
     }
-    let much = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "format": "csv", "max_rows": 7})).await;
+    let much =
+        world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "format": "csv", "max_rows": 7})).await;
     assert_eq!((much.status, much.json()["type"].as_str()), (422, Some("/problems/too-much")));
 }
 
@@ -106,7 +115,12 @@ async fn refusals_say_what_to_do() {
         ("SELECT sum(number) FROM numbers(600000000)", 422, "too-much", "bound `time`"),
     ] {
         let answer = world.post("/api/v1/sql", json!({"query": query})).await;
-        assert_eq!((answer.status, answer.json()["type"].as_str()), (status, Some(&*format!("/problems/{kind}"))), "{}", answer.text);
+        assert_eq!(
+            (answer.status, answer.json()["type"].as_str()),
+            (status, Some(&*format!("/problems/{kind}"))),
+            "{}",
+            answer.text
+        );
         assert!(answer.text.contains(says), "{}", answer.text);
         assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
     }
@@ -140,20 +154,35 @@ async fn a_bound_on_time_reads_its_hours_and_words_use_their_index() {
 async fn the_schema_is_what_the_engine_has() {
     let world = world().await;
     for view in views() {
-        let described: Vec<_> = view.columns.iter().map(|c| format!("{}\t{}\t{}", c.name, c.column_type, c.comment)).collect();
-        let sql = format!("SELECT name, type, comment FROM system.columns WHERE database = 'beidou' AND table = '{}' ORDER BY position", view.name);
+        let described: Vec<_> =
+            view.columns.iter().map(|c| format!("{}\t{}\t{}", c.name, c.column_type, c.comment)).collect();
+        let sql = format!(
+            "SELECT name, type, comment FROM system.columns WHERE database = 'beidou' AND table = '{}' ORDER BY position",
+            view.name
+        );
         assert_eq!(world.engine.text(&sql).await.trim_end(), described.join("\n"));
     }
-    let known = world.engine.text("SELECT name FROM system.functions UNION ALL SELECT alias_to FROM system.functions WHERE alias_to != ''").await;
+    let known = world
+        .engine
+        .text("SELECT name FROM system.functions UNION ALL SELECT alias_to FROM system.functions WHERE alias_to != ''")
+        .await;
     let known: std::collections::BTreeSet<_> = known.lines().collect();
     let aggregate = world.engine.text("SELECT name FROM system.functions WHERE is_aggregate").await;
+    let mut missing = Vec::new();
     for family in FUNCTIONS {
         for function in family.functions {
-            assert!(known.contains(function), "the engine has no {function}");
+            if !known.contains(function) {
+                missing.push(function);
+            }
             let is_aggregate = aggregate.lines().any(|name| name == *function);
-            assert_eq!(is_aggregate, family.name == "aggregate" || (family.name == "window" && is_aggregate), "{function}");
+            assert_eq!(
+                is_aggregate,
+                family.name == "aggregate" || (family.name == "window" && is_aggregate),
+                "{function}"
+            );
         }
     }
+    assert!(missing.is_empty(), "the engine has no {missing:?}");
     let combinators = world.engine.text("SELECT name FROM system.aggregate_function_combinators").await;
     assert!(COMBINATORS.iter().all(|name| combinators.lines().any(|known| known == *name)));
     let schema = world.api.get("/api/v1/sql/schema").await.json();
@@ -179,14 +208,18 @@ async fn what_runs_is_listed_with_its_progress_and_stopped_by_its_id() {
     })
     .await;
     let item = &seen[0];
-    assert_eq!((item["kind"].as_str(), item["subject"].as_str(), item["query"].as_str()), (Some("sql"), Some("tester"), Some(SLOW)));
+    assert_eq!(
+        (item["kind"].as_str(), item["subject"].as_str(), item["query"].as_str()),
+        (Some("sql"), Some("tester"), Some(SLOW))
+    );
     let path = format!("{}/api/v1/running/{}", world.api.url, item["id"].as_str().unwrap());
     let stopped = answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await;
     assert_eq!((stopped.status, stopped.json()["cancelled"].as_str()), (200, item["id"].as_str()));
     let told = asking.await.unwrap();
     assert_eq!((told.status, told.json()["type"].as_str()), (409, Some("/problems/cancelled")));
     until("no statement in the engine", async || {
-        let sql = "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%processes%'";
+        let sql =
+            "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%processes%'";
         world.engine.text(sql).await.trim() == "0"
     })
     .await;
@@ -211,8 +244,6 @@ async fn statements_have_two_places_and_give_them_back() {
     assert_eq!((third.status, third.json()["type"].as_str()), (503, Some("/problems/busy")));
     // Callers that go away leave nothing behind.
     slow.iter().for_each(tokio::task::JoinHandle::abort);
-    until("places that are free", async || {
-        world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await.status == 200
-    })
-    .await;
+    until("places that are free", async || world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await.status == 200)
+        .await;
 }
