@@ -132,10 +132,10 @@ impl Exports {
     /// Notes the end of one: a part that is whole becomes the file, any other goes.
     fn end(&self, mut export: Export) {
         if let (Some(part), Some(file)) = (self.part(&export), self.file(&export)) {
-            if export.state == State::Done {
-                if let Err(error) = std::fs::rename(&part, &file) {
-                    (export.state, export.why) = (State::Failed, Some(format!("cannot name its file: {error}")));
-                }
+            if export.state == State::Done
+                && let Err(error) = std::fs::rename(&part, &file)
+            {
+                (export.state, export.why) = (State::Failed, Some(format!("cannot name its file: {error}")));
             }
             if export.state != State::Done {
                 export.bytes = 0;

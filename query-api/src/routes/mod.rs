@@ -125,6 +125,13 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
+        .routes(routes!(health::metrics))
+        .merge(sql_calls())
+}
+
+/// SQL of callers, exports, and what runs.
+fn sql_calls() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(sql::sql))
         .routes(routes!(sql::estimate))
         .routes(routes!(sql::schema))
@@ -133,7 +140,6 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::create, exports::list))
         .routes(routes!(exports::one, exports::remove))
         .routes(routes!(exports::file))
-        .routes(routes!(health::metrics))
 }
 
 /// The calls that need none: they tell nothing about Events.
