@@ -55,6 +55,11 @@ pub fn archive(data: &Path) -> PathBuf {
     data.join("archive")
 }
 
+/// The folder of exports in a data directory.
+pub fn exports(data: &Path) -> PathBuf {
+    data.join("exports")
+}
+
 /// The token file of a data directory.
 pub fn token(data: &Path) -> PathBuf {
     data.join("token")

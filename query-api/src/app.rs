@@ -28,6 +28,7 @@ use crate::{
     catalogue::Catalogue,
     config::QueryApiConfig,
     door::{DoorMetrics, RequestId, Subject, Tokens},
+    exports::Exports,
     problem::{Kind, Problem},
     projected::Projected,
     space::Space,
@@ -69,6 +70,7 @@ pub(crate) struct App {
     pub tail_places: Arc<Semaphore>,
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
+    pub exports: Arc<Exports>,
     /// One import at a time: two would not see what the other brings.
     pub import_place: Arc<Semaphore>,
     pub stop: CancellationToken,
@@ -95,6 +97,7 @@ impl App {
             tail_places: Arc::new(Semaphore::new(config.max_tails as usize)),
             sql_places: Semaphore::new(sql::PLACES),
             running: Arc::default(),
+            exports: Arc::new(Exports::open(config.exports_folder.clone(), config.exports_bytes, config.exports_days)),
             import_place: Arc::new(Semaphore::new(1)),
             stop,
         })
@@ -158,6 +161,11 @@ impl FromRequestParts<Arc<App>> for Ask {
 }
 
 impl Ask {
+    /// The query string as it came.
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
     /// Who asks.
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller

@@ -31,6 +31,12 @@ pub struct QueryApiConfig {
     pub max_requests: u32,
     /// So many live tails run at once.
     pub max_tails: u32,
+    /// Where exports are kept; without it there are none. A process alone names one below its data directory.
+    pub exports_folder: Option<PathBuf>,
+    /// All exports together may take so many bytes.
+    pub exports_bytes: u64,
+    /// An export is removed so many days after its end.
+    pub exports_days: u32,
 }
 
 impl Default for QueryApiConfig {
@@ -49,6 +55,10 @@ impl Default for QueryApiConfig {
             max_requests: 64,
             // Each holds at most one read per partition and a short queue: about 5 MB.
             max_tails: 32,
+            exports_folder: None,
+            // A few exports of a large fleet's week as Parquet, and no more than a small disk can spare.
+            exports_bytes: 20_000_000_000,
+            exports_days: 7,
         }
     }
 }
@@ -138,6 +148,8 @@ impl QueryApiConfig {
             ("query_memory_bytes", self.query_memory_bytes),
             ("max_requests", self.max_requests.into()),
             ("max_tails", self.max_tails.into()),
+            ("exports_bytes", self.exports_bytes),
+            ("exports_days", self.exports_days.into()),
         ];
         if let Some((name, _)) = limits.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::Zero(name));

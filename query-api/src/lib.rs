@@ -22,6 +22,7 @@ mod catalogue;
 mod config;
 pub mod cursor;
 mod door;
+mod exports;
 mod imports;
 pub mod openapi;
 mod pages;

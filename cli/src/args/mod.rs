@@ -8,6 +8,7 @@ pub mod kind;
 pub mod line;
 pub mod pictures;
 pub mod roles;
+pub mod sql;
 pub mod time;
 pub mod upkeep;
 
@@ -82,6 +83,14 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
+    /// Ask in SQL, over views of the history
+    Sql(sql::Sql),
+    /// Write Events or an SQL answer of any length to a file
+    Export(sql::Export),
+    /// List the exports; get the file of one, or remove it
+    Exports(sql::Exports),
+    /// List the statements that run now, or cancel one
+    Running(sql::Running),
     /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
     Import(import::Import),
     /// What keeps Events well.

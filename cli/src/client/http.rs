@@ -15,6 +15,8 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time for an answer: above the server's own limit for a query (10 s) and its grace.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The same for SQL, which has twice the time there, and may wait for its turn.
+const ANSWER_TO_CALL: Duration = Duration::from_secs(60);
 /// A server that starts or restarts its engine says 503; so often it is asked again.
 const TRIES: u32 = 4;
 /// Longest pause between two tries, whatever the server says.
@@ -35,6 +37,8 @@ pub struct Http {
 /// Problem details (RFC 9457), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
 struct Problem {
+    #[serde(default, rename = "type")]
+    problem_type: String,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -122,18 +126,9 @@ impl Http {
     /// # Errors
     /// When the server cannot be reached, or refuses.
     pub async fn send(&self, method: Method, path: &str, body: &serde_json::Value) -> Result<String, Failure> {
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).timeout(ANSWER);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        if !body.is_null() {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
-        }
-        let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        match response.status() {
-            status if status.is_success() => response.text().await.map_err(|error| self.strange(error)),
-            status => Err(self.refused(status, response, &line_of(body)).await),
-        }
+        let document = Some(body).filter(|body| !body.is_null());
+        let response = self.call(method, path, &[], document, &line_of(body)).await?;
+        response.text().await.map_err(|error| self.strange(error))
     }
 
     /// A stream of server-sent events that goes on after `last`.
@@ -157,7 +152,7 @@ impl Http {
     /// # Errors
     /// When the server cannot be reached, or refuses.
     pub async fn post(&self, path: &str, query: &[Parameter], body: reqwest::Body) -> Result<Response, Failure> {
-        let request = self.with_token(self.client.post(format!("{}{path}", self.url)).query(query)).body(body);
+        let request = self.request_by(Method::POST, path, query).body(body);
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         match response.status() {
             status if status.is_success() => Ok(response),
@@ -165,11 +160,48 @@ impl Http {
         }
     }
 
-    fn request(&self, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
-        self.with_token(self.client.get(format!("{}{path}", self.url)).query(query))
+    /// A call that is no GET: sent once, since a second try would be a second act. `said` are texts that a problem may
+    /// point into.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[Parameter],
+        body: Option<&serde_json::Value>,
+        said: &[Parameter],
+    ) -> Result<Response, Failure> {
+        let mut request = self.request_by(method, path, query).timeout(ANSWER_TO_CALL);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, &[query, said].concat()).await),
+        }
     }
 
-    fn with_token(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    /// A file of any length, to be read as it comes.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn file(&self, path: &str) -> Result<Response, Failure> {
+        let response = self.request(path, &[]).send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, &[]).await),
+        }
+    }
+
+    fn request(&self, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
+        self.request_by(Method::GET, path, query)
+    }
+
+    fn request_by(&self, method: Method, path: &str, query: &[Parameter]) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url)).query(query);
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -205,6 +237,7 @@ impl Http {
 
     async fn refused(&self, status: StatusCode, response: Response, query: &[Parameter]) -> Failure {
         let problem: Problem = response.json().await.unwrap_or_default();
+        let of_running = problem.problem_type.ends_with("/not-running") || problem.problem_type.ends_with("/no-export");
         let said = problem.said(status, query);
         let (code, next) = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -216,6 +249,9 @@ impl Http {
                 );
             }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => (Code::Usage, ""),
+            StatusCode::NOT_FOUND if of_running => {
+                (Code::NotFound, "`beidou running` lists what runs, `beidou exports` all exports")
+            }
             StatusCode::NOT_FOUND => (Code::NotFound, "`beidou clusters` lists what is collected"),
             StatusCode::SERVICE_UNAVAILABLE => {
                 (Code::Failure, "try again in a moment; /readyz of the server says more")

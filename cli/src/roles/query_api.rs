@@ -44,6 +44,7 @@ pub async fn listen(process: &Process) -> anyhow::Result<Bound> {
 fn with_defaults(mut config: QueryApiConfig, data: &Path, own: String) -> QueryApiConfig {
     config.tokens.insert(0, TokenConfig { subject: OWNER.into(), token: Some(own), ..TokenConfig::default() });
     config.cursor_key_file.get_or_insert_with(|| places::cursor_key(data));
+    config.exports_folder.get_or_insert_with(|| places::exports(data));
     config
 }
 

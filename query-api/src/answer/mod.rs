@@ -6,7 +6,7 @@ pub(crate) mod event;
 use std::io;
 
 use beidou_schemas::Micros;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::coverage::ClusterCoverage;
@@ -45,7 +45,7 @@ pub(crate) struct Total {
 }
 
 /// A range of time.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RangeAnswer {
     /// First moment.
     #[schema(value_type = String, format = DateTime)]

@@ -29,9 +29,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
         }
         let too_large = |_| Problem::new(Kind::TooLarge, "the body is too large");
         let bytes = Bytes::from_request(request, app).await.map_err(too_large)?;
-        serde_json::from_slice(&bytes).map(Body).map_err(|error| {
-            let detail = format!("the body cannot be read: {error}");
+        let unread = |why: String| {
+            let detail = format!("the body cannot be read: {why}");
             Problem { detail, ..Problem::parameter("body", "", "a JSON object as in /api/reference") }
-        })
+        };
+        // The library would take an array for the fields in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(unread("it is no object".into()));
+        }
+        serde_json::from_slice(&bytes).map(Body).map_err(|error| unread(error.to_string()))
     }
 }

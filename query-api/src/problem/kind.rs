@@ -77,6 +77,13 @@ kinds! {
         "The cluster has no stored Event with this uid"
         "The uid is the Event object's `metadata.uid`. It may lie in a part of time that is not complete: see \
          `/api/v1/coverage`."
+    NoExport "no-export" NOT_FOUND
+        "There is no such export, or it has no file"
+        "`/api/v1/exports` lists them; only those that are `done` have a file."
+    ExportsFull "exports-full" CONFLICT
+        "There is no room for an export"
+        "Remove some with `DELETE /api/v1/exports/{id}`, or raise `query_api.exports_bytes`; without \
+         `query_api.exports_folder` there are none."
     NotRunning "not-running" NOT_FOUND
         "Nothing of this id runs"
         "It has ended, was cancelled, or runs in another process. `/api/v1/running` lists what runs in this one."

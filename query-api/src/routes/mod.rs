@@ -7,6 +7,7 @@ mod completeness;
 mod coverage;
 mod events;
 mod explain;
+mod exports;
 mod facets;
 mod health;
 mod histogram;
@@ -39,6 +40,8 @@ use crate::{
     openapi, pages,
     problem::{Kind, Problem},
 };
+
+pub(crate) use sql::SqlFormat;
 
 /// What a list answers.
 type Listed<T> = Result<Json<List<T>>, Problem>;
@@ -126,16 +129,25 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
+        .routes(routes!(health::metrics))
+        .merge(sql_calls())
+        .merge(keeping())
+}
+
+/// SQL of callers, exports, and what runs.
+fn sql_calls() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(sql::sql))
         .routes(routes!(sql::estimate))
         .routes(routes!(sql::schema))
         .routes(routes!(running::running))
         .routes(routes!(running::stop))
-        .routes(routes!(health::metrics))
-        .merge(keeping())
+        .routes(routes!(exports::create, exports::list))
+        .routes(routes!(exports::one, exports::remove))
+        .routes(routes!(exports::file))
 }
 
-/// Of these the calls about the keeping of Events.
+/// The calls about the keeping of Events.
 fn keeping() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(space::space))

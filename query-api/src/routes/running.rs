@@ -71,10 +71,9 @@ pub(crate) struct Stopped {
 pub(super) async fn running(ask: Ask) -> Result<Json<RunningList>, Problem> {
     ask.params(&[])?;
     let all = ask.app.running.all();
-    // Without its progress the list is still of use, above all while the store is slow.
     let mut progress = match all.is_empty() {
         true => HashMap::new(),
-        false => by_id(ask.reader.running().await.unwrap_or_default()),
+        false => progress_by_id(&ask).await,
     };
     let items = all.into_iter().map(|(id, entry)| RunningItem {
         progress: progress.remove(&id),
@@ -85,6 +84,11 @@ pub(super) async fn running(ask: Ask) -> Result<Json<RunningList>, Problem> {
         began: entry.began,
     });
     Ok(Json(RunningList { items: items.collect() }))
+}
+
+/// How far each is. Without it lists are still of use, above all while the store is slow.
+pub(super) async fn progress_by_id(ask: &Ask) -> HashMap<String, Progress> {
+    by_id(ask.reader.running().await.unwrap_or_default())
 }
 
 /// By the id that every query carries as its comment.

@@ -24,7 +24,7 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// The form of an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SqlFormat {
     /// Columns, rows as arrays, statistics.
@@ -41,7 +41,7 @@ pub(crate) enum SqlFormat {
 }
 
 impl SqlFormat {
-    pub(super) fn of_store(self) -> Format {
+    pub(crate) fn of_store(self) -> Format {
         match self {
             Self::Json => Format::Json,
             Self::Csv => Format::Csv,
@@ -51,7 +51,18 @@ impl SqlFormat {
         }
     }
 
-    pub(super) fn media_type(self) -> &'static str {
+    /// How its files end.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Arrow => "arrows",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8; header=present",

@@ -9,6 +9,8 @@ mod around;
 mod completeness;
 mod counted;
 mod coverage;
+mod exports;
+mod hostile;
 mod lines;
 mod lists;
 mod oracle;

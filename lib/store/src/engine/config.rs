@@ -1,8 +1,9 @@
 //! Server settings of the embedded engine, written as the configuration files that it reads at start.
 //!
 //! Invariants: all memory that the engine may take is bounded by one number; every MergeTree table syncs each insert
-//! to disk before it is acknowledged; SQL reaches nothing outside of the engine's own data (no file, URL, S3 or remote
-//! sources are granted), whoever sends it. Absent on purpose: a default for `non_replicated_deduplication_window`. It would
+//! to disk before it is acknowledged; SQL reaches no source outside of the engine's own data (no file, URL, S3 or remote
+//! sources are granted), whoever sends it. One function, `file`, asks for no right: the gateway refuses it to readers.
+//! Absent on purpose: a default for `non_replicated_deduplication_window`. It would
 //! silently drop equal inserts without a token; a table that wants it says so in its DDL, as on a server.
 
 use std::io;

@@ -16,6 +16,7 @@ pub mod coverage;
 mod error;
 pub mod events;
 pub mod explain;
+pub(crate) mod export;
 pub mod facets;
 mod field;
 pub mod histogram;

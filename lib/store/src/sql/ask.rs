@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Checked, SqlError};
 use crate::{
     Store,
-    query::{Caller, QueryError},
+    query::{Between, Caller, QueryError, events::EventFilter, export},
 };
 
 /// The form of the answer.
@@ -39,6 +39,29 @@ impl Format {
             Self::Parquet => "Parquet",
         }
     }
+
+    /// What the engine sends for an export: it would hold Parquet whole, so that is made here, from Arrow.
+    fn of_stream(self) -> &'static str {
+        match self {
+            Self::Json | Self::Ndjson => Self::Ndjson.of_engine(),
+            Self::Csv => self.of_engine(),
+            Self::Arrow | Self::Parquet => Self::Arrow.of_engine(),
+        }
+    }
+}
+
+/// What is exported.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// The answer to a statement.
+    Sql(Checked),
+    /// Events with the columns of the view, oldest first.
+    Events {
+        /// Which.
+        filter: Box<EventFilter>,
+        /// When.
+        range: Between,
+    },
 }
 
 /// How much one statement may cost.
@@ -121,11 +144,17 @@ impl SqlReader {
     /// When the store is not there.
     pub fn stream(
         &self,
-        statement: &Checked,
+        question: &Question,
         format: Format,
     ) -> Result<impl Stream<Item = Result<Bytes, SqlError>> + Send + use<>, SqlError> {
-        let query = self.query(statement.sql(), false)?;
-        let cursor = query.fetch_bytes(format.of_engine()).map_err(|error| self.failed(error))?;
+        let client = self.store.reader().map_err(QueryError::Away)?;
+        let query = match question {
+            Question::Sql(statement) => client.query_raw(statement.sql()),
+            Question::Events { filter, range } => export::query(&client, filter, *range),
+        };
+        // The reader of Arrow that writes Parquet knows no compression.
+        let query = self.set(query, false).with_setting("output_format_arrow_compression_method", "none");
+        let cursor = query.fetch_bytes(format.of_stream()).map_err(|error| self.failed(error))?;
         let limit = self.bounds.time;
         Ok(stream::unfold(Some(cursor), move |cursor| next(cursor, limit)))
     }
@@ -155,8 +184,11 @@ impl SqlReader {
 
     fn query(&self, sql: &str, cut: bool) -> Result<Query, SqlError> {
         let client = self.store.reader().map_err(QueryError::Away)?;
-        let query = client.query_raw(sql);
-        Ok(self.settings(cut).into_iter().fold(query, |query, (name, value)| query.with_setting(name, value)))
+        Ok(self.set(client.query_raw(sql), cut))
+    }
+
+    fn set(&self, query: Query, cut: bool) -> Query {
+        self.settings(cut).into_iter().fold(query, |query, (name, value)| query.with_setting(name, value))
     }
 
     /// As with every question of ours, a server must let its reader set these: docs/clickhouse.md.
@@ -211,7 +243,7 @@ mod tests {
         let bounds = SqlBounds { time: GRACE, memory_bytes: 1, read_rows: Some(1), result: Some((1, 1)) };
         let reader = SqlReader::new(Store::embedded(std::path::Path::new("/nowhere")), caller, bounds);
         let sent = reader.settings(true).into_iter().map(|(name, _)| name);
-        for name in sent.chain(["limit"]) {
+        for name in sent.chain(["limit", "output_format_arrow_compression_method"]) {
             assert!(page.contains(&format!("    {name} CHANGEABLE_IN_READONLY")), "{name} in SQL");
             assert!(page.contains(&format!("<{name}><changeable_in_readonly/></{name}>")), "{name} in XML");
         }

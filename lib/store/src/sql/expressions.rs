@@ -197,6 +197,9 @@ impl Guard {
             };
             return Err(Refused::new("function", format!("there is no function {written:?} here"), allowed, at));
         };
+        if !functions::is_parametric(&known) && *parameters != FunctionArguments::None {
+            return refuse("a second pair of brackets behind this function", at);
+        }
         *name = ObjectName::from(vec![Ident::new(known)]);
         if *uses_odbc_syntax || !within_group.is_empty() {
             return refuse("WITHIN GROUP or {fn}", at);

@@ -34,7 +34,7 @@ const AGGREGATE: &[&str] = &[
     "count", "sum", "avg", "min", "max", "any", "anyLast", "argMin", "argMax", "uniq", "uniqExact", "uniqCombined",
     "uniqCombined64", "uniqHLL12", "quantile", "quantiles", "quantileExact", "quantilesExact", "quantileTDigest",
     "quantilesTDigest", "median", "medianExact", "stddevPop", "stddevSamp", "varPop", "varSamp", "covarPop", "corr",
-    "groupArray", "groupUniqArray", "groupArraySorted", "topK", "topKWeighted", "sumMap", "entropy", "first_value",
+    "groupArray", "groupUniqArray", "groupArraySorted", "topK", "topKWeighted", "entropy", "first_value",
     "last_value", "deltaSum", "simpleLinearRegression", "retention", "windowFunnel", "sequenceMatch", "sequenceCount",
     "maxIntersections", "histogram",
 ];
@@ -91,7 +91,7 @@ const ARRAY: &[&str] = &[
     "arraySort", "arrayReverseSort", "arrayDistinct", "arrayUniq", "arraySlice", "arrayConcat", "arrayEnumerate",
     "arrayCumSum", "arrayDifference", "arrayZip", "arrayFlatten", "arrayFirst", "arrayLast", "arrayFirstIndex",
     "arrayReverse", "arrayCompact", "arrayPushBack", "range", "tuple", "tupleElement", "map", "mapKeys", "mapValues",
-    "mapContains", "mapFromArrays", "grouping",
+    "mapContains", "mapFromArrays",
 ];
 #[rustfmt::skip]
 const TYPE: &[&str] = &[
@@ -119,6 +119,11 @@ fn combined(name: &str, most: usize) -> Option<String> {
         Some(base + ending)
     });
     ways.next()
+}
+
+/// Whether a function, by the engine's name, takes parameters in brackets of their own.
+pub(super) fn is_parametric(known: &str) -> bool {
+    AGGREGATE.contains(&known) || combined(known, MOST_COMBINATORS).is_some()
 }
 
 /// Names that begin like one that is not known, for the text of a refusal.

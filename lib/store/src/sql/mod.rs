@@ -16,6 +16,7 @@
 mod ask;
 mod clauses;
 mod error;
+mod export;
 mod expressions;
 mod functions;
 mod guard;
@@ -29,8 +30,9 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Estimate, Format, Part, SqlBounds, SqlReader};
+pub use ask::{Estimate, Format, Part, Question, SqlBounds, SqlReader};
 pub use error::SqlError;
+pub use export::{ExportError, Exported, export};
 pub use functions::{COMBINATORS, FUNCTIONS, Family};
 pub use guard::{Checked, LONGEST_SQL, check};
 pub use refusal::Refusal;

@@ -12,7 +12,7 @@ use super::frame;
 use super::reply::Reply;
 use super::request::Options;
 use super::splice::Splice;
-use super::statement::{first_word, reads_file, trailing_format};
+use super::statement::{first_word, may_call_file, reads_file, trailing_format};
 use super::{Shim, place};
 use crate::engine::session::{Counters, EngineError, ResultBuffer, Session, StatementClass};
 use axum::body::Body;
@@ -198,6 +198,10 @@ impl SelectJob {
         if reads_file(&self.sql) {
             let message = "INSERT FROM INFILE is not possible here: send the data as the request body";
             return Err(Fault::new(code::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message));
+        }
+        if self.options.role == Role::Reader && may_call_file(&self.sql) {
+            let message = "the function file reads files of the engine's user, and a reader must not";
+            return Err(Fault::new(code::ACCESS_DENIED, "ACCESS_DENIED", message));
         }
         let lower = self.sql.to_ascii_lowercase();
         let outfile = || Fault::new(code::INTO_OUTFILE, "INTO_OUTFILE_NOT_ALLOWED", "INTO OUTFILE is not allowed");

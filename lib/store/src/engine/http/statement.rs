@@ -20,11 +20,13 @@ struct Words<'a> {
     sql: &'a str,
     at: usize,
     depth: u32,
+    /// Words at any depth, quoted names among them.
+    all: bool,
 }
 
 /// Lists the top-level words of `sql`, lazily.
 fn words(sql: &str) -> Words<'_> {
-    Words { sql, at: 0, depth: 0 }
+    Words { sql, at: 0, depth: 0, all: false }
 }
 
 impl Words<'_> {
@@ -71,6 +73,11 @@ impl Iterator for Words<'_> {
         while let Some(&byte) = bytes.get(self.at) {
             let next = bytes.get(self.at + 1).copied();
             match (byte, next) {
+                (b'"' | b'`', _) if self.all => {
+                    let start = self.at + 1;
+                    self.skip_quoted(byte);
+                    return Some((start, (self.at - 1).max(start)));
+                }
                 (b'\'' | b'"' | b'`', _) => self.skip_quoted(byte),
                 (b'$', _) => self.skip_heredoc(),
                 (b'-', Some(b'-')) | (b'#', Some(b' ' | b'!')) => self.skip_past(self.at, "\n"),
@@ -86,7 +93,7 @@ impl Iterator for Words<'_> {
                 (byte, _) if is_word(byte) => {
                     let start = self.at;
                     self.at += bytes[start..].iter().take_while(|&&byte| is_word(byte)).count();
-                    if self.depth == 0 {
+                    if self.depth == 0 || self.all {
                         return Some((start, self.at));
                     }
                 }
@@ -123,6 +130,16 @@ pub(super) fn split_insert(sql: &str) -> Option<InsertHead> {
         }
     }
     None
+}
+
+/// `true` where a statement may call the function `file`: the embedded engine lets it read any file, whatever `readonly`
+/// and the grants say. Strings and comments may hold the word; a name with an escape in it may be any name.
+pub(super) fn may_call_file(sql: &str) -> bool {
+    let mut all = Words { all: true, ..words(sql) };
+    all.any(|(start, end)| {
+        let word = sql.get(start..end).unwrap_or("\\");
+        word.eq_ignore_ascii_case("file") || word.contains('\\')
+    })
 }
 
 /// `true` for `INSERT … FROM INFILE`, which reads files beside the request.
@@ -207,6 +224,28 @@ mod tests {
             ("SELECT * FROM (SELECT 1 FORMAT TSV)", None),
         ] {
             assert_eq!(trailing_format(sql, known).map(|(_, name)| name), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn the_function_that_reads_files_is_noticed_and_the_word_is_not() {
+        for sql in [
+            "SELECT file('/x')",
+            "SELECT 1 + (FILE /* ' */ ('/x'))",
+            "SELECT `file`('/x')",
+            "SELECT \"fi\\x6ce\"('x')",
+            "SELECT '\\'', file('x')",
+            "SELECT /* ' */ file('x') -- '",
+        ] {
+            assert!(may_call_file(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT 'no such file'",
+            "SELECT profile, files, file_path -- file\n",
+            "SELECT $$ file $$",
+            "SELECT `a b`, \"\"",
+        ] {
+            assert!(!may_call_file(sql), "{sql}");
         }
     }
 

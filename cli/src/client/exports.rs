@@ -1,0 +1,186 @@
+//! `beidou export` and `beidou exports`: files that the server makes, waited for and fetched.
+
+use std::{fs::File, io::Write, path::Path, time::Duration};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Client,
+    answer::{ClusterCoverage, Range},
+    query::{plain, segment},
+};
+use crate::{
+    args::{
+        clients::{Output, default_since},
+        sql::{Export, ExportForm, Exports, ExportsAction},
+    },
+    exit::{Code, Failure},
+    output::{Cell, Column, Paint, Table, time},
+    progress::Bars,
+};
+
+const PATH: &str = "/api/v1/exports";
+/// A person sees a bar move; a server hardly notices two questions a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The bar counts thousandths of the rows that the engine reads.
+const WHOLE: u64 = 1000;
+
+/// An export, as far as it is shown.
+#[derive(Debug, Deserialize)]
+struct Job {
+    id: String,
+    subject: String,
+    question: String,
+    format: String,
+    state: String,
+    began: Timestamp,
+    rows: u64,
+    bytes: u64,
+    #[serde(default)]
+    why: Option<String>,
+    #[serde(default)]
+    progress: Option<Progress>,
+    #[serde(default)]
+    range: Option<Range>,
+    #[serde(default)]
+    coverage: Vec<ClusterCoverage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Progress {
+    share: f64,
+}
+
+/// Makes an export, waits for it, and writes its file.
+///
+/// # Errors
+/// When the server cannot be reached, refuses, or the export does not become whole.
+pub async fn export(args: Export) -> anyhow::Result<()> {
+    let client = Client::connect(&args.server)?;
+    let format = match args.form {
+        ExportForm::Csv => "csv",
+        ExportForm::Ndjson => "ndjson",
+        ExportForm::Arrow => "arrow",
+        ExportForm::Parquet => "parquet",
+    };
+    let mut query = plain(args.filters.parameters());
+    let body = match &args.sql {
+        Some(sql) => json!({"format": format, "sql": sql}),
+        None => {
+            query.extend(client.range(&args.range, default_since::COVERAGE)?);
+            json!({"format": format})
+        }
+    };
+    let said = args.sql.iter().map(|sql| ("query", sql.clone())).collect::<Vec<_>>();
+    let made = client.http.call(Method::POST, PATH, &query, Some(&body), &said).await?;
+    let made: Job = made.json().await.context("the answer is not understood")?;
+    let done = wait(&client, &made.id).await?;
+    if done.state != "done" {
+        let why = done.why.unwrap_or_default();
+        let text = format!("the export {} is {}: {why}", done.id, done.state);
+        return Err(Failure::new(Code::Failure, text, "`beidou exports` lists all").into());
+    }
+    fetch(&client, &made.id, &args.out).await?;
+    crate::say(&format!("{} rows, {} bytes in {}", done.rows, done.bytes, args.out.display()));
+    if let Some(range) = done.range {
+        crate::say(client.footer(&done.coverage, range).trim_end());
+    }
+    Ok(())
+}
+
+/// Asks until it has ended.
+async fn wait(client: &Client, id: &str) -> anyhow::Result<Job> {
+    let bars = Bars::new();
+    let bar = bars.counting("export", WHOLE, "of the rows read");
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        let job: Job = client.http.get(&format!("{PATH}/{}", segment(id)), &[]).await?;
+        if job.state != "running" {
+            bar.finish_and_clear();
+            return Ok(job);
+        }
+        if let Some(progress) = &job.progress {
+            bar.at((progress.share * WHOLE as f64) as u64);
+        }
+    }
+}
+
+/// Writes the file of an export. It has its name only when it is whole.
+async fn fetch(client: &Client, id: &str, out: &Path) -> anyhow::Result<()> {
+    let mut response = client.http.file(&format!("{PATH}/{}/file", segment(id))).await?;
+    let unwritten = || format!("cannot write {}", out.display());
+    let mut part = out.as_os_str().to_owned();
+    part.push(".part");
+    let mut file = File::create(&part).with_context(unwritten)?;
+    while let Some(chunk) =
+        response.chunk().await.context("the file broke off; `beidou exports get` fetches it again")?
+    {
+        file.write_all(&chunk).with_context(unwritten)?;
+    }
+    file.sync_all().with_context(unwritten)?;
+    std::fs::rename(&part, out).with_context(unwritten)
+}
+
+/// Lists the exports, gets the file of one, or removes it.
+///
+/// # Errors
+/// When the server cannot be reached, or refuses.
+pub async fn exports(args: Exports) -> anyhow::Result<()> {
+    match &args.action {
+        Some(ExportsAction::Get { id, out, server }) => fetch(&Client::connect(server)?, id, out).await,
+        Some(ExportsAction::Remove { id, server }) => {
+            let client = Client::connect(server)?;
+            client.http.call(Method::DELETE, &format!("{PATH}/{}", segment(id)), &[], None, &[]).await?;
+            crate::say(&format!("{id} was cancelled or removed"));
+            Ok(())
+        }
+        None => list(&Client::connect(&args.server)?, args.output).await,
+    }
+}
+
+async fn list(client: &Client, output: Output) -> anyhow::Result<()> {
+    let document: Value = client.http.get(PATH, &[]).await?;
+    let items: Vec<Value> = serde_json::from_value(document["items"].clone()).unwrap_or_default();
+    match output {
+        Output::Json => crate::say(&format!("{document:#}")),
+        Output::Ndjson => items.iter().for_each(|item| crate::say(&item.to_string())),
+        Output::Table if items.is_empty() => crate::say("there is no export; `beidou export --out FILE` makes one"),
+        Output::Table => {
+            let jobs = items.into_iter().map(serde_json::from_value).collect::<Result<Vec<Job>, _>>()?;
+            crate::say(table(client, &jobs).text(client.look).trim_end());
+        }
+    }
+    Ok(())
+}
+
+fn table(client: &Client, jobs: &[Job]) -> Table {
+    let mut table = Table::new([
+        Column::whole("ID"),
+        Column::whole("STATE"),
+        Column::name("SUBJECT", 8),
+        Column::whole(format!("SINCE ({})", time::zone_name(client.now, &client.zone))),
+        Column::whole("FORM"),
+        Column::number("ROWS"),
+        Column::number("BYTES"),
+        Column::words("QUESTION", 16),
+    ]);
+    for job in jobs {
+        let paint = if job.why.is_some() { Paint::Warning } else { Paint::Dim };
+        table.row(vec![
+            Cell::from(&job.id),
+            Cell::new(&job.state, paint),
+            Cell::from(&job.subject),
+            Cell::from(client.local(job.began)),
+            Cell::from(&job.format),
+            Cell::from(job.rows.to_string()),
+            Cell::from(job.bytes.to_string()),
+            Cell::new(&job.question, Paint::Dim),
+        ]);
+    }
+    table
+}

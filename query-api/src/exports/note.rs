@@ -1,0 +1,59 @@
+//! An export as it is noted and told.
+
+use beidou_schemas::Micros;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{answer::RangeAnswer, routes::SqlFormat};
+
+/// How an export fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ExportState)]
+pub(crate) enum State {
+    /// It is being written.
+    Running,
+    /// Its file is whole.
+    Done,
+    /// See `why`.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// The process ended while it ran.
+    Interrupted,
+}
+
+/// An export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Export {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: Uuid,
+    /// Who asked for it.
+    pub subject: String,
+    /// The statement, or the parameters of the request.
+    pub question: String,
+    /// The form of its file.
+    pub format: SqlFormat,
+    /// How it fares.
+    pub state: State,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub began: Micros,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended: Option<Micros>,
+    /// Rows so far; in the end all.
+    pub rows: u64,
+    /// Bytes so far; in the end those of the file.
+    pub bytes: u64,
+    /// Why it is not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The range of its Events; null for SQL.
+    pub range: Option<RangeAnswer>,
+    /// How completely the range is known, for each cluster concerned; empty for SQL, which does not say it.
+    #[schema(value_type = Vec<crate::answer::coverage::ClusterCoverage>)]
+    pub coverage: serde_json::Value,
+}

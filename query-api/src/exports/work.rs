@@ -1,0 +1,65 @@
+//! One export from its begin to its end, in a task of its own: its caller need not wait.
+
+use std::sync::Arc;
+
+use beidou_store::{
+    query::Caller,
+    sql::{ExportError, Exported, Question, export},
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Export, State};
+use crate::{
+    app::{App, now},
+    problem::{Kind, Problem},
+    sql::{self, Limits},
+};
+
+/// Notes the export, and begins it.
+pub(crate) fn begin(app: &Arc<App>, note: &Export, question: Question, room: u64) -> Result<(), Problem> {
+    let busy = |_| Problem::new(Kind::Busy, "too many exports at once; /api/v1/running lists them");
+    let place = app.exports.places.clone().try_acquire_owned().map_err(busy)?;
+    let unwritten = |error: std::io::Error| Problem {
+        cause: error.to_string(),
+        ..Problem::new(Kind::Internal, "the folder of exports cannot be written")
+    };
+    app.exports.note(note).map_err(unwritten)?;
+    tokio::spawn(run(app.clone(), note.clone(), question, room, place));
+    Ok(())
+}
+
+async fn run(app: Arc<App>, note: Export, question: Question, room: u64, _place: OwnedSemaphorePermit) {
+    let id = note.id.to_string();
+    let listed = app.running.list(&id, sql::Kind::Export, &note.subject, &note.question);
+    let ended = tokio::select! {
+        written = write(&app, &note, &question, room) => match written {
+            Ok(Exported { rows, bytes }) => Export { state: State::Done, rows, bytes, ..note },
+            Err(error) => Export { state: State::Failed, why: Some(why(&note, error)), ..note },
+        },
+        () = listed.stop.cancelled() => Export { state: State::Cancelled, ..note },
+        () = app.stop.cancelled() => {
+            Export { state: State::Interrupted, why: Some("the process ended; begin it anew".into()), ..note }
+        }
+    };
+    tracing::info!(id, state = ?ended.state, rows = ended.rows, bytes = ended.bytes, "export ended");
+    app.exports.end(Export { ended: Some(now()), ..ended });
+}
+
+async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Exported, ExportError> {
+    let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
+    let format = note.format.of_store();
+    let chunks = sql::reader(app, caller, Limits::Export).stream(question, format)?;
+    let part = app.exports.part(note).unwrap_or_default();
+    let (exports, id) = (app.exports.clone(), note.id);
+    export(chunks, format, part, room, move |Exported { rows, bytes }| exports.at(id, rows, bytes)).await
+}
+
+/// In words for its owner; what is behind it is for our log.
+fn why(note: &Export, error: ExportError) -> String {
+    tracing::warn!(id = %note.id, %error, "export failed");
+    match error {
+        ExportError::Sql(error) => Problem::from(error).detail,
+        ExportError::Write { source, .. } => format!("its file cannot be written: {source}"),
+        ExportError::Form(_) | ExportError::TooLarge(_) => error.to_string(),
+    }
+}

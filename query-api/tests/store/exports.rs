@@ -1,0 +1,133 @@
+//! Exports: jobs whose files are whole, whatever their length; cancelled, removed, bounded.
+
+use beidou_query_api::QueryApiConfig;
+use serde_json::{Value, json};
+
+use crate::{
+    World,
+    support::{Answer, TOKEN, answer, config, start, wait::until},
+    world,
+};
+
+async fn with_folder() -> (World, tempfile::TempDir) {
+    let mut world = world().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = QueryApiConfig { exports_folder: Some(folder.path().join("exports")), ..config() };
+    world.api = start(config, world.log.clone(), world.engine.store()).await;
+    world.filled().await;
+    (world, folder)
+}
+
+impl World {
+    async fn export(&self, query: &str, body: Value) -> Value {
+        let made = self.post(&format!("/api/v1/exports{query}"), body).await;
+        assert_eq!(made.status, 202, "{}", made.text);
+        made.json()
+    }
+
+    async fn ended(&self, id: &Value) -> Value {
+        let path = format!("/api/v1/exports/{}", id.as_str().unwrap());
+        let mut seen = Value::Null;
+        until("the end of an export", async || {
+            seen = self.api.get(&path).await.json();
+            seen["state"] != "running"
+        })
+        .await;
+        seen
+    }
+
+    async fn delete(&self, path: &str) -> Answer {
+        answer(self.api.client.delete(format!("{}{path}", self.api.url)).bearer_auth(TOKEN)).await
+    }
+
+    async fn bytes(&self, id: &Value) -> Vec<u8> {
+        let response =
+            self.api.request(&format!("/api/v1/exports/{}/file", id.as_str().unwrap())).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.bytes().await.unwrap().to_vec()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_form_has_all_rows_of_the_filters_and_the_coverage_of_their_range() {
+    let (world, _folder) = with_folder().await;
+    let filter = "?from=-2d&q=reason:BackOff&cluster=hz-prod-01";
+    let sql = "SELECT count() FROM kube_event WHERE reason = 'BackOff'";
+    let expected: u64 = world.engine.text(sql).await.trim().parse().unwrap();
+    assert!(expected > 10_000, "more than any page holds");
+    for format in ["csv", "ndjson", "arrow", "parquet"] {
+        let made = world.export(filter, json!({"format": format})).await;
+        assert!(made["coverage"][0]["share"].is_number() && made["range"]["from"].is_string(), "{made}");
+        let done = world.ended(&made["id"]).await;
+        assert_eq!((&done["state"], &done["rows"]), (&json!("done"), &json!(expected)), "{done}");
+        let bytes = world.bytes(&made["id"]).await;
+        assert_eq!(done["bytes"], json!(bytes.len()));
+        match format {
+            "csv" | "ndjson" => {
+                let text = String::from_utf8(bytes).unwrap();
+                let header = u64::from(format == "csv");
+                assert_eq!(text.lines().count() as u64, expected + header);
+                assert!(text.lines().nth(1).unwrap().contains("BackOff"), "{format}");
+            }
+            "parquet" => {
+                assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+            }
+            _ => assert!(bytes.len() > 100_000),
+        }
+    }
+    let all = world.api.get("/api/v1/exports").await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parquet_file_is_read_by_others_as_the_rows_that_were_asked_for() {
+    let (world, _folder) = with_folder().await;
+    let made = world.export("", json!({"format": "parquet", "sql": "SELECT name, count() AS n, max(time) AS last FROM events GROUP BY name ORDER BY name"})).await;
+    let done = world.ended(&made["id"]).await;
+    assert_eq!((&done["state"], &done["rows"]), (&json!("done"), &json!(50)), "{done}");
+    // No row, and still a file with its columns.
+    let empty =
+        world.export("", json!({"format": "parquet", "sql": "SELECT name FROM events WHERE name = 'nobody'"})).await;
+    let done = world.ended(&empty["id"]).await;
+    assert_eq!((&done["state"], &done["rows"]), (&json!("done"), &json!(0)), "{done}");
+    assert!(world.bytes(&empty["id"]).await.starts_with(b"PAR1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_cancelled_while_it_runs_and_removed_when_it_has_ended() {
+    let (world, folder) = with_folder().await;
+    let slow = json!({"format": "csv", "sql": "SELECT sum(sipHash64(leftPad(toString(number), 300))) FROM numbers(490000000)"});
+    let made = world.export("", slow).await;
+    let path = format!("/api/v1/exports/{}", made["id"].as_str().unwrap());
+    until("an export among what runs, with its progress", async || {
+        let running = world.api.get("/api/v1/running").await.json();
+        running["items"][0]["id"] == made["id"]
+            && running["items"][0]["progress"]["rows_read"].as_u64().is_some_and(|n| n > 0)
+    })
+    .await;
+    let early = world.api.get(&format!("{path}/file")).await;
+    assert_eq!((early.status, early.json()["type"].as_str()), (404, Some("/problems/no-export")));
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert_eq!(world.ended(&made["id"]).await["state"], "cancelled");
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert_eq!(world.api.get(&path).await.status, 404);
+    let left = std::fs::read_dir(folder.path().join("exports")).unwrap().count();
+    assert_eq!(left, 0, "nothing is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_exported_is_said_at_once() {
+    let (world, _folder) = with_folder().await;
+    for (query, body, kind) in [
+        ("", json!({"format": "json"}), "bad-parameter"),
+        ("", json!({"format": "csv", "sql": "SELECT * FROM kube_event"}), "bad-sql"),
+        ("", json!({"format": "csv", "sql": "SELECT nam FROM events"}), "bad-sql"),
+        ("?from=-1h", json!({"format": "csv", "sql": "SELECT 1"}), "bad-parameter"),
+        ("?q=kind:(", json!({"format": "csv"}), "bad-query-line"),
+        ("?nonsense=1", json!({"format": "csv"}), "unknown-parameter"),
+    ] {
+        let refused = world.post(&format!("/api/v1/exports{query}"), body).await;
+        assert_eq!(refused.json()["type"].as_str(), Some(&*format!("/problems/{kind}")), "{}", refused.text);
+    }
+    assert_eq!(world.api.get("/api/v1/exports").await.json()["items"], json!([]));
+}
