@@ -3,15 +3,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz bench tools binary engine kubernetes duckdb compiled
+.PHONY: help demo test check nightly bench tools binary engine kubernetes duckdb compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
 # Programs that a build or test calls, each with the Debian package that brings it.
 TOOLS := cc:build-essential git:git flock:util-linux
-CARGO_FUZZ_VERSION := 0.13.2
-FUZZ_TARGETS := frame event query_line cursor import
-RUNS ?= 200000
 say = @echo "==> make $@: $(1)"
 
 help: ## list what there is
@@ -40,19 +37,10 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools ## the long proofs: ten times the kills of the fault test, and the fuzzers
+nightly: tools ## the long proofs: ten times the kills of the fault test
 	@$(MAKE) -j2 kubernetes compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
-	@$(MAKE) fuzz RUNS=2000000
-
-fuzz: tools ## look for input that breaks a parser, led by coverage; RUNS=… inputs for each target
-	$(call say,getting cargo-fuzz)
-	@cargo fuzz --version > /dev/null 2>&1 || cargo install --quiet --locked --version '$(CARGO_FUZZ_VERSION)' cargo-fuzz
-	@for target in $(FUZZ_TARGETS); do \
-	  echo "==> make fuzz: $$target, $(RUNS) runs"; mkdir -p fuzz/target/found/$$target; \
-	  cargo fuzz run --sanitizer none $$target fuzz/target/found/$$target fuzz/corpus/$$target -- -runs=$(RUNS) -max_len=16384 -verbosity=0 -print_final_stats=1; \
-	done
 
 bench: tools engine ## the measured claims, each against a peer or a limit in the same run
 	$(call say,measuring with full optimisation)

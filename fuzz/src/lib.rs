@@ -1,7 +1,7 @@
 //! What is fuzzed: five functions from bytes to nothing, each of which panics where something does not hold.
 //!
-//! They are used twice: by the targets of cargo-fuzz (`make fuzz`), and, without it, by a test that feeds them the corpus
-//! and mutations of it (tests/tests/fuzz.rs), so that each `make test` runs them.
+//! They are used twice: by the targets of cargo-fuzz (`cargo fuzz run --sanitizer none NAME`), and by a test that feeds
+//! them the corpus and mutations of it (tests/tests/fuzz.rs), so that each `make test` runs them.
 
 use beidou_ingest::watch;
 use beidou_model::{

@@ -1,7 +1,7 @@
 //! The fuzz targets without a fuzzer: the committed corpus, and mutations of it that are the same in each run.
 //!
-//! A fuzzer that is led by coverage finds more (`make fuzz`), but it must build all libraries once more with its own
-//! flags. What it finds goes into the corpus, and is proven here from then on.
+//! A fuzzer that is led by coverage finds more (`cargo fuzz run --sanitizer none NAME`), but it must build all libraries
+//! once more with its own flags. What it finds goes into the corpus, and is proven here from then on.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 #[path = "../../fuzz/src/lib.rs"]
