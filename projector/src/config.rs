@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use beidou_model::dedup::{DEFAULT_WINDOW, MAX_WINDOW, MIN_WINDOW};
 
-use crate::{archive::ArchiveConfig, fault::Faults};
+use crate::{archive::ArchiveConfig, audit::AuditConfig, fault::Faults};
 
 /// When a cut closes: whichever bound is reached first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct ProjectorConfig {
     pub budget: usize,
     /// The archive of Events; `None` switches it off.
     pub archive: Option<ArchiveConfig>,
+    /// When it audits by itself: never, unless configured.
+    pub audit: AuditConfig,
     /// Faults on purpose, for tests.
     pub faults: Faults,
 }
@@ -70,6 +72,7 @@ impl Default for ProjectorConfig {
             held_bytes: u64::MAX,
             budget: DEFAULT_BUDGET,
             archive: None,
+            audit: AuditConfig::default(),
             faults: Faults::default(),
         }
     }

@@ -19,6 +19,7 @@
 //! - Memory is bounded by one budget over all workers; see [`config`].
 
 pub mod archive;
+pub mod audit;
 mod budget;
 pub mod config;
 pub mod encode;
@@ -31,8 +32,10 @@ mod lost;
 pub mod maintenance;
 mod metrics;
 mod patience;
+mod rebuild;
 mod run;
 mod status;
+mod turns;
 mod worker;
 
 pub use config::{CutLimit, ProjectorConfig};

@@ -135,6 +135,8 @@ pub struct RebuildReport {
     pub from_archive: u64,
     /// Rows of the log behind the archive.
     pub from_log: u64,
+    /// Rows that only the table before held: of a time when the archive was off.
+    pub from_table: u64,
     /// How long the projection of Events stood still, in milliseconds.
     pub paused_ms: u64,
     /// Rows and hash of the table before: other ones where the rebuild has mended something.
@@ -160,7 +162,8 @@ mod tests {
         };
         let mut audit = AuditReport { full: true, files: 2, hours: 24, rows: 9, log_states: 4, ..Default::default() };
         Fault::ALL.into_iter().for_each(|fault| audit.find(finding(fault, fault != Fault::ManifestBroken)));
-        let rebuild = RebuildReport { rows: 9, hash: RangeHash(255), from_archive: 8, from_log: 1, ..Default::default() };
+        let rebuild =
+            RebuildReport { rows: 9, hash: RangeHash(255), from_archive: 8, from_log: 1, ..Default::default() };
         let text = [serde_json::to_string_pretty(&audit).unwrap(), serde_json::to_string_pretty(&rebuild).unwrap()];
         insta::assert_snapshot!(text.join("\n"));
         assert_eq!(serde_json::from_str::<AuditReport>(&text[0]).unwrap(), audit);
