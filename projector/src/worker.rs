@@ -99,7 +99,7 @@ impl Worker {
             Some(watermark) => watermark,
             None => self.patiently(|| self.beginning(&bounds)).await?,
         };
-        self.begin_archive(&mut hand, watermark, bounds.start).await?;
+        self.begin_archive(&mut hand, watermark).await?;
         let mut stage = self.stage(&hand);
         // The archive lies behind the table; from there on both are functions of the log.
         let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);

@@ -50,6 +50,11 @@ pub const EXAMPLE: &str = "\
 #  max_rows: 65536                           # a file is closed at so many rows
 #  max_age_seconds: 300                      # or so long after its first one
 
+# Log, table and archive are compared, and what differs is repaired; a share of the old rows each time.
+#audit:
+#  every_seconds: 3600                       # after the last one; 0: never
+#  at_start: true
+
 # A ClickHouse server, in place of the embedded engine.
 #store:
 #  url: https://clickhouse.example.org:8443  # e.g.

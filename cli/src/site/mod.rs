@@ -3,6 +3,7 @@
 //! Every role reads the same file, so that one file describes a site, however its roles are spread over processes.
 
 mod archive;
+mod audit;
 mod example;
 mod follow;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use archive::Archive;
+pub use audit::Audit;
 pub use example::EXAMPLE;
 pub use follow::follow;
 
@@ -71,6 +73,8 @@ pub struct Site {
     pub projector: Projector,
     /// Events once more, as Parquet files.
     pub archive: Archive,
+    /// When log, table and archive are compared.
+    pub audit: Audit,
     /// How clusters are collected.
     pub ingest: IngestConfig,
     /// The clusters.
@@ -237,6 +241,7 @@ impl Site {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
         }
         self.archive.check()?;
+        self.audit.check()?;
         let window = self.projector.window;
         if !WINDOWS.contains(&window) {
             let allowed = format!("use {} to {}", WINDOWS.start(), WINDOWS.end());

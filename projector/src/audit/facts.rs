@@ -16,14 +16,14 @@ const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO
 /// The facts of files that no compaction has taken in, as far as they were read: each audit reads on. They are as many as
 /// there are range files, hundreds on a busy day.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     next: BTreeMap<u32, Offset>,
     pub files: BTreeMap<String, Archived>,
 }
 
 impl Facts {
     /// Reads what is new of the ledgers of all Event partitions.
-    pub(super) async fn read(&mut self, log: &dyn Log) -> Result<(), ProjectorError> {
+    pub(crate) async fn read(&mut self, log: &dyn Log) -> Result<(), ProjectorError> {
         let partitions = log.partitions(Topic::KubeEvent);
         for partition in 0..partitions {
             let source = TopicPartition::new(Topic::KubeEvent, partition);

@@ -13,6 +13,7 @@ use beidou_log::ReadLimit;
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
     envelope::EventEnvelope,
+    kube_event::column_uuid,
     maintenance::{AuditReport, Fault, Finding},
     time::HOUR,
 };
@@ -26,7 +27,7 @@ use super::{
     files::{Seen, tell},
     of_rows, some_of,
 };
-use crate::ProjectorError;
+use crate::{ProjectorError, error::chain};
 
 /// Rows of an hour that are looked at one by one: some 400 MB. A busier hour that differs is told, and needs a rebuild.
 const MOST_IN_HOUR: u64 = 4_000_000;
@@ -102,16 +103,23 @@ impl Auditor {
         if differences.is_empty() {
             return Ok(());
         }
+        let mut not_merged = None;
         for month in merges {
-            merge_doubled(&self.store, month).await?;
+            not_merged = self.merge(month).await.or(not_merged);
         }
+        let not_merged = not_merged.unwrap_or_default();
         let found = self.hours(day, seen).await?;
         for difference in differences {
             let key = (difference.cluster.clone(), difference.hour);
             let equal = is_equal(wanted.get(&key).copied().unwrap_or_default(), found.get(&key));
-            difference.tell(equal, report);
+            difference.tell(equal, &not_merged, report);
         }
         Ok(())
+    }
+
+    /// Merges a month; where the engine cannot, it is told why.
+    pub(super) async fn merge(&self, month: u32) -> Option<String> {
+        merge_doubled(&self.store, month).await.err().map(|error| format!(": {}", chain(&error)))
     }
 
     async fn hours(&self, day: i64, seen: &Seen) -> Result<BTreeMap<(String, i64), HourRow>, ProjectorError> {
@@ -167,7 +175,9 @@ impl Auditor {
         let envelope = record.and_then(|stored| EventEnvelope::read(&stored.record).ok());
         Ok(envelope.is_some_and(|envelope| {
             let identity = envelope.identity;
-            identity.cluster.as_str() == state.cluster_uid && identity.resource_version.0 == state.resource_version
+            let id = (identity.epoch.0, column_uuid(&identity.event), identity.resource_version.0);
+            identity.cluster.as_str() == state.cluster_uid
+                && id == (state.epoch, state.event_uid, state.resource_version)
         }))
     }
 
@@ -212,7 +222,7 @@ impl Difference {
     }
 
     /// One finding for each kind of fault.
-    fn tell(&self, repaired: bool, report: &mut AuditReport) {
+    fn tell(&self, repaired: bool, not_merged: &str, report: &mut AuditReport) {
         let ids = |states: &[StateRow]| states.iter().map(StateRow::id).collect::<Vec<_>>();
         let rows = |states: &[StateRow]| states.iter().map(|state| state.rows).sum::<u64>();
         let doubled = rows(&self.doubled) - self.doubled.len() as u64;
@@ -241,7 +251,7 @@ impl Difference {
                 continue;
             }
             let named = some_of(states.into_iter().map(|id| (self.cluster.as_str(), id)));
-            let detail = format!("{what}{mended}; e.g. {named}");
+            let detail = format!("{what}{not_merged}{mended}; e.g. {named}");
             let finding = of_rows(fault, &self.cluster, at(self.hour), String::new(), rows);
             tell(report, Finding { repaired, detail, ..finding });
         }

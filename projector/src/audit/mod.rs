@@ -19,6 +19,7 @@ mod metrics;
 mod run;
 mod tail;
 
+pub(crate) use facts::Facts;
 pub use metrics::AuditMetrics;
 pub(crate) use run::Keeper;
 
@@ -39,7 +40,6 @@ use beidou_store::{
 };
 use tokio::sync::watch;
 
-use self::facts::Facts;
 use crate::{ProjectorError, status::Status, turns::Turns};
 
 /// When a projector audits by itself.

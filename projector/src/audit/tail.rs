@@ -16,7 +16,7 @@ use beidou_schemas::{
 };
 use beidou_store::{
     archive::{StateId, marks, pick},
-    audit::{StateRow, delete_states, insert_rows, known, merge_doubled, states_at},
+    audit::{StateRow, delete_states, insert_rows, known, states_at},
 };
 use uuid::Uuid;
 
@@ -56,14 +56,14 @@ impl Auditor {
         if strange.is_empty() {
             return Ok(());
         }
-        self.mend_log(at, &range, &strange).await?;
+        let not_merged = self.mend_log(at, &range, &strange).await?;
         let mut after = Strange::default();
         let mut tail = Tail::new(self.log.clone(), at, self.window, range.start);
         while let Some(part) = tail.next(range.end).await? {
             let log = states_of(&part.rows)?;
             self.compare_part(at, part.range, log, &mut after).await?;
         }
-        strange.tell(&after, format!("{at} {}-{}", range.start, range.end), report);
+        strange.tell(&after, &not_merged, format!("{at} {}-{}", range.start, range.end), report);
         Ok(())
     }
 
@@ -121,7 +121,8 @@ impl Auditor {
         at: TopicPartition,
         range: &Range<Offset>,
         strange: &Strange,
-    ) -> Result<(), ProjectorError> {
+    ) -> Result<String, ProjectorError> {
+        let mut not_merged = None;
         if !strange.missing.is_empty() {
             let mut tail = Tail::primed(self.log.clone(), at, self.window, range.start).await?;
             while let Some(part) = tail.next(range.end).await? {
@@ -137,9 +138,9 @@ impl Auditor {
         delete_states(&self.store, &strangers).await?;
         let months: BTreeSet<u32> = strange.doubled.iter().map(|state| Micros(state.time).year_month()).collect();
         for month in months {
-            merge_doubled(&self.store, month).await?;
+            not_merged = self.merge(month).await.or(not_merged);
         }
-        Ok(())
+        Ok(not_merged.unwrap_or_default())
     }
 }
 
@@ -153,7 +154,7 @@ impl Strange {
     }
 
     /// Findings by cluster; `after` is what still differs.
-    fn tell(&self, after: &Self, place: String, report: &mut AuditReport) {
+    fn tell(&self, after: &Self, not_merged: &str, place: String, report: &mut AuditReport) {
         let wrong: BTreeSet<_> = self.wrong.iter().map(key).collect();
         let missing: Vec<_> =
             self.missing.iter().filter(|key| !wrong.contains(key)).cloned().map(|key| (key, 1)).collect();
@@ -179,7 +180,10 @@ impl Strange {
                 let named = some_of(ids.into_iter().map(|id| (cluster.as_str(), id)));
                 let what = if left { what } else { "could not be repaired, the next audit tries again" };
                 let finding = of_rows(fault, &cluster, None, place.clone(), rows);
-                tell(report, Finding { repaired: left, detail: format!("{what}; e.g. {named}"), ..finding });
+                tell(
+                    report,
+                    Finding { repaired: left, detail: format!("{what}{not_merged}; e.g. {named}"), ..finding },
+                );
             }
         }
     }

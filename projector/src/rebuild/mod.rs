@@ -28,7 +28,10 @@ use beidou_store::{
     audit::{FillError, Filling},
 };
 
-use crate::{ProjectorError, audit::Auditor};
+use crate::{
+    ProjectorError,
+    audit::{Auditor, Facts},
+};
 
 impl From<FillError> for ProjectorError {
     fn from(error: FillError) -> Self {
@@ -66,7 +69,9 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
         begins.insert(partition, archived.ok_or_else(|| refused("the archive has not begun yet"))?);
     }
     let catalogue = archive.catalogue().await?;
-    let (paths, covered) = counted(&catalogue, &begins);
+    let mut facts = Facts::default();
+    facts.read(&*auditor.log).await?;
+    let (paths, covered) = counted(&catalogue, &facts, &begins);
     let of_archive = filling.files(archive, paths).await?;
     let of_table = filling.copy_uncovered(&covered, &begins).await?;
     let mut tails = BTreeMap::new();
@@ -125,16 +130,21 @@ async fn follow(auditor: &Auditor, filling: &Filling, tails: &mut BTreeMap<u32, 
     Ok(sum)
 }
 
+/// Files with their SHA-256, as far as it is known.
+type Files = Vec<(String, Option<String>)>;
+
 /// The files that count below these places, and what they cover of the log.
-fn counted(catalogue: &Catalogue, begins: &BTreeMap<u32, Offset>) -> (Vec<String>, Vec<PartitionRange>) {
+fn counted(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>) -> (Files, Vec<PartitionRange>) {
     let mut covered = Vec::new();
-    let mut paths: Vec<String> = catalogue.days.keys().cloned().collect();
+    let mut paths: Files =
+        catalogue.days.values().map(|entry| (entry.path.clone(), Some(entry.sha256.clone()))).collect();
     for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
         join_range(&mut covered, *range);
     }
     for file in &catalogue.ranges {
         if begins.get(&file.range.partition).is_some_and(|begin| file.range.to <= *begin) {
-            paths.push(file.path.clone());
+            let fact = facts.files.get(&file.path);
+            paths.push((file.path.clone(), fact.map(|fact| fact.sha256.clone())));
             join_range(&mut covered, file.range);
         }
     }

@@ -14,6 +14,7 @@ use beidou_store::{archive::Archive, audit::Filling};
 use super::{Tail, counted};
 use crate::{
     ProjectorError,
+    audit::Facts,
     encode::{CutRange, Encoded},
     ledger::LedgerHand,
     worker::Worker,
@@ -55,7 +56,9 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
         }
         tails.push((worker, watermark, begin, tail));
     }
-    let (paths, _) = counted(&archive.catalogue().await?, &begins);
+    let mut facts = Facts::default();
+    facts.read(&*first.log).await?;
+    let (paths, _) = counted(&archive.catalogue().await?, &facts, &begins);
     let mut sum = filling.files(archive, paths).await?;
     let from_archive = sum.rows;
     for (worker, watermark, begin, tail) in &mut tails {

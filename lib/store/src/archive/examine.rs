@@ -184,14 +184,31 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// Opens a file that is taken into memory whole, and compared with its SHA-256 where that is known.
+    ///
+    /// # Errors
+    /// When it is not there, is no file of ours, or has other bytes.
+    pub async fn open_whole(&self, path: &str, sha256: Option<&str>) -> Result<Opened, ArchiveError> {
+        let content = self.read(path).await?;
+        check_sha256(path, &content, sha256)?;
+        Opened::new(path, Source::Bytes(content))
+    }
+}
+
+fn check_sha256(path: &str, content: &[u8], wanted: Option<&str>) -> Result<(), ArchiveError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let found = sha256_of(content);
+    if found == wanted {
+        return Ok(());
+    }
+    let what = format!("its SHA-256 is {found}, it was stored with {wanted}");
+    Err(ArchiveError::Differs { path: path.into(), what })
+}
+
 fn examined(path: &str, content: Bytes, expected: &Expected) -> Result<Hours, ArchiveError> {
     let differs = |what: String| ArchiveError::Differs { path: path.into(), what };
-    if let Some(sha256) = &expected.sha256 {
-        let found = sha256_of(&content);
-        if found != *sha256 {
-            return Err(differs(format!("its SHA-256 is {found}, it was stored with {sha256}")));
-        }
-    }
+    check_sha256(path, &content, expected.sha256.as_deref())?;
     let opened = Opened::new(path, Source::Bytes(content))?;
     let own = Sum { rows: opened.note().rows, hash: opened.note().hash };
     let (mut hours, mut sum) = (Hours::new(), Sum::default());

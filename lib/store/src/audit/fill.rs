@@ -92,18 +92,18 @@ impl Filling {
         store.writer()?.query_raw(&sql).execute().await.map_err(failed("drop an unfinished table"))
     }
 
-    /// Fills in the rows of these files; each must hold what it says.
+    /// Fills in the rows of these files; each must have its SHA-256, where that is known, and hold what it says.
     ///
     /// # Errors
     /// When a file is missing or damaged, or the store refuses.
-    pub async fn files(&self, archive: &Archive, paths: Vec<String>) -> Result<Sum, FillError> {
+    pub async fn files(&self, archive: &Archive, files: Vec<(String, Option<String>)>) -> Result<Sum, FillError> {
         let (blocks, queue) = mpsc::channel(QUEUE);
         let (archive, run) = (archive.clone(), self.run);
         let runtime = tokio::runtime::Handle::current();
         let reading = tokio::task::spawn_blocking(move || {
             let mut reading = Reading { run, blocks, months: BTreeMap::new(), number: 0, sum: Sum::default() };
-            for path in paths {
-                let opened = runtime.block_on(archive.open(&path))?;
+            for (path, sha256) in files {
+                let opened = runtime.block_on(archive.open_whole(&path, sha256.as_deref()))?;
                 reading.file(&path, opened)?;
             }
             reading.end()

@@ -22,6 +22,8 @@ use crate::{
 const HOURS_OF_DAY: usize = 240_000;
 /// The columns that [`StateRow`] has.
 const STATE: &str = "cluster_uid, epoch, event_uid, resource_version";
+/// A name in a condition is the column's, not that of what is selected.
+const COLUMNS: (&str, &str) = ("prefer_column_name_to_alias", "1");
 /// How the engine writes Arrow so that it can be inserted again as it is.
 const ARROW: [(&str, &str); 3] = [
     ("output_format_arrow_low_cardinality_as_dictionary", "0"),
@@ -121,7 +123,8 @@ pub async fn hours_of_day(store: &Store, day: i64, covered: &[PartitionRange]) -
         within(day * DAY, (day + 1) * DAY),
         covered_by(covered)
     );
-    store.writer()?.query_raw(&sql).fetch_all().await.map_err(failed("add up the rows of a day"))
+    let query = store.writer()?.query_raw(&sql).with_setting(COLUMNS.0, COLUMNS.1);
+    query.fetch_all().await.map_err(failed("add up the rows of a day"))
 }
 
 async fn states(store: &Store, condition: &str, covered: &str) -> Result<Vec<StateRow>, StoreError> {
@@ -131,7 +134,8 @@ async fn states(store: &Store, condition: &str, covered: &str) -> Result<Vec<Sta
          any(log_offset) AS log_offset, count() AS rows, countIf({covered}) AS covered \
          FROM {TABLE} WHERE {condition} GROUP BY {STATE}, hash"
     );
-    store.writer()?.query_raw(&sql).fetch_all().await.map_err(failed("list states"))
+    let query = store.writer()?.query_raw(&sql).with_setting(COLUMNS.0, COLUMNS.1);
+    query.fetch_all().await.map_err(failed("list states"))
 }
 
 /// The states of a cluster's hour.

@@ -29,7 +29,7 @@ pub async fn insert_rows(store: &Store, rows: &RecordBatch) -> Result<(), StoreE
 /// # Errors
 /// When the store refuses or gives no answer.
 pub async fn merge_doubled(store: &Store, month: u32) -> Result<(), StoreError> {
-    let sql = format!("OPTIMIZE TABLE {TABLE} PARTITION {month} FINAL");
+    let sql = format!("OPTIMIZE TABLE {TABLE} PARTITION {month} FINAL SETTINGS optimize_throw_if_noop = 1");
     store.writer()?.query_raw(&sql).execute().await.map_err(failed("merge a month"))
 }
 
