@@ -7,7 +7,7 @@ use beidou_model::{
     retention::Retention,
 };
 
-use crate::{archive::ArchiveConfig, fault::Faults};
+use crate::{archive::ArchiveConfig, audit::AuditConfig, fault::Faults};
 
 /// When a cut closes: whichever bound is reached first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct ProjectorConfig {
     pub archive: Option<ArchiveConfig>,
     /// How long Events are kept in tables and archive.
     pub retention: Retention,
+    /// When it audits by itself: never, unless configured.
+    pub audit: AuditConfig,
     /// Faults on purpose, for tests.
     pub faults: Faults,
 }
@@ -76,6 +78,7 @@ impl Default for ProjectorConfig {
             budget: DEFAULT_BUDGET,
             archive: None,
             retention: Retention::default(),
+            audit: AuditConfig::default(),
             faults: Faults::default(),
         }
     }

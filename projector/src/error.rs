@@ -48,11 +48,17 @@ pub enum ProjectorError {
     },
     /// The tables are empty, though the ledger says that they were filled.
     #[error(
-        "the tables are empty, but by the ledger {at} was inserted: the store was wiped, or another one is configured. Configure the right one, or restore its files; to begin anew choose another data directory"
+        "the tables are empty, but by the ledger {at} was inserted: the store was wiped, or another one is configured. Configure the right one, or start again with the archive switched on: then they are restored; to begin anew choose another data directory"
     )]
     TablesLost {
         /// A source that was projected.
         at: TopicPartition,
+    },
+    /// The table of Events could not be filled anew; the one that was there stays.
+    #[error("the table of Events is not rebuilt: {why}")]
+    Rebuild {
+        /// What stood against it.
+        why: String,
     },
     /// A worker panicked: a bug.
     #[error("the worker of {at} panicked")]
@@ -75,6 +81,7 @@ impl ProjectorError {
             | Self::Fact { .. }
             | Self::LedgerPartitions { .. }
             | Self::TablesLost { .. }
+            | Self::Rebuild { .. }
             | Self::Panicked { .. } => false,
         }
     }

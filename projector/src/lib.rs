@@ -19,6 +19,7 @@
 //! - Memory is bounded by one budget over all workers; see [`config`].
 
 pub mod archive;
+pub mod audit;
 mod budget;
 pub mod config;
 pub mod encode;
@@ -31,9 +32,11 @@ mod lost;
 pub mod maintenance;
 mod metrics;
 mod patience;
+mod rebuild;
 pub mod retention;
 mod run;
 mod status;
+mod turns;
 pub mod wishes;
 mod worker;
 

@@ -23,22 +23,24 @@ use beidou_store::{
     retention::{self, ClusterRows},
 };
 
-use crate::ProjectorError;
+use crate::{ProjectorError, turns::Turns};
 
 /// How often it is looked whether a day has begun, or the last try is to be repeated.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
 
 /// What a run removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Rows of the table.
     pub rows: u64,
     /// Of the archive.
     pub archive: Expired,
+    /// By cluster uid: what happened before this moment is gone. Files that no compaction has taken in may still have it.
+    pub below: BTreeMap<String, Micros>,
 }
 
 /// Enforces it again and again; drop the future to stop it at any point.
-pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>) {
+pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>, turns: Turns) {
     if kept.is_for_ever() {
         return;
     }
@@ -52,7 +54,12 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>)
         if done_on == Some(today) {
             continue;
         }
-        if told(enforce(&kept, &store, archive.as_ref(), now).await) {
+        let _turn = turns.turn.lock().await;
+        let outcome = enforce(&kept, &store, archive.as_ref(), now).await;
+        if let Ok(Some(removed)) = &outcome {
+            turns.note_removed(removed.below.clone());
+        }
+        if told(outcome) {
             done_on = Some(today);
         }
     }
@@ -61,7 +68,7 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>)
 /// Says how a run ended, and whether it is done for the day.
 fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
     match outcome {
-        Ok(Some(Removed { rows, archive })) => {
+        Ok(Some(Removed { rows, archive, .. })) => {
             tracing::info!(rows, archive_files = archive.files, archive_rows = archive.rows, "enforced retention");
             true
         }
@@ -109,7 +116,8 @@ pub async fn enforce(
         (_, _) => Expired::default(),
     };
     let rows = retention::remove(store, &rows_due).await?;
-    Ok(Some(Removed { rows, archive }))
+    let below = cutoffs.0.into_iter().map(|(uid, (_, cutoff))| (uid, cutoff)).collect();
+    Ok(Some(Removed { rows, archive, below }))
 }
 
 /// For each cluster of which something may go: its name, and from before when.

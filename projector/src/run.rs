@@ -6,7 +6,8 @@ use beidou_log::Log;
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::{
     Store,
-    migrate::{is_empty, migrate},
+    audit::Filling,
+    migrate::{has_no_events, is_empty, migrate},
 };
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -18,11 +19,14 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     ProjectorConfig, ProjectorError,
     archive::compact_daily,
+    audit::{Auditor, Keeper},
     budget::Budget,
     maintenance::Maintenance,
     metrics::Metrics,
+    rebuild::restore,
     retention,
     status::{Reporter, Status},
+    turns::Turns,
     worker::Worker,
 };
 
@@ -88,26 +92,28 @@ impl Projector {
         }
         let budget = Budget::new(self.config.budget);
         let archive_budget = Budget::new(self.config.archive.as_ref().map_or(0, |archive| archive.budget));
+        let turns = Turns::default();
         let workers: Vec<_> = SOURCES
             .into_iter()
             .flat_map(|topic| (0..self.log.partitions(topic)).map(move |p| TopicPartition::new(topic, p)))
             .filter_map(|at| {
                 let ledger_at = ledger::partition_of(at, events)?;
-                Some(self.worker(at, ledger_at, budget.clone(), archive_budget.clone()))
+                Some(self.worker(at, ledger_at, budget.clone(), archive_budget.clone(), turns.clone()))
             })
             .collect();
-        let Some(tables_are_empty) = shutdown.run_until_cancelled(self.migrate()).await else { return Ok(()) };
-        let tables_are_empty = tables_are_empty?;
-        let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive)));
+        let Some(lost) = shutdown.run_until_cancelled(self.ready_tables(&workers)).await else { return Ok(()) };
+        let tables_are_lost = lost?;
+        let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive, turns.clone())));
         let _compacting = compacting.map(AbortOnDropHandle::new);
         let archive = self.config.archive.as_ref().map(|config| config.archive.clone());
-        let keeping = retention::run(self.config.retention.clone(), self.store.clone(), archive);
+        let keeping = retention::run(self.config.retention.clone(), self.store.clone(), archive, turns.clone());
         let _keeping = AbortOnDropHandle::new(tokio::spawn(keeping));
+        let _auditing = AbortOnDropHandle::new(tokio::spawn(self.keeper(turns).run()));
         // Dropped with this future, the workers end at their next wait; a proper stop waits for that.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers
             .into_iter()
-            .map(|worker| (worker.at, running.spawn(worker.run(tables_are_empty)).id()))
+            .map(|worker| (worker.at, running.spawn(worker.run(tables_are_lost)).id()))
             .map(|(at, id)| (id, at))
             .collect();
         let outcome = shutdown.run_until_cancelled(first_failure(&mut running, &sources)).await.unwrap_or(Ok(()));
@@ -115,7 +121,33 @@ impl Projector {
         outcome
     }
 
-    fn worker(&self, at: TopicPartition, ledger_at: TopicPartition, budget: Budget, archive_budget: Budget) -> Worker {
+    /// Brings the tables forward; lost ones are restored, where there is an archive. Tells whether they are empty else.
+    async fn ready_tables(&self, workers: &[Worker]) -> Result<bool, ProjectorError> {
+        let is_empty = self.migrate().await?;
+        Filling::discard(&self.store).await?;
+        let Some(archive) = &self.config.archive else { return Ok(is_empty) };
+        if !has_no_events(&self.store).await? {
+            return Ok(false);
+        }
+        restore(workers, &archive.archive).await.map(|_| false)
+    }
+
+    /// Whoever audits and rebuilds.
+    fn keeper(mut self, turns: Turns) -> Keeper {
+        let archive = self.config.archive.as_ref().map(|config| config.archive.clone());
+        let (log, store, status) = (self.log.clone(), self.store.clone(), self.status.subscribe());
+        let auditor = Auditor::new(log, store, archive, self.config.window, status, turns);
+        Keeper { auditor, config: self.config.audit.clone(), maintenance: self.maintenance.take() }
+    }
+
+    fn worker(
+        &self,
+        at: TopicPartition,
+        ledger_at: TopicPartition,
+        budget: Budget,
+        archive_budget: Budget,
+        turns: Turns,
+    ) -> Worker {
         Worker {
             at,
             ledger_at,
@@ -124,6 +156,7 @@ impl Projector {
             config: self.config.clone(),
             budget,
             archive_budget,
+            turns,
             metrics: self.metrics.of(at),
             reporter: Reporter::new(at, self.status.clone()),
         }

@@ -29,6 +29,7 @@ use crate::{
     metrics::SourceMetrics,
     patience::Patience,
     status::{Phase, Reporter},
+    turns::Turns,
 };
 
 /// How the projector registers at the log.
@@ -48,6 +49,7 @@ pub struct Worker {
     pub budget: Budget,
     /// Of rows that wait for the archive.
     pub archive_budget: Budget,
+    pub turns: Turns,
     pub metrics: SourceMetrics,
     pub reporter: Reporter,
 }
@@ -91,12 +93,13 @@ impl Worker {
 
     /// Rebuilds the index from the log, and repeats what a crash left pending.
     async fn recover(&self, mut hand: LedgerHand, encoder: Encoder) -> Result<State, ProjectorError> {
+        self.turns.writes(self.at, hand.writer());
         let bounds = self.bounds(self.at).await?;
         let watermark = match hand.ledger().watermark() {
             Some(watermark) => watermark,
             None => self.patiently(|| self.beginning(&bounds)).await?,
         };
-        self.begin_archive(&mut hand, watermark, bounds.start).await?;
+        self.begin_archive(&mut hand, watermark).await?;
         let mut stage = self.stage(&hand);
         // The archive lies behind the table; from there on both are functions of the log.
         let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);
@@ -212,6 +215,8 @@ impl Worker {
             }
             (encoder, encoded, gathered.share)
         });
+        let gate = self.turns.gate.clone();
+        let turn = gate.read().await;
         let pending = self.append(&mut state.hand, LedgerFact::Pending(cut.clone()), repeated.is_none());
         let (encoded, pending) = tokio::join!(encode, pending);
         let (encoder, encoded, share) = encoded?;
@@ -223,7 +228,7 @@ impl Worker {
         state.held.hold(range.clone(), held);
         let rows = std::mem::take(&mut encoded.archive);
         self.finish(state, cut, encoded).await?;
-        drop(share);
+        drop((share, turn));
         self.archive(&mut state.stage, range, rows).await
     }
 
@@ -301,7 +306,7 @@ impl Worker {
     }
 
     /// Inserts a block, however long the engine is away.
-    async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
+    pub async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
         let mut patience = Patience::default();
         loop {
             let begun = Instant::now();

@@ -137,6 +137,8 @@ pub struct RebuildReport {
     pub from_archive: u64,
     /// Rows of the log behind the archive.
     pub from_log: u64,
+    /// Rows that only the table before held: of a time when the archive was off.
+    pub from_table: u64,
     /// How long the projection of Events stood still, in milliseconds.
     pub paused_ms: u64,
     /// Rows and hash of the table before: other ones where the rebuild has mended something.

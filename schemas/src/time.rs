@@ -10,6 +10,8 @@ pub struct Micros(pub i64);
 
 /// One second.
 pub const SECOND: i64 = 1_000_000;
+/// One hour.
+pub const HOUR: i64 = 3600 * SECOND;
 /// One day.
 pub const DAY: i64 = 86_400 * SECOND;
 
@@ -58,6 +60,11 @@ impl Micros {
     pub fn day_text(self) -> String {
         let (year, month, day) = civil(self.0.div_euclid(DAY));
         format!("{year:04}-{month:02}-{day:02}")
+    }
+
+    /// The hour as `2026-11-23T14`, UTC.
+    pub fn hour_text(self) -> String {
+        format!("{}T{:02}", self.day_text(), self.0.rem_euclid(DAY) / HOUR)
     }
 
     /// This time moved by `micros`.

@@ -5,8 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use beidou_log::file::FileLog;
 use beidou_projector::{
-    PartitionStatus, Projector, ProjectorConfig, Status, archive::ArchiveMetrics, config::HELD_PART, fault::Faults,
-    maintenance::Maintenance, wishes,
+    PartitionStatus, Projector, ProjectorConfig, Status,
+    archive::ArchiveMetrics,
+    audit::{AuditConfig, AuditMetrics},
+    config::HELD_PART,
+    fault::Faults,
+    maintenance::Maintenance,
+    wishes,
 };
 use beidou_schemas::Topic;
 use beidou_service::Part;
@@ -36,6 +41,12 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
     if let Some(archive) = &mut archive {
         process.metrics.register("archive", |registry| archive.metrics = ArchiveMetrics::register(registry));
     }
+    let mut metrics = AuditMetrics::default();
+    process.metrics.register("audit", |registry| metrics = AuditMetrics::register(registry));
+    let faults = Faults::from_env();
+    // A bug that was planted is there to be caught by a test, not to be mended before.
+    let planted = faults.done_before_insert || faults.archived_before_put;
+    let audit = if planted { AuditConfig::default() } else { process.site.audit.config(metrics) };
     let share = process.site.log_options(&process.data).share(Topic::KubeEvent);
     let config = ProjectorConfig {
         window: process.site.projector.window,
@@ -43,7 +54,8 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
         held_bytes: share.max_bytes / HELD_PART,
         archive,
         retention: process.site.retention.kept(),
-        faults: Faults::from_env(),
+        audit,
+        faults,
         ..ProjectorConfig::default()
     };
     let mut projector = None;

@@ -60,6 +60,11 @@ pub const EXAMPLE: &str = "\
 #  clusters:
 #    hz-prod-02: {days: 30}                  # e.g.
 
+# Log, table and archive are compared, and what differs is repaired; a share of the old rows each time.
+#audit:
+#  every_seconds: 3600                       # after the last one; 0: never
+#  at_start: true
+
 # A ClickHouse server, in place of the embedded engine.
 #store:
 #  url: https://clickhouse.example.org:8443  # e.g.

@@ -3,6 +3,7 @@
 //! Every role reads the same file, so that one file describes a site, however its roles are spread over processes.
 
 mod archive;
+mod audit;
 mod example;
 mod follow;
 mod retention;
@@ -34,6 +35,7 @@ use crate::{
 };
 
 pub use archive::Archive;
+pub use audit::Audit;
 pub use example::EXAMPLE;
 pub use follow::follow;
 pub use retention::Retention;
@@ -75,6 +77,8 @@ pub struct Site {
     pub archive: Archive,
     /// How long Events are kept in tables and archive.
     pub retention: Retention,
+    /// When log, table and archive are compared.
+    pub audit: Audit,
     /// How clusters are collected.
     pub ingest: IngestConfig,
     /// The clusters.
@@ -242,6 +246,7 @@ impl Site {
         }
         self.archive.check()?;
         self.retention.check()?;
+        self.audit.check()?;
         let window = self.projector.window;
         if !WINDOWS.contains(&window) {
             let allowed = format!("use {} to {}", WINDOWS.start(), WINDOWS.end());

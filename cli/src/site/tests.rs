@@ -145,6 +145,7 @@ fn what_cannot_work_is_a_usage_error_that_says_what_to_do() {
         ("retention: {clusters: {a.b: {days: 99999}}}", "`retention.clusters.a.b.days` is not valid: 99999"),
         ("archive: {max_rows: 0}", "1 to 1000000"),
         ("archive: {max_age_seconds: 86401}", "1 to 86400"),
+        ("audit: {every_seconds: 604801}", "0 to 604800"),
         ("projector: {window: 999}", "`projector.window` is not valid: 999"),
         ("projector: {window: 16777217}", "1000 to 16777216"),
     ] {

@@ -9,6 +9,7 @@
 //! room names the `clickhouse` library.
 
 pub mod archive;
+pub mod audit;
 pub mod client;
 pub mod engine;
 mod error;

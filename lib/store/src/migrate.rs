@@ -78,6 +78,16 @@ pub async fn is_empty(store: &Store) -> Result<bool, StoreError> {
     rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
 }
 
+/// Whether the table of Events holds nothing.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn has_no_events(store: &Store) -> Result<bool, StoreError> {
+    let statement = "SELECT count() FROM (SELECT 1 FROM kube_event LIMIT 1)";
+    let rows = store.reader()?.query_raw(statement).fetch_one::<u64>().await;
+    rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
+}
+
 /// Waits until the engine is there and its tables are those of this version.
 ///
 /// # Errors

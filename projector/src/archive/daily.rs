@@ -9,18 +9,20 @@ use beidou_schemas::{Micros, time::DAY};
 use beidou_store::archive::Compaction;
 
 use super::ArchiveConfig;
+use crate::turns::Turns;
 
 /// How often it is looked whether a day has ended: day files appear within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
 
 /// Compacts again and again; drop the future to stop it at any point.
-pub(crate) async fn compact_daily(config: ArchiveConfig) {
+pub(crate) async fn compact_daily(config: ArchiveConfig, turns: Turns) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The first tick comes at once: a start has better things to do.
     ticks.tick().await;
     loop {
         ticks.tick().await;
+        let _turn = turns.turn.lock().await;
         compact_days_before(&config, Micros::of(jiff::Timestamp::now())).await;
     }
 }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
-use beidou_log::ReadLimit;
+use beidou_log::{LogError, ReadLimit};
 use beidou_schemas::{
     Offset, Topic,
     ledger::{Archiving, LedgerFact},
 };
+use beidou_store::audit::rows_of_range;
 
 use super::{Portion, Stage, StageParts};
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 
 /// How much of the log is encoded again at once.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: std::time::Duration::ZERO };
+/// Offsets of which the table's rows are read at once, where the log has them no more: some 12 MB of usual rows.
+const FROM_TABLE: u64 = 16_384;
 
 impl Worker {
     /// Whether this partition is archived.
@@ -29,23 +32,10 @@ impl Worker {
     }
 
     /// Notes in the ledger where the archive begins, before the tables go on: else a crash before its first file would let
-    /// it begin behind rows that it lacks. `watermark` is the table's, `start` the first offset of the log.
-    pub(crate) async fn begin_archive(
-        &self,
-        hand: &mut LedgerHand,
-        watermark: Offset,
-        start: Offset,
-    ) -> Result<(), ProjectorError> {
-        if !self.archives() {
+    /// it begin behind rows that it lacks. `watermark` is the table's. One that was off for a while goes on where it ended.
+    pub(crate) async fn begin_archive(&self, hand: &mut LedgerHand, watermark: Offset) -> Result<(), ProjectorError> {
+        if !self.archives() || hand.archive().watermark().is_some() {
             return Ok(());
-        }
-        match hand.archive().watermark() {
-            None => {}
-            Some(from) if from < watermark.min(start) => tracing::warn!(
-                source = %self.at, from, to = watermark,
-                "the archive was off and the log has moved on: it lacks this range, which only the table holds"
-            ),
-            Some(_) => return Ok(()),
         }
         let beginning = Archiving { source: self.at, from: watermark, to: watermark };
         self.append(hand, LedgerFact::Archiving(beginning), true).await
@@ -67,7 +57,8 @@ impl Worker {
         Some(Stage::start(parts, begin, hand.archive().pending()))
     }
 
-    /// Encodes what is in the table and not in the archive, for the archive alone.
+    /// Encodes what is in the table and not in the archive, for the archive alone. For what the log has lost meanwhile the
+    /// table's rows stand in.
     pub(crate) async fn catch_up(
         &self,
         mut encoder: Encoder,
@@ -77,11 +68,20 @@ impl Worker {
     ) -> Result<Encoder, ProjectorError> {
         let Some(stage) = stage else { return Ok(encoder) };
         let (mut next, mut patience) = (range.start, Patience::default());
+        // Where the log has lost a part, the encoder does not know what was seen there: from then on the table tells.
+        let mut blind = false;
         while next < range.end {
             // A file that a crash left half-way ends where it was going to.
             let end = stage.repeat().filter(|end| next < *end).unwrap_or(range.end).min(range.end);
             let mut batch = match self.log.read(self.at, next, READ).await {
                 Ok(batch) => batch,
+                Err(LogError::Removed { first, .. }) if first > next => {
+                    let to = first.min(end).min(next + FROM_TABLE);
+                    let rows = self.of_table(next..to).await?;
+                    stage.take(Portion { from: next, to, rows }).await?;
+                    (next, blind) = (to, true);
+                    continue;
+                }
                 Err(error) => {
                     self.wait(ProjectorError::log("encode again for the archive", self.at)(error), &mut patience)
                         .await?;
@@ -104,9 +104,16 @@ impl Worker {
                 })
                 .await?;
             encoder = back;
-            stage.take(Portion { from, to, rows: encoded?.archive }).await?;
+            let rows = if blind { self.of_table(from..to).await? } else { encoded?.archive };
+            stage.take(Portion { from, to, rows }).await?;
         }
         Ok(encoder)
+    }
+
+    /// The rows that the table has of this range.
+    async fn of_table(&self, range: Range<Offset>) -> Result<Vec<RecordBatch>, ProjectorError> {
+        let ask = || async { Ok(rows_of_range(&self.store, self.at.partition, range.start, range.end).await?) };
+        self.patiently(ask).await
     }
 
     /// Hands the rows of a cut over that is in the table.

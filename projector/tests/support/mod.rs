@@ -5,6 +5,7 @@
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
 pub mod events;
+pub mod kept;
 #[path = "../../../lib/store/tests/support/process.rs"]
 mod process;
 mod wait;
@@ -20,7 +21,10 @@ use std::{
 };
 
 use beidou_log::{Log, memory::MemoryLog};
-use beidou_projector::{Projector, ProjectorConfig, ProjectorError, Status};
+use beidou_projector::{
+    Projector, ProjectorConfig, ProjectorError, Status,
+    maintenance::{Asking, Maintenance, Outcome, Wish},
+};
 use beidou_schemas::{Record, Topic, TopicPartition, ledger};
 use beidou_store::{Endpoint, Store};
 use prometheus_client::registry::Registry;
@@ -92,6 +96,21 @@ pub async fn append(log: &Arc<MemoryLog>, at: TopicPartition, records: Vec<Recor
     log.writer(at, "test").await.unwrap().append(records).await.unwrap();
 }
 
+/// Runs SQL that changes something.
+pub async fn execute(store: &Store, sql: &str) {
+    let query = store.writer().unwrap().query_raw(sql).with_setting("mutations_sync", "2");
+    query.execute().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// Asks for something and waits until it is done.
+pub async fn ask(asking: &mut Asking, wish: Wish) -> Outcome {
+    let id = uuid::Uuid::new_v4();
+    asking.wishes.send((id, wish)).await.unwrap();
+    let outcome = tokio::time::timeout(DEADLINE, asking.outcomes.recv()).await.expect("done in time").unwrap();
+    assert_eq!(outcome.0, id);
+    outcome.1
+}
+
 /// A projector that runs.
 pub struct Running {
     pub status: watch::Receiver<Status>,
@@ -101,10 +120,17 @@ pub struct Running {
 
 impl Running {
     pub fn start<L: Log>(config: ProjectorConfig, log: &Arc<L>, store: &Store) -> Running {
+        Self::maintained(config, log, store).0
+    }
+
+    /// One that takes wishes.
+    pub fn maintained<L: Log>(config: ProjectorConfig, log: &Arc<L>, store: &Store) -> (Running, Asking) {
         let stop = CancellationToken::new();
+        let (maintenance, asking) = Maintenance::channel();
         let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
+        let projector = projector.maintained(maintenance);
         let status = projector.status();
-        Running { status, task: tokio::spawn(projector.run(stop.clone())), stop }
+        (Running { status, task: tokio::spawn(projector.run(stop.clone())), stop }, asking)
     }
 
     /// Waits until everything that is in the log now is in the tables.

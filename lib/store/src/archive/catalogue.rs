@@ -105,6 +105,11 @@ impl Catalogue {
         Held { files: self.ranges.len() as u64, bytes: self.ranges.iter().map(|file| file.bytes).sum(), rows: None }
     }
 
+    /// Whether a manifest says that this file counts no longer.
+    pub fn was_removed(&self, path: &str) -> bool {
+        self.removed.contains(path)
+    }
+
     /// Takes the next manifest in.
     fn follow(&mut self, path: &str, content: &Bytes) -> Result<(), ArchiveError> {
         let broken = |what: String| ArchiveError::Chain { path: path.into(), what };

@@ -96,6 +96,11 @@ impl ArchiveError {
         }
     }
 
+    /// Whether the file is there and is not what was stored.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Parquet { .. } | Self::NotOurs { .. } | Self::Differs { .. })
+    }
+
     /// Whether the file is not there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Objects { source: object_store::Error::NotFound { .. }, .. })

@@ -1,0 +1,58 @@
+//! Changes to the table. Each is repeatable: a crash half-way leaves what the next audit finds.
+
+use arrow_array::RecordBatch;
+use beidou_schemas::{Micros, kube_event::ROW_HASH_SQL};
+use uuid::Uuid;
+
+use super::{StateRow, TABLE, failed, quoted};
+use crate::{
+    Store, StoreError,
+    insert::{Block, insert},
+};
+
+/// States that one statement deletes: its text stays below the engine's bound of 256 KB.
+const MOST_DELETED: usize = 1000;
+
+/// Inserts rows of one month. The token is new each time: rows that were deleted since would be skipped by an old one.
+///
+/// # Errors
+/// When the store gives no answer: the outcome is unknown, and the next audit finds it.
+pub async fn insert_rows(store: &Store, rows: &RecordBatch) -> Result<(), StoreError> {
+    if rows.num_rows() == 0 {
+        return Ok(());
+    }
+    insert(store, &Block::encode(TABLE, format!("{TABLE}/audit/{}", Uuid::new_v4()), rows)?).await
+}
+
+/// Merges the parts of a month into one, in which each identity stands once.
+///
+/// # Errors
+/// When the store refuses or gives no answer.
+pub async fn merge_doubled(store: &Store, month: u32) -> Result<(), StoreError> {
+    let sql = format!("OPTIMIZE TABLE {TABLE} PARTITION {month} FINAL SETTINGS optimize_throw_if_noop = 1");
+    store.writer()?.query_raw(&sql).execute().await.map_err(failed("merge a month"))
+}
+
+/// Deletes the rows of these states that have exactly these hashes.
+///
+/// # Errors
+/// When the store refuses or gives no answer.
+pub async fn delete_states(store: &Store, states: &[StateRow]) -> Result<(), StoreError> {
+    for states in states.chunks(MOST_DELETED) {
+        let state = |state: &StateRow| {
+            let StateRow { cluster_uid, epoch, event_uid, resource_version, hash, .. } = state;
+            format!("({}, {epoch}, toUUID('{event_uid}'), {resource_version}, {hash})", quoted(cluster_uid))
+        };
+        let months: std::collections::BTreeSet<_> =
+            states.iter().map(|state| Micros(state.time).year_month().to_string()).collect();
+        let sql = format!(
+            "DELETE FROM {TABLE} WHERE toYYYYMM(time) IN ({}) \
+             AND (cluster_uid, epoch, event_uid, resource_version, {ROW_HASH_SQL}) IN ({})",
+            months.into_iter().collect::<Vec<_>>().join(", "),
+            states.iter().map(state).collect::<Vec<_>>().join(", ")
+        );
+        let query = store.writer()?.query_raw(&sql).with_setting("lightweight_deletes_sync", "2");
+        query.execute().await.map_err(failed("delete states"))?;
+    }
+    Ok(())
+}

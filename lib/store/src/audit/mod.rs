@@ -1,0 +1,33 @@
+//! What audit and rebuild ask the table, and how they change it.
+//!
+//! ```text
+//!  look     hours of a day, states of an hour, rows of a range            counted and hashed by the engine
+//!  mend     insert rows, merge doubled ones away, delete states by identity and hash
+//!  rebuild  kube_event_next ◄── archive, log; EXCHANGE with kube_event     readers see one table or the other
+//! ```
+//!
+//! Rows are compared with what the archive covers: a table row whose place in the log no file covers is left out.
+
+mod fill;
+mod look;
+mod mend;
+
+pub use fill::{FillError, Filling, NEXT};
+pub use look::{
+    HourRow, StateRow, days, hours_of_day, known, rows_of_day_file, rows_of_range, states_at, states_of_hour,
+};
+pub use mend::{delete_states, insert_rows, merge_doubled};
+
+use crate::StoreError;
+
+/// The table of Events.
+pub const TABLE: &str = "kube_event";
+
+/// A text as SQL.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn failed(act: &'static str) -> impl Fn(clickhouse::error::Error) -> StoreError {
+    move |source| StoreError::ClickHouse { act, source }
+}

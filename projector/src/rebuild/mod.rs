@@ -1,0 +1,160 @@
+//! The table of Events filled anew, from the archive and the log behind it, while everything goes on.
+//!
+//! ```text
+//!  archive ─────► kube_event_next        queries and inserts: kube_event
+//!  log, again ──► kube_event_next
+//!  pause: the last of the log, compare, EXCHANGE TABLES ─► go on; the old table is added up and dropped
+//! ```
+//!
+//! Rows that neither hold, of a time when the archive was off, are copied from the old table. The swap is refused where the
+//! new table has not exactly the rows and the hash that were read. A crash leaves the old table, or the new one; the other
+//! one goes at the next start.
+
+mod restore;
+mod tail;
+
+pub(crate) use restore::restore;
+pub(crate) use tail::Tail;
+
+use std::{collections::BTreeMap, time::Instant};
+
+use beidou_schemas::{
+    Micros, Offset, Topic, TopicPartition,
+    archive::{PartitionRange, join_range},
+    maintenance::RebuildReport,
+};
+use beidou_store::{
+    archive::{Catalogue, Sum},
+    audit::{FillError, Filling},
+};
+
+use crate::{
+    ProjectorError,
+    audit::{Auditor, Facts},
+};
+
+impl From<FillError> for ProjectorError {
+    fn from(error: FillError) -> Self {
+        match error {
+            FillError::Archive(error) => error.into(),
+            FillError::Store(error) => error.into(),
+            FillError::Stopped => Self::Rebuild { why: "the inserts have ended".into() },
+        }
+    }
+}
+
+/// Fills a new table and puts it in the place of the old one.
+///
+/// # Errors
+/// When archive, log or store refuse, or what came out is not what went in: the old table stays.
+pub(crate) async fn rebuild(auditor: &Auditor) -> Result<RebuildReport, ProjectorError> {
+    let _turn = auditor.turns.turn.lock().await;
+    let filling = Filling::begin(&auditor.store).await?;
+    let outcome = fill(auditor, &filling).await;
+    let discarded = Filling::discard(&auditor.store).await;
+    let report = outcome?;
+    // The swap is done; what is left of the old table goes at the next start.
+    if let Err(error) = discarded {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the old table is not dropped yet");
+    }
+    tracing::info!(rows = report.rows, paused_ms = report.paused_ms, "rebuilt the table of Events");
+    Ok(report)
+}
+
+async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, ProjectorError> {
+    let archive = auditor.archive.as_ref().ok_or_else(|| refused("there is no archive to rebuild from"))?;
+    let mut report = RebuildReport { started: now(), ..RebuildReport::default() };
+    let mut begins: BTreeMap<u32, Offset> = BTreeMap::new();
+    for (partition, (archived, _)) in auditor.places() {
+        begins.insert(partition, archived.ok_or_else(|| refused("the archive has not begun yet"))?);
+    }
+    let catalogue = archive.catalogue().await?;
+    let mut facts = Facts::default();
+    facts.read(&*auditor.log).await?;
+    let (paths, covered) = counted(&catalogue, &facts, &begins);
+    let of_archive = filling.files(archive, paths).await?;
+    let of_table = filling.copy_uncovered(&covered, &begins).await?;
+    let mut tails = BTreeMap::new();
+    for (&partition, &begin) in &begins {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        tails.insert(partition, Tail::primed(auditor.log.clone(), at, auditor.window, begin).await?);
+    }
+    let mut of_log = follow(auditor, filling, &mut tails).await?;
+    let mut all = of_archive;
+    all.join(of_table);
+    all.join(of_log);
+    let found = filling.sum().await?;
+    if found != all {
+        let (Sum { rows, hash }, wanted) = (found, all);
+        let why =
+            format!("the new table has {rows} rows with hash {hash}, read were {} with {}", wanted.rows, wanted.hash);
+        return Err(ProjectorError::Rebuild { why });
+    }
+    let paused = {
+        let _gate = auditor.turns.gate.write().await;
+        let begun = Instant::now();
+        let last = follow(auditor, filling, &mut tails).await?;
+        all.join(last);
+        of_log.join(last);
+        if filling.rows_so_far().await? != all.rows {
+            return Err(refused("the last rows are not all in the new table"));
+        }
+        filling.swap().await?;
+        begun.elapsed()
+    };
+    let before = filling.sum().await?;
+    (report.rows, report.hash) = (all.rows, all.hash);
+    (report.from_archive, report.from_log, report.from_table) = (of_archive.rows, of_log.rows, of_table.rows);
+    (report.before_rows, report.before_hash) = (before.rows, before.hash);
+    report.paused_ms = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
+    report.ended = now();
+    Ok(report)
+}
+
+/// Fills in what the tables have by now and the archive had not when it was read.
+async fn follow(auditor: &Auditor, filling: &Filling, tails: &mut BTreeMap<u32, Tail>) -> Result<Sum, ProjectorError> {
+    let mut sum = Sum::default();
+    for (partition, (_, watermark)) in auditor.places() {
+        let Some(tail) = tails.get_mut(&partition) else { continue };
+        while let Some(part) = tail.next(watermark).await? {
+            sum.join(filling.rows(&part.rows).await?);
+        }
+        if let Some(lost) = tail.lost.first() {
+            let why = format!(
+                "the log lacks {}..{} of partition {partition}, which the archive has not",
+                lost.start, lost.end
+            );
+            return Err(ProjectorError::Rebuild { why });
+        }
+    }
+    Ok(sum)
+}
+
+/// Files with their SHA-256, as far as it is known.
+type Files = Vec<(String, Option<String>)>;
+
+/// The files that count below these places, and what they cover of the log.
+fn counted(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>) -> (Files, Vec<PartitionRange>) {
+    let mut covered = Vec::new();
+    let mut paths: Files =
+        catalogue.days.values().map(|entry| (entry.path.clone(), Some(entry.sha256.clone()))).collect();
+    for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
+        join_range(&mut covered, *range);
+    }
+    for file in &catalogue.ranges {
+        if begins.get(&file.range.partition).is_some_and(|begin| file.range.to <= *begin) {
+            let fact = facts.files.get(&file.path);
+            paths.push((file.path.clone(), fact.map(|fact| fact.sha256.clone())));
+            join_range(&mut covered, file.range);
+        }
+    }
+    (paths, covered)
+}
+
+fn refused(why: &str) -> ProjectorError {
+    ProjectorError::Rebuild { why: why.into() }
+}
+
+fn now() -> Micros {
+    Micros::of(jiff::Timestamp::now())
+}

@@ -1,0 +1,43 @@
+//! Who may do what at the same time: workers, compaction, audit and rebuild of one projector.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use beidou_log::Writer;
+use beidou_schemas::{Micros, TopicPartition};
+use tokio::sync::RwLock;
+
+/// What all parts of a projector share. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Turns {
+    /// Held for reading while a cut of Events is on its way from PENDING to DONE; for writing while the table is swapped.
+    pub gate: Arc<RwLock<()>>,
+    /// Held by whoever moves rows or files that are there already: compaction, audit, rebuild. One at a time.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
+    removed: Arc<Mutex<BTreeMap<String, Micros>>>,
+    writers: Arc<Mutex<BTreeMap<TopicPartition, Arc<dyn Writer>>>>,
+}
+
+impl Turns {
+    /// Notes before which moment, by cluster uid, retention has removed all.
+    pub fn note_removed(&self, below: BTreeMap<String, Micros>) {
+        *self.removed.lock().unwrap_or_else(PoisonError::into_inner) = below;
+    }
+
+    /// Before which moment, by cluster uid, nothing is to be expected any more.
+    pub fn removed(&self) -> BTreeMap<String, Micros> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the writer of the ledger of a source known.
+    pub fn writes(&self, source: TopicPartition, writer: Arc<dyn Writer>) {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner).insert(source, writer);
+    }
+
+    /// The writer of the ledger of a source, once its worker has become that.
+    pub fn writer(&self, source: TopicPartition) -> Option<Arc<dyn Writer>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner).get(&source).cloned()
+    }
+}
