@@ -112,6 +112,8 @@ impl Auditor {
             not_merged = self.merge(month).await.or(not_merged);
         }
         let not_merged = not_merged.unwrap_or_default();
+        let strangers = differences.iter().flat_map(|difference| difference.wrong.iter().chain(&difference.unknown));
+        delete_states(&self.store, &strangers.cloned().collect::<Vec<_>>()).await?;
         let found = self.hours(day, seen).await?;
         for difference in differences {
             let key = (difference.cluster.clone(), difference.hour);
@@ -185,7 +187,7 @@ impl Auditor {
         }))
     }
 
-    /// Inserts what is right, and deletes then what is wrong.
+    /// Inserts what is right. What is wrong is deleted after months with doubled rows were merged.
     async fn mend(
         &self,
         archive: &Archive,
@@ -206,8 +208,7 @@ impl Auditor {
                 wanted.remove(id);
             }
         }
-        let strangers: Vec<_> = difference.wrong.iter().chain(&difference.unknown).cloned().collect();
-        delete_states(&self.store, &strangers).await.map_err(Into::into)
+        Ok(())
     }
 }
 

@@ -137,12 +137,12 @@ impl Auditor {
                 }
             }
         }
-        let strangers: Vec<_> = strange.wrong.iter().chain(&strange.unknown).cloned().collect();
-        delete_states(&self.store, &strangers).await?;
         let months: BTreeSet<u32> = strange.doubled.iter().map(|state| Micros(state.time).year_month()).collect();
         for month in months {
             not_merged = self.merge(month).await.or(not_merged);
         }
+        let strangers: Vec<_> = strange.wrong.iter().chain(&strange.unknown).cloned().collect();
+        delete_states(&self.store, &strangers).await?;
         Ok(not_merged.unwrap_or_default())
     }
 }

@@ -9,7 +9,10 @@
 use std::collections::BTreeMap;
 
 use beidou_schemas::{Offset, Topic};
-use beidou_store::{archive::Archive, audit::Filling};
+use beidou_store::{
+    archive::{Archive, Sum},
+    audit::Filling,
+};
 
 use super::{Tail, counted};
 use crate::{
@@ -20,69 +23,43 @@ use crate::{
     worker::Worker,
 };
 
+/// A source whose rows are to be there again.
+struct Source<'a> {
+    worker: &'a Worker,
+    /// Everything below was in the tables.
+    watermark: Offset,
+    /// Rows of Events below come from the archive; for other sources all come from the log.
+    begin: Offset,
+    tail: Tail,
+}
+
 /// Restores empty tables; `false` where the ledger speaks of no rows.
 ///
 /// # Errors
 /// When a file is damaged, or log or store refuse for good. The next start begins anew.
 pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<bool, ProjectorError> {
-    let mut places = Vec::new();
+    let mut sources = Vec::new();
     for worker in workers {
-        let (log, name) = (&*worker.log, worker.config.name.as_str());
-        let open = || LedgerHand::open(log, worker.ledger_at, worker.at, name, worker.archives());
-        let hand = worker.patiently(open).await?;
-        places.push((worker, hand.ledger().watermark(), hand.archive().watermark()));
+        sources.extend(Source::of(worker).await?);
     }
-    let events = |worker: &Worker| worker.at.topic == Topic::KubeEvent;
-    if !places.iter().any(|(worker, watermark, _)| events(worker) && watermark.is_some_and(|done| done > 0)) {
+    let Some(first) = sources.iter().find(|source| source.is_events()).map(|source| source.worker) else {
         return Ok(false);
+    };
+    tracing::warn!("the table of Events is empty and the ledger is not: restoring it from archive and log");
+    for source in &mut sources {
+        source.fill_others().await?;
     }
-    tracing::warn!("the tables are empty and the ledger is not: restoring them from archive and log");
-    let Some(first) = workers.first() else { return Ok(false) };
     let filling = Filling::begin(&first.store).await?;
-    let (mut begins, mut tails): (BTreeMap<u32, Offset>, Vec<_>) = (BTreeMap::new(), Vec::new());
-    for (worker, watermark, archived) in places {
-        let Some(watermark) = watermark else { continue };
-        let begin = if events(worker) { archived.unwrap_or_default().min(watermark) } else { watermark };
-        if events(worker) {
-            begins.insert(worker.at.partition, begin);
-        }
-        let start = worker.bounds(worker.at).await?.start;
-        let mut tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start.min(watermark));
-        while let Some(part) = tail.next(begin).await? {
-            // Rows of Events come from the archive.
-            for block in if events(worker) { part.rejects() } else { &part.blocks } {
-                worker.insert(block).await?;
-            }
-        }
-        tails.push((worker, watermark, begin, tail));
-    }
+    let events = sources.iter().filter(|source| source.is_events());
+    let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
     facts.read(&*first.log).await?;
-    let (paths, _) = counted(&archive.catalogue().await?, &facts, &begins);
-    let mut sum = filling.files(archive, paths).await?;
+    let (files, _) = counted(&archive.catalogue().await?, &facts, &begins);
+    let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
-    for (worker, watermark, begin, tail) in &mut tails {
-        // The log may begin behind the archive's end: what lies between is lost, and told as any loss of the log.
-        let start = worker.bounds(worker.at).await?.start.min(*watermark);
-        if start > *begin && events(worker) {
-            tail.lost.push(*begin..start);
-        }
-        while let Some(part) = tail.next(*watermark).await? {
-            sum.join(filling.rows(&part.rows).await?);
-            for block in part.rejects() {
-                worker.insert(block).await?;
-            }
-        }
-        for lost in std::mem::take(&mut tail.lost) {
-            let (from, to) = (lost.start, lost.end);
-            let range = worker.lost(None, lost, &[]).await?;
-            let mut out = Encoded::default();
-            range.encode(CutRange { source: worker.at, from, to }, &mut out)?;
-            for block in &out.blocks {
-                worker.insert(block).await?;
-            }
-            tracing::error!(source = %worker.at, from, to, "neither archive nor log hold this range: it is lost");
-        }
+    for source in &mut sources {
+        sum.join(source.fill_tail(&filling).await?);
+        source.tell_lost().await?;
     }
     if filling.sum().await? != sum {
         return Err(super::refused("the restored table has not the rows that were read"));
@@ -91,4 +68,66 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
     Filling::discard(&first.store).await?;
     tracing::info!(rows = sum.rows, from_archive, "restored the tables");
     Ok(true)
+}
+
+impl<'a> Source<'a> {
+    /// What the ledger says of a worker's source; `None` where nothing of it was ever inserted.
+    async fn of(worker: &'a Worker) -> Result<Option<Self>, ProjectorError> {
+        let (log, name) = (&*worker.log, worker.config.name.as_str());
+        let open = || LedgerHand::open(log, worker.ledger_at, worker.at, name, worker.archives());
+        let hand = worker.patiently(open).await?;
+        let Some(watermark) = hand.ledger().watermark().filter(|done| *done > 0) else { return Ok(None) };
+        let begin = match worker.at.topic {
+            Topic::KubeEvent => hand.archive().watermark().unwrap_or_default().min(watermark),
+            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger => watermark,
+        };
+        let start = worker.bounds(worker.at).await?.start.min(watermark);
+        let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);
+        let mut source = Self { worker, watermark, begin, tail };
+        if start > begin {
+            source.tail.lost.push(begin..start);
+        }
+        Ok(Some(source))
+    }
+
+    fn is_events(&self) -> bool {
+        self.worker.at.topic == Topic::KubeEvent
+    }
+
+    /// What the log has of other tables, below the archive's end for Events.
+    async fn fill_others(&mut self) -> Result<(), ProjectorError> {
+        while let Some(part) = self.tail.next(self.begin).await? {
+            for block in if self.is_events() { part.rejects() } else { &part.blocks } {
+                self.worker.insert(block).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the log has behind the archive's end.
+    async fn fill_tail(&mut self, filling: &Filling) -> Result<Sum, ProjectorError> {
+        let mut sum = Sum::default();
+        while let Some(part) = self.tail.next(self.watermark).await? {
+            sum.join(filling.rows(&part.rows).await?);
+            for block in part.rejects() {
+                self.worker.insert(block).await?;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// What neither archive nor log hold is told as any loss of the log.
+    async fn tell_lost(&mut self) -> Result<(), ProjectorError> {
+        let begin = self.begin;
+        for lost in std::mem::take(&mut self.tail.lost).into_iter().filter(|lost| lost.end > begin) {
+            let (source, from, to) = (self.worker.at, lost.start, lost.end);
+            let mut out = Encoded::default();
+            self.worker.lost(None, lost, &[]).await?.encode(CutRange { source, from, to }, &mut out)?;
+            for block in &out.blocks {
+                self.worker.insert(block).await?;
+            }
+            tracing::error!(%source, from, to, "neither archive nor log hold this range: it is lost");
+        }
+        Ok(())
+    }
 }

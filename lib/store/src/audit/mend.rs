@@ -24,13 +24,15 @@ pub async fn insert_rows(store: &Store, rows: &RecordBatch) -> Result<(), StoreE
     insert(store, &Block::encode(TABLE, format!("{TABLE}/audit/{}", Uuid::new_v4()), rows)?).await
 }
 
-/// Merges the parts of a month into one, in which each identity stands once.
+/// Merges the parts of a month into one, in which each identity stands once. Merge before deleting: the engine merges no
+/// month that has a part without rows, until it has dropped that some time later.
 ///
 /// # Errors
 /// When the store refuses or gives no answer.
 pub async fn merge_doubled(store: &Store, month: u32) -> Result<(), StoreError> {
-    let sql = format!("OPTIMIZE TABLE {TABLE} PARTITION {month} FINAL SETTINGS optimize_throw_if_noop = 1");
-    store.writer()?.query_raw(&sql).execute().await.map_err(failed("merge a month"))
+    let sql = format!("OPTIMIZE TABLE {TABLE} PARTITION {month} FINAL");
+    let query = store.writer()?.query_raw(&sql).with_setting("optimize_throw_if_noop", "1");
+    query.execute().await.map_err(failed("merge a month"))
 }
 
 /// Deletes the rows of these states that have exactly these hashes.
@@ -46,12 +48,12 @@ pub async fn delete_states(store: &Store, states: &[StateRow]) -> Result<(), Sto
         let months: std::collections::BTreeSet<_> =
             states.iter().map(|state| Micros(state.time).year_month().to_string()).collect();
         let sql = format!(
-            "DELETE FROM {TABLE} WHERE toYYYYMM(time) IN ({}) \
+            "ALTER TABLE {TABLE} DELETE WHERE toYYYYMM(time) IN ({}) \
              AND (cluster_uid, epoch, event_uid, resource_version, {ROW_HASH_SQL}) IN ({})",
             months.into_iter().collect::<Vec<_>>().join(", "),
             states.iter().map(state).collect::<Vec<_>>().join(", ")
         );
-        let query = store.writer()?.query_raw(&sql).with_setting("lightweight_deletes_sync", "2");
+        let query = store.writer()?.query_raw(&sql).with_setting("mutations_sync", "2");
         query.execute().await.map_err(failed("delete states"))?;
     }
     Ok(())
