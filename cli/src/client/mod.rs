@@ -52,8 +52,8 @@ pub use patterns::patterns;
 pub use queries::queries;
 pub use rejects::rejects;
 pub use running::running;
-pub use sql::sql;
 pub use space::space;
+pub use sql::sql;
 pub use timeline::timeline;
 pub use upkeep::{audit, rebuild};
 
