@@ -15,7 +15,10 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use crate::report::{Report, grouped};
+use crate::{
+    fresh,
+    report::{Report, grouped},
+};
 
 /// The demo's own engine must be there: its download is no part of the claim.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -37,13 +40,19 @@ pub async fn measure(states: u64, report: &mut Report) -> anyhow::Result<()> {
         .spawn()
         .with_context(|| format!("cannot start {}: build it with cargo build --release -p beidou", binary.display()))?;
     let stdout = child.stdout.take().context("stdout is a pipe")?;
-    let measured = timeout(LIMIT, watch(stdout, &folder.path().join("data"), begun, states)).await;
+    let data = folder.path().join("data");
+    let measured = timeout(LIMIT, watch(stdout, &data, begun, states)).await;
+    let added = match &measured {
+        Ok(Ok(seen)) => fresh::overhead(&seen.address, &data, report).await,
+        Ok(Err(_)) | Err(_) => Ok(()),
+    };
     // Its engine and its files end with it: the engine's stdin is the demo's.
     let pid = child.id().context("the demo still runs")?.try_into()?;
     // SAFETY: kill has no preconditions; the pid is that of our own child, which was not waited for.
     unsafe { libc::kill(pid, libc::SIGTERM) };
     child.wait().await?;
-    let Seen { url, tables, rows } =
+    added?;
+    let Seen { url, tables, rows, .. } =
         measured.with_context(|| format!("the demo was not there after {} s", LIMIT.as_secs()))??;
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     report.row("demo: start → its URL is ready", seconds(url), "the engine is installed; claimed: 5 s".into());
@@ -54,6 +63,8 @@ pub async fn measure(states: u64, report: &mut Report) -> anyhow::Result<()> {
 
 /// What was seen.
 struct Seen {
+    /// Without a path.
+    address: String,
     url: Duration,
     tables: Duration,
     rows: u64,
@@ -76,7 +87,7 @@ async fn watch(stdout: ChildStdout, data: &Path, begun: Instant, states: u64) ->
     if rows < states {
         bail!("the demo says that all is there, but the table has {rows} rows");
     }
-    Ok(Seen { url, tables, rows })
+    Ok(Seen { address: format!("http://{address}"), url, tables, rows })
 }
 
 async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> anyhow::Result<String> {

@@ -1,10 +1,12 @@
 //! The measured claims, each beside a limit that is measured in the same run.
 //!
 //! ```text
-//!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► timeline queries
-//!                          append      project                                              p99
+//!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► four questions
+//!                          append      project └─► archive ─► compaction                    p50, p99
+//!  a thousand Events a second ─► beidou up ─► how soon the API finds them
 //!  simulated clusters ─► beidou ingest, with few and with many clusters ─► memory per cluster
 //!  beidou demo ─► seconds to its URL, and to all rows
+//!  the same Events in OpenSearch ─► the same questions (`opensearch`, apart: needs a JDK and Maven)
 //!  the same rows in other layouts of the table ─► what each costs, and how fast it answers (`layouts`, apart)
 //! ```
 //!
@@ -12,16 +14,19 @@
 //! wall time on a shared machine says little.
 
 mod demo;
+mod fresh;
 mod layouts;
 mod memory;
+mod peer;
 mod project;
+mod questions;
 mod report;
-mod timeline;
 mod usage;
 
 use std::{env, path::Path, time::Duration};
 
 use anyhow::Context;
+use beidou_schemas::Micros;
 use beidou_store::{
     Store,
     engine::{EngineOptions, Supervisor, install::Installer, serve},
@@ -47,8 +52,10 @@ fn main() -> anyhow::Result<()> {
         ["demo", states] => runtime.block_on(measure_demo(number(states)?)),
         ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
         ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
+        ["opensearch"] => runtime.block_on(measure_beside(STATES)),
+        ["opensearch", states] => runtime.block_on(measure_beside(number(states)?)),
         [states] => runtime.block_on(measure(number(states)?)),
-        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts] [<number of states>]\"]"),
+        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts|opensearch] [<number of states>]\"]"),
     }
 }
 
@@ -83,17 +90,40 @@ async fn measure(states: u64) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_owned();
     let mut report = Report::default();
-    let log = project::append(&data, states, &mut report).await?;
+    let now = Micros::of(jiff::Timestamp::now());
+    let log = project::append(&data, states, now, &mut report).await?;
 
     let supervisor = engine_in(&data)?;
     let pid = supervisor.ready().await?.pid;
     let store = Store::embedded(&data);
-    project::project(log, &store, pid, states, &mut report).await?;
+    project::project(&data, log, &store, pid, states, &mut report).await?;
     project::sizes(&data, &store, states, &mut report).await?;
-    timeline::measure(&store, &mut report).await?;
+    questions::measure(&store, pid, &mut report).await?;
+    project::archive(&data, &mut report).await?;
     supervisor.stop().await;
+    fresh::measure(&mut report).await?;
     memory::measure(&mut report, Duration::from_secs(120)).await?;
     demo::measure(states, &mut report).await?;
+    report.print();
+    Ok(())
+}
+
+async fn measure_beside(states: u64) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    let (mut report, now) = (Report::default(), Micros::of(jiff::Timestamp::now()));
+    let log = project::append(&ours, states, now, &mut report).await?;
+    let supervisor = engine_in(&ours)?;
+    let pid = supervisor.ready().await?.pid;
+    let store = Store::embedded(&ours);
+    project::project(&ours, log, &store, pid, states, &mut report).await?;
+    project::sizes(&ours, &store, states, &mut report).await?;
+    let literals = questions::Literals::of(&store).await?;
+    let our_answers = questions::ask(&questions::reader(&store), pid, &literals).await?;
+    supervisor.stop().await;
+    let peer = peer::OpenSearch::start(&theirs).await?;
+    peer.load(states, now.0, &mut report).await?;
+    peer::compare(&our_answers, &peer.ask(&literals).await?, &mut report);
     report.print();
     Ok(())
 }

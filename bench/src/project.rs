@@ -6,7 +6,7 @@ use beidou_log::{
     Log,
     file::{FileLog, FileOptions},
 };
-use beidou_projector::{Projector, ProjectorConfig};
+use beidou_projector::{Projector, ProjectorConfig, archive::ArchiveConfig};
 use beidou_schemas::{
     ClusterUid, Epoch, EventUid, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
     envelope::{EventEnvelope, FoundBy},
@@ -15,7 +15,10 @@ use beidou_schemas::{
     topic::partition_of,
 };
 use beidou_simulator::{HistoryOptions, HistoryState, history};
-use beidou_store::Store;
+use beidou_store::{
+    Store,
+    archive::{Archive, Compaction},
+};
 use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -57,14 +60,13 @@ fn record(state: HistoryState, cluster: &ClusterUid, name: &str) -> anyhow::Resu
 }
 
 /// Generates the history, then appends it: only the second is measured.
-pub async fn append(data: &Path, states: u64, report: &mut Report) -> anyhow::Result<Arc<FileLog>> {
+pub async fn append(data: &Path, states: u64, now: Micros, report: &mut Report) -> anyhow::Result<Arc<FileLog>> {
     let log = FileLog::open(options(data))?;
     let mut writers = Vec::new();
     for partition in 0..PARTITIONS {
         writers.push(log.writer(TopicPartition::new(Topic::KubeEvent, partition), "bench").await?);
     }
-    let now = Micros::of(jiff::Timestamp::now()).0;
-    let wanted = HistoryOptions { states, ..HistoryOptions::demo(1, now) };
+    let wanted = HistoryOptions { states, ..HistoryOptions::demo(1, now.0) };
     let (mut cpu, mut bytes, mut count, mut decoding) = (0.0, 0, 0_u64, 0.0);
     for cluster in history(&wanted) {
         let (uid, name) = (cluster.cluster().uid.to_string().parse()?, cluster.cluster().name.clone());
@@ -94,8 +96,9 @@ pub async fn append(data: &Path, states: u64, report: &mut Report) -> anyhow::Re
     Ok(log)
 }
 
-/// Projects the whole log.
+/// Projects the whole log into table and archive, as `beidou up` does.
 pub async fn project(
+    data: &Path,
     log: Arc<FileLog>,
     store: &Store,
     engine: u32,
@@ -103,7 +106,9 @@ pub async fn project(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let projector = Projector::new(ProjectorConfig::default(), log.clone(), store.clone(), &mut Registry::default());
+    let archive = Some(ArchiveConfig::new(Archive::folder(&data.join("archive"))?));
+    let config = ProjectorConfig { archive, ..ProjectorConfig::default() };
+    let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
     let mut status = projector.status();
     let (begun, own, theirs) = (Instant::now(), own_cpu(), cpu_of(engine)?);
     let running = tokio::spawn(projector.run(stop.clone()));
@@ -120,7 +125,7 @@ pub async fn project(
     running.await??;
     let rate = states as f64 / (own + theirs);
     let beside = format!("{own:.1} CPU-s in the projector, {theirs:.1} in the engine, {wall:.1} s wall");
-    report.row("file log → decoded → committed rows, states/s per core", grouped(rate), beside);
+    report.row("file log → decoded → table with message search, and archive, states/s per core", grouped(rate), beside);
     Ok(())
 }
 
@@ -139,6 +144,23 @@ pub async fn sizes(data: &Path, store: &Store, states: u64, report: &mut Report)
         format!("{:.1}", log as f64 / states as f64),
         "compressed, all topics".into(),
     );
+    Ok(())
+}
+
+/// Puts the archive's range files together by day, and says what a row takes before and after.
+pub async fn archive(data: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let folder = data.join("archive");
+    let archive = Archive::folder(&folder)?;
+    let (begun, used) = (Instant::now(), own_cpu());
+    let now = Micros::of(jiff::Timestamp::now());
+    let done = archive.compact(&Compaction { scratch: Some(data.into()), ..Compaction::new(now, now) }).await?;
+    let rows = done.rows.max(1) as f64;
+    let beside =
+        format!("range files {:.1}; {} files became {}", done.inputs.1 as f64 / rows, done.inputs.0, done.outputs.0);
+    report.row("bytes per state in the archive", format!("{:.1}", done.outputs.1 as f64 / rows), beside);
+    let cpu = own_cpu() - used;
+    let beside = format!("{cpu:.1} CPU-s, {:.1} s wall", begun.elapsed().as_secs_f64());
+    report.row("compaction of the archive, states/s per core", grouped(rows / cpu), beside);
     Ok(())
 }
 

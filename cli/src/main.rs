@@ -1,6 +1,7 @@
 //! The `beidou` binary: reads the command line and hands over to a role or a client.
 
 mod args;
+mod backup;
 mod client;
 mod contexts;
 mod demo;
@@ -16,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Keeping};
 use clap::Parser;
 pub(crate) use speak::{say, tell};
 
@@ -57,10 +58,23 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(args) => client::export(args).await,
         Command::Exports(args) => client::exports(args).await,
         Command::Running(args) => client::running(args).await,
+        Command::Import(args) => client::import(args).await,
+        Command::Keeping(command) => keep(command).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {
             args::completion(args.shell);
             Ok(())
         }
+    }
+}
+
+async fn keep(command: Keeping) -> anyhow::Result<()> {
+    match command {
+        Keeping::Queries(args) => client::queries(args).await,
+        Keeping::Audit(args) => client::audit(args).await,
+        Keeping::Rebuild(args) => client::rebuild(args).await,
+        Keeping::Space(args) => client::space(args).await,
+        Keeping::Backup(args) => backup::main(args).await,
+        Keeping::Restore(args) => backup::restore(args).await,
     }
 }

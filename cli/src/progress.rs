@@ -43,6 +43,16 @@ impl Bars {
         self.bar(title, total, style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate))
     }
 
+    /// A bar that counts bytes of something whose length may not be known.
+    pub fn counting_bytes(&self, title: &'static str, total: Option<u64>) -> Bar {
+        let template = match total {
+            Some(_) => "  {prefix:20} {bar:32.cyan/dim} {bytes:>11} / {total_bytes}  {eta}  {msg}",
+            None => "  {prefix:20} {spinner} {bytes:>11}  {msg}",
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar(title, total.unwrap_or(0), style)
+    }
+
     /// A bar that counts bytes.
     fn bytes(&self) -> Bar {
         let style = ProgressStyle::with_template(
@@ -89,6 +99,11 @@ impl Bar {
                 note(&format!("{}: {percent} % ({done} of {total})", self.bar.prefix()));
             }
         }
+    }
+
+    /// Words behind the bar.
+    pub fn says(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
     }
 
     /// There are so many.

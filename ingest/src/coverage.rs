@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beidou_log::{Log, ReadLimit, Writer};
 use beidou_model::watch::{Standing, Standings};
-use beidou_schemas::{ClusterUid, Micros, Topic, TopicPartition, coverage::CoverageFact};
+use beidou_schemas::{ClusterUid, Micros, Offset, Topic, TopicPartition, coverage::CoverageFact};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -57,6 +57,11 @@ impl Coverage {
         self.standings.lock().unwrap_or_else(PoisonError::into_inner).of(cluster).cloned()
     }
 
+    /// Every import record below this offset is on the Event topic.
+    pub(crate) fn imported(&self) -> Offset {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner).imported()
+    }
+
     /// Publishes facts in order. Returns at once for plain progress, which may be lost with the process; everything
     /// else is durable when this returns.
     pub(crate) async fn publish(&self, facts: Vec<CoverageFact>) -> Result<(), IngestError> {
@@ -78,7 +83,7 @@ async fn write(
 ) -> Result<(), IngestError> {
     let mut next = standings.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut since_snapshot = 0;
-    let mut facts = vec![next.snapshot()];
+    let mut facts = next.tail();
     let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
     loop {
         let now = Micros::of(jiff::Timestamp::now());
@@ -101,7 +106,7 @@ async fn write(
         }
         if since_snapshot >= SNAPSHOT_EVERY {
             since_snapshot = 0;
-            facts.push(next.snapshot());
+            facts.extend(next.tail());
         }
     }
 }

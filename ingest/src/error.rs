@@ -26,6 +26,9 @@ pub enum IngestError {
     /// A coverage fact is not understood.
     #[error("cannot understand the watch positions in the log")]
     Fact(#[from] FactError),
+    /// Imported states cannot be read.
+    #[error("cannot read imported states from the log")]
+    Import(#[source] LogError),
     /// Ingest was told to stop while it waited for the log.
     #[error("stopped while the log did not take what was read; it will be read again")]
     Stopped,

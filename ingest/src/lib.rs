@@ -8,6 +8,7 @@
 //!     │  drives the chain (beidou_model::watch): it decides, this crate acts
 //!     ▼                    ▼                        ▼
 //!  coverage   positions    publish   Events and rejects ─► the log; acknowledged in order
+//!                          import    states out of dumps, from the import topic through publish
 //! ```
 //!
 //! - A cluster has one task, its own connection and its own bounded memory: a sick cluster never slows another.
@@ -24,6 +25,7 @@ mod coverage;
 mod error;
 pub mod fault;
 mod heartbeat;
+mod import;
 mod metrics;
 mod publish;
 mod run;

@@ -17,6 +17,7 @@ use crate::{
     coverage::Coverage,
     error::IngestError,
     fault::Fault,
+    import::Importer,
     metrics::IngestMetrics,
     publish::{Publisher, Retry},
     status::{Board, ClusterState, IngestStatus},
@@ -59,14 +60,21 @@ pub async fn run(config: IngestConfig, inputs: Inputs, shutdown: CancellationTok
     let publisher = Arc::new(Publisher::open(log.as_ref(), WRITER, retry.clone()).await?);
     let (coverage, writing) = Coverage::open(log.as_ref(), WRITER, retry).await?;
     let fault = Fault::from_environment();
+    let importer = Importer::new(Arc::clone(&log), Arc::clone(&publisher), coverage.clone());
     let tools = Arc::new(Tools { config, publisher, coverage, metrics, board, fault });
     let fleet = Fleet { tools, tasks: JoinSet::new(), running: BTreeMap::new(), owners: Owners::default() };
 
     let mut writing = tokio::spawn(writing);
+    let importing_ends = CancellationToken::new();
+    let mut importing = tokio::spawn(importer.run(importing_ends.clone()));
+    let importing_ends = importing_ends.drop_guard();
     let collected = tokio::select! {
         collected = fleet.collect(clusters, shutdown, abandon.clone()) => collected,
         written = &mut writing => return written.unwrap_or(Err(IngestError::Stopped)),
+        imported = &mut importing => return imported.unwrap_or(Err(IngestError::Stopped)),
     };
+    drop(importing_ends);
+    let collected = collected.and(importing.await.unwrap_or(Err(IngestError::Stopped)));
     // The last handle of the coverage channel went with the fleet, so the writer ends when it has written all.
     let written = writing.await.unwrap_or(Err(IngestError::Stopped));
     match collected {

@@ -81,7 +81,8 @@ async fn a_restart_goes_on_where_the_log_says_and_a_kill_leaves_no_gap() {
             CoverageFact::Advanced(_)
             | CoverageFact::Broken(_)
             | CoverageFact::Missed(_)
-            | CoverageFact::Snapshot(_) => {}
+            | CoverageFact::Snapshot(_)
+            | CoverageFact::Imported(_) => {}
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use beidou_model::dedup::{DEFAULT_WINDOW, MAX_WINDOW, MIN_WINDOW};
+use beidou_model::{
+    dedup::{DEFAULT_WINDOW, MAX_WINDOW, MIN_WINDOW},
+    retention::Retention,
+};
 
 use crate::{archive::ArchiveConfig, fault::Faults};
 
@@ -56,6 +59,8 @@ pub struct ProjectorConfig {
     pub budget: usize,
     /// The archive of Events; `None` switches it off.
     pub archive: Option<ArchiveConfig>,
+    /// How long Events are kept in tables and archive.
+    pub retention: Retention,
     /// Faults on purpose, for tests.
     pub faults: Faults,
 }
@@ -70,6 +75,7 @@ impl Default for ProjectorConfig {
             held_bytes: u64::MAX,
             budget: DEFAULT_BUDGET,
             archive: None,
+            retention: Retention::default(),
             faults: Faults::default(),
         }
     }

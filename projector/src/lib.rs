@@ -28,10 +28,13 @@ mod gather;
 mod held;
 mod ledger;
 mod lost;
+pub mod maintenance;
 mod metrics;
 mod patience;
+pub mod retention;
 mod run;
 mod status;
+pub mod wishes;
 mod worker;
 
 pub use config::{CutLimit, ProjectorConfig};

@@ -60,7 +60,9 @@ impl Worker {
         let before = before.map(|before| before.min(until));
         let clusters = match self.at.topic {
             Topic::KubeEvent => self.patiently(|| self.watched()).await?,
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger => BTreeMap::new(),
+            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance | Topic::KubeImport => {
+                BTreeMap::new()
+            }
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {
@@ -151,5 +153,6 @@ fn note_fact(found: &mut BTreeMap<ClusterUid, Watched>, fact: CoverageFact) {
         CoverageFact::Snapshot(snapshot) => snapshot.positions.into_iter().for_each(at),
         CoverageFact::Broken(b) => note(b.cluster, b.cluster_name, b.epoch, b.from..b.until),
         CoverageFact::Missed(m) => note(m.cluster, m.cluster_name, m.epoch, m.from..m.until),
+        CoverageFact::Imported(_) => {}
     }
 }

@@ -19,7 +19,9 @@ use crate::{
     ProjectorConfig, ProjectorError,
     archive::compact_daily,
     budget::Budget,
+    maintenance::Maintenance,
     metrics::Metrics,
+    retention,
     status::{Reporter, Status},
     worker::Worker,
 };
@@ -36,6 +38,7 @@ pub struct Projector {
     store: Store,
     metrics: Metrics,
     status: watch::Sender<Status>,
+    maintenance: Option<Maintenance>,
 }
 
 /// Runs a projector until `shutdown`.
@@ -56,7 +59,14 @@ impl Projector {
     /// Prepares a projector and registers its metrics.
     pub fn new(config: ProjectorConfig, log: Arc<dyn Log>, store: Store, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
-        Self { config: Arc::new(config), log, store, metrics, status: watch::Sender::default() }
+        let (config, status) = (Arc::new(config), watch::Sender::default());
+        Self { config, log, store, metrics, status, maintenance: None }
+    }
+
+    /// Takes wishes while it runs, and tells what came of them and of its own audits.
+    pub fn maintained(mut self, maintenance: Maintenance) -> Self {
+        self.maintenance = Some(maintenance);
+        self
     }
 
     /// Where its workers stand, now and as it changes.
@@ -90,6 +100,9 @@ impl Projector {
         let tables_are_empty = tables_are_empty?;
         let compacting = self.config.archive.clone().map(|archive| tokio::spawn(compact_daily(archive)));
         let _compacting = compacting.map(AbortOnDropHandle::new);
+        let archive = self.config.archive.as_ref().map(|config| config.archive.clone());
+        let keeping = retention::run(self.config.retention.clone(), self.store.clone(), archive);
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(keeping));
         // Dropped with this future, the workers end at their next wait; a proper stop waits for that.
         let mut running = JoinSet::new();
         let sources: BTreeMap<Id, TopicPartition> = workers

@@ -11,6 +11,7 @@ use beidou_schemas::Micros;
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use beidou_store::{
     Store,
+    archive::Archive,
     query::{Bounds, Caller, Reader, events::EventFilter},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -30,7 +31,9 @@ use crate::{
     exports::Exports,
     problem::{Kind, Problem},
     projected::Projected,
+    space::Space,
     sql::{self, Running},
+    upkeep::Upkeep,
 };
 
 /// How much requests may take.
@@ -44,6 +47,7 @@ pub(crate) struct Limits {
 pub(crate) struct Around {
     pub log: Arc<dyn Log>,
     pub store: Store,
+    pub archive: Option<Archive>,
     pub metrics: Metrics,
     pub readiness: Readiness,
     pub stop: CancellationToken,
@@ -57,6 +61,8 @@ pub(crate) struct App {
     pub tokens: Tokens,
     pub catalogue: Catalogue,
     pub projected: Arc<Projected>,
+    pub space: Space,
+    pub upkeep: Arc<Upkeep>,
     pub metrics: DoorMetrics,
     pub process: (Metrics, Readiness),
     pub limits: Limits,
@@ -65,16 +71,20 @@ pub(crate) struct App {
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
     pub exports: Arc<Exports>,
+    /// One import at a time: two would not see what the other brings.
+    pub import_place: Arc<Semaphore>,
     pub stop: CancellationToken,
 }
 
 impl App {
     /// The role's state by its configuration; `tokens` are those of the configuration.
     pub(crate) fn new(config: &QueryApiConfig, tokens: Tokens, signer: Signer, around: Around) -> Arc<Self> {
-        let Around { log, store, metrics, readiness, stop } = around;
+        let Around { log, store, archive, metrics, readiness, stop } = around;
         let query_time = Duration::from_secs(config.query_time_limit_seconds.into());
         Arc::new(Self {
             projected: Projected::new(log.clone()),
+            space: Space::new(archive, &metrics),
+            upkeep: Upkeep::new(log.clone()),
             store,
             log,
             signer,
@@ -88,6 +98,7 @@ impl App {
             sql_places: Semaphore::new(sql::PLACES),
             running: Arc::default(),
             exports: Arc::new(Exports::open(config.exports_folder.clone(), config.exports_bytes, config.exports_days)),
+            import_place: Arc::new(Semaphore::new(1)),
             stop,
         })
     }
@@ -99,6 +110,7 @@ impl App {
         let around = Around {
             log,
             store: Store::embedded(std::path::Path::new("/nowhere")),
+            archive: None,
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             stop: CancellationToken::new(),
@@ -120,7 +132,7 @@ pub(crate) fn now() -> Micros {
 pub(crate) struct Ask {
     pub app: Arc<App>,
     pub reader: Reader,
-    caller: Caller,
+    pub caller: Caller,
     uri: Uri,
 }
 
@@ -191,6 +203,15 @@ impl Ask {
         let range = range(params, now())?;
         filter.clusters = self.clusters(params).await?;
         Ok((filter, range))
+    }
+
+    /// The uids of the cluster in the path, as far as the query line means them.
+    pub(crate) async fn clusters_of_path(&self, cluster: String, params: &Params) -> Result<Vec<String>, Problem> {
+        let mut uids = self.app.catalogue.uids(&self.reader, &[cluster]).await?;
+        if let Some(meant) = self.clusters(params).await? {
+            uids.retain(|uid| meant.contains(uid));
+        }
+        Ok(uids)
     }
 
     /// The uids of the clusters in the parameter `cluster` and in the query line; `None` where neither names any.

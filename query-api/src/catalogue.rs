@@ -37,6 +37,11 @@ impl Catalogue {
         self.younger_than(LONGEST_AGE, reader).await
     }
 
+    /// All clusters as they are at this moment.
+    pub(crate) async fn names_now(&self, reader: &Reader) -> Result<Arc<Names>, QueryError> {
+        self.younger_than(Duration::ZERO, reader).await
+    }
+
     /// The uids of clusters that are named by uid or by any name they ever had.
     pub(crate) async fn uids(&self, reader: &Reader, wanted: &[String]) -> Result<Vec<String>, Problem> {
         let names = self.names(reader).await?;

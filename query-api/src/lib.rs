@@ -1,9 +1,11 @@
-//! The store's door for callers: REST, live tail, the API document. Reading only; commands come with the controllers.
+//! The store's door for callers: REST, live tail, SQL, imports, the API document. It changes no Event: what people import, and
+//! what they ask of the keeping of Events, it appends to topics of its own, see `imports` and `upkeep`.
 //!
 //! ```text
 //!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer
 //!                                                     │                                      coverage of the range
-//!                                                     └──► tail ◄── log
+//!                                                     ├──► tail ◄── log
+//!                                                     └──► imports ──► log: states out of dumps, for ingest to publish
 //! ```
 //!
 //! What holds:
@@ -18,8 +20,10 @@ mod app;
 mod ask;
 mod catalogue;
 mod config;
+pub mod cursor;
 mod door;
 mod exports;
+mod imports;
 pub mod openapi;
 mod pages;
 mod picture;
@@ -27,8 +31,10 @@ mod problem;
 mod projected;
 mod routes;
 mod server;
+mod space;
 mod sql;
 mod tail;
+mod upkeep;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};
 pub use server::{Bound, ServeError, bind, serve};

@@ -15,7 +15,7 @@ use axum_server::{
 };
 use beidou_log::Log;
 use beidou_service::{CancellationToken, Metrics, Readiness};
-use beidou_store::{Store, query::Caller};
+use beidou_store::{Store, archive::Archive, query::Caller};
 
 use crate::{
     app::{App, Around},
@@ -72,9 +72,15 @@ pub struct Bound {
     tokens: Tokens,
     signer: Signer,
     config: QueryApiConfig,
+    archive: Option<Archive>,
 }
 
 impl Bound {
+    /// The archive of the site, of which the role tells what it takes.
+    pub fn with_archive(self, archive: Option<Archive>) -> Self {
+        Self { archive, ..self }
+    }
+
     /// The actual address: port 0 has become a port.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -121,7 +127,7 @@ pub async fn bind(config: QueryApiConfig) -> Result<Bound, ServeError> {
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Bound { listener, address, tls, tokens, signer, config })
+    Ok(Bound { listener, address, tls, tokens, signer, config, archive: None })
 }
 
 async fn tls(cert: PathBuf, key: PathBuf) -> Result<RustlsConfig, ServeError> {
@@ -142,13 +148,17 @@ pub async fn serve(
     readiness: Readiness,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
-    let Bound { listener, address, tls, tokens, signer, config } = bound;
-    let around = Around { log, store, metrics, readiness, stop: stop.clone() };
+    let Bound { listener, address, tls, tokens, signer, config, archive } = bound;
+    let around = Around { log, store, archive, metrics, readiness, stop: stop.clone() };
     let app = App::new(&config, tokens, signer, around);
-    let projected = app.projected.clone();
+    let (projected, upkeep) = (app.projected.clone(), app.upkeep.clone());
     let sampler = app.reader(Caller { request_id: "sample".into(), subject: "query-api".into() });
     let background = tokio::spawn(async move {
-        tokio::join!(projected.clone().follow(stop.clone()), projected.sample(sampler, stop));
+        tokio::join!(
+            projected.clone().follow(stop.clone()),
+            projected.sample(sampler, stop.clone()),
+            upkeep.follow(stop),
+        );
     });
     let served = listen(listener, tls, app, address).await;
     background.abort();

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    ClusterUid, Epoch, Micros, Record, ResourceVersion, Topic,
+    ClusterUid, Epoch, Micros, Offset, Record, ResourceVersion, Topic,
     envelope::own_fact,
     fact::{FactError, body, numbered_json, split_kind, unknown},
     numbered::numbered,
@@ -72,6 +72,9 @@ numbered! {
         /// A list beside the open watch showed states that the watch had not brought. No session heals it, for it is a
         /// session that was wrong.
         MissedByWatch = 14 => "missed_by_watch",
+        /// Kept until the retention of its cluster ended, then removed from tables and archive. Never on this topic: the
+        /// projector, which removes it, writes it into the table. No session heals it.
+        RemovedByRetention = 15 => "removed_by_retention",
     }
 }
 
@@ -165,6 +168,14 @@ pub struct Snapshot {
     pub positions: Vec<Position>,
 }
 
+/// How far the import topic has been brought onto the Event topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// Every import record below this offset is on the Event topic.
+    pub upto: Offset,
+}
+
 /// A fact on the coverage topic. Kinds are numbered; a reader that meets an unknown number is too old and must stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CoverageFact {
@@ -180,6 +191,8 @@ pub enum CoverageFact {
     Snapshot(Snapshot),
     /// 6: the watch missed states; its chain goes on.
     Missed(Missed),
+    /// 7: imported states are on the Event topic. It proves nothing of any time.
+    Imported(Imported),
 }
 
 impl CoverageFact {
@@ -192,16 +205,17 @@ impl CoverageFact {
             Self::Broken(_) => 4,
             Self::Snapshot(_) => 5,
             Self::Missed(_) => 6,
+            Self::Imported(_) => 7,
         }
     }
 
-    /// The record's key: the cluster, or `*` for a snapshot.
+    /// The record's key: the cluster, or `*` for what is of no single one.
     pub fn key(&self) -> &str {
         match self {
             Self::Started(p) | Self::Advanced(p) => p.cluster.as_str(),
             Self::Ended(end) => end.position.cluster.as_str(),
             Self::Broken(broken) => broken.cluster.as_str(),
-            Self::Snapshot(_) => "*",
+            Self::Snapshot(_) | Self::Imported(_) => "*",
             Self::Missed(missed) => missed.cluster.as_str(),
         }
     }
@@ -214,6 +228,7 @@ impl CoverageFact {
             Self::Broken(fact) => numbered_json(self.kind(), fact),
             Self::Snapshot(fact) => numbered_json(self.kind(), fact),
             Self::Missed(fact) => numbered_json(self.kind(), fact),
+            Self::Imported(fact) => numbered_json(self.kind(), fact),
         }
     }
 
@@ -231,7 +246,8 @@ impl CoverageFact {
             4 => Self::Broken(body(topic, value)?),
             5 => Self::Snapshot(body(topic, value)?),
             6 => Self::Missed(body(topic, value)?),
-            other => return Err(unknown("coverage fact", other, "1 to 6")),
+            7 => Self::Imported(body(topic, value)?),
+            other => return Err(unknown("coverage fact", other, "1 to 7")),
         })
     }
 
@@ -288,6 +304,7 @@ mod tests {
             CoverageFact::Broken(broken),
             CoverageFact::Snapshot(Snapshot { positions: vec![position()] }),
             CoverageFact::Missed(missed),
+            CoverageFact::Imported(Imported { upto: 4711 }),
         ]
     }
 
@@ -302,7 +319,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_stops_the_reader() {
-        let error = CoverageFact::from_json(br#"{"kind":7}"#).unwrap_err();
+        let error = CoverageFact::from_json(br#"{"kind":8}"#).unwrap_err();
         assert!(error.to_string().contains("upgrade"), "{error}");
         assert!(CoverageFact::from_json(b"{}").is_err());
         assert!(CoverageFact::from_json(br#"{"kind":1}"#).is_err());

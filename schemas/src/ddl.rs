@@ -16,9 +16,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "kube_event", sql: include_str!("../sql/0001_kube_event.sql") },
     Migration { number: 2, name: "kube_coverage", sql: include_str!("../sql/0002_kube_coverage.sql") },
     Migration { number: 3, name: "kube_reject", sql: include_str!("../sql/0003_kube_reject.sql") },
-    Migration { number: 4, name: "events", sql: include_str!("../sql/0004_events.sql") },
-    Migration { number: 5, name: "coverage", sql: include_str!("../sql/0005_coverage.sql") },
-    Migration { number: 6, name: "rejects", sql: include_str!("../sql/0006_rejects.sql") },
+    Migration { number: 4, name: "found_by_import", sql: include_str!("../sql/0004_found_by_import.sql") },
+    Migration { number: 5, name: "events", sql: include_str!("../sql/0005_events.sql") },
+    Migration { number: 6, name: "coverage", sql: include_str!("../sql/0006_coverage.sql") },
+    Migration { number: 7, name: "rejects", sql: include_str!("../sql/0007_rejects.sql") },
 ];
 
 /// The views for analysts, by the names of their migrations: all that SQL of callers may read.

@@ -9,7 +9,8 @@
 //! | `ce_time` | when Beidou observed the state (the Event's own times stand in the value) |
 //! | `ce_partitionkey` | `<cluster uid>/<event uid>`, also the record's key |
 //! | `ce_clustername` | the name people gave the cluster at that time |
-//! | `ce_foundby` | `watch`, `list`, `seed` |
+//! | `ce_foundby` | `watch`, `list`, `seed`, `import` |
+//! | `ce_counted` | of an imported state alone: how many occurrences of its Event were in the table before |
 //! | `content-type` | `application/json` |
 
 use bytes::{Bytes, BytesMut};
@@ -28,6 +29,8 @@ numbered! {
         List = 2 => "list",
         /// Made by a demonstration or a test, not by a cluster.
         Seed = 3 => "seed",
+        /// Read from a dump by `beidou import`.
+        Import = 4 => "import",
     }
 }
 
@@ -74,13 +77,32 @@ const JSON: &str = "application/json";
 impl EventEnvelope {
     /// Puts the Event's JSON into its envelope. One buffer holds key and all header values.
     pub fn wrap(&self, json: Bytes) -> Record {
+        self.wrap_for(Topic::KubeEvent, json)
+    }
+
+    /// The same on its way to the writer of the Event topic; `counted` as [`counted`] reads it.
+    pub fn wrap_import(&self, json: Bytes, counted: u32) -> Record {
+        with_counted(self.wrap_for(Topic::KubeImport, json), counted)
+    }
+
+    /// An import record as it goes onto the Event topic.
+    ///
+    /// # Errors
+    /// When the record is none of [`EventEnvelope::wrap_import`].
+    pub fn publish_import(record: &Record) -> Result<(Self, Record), EnvelopeError> {
+        let envelope = Self::read_of(Topic::KubeImport, record)?;
+        let event = with_counted(envelope.wrap(record.value.clone()), counted(record));
+        Ok((envelope, event))
+    }
+
+    fn wrap_for(&self, topic: Topic, json: Bytes) -> Record {
         let identity = &self.identity;
         let key = format!("{}/{}", identity.cluster, identity.event);
         let values: [(&'static str, String); 9] = [
             ("ce_specversion", "1.0".into()),
             ("ce_id", identity.id()),
             ("ce_source", format!("{SOURCE_PREFIX}{}", identity.cluster)),
-            ("ce_type", Topic::KubeEvent.name().into()),
+            ("ce_type", topic.name().into()),
             ("ce_time", self.observed.micros_text()),
             ("ce_partitionkey", key.clone()),
             ("ce_clustername", self.cluster_name.clone()),
@@ -102,6 +124,10 @@ impl EventEnvelope {
     /// # Errors
     /// When a header is missing, malformed, or of a newer version.
     pub fn read(record: &Record) -> Result<Self, EnvelopeError> {
+        Self::read_of(Topic::KubeEvent, record)
+    }
+
+    fn read_of(topic: Topic, record: &Record) -> Result<Self, EnvelopeError> {
         let get = |name: &'static str| record.header(name).ok_or(EnvelopeError::Missing(name));
         let bad = |name, value: &str, expected| EnvelopeError::Value { name, value: value.into(), expected };
         let version = get("ce_specversion")?;
@@ -109,8 +135,8 @@ impl EventEnvelope {
             return Err(bad("ce_specversion", version, "1.0"));
         }
         let kind = get("ce_type")?;
-        if kind != Topic::KubeEvent.name() {
-            return Err(bad("ce_type", kind, "beidou.kube.event.v1"));
+        if kind != topic.name() {
+            return Err(bad("ce_type", kind, topic.name()));
         }
         let source = get("ce_source")?;
         let cluster: ClusterUid = source
@@ -125,6 +151,21 @@ impl EventEnvelope {
             found_by: get("ce_foundby")?.parse()?,
         })
     }
+}
+
+const COUNTED: &str = "ce_counted";
+
+/// How many occurrences of the record's Event were in the table when it was imported; 0 for a state of a watch. The
+/// state counts only for what it has beyond them, however long ago they came.
+pub fn counted(record: &Record) -> u32 {
+    record.header(COUNTED).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn with_counted(mut record: Record, counted: u32) -> Record {
+    if counted > 0 {
+        record.headers.push(Header { name: Bytes::from_static(COUNTED.as_bytes()), value: counted.to_string().into() });
+    }
+    record
 }
 
 /// The envelope of the control plane's own facts (coverage, reject, ledger): same headers, JSON value.
@@ -163,6 +204,19 @@ mod tests {
             observed: Micros(1_795_444_800_000_001),
             found_by: FoundBy::Watch,
         }
+    }
+
+    #[test]
+    fn an_import_becomes_an_event_record() {
+        let imported = EventEnvelope { found_by: FoundBy::Import, ..sample() };
+        let json = Bytes::from_static(b"{}");
+        let (envelope, record) = EventEnvelope::publish_import(&imported.wrap_import(json.clone(), 0)).unwrap();
+        assert_eq!((&envelope, record), (&imported, imported.wrap(json.clone())));
+        let on_its_way = imported.wrap_import(json.clone(), 7);
+        assert!(EventEnvelope::read(&on_its_way).is_err(), "nobody takes it for an Event record");
+        let (_, record) = EventEnvelope::publish_import(&on_its_way).unwrap();
+        assert_eq!((EventEnvelope::read(&record).unwrap(), counted(&record)), (imported, 7));
+        assert_eq!(counted(&sample().wrap(json)), 0);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::KubeEvent => source.partition,
         Topic::KubeCoverage => event_partitions,
         Topic::KubeReject => event_partitions + 1,
-        Topic::Ledger => return None,
+        // What is imported is projected once it is on the Event topic.
+        Topic::Ledger | Topic::Maintenance | Topic::KubeImport => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
 }

@@ -10,6 +10,8 @@
 //!  beidou.kube.coverage.v1    what a watch proved           coverage
 //!  beidou.kube.reject.v1      a frame nobody could decode   reject
 //!  beidou.ledger.v1           which range went to a table   ledger
+//!  beidou.maintenance.v1      what people ask, and its end  maintenance::fact
+//!  beidou.kube.import.v1      an Event of a dump, raw       envelope, kube_event
 //! ```
 
 pub mod archive;
@@ -20,6 +22,7 @@ pub mod fact;
 pub mod ids;
 pub mod kube_event;
 pub mod ledger;
+pub mod maintenance;
 pub mod numbered;
 pub mod record;
 pub mod reject;

@@ -18,6 +18,10 @@ numbered! {
         KubeReject = 3 => "beidou.kube.reject.v1",
         /// Ranges that a projector is about to insert, and has inserted.
         Ledger = 4 => "beidou.ledger.v1",
+        /// What people ask of the keeping of Events, and what came of it.
+        Maintenance = 5 => "beidou.maintenance.v1",
+        /// States of Events out of dumps, on their way to the writer of the Event topic.
+        KubeImport = 6 => "beidou.kube.import.v1",
     }
 }
 
@@ -27,8 +31,8 @@ impl Topic {
     /// however old they are: they are bounded by size alone.
     pub fn expires(self) -> bool {
         match self {
-            Topic::KubeEvent | Topic::KubeReject => true,
-            Topic::KubeCoverage | Topic::Ledger => false,
+            Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => true,
+            Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
         }
     }
 }

@@ -74,6 +74,21 @@ fn what_cannot_be_identified_is_refused_with_the_field() {
     assert!(decode(b"{\"reason\":\"\xff\"}").is_err());
 }
 
+/// JSON has no bounds, its readers have: such a row could never be shown again.
+#[test]
+fn what_nobody_can_read_back_is_refused() {
+    for value in ["1e999".to_owned(), format!("{}{}", "[".repeat(200), "]".repeat(200))] {
+        for json in [
+            format!(r#"{{"metadata":{{"uid":"u","resourceVersion":"7"}},"x":{value}}}"#),
+            format!(r#"{{"metadata":{{"uid":"u","resourceVersion":"7","x":[{value}]}}}}"#),
+            format!(r#"{{"metadata":{{"uid":"u","resourceVersion":"7"}},"message":{value}}}"#),
+        ] {
+            let error = decode(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("read back"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn field_numbers_are_golden() {
     let fields: Vec<_> = Field::ALL.iter().map(|field| format!("{} {}", field.number(), field)).collect();

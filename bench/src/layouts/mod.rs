@@ -17,6 +17,7 @@ mod shape;
 
 use std::path::Path;
 
+use beidou_schemas::Micros;
 use beidou_store::Store;
 
 use crate::{project, report::Report};
@@ -30,8 +31,8 @@ pub const STATES: u64 = 10_000_000;
 /// Loads and asks every layout; prints one Markdown line for each table.
 #[expect(clippy::print_stdout, reason = "the table is the result")]
 pub async fn measure(data: &Path, store: &Store, engine: u32, states: u64, report: &mut Report) -> anyhow::Result<()> {
-    let log = project::append(data, states, report).await?;
-    project::project(log, store, engine, states, report).await?;
+    let log = project::append(data, states, Micros::of(jiff::Timestamp::now()), report).await?;
+    project::project(data, log, store, engine, states, report).await?;
     let loader = Loader::new(store.clone(), engine);
     loader.make_source().await?;
     let newest = loader.newest_tenth().await?;

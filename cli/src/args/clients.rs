@@ -120,6 +120,9 @@ pub struct Events {
     pub range: Range,
     #[command(flatten)]
     pub filters: Filters,
+    /// The query line that is saved under this name (`beidou queries`)
+    #[arg(long, value_name = "NAME", conflicts_with = "query")]
+    pub saved: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
@@ -229,6 +232,21 @@ pub struct Rejects {
     #[command(flatten)]
     pub server: Server,
 }
+
+/// Flags of `beidou space`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SPACE_HELP)]
+pub struct Space {
+    /// Form of the answer
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub output: Output,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+const SPACE_HELP: &str = "\
+A day's growth is that of the last 24 full hours, by the Events' own time, in tables and archive. The log grows up to its \
+bounds, and counts as if it had. What retention will remove is not taken into account.";
 
 /// Flags of `beidou context`.
 #[derive(Debug, Clone, Args)]

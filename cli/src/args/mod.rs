@@ -3,12 +3,14 @@
 //! Roles run a part of Beidou in this process; clients only speak HTTP to query-api.
 
 pub mod clients;
+pub mod import;
 pub mod kind;
 pub mod line;
 pub mod pictures;
 pub mod roles;
 pub mod sql;
 pub mod time;
+pub mod upkeep;
 
 use clap::{Parser, Subcommand};
 
@@ -60,9 +62,11 @@ pub enum Command {
     /// List Events, newest first
     Events(clients::Events),
     /// Count Events per bin of time, by type
-    Histogram(pictures::Histogram),
+    #[command(after_help = pictures::HISTOGRAM_HELP)]
+    Histogram(pictures::Binned),
     /// Tell how often it happened when, with bounds, and where occurrences may be missing
-    Occurrences(pictures::Occurrences),
+    #[command(after_help = pictures::OCCURRENCES_HELP)]
+    Occurrences(pictures::Binned),
     /// Count Events by cluster, reason, node and so on: the most frequent values
     Facets(pictures::Facets),
     /// Fold like messages to one line each
@@ -87,10 +91,32 @@ pub enum Command {
     Exports(sql::Exports),
     /// List the statements that run now, or cancel one
     Running(sql::Running),
+    /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
+    Import(import::Import),
+    /// What keeps Events well.
+    #[command(flatten)]
+    Keeping(Keeping),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell
     Completion(clients::Completion),
+}
+
+/// The commands about the keeping of Events.
+#[derive(Debug, Subcommand)]
+pub enum Keeping {
+    /// List, save and delete query lines under a name
+    Queries(upkeep::Queries),
+    /// Compare log, table and archive, and repair what differs
+    Audit(upkeep::Audit),
+    /// Fill the table of Events anew from archive and log; queries go on meanwhile
+    Rebuild(upkeep::Rebuild),
+    /// Show what tables, archive and log take, and when the disk is full
+    Space(clients::Space),
+    /// Copy log, archive and small files of the data directory, while Beidou runs
+    Backup(roles::Backup),
+    /// Make a new data directory of a backup
+    Restore(roles::Restore),
 }
 
 /// Prints the completion script of a shell.

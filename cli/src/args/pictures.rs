@@ -4,10 +4,10 @@ use clap::{Args, ValueEnum};
 
 use super::clients::{Filters, Output, Range, Server, default_since, since};
 
-/// Flags of `beidou histogram`.
+/// Flags of `beidou histogram` and `beidou occurrences`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = HISTOGRAM_HELP, mut_arg("since", since(default_since::EVENTS)))]
-pub struct Histogram {
+#[command(mut_arg("since", since(default_since::EVENTS)))]
+pub struct Binned {
     #[command(flatten)]
     pub range: Range,
     #[command(flatten)]
@@ -22,31 +22,13 @@ pub struct Histogram {
     pub server: Server,
 }
 
-const HISTOGRAM_HELP: &str = "\
+pub const HISTOGRAM_HELP: &str = "\
 Counts are exact for the whole range. Where a part of a bin is not known, its number is a lower bound: ≥.
 
   beidou histogram --since 24h --type Warning
   beidou histogram --since 90d --reason BackOff -c hz-prod-02 --bins 90";
 
-/// Flags of `beidou occurrences`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = OCCURRENCES_HELP, mut_arg("since", since(default_since::EVENTS)))]
-pub struct Occurrences {
-    #[command(flatten)]
-    pub range: Range,
-    #[command(flatten)]
-    pub filters: Filters,
-    /// At most so many bins of time
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
-    pub bins: u32,
-    /// Form of the answer
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    pub output: Output,
-    #[command(flatten)]
-    pub server: Server,
-}
-
-const OCCURRENCES_HELP: &str = "\
+pub const OCCURRENCES_HELP: &str = "\
 Kubernetes counts repeats inside one Event and tells the time of the last one. Here a count that grew by 6 in five \
 minutes is 6 in five minutes, not 6 at once: ≈ where their moments are not known, between AT LEAST and AT MOST. The \
 table below lists sources of which more may have happened than was ever written.

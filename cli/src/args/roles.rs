@@ -163,6 +163,35 @@ pub enum ArchiveAction {
     Compact,
 }
 
+/// Flags of `beidou backup`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = BACKUP_HELP)]
+pub struct Backup {
+    /// Where to: a folder that is empty or not there
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub role: Role,
+    /// Copy the token and the key that signs cursors too
+    #[arg(long)]
+    pub with_secrets: bool,
+}
+
+const BACKUP_HELP: &str = "\
+The tables are not copied: after a restore they are filled from archive and log. DIR/backup.json lists every file with its \
+size and SHA-256; a folder without it is not whole.";
+
+/// Flags of `beidou restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// The folder that `beidou backup` made
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The new data directory: empty or not there
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
 /// Flags of `beidou config`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Config {

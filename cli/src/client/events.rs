@@ -14,8 +14,11 @@ const PATH: &str = "/api/v1/events";
 ///
 /// # Errors
 /// When the server cannot be reached, or refuses.
-pub async fn events(args: Events) -> anyhow::Result<()> {
+pub async fn events(mut args: Events) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
+    if let Some(name) = &args.saved {
+        args.filters.query = Some(client.saved(name).await?);
+    }
     if args.follow {
         return client.follow(&args).await;
     }

@@ -9,7 +9,7 @@ use super::{
     picture::{grouped, items},
 };
 use crate::{
-    args::pictures::Histogram,
+    args::pictures::Binned,
     output::{Cell, Column, Paint, Table, bar::parted, time},
 };
 
@@ -46,7 +46,7 @@ struct OfType {
 ///
 /// # Errors
 /// When the server cannot be reached, or refuses.
-pub async fn histogram(args: Histogram) -> anyhow::Result<()> {
+pub async fn histogram(args: Binned) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     let mut query = client.parameters(&args.range, &args.filters)?;
     query.push(("bins", args.bins.to_string()));

@@ -1,4 +1,4 @@
-//! One GET: sent with the token, tried again where the server says so, refused in words that say what to do.
+//! One request: sent with the token, tried again where the server says so, refused in words that say what to do.
 
 use std::{error::Error, time::Duration};
 
@@ -120,6 +120,17 @@ impl Http {
         }
     }
 
+    /// Sends a JSON document, or nothing where it is null; the answer's text, which may be empty. It is sent once: what
+    /// came of it is not known where no answer comes.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn send(&self, method: Method, path: &str, body: &serde_json::Value) -> Result<String, Failure> {
+        let document = Some(body).filter(|body| !body.is_null());
+        let response = self.call(method, path, &[], document, &line_of(body)).await?;
+        response.text().await.map_err(|error| self.strange(error))
+    }
+
     /// A stream of server-sent events that goes on after `last`.
     ///
     /// # Errors
@@ -129,6 +140,19 @@ impl Http {
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
         }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.refused(status, response, query).await),
+        }
+    }
+
+    /// Sends a body of any length; the answer comes while it is sent.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn post(&self, path: &str, query: &[Parameter], body: reqwest::Body) -> Result<Response, Failure> {
+        let request = self.request_by(Method::POST, path, query).body(body);
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         match response.status() {
             status if status.is_success() => Ok(response),
@@ -237,6 +261,11 @@ impl Http {
         };
         Failure::new(code, format!("{} refused: {said}", self.url), next)
     }
+}
+
+/// A query line inside a document, so that a problem can point into it.
+fn line_of(body: &serde_json::Value) -> Vec<Parameter> {
+    body["line"].as_str().map(|line| ("line", line.to_owned())).into_iter().collect()
 }
 
 fn pause(response: &Response) -> Option<Duration> {

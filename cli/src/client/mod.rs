@@ -19,19 +19,23 @@ mod follow;
 mod footer;
 mod histogram;
 pub mod http;
+mod import;
 mod neighbours;
 mod occurrences;
 mod patterns;
 mod picture;
+mod queries;
 mod query;
 mod rejects;
 mod running;
 mod show;
+mod space;
 mod sql;
 pub mod sse;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod upkeep;
 
 pub use clusters::clusters;
 pub use context::context;
@@ -41,13 +45,17 @@ pub use explain::explain;
 pub use exports::{export, exports};
 pub use facets::facets;
 pub use histogram::histogram;
+pub use import::import;
 pub use neighbours::neighbours;
 pub use occurrences::occurrences;
 pub use patterns::patterns;
+pub use queries::queries;
 pub use rejects::rejects;
 pub use running::running;
 pub use sql::sql;
+pub use space::space;
 pub use timeline::timeline;
+pub use upkeep::{audit, rebuild};
 
 use jiff::{Timestamp, tz::TimeZone};
 

@@ -10,7 +10,7 @@ use super::{
     picture::{grouped, items},
 };
 use crate::{
-    args::pictures::Occurrences,
+    args::pictures::Binned,
     output::{Cell, Column, Paint, Table, time},
 };
 
@@ -52,7 +52,7 @@ struct Suspect {
 ///
 /// # Errors
 /// When the server cannot be reached, or refuses.
-pub async fn occurrences(args: Occurrences) -> anyhow::Result<()> {
+pub async fn occurrences(args: Binned) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     let mut query = client.parameters(&args.range, &args.filters)?;
     query.push(("bins", args.bins.to_string()));

@@ -6,6 +6,7 @@ use anyhow::Context;
 use beidou_log::file::FileLog;
 use beidou_projector::{
     PartitionStatus, Projector, ProjectorConfig, Status, archive::ArchiveMetrics, config::HELD_PART, fault::Faults,
+    maintenance::Maintenance, wishes,
 };
 use beidou_schemas::Topic;
 use beidou_service::Part;
@@ -41,12 +42,22 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
         event_ttl: Duration::from_millis(process.site.ingest.event_ttl_ms),
         held_bytes: share.max_bytes / HELD_PART,
         archive,
+        retention: process.site.retention.kept(),
         faults: Faults::from_env(),
         ..ProjectorConfig::default()
     };
     let mut projector = None;
+    let (wishes_log, name) = (log.clone(), config.name.clone());
     process.metrics.register("projector", |registry| projector = Some(Projector::new(config, log, store, registry)));
-    let projector = projector.context("metrics are registered at once")?;
+    let (maintenance, asking) = Maintenance::channel();
+    let projector = projector.context("metrics are registered at once")?.maintained(maintenance);
+    let stop = process.stop.clone();
+    tokio::spawn(async move {
+        if let Err(error) = wishes::serve(wishes_log, asking, &name, stop).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "audits and rebuilds cannot be asked for until the next start");
+        }
+    });
     tokio::spawn(report(process.readiness.part("projector"), projector.status()));
     Ok(projector)
 }

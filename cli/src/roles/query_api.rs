@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use anyhow::Context;
 use beidou_log::file::FileLog;
 use beidou_query_api::{Bound, QueryApiConfig, ServeError, TokenConfig, bind};
 use beidou_store::Store;
@@ -33,8 +34,10 @@ pub async fn main(args: QueryApi) -> anyhow::Result<()> {
 /// When it is taken, or the configuration is not valid.
 pub async fn listen(process: &Process) -> anyhow::Result<Bound> {
     let own = token::of(&process.data)?;
+    let archive = process.site.archive.enabled.then(|| process.site.archive.open(&process.data)).transpose();
+    let archive = archive.context("cannot open the archive")?;
     let config = with_defaults(process.site.query_api.clone(), &process.data, own);
-    bind(config).await.map_err(failure)
+    Ok(bind(config).await.map_err(failure)?.with_archive(archive))
 }
 
 /// The token and the cursor key of the data directory, unless the configuration names others.

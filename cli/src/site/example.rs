@@ -53,6 +53,13 @@ pub const EXAMPLE: &str = "\
 #  max_rows: 65536                           # a file is closed at so many rows
 #  max_age_seconds: 300                      # or so long after its first one
 
+# How many days Events stay in tables and archive, by the Event's own time, in whole days UTC. What was removed is told as
+# `removed_by_retention`, never as complete. A cluster is named by its uid or by a name that it has or had.
+#retention:
+#  days: 0                                   # 0 for ever
+#  clusters:
+#    hz-prod-02: {days: 30}                  # e.g.
+
 # A ClickHouse server, in place of the embedded engine.
 #store:
 #  url: https://clickhouse.example.org:8443  # e.g.

@@ -5,6 +5,7 @@
 mod archive;
 mod example;
 mod follow;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,10 @@ use std::{
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
-use beidou_log::file::{FULL_DISK_FILE, FileOptions, Retention};
+use beidou_log::file::{FULL_DISK_FILE, FileOptions, Retention as OfLog};
 use beidou_projector::{ProjectorConfig, config::WINDOWS};
 use beidou_query_api::QueryApiConfig;
-use beidou_schemas::{Topic, ledger};
+use beidou_schemas::{Topic, ledger, maintenance};
 use beidou_service::{
     config::{Flag, Layers, Loaded, load},
     telemetry::Telemetry,
@@ -35,6 +36,7 @@ use crate::{
 pub use archive::Archive;
 pub use example::EXAMPLE;
 pub use follow::follow;
+pub use retention::Retention;
 
 /// Variables with our prefix that are no configuration keys: read by the clients, the engine's installer, and tests.
 const OTHER_VARIABLES: [&str; 9] = [
@@ -71,6 +73,8 @@ pub struct Site {
     pub projector: Projector,
     /// Events once more, as Parquet files.
     pub archive: Archive,
+    /// How long Events are kept in tables and archive.
+    pub retention: Retention,
     /// How clusters are collected.
     pub ingest: IngestConfig,
     /// The clusters.
@@ -100,7 +104,7 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         // Four full cuts keep two cores and the engine busy; the rest as the log proposes.
-        let retention = Retention::default();
+        let retention = OfLog::default();
         let retention_days = (retention.max_age.as_secs() / DAY.as_secs()) as u32;
         Self { event_partitions: 4, retention_days, retention_gib: (retention.max_bytes / GIB) as u32 }
     }
@@ -237,6 +241,7 @@ impl Site {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
         }
         self.archive.check()?;
+        self.retention.check()?;
         let window = self.projector.window;
         if !WINDOWS.contains(&window) {
             let allowed = format!("use {} to {}", WINDOWS.start(), WINDOWS.end());
@@ -277,11 +282,13 @@ impl Site {
             (Topic::KubeCoverage, 1),
             (Topic::KubeReject, 1),
             (Topic::Ledger, ledger::partitions(events)),
+            (Topic::Maintenance, maintenance::fact::PARTITIONS),
+            (Topic::KubeImport, 1),
         ];
-        let retention = Retention {
+        let retention = OfLog {
             max_age: DAY * self.log.retention_days,
             max_bytes: GIB * u64::from(self.log.retention_gib),
-            ..Retention::default()
+            ..OfLog::default()
         };
         FileOptions { retention, ..FileOptions::new(places::log(data), partitions) }
     }

@@ -88,6 +88,10 @@ fn keys_of_the_type() -> BTreeSet<String> {
 
 fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {
     match value {
+        // Its keys are names of clusters.
+        serde_json::Value::Object(_) if place == "retention.clusters" => {
+            all.insert(place.to_owned());
+        }
         serde_json::Value::Object(fields) => {
             for (key, value) in fields {
                 let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
@@ -132,6 +136,13 @@ fn what_cannot_work_is_a_usage_error_that_says_what_to_do() {
         ("store: {url: 'https://h'}", "store.writer_user"),
         ("ingest: {heartbeat_ms: 1}", "100 to 600000"),
         ("engine: {memory_mib: 1}", "512"),
+        ("retention: {day: 1}", "allowed there: days, clusters"),
+        ("retention: {days: -1}", "`retention.days`"),
+        ("retention: {days: 36501}", "use 0 (for ever) to 36500"),
+        ("retention: {clusters: {a: {day: 1}}}", "allowed there: days"),
+        ("retention: {clusters: {a: {}}}", "retention.clusters.a"),
+        ("retention: {clusters: {a: 30}}", "retention.clusters.a"),
+        ("retention: {clusters: {a.b: {days: 99999}}}", "`retention.clusters.a.b.days` is not valid: 99999"),
         ("archive: {max_rows: 0}", "1 to 1000000"),
         ("archive: {max_age_seconds: 86401}", "1 to 86400"),
         ("projector: {window: 999}", "`projector.window` is not valid: 999"),

@@ -199,7 +199,10 @@ impl Driver {
                     let label = OfCluster { cluster: self.config.name.clone() };
                     self.tools.metrics.lag.get_or_create(&label).set(lag);
                 }
-                CoverageFact::Started(_) | CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) => {}
+                CoverageFact::Started(_)
+                | CoverageFact::Advanced(_)
+                | CoverageFact::Snapshot(_)
+                | CoverageFact::Imported(_) => {}
             }
         }
     }

@@ -312,7 +312,12 @@ pub fn quick() -> IngestConfig {
 }
 
 pub fn memory() -> Arc<MemoryLog> {
-    MemoryLog::with_holes([(Topic::KubeEvent, 4), (Topic::KubeCoverage, 1), (Topic::KubeReject, 1)])
+    MemoryLog::with_holes([
+        (Topic::KubeEvent, 4),
+        (Topic::KubeCoverage, 1),
+        (Topic::KubeReject, 1),
+        (Topic::KubeImport, 1),
+    ])
 }
 
 /// A running ingest.
@@ -430,7 +435,7 @@ pub fn story(facts: &[CoverageFact]) -> Vec<String> {
             CoverageFact::Ended(end) => Some(format!("ended {}", end.reason.name())),
             CoverageFact::Broken(b) => Some(format!("{} {} epoch {}", b.state.name(), b.reason.name(), b.epoch.0)),
             CoverageFact::Missed(missed) => Some(format!("missed {}", missed.states)),
-            CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) => None,
+            CoverageFact::Advanced(_) | CoverageFact::Snapshot(_) | CoverageFact::Imported(_) => None,
         })
         .collect()
 }

@@ -108,6 +108,23 @@ pub trait Log: Send + Sync + 'static {
     /// It only ever grows. Nothing needs more: whoever fills a table anew takes the old records from the archive and the
     /// rest from what the log still has, under a consumer name of its own.
     async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError>;
+
+    /// What a topic takes; `None` where the implementation cannot tell.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] when it cannot be looked at.
+    async fn space(&self, _topic: Topic) -> Result<Option<TopicSpace>, LogError> {
+        Ok(None)
+    }
+}
+
+/// What a topic takes on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TopicSpace {
+    /// Bytes now.
+    pub bytes: u64,
+    /// Bytes that it may take at most.
+    pub most_bytes: u64,
 }
 
 /// The right to append to one partition.

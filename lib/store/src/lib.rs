@@ -15,6 +15,7 @@ mod error;
 pub mod insert;
 pub mod migrate;
 pub mod query;
+pub mod retention;
 pub mod sql;
 
 pub use client::{Server, Store};

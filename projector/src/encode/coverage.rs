@@ -112,7 +112,7 @@ fn interval(fact: CoverageFact) -> Option<(Key, Interval)> {
             let key = (missed.cluster.clone(), CoverageState::Degraded, missed.comparison, missed.from);
             Some((key, Interval::Missed(missed)))
         }
-        CoverageFact::Snapshot(_) => None,
+        CoverageFact::Snapshot(_) | CoverageFact::Imported(_) => None,
     }
 }
 

@@ -9,7 +9,7 @@ use beidou_log::StoredRecord;
 use beidou_model::dedup::{RecentStates, StateKey, Verdict, WindowSpan};
 use beidou_schemas::{
     Micros, TopicPartition,
-    envelope::EventEnvelope,
+    envelope::{EventEnvelope, counted},
     kube_event::{EventState, column_uuid, decode, pattern_into},
 };
 
@@ -122,6 +122,8 @@ impl EventEncoder {
             match self.seen.observe(stored.offset, decoded.key, decoded.state.occurrences()) {
                 Verdict::Duplicate => out.duplicates += 1,
                 Verdict::New { delta } => {
+                    // What the table had before the import counts as seen, however long ago that was.
+                    let delta = delta.min(decoded.state.occurrences().saturating_sub(counted(&stored.record)));
                     out.rows += 1;
                     let (time, flags) = decoded.state.time(decoded.envelope.observed);
                     // Nearly always one month: the first one gets room for all records.

@@ -60,13 +60,13 @@ pub enum Encoder {
 }
 
 impl Encoder {
-    /// The encoder of a source, `None` for the ledger. `window` is the index's.
+    /// The encoder of a source, `None` for topics that are not projected. `window` is the index's.
     pub fn new(at: TopicPartition, window: u32) -> Option<Self> {
         match at.topic {
             Topic::KubeEvent => Some(Self::Event(EventEncoder::new(at, window))),
             Topic::KubeCoverage => Some(Self::Coverage(CoverageEncoder::new(at))),
             Topic::KubeReject => Some(Self::Reject(RejectEncoder::new(at))),
-            Topic::Ledger => None,
+            Topic::Ledger | Topic::Maintenance | Topic::KubeImport => None,
         }
     }
 

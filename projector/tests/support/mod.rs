@@ -9,7 +9,8 @@ pub mod events;
 mod process;
 mod wait;
 
-pub use wait::{DEADLINE, wait_for};
+#[allow(unused_imports, reason = "each binary uses its part")]
+pub use wait::{DEADLINE, wait_for, wait_until};
 
 use std::{
     path::{Path, PathBuf},

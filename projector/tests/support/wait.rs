@@ -17,3 +17,13 @@ pub async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         tokio::time::sleep(POLL).await;
     }
 }
+
+/// The same for a question that takes its time.
+#[allow(dead_code, reason = "each binary uses its part")]
+pub async fn wait_until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !look().await {
+        assert!(started.elapsed() < DEADLINE, "not in time: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}

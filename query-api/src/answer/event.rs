@@ -42,7 +42,7 @@ pub(crate) struct EventItem {
     /// When Beidou saw it.
     #[schema(value_type = String, format = DateTime)]
     pub observed: Micros,
-    /// `watch`, `list` (found after a break), `seed` (made by a demonstration).
+    /// `watch`, `list` (found after a break), `seed` (made by a demonstration), `import` (read from a dump).
     #[schema(value_type = String)]
     pub found_by: &'static str,
     /// `Normal` or `Warning`.

@@ -14,13 +14,13 @@ const KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 16;
 
 /// Signs and checks.
-pub(crate) struct Signer {
+pub struct Signer {
     key: [u8; KEY_BYTES],
 }
 
 /// What a signed text is for. Stable: it is part of what is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     /// The next page of a list.
     Page,
     /// A position of a live tail.
@@ -38,7 +38,7 @@ impl Purpose {
 
 impl Signer {
     /// A key that ends with the process.
-    pub(crate) fn random() -> Self {
+    pub fn random() -> Self {
         let mut key = [0; KEY_BYTES];
         key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
         key[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
@@ -79,7 +79,7 @@ impl Signer {
     }
 
     /// Signs a value for a purpose and a query.
-    pub(crate) fn seal<T: Serialize>(&self, purpose: Purpose, query: &[u8], value: &T) -> String {
+    pub fn seal<T: Serialize>(&self, purpose: Purpose, query: &[u8], value: &T) -> String {
         let mut bytes = serde_json::to_vec(value).expect("payloads are structs of texts and numbers");
         let signature = self.mac(purpose, query, &bytes).finalize().into_bytes();
         bytes.extend_from_slice(&signature[..SIGNATURE_BYTES]);
@@ -87,7 +87,7 @@ impl Signer {
     }
 
     /// The value, if text, purpose and query are those that were signed.
-    pub(crate) fn open<T: DeserializeOwned>(&self, purpose: Purpose, query: &[u8], text: &str) -> Option<T> {
+    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, query: &[u8], text: &str) -> Option<T> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (payload, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
         self.mac(purpose, query, payload).verify_truncated_left(signature).ok()?;

@@ -28,14 +28,18 @@ pub(crate) struct Lines {
 
 /// Reads the parameter `q`; without it both parts are empty.
 pub(crate) fn lines(params: &Params) -> Result<Lines, Problem> {
-    let text = params.one(Q)?.unwrap_or_default();
-    let line = parse(text).map_err(|error| problem(text, error))?;
+    let line = checked(Q, params.one(Q)?.unwrap_or_default())?;
     let (clusters, others) = line.split(Field::Cluster);
     Ok(Lines { clusters, others })
 }
 
+/// Reads a line that was sent under this name.
+pub(crate) fn checked(name: &str, text: &str) -> Result<QueryLine, Problem> {
+    parse(text).map_err(|error| problem(name, text, error))
+}
+
 /// What is wrong with a line, with its place.
-fn problem(text: &str, error: QueryLineError) -> Problem {
+fn problem(name: &str, text: &str, error: QueryLineError) -> Problem {
     let detail = error.to_string();
     let line = BadLine {
         fault: error.fault.name(),
@@ -44,7 +48,7 @@ fn problem(text: &str, error: QueryLineError) -> Problem {
         found: error.found,
         suggestion: error.suggestion,
     };
-    let of = Problem::parameter(Q, text, error.expected);
+    let of = Problem::parameter(name, text, error.expected);
     let parameter = of.parameter.map(|parameter| Box::new(BadParameter { line: Some(line), ..*parameter }));
     Problem { parameter, ..Problem::new(Kind::BadQueryLine, detail) }
 }

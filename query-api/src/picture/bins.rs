@@ -4,7 +4,16 @@ use beidou_model::coverage::{Part, PartState};
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::histogram::Bins;
 
-use crate::ask::Range;
+use utoipa::IntoParams;
+
+use crate::{
+    ask::{Params, Range},
+    problem::Problem,
+};
+
+/// A console is two thousand pixels wide: a bin of eight can still be pointed at.
+const MOST: u64 = 240;
+const USUAL: u64 = 60;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -32,6 +41,22 @@ const WIDTHS: [i64; 20] = [
     36_500 * DAY,
     365_000 * DAY,
 ];
+
+/// `bins`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameter; `ask` reads it")]
+pub(crate) struct BinsParam {
+    /// At most so many bins. Their width is the narrowest of 1, 5, 10, 30 seconds or minutes, 1, 3, 6, 12 hours, 1, 7, 30,
+    /// 90, 365 days that is wide enough; `1` gives one bin for the whole range.
+    #[param(minimum = 1, maximum = 240, default = 60)]
+    bins: Option<u32>,
+}
+
+/// How many bins are wanted at most.
+pub(crate) fn most(params: &Params) -> Result<u64, Problem> {
+    params.number("bins", 1..=MOST, USUAL)
+}
 
 /// The narrowest bins of which `most` cover the range. Where even the widest do not, as with `most` = 1 and a range over
 /// one of their borders, the range itself is the bin.

@@ -90,12 +90,18 @@ kinds! {
     Cancelled "cancelled" CONFLICT
         "The statement was cancelled"
         "Somebody stopped it with `DELETE /api/v1/running/{id}`, or the engine was told to."
+    UnknownQuery "unknown-query" NOT_FOUND
+        "No query is saved under this name"
+        "`/api/v1/queries` lists the saved ones."
+    UnknownWork "unknown-work" NOT_FOUND
+        "No audit or rebuild has this id"
+        "`/api/v1/audits` and `/api/v1/rebuilds` list the last ones."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
         "The path does not take this method"
         "All calls are described at `/api/reference` and in `/openapi.json`."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "A body has at most 16 KiB, a statement 12 KiB. Split a long list of filters over several calls."
+        "A body has at most 16 KiB, a statement 12 KiB; only dumps to import may be of any size. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."

@@ -109,17 +109,23 @@ impl Problem {
         Self { parameter, ..Self::new(Kind::UnknownParameter, detail) }
     }
 
-    /// Writes the problem out.
-    pub(crate) fn respond(self, request_id: &str) -> Response {
+    /// The problem as it is written.
+    pub(crate) fn body(self, request_id: &str) -> ProblemBody {
         let kind = self.kind;
-        let body = ProblemBody {
+        ProblemBody {
             problem_type: format!("/problems/{}", kind.slug()),
             title: kind.title().into(),
             status: kind.status().as_u16(),
             detail: self.detail,
             instance: format!("urn:uuid:{request_id}"),
             parameter: self.parameter.map(|parameter| *parameter),
-        };
+        }
+    }
+
+    /// Writes the problem out.
+    pub(crate) fn respond(self, request_id: &str) -> Response {
+        let kind = self.kind;
+        let body = self.body(request_id);
         let json = serde_json::to_vec(&body).expect("texts and numbers always serialise");
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = kind.status();

@@ -15,7 +15,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use beidou_log::{Log, LogError, ReadLimit};
@@ -33,6 +33,8 @@ const MOST_SAMPLES: usize = 900;
 const TAIL_FACTS: Offset = 256;
 /// Facts are small; a read brings a few thousand.
 const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::from_secs(5) };
+/// Between two looks at the watermarks, for somebody who waits: a cut takes longer than this.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Between two tries at a log that cannot be read.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 
@@ -99,6 +101,23 @@ impl Projected {
         let samples = lock(&self.samples);
         let newest = samples.iter().rev().find(|sample| passed(&marks, &sample.ends));
         newest.map_or(Reach::NotYetKnown, |sample| Reach::Proven(sample.proven.clone()))
+    }
+
+    /// Waits until the table holds all that is in the log now; `false` where nothing moves for `patience`.
+    pub(crate) async fn caught_up(&self, patience: Duration) -> Result<bool, LogError> {
+        let ends = self.ends().await?;
+        let (mut marks, mut moved) = (self.marks(), Instant::now());
+        while !passed(&marks, &ends) {
+            if moved.elapsed() > patience {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = self.marks();
+            if now != marks {
+                (marks, moved) = (now, Instant::now());
+            }
+        }
+        Ok(true)
     }
 
     /// The ends of all partitions; 0 for one that is empty and always was, so that nothing waits for it.

@@ -82,7 +82,7 @@ pub(super) async fn at(
     let params = ask.params(&[&["t"]])?;
     let now = now();
     let at = moment(&params, "t", now)?.unwrap_or(now);
-    let clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
+    let clusters = ask.clusters_of_path(cluster, &params).await?;
     let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
     let object = Object { clusters: clusters.clone(), kind, namespace, name };
     let query = AtQuery { object, at, limit: MOST_ROWS, most_bytes: MOST_ANSWER_BYTES };

@@ -46,7 +46,7 @@ pub(super) struct FilterParams {
     /// Nodes concerned.
     #[param(style = Form, explode)]
     node: Option<Vec<String>>,
-    /// How the state was found: `watch`, `list`, `seed`.
+    /// How the state was found: `watch`, `list`, `seed`, `import`.
     #[param(style = Form, explode)]
     found_by: Option<Vec<String>>,
     /// A part of the message, in any case.

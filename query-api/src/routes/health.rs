@@ -14,7 +14,7 @@ use beidou_store::query::Caller;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::{app::App, space};
 
 /// Whoever probes waits a few seconds at most.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -73,5 +73,6 @@ async fn within(probe: impl Future<Output = Result<(), String>>) -> Result<(), S
     responses((status = 200, content_type = "application/openmetrics-text", body = String))
 )]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    space::refresh(&app).await;
     ([(CONTENT_TYPE, METRICS_TYPE)], app.process.0.encode()).into_response()
 }

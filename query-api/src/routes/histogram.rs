@@ -4,7 +4,7 @@ use axum::Json;
 use beidou_schemas::Micros;
 use beidou_store::query::histogram::{BinRow, Bins, HistogramQuery};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
@@ -14,13 +14,9 @@ use crate::{
     },
     app::Ask,
     ask::filter::FILTERS,
-    picture::bins::{self, BinKnown},
+    picture::bins::{self, BinKnown, BinsParam},
     problem::{Problem, ProblemBody},
 };
-
-/// A console is two thousand pixels wide: a bin of eight can still be pointed at.
-const MOST_BINS: u64 = 240;
-const USUAL_BINS: u64 = 60;
 
 /// Events per bin of time. Counts are exact for the whole range; a bin that reaches beyond the range counts what lies
 /// inside.
@@ -77,17 +73,6 @@ pub(crate) struct TypeCount {
     occurrences: u64,
 }
 
-/// `bins`.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameter; `ask` reads it")]
-struct BinsParam {
-    /// At most so many bins. Their width is the narrowest of 1, 5, 10, 30 seconds or minutes, 1, 3, 6, 12 hours, 1, 7, 30,
-    /// 90, 365 days that is wide enough; `1` gives one bin for the whole range.
-    #[param(minimum = 1, maximum = 240, default = 60)]
-    bins: Option<u32>,
-}
-
 /// How many Events per bin of time, by type: exact for the whole range, and each bin says whether it is complete.
 #[utoipa::path(
     get, path = "/api/v1/events/histogram", tag = "Events", params(FilterParams, RangeParams, BinsParam),
@@ -96,7 +81,7 @@ struct BinsParam {
 )]
 pub(super) async fn histogram(ask: Ask) -> Result<Json<Histogram>, Problem> {
     let params = ask.params(&[&FILTERS, &RANGE, &["bins"]])?;
-    let most = params.number("bins", 1..=MOST_BINS, USUAL_BINS)?;
+    let most = bins::most(&params)?;
     let (filter, range) = ask.events(&params).await?;
     let known = known_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
     let bins = bins::bins(range, most);

@@ -95,10 +95,7 @@ pub(super) async fn lanes(
     let width = params.number("width", WIDTHS, USUAL_WIDTH)?;
     let range = range(&params, now())?;
     let line = line::lines(&params)?.others;
-    let mut clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
-    if let Some(of_line) = ask.clusters(&params).await? {
-        clusters.retain(|uid| of_line.contains(uid));
-    }
+    let clusters = ask.clusters_of_path(cluster, &params).await?;
     let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
     let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
     let object = Object { clusters, kind, namespace, name };

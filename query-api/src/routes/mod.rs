@@ -11,16 +11,20 @@ mod exports;
 mod facets;
 mod health;
 mod histogram;
+mod imports;
 mod lanes;
 mod neighbours;
 mod occurrences;
 mod patterns;
+mod queries;
 mod rejects;
 mod running;
+mod space;
 mod sql;
 mod states;
 mod tail;
 mod timeline;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -127,6 +131,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tail::tail))
         .routes(routes!(health::metrics))
         .merge(sql_calls())
+        .merge(keeping())
 }
 
 /// SQL of callers, exports, and what runs.
@@ -140,6 +145,23 @@ fn sql_calls() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::create, exports::list))
         .routes(routes!(exports::one, exports::remove))
         .routes(routes!(exports::file))
+}
+
+/// The calls about the keeping of Events.
+fn keeping() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(space::space))
+        .routes(routes!(queries::queries))
+        .routes(routes!(queries::save, queries::delete))
+        .routes(routes!(upkeep::ask_audit, upkeep::audits))
+        .routes(routes!(upkeep::audit))
+        .routes(routes!(upkeep::ask_rebuild, upkeep::rebuilds))
+        .routes(routes!(upkeep::rebuild))
+}
+
+/// The calls that need a token and take a body without a bound.
+pub(crate) fn taking() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(imports::import))
 }
 
 /// The calls that need none: they tell nothing about Events.
@@ -157,16 +179,18 @@ pub(crate) fn open() -> OpenApiRouter<Arc<App>> {
 pub(crate) fn router(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
+    let (taking, _) = taking().split_for_parts();
     let guarded = api
         .route_layer(from_fn_with_state(app.clone(), authenticate))
         .route_layer(from_fn_with_state(app.clone(), room));
     guarded
         .merge(open)
+        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
+        .merge(taking.route_layer(from_fn_with_state(app.clone(), authenticate)))
         .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
         })
-        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
         }))

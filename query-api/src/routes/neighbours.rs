@@ -88,7 +88,7 @@ struct NeighboursParams {
     /// Nodes concerned.
     #[param(style = Form, explode)]
     node: Option<Vec<String>>,
-    /// How the state was found: `watch`, `list`, `seed`.
+    /// How the state was found: `watch`, `list`, `seed`, `import`.
     #[param(style = Form, explode)]
     found_by: Option<Vec<String>>,
     /// A part of the message, in any case.
@@ -121,10 +121,7 @@ pub(super) async fn neighbours(
     let filter = event_filter(&params)?;
     let limit = params.number("limit", 1..=MOST_ROWS, USUAL_ROWS)?;
     let within = length(&params, "within", SECOND..=MOST_LENGTH, "a length of time from 1s to 24h")?;
-    let mut clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
-    if let Some(of_line) = ask.clusters(&params).await? {
-        clusters.retain(|uid| of_line.contains(uid));
-    }
+    let clusters = ask.clusters_of_path(cluster, &params).await?;
     let event = uid_of("uid", &uid)?;
     let anchor = ask.reader.anchor(&AnchorQuery { clusters, event, resource_version: version(&params)? }).await?;
     let Some(anchor) = anchor else {

@@ -8,7 +8,7 @@ use beidou_store::query::{
     occurrences::{GrowthRow, OccurrencesQuery, SourceRow},
 };
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
@@ -19,12 +19,9 @@ use crate::{
     app::{Ask, now},
     ask::{Range, filter::FILTERS},
     catalogue::Names,
-    picture::bins,
+    picture::bins::{self, BinsParam},
     problem::{Problem, ProblemBody},
 };
-
-const MOST_BINS: u64 = 240;
-const USUAL_BINS: u64 = 60;
 
 /// Occurrences per bin of time. A count that grew by n between two states is n occurrences between their times, not n at
 /// the later one.
@@ -104,16 +101,6 @@ pub(crate) struct Suspect {
     seen: RangeAnswer,
 }
 
-/// `bins`.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameter; `ask` reads it")]
-struct BinsParam {
-    /// At most so many bins; widths are those of `/api/v1/events/histogram`.
-    #[param(minimum = 1, maximum = 240, default = 60)]
-    bins: Option<u32>,
-}
-
 /// How often it happened when: rates that are right in spite of aggregation, with bounds, and where bursts were probably
 /// suppressed.
 #[utoipa::path(
@@ -123,7 +110,7 @@ struct BinsParam {
 )]
 pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> {
     let params = ask.params(&[&FILTERS, &RANGE, &["bins"]])?;
-    let most = params.number("bins", 1..=MOST_BINS, USUAL_BINS)?;
+    let most = bins::most(&params)?;
     let (filter, range) = ask.events(&params).await?;
     let bins = bins::bins(range, most);
     let range = whole(bins, range);

@@ -60,7 +60,7 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
     let params = ask.params(&[&["limit", "cursor"]])?;
     let event = uid_of("uid", &uid)?;
     let page = ask.page::<(String, u32, u64)>(&params)?;
-    let clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
+    let clusters = ask.clusters_of_path(cluster, &params).await?;
     let after = page.after.clone().map(|(cluster, epoch, resource_version)| StateKey {
         cluster,
         epoch: Epoch(epoch),

@@ -35,10 +35,7 @@ pub(super) async fn timeline(
     let params = ask.params(&[&PAGE, &[line::Q]])?;
     let line = line::lines(&params)?.others;
     let page = ask.page::<EventCursor>(&params)?;
-    let mut clusters = ask.app.catalogue.uids(&ask.reader, &[cluster]).await?;
-    if let Some(of_line) = ask.clusters(&params).await? {
-        clusters.retain(|uid| of_line.contains(uid));
-    }
+    let clusters = ask.clusters_of_path(cluster, &params).await?;
     let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), page.range).await?;
     let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
     let query = TimelineQuery {

@@ -9,3 +9,4 @@ mod door;
 mod pages;
 mod store;
 mod tail;
+mod upkeep;

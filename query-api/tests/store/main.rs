@@ -14,6 +14,7 @@ mod hostile;
 mod lines;
 mod lists;
 mod oracle;
+mod space;
 mod sql;
 
 use std::sync::Arc;

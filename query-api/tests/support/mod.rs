@@ -22,7 +22,11 @@ pub const TOKEN: &str = "a-token-for-tests-1";
 
 /// A log with the topics that the role reads; offsets have holes.
 pub fn log() -> Arc<MemoryLog> {
-    MemoryLog::with_holes([(Topic::KubeEvent, PARTITIONS), (Topic::Ledger, ledger::partitions(PARTITIONS))])
+    MemoryLog::with_holes([
+        (Topic::KubeEvent, PARTITIONS),
+        (Topic::Ledger, ledger::partitions(PARTITIONS)),
+        (Topic::Maintenance, 2),
+    ])
 }
 
 pub fn config() -> QueryApiConfig {

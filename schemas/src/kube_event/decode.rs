@@ -83,6 +83,9 @@ pub enum DecodeError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// JSON that no reader takes back: a number beyond what numbers hold, or more than 127 levels.
+    #[error("a value that cannot be read back")]
+    Unreadable(#[source] serde_json::Error),
     /// A member stands twice: which one counts would be a guess.
     #[error("the member {0:?} stands twice in one object")]
     Twice(String),
@@ -139,7 +142,7 @@ impl EventState<'_> {
 /// Decodes one Event.
 ///
 /// # Errors
-/// When the bytes are no JSON object, a member stands twice, or `metadata.uid` or `metadata.resourceVersion` is missing
+/// When the bytes are no JSON object, or hold values that cannot be read back, a member stands twice, or `metadata.uid` or `metadata.resourceVersion` is missing
 /// or malformed. Every other oddity is kept in the residual.
 pub fn decode(json: &[u8]) -> Result<EventState<'_>, DecodeError> {
     let mut decoder = Decoder { state: EventState::default(), residual: Level::default() };
@@ -395,6 +398,9 @@ impl<'a> Decoder<'a> {
         }
         if !self.residual.object.is_empty() {
             self.state.residual = self.residual.text();
+            // Passing over a value is less strict than reading it, as whoever rebuilds the Event must. Rare and short.
+            let _read: serde_json::Value =
+                serde_json::from_str(&self.state.residual).map_err(DecodeError::Unreadable)?;
         }
         Ok(self.state)
     }

@@ -142,6 +142,19 @@ pub(super) fn list_segments(dir: &Path) -> Result<Vec<Offset>, LogError> {
     Ok(bases)
 }
 
+/// Bytes of all segments of a partition. Those that retention removes meanwhile count as gone.
+pub(super) fn segment_bytes(dir: &Path) -> Result<u64, LogError> {
+    let size = |base| {
+        let path = segment_path(dir, base);
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(meta.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(failed("read", &path, error)),
+        }
+    };
+    list_segments(dir)?.into_iter().map(size).sum()
+}
+
 /// Opens or makes a file that serves only as a lock.
 pub(super) fn open_lock(path: &Path) -> Result<File, LogError> {
     let mut options = File::options();

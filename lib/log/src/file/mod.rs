@@ -15,12 +15,14 @@
 //! | `recovery` | what a writer does first |
 //! | `reader` | the reading side |
 //! | `retention` | what may go |
+//! | `copy` | a copy of a log that is in use |
 //! | `options` | settings, fail points |
 //!
 //! One process writes a partition (a lock says which), any process of the same host may read it. A reader of another
 //! process finds new records by looking at the mark at a fixed interval.
 
 mod committer;
+mod copy;
 mod frame;
 mod layout;
 mod mark;
@@ -47,8 +49,9 @@ use self::{
     committer::{Command, Rules},
     partition::{Partition, locked},
 };
-use crate::{Log, LogError, ReadBatch, ReadLimit, Writer};
+use crate::{Log, LogError, ReadBatch, ReadLimit, TopicSpace, Writer};
 
+pub use copy::LogCopy;
 pub use options::{
     BUFFER_BYTES, FACT_BYTES, FULL_DISK_FILE, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE,
     RETENTION_BYTES, Retention, SEGMENT_BYTES, Share,
@@ -200,5 +203,16 @@ impl Log for FileLog {
         let partition = Arc::clone(self.partition(at)?);
         let consumer = consumer.to_owned();
         off_thread(move || retention::release(&partition, &consumer, upto)).await
+    }
+
+    async fn space(&self, topic: Topic) -> Result<Option<TopicSpace>, LogError> {
+        let partitions = self.partitions.get(&topic).cloned().unwrap_or_default();
+        let most_bytes = self.options.retention.share(topic, 1).max_bytes;
+        off_thread(move || {
+            let sizes = partitions.iter().map(|partition| layout::segment_bytes(&partition.dir));
+            let bytes = sizes.sum::<Result<u64, LogError>>()?;
+            Ok(Some(TopicSpace { bytes, most_bytes }))
+        })
+        .await
     }
 }

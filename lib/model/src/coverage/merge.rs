@@ -11,6 +11,10 @@ use super::{
     Coverage, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN, Part, PartState, Span, length,
 };
 
+const REMOVED: &str = Reason::LogRemoved.name();
+const MISSED: &str = Reason::MissedByWatch.name();
+const EXPIRED: &str = Reason::RemovedByRetention.name();
+
 /// Merges what is known of a cluster into the answer for the asked range. O(n log n) in the number of intervals.
 pub fn merge(known: &Known, asked: Range<Micros>) -> Coverage {
     let total = length(&asked);
@@ -41,6 +45,8 @@ struct Sweep<'a> {
     removed: usize,
     /// Open intervals of what a watch did not bring though it said so.
     missed: usize,
+    /// Open intervals of what was kept as long as it was to be kept.
+    expired: usize,
 }
 
 impl<'a> Sweep<'a> {
@@ -49,7 +55,7 @@ impl<'a> Sweep<'a> {
         let mut spans: Vec<_> = known.spans.iter().filter(touches).collect();
         spans.sort();
         let (degraded, gaps) = (BTreeSet::new(), BTreeSet::new());
-        Self { known, asked, spans, complete: 0, degraded, gaps, removed: 0, missed: 0 }
+        Self { known, asked, spans, complete: 0, degraded, gaps, removed: 0, missed: 0, expired: 0 }
     }
 
     fn parts(mut self) -> Vec<Part> {
@@ -87,18 +93,17 @@ impl<'a> Sweep<'a> {
 
     fn take(&mut self, edge: &Edge) {
         let span = self.spans[edge.span];
-        let open = match span.state {
-            CoverageState::Complete if edge.begins => return self.complete += 1,
-            CoverageState::Complete => return self.complete -= 1,
-            CoverageState::Degraded if span.reason == Reason::MissedByWatch.name() && edge.begins => {
-                return self.missed += 1;
-            }
-            CoverageState::Degraded if span.reason == Reason::MissedByWatch.name() => return self.missed -= 1,
-            CoverageState::Degraded => &mut self.degraded,
-            CoverageState::Gap if span.reason == Reason::LogRemoved.name() && edge.begins => return self.removed += 1,
-            CoverageState::Gap if span.reason == Reason::LogRemoved.name() => return self.removed -= 1,
-            CoverageState::Gap => &mut self.gaps,
+        let count = match (span.state, span.reason.as_str()) {
+            (CoverageState::Complete, _) => Some(&mut self.complete),
+            (CoverageState::Degraded, MISSED) => Some(&mut self.missed),
+            (CoverageState::Gap, REMOVED) => Some(&mut self.removed),
+            (CoverageState::Gap, EXPIRED) => Some(&mut self.expired),
+            (CoverageState::Degraded | CoverageState::Gap, _) => None,
         };
+        if let Some(count) = count {
+            return if edge.begins { *count += 1 } else { *count -= 1 };
+        }
+        let open = if span.state == CoverageState::Gap { &mut self.gaps } else { &mut self.degraded };
         if edge.begins {
             open.insert(edge.span)
         } else {
@@ -108,8 +113,12 @@ impl<'a> Sweep<'a> {
 
     /// What is to be said of the time from `at` to the next border; `None` where it is complete.
     fn verdict(&self, at: Micros) -> Option<(PartState, &'a str)> {
+        // What was never watched stays what it is: retention took away what was there, and claims no more.
+        if self.expired > 0 && self.known.first.is_some_and(|first| at >= first) {
+            return Some((PartState::Gap, EXPIRED));
+        }
         if self.removed > 0 {
-            return Some((PartState::Gap, Reason::LogRemoved.name()));
+            return Some((PartState::Gap, REMOVED));
         }
         let reason = |open: &BTreeSet<usize>| open.first().map(|&span| self.spans[span].reason.as_str());
         let degraded = reason(&self.degraded);
@@ -118,7 +127,7 @@ impl<'a> Sweep<'a> {
                 return Some((PartState::Unknown, NOT_YET_PROJECTED));
             }
             if self.missed > 0 {
-                return Some((PartState::Degraded, Reason::MissedByWatch.name()));
+                return Some((PartState::Degraded, MISSED));
             }
             return if self.complete > 0 { None } else { degraded.map(|why| (PartState::Degraded, why)) };
         }

@@ -12,7 +12,8 @@
 //! - What any watcher proved complete is complete; of two that were not, the better one counts: degraded before gap.
 //! - What a watch did not bring though it went beyond it makes the time degraded, for the session that calls it complete
 //!   was wrong.
-//! - What was removed from the log before it was in the table is lost, whoever had delivered it.
+//! - What was removed from the log before it was in the table is lost, whoever had delivered it; what retention removed is
+//!   gone too, from the first watch of the cluster on.
 //! - Nothing behind the projected moment is complete or degraded: the table does not hold it yet. A gap stays a gap,
 //!   for what is lost will not come.
 //! - Time that no interval covers is unknown, and the answer says why.

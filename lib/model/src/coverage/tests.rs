@@ -7,6 +7,7 @@ use super::*;
 
 const LOG_REMOVED: &str = "log_removed";
 const MISSED: &str = "missed_by_watch";
+const EXPIRED: &str = "removed_by_retention";
 
 fn span(from: i64, until: i64, state: CoverageState) -> Span {
     let reason = if state == CoverageState::Complete { "timeout" } else { "expired" };
@@ -64,6 +65,17 @@ fn a_session_that_missed_something_was_not_complete() {
 }
 
 #[test]
+fn what_retention_removed_is_gone_whoever_had_proved_it() {
+    use CoverageState::{Complete, Gap};
+    let removed = Span { reason: EXPIRED.into(), ..span(0, 6, Gap) };
+    let mut one = known(vec![span(2, 10, Complete), removed]);
+    one.first = Some(Micros(2));
+    let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 2);
+    assert_ne!(told(&one, 0, 10), [before], "never complete with nothing in it");
+    assert_eq!(told(&one, 2, 10), [("gap", EXPIRED.into(), 2, 6)]);
+}
+
+#[test]
 fn what_nobody_proved_is_unknown_and_says_why() {
     let mut one = known(vec![span(10, 20, CoverageState::Complete)]);
     let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 10);
@@ -95,6 +107,11 @@ fn an_empty_range_asks_nothing() {
 /// What the rules say of one moment, found by looking at every interval.
 fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>) {
     let has = |state| known.spans.iter().any(|s| s.state == state && (s.from.0..s.until.0).contains(&at));
+    let expired = |s: &Span| s.state == CoverageState::Gap && s.reason == EXPIRED;
+    let watched = known.first.is_some_and(|first| at >= first.0);
+    if watched && known.spans.iter().any(|s| expired(s) && (s.from.0..s.until.0).contains(&at)) {
+        return (Some(PartState::Gap), Some(EXPIRED));
+    }
     let removed = |s: &Span| s.state == CoverageState::Gap && s.reason == LOG_REMOVED;
     if known.spans.iter().any(|s| removed(s) && (s.from.0..s.until.0).contains(&at)) {
         return (Some(PartState::Gap), Some(LOG_REMOVED));
@@ -111,7 +128,8 @@ fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>
             (true, false) => (Some(PartState::Degraded), None),
         };
     }
-    if has(CoverageState::Gap) {
+    let lost = |s: &Span| s.state == CoverageState::Gap && !expired(s);
+    if known.spans.iter().any(|s| lost(s) && (s.from.0..s.until.0).contains(&at)) {
         return (Some(PartState::Gap), None);
     }
     let why = match (known.first, known.running) {
@@ -124,13 +142,17 @@ fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>
 }
 
 fn any_known() -> impl Strategy<Value = Known> {
-    let one =
-        (0i64..60, 0i64..20, 0usize..3, "a|b|log_removed|missed_by_watch").prop_map(|(from, length, state, reason)| {
-            Span { from: Micros(from), until: Micros(from + length), state: CoverageState::ALL[state], reason }
-        });
+    let one = (0i64..60, 0i64..20, 0usize..3, "a|b|log_removed|missed_by_watch|removed_by_retention").prop_map(
+        |(from, length, state, reason)| Span {
+            from: Micros(from),
+            until: Micros(from + length),
+            state: CoverageState::ALL[state],
+            reason,
+        },
+    );
     let spans = prop::collection::vec(one, 0..12);
     (spans, prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, running, projected)| Known {
-        first: spans.iter().map(|span| span.from).min(),
+        first: spans.iter().filter(|span| span.reason != EXPIRED).map(|span| span.from).min(),
         spans,
         running: running.map(Micros),
         projected: Micros(projected),

@@ -62,7 +62,7 @@ fields! {
     Message "message" ["msg" "text"]
     /// The message folded to its template.
     Pattern "pattern" ["template"]
-    /// How the state was found: `watch`, `list`, `seed`.
+    /// How the state was found: `watch`, `list`, `seed`, `import`.
     FoundBy "found_by" ["found-by" "found"]
 }
 

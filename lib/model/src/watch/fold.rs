@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use beidou_schemas::{
-    ClusterUid, Epoch, Micros, ResourceVersion,
-    coverage::{CoverageFact, Position, Snapshot},
+    ClusterUid, Epoch, Micros, Offset, ResourceVersion,
+    coverage::{CoverageFact, Imported, Position, Snapshot},
 };
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ pub struct Standing {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standings {
     clusters: BTreeMap<ClusterUid, Standing>,
+    imported: Offset,
 }
 
 impl Standings {
@@ -53,6 +54,7 @@ impl Standings {
             }
             // It says something of a chain that goes on.
             CoverageFact::Missed(_) => {}
+            CoverageFact::Imported(imported) => self.imported = self.imported.max(imported.upto),
             CoverageFact::Snapshot(snapshot) => {
                 self.clusters.clear();
                 for position in &snapshot.positions {
@@ -82,6 +84,17 @@ impl Standings {
     /// All of them, by cluster.
     pub fn iter(&self) -> impl Iterator<Item = (&ClusterUid, &Standing)> {
         self.clusters.iter()
+    }
+
+    /// Every import record below this offset is on the Event topic.
+    pub fn imported(&self) -> Offset {
+        self.imported
+    }
+
+    /// What a reader of the tail needs: all clusters as one fact, and behind it how far imports have come, if any have.
+    pub fn tail(&self) -> Vec<CoverageFact> {
+        let imported = (self.imported > 0).then_some(CoverageFact::Imported(Imported { upto: self.imported }));
+        [self.snapshot()].into_iter().chain(imported).collect()
     }
 
     /// All of them as one fact.

@@ -22,6 +22,7 @@ fn broken(facts: &[CoverageFact]) -> Vec<Broken> {
             | CoverageFact::Advanced(_)
             | CoverageFact::Ended(_)
             | CoverageFact::Missed(_)
+            | CoverageFact::Imported(_)
             | CoverageFact::Snapshot(_) => None,
         })
         .collect()
@@ -167,6 +168,7 @@ fn names(actions: &[Action]) -> Vec<String> {
         }
         CoverageFact::Missed(missed) => format!("missed {}", missed.states),
         CoverageFact::Snapshot(_) => "snapshot".into(),
+        CoverageFact::Imported(_) => "imported".into(),
     };
     let action = |action: &Action| match action {
         Action::Prove => vec!["prove".into()],

@@ -27,6 +27,17 @@ pub struct RangeFile {
     pub bytes: u64,
 }
 
+/// What files of one sort hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Their rows; `None` where the files were not opened.
+    pub rows: Option<u64>,
+}
+
 /// The archive at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
@@ -82,6 +93,18 @@ impl Archive {
 }
 
 impl Catalogue {
+    /// What the day files hold.
+    pub fn in_days(&self) -> Held {
+        let rows = self.days.values().map(|file| file.note.rows).sum();
+        let bytes = self.days.values().map(|file| file.bytes).sum();
+        Held { files: self.days.len() as u64, bytes, rows: Some(rows) }
+    }
+
+    /// What the range files hold.
+    pub fn in_ranges(&self) -> Held {
+        Held { files: self.ranges.len() as u64, bytes: self.ranges.iter().map(|file| file.bytes).sum(), rows: None }
+    }
+
     /// Takes the next manifest in.
     fn follow(&mut self, path: &str, content: &Bytes) -> Result<(), ArchiveError> {
         let broken = |what: String| ArchiveError::Chain { path: path.into(), what };

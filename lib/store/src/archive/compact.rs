@@ -46,6 +46,8 @@ const MOST_OPEN: usize = 256;
 pub struct Compaction {
     /// Only range files whose rows were all observed before.
     pub before: Micros,
+    /// Of these only files with a row that happened before: what retention will take from its day.
+    pub older_than: Option<Micros>,
     /// The time now, for the manifest.
     pub now: Micros,
     /// Part of each new name: another one for each compaction.
@@ -62,7 +64,7 @@ impl Compaction {
     /// A compaction of what was observed before, with the usual bounds.
     pub fn new(before: Micros, now: Micros) -> Self {
         let tag = format!("{:08x}", Uuid::new_v4().as_fields().0);
-        Self { before, now, tag, scratch: None, target_bytes: TARGET_BYTES, group: GroupLimit::DAY }
+        Self { before, older_than: None, now, tag, scratch: None, target_bytes: TARGET_BYTES, group: GroupLimit::DAY }
     }
 }
 
@@ -94,7 +96,7 @@ impl Archive {
             self.remove(path).await?;
             done.swept += 1;
         }
-        let inputs = self.inputs(&catalogue, compaction.before).await?;
+        let inputs = self.inputs(&catalogue, compaction).await?;
         if inputs.is_empty() {
             return Ok(done);
         }
@@ -133,11 +135,12 @@ impl Archive {
     }
 
     /// The range files that are old enough, the oldest first.
-    async fn inputs(&self, catalogue: &Catalogue, before: Micros) -> Result<Vec<Input>, ArchiveError> {
+    async fn inputs(&self, catalogue: &Catalogue, asked: &Compaction) -> Result<Vec<Input>, ArchiveError> {
+        let old = |note: &FileNote| asked.older_than.is_none_or(|limit| note.min_time < limit);
         let mut inputs = Vec::new();
         for file in &catalogue.ranges {
             let note = self.open(&file.path).await?.note().clone();
-            if note.observed < before {
+            if note.observed < asked.before && old(&note) {
                 inputs.push(Input { path: file.path.clone(), bytes: file.bytes, note });
             }
         }

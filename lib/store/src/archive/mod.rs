@@ -19,15 +19,17 @@ mod catalogue;
 mod columns;
 mod compact;
 mod error;
+mod expire;
 mod layout;
 mod read;
 mod rows;
 mod split;
 mod write;
 
-pub use catalogue::{Catalogue, RangeFile};
+pub use catalogue::{Catalogue, Held, RangeFile};
 pub use compact::{Compacted, Compaction, MERGE_BELOW, TARGET_BYTES};
 pub use error::ArchiveError;
+pub use expire::Expired;
 pub use read::{Batches, Opened};
 pub use rows::{hash, states};
 pub use write::{FileWriter, Finished, GroupLimit};

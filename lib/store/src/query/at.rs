@@ -5,7 +5,11 @@ use beidou_schemas::Micros;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{EventRow, Page, QueryError, Reader, lanes::about, statement::Statement, timeline::Object};
+use super::{
+    EventRow, Page, QueryError, Reader,
+    statement::Statement,
+    timeline::{Object, about},
+};
 
 /// An object at a moment.
 #[derive(Debug, Clone)]

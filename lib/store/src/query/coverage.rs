@@ -191,8 +191,8 @@ pub(super) fn extents(clusters: Option<&[String]>) -> Statement {
     argMax(state = 'complete' AND reason = '', log_offset) AS running, max(epoch) AS epoch
 FROM kube_coverage",
     )
-    // What a watch missed says nothing of how far it is.
-    .when("reason != 'missed_by_watch'")
+    // What a watch missed, and what was removed after its time, says nothing of how far the watches are.
+    .when("reason NOT IN ('missed_by_watch', 'removed_by_retention')")
     .when_some("cluster_uid IN {clusters:Array(String)}", "clusters", clusters)
     .line("GROUP BY cluster_uid")
     .line("ORDER BY cluster_uid")

@@ -6,7 +6,12 @@ use beidou_schemas::Micros;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{Between, QueryError, Reader, line::when_line, statement::Statement, timeline::Object};
+use super::{
+    Between, QueryError, Reader,
+    line::when_line,
+    statement::Statement,
+    timeline::{Object, about},
+};
 
 /// Which object, when, and how fine.
 #[derive(Debug, Clone)]
@@ -102,19 +107,6 @@ impl Reader {
 
 fn most(query: &LanesQuery, lanes: &[LaneRow]) -> u64 {
     query.cells * (lanes.len() as u64 + 1)
-}
-
-/// The conditions that find an object.
-pub(super) fn about(statement: Statement, object: &Object) -> Statement {
-    statement
-        .when("cluster_uid IN {clusters:Array(String)}")
-        .with("clusters", object.clusters.as_slice())
-        .when("kind = {kind:String}")
-        .with("kind", object.kind.as_str())
-        .when("namespace = {namespace:String}")
-        .with("namespace", object.namespace.as_str())
-        .when("name = {name:String}")
-        .with("name", object.name.as_str())
 }
 
 fn drawn(statement: Statement, query: &LanesQuery) -> Statement {

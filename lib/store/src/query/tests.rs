@@ -8,7 +8,7 @@ use beidou_model::query_line::{Field, QueryLine, parse};
 use beidou_schemas::{Epoch, Micros};
 use uuid::Uuid;
 
-use super::{Between, clusters, coverage, events, rejects, states, timeline, values};
+use super::{Between, clusters, coverage, events, known, rejects, states, timeline, values};
 
 const RANGE: Between = Between { from: Micros(1_000), until: Micros(9_000) };
 /// What must never reach the text of a statement.
@@ -96,6 +96,7 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         limit: 10,
         most_bytes: 1,
     };
+    let imported = known::KnownQuery { cluster: EVIL.into(), events: vec![Uuid::nil()], range: RANGE };
     vec![
         ("events", events::page(&plain)),
         ("events, all filters, second page", events::page(&narrow)),
@@ -108,6 +109,8 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         ("coverage spans", coverage::spans(&evil(), RANGE)),
         ("coverage extents", coverage::extents(Some(&evil()))),
         ("rejects", rejects::page(&rejected)),
+        ("known states", known::known(&imported)),
+        ("epoch", known::epoch("x' OR 1=1 -- ?")),
         ("values of reason", of_field(Field::Reason)),
         ("values of name", of_field(Field::Name)),
         ("values of component", of_field(Field::Component)),

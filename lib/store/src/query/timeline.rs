@@ -50,9 +50,9 @@ impl Reader {
     }
 }
 
-pub(super) fn page(query: &TimelineQuery) -> Statement {
-    let object = &query.object;
-    let statement = Statement::new("SELECT ?fields\nFROM kube_event")
+/// The conditions that find an object.
+pub(super) fn about(statement: Statement, object: &Object) -> Statement {
+    statement
         .when("cluster_uid IN {clusters:Array(String)}")
         .with("clusters", object.clusters.as_slice())
         .when("kind = {kind:String}")
@@ -61,7 +61,10 @@ pub(super) fn page(query: &TimelineQuery) -> Statement {
         .with("namespace", object.namespace.as_str())
         .when("name = {name:String}")
         .with("name", object.name.as_str())
-        .between(before(query.range, query.after.as_ref()));
-    let statement = when_line(statement, query.line.as_ref());
-    sorted(statement, query.after.as_ref(), query.limit)
+}
+
+pub(super) fn page(query: &TimelineQuery) -> Statement {
+    let range = before(query.range, query.after.as_ref());
+    let statement = about(Statement::new("SELECT ?fields\nFROM kube_event"), &query.object).between(range);
+    sorted(when_line(statement, query.line.as_ref()), query.after.as_ref(), query.limit)
 }

@@ -22,13 +22,18 @@ use super::{
 
 /// An object store that dies at one of its changes: before it, or after it and before the answer.
 #[derive(Debug)]
-struct Mortal {
+pub struct Mortal {
     objects: Arc<InMemory>,
     /// Half steps of changes that are left: each change takes two.
     left: AtomicUsize,
 }
 
 impl Mortal {
+    /// Dies after so many half steps.
+    pub fn after(objects: Arc<InMemory>, steps: usize) -> Arc<Self> {
+        Arc::new(Self { objects, left: AtomicUsize::new(steps) })
+    }
+
     fn step(&self) -> Result<()> {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         left.map(drop).map_err(|_| dead())
@@ -94,7 +99,7 @@ async fn an_archive_reads_the_same_after_a_crash_at_any_point() {
         let archive = Archive::on(objects.clone());
         let rows = fill(&archive).await;
         let (wanted, compaction) = ((events(&rows), hash_of(&rows)), all(end(&rows)));
-        let mortal = Archive::on(Arc::new(Mortal { objects, left: AtomicUsize::new(steps) }));
+        let mortal = Archive::on(Mortal::after(objects, steps));
         let outcome = mortal.compact(&compaction).await;
         assert_eq!(read_all(&archive).await, wanted, "after {steps} half steps");
         let again = all(end(&rows));

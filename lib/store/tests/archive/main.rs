@@ -5,4 +5,5 @@
 mod compaction;
 mod contract;
 mod crash;
+mod expiry;
 mod rows;

@@ -20,7 +20,7 @@ CREATE VIEW IF NOT EXISTS events
     new_occurrences UInt32 COMMENT 'new since the states before: these add up',
     event_uid UUID COMMENT 'the Event; it keeps its uid while it repeats',
     resource_version UInt64 COMMENT 'version of the Event: each state has its own',
-    found_by LowCardinality(String) COMMENT 'watch, list or seed'
+    found_by LowCardinality(String) COMMENT 'watch, list, seed or import'
 )
 AS SELECT time, observed, cluster, cluster_uid, type, reason, action, kind, namespace, name, object_uid, node,
     if(component != '', component, reporting_component) AS component, message, pattern, occurrences,

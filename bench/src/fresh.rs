@@ -1,0 +1,149 @@
+//! From a write at the (simulated) API server until the HTTP API finds it, beside a steady thousand Events a second; and
+//! what the API itself adds to the answers of its store.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use beidou_simulator::{ApiServer, Clock, Feeder, Fleet, Ledger, Live, Oddity, ServerOptions, generate::EventStream};
+use beidou_store::{
+    Store,
+    query::{
+        Between,
+        timeline::{Object, TimelineQuery},
+    },
+};
+use reqwest::StatusCode;
+
+use crate::{
+    questions::{Literals, TIMELINE, of, percentile, reader},
+    report::Report,
+};
+
+const SEED: u64 = 3;
+/// New states per second.
+const RATE: f64 = 1000.0;
+/// Marks that are looked for.
+const MARKS: usize = 200;
+/// Between two marks: none meets the same beat of a cut again and again.
+const APART: Duration = Duration::from_millis(73);
+/// Between two looks: far below what is measured.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Nothing here may take longer.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A running `beidou up`, ended when dropped.
+struct Up {
+    child: Child,
+    url: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It may have ended by itself; its engine ends with it.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+impl Up {
+    async fn start(folder: &Path, server: &ApiServer) -> anyhow::Result<Self> {
+        let (data, config) = (folder.join("data"), folder.join("site.yaml"));
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let cluster =
+            serde_json::json!({"name": server.cluster().name, "server": server.url(), "token": server.token()});
+        std::fs::write(&config, serde_json::json!({ "clusters": [cluster] }).to_string())?;
+        let binary = std::env::current_exe()?.with_file_name("beidou");
+        let child = Command::new(&binary)
+            .args(["up", "--tied-to-stdin", "--listen", &format!("127.0.0.1:{port}"), "--config"])
+            .arg(&config)
+            .arg("--data")
+            .arg(&data)
+            .env("XDG_CONFIG_HOME", folder.join("config"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut up =
+            Self { child, url: format!("http://127.0.0.1:{port}"), token: String::new(), http: reqwest::Client::new() };
+        let begun = Instant::now();
+        while up.get("/readyz").await.ok() != Some(StatusCode::OK) {
+            anyhow::ensure!(begun.elapsed() < LIMIT, "beidou up is not ready after {} s", LIMIT.as_secs());
+            tokio::time::sleep(LOOK_EVERY * 50).await;
+        }
+        up.token = std::fs::read_to_string(data.join("token"))?.trim().to_owned();
+        Ok(up)
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<StatusCode> {
+        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
+        let status = answer.status();
+        answer.bytes().await?;
+        Ok(status)
+    }
+}
+
+/// Measures how soon what is written is found.
+pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cluster = Fleet::new(SEED, 1, 100).clusters.remove(0);
+    let server = ApiServer::start(ServerOptions::new(cluster.clone(), Ledger::default())).await?;
+    let up = Up::start(folder.path(), &server).await?;
+    let stream = EventStream::new(SEED, cluster.clone(), Clock::Real.now_us(), RATE, i64::MAX);
+    let live = Live::start(Feeder::new(server.clone(), Clock::Real, stream), RATE);
+    let mut times = Vec::new();
+    // The first tenth warms up.
+    for place in 0..MARKS + MARKS / 10 {
+        tokio::time::sleep(APART).await;
+        let begun = Instant::now();
+        let (uid, _) = server.faults().commit_odd(Oddity::OddText);
+        let path = format!("/api/v1/events/{}/{uid}", cluster.uid);
+        while up.get(&path).await? != StatusCode::OK {
+            anyhow::ensure!(begun.elapsed() < LIMIT, "a mark is not found after {} s", LIMIT.as_secs());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        if place >= MARKS / 10 {
+            times.push(begun.elapsed());
+        }
+    }
+    let beside = format!("{MARKS} marks among {RATE} Events/s, {} in all; must 2 s, aim 300 ms", live.reported());
+    let (p50, p99) = (percentile(&mut times, 50)?, percentile(&mut times, 99)?);
+    report.row("written at the API server → found by the API, p50 / p99", format!("{p50:.0} / {p99:.0} ms"), beside);
+    Ok(())
+}
+
+/// Measures what the API adds to a timeline: the same question once through it and once without it, in turns.
+pub async fn overhead(url: &str, data: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let store = Store::embedded(data);
+    let (literals, reader) = (Literals::of(&store).await?, reader(&store));
+    let token = std::fs::read_to_string(data.join("token"))?.trim().to_owned();
+    let http = reqwest::Client::new();
+    let (mut through, mut without) = (Vec::new(), Vec::new());
+    let range = Between { from: literals.newest.plus(-7 * 86_400_000_000), until: literals.newest.plus(1) };
+    for place in 0..2 * MARKS {
+        let (cluster, kind, namespace, name) = of(&literals.objects, place)?.clone();
+        let part = if namespace.is_empty() { "_" } else { &namespace };
+        let path = format!("{url}/api/v1/objects/{cluster}/{kind}/{part}/{name}/timeline?from=-7d&limit={TIMELINE}");
+        let begun = Instant::now();
+        let answer = http.get(&path).bearer_auth(&token).send().await?.error_for_status()?;
+        answer.bytes().await?;
+        through.push(begun.elapsed());
+        let object = Object { clusters: vec![cluster], kind, namespace, name };
+        let query = TimelineQuery { object, line: None, range, after: None, limit: TIMELINE, most_bytes: 1 << 20 };
+        let begun = Instant::now();
+        reader.timeline(&query).await?;
+        without.push(begun.elapsed());
+    }
+    let [a50, a99] = [percentile(&mut through, 50)?, percentile(&mut through, 99)?];
+    let [b50, b99] = [percentile(&mut without, 50)?, percentile(&mut without, 99)?];
+    let beside = format!("timeline through the API {a50:.1} / {a99:.1} ms, its statement alone {b50:.1} / {b99:.1} ms");
+    let added = format!("{:.1} / {:.1} ms", a50 - b50, a99 - b99);
+    report.row("what the API adds (coverage among it), p50 / p99", added, beside);
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! A backup of a site that goes on: what the copied ledger says is in the copied archive and log, and nothing else is in
+//! the archive. What was changed after it is found before anything is restored.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use beidou_log::{
+    Log, ReadLimit,
+    file::{FileLog, FileOptions},
+};
+use beidou_schemas::{
+    Micros, Record, TopicPartition,
+    archive::{Manifest as Generation, manifest_path, range_path},
+    kube_event::RangeHash,
+    ledger::{Archived, Archiving, LedgerFact},
+};
+use beidou_store::archive::Archive;
+use uuid::Uuid;
+
+use super::*;
+use crate::args::roles::{Backup, Restore, Role};
+
+const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
+const LEDGER: TopicPartition = TopicPartition { topic: Topic::Ledger, partition: 0 };
+
+/// What ingest and projector do, as fast as they can: Events, then a file of the archive with its facts around it.
+async fn work(log: Arc<FileLog>, archive: Archive, stop: Arc<AtomicBool>) -> u64 {
+    let (events, ledger) = (log.writer(EVENTS, "a").await.unwrap(), log.writer(LEDGER, "a").await.unwrap());
+    let fact = |fact: LedgerFact| vec![fact.to_record(Uuid::new_v4(), Micros(0))];
+    let mut from = 0;
+    while !stop.load(Ordering::SeqCst) {
+        let records = (0..3).map(|_| Record { value: vec![1; 50].into(), ..Record::default() }).collect();
+        let to = events.append(records).await.unwrap().end;
+        let (source, path) = (EVENTS, range_path(0, from, to));
+        ledger.append(fact(LedgerFact::Archiving(Archiving { source, from, to }))).await.unwrap();
+        archive.put_new(&path, vec![7; 100].into()).await.unwrap();
+        let (rows, hash, bytes, sha256) = (3, RangeHash(0), 100, String::new());
+        let archived = Archived { source, from, to, rows, hash, bytes, sha256, path };
+        ledger.append(fact(LedgerFact::Archived(archived))).await.unwrap();
+        from = to;
+    }
+    from
+}
+
+fn options(data: &Path) -> FileOptions {
+    FileOptions::new(places::log(data), [(Topic::KubeEvent, 1), (Topic::KubeCoverage, 1), (Topic::Ledger, 3)])
+}
+
+fn backup(data: &Path, to: &Path, with_secrets: bool) -> Backup {
+    let role = Role { data: Some(data.into()), ..Role::default() };
+    Backup { dir: to.into(), role, with_secrets }
+}
+
+/// The files that the ledger of a data directory says are in the archive, the one that may be, and the Events' end.
+async fn said(data: &Path) -> (Vec<String>, Option<String>, u64) {
+    let log = FileLog::open(options(data)).unwrap();
+    let limit = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
+    let (mut there, mut announced) = (Vec::new(), None);
+    for stored in log.read(LEDGER, 0, limit).await.unwrap().records {
+        match LedgerFact::from_json(&stored.record.value).unwrap() {
+            LedgerFact::Archiving(range) => announced = Some(range_path(0, range.from, range.to)),
+            LedgerFact::Archived(range) => there.push(range.path),
+            LedgerFact::Pending(_) | LedgerFact::Done(_) => {}
+        }
+    }
+    (there, announced, log.bounds(EVENTS).await.unwrap().end)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_site_at_work_is_whole_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (log, archive) = (FileLog::open(options(&data)).unwrap(), Archive::folder(&places::archive(&data)).unwrap());
+    std::fs::write(places::token(&data), "secret").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let working = tokio::spawn(work(log, archive, stop.clone()));
+    let mut files = 0;
+    for round in 0..10 {
+        let (to, new) = (dir.path().join(format!("backup-{round}")), dir.path().join(format!("new-{round}")));
+        main(backup(&data, &to, round == 0)).await.unwrap();
+        restore(Restore { dir: to.clone(), data: new.clone() }).await.unwrap();
+        let (there, announced, end) = said(&new).await;
+        let found = Archive::folder(&places::archive(&new)).unwrap().catalogue().await.unwrap();
+        let found: Vec<_> = found.ranges.into_iter().map(|file| file.path).collect();
+        let missing: Vec<_> = there.iter().filter(|path| !found.contains(path)).collect();
+        assert!(missing.is_empty(), "in the ledger and not in the archive: {missing:?}");
+        let more: Vec<_> =
+            found.iter().filter(|path| !there.contains(path) && announced.as_ref() != Some(path)).collect();
+        assert!(more.is_empty(), "in the archive before the ledger announces it: {more:?}");
+        assert!(announced.is_none_or(|path| path <= range_path(0, end, end)), "a file of records that are not there");
+        assert_eq!(places::token(&new).exists(), round == 0, "secrets only where they are wanted");
+        files = files.max(found.len());
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert!(working.await.unwrap() > 0 && files > 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_compacted_between_is_copied_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let log = FileLog::open(options(&data)).unwrap();
+    let archive = Archive::folder(&places::archive(&data)).unwrap();
+    let (to, target) = (dir.path().join("log"), dir.path().join("archive"));
+    LogCopy::begin(&places::log(&data), &to).unwrap();
+    let path = range_path(0, 0, 5);
+    archive.put_new(&path, vec![7; 100].into()).await.unwrap();
+    assert_eq!(archive::copy(&archive, 0, &to, &target).await.unwrap(), archive::Outcome::Done);
+    assert!(Archive::folder(&target).unwrap().catalogue().await.unwrap().ranges.is_empty(), "nobody has announced it");
+    let previous_sha256 = String::new();
+    let next = Generation { generation: 1, previous_sha256, time: Micros(0), added: vec![], removed: vec![path] };
+    archive.put_new(&manifest_path(1), next.to_json().into()).await.unwrap();
+    assert_eq!(archive::copy(&archive, 0, &to, &target).await.unwrap(), archive::Outcome::Compacted);
+    assert_eq!(archive::copy(&archive, 1, &to, &target).await.unwrap(), archive::Outcome::Done);
+    assert_eq!(Archive::folder(&target).unwrap().catalogue().await.unwrap().generation, 1);
+    drop(log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_whole_is_refused_and_nothing_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to, new) = (dir.path().join("data"), dir.path().join("backup"), dir.path().join("new"));
+    let log = FileLog::open(options(&data)).unwrap();
+    let record = Record { value: vec![1; 50].into(), ..Record::default() };
+    log.writer(EVENTS, "a").await.unwrap().append(vec![record]).await.unwrap();
+    main(backup(&data, &to, false)).await.unwrap();
+    let refused = async |from: &Path, data: &Path| {
+        let error = restore(Restore { dir: from.into(), data: data.into() }).await.unwrap_err();
+        crate::exit::text(&error)
+    };
+    assert!(refused(&to, &data).await.contains("is not empty"));
+    assert!(refused(&dir.path().join("nowhere"), &new).await.contains("no whole backup"));
+    let again = main(backup(&data, &to, false)).await.unwrap_err();
+    assert!(crate::exit::text(&again).contains("is not empty"));
+    let segment = places::log(&to).join("beidou.kube.event.v1/0/00000000000000000000.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let text = refused(&to, &new).await;
+    assert!(text.contains(".seg is not what was copied") && text.contains("nothing was restored"), "{text}");
+    std::fs::remove_file(&segment).unwrap();
+    assert!(refused(&to, &new).await.contains("cannot copy"));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}

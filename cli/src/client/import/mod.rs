@@ -1,0 +1,207 @@
+//! `beidou import`: dumps of Events, sent to the server as they are read, while its answer comes line by line.
+//!
+//! ```text
+//!  file ─► source (thread: gunzip, chunks) ─► body ─► server ─► lines: progress, reject, done | failed
+//! ```
+
+mod source;
+mod tell;
+
+use std::{fs, io::Write, path::Path};
+
+use anyhow::Context;
+use futures::StreamExt;
+use reqwest::Response;
+use serde::{Deserialize, Serialize};
+
+use self::tell::summary;
+use super::{Client, http::Parameter};
+use crate::{
+    args::{clients::Output, import::Import},
+    exit::{Code, Failure},
+    progress::{Bar, Bars},
+};
+
+/// The longest line of an answer: one reject, whose texts the server bounds.
+const LONGEST_LINE: usize = 1 << 20;
+/// Rejects that are shown where no file takes them.
+const SHOWN_REJECTS: usize = 5;
+
+/// What was read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Counts {
+    pub bytes: u64,
+    pub items: u64,
+    pub imported: u64,
+    pub hashed: u64,
+    pub known: u64,
+    pub passed: u64,
+    pub rejected: u64,
+}
+
+/// A cluster that was imported into.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Cluster {
+    pub name: String,
+    pub uid: String,
+    pub known: bool,
+    pub imported: u64,
+}
+
+/// What came of a dump.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Done {
+    #[serde(flatten)]
+    pub counts: Counts,
+    pub clusters: Vec<Cluster>,
+    pub dry_run: bool,
+    pub rejects_left_out: u64,
+    pub coverage: String,
+}
+
+/// A refused item.
+#[derive(Debug, Deserialize, Serialize)]
+struct Reject {
+    line: u64,
+    reason: String,
+    detail: String,
+    excerpt: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failed {
+    title: String,
+    detail: String,
+}
+
+/// A line of the answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Progress(Counts),
+    Reject(Reject),
+    Done(Done),
+    Failed(Failed),
+}
+
+/// A reject with its file, as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    file: &'a str,
+    #[serde(flatten)]
+    reject: &'a Reject,
+}
+
+/// Where rejects go.
+struct Rejects {
+    file: Option<fs::File>,
+    shown: usize,
+}
+
+impl Rejects {
+    fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let create = |path: &Path| {
+            fs::File::create(path).with_context(|| format!("cannot write the rejects to {}", path.display()))
+        };
+        Ok(Self { file: path.map(create).transpose()?, shown: 0 })
+    }
+
+    fn take(&mut self, dump: &str, reject: &Reject) -> anyhow::Result<()> {
+        if let Some(file) = &mut self.file {
+            let mut line = serde_json::to_vec(&Written { file: dump, reject })?;
+            line.push(b'\n');
+            return file.write_all(&line).context("cannot write the rejects");
+        }
+        self.shown += 1;
+        if self.shown <= SHOWN_REJECTS {
+            crate::tell(&format!("{dump}:{}: {}: {}", reject.line, reject.detail, reject.excerpt));
+        } else if self.shown == SHOWN_REJECTS + 1 {
+            crate::tell("… more items are rejected: --rejects FILE writes all of them");
+        }
+        Ok(())
+    }
+}
+
+/// Imports dumps, one after another.
+///
+/// # Errors
+/// When a file cannot be read, the server refuses, or items were rejected.
+pub async fn import(args: Import) -> anyhow::Result<()> {
+    let client = Client::connect(&args.server)?;
+    let mut rejects = Rejects::open(args.rejects.as_deref())?;
+    let mut query: Vec<Parameter> = vec![("format", args.format.name().into()), ("dry_run", args.dry_run.to_string())];
+    query.extend(args.cluster.iter().map(|cluster| -> Parameter { ("cluster", cluster.clone()) }));
+    let mut rejected = 0;
+    for path in &args.files {
+        let name = path.display().to_string();
+        let done =
+            one(&client, path, &name, &query, &mut rejects).await.with_context(|| format!("cannot import {name}"))?;
+        rejected += done.counts.rejected;
+        match args.output {
+            Output::Table => crate::say(&summary(&name, &done)),
+            Output::Json => crate::say(&serde_json::to_string_pretty(&done)?),
+            Output::Ndjson => crate::say(&serde_json::to_string(&done)?),
+        }
+    }
+    if rejected == 0 {
+        return Ok(());
+    }
+    let next = match &args.rejects {
+        Some(path) => format!("{} says which and why; everything else is imported", path.display()),
+        None => "--rejects FILE writes which and why; everything else is imported".into(),
+    };
+    Err(Failure::new(Code::Failure, format!("{rejected} items could not be imported"), next).into())
+}
+
+async fn one(
+    client: &Client,
+    path: &Path,
+    name: &str,
+    query: &[Parameter],
+    rejects: &mut Rejects,
+) -> anyhow::Result<Done> {
+    let bars = Bars::new();
+    let source = source::open(path)?;
+    let bar = bars.counting_bytes("importing", source.total);
+    let shown = bar.clone();
+    let body = source.chunks.inspect(move |_| shown.at(source.read.load(std::sync::atomic::Ordering::Relaxed)));
+    let sent = client.http.post("/api/v1/imports", query, reqwest::Body::wrap_stream(body)).await;
+    let done = match sent {
+        Ok(response) => follow(response, name, rejects, &bar).await,
+        Err(failure) => Err(failure.into()),
+    };
+    bar.finish_and_clear();
+    match source.broken.get() {
+        Some(error) => {
+            let next = "a part of it may be imported; import it again once it is whole, nothing is stored twice";
+            let cause = std::io::Error::new(error.kind(), error.to_string());
+            Err(Failure::new(Code::Failure, "the file cannot be read to its end", next).because(cause).into())
+        }
+        None => done,
+    }
+}
+
+/// Reads the answer to its end.
+async fn follow(response: Response, name: &str, rejects: &mut Rejects, bar: &Bar) -> anyhow::Result<Done> {
+    let mut answer = response.bytes_stream();
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(bytes) = answer.next().await {
+        rest.extend_from_slice(&bytes.context("the answer broke off; import again, nothing is stored twice")?);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            match serde_json::from_slice(&line).context("the answer is not Beidou's")? {
+                Line::Progress(counts) => bar.says(&format!("{} new, {} known", counts.imported, counts.known)),
+                Line::Reject(reject) => rejects.take(name, &reject)?,
+                Line::Done(done) => return Ok(done),
+                Line::Failed(failed) => {
+                    let next = "import again once that is mended: nothing is stored twice";
+                    let text = format!("{}: {}", failed.title, failed.detail);
+                    return Err(Failure::new(Code::Failure, text, next).into());
+                }
+            }
+        }
+        anyhow::ensure!(rest.len() < LONGEST_LINE, "the answer is not Beidou's: a line without end");
+    }
+    let text = "the answer ends before the import does";
+    Err(Failure::new(Code::Unreachable, text, "import again: nothing is stored twice").into())
+}

@@ -1,0 +1,151 @@
+//! Retention: once a day, and at a start, what is older than its cluster keeps goes from archive and table.
+//!
+//! ```text
+//!  clusters, their oldest rows ─► cutoffs ─► note in the coverage ─► archive: manifest, files ─► table: rows
+//! ```
+//!
+//! Invariants:
+//! - The note comes first, and of every cluster: a restored table says so too, though nothing is left to remove. A crash
+//!   leaves rows that an answer calls removed, and never a complete range without its rows.
+//! - Nothing is remembered: what is old is looked for each time, so a run that a crash or a full disk has ended is repeated.
+//! - A failure ends no projector. It is told, and tried again at the next look.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use beidou_model::retention::Retention;
+use beidou_schemas::{Micros, archive::FileEntry, time::DAY};
+use beidou_store::{
+    Store,
+    archive::{Archive, Expired},
+    retention::{self, ClusterRows},
+};
+
+use crate::ProjectorError;
+
+/// How often it is looked whether a day has begun, or the last try is to be repeated.
+const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+/// What a run removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows of the table.
+    pub rows: u64,
+    /// Of the archive.
+    pub archive: Expired,
+}
+
+/// Enforces it again and again; drop the future to stop it at any point.
+pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>) {
+    if kept.is_for_ever() {
+        return;
+    }
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut done_on = None;
+    loop {
+        ticks.tick().await;
+        let now = Micros::of(jiff::Timestamp::now());
+        let today = now.0.div_euclid(DAY);
+        if done_on == Some(today) {
+            continue;
+        }
+        if told(enforce(&kept, &store, archive.as_ref(), now).await) {
+            done_on = Some(today);
+        }
+    }
+}
+
+/// Says how a run ended, and whether it is done for the day.
+fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
+    match outcome {
+        Ok(Some(Removed { rows, archive })) => {
+            tracing::info!(rows, archive_files = archive.files, archive_rows = archive.rows, "enforced retention");
+            true
+        }
+        Ok(None) => {
+            tracing::info!("an earlier removal is not finished, retention waits for it");
+            false
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "retention is not enforced, it is tried again; nothing else is affected");
+            false
+        }
+    }
+}
+
+/// Removes what is older than its cluster keeps; `None`, and nothing is done, while the store still removes rows of an
+/// earlier run.
+///
+/// # Errors
+/// When store or archive refuse: repeat it.
+pub async fn enforce(
+    kept: &Retention,
+    store: &Store,
+    archive: Option<&Archive>,
+    now: Micros,
+) -> Result<Option<Removed>, ProjectorError> {
+    if kept.is_for_ever() {
+        return Ok(Some(Removed::default()));
+    }
+    if retention::unfinished(store).await? > 0 {
+        return Ok(None);
+    }
+    let files: Vec<FileEntry> = match archive {
+        Some(archive) => archive.catalogue().await?.days.into_values().collect(),
+        None => Vec::new(),
+    };
+    let in_table = retention::clusters(store).await?;
+    let cutoffs = Cutoffs::new(kept, &in_table, &files, now);
+    let rows_due = cutoffs.of_rows(&in_table);
+    for (uid, (name, cutoff)) in &cutoffs.0 {
+        retention::note_removed(store, uid, name, *cutoff).await?;
+    }
+    let archive = match (archive, cutoffs.newest()) {
+        (Some(archive), Some(newest)) => archive.expire(newest, now, |file| cutoffs.of(&file.cluster_uid)).await?,
+        (_, _) => Expired::default(),
+    };
+    let rows = retention::remove(store, &rows_due).await?;
+    Ok(Some(Removed { rows, archive }))
+}
+
+/// For each cluster of which something may go: its name, and from before when.
+struct Cutoffs(BTreeMap<String, (String, Micros)>);
+
+impl Cutoffs {
+    fn new(kept: &Retention, in_table: &[ClusterRows], files: &[FileEntry], now: Micros) -> Self {
+        let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for cluster in in_table {
+            names.entry(&cluster.cluster_uid).or_default().extend(cluster.names.iter().map(String::as_str));
+        }
+        for file in files {
+            names.entry(&file.cluster_uid).or_default().insert(&file.cluster);
+        }
+        let cutoff = |(uid, names): (&str, BTreeSet<&str>)| {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let cutoff = kept.cutoff(uid, &names, now)?;
+            Some((uid.to_owned(), (names.into_iter().next_back()?, cutoff)))
+        };
+        Self(names.into_iter().filter_map(cutoff).collect())
+    }
+
+    fn of(&self, uid: &str) -> Option<Micros> {
+        self.0.get(uid).map(|(_, cutoff)| *cutoff)
+    }
+
+    fn newest(&self) -> Option<Micros> {
+        self.0.values().map(|(_, cutoff)| *cutoff).max()
+    }
+
+    /// Clusters with rows that go.
+    fn of_rows(&self, in_table: &[ClusterRows]) -> Vec<(String, Micros)> {
+        let due = |cluster: &ClusterRows| {
+            let cutoff = self.of(&cluster.cluster_uid).filter(|cutoff| cluster.first() < *cutoff)?;
+            Some((cluster.cluster_uid.clone(), cutoff))
+        };
+        in_table.iter().filter_map(due).collect()
+    }
+}

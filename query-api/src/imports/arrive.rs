@@ -1,0 +1,66 @@
+//! Waits until what was appended to the import topic stands in the table.
+
+use std::{sync::Arc, time::Duration};
+
+use beidou_log::{Log, ReadLimit};
+use beidou_schemas::{Offset, Topic, TopicPartition, coverage::CoverageFact};
+use tokio::time::Instant;
+
+use crate::{
+    problem::{Kind, Problem},
+    projected::Projected,
+};
+
+const COVERAGE: TopicPartition = TopicPartition { topic: Topic::KubeCoverage, partition: 0 };
+/// Facts are small; those of a minute of a large fleet fit.
+const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::from_secs(1) };
+/// Ingest and projector take a batch within a second. Where nothing moves for so long, one of them does not run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Follows imported states to the table.
+pub(super) struct Arrival {
+    log: Arc<dyn Log>,
+    projected: Arc<Projected>,
+    /// Where to go on in the coverage topic.
+    next: Offset,
+    /// So far ingest has come.
+    upto: Offset,
+}
+
+impl Arrival {
+    /// Begins before the first append.
+    pub(super) async fn new(log: Arc<dyn Log>, projected: Arc<Projected>) -> Result<Self, Problem> {
+        let next = log.bounds(COVERAGE).await?.end;
+        Ok(Self { log, projected, next, upto: 0 })
+    }
+
+    /// Waits until all below `end` of the import topic is found by queries.
+    pub(super) async fn all_below(&mut self, end: Offset) -> Result<(), Problem> {
+        let begun = Instant::now();
+        while self.upto < end {
+            if begun.elapsed() > PATIENCE {
+                return Err(overdue("ingest does not take imported states from the log"));
+            }
+            let read = self.log.read(COVERAGE, self.next, READ).await?;
+            self.next = read.next;
+            for stored in &read.records {
+                if let Ok(CoverageFact::Imported(fact)) = CoverageFact::from_json(&stored.record.value) {
+                    self.upto = self.upto.max(fact.upto);
+                }
+            }
+        }
+        match self.projected.caught_up(PATIENCE).await? {
+            true => Ok(()),
+            false => Err(overdue("the projector does not bring the log into the tables")),
+        }
+    }
+}
+
+fn overdue(what: &str) -> Problem {
+    let seconds = PATIENCE.as_secs();
+    let detail = format!(
+        "{what}: nothing moved for {seconds} s; is it running? What was read is in the log and comes into the tables later; \
+         import the dump again then, nothing is stored twice"
+    );
+    Problem::new(Kind::TimeLimit, detail)
+}

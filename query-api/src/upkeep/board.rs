@@ -1,0 +1,198 @@
+//! What the maintenance topic says, folded: audits and rebuilds with what came of them, and saved queries. Pure.
+
+use std::collections::BTreeMap;
+
+use beidou_schemas::{
+    Micros,
+    maintenance::{
+        AuditReport, RebuildReport,
+        fact::{Outcome, QuerySaved, Request},
+    },
+};
+use uuid::Uuid;
+
+/// Names that can be saved. Each has at most some 5 KB: 5 MB in all.
+pub(crate) const MOST_QUERIES: usize = 1000;
+/// Pieces of work that are remembered, the newest ones; open ones are never forgotten, and at most so many may be open. A
+/// report has at most 1 MB, and most have one KB.
+pub(crate) const MOST_WORK: usize = 100;
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audit,
+    Rebuild,
+}
+
+/// Where a piece of work stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Asked for; it waits for the projector, or runs.
+    Open,
+    Audited(AuditReport),
+    Rebuilt(RebuildReport),
+    Failed(String),
+}
+
+/// A piece of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub id: Uuid,
+    pub kind: Kind,
+    /// Everything is to be compared.
+    pub full: bool,
+    /// Who asked; `None` where it ran by itself.
+    pub subject: Option<String>,
+    /// When it was asked for, or told where it ran by itself.
+    pub time: Micros,
+    pub state: State,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    /// In the order in which they were asked for.
+    work: Vec<Work>,
+    queries: BTreeMap<String, QuerySaved>,
+}
+
+impl Board {
+    /// Takes a request in.
+    pub(crate) fn ask(&mut self, request: Request) {
+        match request {
+            Request::AuditAsked(asked) => self.open(asked.id, Kind::Audit, asked.full, asked.subject, asked.time),
+            Request::RebuildAsked(asked) => self.open(asked.id, Kind::Rebuild, true, asked.subject, asked.time),
+            Request::QuerySaved(query) => drop(self.queries.insert(query.name.clone(), query)),
+            Request::QueryDeleted(deleted) => drop(self.queries.remove(&deleted.name)),
+        }
+    }
+
+    fn open(&mut self, id: Uuid, kind: Kind, full: bool, subject: String, time: Micros) {
+        // What came of it may have been read first, and then stands here as if it had run by itself.
+        match self.work.iter_mut().find(|work| work.id == id) {
+            Some(work) => (work.kind, work.full, work.subject, work.time) = (kind, full, Some(subject), time),
+            None => self.work.push(Work { id, kind, full, subject: Some(subject), time, state: State::Open }),
+        }
+        self.forget();
+    }
+
+    /// Takes an outcome in; `time` is when it was told.
+    pub(crate) fn tell(&mut self, outcome: Outcome, time: Micros) {
+        let id = outcome.id();
+        let (kind, full, state) = match outcome {
+            Outcome::Audited(fact) => (Kind::Audit, fact.report.full, State::Audited(fact.report)),
+            Outcome::Rebuilt(fact) => (Kind::Rebuild, true, State::Rebuilt(fact.report)),
+            // By itself only audits run.
+            Outcome::Failed(fact) => (Kind::Audit, false, State::Failed(fact.why)),
+        };
+        match self.work.iter_mut().find(|work| work.id == id) {
+            Some(work) => work.state = state,
+            None => self.work.push(Work { id, kind, full, subject: None, time, state }),
+        }
+        self.forget();
+    }
+
+    /// Forgets the oldest that are not open.
+    fn forget(&mut self) {
+        while self.work.len() > MOST_WORK
+            && let Some(oldest) = self.work.iter().position(|work| work.state != State::Open)
+        {
+            self.work.remove(oldest);
+        }
+    }
+
+    /// Work of this kind, the newest first.
+    pub(crate) fn work(&self, kind: Kind) -> Vec<Work> {
+        let mut found: Vec<Work> = self.work.iter().filter(|work| work.kind == kind).cloned().collect();
+        found.sort_by_key(|work| std::cmp::Reverse(work.time));
+        found
+    }
+
+    /// One piece of work.
+    pub(crate) fn find(&self, kind: Kind, id: Uuid) -> Option<Work> {
+        self.work.iter().find(|work| work.kind == kind && work.id == id).cloned()
+    }
+
+    /// How many wait or run.
+    pub(crate) fn open_work(&self) -> usize {
+        self.work.iter().filter(|work| work.state == State::Open).count()
+    }
+
+    /// Saved queries, by name.
+    pub(crate) fn queries(&self) -> &BTreeMap<String, QuerySaved> {
+        &self.queries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::maintenance::fact::{AuditAsked, Audited, Failed, QueryDeleted, RebuildAsked};
+
+    use super::*;
+
+    fn asked(id: u128, time: i64) -> Request {
+        let (id, subject) = (Uuid::from_u128(id), "a".to_owned());
+        Request::AuditAsked(AuditAsked { id, full: true, subject, time: Micros(time) })
+    }
+
+    fn audited(id: u128) -> Outcome {
+        Outcome::Audited(Audited { id: Uuid::from_u128(id), report: AuditReport::default() })
+    }
+
+    #[test]
+    fn requests_and_outcomes_meet_in_either_order() {
+        for early in [false, true] {
+            let mut board = Board::default();
+            if early {
+                board.tell(audited(1), Micros(9));
+            }
+            board.ask(asked(1, 5));
+            if !early {
+                assert_eq!((board.open_work(), &board.work(Kind::Audit)[0].state), (1, &State::Open));
+                board.tell(audited(1), Micros(9));
+            }
+            let found = board.find(Kind::Audit, Uuid::from_u128(1)).unwrap();
+            assert_eq!((found.subject.as_deref(), found.time, found.full), (Some("a"), Micros(5), true));
+            assert_eq!((board.open_work(), board.work(Kind::Audit).len()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn a_rebuild_that_failed_stays_one_and_the_newest_come_first() {
+        let mut board = Board::default();
+        let id = Uuid::from_u128(2);
+        board.ask(Request::RebuildAsked(RebuildAsked { id, subject: "a".into(), time: Micros(1) }));
+        board.tell(Outcome::Failed(Failed { id, why: "away".into() }), Micros(2));
+        board.ask(asked(3, 3));
+        board.tell(audited(4), Micros(4));
+        assert_eq!(board.work(Kind::Rebuild)[0].state, State::Failed("away".into()));
+        let audits: Vec<_> = board.work(Kind::Audit).iter().map(|work| work.id.as_u128()).collect();
+        assert_eq!(audits, [4, 3]);
+        assert_eq!(board.find(Kind::Audit, id), None);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_open_ones_are_not() {
+        let mut board = Board::default();
+        board.ask(asked(1, 0));
+        (2..500).for_each(|id| board.tell(audited(id), Micros(id as i64)));
+        let found = board.work(Kind::Audit);
+        assert_eq!((found.len(), found[0].id.as_u128(), found[MOST_WORK - 1].id.as_u128()), (MOST_WORK, 499, 1));
+    }
+
+    #[test]
+    fn the_last_fact_of_a_name_counts() {
+        let mut board = Board::default();
+        let saved = |line: &str| {
+            let (name, line, description, subject) = ("a".into(), line.into(), String::new(), "s".into());
+            Request::QuerySaved(QuerySaved { name, line, description, subject, time: Micros(1) })
+        };
+        board.ask(saved("x"));
+        board.ask(saved("y"));
+        assert_eq!(board.queries()["a"].line, "y");
+        let deleted = || QueryDeleted { name: "a".into(), subject: "s".into(), time: Micros(2) };
+        board.ask(Request::QueryDeleted(deleted()));
+        board.ask(Request::QueryDeleted(deleted()));
+        assert!(board.queries().is_empty());
+    }
+}

@@ -1,0 +1,139 @@
+//! Maintenance as callers see it: requests go onto the log, what came of them is read from there.
+//!
+//! ```text
+//!  POST, PUT, DELETE ─► append to partition 0 ─► (projector works) ─► partition 1
+//!                              └──────────────► follow both ─► board ─► GET
+//! ```
+//!
+//! Nothing is kept but the log: a restart folds it again. An answer to a write comes after its own fact was read back, so
+//! that the caller's next question knows it.
+
+mod board;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use beidou_log::{Log, LogError, ReadLimit, StoredRecord, Writer};
+use beidou_schemas::{
+    Micros, Offset, TopicPartition,
+    fact::FactError,
+    maintenance::fact::{OUTCOMES, Outcome, REQUESTS, Request},
+};
+use beidou_service::CancellationToken;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, State, Work};
+
+use crate::problem::{Kind, Problem};
+
+/// Reports have at most 1 MB; a read brings a few of them at the least.
+const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from_secs(5) };
+/// Between two tries at a log that cannot be read.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// A fact that was appended is read back within milliseconds; after this the log has a problem.
+const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
+/// Who writes the requests, for whoever finds the partition taken.
+const WRITER: &str = "query-api";
+
+/// The topic's reader and writer.
+pub(crate) struct Upkeep {
+    log: Arc<dyn Log>,
+    board: Mutex<Board>,
+    /// How far requests and outcomes were read.
+    read: watch::Sender<(Offset, Offset)>,
+    /// One write at a time: what it checks holds until it is read back.
+    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
+        Arc::new(Self { log, board: Mutex::default(), read: watch::Sender::new((0, 0)), writer: Default::default() })
+    }
+
+    /// What is known, once all that was in the log when this was called is known.
+    pub(crate) async fn board<T>(&self, look: impl FnOnce(&Board) -> T) -> Result<T, Problem> {
+        let (requests, outcomes) = (self.end(REQUESTS).await?, self.end(OUTCOMES).await?);
+        self.read_up_to(requests, outcomes).await?;
+        Ok(look(&self.locked()))
+    }
+
+    /// Appends a request, if `check` finds nothing against it; returns when it is read back.
+    pub(crate) async fn ask(
+        &self,
+        request: Request,
+        check: impl FnOnce(&Board) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let mut writer = self.writer.lock().await;
+        self.board(check).await??;
+        let hand = match writer.take() {
+            Some(hand) => hand,
+            None => self.log.writer(REQUESTS, WRITER).await?,
+        };
+        // A hand that failed is not put back: the next request takes a new one.
+        let range = hand.append(vec![request.to_record(Uuid::new_v4())]).await?;
+        *writer = Some(hand);
+        self.read_up_to(range.end, 0).await
+    }
+
+    async fn end(&self, at: TopicPartition) -> Result<Offset, LogError> {
+        let bounds = self.log.bounds(at).await?;
+        // Behind a log that is empty lies nothing to be read.
+        Ok(if bounds.start == bounds.end { 0 } else { bounds.end })
+    }
+
+    async fn read_up_to(&self, requests: Offset, outcomes: Offset) -> Result<(), Problem> {
+        let mut read = self.read.subscribe();
+        let there = read.wait_for(|(r, o)| *r >= requests && *o >= outcomes);
+        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the maintenance topic cannot be read")),
+        }
+    }
+
+    /// Reads both partitions until the end of the process.
+    pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        if self.log.partitions(REQUESTS.topic) <= OUTCOMES.partition {
+            return stop.cancelled().await;
+        }
+        let all = futures::future::join(self.follow_one(REQUESTS), self.follow_one(OUTCOMES));
+        stop.run_until_cancelled(all).await;
+    }
+
+    async fn follow_one(&self, at: TopicPartition) {
+        let mut next = 0;
+        loop {
+            match self.log.read(at, next, READ).await {
+                Ok(batch) => {
+                    batch.records.iter().for_each(|stored| self.take(at, stored));
+                    next = batch.next;
+                    self.read.send_modify(|(r, o)| if at == REQUESTS { *r = next } else { *o = next });
+                }
+                // The size of the topic is bounded: what is gone is old.
+                Err(LogError::Removed { first, .. }) if first > next => next = first,
+                Err(error) => {
+                    tracing::warn!(%at, error = %error, "cannot follow the maintenance topic, answers lag meanwhile");
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, at: TopicPartition, stored: &StoredRecord) {
+        let (json, time) = (&stored.record.value, stored.record.header("ce_time").and_then(Micros::parse));
+        let taken: Result<(), FactError> = if at == REQUESTS {
+            Request::from_json(json).map(|request| self.locked().ask(request))
+        } else {
+            Outcome::from_json(json).map(|outcome| self.locked().tell(outcome, time.unwrap_or_default()))
+        };
+        if let Err(error) = taken {
+            tracing::warn!(%at, offset = stored.offset, error = %error, "a fact of the maintenance topic was not understood");
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,130 @@
+//! Saved queries, audits and rebuilds: what is asked stands on the log, and what stands there is answered.
+
+use std::sync::Arc;
+
+use beidou_log::{Log, ReadLimit, memory::MemoryLog};
+use beidou_schemas::{
+    Micros,
+    maintenance::{
+        AuditReport, Fault, Finding,
+        fact::{Audited, Failed, OUTCOMES, Outcome, REQUESTS, Request},
+    },
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Answer, Api, TOKEN, answer, log, without_store};
+
+async fn send(api: &Api, method: Method, path: &str, body: Value) -> Answer {
+    answer(api.client.request(method, format!("{}{path}", api.url)).bearer_auth(TOKEN).json(&body)).await
+}
+
+async fn requests(log: &Arc<MemoryLog>) -> Vec<Request> {
+    let limit = ReadLimit { max_bytes: usize::MAX, max_wait: Default::default() };
+    let batch = log.read(REQUESTS, 0, limit).await.unwrap();
+    batch.records.iter().map(|stored| Request::from_json(&stored.record.value).unwrap()).collect()
+}
+
+async fn tell(log: &Arc<MemoryLog>, outcome: Outcome) {
+    let record = outcome.to_record(Uuid::new_v4(), Micros(9));
+    log.writer(OUTCOMES, "test").await.unwrap().append(vec![record]).await.unwrap();
+}
+
+#[tokio::test]
+async fn queries_are_saved_for_all_and_over_restarts() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    assert_eq!(api.list("/api/v1/queries").await["items"], json!([]));
+    let line = "reason:BackOff -namespace:kube-system";
+    let saved = send(&api, Method::PUT, "/api/v1/queries/crash-loops", json!({"line": "reason:x"})).await;
+    assert_eq!((saved.status, &saved.json()["subject"]), (200, &json!("tester")));
+    let body = json!({"line": line, "description": "first look"});
+    assert_eq!(send(&api, Method::PUT, "/api/v1/queries/crash-loops", body).await.status, 200);
+    assert_eq!(send(&api, Method::PUT, "/api/v1/queries/b", json!({"line": "count>9"})).await.status, 200);
+    let again = without_store(log.clone()).await;
+    let found = again.list("/api/v1/queries").await;
+    let lines: Vec<_> = found["items"].as_array().unwrap().iter().map(|item| (&item["name"], &item["line"])).collect();
+    assert_eq!(lines, [(&json!("b"), &json!("count>9")), (&json!("crash-loops"), &json!(line))]);
+    assert_eq!(send(&again, Method::DELETE, "/api/v1/queries/b", Value::Null).await.status, 204);
+    let gone = send(&again, Method::DELETE, "/api/v1/queries/b", Value::Null).await;
+    assert_eq!((gone.status, &gone.json()["type"]), (404, &json!("/problems/unknown-query")));
+    // The other process reads what this one wrote.
+    assert_eq!(api.list("/api/v1/queries").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_saved_is_refused_with_its_place_and_nothing_is_written() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let put = async |name: &str, body: Value| send(&api, Method::PUT, &format!("/api/v1/queries/{name}"), body).await;
+    let bad = put("a", json!({"line": "kind:Pod nmespace:x"})).await.json();
+    assert_eq!((&bad["type"], &bad["parameter"]["name"]), (&json!("/problems/bad-query-line"), &json!("line")));
+    assert_eq!((&bad["parameter"]["line"]["character"], &bad["status"]), (&json!(9), &json!(400)));
+    for (name, body) in [
+        ("Big", json!({"line": "a"})),
+        ("a", json!({"line": "a", "colour": "red"})),
+        ("a", json!({})),
+        ("a", json!({"line": "a", "description": "x".repeat(1001)})),
+    ] {
+        let refused = put(name, body).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+    }
+    assert_eq!(put("a", json!({"line": "x".repeat(20_000)})).await.status, 413);
+    assert!(requests(&log).await.is_empty());
+    assert_eq!(api.get("/api/v1/queries?x=1").await.status, 400);
+}
+
+#[tokio::test]
+async fn an_audit_is_asked_for_and_told_when_it_is_done() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let accepted = send(&api, Method::POST, "/api/v1/audits", json!({"full": true})).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    let id: Uuid = accepted.json()["id"].as_str().unwrap().parse().unwrap();
+    let asked = requests(&log).await;
+    assert!(
+        matches!(&asked[..], [Request::AuditAsked(a)] if a.id == id && a.full && a.subject == "tester"),
+        "{asked:?}"
+    );
+    let path = format!("/api/v1/audits/{id}");
+    assert_eq!(api.list(&path).await["state"], "open");
+    let finding = Finding {
+        fault: Fault::Missing,
+        cluster_uid: "c".into(),
+        hour: "2026-11-23T14".into(),
+        place: String::new(),
+        rows: 3,
+        repaired: false,
+        detail: "neither archive nor log has them".into(),
+    };
+    let mut report = AuditReport { full: true, ..AuditReport::default() };
+    report.find(finding);
+    tell(&log, Outcome::Audited(Audited { id, report })).await;
+    let done = api.list(&path).await;
+    assert_eq!((&done["state"], &done["audit"]["unrepaired"]), (&json!("done"), &json!(1)));
+    assert_eq!(done["audit"]["findings"][0]["fault"], "missing");
+    // One that ran by itself.
+    tell(&log, Outcome::Failed(Failed { id: Uuid::from_u128(5), why: "the archive was away".into() })).await;
+    let all = api.list("/api/v1/audits").await;
+    let states: Vec<_> = all["items"].as_array().unwrap().iter().map(|item| &item["state"]).collect();
+    assert_eq!(states, ["done", "failed"]);
+    assert_eq!(all["items"][1]["subject"], Value::Null);
+}
+
+#[tokio::test]
+async fn rebuilds_are_bounded_and_told_apart() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    for _ in 0..16 {
+        assert_eq!(send(&api, Method::POST, "/api/v1/rebuilds", Value::Null).await.status, 202);
+    }
+    let full = send(&api, Method::POST, "/api/v1/audits", json!({})).await;
+    assert_eq!((full.status, &full.json()["type"]), (503, &json!("/problems/busy")));
+    let list = api.list("/api/v1/rebuilds").await;
+    let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(list["items"].as_array().unwrap().len(), 16);
+    assert_eq!(api.get(&format!("/api/v1/audits/{id}")).await.json()["type"], "/problems/unknown-work");
+    assert_eq!(api.get("/api/v1/audits/x").await.status, 400);
+    assert_eq!(api.bare("/api/v1/audits").await.status, 401);
+}
