@@ -137,7 +137,12 @@ async fn nothing_leaks_nothing_is_called_and_nothing_changes() {
         !field.file.with_file_name("secret.csv.out").exists() && !field.file.with_file_name("secret.csv.bak").exists()
     );
     println!("{refused} refused, {} answered without a secret:", answered.len());
-    answered.iter().for_each(|input| println!("  {}", input.to_string().chars().take(120).collect::<String>()));
+    // What takes long is answered on one machine and stopped on another.
+    let quick = answered
+        .iter()
+        .map(|input| input.to_string().chars().take(120).collect::<String>())
+        .filter(|input| !input.contains("00000"));
+    insta::assert_snapshot!(quick.collect::<Vec<_>>().join("\n"));
 }
 
 /// What the second fence holds by itself: the statements as they are, sent to the engine as its reader. Tables of other

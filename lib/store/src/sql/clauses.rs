@@ -157,7 +157,7 @@ impl Guard {
         match item {
             SelectItem::UnnamedExpr(expr) => self.expression(expr),
             SelectItem::ExprWithAlias { expr, alias } => {
-                quoted(alias)?;
+                self.give(alias)?;
                 self.expression(expr)
             }
             SelectItem::Wildcard(options) => wildcard(options, at),

@@ -39,7 +39,7 @@ impl Guard {
     pub(super) fn expression(&mut self, expression: &mut Expr) -> Checking {
         let at = expression.span();
         match expression {
-            Expr::Identifier(name) => quoted(name),
+            Expr::Identifier(name) => self.take(name),
             Expr::CompoundIdentifier(names) => names.iter_mut().try_for_each(quoted),
             Expr::Value(value) => self.value(&mut value.value, value.span),
             Expr::Function(function) => self.function(function, at),
@@ -174,8 +174,8 @@ impl Guard {
         if *syntax != LambdaSyntax::Arrow {
             return refuse("this form of a lambda (write x -> ...)", at);
         }
-        let name = |LambdaFunctionParameter { name, data_type }: &mut LambdaFunctionParameter| match data_type {
-            None => quoted(name),
+        let mut name = |LambdaFunctionParameter { name, data_type }: &mut LambdaFunctionParameter| match data_type {
+            None => self.give(name),
             Some(_) => refuse("a type in a lambda", at),
         };
         match params {
@@ -199,6 +199,10 @@ impl Guard {
         };
         if !functions::is_parametric(&known) && *parameters != FunctionArguments::None {
             return refuse("a second pair of brackets behind this function", at);
+        }
+        if functions::is_calling(&known) && calls_a_name(args) {
+            let what = "a bare name as the function that is called";
+            return Err(Refused::new("expression", what, "x -> ...", at));
         }
         *name = ObjectName::from(vec![Ident::new(known)]);
         if *uses_odbc_syntax || !within_group.is_empty() {
@@ -238,6 +242,17 @@ impl Guard {
             | FunctionArg::ExprNamed { .. } => refuse("this argument", at),
         })
     }
+}
+
+/// Whether the first of several arguments is a bare name.
+fn calls_a_name(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), _, ..] = list.args.as_slice() else { return false };
+    let mut first = first;
+    while let Expr::Nested(inner) = first {
+        first = inner;
+    }
+    matches!(first, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
 fn operator(operator: &BinaryOperator, at: Span) -> Checking {

@@ -126,6 +126,39 @@ pub(super) fn is_parametric(known: &str) -> bool {
     AGGREGATE.contains(&known) || combined(known, MOST_COMBINATORS).is_some()
 }
 
+/// Functions that call a function: their first argument of several. A bare name there is taken for one by the engine,
+/// whatever it is called.
+#[rustfmt::skip]
+const CALLING: [&str; 17] = [
+    "arrayAll", "arrayAvg", "arrayCompact", "arrayCount", "arrayCumSum", "arrayDifference", "arrayExists",
+    "arrayFilter", "arrayFirst", "arrayFirstIndex", "arrayLast", "arrayMap", "arrayMax", "arrayMin",
+    "arrayReverseSort", "arraySort", "arraySum",
+];
+
+/// Whether a function, by the engine's name, may call its first argument.
+pub(super) fn is_calling(known: &str) -> bool {
+    CALLING.contains(&known)
+}
+
+/// Names that the engine takes for a call without brackets, in any case, and that tell of users and databases.
+const NILADIC: [&str; 10] = [
+    "currentDatabase",
+    "currentUser",
+    "current_database",
+    "current_schema",
+    "current_user",
+    "session_user",
+    "user",
+    "schema",
+    "database",
+    "initialUser",
+];
+
+/// Whether a name alone is a call.
+pub(super) fn is_niladic(name: &str) -> bool {
+    NILADIC.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Names that begin like one that is not known, for the text of a refusal.
 pub(super) fn like(name: &str) -> Vec<&'static str> {
     let start = name.get(..4).unwrap_or(name).to_ascii_lowercase();

@@ -1,6 +1,6 @@
 //! The guard: from a caller's text to a statement of our own, or a refusal.
 
-use std::thread;
+use std::{collections::BTreeSet, thread};
 
 use sqlparser::{
     ast::Statement,
@@ -43,6 +43,10 @@ pub(super) struct Guard {
     pub scopes: Vec<Vec<String>>,
     /// Bodies of the strings so far.
     pub strings: Vec<String>,
+    /// Names that the statement gives: aliases and arguments of lambdas.
+    pub given: BTreeSet<String>,
+    /// Bare names that it uses.
+    pub used: Vec<(String, Span)>,
 }
 
 /// Reads a statement: a SELECT over the views, made of known parts only.
@@ -79,6 +83,7 @@ fn read(sql: &str) -> Checking<String> {
     };
     let mut guard = Guard::default();
     guard.query(&mut query)?;
+    guard.names_are_known()?;
     put_back(&query.to_string(), &guard.strings)
         .ok_or_else(|| Refused::new("expression", "a string in an unknown place", "strings as values", Span::empty()))
 }

@@ -1,11 +1,15 @@
 //! Names: which tables there are, and how a name is printed so that it is nothing but a name.
 
+use std::collections::BTreeSet;
+
 use beidou_schemas::ddl::VIEWS;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableAlias};
 
 use super::{
+    functions::is_niladic,
     guard::Guard,
     refusal::{Checking, Refused},
+    views::views,
 };
 
 /// Common table expressions are printed with this in front, and are called by their own name through an alias. So one
@@ -13,6 +17,8 @@ use super::{
 const CTE_PREFIX: &str = "with_";
 /// What may stand in front of a view.
 const DATABASE: &str = "beidou";
+/// The column of `numbers(n)`.
+const NUMBER: &str = "number";
 /// Longer names are nobody's.
 const LONGEST_NAME: usize = 200;
 
@@ -59,6 +65,35 @@ pub(super) fn called(name: Ident) -> Option<TableAlias> {
 }
 
 impl Guard {
+    /// A name that the statement gives to something.
+    pub(super) fn give(&mut self, name: &mut Ident) -> Checking {
+        if is_niladic(&name.value) {
+            let what = format!("the name {:?}, which the engine takes for a function", name.value);
+            return Err(Refused::new("name", what, "another name", name.span));
+        }
+        self.given.insert(name.value.clone());
+        quoted(name)
+    }
+
+    /// A bare name that stands for a value. The engine takes one that it does not know for a function, in some places.
+    pub(super) fn take(&mut self, name: &mut Ident) -> Checking {
+        self.used.push((name.value.clone(), name.span));
+        quoted(name)
+    }
+
+    /// Every bare name is a column of a view, or was given by the statement itself.
+    pub(super) fn names_are_known(&self) -> Checking {
+        let columns: BTreeSet<&str> = views().iter().flat_map(|view| &view.columns).map(|column| column.name).collect();
+        let known = |name: &str| name == NUMBER || columns.contains(name) || self.given.contains(name);
+        match self.used.iter().find(|(name, _)| !known(name)) {
+            None => Ok(()),
+            Some((name, at)) => {
+                let allowed = "the columns of `beidou sql --schema`, and names that AS gives";
+                Err(Refused::new("name", format!("there is no column {name:?}"), allowed, *at))
+            }
+        }
+    }
+
     /// What a name in FROM means.
     pub(super) fn source(&self, name: &ObjectName) -> Checking<Source> {
         let idents: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();

@@ -100,6 +100,28 @@ fn a_name_of_with_that_is_not_in_sight_is_no_table() {
 }
 
 #[test]
+fn a_bare_name_is_never_a_function() {
+    for sql in [
+        "SELECT CURRENT_USER",
+        "SELECT `currentUser`",
+        "SELECT 1 AS user, (SELECT user)",
+        "SELECT arrayMap(user -> 1, [1])",
+        "SELECT file",
+        "SELECT arrayMap(file, ['/x'])",
+        "SELECT arrayMap(file, ['/x']), (SELECT 1 AS file)",
+        "SELECT arrayMap((`file`), ['/x']) FROM (SELECT 1 AS file)",
+        "SELECT arrayFilter(t.file, ['/x']) FROM (SELECT 1 AS file) AS t",
+    ] {
+        assert!(check(sql).is_err(), "{sql}");
+    }
+    for sql in
+        ["SELECT arraySum(a) FROM (SELECT [1, 2] AS a)", "SELECT arrayMap(x -> upper(x), ['a'])", "SELECT 1 AS file"]
+    {
+        assert!(check(sql).is_ok(), "{sql}");
+    }
+}
+
+#[test]
 fn long_and_deep_texts_are_refused_or_read_but_never_too_much() {
     assert_eq!(check(&format!("SELECT '{}'", "a".repeat(20_000))).unwrap_err().fault, "too_long");
     assert_eq!(check(&format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500))).unwrap_err().fault, "too_deep");
