@@ -79,7 +79,9 @@ impl<'a> Source<'a> {
         let Some(watermark) = hand.ledger().watermark().filter(|done| *done > 0) else { return Ok(None) };
         let begin = match worker.at.topic {
             Topic::KubeEvent => hand.archive().watermark().unwrap_or_default().min(watermark),
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger => watermark,
+            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance | Topic::KubeImport => {
+                watermark
+            }
         };
         let start = worker.bounds(worker.at).await?.start.min(watermark);
         let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);
