@@ -86,18 +86,28 @@ fn engine_in(data: &Path) -> anyhow::Result<Supervisor> {
     }))
 }
 
+/// A history in log, table and archive, and the engine that has it.
+async fn loaded(
+    data: &Path,
+    states: u64,
+    now: Micros,
+    report: &mut Report,
+) -> anyhow::Result<(Supervisor, u32, Store)> {
+    let log = project::append(data, states, now, report).await?;
+    let supervisor = engine_in(data)?;
+    let pid = supervisor.ready().await?.pid;
+    let store = Store::embedded(data);
+    project::project(data, log, &store, pid, states, report).await?;
+    project::sizes(data, &store, states, report).await?;
+    Ok((supervisor, pid, store))
+}
+
 async fn measure(states: u64) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_owned();
     let mut report = Report::default();
     let now = Micros::of(jiff::Timestamp::now());
-    let log = project::append(&data, states, now, &mut report).await?;
-
-    let supervisor = engine_in(&data)?;
-    let pid = supervisor.ready().await?.pid;
-    let store = Store::embedded(&data);
-    project::project(&data, log, &store, pid, states, &mut report).await?;
-    project::sizes(&data, &store, states, &mut report).await?;
+    let (supervisor, pid, store) = loaded(&data, states, now, &mut report).await?;
     questions::measure(&store, pid, &mut report).await?;
     project::archive(&data, &mut report).await?;
     supervisor.stop().await;
@@ -112,12 +122,7 @@ async fn measure_beside(states: u64) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
     let (mut report, now) = (Report::default(), Micros::of(jiff::Timestamp::now()));
-    let log = project::append(&ours, states, now, &mut report).await?;
-    let supervisor = engine_in(&ours)?;
-    let pid = supervisor.ready().await?.pid;
-    let store = Store::embedded(&ours);
-    project::project(&ours, log, &store, pid, states, &mut report).await?;
-    project::sizes(&ours, &store, states, &mut report).await?;
+    let (supervisor, pid, store) = loaded(&ours, states, now, &mut report).await?;
     let literals = questions::Literals::of(&store).await?;
     let our_answers = questions::ask(&questions::reader(&store), pid, &literals).await?;
     supervisor.stop().await;
