@@ -17,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, Keeping};
+use args::{Cli, Command, Keeping, Statement};
 use clap::Parser;
 pub(crate) use speak::{say, tell};
 
@@ -54,10 +54,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Clusters(args) => client::clusters(args).await,
         Command::Coverage(args) => client::coverage(args).await,
         Command::Rejects(args) => client::rejects(args).await,
-        Command::Sql(args) => client::sql(args).await,
-        Command::Export(args) => client::export(args).await,
-        Command::Exports(args) => client::exports(args).await,
-        Command::Running(args) => client::running(args).await,
+        Command::Statement(command) => state(command).await,
         Command::Import(args) => client::import(args).await,
         Command::Keeping(command) => keep(command).await,
         Command::Context(args) => client::context(&args),
@@ -65,6 +62,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
             args::completion(args.shell);
             Ok(())
         }
+    }
+}
+
+async fn state(command: Statement) -> anyhow::Result<()> {
+    match command {
+        Statement::Sql(args) => client::sql(args).await,
+        Statement::Export(args) => client::export(*args).await,
+        Statement::Exports(args) => client::exports(args).await,
+        Statement::Running(args) => client::running(args).await,
     }
 }
 

@@ -83,14 +83,9 @@ pub enum Command {
     Coverage(clients::Coverage),
     /// List the frames that could not be decoded
     Rejects(clients::Rejects),
-    /// Ask in SQL, over views of the history
-    Sql(sql::Sql),
-    /// Write Events or an SQL answer of any length to a file
-    Export(sql::Export),
-    /// List the exports; get the file of one, or remove it
-    Exports(sql::Exports),
-    /// List the statements that run now, or cancel one
-    Running(sql::Running),
+    /// What runs statements.
+    #[command(flatten)]
+    Statement(Statement),
     /// Import dumps of Events: watch frames, kubectl lists, exporter lines, Elasticsearch documents
     Import(import::Import),
     /// What keeps Events well.
@@ -100,6 +95,19 @@ pub enum Command {
     Context(clients::Context),
     /// Print a completion script for your shell
     Completion(clients::Completion),
+}
+
+/// The commands about statements and the files they make.
+#[derive(Debug, Subcommand)]
+pub enum Statement {
+    /// Ask in SQL, over views of the history
+    Sql(sql::Sql),
+    /// Write Events or an SQL answer of any length to a file
+    Export(Box<sql::Export>),
+    /// List the exports; get the file of one, or remove it
+    Exports(sql::Exports),
+    /// List the statements that run now, or cancel one
+    Running(sql::Running),
 }
 
 /// The commands about the keeping of Events.

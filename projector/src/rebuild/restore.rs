@@ -49,6 +49,12 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
     for source in &mut sources {
         source.fill_others().await?;
     }
+    fill_events(first, &mut sources, archive).await?;
+    Ok(true)
+}
+
+/// Fills the table of Events beside the empty one, and swaps it in.
+async fn fill_events(first: &Worker, sources: &mut [Source<'_>], archive: &Archive) -> Result<(), ProjectorError> {
     let filling = Filling::begin(&first.store).await?;
     let events = sources.iter().filter(|source| source.is_events());
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
@@ -57,7 +63,7 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
     let (files, _) = counted(&archive.catalogue().await?, &facts, &begins);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
-    for source in &mut sources {
+    for source in sources {
         sum.join(source.fill_tail(&filling).await?);
         source.tell_lost().await?;
     }
@@ -67,7 +73,7 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
     filling.swap().await?;
     Filling::discard(&first.store).await?;
     tracing::info!(rows = sum.rows, from_archive, "restored the tables");
-    Ok(true)
+    Ok(())
 }
 
 impl<'a> Source<'a> {
