@@ -79,6 +79,11 @@ async fn agree(store: &Store, archive: &Archive, expected: u64) {
     assert_eq!(hash_of_archive(archive).await, (expected, table));
 }
 
+/// What went, whatever the cutoffs were.
+fn taken(removed: &Removed) -> Removed {
+    Removed { below: std::collections::BTreeMap::new(), ..removed.clone() }
+}
+
 async fn told(store: &Store) -> Vec<Value> {
     rows(
         store,
@@ -107,7 +112,7 @@ async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
 
     let later = Micros::parse("2026-10-31T12:00:00Z").unwrap();
     let removed = enforce(&of_cluster(31), &store, Some(&archive), later).await.unwrap().unwrap();
-    assert_eq!(removed, Removed::default(), "the last day of September is the 31st day before");
+    assert_eq!(taken(&removed), Removed::default(), "the last day of September is the 31st day before");
     assert_eq!(told(&store).await[0]["until"], "2026-09-30 00:00:00.000000");
     let removed = enforce(&of_cluster(30), &store, Some(&archive), later).await.unwrap().unwrap();
     assert_eq!((removed.rows, removed.archive.rows), (200, 200));
@@ -117,7 +122,7 @@ async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
     assert_eq!([&told[0]["cluster_uid"], &told[0]["state"]], [events::CLUSTER, "gap"]);
     assert_eq!([&told[0]["until"], &told[0]["cluster"]], ["2026-10-01 00:00:00.000000", "hz-prod-02"]);
     let again = enforce(&of_cluster(30), &store, Some(&archive), later).await.unwrap().unwrap();
-    assert_eq!(again, Removed::default(), "nothing is left to do");
+    assert_eq!(taken(&again), Removed::default(), "nothing is left to do");
     projector.stop().await;
 }
 
