@@ -3,11 +3,9 @@
 
 use std::{
     path::Path,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use beidou_simulator::{ApiServer, Clock, Feeder, Fleet, Ledger, Live, Oddity, ServerOptions, generate::EventStream};
 use beidou_store::{
     Store,
@@ -19,6 +17,7 @@ use beidou_store::{
 use reqwest::StatusCode;
 
 use crate::{
+    child::Child,
     questions::{Literals, TIMELINE, of, percentile, reader},
     report::Report,
 };
@@ -35,49 +34,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Nothing here may take longer.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A running `beidou up`, ended when dropped.
+/// A running `beidou up`.
 struct Up {
-    child: Child,
+    _child: Child,
     url: String,
     token: String,
     http: reqwest::Client,
 }
 
-impl Drop for Up {
-    fn drop(&mut self) {
-        // It may have ended by itself; its engine ends with it.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
 impl Up {
     async fn start(folder: &Path, server: &ApiServer) -> anyhow::Result<Self> {
-        let (data, config) = (folder.join("data"), folder.join("site.yaml"));
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let cluster =
-            serde_json::json!({"name": server.cluster().name, "server": server.url(), "token": server.token()});
-        std::fs::write(&config, serde_json::json!({ "clusters": [cluster] }).to_string())?;
-        let binary = std::env::current_exe()?.with_file_name("beidou");
-        let child = Command::new(&binary)
-            .args(["up", "--tied-to-stdin", "--listen", &format!("127.0.0.1:{port}"), "--config"])
-            .arg(&config)
-            .arg("--data")
-            .arg(&data)
-            .env("XDG_CONFIG_HOME", folder.join("config"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut up =
-            Self { child, url: format!("http://127.0.0.1:{port}"), token: String::new(), http: reqwest::Client::new() };
+        let listen = format!("127.0.0.1:{port}");
+        let child = Child::start(&["up", "--listen", &listen], folder, std::slice::from_ref(server))?;
+        let (url, http) = (format!("http://{listen}"), reqwest::Client::new());
+        let mut up = Self { _child: child, url, token: String::new(), http };
         let begun = Instant::now();
         while up.get("/readyz").await.ok() != Some(StatusCode::OK) {
             anyhow::ensure!(begun.elapsed() < LIMIT, "beidou up is not ready after {} s", LIMIT.as_secs());
             tokio::time::sleep(LOOK_EVERY * 50).await;
         }
-        up.token = std::fs::read_to_string(data.join("token"))?.trim().to_owned();
+        up.token = std::fs::read_to_string(folder.join("data/token"))?.trim().to_owned();
         Ok(up)
     }
 

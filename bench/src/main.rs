@@ -3,6 +3,8 @@
 //! ```text
 //!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► four questions
 //!                          append      project └─► archive ─► compaction                    p50, p99
+//!                                          └─► rebuild: a second table from the archive
+//!  Events as fast as they come ─► beidou ingest ─► file log
 //!  a thousand Events a second ─► beidou up ─► how soon the API finds them
 //!  simulated clusters ─► beidou ingest, with few and with many clusters ─► memory per cluster
 //!  beidou demo ─► seconds to its URL, and to all rows
@@ -13,6 +15,7 @@
 //! CPU is that of all processes taking part, from the operating system's own accounts. Rates are per CPU second, because
 //! wall time on a shared machine says little.
 
+mod child;
 mod demo;
 mod fresh;
 mod layouts;
@@ -20,8 +23,10 @@ mod memory;
 mod peer;
 mod project;
 mod questions;
+mod rebuild;
 mod report;
 mod usage;
+mod watch;
 
 use std::{env, path::Path, time::Duration};
 
@@ -110,7 +115,9 @@ async fn measure(states: u64) -> anyhow::Result<()> {
     let (supervisor, pid, store) = loaded(&data, states, now, &mut report).await?;
     questions::measure(&store, pid, &mut report).await?;
     project::archive(&data, &mut report).await?;
+    rebuild::measure(&data, &store, pid, &mut report).await?;
     supervisor.stop().await;
+    watch::measure(&mut report).await?;
     fresh::measure(&mut report).await?;
     memory::measure(&mut report, Duration::from_secs(120)).await?;
     demo::measure(states, &mut report).await?;

@@ -6,7 +6,7 @@ use beidou_log::{
     Log,
     file::{FileLog, FileOptions},
 };
-use beidou_projector::{Projector, ProjectorConfig, archive::ArchiveConfig};
+use beidou_projector::{PartitionStatus, Projector, ProjectorConfig, Status, archive::ArchiveConfig};
 use beidou_schemas::{
     ClusterUid, Epoch, EventUid, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
     envelope::{EventEnvelope, FoundBy},
@@ -21,6 +21,7 @@ use beidou_store::{
 };
 use futures::future::try_join_all;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -29,11 +30,12 @@ use crate::{
 };
 
 /// Partitions of the event topic, as `beidou up` has them.
-const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 /// Records of one append over all partitions.
 const BATCH: usize = 4096;
 
-fn options(data: &Path) -> FileOptions {
+/// The log as `beidou up` has it.
+pub fn options(data: &Path) -> FileOptions {
     let counts = [
         (Topic::KubeEvent, PARTITIONS),
         (Topic::KubeCoverage, 1),
@@ -112,20 +114,25 @@ pub async fn project(
     let mut status = projector.status();
     let (begun, own, theirs) = (Instant::now(), own_cpu(), cpu_of(engine)?);
     let running = tokio::spawn(projector.run(stop.clone()));
-    let mut ends = BTreeMap::new();
-    for partition in 0..PARTITIONS {
-        let at = TopicPartition::new(Topic::KubeEvent, partition);
-        ends.insert(at, log.bounds(at).await?.end);
-    }
-    status
-        .wait_for(|now| ends.iter().all(|(at, end)| now.partitions.get(at).is_some_and(|p| p.watermark >= *end)))
-        .await?;
+    ended(&log, &mut status).await?;
     let (own, theirs, wall) = (own_cpu() - own, cpu_of(engine)? - theirs, begun.elapsed().as_secs_f64());
     stop.cancel();
     running.await??;
     let rate = states as f64 / (own + theirs);
     let beside = format!("{own:.1} CPU-s in the projector, {theirs:.1} in the engine, {wall:.1} s wall");
     report.row("file log → decoded → table with message search, and archive, states/s per core", grouped(rate), beside);
+    Ok(())
+}
+
+/// Waits until table and archive have all that the log has.
+pub async fn ended(log: &FileLog, status: &mut watch::Receiver<Status>) -> anyhow::Result<()> {
+    let mut ends = BTreeMap::new();
+    for partition in 0..PARTITIONS {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        ends.insert(at, log.bounds(at).await?.end);
+    }
+    let there = |place: &PartitionStatus, end| place.watermark >= end && place.archived.is_some_and(|to| to >= end);
+    status.wait_for(|now| ends.iter().all(|(at, end)| now.partitions.get(at).is_some_and(|p| there(p, *end)))).await?;
     Ok(())
 }
 

@@ -205,6 +205,14 @@ impl Ask {
         Ok((filter, range))
     }
 
+    /// The range, where the request has one.
+    pub(crate) fn range_if_given(&self, params: &Params) -> Result<Option<Range>, Problem> {
+        match (params.one("from")?, params.one("to")?) {
+            (None, None) => Ok(None),
+            (_, _) => range(params, now()).map(Some),
+        }
+    }
+
     /// The uids of the cluster in the path, as far as the query line means them.
     pub(crate) async fn clusters_of_path(&self, cluster: String, params: &Params) -> Result<Vec<String>, Problem> {
         let mut uids = self.app.catalogue.uids(&self.reader, &[cluster]).await?;

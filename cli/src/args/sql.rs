@@ -34,6 +34,9 @@ pub struct Sql {
     /// Take the statement from a file
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "query")]
     pub file: Option<PathBuf>,
+    /// What `{from}` and `{to}` in the statement stand for; the answer says how completely that range is known
+    #[command(flatten)]
+    pub range: Range,
     /// Form of the answer
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub output: SqlOutput,
@@ -54,9 +57,11 @@ pub struct Sql {
 }
 
 const SQL_HELP: &str = "\
-Bound `time`, or much is read. SQL does not say what is missing: ask the view coverage. docs/sql.md has ten questions.
+Bound `time`, or much is read. With --since or --until, {from} and {to} in the statement are those moments, and gaps of that
+range are told below the rows; without, SQL does not say what is missing: ask the view coverage. docs/sql.md has ten questions.
 
   beidou sql 'SELECT reason, sum(new_occurrences) AS n FROM events WHERE time > now() - INTERVAL 1 DAY GROUP BY reason ORDER BY n DESC'
+  beidou sql --since 6h 'SELECT count() FROM events WHERE time >= {from} AND time < {to}'
   beidou sql -f question.sql -o parquet --out answer.parquet
   beidou sql --schema";
 
@@ -109,7 +114,7 @@ pub struct Export {
     #[command(flatten)]
     pub filters: Filters,
     /// The answer to a SELECT, in place of Events
-    #[arg(long, value_name = "SELECT", conflicts_with_all = ["since", "until", "query"])]
+    #[arg(long, value_name = "SELECT", conflicts_with = "query")]
     pub sql: Option<String>,
     /// Form of the file
     #[arg(short = 'o', long = "output", value_enum, default_value_t)]

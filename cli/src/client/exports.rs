@@ -69,7 +69,10 @@ pub async fn export(args: Export) -> anyhow::Result<()> {
     };
     let mut query = plain(args.filters.parameters());
     let body = match &args.sql {
-        Some(sql) => json!({"format": format, "sql": sql}),
+        Some(sql) => {
+            query.extend(client.range_if_given(&args.range, default_since::COVERAGE)?);
+            json!({"format": format, "sql": sql})
+        }
         None => {
             query.extend(client.range(&args.range, default_since::COVERAGE)?);
             json!({"format": format})

@@ -45,6 +45,14 @@ impl Client {
         Ok(vec![("from", from.to_string()), ("to", to.to_string())])
     }
 
+    /// The same, and nothing where neither end is given.
+    pub fn range_if_given(&self, range: &clients::Range, default_since: &str) -> Result<Vec<Parameter>, Failure> {
+        match (&range.since, &range.until) {
+            (None, None) => Ok(Vec::new()),
+            (_, _) => self.range(range, default_since),
+        }
+    }
+
     /// Follows the pages until there are `limit` rows, or no more.
     pub async fn list(&self, path: &str, query: &[Parameter], limit: u32) -> Result<Found, Failure> {
         let mut found: Option<Found> = None;

@@ -10,9 +10,16 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Client, http::Parameter};
+use super::{
+    Client,
+    answer::{ClusterCoverage, Range},
+    http::Parameter,
+};
 use crate::{
-    args::sql::{Sql, SqlOutput},
+    args::{
+        clients::default_since,
+        sql::{Sql, SqlOutput},
+    },
     exit::{Code, Failure},
     output::{Cell, Column, Paint, Table},
 };
@@ -34,6 +41,9 @@ struct Answer {
     rows: Vec<Vec<Value>>,
     truncated: bool,
     statistics: Statistics,
+    range: Option<Range>,
+    #[serde(default)]
+    coverage: Vec<ClusterCoverage>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,10 +89,13 @@ pub async fn sql(args: Sql) -> anyhow::Result<()> {
         return schema(&client, args.output).await;
     }
     let query = statement(&args)?;
+    let range = client.range_if_given(&args.range, default_since::COVERAGE)?;
     let said: [Parameter; 1] = [("query", query.clone())];
     if args.estimate {
-        let response =
-            client.http.call(Method::POST, "/api/v1/sql/estimate", &[], Some(&json!({"query": query})), &said).await?;
+        let response = client
+            .http
+            .call(Method::POST, "/api/v1/sql/estimate", &range, Some(&json!({"query": query})), &said)
+            .await?;
         let bytes = response.bytes().await.context("cannot read the answer")?;
         return estimate(&bytes, args.output);
     }
@@ -99,7 +112,7 @@ pub async fn sql(args: Sql) -> anyhow::Result<()> {
         return Err(Failure::new(Code::Usage, text, "name a file with --out").into());
     }
     let body = json!({"query": query, "format": format, "max_rows": args.max_rows});
-    let response = client.http.call(Method::POST, "/api/v1/sql", &[], Some(&body), &said).await?;
+    let response = client.http.call(Method::POST, "/api/v1/sql", &range, Some(&body), &said).await?;
     let bytes = response.bytes().await.context("cannot read the answer")?;
     match args.output {
         SqlOutput::Table => {
@@ -107,6 +120,9 @@ pub async fn sql(args: Sql) -> anyhow::Result<()> {
             let text = table(&answer).text(client.look);
             write(args.out.as_deref(), format!("{}\n", text.trim_end()).as_bytes())?;
             crate::tell(&footer(&answer));
+            if let Some(range) = answer.range {
+                crate::tell(client.footer(&answer.coverage, range).trim_end());
+            }
             Ok(())
         }
         SqlOutput::Json => {

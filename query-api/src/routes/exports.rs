@@ -24,7 +24,7 @@ use super::{
 use crate::{
     answer::coverage::coverage_of,
     app::{Ask, now},
-    ask::{body::Body, filter::FILTERS},
+    ask::{Range, body::Body, filter::FILTERS},
     exports::{Export, State, begin},
     problem::{Kind, Problem, ProblemBody},
     sql::{self, Limits},
@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct ExportQuestion {
     /// The form of the file: `csv`, `ndjson`, `arrow` or `parquet`.
     format: SqlFormat,
-    /// A SELECT as for `/api/v1/sql`, in place of filters and range.
+    /// A SELECT as for `/api/v1/sql`, in place of filters.
     #[serde(default)]
     sql: Option<String>,
 }
@@ -90,11 +90,15 @@ pub(super) async fn create(
         coverage: serde_json::json!([]),
     };
     let question = match wanted.sql {
-        Some(_) if !ask.query().is_empty() => {
-            return Err(Problem::parameter("sql", "", "either a statement, or filters and a range"));
-        }
         Some(text) => {
-            let statement = sql::checked(&text)?;
+            let only_range =
+                |_| Problem::parameter("sql", "", "a statement with `from` and `to`, or filters and a range");
+            let range = ask.range_if_given(&ask.params(&[&RANGE]).map_err(only_range)?)?;
+            let statement = sql::checked(&text, range)?;
+            if let Some(range) = range {
+                note.range = Some(range.into());
+                note.coverage = coverage_in(&ask, None, range).await?;
+            }
             // What the engine does not take is said now, not by a job that failed.
             sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(1)).estimate(&statement).await?;
             note.question = text;
@@ -102,14 +106,19 @@ pub(super) async fn create(
         }
         None => {
             let (filter, range) = ask.events(&params).await?;
-            let coverage = coverage_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
             note.range = Some(range.into());
-            note.coverage = serde_json::to_value(coverage).expect("a coverage has string keys");
+            note.coverage = coverage_in(&ask, filter.clusters.as_deref(), range).await?;
             Question::Events { filter: Box::new(filter), range }
         }
     };
     begin(&ask.app, &note, question, room)?;
     Ok((StatusCode::ACCEPTED, Json(note)))
+}
+
+/// How completely a range is known, as an export keeps it.
+async fn coverage_in(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<serde_json::Value, Problem> {
+    let coverage = coverage_of(&ask.app, &ask.reader, clusters, range).await?;
+    Ok(serde_json::to_value(coverage).expect("a coverage has string keys"))
 }
 
 /// All exports, oldest first.

@@ -13,9 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::{RANGE, RangeParams};
 use crate::{
+    answer::{
+        RangeAnswer,
+        coverage::{ClusterCoverage, coverage_of},
+    },
     app::Ask,
-    ask::body::Body,
+    ask::{Range, body::Body},
     problem::{Kind, Problem, ProblemBody},
     sql::{self, Limits, MOST_BYTES, MOST_READ_ROWS, MOST_ROWS, USUAL_ROWS},
 };
@@ -135,6 +140,12 @@ pub(crate) struct SqlAnswer {
     truncated: bool,
     /// What it cost.
     statistics: SqlStatistics,
+    /// The range of the request, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<RangeAnswer>,
+    /// How completely that range is known, for each cluster; empty where the request has no range.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    coverage: Vec<ClusterCoverage>,
 }
 
 /// What a statement would read of a table.
@@ -215,10 +226,11 @@ pub(crate) struct SqlSchema {
 
 /// Runs a SELECT over the views.
 ///
-/// Read-only, with limits; before it runs, what it would read is estimated, and refused where it is too much. SQL does
-/// not say how completely a range is known: ask the view `coverage`.
+/// Read-only, with limits; before it runs, what it would read is estimated, and refused where it is too much. In the
+/// statement `{from}` and `{to}` stand for the ends of the range, and an answer in JSON says how completely that range is
+/// known. Without a range SQL does not say it: ask the view `coverage`.
 #[utoipa::path(
-    post, path = "/api/v1/sql", tag = "SQL", request_body = SqlQuestion,
+    post, path = "/api/v1/sql", tag = "SQL", params(RangeParams), request_body = SqlQuestion,
     responses(
         (status = 200, description = "In the format that was asked for; JSON has this shape.", body = SqlAnswer),
         (status = "default", body = ProblemBody, content_type = "application/problem+json")
@@ -226,31 +238,44 @@ pub(crate) struct SqlSchema {
     security(("token" = []))
 )]
 pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<Response, Problem> {
-    ask.params(&[])?;
+    let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
     let rows = question.max_rows.unwrap_or(USUAL_ROWS);
     if !(1..=MOST_ROWS).contains(&rows) {
         return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
     }
-    let statement = sql::checked(&question.query)?;
+    let statement = sql::checked(&question.query, range)?;
     let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
         .await
         .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
     let caller = ask.caller();
     let listed = ask.app.running.list(&caller.request_id, sql::Kind::Sql, &caller.subject, &question.query);
-    let work = run(&ask, &statement, question.format, rows);
+    let work = run(&ask, &statement, question.format, rows, range);
     tokio::select! {
         answer = work => answer,
         () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
     }
 }
 
-async fn run(ask: &Ask, statement: &Checked, format: SqlFormat, rows: u64) -> Result<Response, Problem> {
+async fn run(
+    ask: &Ask,
+    statement: &Checked,
+    format: SqlFormat,
+    rows: u64,
+    range: Option<Range>,
+) -> Result<Response, Problem> {
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(rows));
     sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
     let cut = format == SqlFormat::Json;
     let bytes = reader.whole(statement, format.of_store(), cut).await?;
     match cut {
-        true => Ok(Json(answer(&bytes, rows)?).into_response()),
+        true => {
+            let mut answer = answer(&bytes, rows)?;
+            if let Some(range) = range {
+                answer.range = Some(range.into());
+                answer.coverage = coverage_of(&ask.app, &ask.reader, None, range).await?;
+            }
+            Ok(Json(answer).into_response())
+        }
         false => Ok(whole(bytes, format)),
     }
 }
@@ -276,12 +301,12 @@ fn answer(bytes: &[u8], most: u64) -> Result<SqlAnswer, Problem> {
     let Whole { meta, mut data, statistics } = serde_json::from_slice(bytes).map_err(strange)?;
     let truncated = data.len() as u64 > most;
     data.truncate(most as usize);
-    Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics })
+    Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics, range: None, coverage: Vec::new() })
 }
 
 /// What a SELECT would read, without running it.
 #[utoipa::path(
-    post, path = "/api/v1/sql/estimate", tag = "SQL", request_body = SqlEstimateQuestion,
+    post, path = "/api/v1/sql/estimate", tag = "SQL", params(RangeParams), request_body = SqlEstimateQuestion,
     responses((status = 200, body = SqlEstimate), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
@@ -289,8 +314,8 @@ pub(super) async fn estimate(
     ask: Ask,
     Body(question): Body<SqlEstimateQuestion>,
 ) -> Result<Json<SqlEstimate>, Problem> {
-    ask.params(&[])?;
-    let statement = sql::checked(&question.query)?;
+    let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
+    let statement = sql::checked(&question.query, range)?;
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(MOST_ROWS));
     let estimate = reader.estimate(&statement).await?;
     let rows = estimate.rows();

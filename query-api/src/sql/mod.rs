@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use beidou_store::{
     query::Caller,
-    sql::{Checked, Estimate, SqlReader, check},
+    sql::{Checked, Estimate, SqlReader, check_in},
 };
 
-use crate::{app::App, problem::Problem};
+use crate::{app::App, ask::Range, problem::Problem};
 
-/// Reads a statement.
-pub(crate) fn checked(sql: &str) -> Result<Checked, Problem> {
-    check(sql).map_err(|refusal| refused::problem(sql, refusal))
+/// Reads a statement; `{from}` and `{to}` stand for the ends of the range.
+pub(crate) fn checked(sql: &str, range: Option<Range>) -> Result<Checked, Problem> {
+    check_in(sql, range).map_err(|refusal| refused::problem(sql, refusal))
 }
 
 /// A reader for one statement.

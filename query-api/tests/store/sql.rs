@@ -86,6 +86,15 @@ async fn answers_have_their_forms_and_their_bounds() {
         world.post("/api/v1/sql", json!({"query": "SELECT name FROM events LIMIT 7", "max_rows": 7})).await.json();
     assert_eq!((exact["rows"].as_array().unwrap().len(), &exact["truncated"]), (7, &json!(false)));
 
+    let ranged = json!({"query": "SELECT count() FROM events WHERE time >= {from} AND time < {to}"});
+    let all = world.post("/api/v1/sql?from=1970-01-02T00:00:00Z", ranged.clone()).await.json();
+    assert_eq!(all["rows"], json!([[ROWS]]), "{all}");
+    assert!(all["range"]["from"] == "1970-01-02T00:00:00Z" && all["coverage"][0]["complete"] == false, "{all}");
+    let none = world.post("/api/v1/sql?from=1970-01-02T00:00:00Z&to=1970-01-03T00:00:00Z", ranged.clone()).await.json();
+    assert_eq!(none["rows"], json!([[0]]), "{none}");
+    let missing = world.post("/api/v1/sql", ranged).await;
+    assert!(missing.status == 400 && missing.text.contains("the request has no range"), "{}", missing.text);
+
     let form = async |format: &str| {
         let body = json!({"query": "SELECT name FROM events ORDER BY name LIMIT 2", "format": format});
         world.post("/api/v1/sql", body).await

@@ -14,6 +14,7 @@ use super::{
     refusal::{Checking, Refusal, Refused},
     tokens::{place_in, tokens},
 };
+use crate::query::Between;
 
 /// Bytes of a statement: the body of a request holds it, and a person's longest ones have a tenth.
 pub const LONGEST_SQL: usize = 12 * 1024;
@@ -54,6 +55,14 @@ pub(super) struct Guard {
 /// # Errors
 /// What is refused, where it stands, and what is allowed.
 pub fn check(sql: &str) -> Result<Checked, Refusal> {
+    check_in(sql, None)
+}
+
+/// The same; `{from}` and `{to}` stand for the ends of the range.
+///
+/// # Errors
+/// As [`check`]; also where they stand there and there is no range.
+pub fn check_in(sql: &str, range: Option<Between>) -> Result<Checked, Refusal> {
     let refuse = |fault, what: &str, allowed: String| Refused::new(fault, what, allowed, Span::empty()).of(sql);
     if sql.len() > LONGEST_SQL {
         let what = format!("a statement of {} bytes", sql.len());
@@ -61,7 +70,7 @@ pub fn check(sql: &str) -> Result<Checked, Refusal> {
     }
     let read = thread::scope(|scope| {
         let reader = thread::Builder::new().name("sql-guard".into()).stack_size(STACK_BYTES);
-        reader.spawn_scoped(scope, || read(sql)).ok().and_then(|reading| reading.join().ok())
+        reader.spawn_scoped(scope, move || read(sql, range)).ok().and_then(|reading| reading.join().ok())
     });
     match read {
         Some(Ok(sql)) => Ok(Checked { sql }),
@@ -71,8 +80,8 @@ pub fn check(sql: &str) -> Result<Checked, Refusal> {
     }
 }
 
-fn read(sql: &str) -> Checking<String> {
-    let tokens = tokens(sql)?;
+fn read(sql: &str, range: Option<Between>) -> Checking<String> {
+    let tokens = tokens(sql, range)?;
     let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEEPEST);
     let mut statements = parser.with_tokens_with_locations(tokens).parse_statements().map_err(not_read)?;
     let mut query = match (statements.pop(), statements.is_empty()) {

@@ -1,7 +1,7 @@
 //! SQL of callers: read, checked, written anew, and run with limits.
 //!
 //! ```text
-//!  text ─► tokens ─► sqlparser ─► guard (clauses, expressions, names) ─► text of our own ─► ask ─► bytes in a format
+//!  text ─► tokens, range ─► sqlparser ─► guard (clauses, expressions, names) ─► text of our own ─► ask ─► bytes in a format
 //!          each known            each part known, else refused          never the caller's
 //! ```
 //!
@@ -22,6 +22,7 @@ mod functions;
 mod guard;
 mod literals;
 mod names;
+mod range;
 mod refusal;
 mod tokens;
 mod types;
@@ -34,6 +35,6 @@ pub use ask::{Estimate, Format, Part, Question, SqlBounds, SqlReader};
 pub use error::SqlError;
 pub use export::{ExportError, Exported, export};
 pub use functions::{COMBINATORS, FUNCTIONS, Family};
-pub use guard::{Checked, LONGEST_SQL, check};
+pub use guard::{Checked, LONGEST_SQL, check, check_in};
 pub use refusal::Refusal;
 pub use views::{Column, View, views};

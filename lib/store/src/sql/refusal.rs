@@ -7,7 +7,7 @@ use sqlparser::tokenizer::{Location, Span};
 #[error("{what}; allowed: {allowed}")]
 pub struct Refusal {
     /// The kind of fault; stable: `too_long`, `too_deep`, `character`, `syntax`, `statement`, `clause`, `table`,
-    /// `function`, `expression`, `name`, `type`.
+    /// `function`, `expression`, `name`, `type`, `range`.
     pub fault: &'static str,
     /// What is refused, in words.
     pub what: String,

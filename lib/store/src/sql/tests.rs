@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{FUNCTIONS, check, views};
+use super::{FUNCTIONS, check, check_in, views};
+use crate::query::Between;
+use beidou_schemas::Micros;
 
 fn printed(sql: &str) -> String {
     check(sql).unwrap_or_else(|refusal| panic!("{sql}: {refusal:?}")).sql().to_owned()
@@ -45,6 +47,23 @@ fn what_passes_is_printed_anew() {
         } else {
             assert!(check(sql).is_err(), "{sql}");
         }
+    }
+}
+
+#[test]
+fn a_range_stands_where_the_statement_wants_it_and_nowhere_else() {
+    let range = Some(Between { from: Micros(5), until: Micros(9) });
+    let asked = "SELECT '{from}' FROM events WHERE time >= {from} AND time < { to } -- {to}";
+    assert_eq!(
+        check_in(asked, range).unwrap().sql(),
+        "SELECT '{from}' FROM `events` AS `events` WHERE `time` >= fromUnixTimestamp64Micro(5, 'UTC') \
+         AND `time` < fromUnixTimestamp64Micro(9, 'UTC')"
+    );
+    assert_eq!(check(asked).unwrap_err().fault, "range");
+    for odd in ["{until}", "{from:Int64}", "{\"from\"}", "{from", "{", "}", "{}", "{from}}", "a.{from}", "events{from}"]
+    {
+        let sql = format!("SELECT 1 FROM events WHERE time > {odd}");
+        assert!(check_in(&sql, range).is_err(), "{sql}");
     }
 }
 

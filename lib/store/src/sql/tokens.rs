@@ -8,16 +8,18 @@ use sqlparser::{
 
 use super::{
     literals::is_closed,
+    range::put_in,
     refusal::{Checking, Refused},
 };
+use crate::query::Between;
 
 /// More tokens than any statement of a person has; it bounds how deep a chain of operators can be.
 const MOST_TOKENS: usize = 4000;
 
 const ALLOWED: &str = "names, numbers, 'strings', commas, brackets, comparisons, + - * / % || :: ->";
 
-/// The tokens of one statement, without comments and without a semicolon at its end.
-pub(super) fn tokens(sql: &str) -> Checking<Vec<TokenWithSpan>> {
+/// The tokens of one statement, without comments and without a semicolon at its end, its range put in.
+pub(super) fn tokens(sql: &str, range: Option<Between>) -> Checking<Vec<TokenWithSpan>> {
     if let Some(odd) = sql.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         let what = format!("the control character U+{:04X}", u32::from(odd));
         return Err(Refused::new("character", what, "text, line breaks and tabs", Span::empty()));
@@ -31,6 +33,7 @@ pub(super) fn tokens(sql: &str) -> Checking<Vec<TokenWithSpan>> {
     while kept.last().is_some_and(|token| matches!(token.token, Token::SemiColon | Token::EOF)) {
         kept.pop();
     }
+    let kept = put_in(kept, range)?;
     if kept.len() > MOST_TOKENS {
         let what = format!("a statement of {} words and signs", kept.len());
         return Err(Refused::new("too_long", what, format!("at most {MOST_TOKENS}"), Span::empty()));
