@@ -1,0 +1,142 @@
+//! What keeps the rows: rebuilds under load, an engine that is wiped, files and rows that are broken for the audit.
+
+use std::fs;
+
+use anyhow::{Context, bail, ensure};
+use beidou_schemas::{archive::parse_range_path, maintenance::Fault};
+
+use super::{LIMIT, Run};
+use crate::{
+    faults::{
+        site::Role,
+        verdict::kept::{Broken, misjudged, unequal},
+    },
+    wait::until,
+};
+
+/// A rebuild of few rows may be over before it is seen: then another one is asked for.
+const REBUILDS: u32 = 8;
+/// Is there while a rebuild runs; what a killed one leaves goes at the next start.
+const NEXT_TABLE: &str = "SELECT count() FROM system.tables WHERE name = 'kube_event_next'";
+
+impl Run {
+    /// Rebuilds the table while the load goes on. What the kills before have left wrong would be mended by that; so it
+    /// must end as it began.
+    pub(super) async fn rebuild(&mut self) -> anyhow::Result<()> {
+        let asked = self.site.ask_rebuild().await?;
+        self.rebuilt(&asked).await
+    }
+
+    async fn rebuilt(&mut self, asked: &str) -> anyhow::Result<()> {
+        let report = self.site.rebuilt(asked).await?;
+        match unequal(&report) {
+            Some(wrong) => self.outcome.wrong.push(wrong),
+            None => self.outcome.rebuilt += 1,
+        }
+        Ok(())
+    }
+
+    /// Kills the projector in the middle of a rebuild; the next one finds the request without an answer, and repeats it.
+    pub(super) async fn kill_amid_rebuild(&mut self) -> anyhow::Result<()> {
+        for _ in 0..REBUILDS {
+            let asked = self.site.ask_rebuild().await?;
+            let seen = until("a rebuild has begun, or is over", LIMIT, async || {
+                let begun = self.has_next_table().await.ok()?;
+                let over = self.site.work(&asked).await.ok()?.is_some();
+                (begun || over).then_some(begun && !over)
+            });
+            if seen.await? {
+                self.site.kill(Role::Projector)?;
+                *self.outcome.kills.entry(Role::Projector.name()).or_default() += 1;
+                let amid = self.has_next_table().await?;
+                self.site.start(Role::Projector)?;
+                self.outcome.amid_rebuild += usize::from(amid);
+            }
+            self.rebuilt(&asked).await?;
+            if self.outcome.amid_rebuild > 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_next_table(&mut self) -> anyhow::Result<bool> {
+        Ok(self.site.sql(NEXT_TABLE).await?.first().context("a count")? != "0")
+    }
+
+    /// Puts the range files so far together, as it happens after each day. No audit and no rebuild runs meanwhile: those
+    /// who ask for the last one know that.
+    pub(super) async fn compact(&mut self) -> anyhow::Result<()> {
+        self.nothing_to_find().await?;
+        self.site.run(&["archive", "compact"])?;
+        let catalogue = self.site.archive()?.catalogue().await?;
+        ensure!(!catalogue.days.is_empty() && catalogue.ranges.is_empty(), "not compacted: {catalogue:?}");
+        self.judge_archive().await
+    }
+
+    /// All that the audits have found so far, those that ran by themselves and one of everything, was broken by nobody.
+    async fn nothing_to_find(&mut self) -> anyhow::Result<()> {
+        let report = self.site.audit().await?;
+        self.outcome.wrong.extend(misjudged(&report, &[]));
+        let found = self.site.log_lines()?.into_iter().filter(|line| line.contains("the audit found a difference"));
+        self.outcome.wrong.extend(found.map(|line| format!("nothing was broken, yet {line}")));
+        Ok(())
+    }
+
+    /// Wipes the engine under load: all rows and coverage are restored from archive and log.
+    pub(super) async fn wipe_engine(&mut self) -> anyhow::Result<()> {
+        self.site.kill(Role::Projector)?;
+        self.site.kill(Role::Engine)?;
+        fs::remove_dir_all(self.site.data().join("clickhouse"))?;
+        self.site.start(Role::Engine)?;
+        self.site.start(Role::Projector)?;
+        self.hide_nothing().await?;
+        self.rows_are_there().await?;
+        // The table may have been made anew before it had its settings.
+        self.hide_nothing().await?;
+        ensure!(self.site.log(Role::Projector)?.contains("restored the tables"), "nothing was restored");
+        Ok(())
+    }
+
+    /// Breaks files and rows: the audit finds each under its name and repairs it, and the next one finds nothing.
+    pub(super) async fn break_and_audit(&mut self) -> anyhow::Result<()> {
+        // After an audit that was asked for, none runs by itself for an hour: what is broken now the next one must find.
+        self.nothing_to_find().await?;
+        let broken = self.break_some().await?;
+        let wrong = misjudged(&self.site.audit().await?, &broken);
+        let again = misjudged(&self.site.audit().await?, &[]);
+        if wrong.is_empty() && again.is_empty() {
+            self.outcome.mended = broken.iter().map(|broken| broken.fault.name()).collect();
+        }
+        self.outcome.wrong.extend(wrong);
+        self.outcome.wrong.extend(again);
+        Ok(())
+    }
+
+    /// Flips a byte of a day file, removes a range file, and inserts the rows of another range once more.
+    async fn break_some(&mut self) -> anyhow::Result<Vec<Broken>> {
+        let archive = self.site.archive()?;
+        let catalogue = archive.catalogue().await?;
+        let [removed, .., doubled] = catalogue.ranges.as_slice() else { bail!("too few files: {catalogue:?}") };
+        let day = catalogue.days.values().next().context("a day file")?;
+        let rows = async |path: &str| anyhow::Ok(archive.open(path).await?.note().rows);
+        let broken = vec![
+            Broken { fault: Fault::FileDamaged, place: day.path.clone(), rows: day.note.rows },
+            Broken { fault: Fault::FileMissing, place: removed.path.clone(), rows: rows(&removed.path).await? },
+            Broken { fault: Fault::Doubled, place: String::new(), rows: rows(&doubled.path).await? },
+        ];
+        let file = |path: &str| self.site.data().join("archive").join(path);
+        let mut content = fs::read(file(&day.path))?;
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        fs::write(file(&day.path), content)?;
+        fs::remove_file(file(&removed.path))?;
+        let range = parse_range_path(&doubled.path).context("the name of a range file")?;
+        let twice = format!(
+            "INSERT INTO kube_event SELECT * FROM kube_event WHERE log_partition = {} AND log_offset >= {} AND log_offset < {}",
+            range.partition, range.from, range.to
+        );
+        self.site.command(&twice).await?;
+        Ok(broken)
+    }
+}
