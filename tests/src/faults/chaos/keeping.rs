@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use anyhow::{Context, bail, ensure};
-use beidou_schemas::{archive::parse_range_path, maintenance::Fault};
+use anyhow::{Context, ensure};
+use beidou_schemas::maintenance::Fault;
 
 use super::{LIMIT, Run};
 use crate::{
@@ -113,30 +113,28 @@ impl Run {
         Ok(())
     }
 
-    /// Flips a byte of a day file, removes a range file, and inserts the rows of another range once more.
+    /// Flips a byte of a day file, removes a range file, and inserts all rows of a partition of the log once more: rows of
+    /// both files among them, and of files that are whole.
     async fn break_some(&mut self) -> anyhow::Result<Vec<Broken>> {
         let archive = self.site.archive()?;
         let catalogue = archive.catalogue().await?;
-        let [removed, .., doubled] = catalogue.ranges.as_slice() else { bail!("too few files: {catalogue:?}") };
-        let day = catalogue.days.values().next().context("a day file")?;
-        let rows = async |path: &str| anyhow::Ok(archive.open(path).await?.note().rows);
+        let (day, range) = (catalogue.days.values().next(), catalogue.ranges.first());
+        let (day, range) = (day.context("a day file")?, range.context("a range file")?);
+        let of_partition = format!("FROM kube_event WHERE log_partition = {}", range.range.partition);
+        let count = self.site.sql(&format!("SELECT count() {of_partition}")).await?;
+        let of_range = archive.open(&range.path).await?.note().rows;
         let broken = vec![
             Broken { fault: Fault::FileDamaged, place: day.path.clone(), rows: day.note.rows },
-            Broken { fault: Fault::FileMissing, place: removed.path.clone(), rows: rows(&removed.path).await? },
-            Broken { fault: Fault::Doubled, place: String::new(), rows: rows(&doubled.path).await? },
+            Broken { fault: Fault::FileMissing, place: range.path.clone(), rows: of_range },
+            Broken { fault: Fault::Doubled, place: String::new(), rows: count.first().context("a count")?.parse()? },
         ];
         let file = |path: &str| self.site.data().join("archive").join(path);
         let mut content = fs::read(file(&day.path))?;
         let middle = content.len() / 2;
         content[middle] ^= 1;
         fs::write(file(&day.path), content)?;
-        fs::remove_file(file(&removed.path))?;
-        let range = parse_range_path(&doubled.path).context("the name of a range file")?;
-        let twice = format!(
-            "INSERT INTO kube_event SELECT * FROM kube_event WHERE log_partition = {} AND log_offset >= {} AND log_offset < {}",
-            range.partition, range.from, range.to
-        );
-        self.site.command(&twice).await?;
+        fs::remove_file(file(&range.path))?;
+        self.site.command(&format!("INSERT INTO kube_event SELECT * {of_partition}")).await?;
         Ok(broken)
     }
 }
