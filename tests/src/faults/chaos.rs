@@ -101,6 +101,8 @@ pub struct Outcome {
     pub rebuilt: usize,
     /// Kills of the projector in the middle of a rebuild.
     pub amid_rebuild: usize,
+    /// Whether the projector was killed in the middle of the restore.
+    pub amid_restore: bool,
     /// Faults made in files and table that the audit has found and repaired, by their names.
     pub mended: Vec<&'static str>,
     /// States that the simulator committed.

@@ -19,6 +19,10 @@ const REBUILDS: u32 = 8;
 /// Is there while a rebuild runs; what a killed one leaves goes at the next start.
 const NEXT_TABLE: &str = "SELECT count() FROM system.tables WHERE name = 'kube_event_next'";
 
+/// What the projector logs when it begins to restore, and when it is done.
+const RESTORING: &str = "restoring it from archive and log";
+const RESTORED: &str = "restored the tables";
+
 impl Run {
     /// Rebuilds the table while the load goes on. What the kills before have left wrong would be mended by that; so it
     /// must end as it began.
@@ -83,19 +87,28 @@ impl Run {
         Ok(())
     }
 
-    /// Wipes the engine under load: all rows and coverage are restored from archive and log.
+    /// Wipes the engine under load: all rows and coverage are restored from archive and log. The projector is killed while
+    /// it does that: what it has done by then is thrown away, and done again.
     pub(super) async fn wipe_engine(&mut self) -> anyhow::Result<()> {
         self.site.kill(Role::Projector)?;
         self.site.kill(Role::Engine)?;
         fs::remove_dir_all(self.site.data().join("clickhouse"))?;
         self.site.start(Role::Engine)?;
         self.site.start(Role::Projector)?;
-        self.hide_nothing().await?;
+        let begun = until("the restore has begun", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            let log = self.site.log(Role::Projector).ok()?;
+            log.contains(RESTORING).then_some(Ok(()))
+        });
+        begun.await??;
+        self.site.kill(Role::Projector)?;
+        self.outcome.amid_restore = !self.site.log(Role::Projector)?.contains(RESTORED);
+        self.site.start(Role::Projector)?;
+        // Events come in at the end of the restore, all at once.
         self.rows_are_there().await?;
-        // The table may have been made anew before it had its settings.
-        self.hide_nothing().await?;
-        ensure!(self.site.log(Role::Projector)?.contains("restored the tables"), "nothing was restored");
-        Ok(())
+        self.hide_nothing().await
     }
 
     /// Breaks files and rows: the audit finds each under its name and repairs it, and the next one finds nothing.
