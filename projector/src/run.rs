@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use beidou_log::Log;
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::{
-    Store,
+    Store, StoreError,
     audit::Filling,
     migrate::{has_no_events, is_empty, migrate},
 };
@@ -123,13 +123,12 @@ impl Projector {
 
     /// Brings the tables forward; lost ones are restored, where there is an archive. Tells whether they are empty else.
     async fn ready_tables(&self, workers: &[Worker]) -> Result<bool, ProjectorError> {
-        let is_empty = self.migrate().await?;
-        Filling::discard(&self.store).await?;
-        let Some(archive) = &self.config.archive else { return Ok(is_empty) };
-        if !has_no_events(&self.store).await? {
-            return Ok(false);
+        let (is_empty, has_no_events) = self.migrate().await?;
+        match &self.config.archive {
+            Some(archive) if has_no_events => restore(workers, &archive.archive).await.map(|_| false),
+            Some(_) => Ok(false),
+            None => Ok(is_empty),
         }
-        restore(workers, &archive.archive).await.map(|_| false)
     }
 
     /// Whoever audits and rebuilds.
@@ -162,13 +161,15 @@ impl Projector {
         }
     }
 
-    /// Brings the tables forward, and says whether they are empty.
-    async fn migrate(&self) -> Result<bool, ProjectorError> {
+    /// Brings the tables forward, throws an unfinished one away, and says whether all are empty, and whether that of Events
+    /// is. An engine that goes away meanwhile is waited for, at whichever step.
+    async fn migrate(&self) -> Result<(bool, bool), ProjectorError> {
         let mut said = false;
         loop {
             let ready = async {
                 migrate(&self.store).await?;
-                is_empty(&self.store).await
+                Filling::discard(&self.store).await?;
+                Ok::<_, StoreError>((is_empty(&self.store).await?, has_no_events(&self.store).await?))
             };
             match ready.await {
                 Err(error) if error.is_retryable() => {

@@ -1,10 +1,10 @@
-//! Nothing lost, nothing double, nothing hidden — under kills, cuts and losses made on purpose; and the proof that this
-//! test can fail: each planted bug turns it red.
+//! Nothing lost, nothing double, nothing hidden — under kills, cuts and losses made on purpose; table and archive alike,
+//! and each restored from the other; and the proof that this test can fail: each planted bug turns it red.
 
 use std::{env, sync::LazyLock, time::Duration};
 
 use beidou_tests::faults::{
-    chaos::{Course, Outcome, run},
+    chaos::{Course, Outcome, Window, run},
     site::Role,
 };
 use tokio::sync::Mutex;
@@ -15,13 +15,14 @@ static TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 fn course(seed: u64) -> Course {
     // The window between PENDING and DONE is a few milliseconds; held open, a kill can be aimed at it.
     let environment = vec![("BEIDOU_FAIL_POINT_FILE", "../steps".into()), ("BEIDOU_FAIL_POINT_HOLD_MS", "40".into())];
-    Course { seed, kills: 24, losses: 8, rate: 150.0, only: None, patience: Duration::from_secs(180), environment }
+    let patience = Duration::from_secs(180);
+    Course { seed, kills: 24, losses: 8, rate: 150.0, only: None, aim: None, keeping: true, patience, environment }
 }
 
 fn planted(seed: u64, bug: &str) -> Course {
     let mut course = course(seed);
     course.environment.push(("BEIDOU_FAULT", bug.into()));
-    Course { kills: 12, losses: 2, patience: Duration::from_secs(30), ..course }
+    Course { kills: 12, losses: 2, keeping: false, patience: Duration::from_secs(30), ..course }
 }
 
 async fn outcome_of(course: Course) -> Outcome {
@@ -37,7 +38,9 @@ async fn nothing_is_lost_double_or_hidden() {
     println!("{outcome:?}");
     assert!(outcome.wrong.is_empty(), "seed {seed}: {:#?}", outcome.wrong);
     assert!(outcome.kills.values().sum::<u32>() >= 30, "{outcome:?}");
-    assert!(outcome.in_window >= 10, "{outcome:?}");
+    assert!(outcome.in_window >= 10 && outcome.in_archive >= 2, "{outcome:?}");
+    assert!(outcome.rebuilt >= 2 && outcome.amid_rebuild >= 1, "{outcome:?}");
+    assert_eq!(outcome.mended, ["file_damaged", "file_missing", "doubled"], "{outcome:?}");
     assert!(outcome.cuts >= 2 && outcome.expired >= 4 && outcome.restored >= 2, "{outcome:?}");
     // Where nothing is lost, nothing is proven about losses.
     assert!(outcome.lost >= 50, "{outcome:?}");
@@ -61,4 +64,15 @@ async fn calling_everything_degraded_is_caught() {
 async fn done_before_the_insert_is_caught() {
     let outcome = outcome_of(planted(4, "done-before-insert")).await;
     assert!(outcome.wrong.iter().any(|text| text.contains("missing")), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn archived_before_the_put_is_caught() {
+    // Held open longer than the test looks away, the moment before the put is hit by nearly each kill.
+    let mut course =
+        Course { kills: 4, only: Some(Role::Projector), aim: Some(Window::Put), ..planted(5, "archived-before-put") };
+    course.environment.retain(|(name, _)| *name != "BEIDOU_FAIL_POINT_HOLD_MS");
+    course.environment.push(("BEIDOU_FAIL_POINT_HOLD_MS", "300".into()));
+    let outcome = outcome_of(course).await;
+    assert!(outcome.wrong.iter().any(|text| text.contains("not in the archive")), "{outcome:?}");
 }

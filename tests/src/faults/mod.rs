@@ -3,11 +3,14 @@
 //! ```text
 //!  simulator (in the test's process, writes down what really happened)
 //!     │ HTTP
-//!  ingest ──► file log ──► projector ──► engine        three processes, killed by pid at random
+//!  ingest ──► file log ──► projector ─┬► engine        three processes, killed by pid at random
+//!                            ▲        └► archive
+//!  audits, rebuilds ──► query-api           │
 //!                                           │
-//!  verdict: simulator's ledger  against  table and reported coverage
+//!  verdict: simulator's ledger  against  table and reported coverage, table  against  archive
 //! ```
 
 pub mod chaos;
 pub mod site;
+pub mod upkeep;
 pub mod verdict;

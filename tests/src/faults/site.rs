@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::bail;
 use beidou_simulator::ApiServer;
-use beidou_store::Endpoint;
+use beidou_store::{
+    Endpoint,
+    archive::{Archive, ArchiveError},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -25,6 +28,9 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 /// The heartbeat of the test, and the unit of the tolerance that the verdict grants.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// Range files are that young, so that kills fall between their steps.
+const ARCHIVED_AFTER_SECONDS: u64 = 1;
+
 /// A process of the installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -34,6 +40,8 @@ pub enum Role {
     Ingest,
     /// `beidou projector`.
     Projector,
+    /// `beidou query-api`: for what people ask of the projector.
+    QueryApi,
 }
 
 impl Role {
@@ -44,6 +52,7 @@ impl Role {
             Self::Engine => "engine",
             Self::Ingest => "ingest",
             Self::Projector => "projector",
+            Self::QueryApi => "query-api",
         }
     }
 }
@@ -71,6 +80,8 @@ impl Site {
         let config = serde_json::json!({
             "clusters": clusters,
             // Lists beside the watches all the time: under faults, too, they must find nothing that was not lost.
+            "archive": {"max_age_seconds": ARCHIVED_AFTER_SECONDS},
+            "query_api": {"listen": "127.0.0.1:0"},
             "ingest": {"heartbeat_ms": HEARTBEAT.as_millis() as u64, "longest_wait_ms": 1000, "compare_every_seconds": 5},
         });
         fs::write(folder.path().join("site.yaml"), config.to_string())?;
@@ -171,17 +182,46 @@ impl Site {
         beidou::ask(&endpoint, &endpoint.writer, statement).await.map(drop)
     }
 
+    /// The archive, past whoever writes it.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn archive(&self) -> Result<Archive, ArchiveError> {
+        Archive::folder(&self.data().join("archive"))
+    }
+
+    /// A `beidou` command on this installation, run to its end.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).arg("--data").arg(self.data());
+        let done = command.arg("--config").arg(self.folder.path().join("site.yaml")).output()?;
+        if !done.status.success() {
+            bail!("beidou {arguments:?}: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(String::from_utf8(done.stdout)?)
+    }
+
     /// All lines that the roles have logged.
     ///
     /// # Errors
     /// When a log cannot be read.
     pub fn log_lines(&self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
-        for role in [Role::Engine, Role::Ingest, Role::Projector] {
-            let path = self.folder.path().join("logs").join(format!("{}.log", role.name()));
-            lines.extend(read_if_there(&path)?.lines().map(|line| format!("{}: {line}", role.name())));
+        for role in [Role::Engine, Role::Ingest, Role::Projector, Role::QueryApi] {
+            lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.name())));
         }
         Ok(lines)
+    }
+
+    /// What a role has logged.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn log(&self, role: Role) -> io::Result<String> {
+        read_if_there(&self.folder.path().join("logs").join(format!("{}.log", role.name())))
     }
 }
 

@@ -5,8 +5,10 @@
 //! - Nothing is stored that never was, and nothing twice; the deltas of an Event add up to the simulator's own count.
 //! - Every loss that was made is covered by reported intervals; what is reported exceeds the made losses by at most
 //!   the tolerance, and is called a gap only where an older etcd was restored.
+//! - Table and archive hold the same; what is broken on purpose is found and repaired: see [`kept`].
 //! - All time since the first list is told, and no moment is told to be complete and not complete.
 
+pub mod kept;
 mod time;
 
 #[cfg(test)]

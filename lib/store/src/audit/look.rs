@@ -170,8 +170,11 @@ pub async fn known(store: &Store, events: &[Uuid], times: (i64, i64)) -> Result<
     states(store, &condition, "1").await
 }
 
+/// A row that stands twice is one row here: what is doubled must not keep a file from being written again.
 async fn batches(store: &Store, condition: &str) -> Result<Vec<RecordBatch>, StoreError> {
-    let sql = format!("SELECT * FROM {TABLE} WHERE {condition} ORDER BY log_partition, log_offset");
+    let sql = format!(
+        "SELECT * FROM {TABLE} WHERE {condition} ORDER BY log_partition, log_offset LIMIT 1 BY {STATE}, {ROW_HASH_SQL}"
+    );
     let query = store.writer()?.query_raw(&sql);
     let query = ARROW.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value));
     let mut cursor = query.fetch_bytes("ArrowStream").map_err(failed("read rows"))?;

@@ -1,0 +1,107 @@
+//! What table, archive and coverage hold, read past all code that wrote it but the files' own reader.
+
+use anyhow::{Context, bail};
+use arrow_array::{Array, UInt32Array};
+use beidou_schemas::kube_event::ROW_HASH_SQL;
+use beidou_simulator::StateId;
+use beidou_store::archive::{Archive, marks};
+
+use super::Run;
+use crate::faults::verdict::{Interval, Stored, kept::Row};
+
+impl Run {
+    pub(super) async fn stored(&mut self) -> anyhow::Result<Stored> {
+        let sql = "SELECT cluster_uid, epoch, event_uid, resource_version, occurrences_delta FROM kube_event";
+        let lines = self.site.sql(sql).await?;
+        let mut stored = Stored { rows: lines.len() as u64, ..Stored::default() };
+        for line in lines {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [cluster, epoch, uid, version, delta] = fields[..] else { bail!("an odd row: {line}") };
+            let state = StateId {
+                cluster: cluster.parse()?,
+                incarnation: epoch.parse()?,
+                resource_version: version.parse()?,
+                uid: uid.parse()?,
+            };
+            let event = (state.cluster, state.incarnation, state.uid);
+            *stored.occurrences.entry(event).or_default() += delta.parse::<u64>()?;
+            stored.states.insert(state);
+        }
+        Ok(stored)
+    }
+
+    pub(super) async fn intervals(&mut self) -> anyhow::Result<Vec<Interval>> {
+        let sql = "SELECT cluster_uid, state, reason, toUnixTimestamp64Micro(from_time), toUnixTimestamp64Micro(until_time) \
+                   FROM kube_coverage FINAL";
+        let parse = |line: String| -> anyhow::Result<Interval> {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [cluster, state, reason, from, until] = fields[..] else { bail!("an odd row: {line}") };
+            Ok(Interval {
+                cluster: cluster.parse()?,
+                state: state.into(),
+                reason: reason.into(),
+                from_us: from.parse()?,
+                until_us: until.parse()?,
+            })
+        };
+        self.site.sql(sql).await?.into_iter().map(parse).collect()
+    }
+
+    /// The rows of the table, as the archive must have them.
+    pub(super) async fn table(&mut self) -> anyhow::Result<Vec<Row>> {
+        let sql = format!(
+            "SELECT cluster_uid, epoch, event_uid, resource_version, occurrences_delta, {ROW_HASH_SQL} FROM kube_event"
+        );
+        let parse = |line: String| -> anyhow::Result<Row> {
+            let fields: Vec<_> = line.split('\t').collect();
+            let [cluster, epoch, uid, version, delta, hash] = fields[..] else { bail!("an odd row: {line}") };
+            let state = StateId {
+                cluster: cluster.parse()?,
+                incarnation: epoch.parse()?,
+                resource_version: version.parse()?,
+                uid: uid.parse()?,
+            };
+            Ok(Row { state, occurrences: delta.parse()?, hash: hash.parse()? })
+        };
+        self.site.sql(&sql).await?.into_iter().map(parse).collect()
+    }
+
+    /// The rows of all files of the archive that count.
+    pub(super) async fn archive(&self) -> anyhow::Result<Vec<Row>> {
+        let (archive, mut rows) = (self.site.archive()?, Vec::new());
+        for path in files_that_count(&archive).await? {
+            for batch in archive.open(&path).await?.batches()? {
+                let batch = batch?;
+                let deltas = batch.column_by_name("occurrences_delta").context("a file has occurrences")?;
+                let deltas: &UInt32Array = deltas.as_any().downcast_ref().context("occurrences are 32 bits")?;
+                for (mark, delta) in marks(&batch)?.zip(deltas.values()) {
+                    let state = StateId {
+                        cluster: mark.cluster_uid.parse()?,
+                        incarnation: mark.id.epoch,
+                        resource_version: mark.id.resource_version,
+                        uid: mark.id.event_uid,
+                    };
+                    rows.push(Row { state, occurrences: *delta, hash: mark.hash });
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Whether the archive has as many rows as the table; whether they are the same is for the verdict.
+    pub(super) async fn is_archived(&self, rows: u64) -> bool {
+        let count = async {
+            let (archive, mut archived) = (self.site.archive()?, 0);
+            for path in files_that_count(&archive).await? {
+                archived += archive.open(&path).await?.note().rows;
+            }
+            anyhow::Ok(archived)
+        };
+        count.await.is_ok_and(|archived| archived == rows)
+    }
+}
+
+async fn files_that_count(archive: &Archive) -> anyhow::Result<Vec<String>> {
+    let catalogue = archive.catalogue().await?;
+    Ok(catalogue.ranges.into_iter().map(|file| file.path).chain(catalogue.days.into_keys()).collect())
+}

@@ -1,0 +1,119 @@
+//! Kills and cuts that lose nothing.
+
+use std::{collections::HashMap, fs};
+
+use anyhow::Context;
+use beidou_simulator::Cut;
+use rand::{RngExt, seq::IndexedRandom};
+
+use super::{LIMIT, Run, Window};
+use crate::{faults::site::Role, wait::until};
+
+/// Of so many kills one is aimed at the window between PENDING and DONE.
+const WINDOW_SHARE: u32 = 2;
+/// Of so many kills one is aimed at the window between ARCHIVING and ARCHIVED: an odd one, the even ones are taken.
+const ARCHIVE_SHARE: u32 = 8;
+
+impl Run {
+    /// Kills a role at random, or the projector (or the engine below it) inside a window, and starts it again.
+    pub(super) async fn kill_one(&mut self) -> anyhow::Result<()> {
+        let aim = self.aim();
+        let any = [Role::Engine, Role::Ingest, Role::Projector];
+        let role = match self.course.only {
+            _ if aim.is_some() => Role::Projector,
+            Some(role) => role,
+            None => *any.choose(&mut self.random).context("three roles")?,
+        };
+        match aim {
+            Some(window) => self.projector_in(window).await?,
+            None => self.some_records_pass().await?,
+        }
+        let pid = self.site.pid(role).context("the role runs")?;
+        self.site.kill(role)?;
+        *self.outcome.kills.entry(role.name()).or_default() += 1;
+        if role == Role::Projector {
+            let steps = self.steps();
+            self.outcome.in_window += usize::from(is_in(&steps, pid, Window::Table));
+            self.outcome.in_archive += usize::from(is_in(&steps, pid, Window::Archive));
+        }
+        self.site.start(role)
+    }
+
+    /// The window of the next kill, if it is aimed at one.
+    fn aim(&self) -> Option<Window> {
+        let kills = self.outcome.kills.values().sum::<u32>();
+        match self.course.only {
+            Some(Role::Ingest) => None,
+            _ if self.course.aim.is_some() => self.course.aim,
+            _ if kills.is_multiple_of(WINDOW_SHARE) => Some(Window::Table),
+            _ => (kills % ARCHIVE_SHARE == 1).then_some(Window::Archive),
+        }
+    }
+
+    /// Lets a random number of Events pass, so that kills fall into all moments.
+    pub(super) async fn some_records_pass(&mut self) -> anyhow::Result<()> {
+        let wanted = self.feeds[0].reported() + self.random.random_range(1..self.course.rate.max(2.0) as u64);
+        let feed = self.feeds[0].clone();
+        Ok(until("Events pass", LIMIT, async || (feed.reported() >= wanted).then_some(())).await?)
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.site.file("steps")).unwrap_or_default();
+        text.lines().map(String::from).collect()
+    }
+
+    async fn projector_in(&mut self, window: Window) -> anyhow::Result<()> {
+        let pid = self.site.pid(Role::Projector).context("the projector runs")?;
+        let inside = until("the projector is inside the window", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            is_in(&self.steps(), pid, window).then_some(Ok(()))
+        });
+        inside.await?
+    }
+
+    /// Breaks streams in the ways that lose nothing.
+    pub(super) fn cut_some(&mut self) {
+        for server in &self.servers {
+            match self.random.random_range(0..5) {
+                0 => server.faults().cut_streams(Cut::MidFrame),
+                1 => server.faults().cut_connections(),
+                2 => server.faults().empty_next_watches(1),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether the last step of this process for any partition lies inside the window.
+fn is_in(steps: &[String], pid: u32, window: Window) -> bool {
+    let mut last = HashMap::new();
+    for step in steps {
+        let fields: Vec<_> = step.split(' ').collect();
+        if let [by, step, partition, _] = fields[..]
+            && by == pid.to_string()
+        {
+            last.insert(partition, step);
+        }
+    }
+    last.values().any(|step| window.steps().contains(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_known_by_the_last_step() {
+        let is_in = |text: &str, window| is_in(&text.lines().map(String::from).collect::<Vec<_>>(), 7, window);
+        assert!(is_in("7 pending e/0 0-5", Window::Table));
+        assert!(is_in("7 pending e/0 0-5\n7 pending e/1 0-5\n7 inserted e/0 0-5\n7 done e/0 0-5", Window::Table));
+        assert!(!is_in("7 pending e/0 0-5\n7 done e/0 0-5", Window::Table));
+        assert!(!is_in("8 pending e/0 0-5", Window::Table));
+        let archiving = "7 done e/0 0-5\n7 archiving archive:e/0 0-5";
+        assert!(is_in(archiving, Window::Archive) && !is_in(archiving, Window::Table));
+        assert!(!is_in(archiving, Window::Put) && is_in("7 put archive:e/0 0-5", Window::Put));
+        assert!(!is_in("7 put archive:e/0 0-5\n7 archived archive:e/0 0-5", Window::Archive));
+    }
+}
