@@ -94,7 +94,8 @@ pub enum Input {
         /// Whether it was a DELETED frame.
         deleted: bool,
     },
-    /// The log has everything that was read up to here.
+    /// The log has everything that was read up to here. Told of the open stream only: what an earlier stream brought
+    /// may be of another life of etcd, and its versions say nothing of this one.
     Acked {
         /// The version of the last frame.
         version: ResourceVersion,

@@ -50,7 +50,8 @@ pub(super) struct World {
     requests: VecDeque<Request>,
     waits: bool,
     stream: Option<u64>,
-    unacked: VecDeque<(Epoch, Committed)>,
+    /// What was read and is not in the log yet, with the number of its stream.
+    unacked: VecDeque<(u128, Epoch, Committed)>,
     snapshot: Option<(u64, Vec<Committed>)>,
     heartbeats: bool,
     last_heartbeat: Option<u64>,
@@ -234,14 +235,17 @@ impl World {
         let Some(cursor) = self.stream else { return };
         let Some(state) = self.server.history.iter().find(|state| state.version > cursor).copied() else { return };
         self.stream = Some(state.version);
-        self.unacked.push_back((self.chain.epoch(), state));
+        self.unacked.push_back((self.sessions, self.chain.epoch(), state));
         self.input(Input::Frame { version: Some(ResourceVersion(state.version)), deleted: state.deleted });
     }
 
     fn ack(&mut self) {
-        let Some((_, last)) = self.unacked.back().copied() else { return };
-        while let Some((epoch, state)) = self.unacked.pop_front() {
+        let Some((stream, _, last)) = self.unacked.back().copied() else { return };
+        while let Some((_, epoch, state)) = self.unacked.pop_front() {
             self.append(epoch, state);
+        }
+        if self.stream.is_none() || stream != self.sessions {
+            return;
         }
         self.input(Input::Acked { version: ResourceVersion(last.version) });
     }
@@ -254,8 +258,9 @@ impl World {
     }
 
     fn close(&mut self, reason: Reason) {
-        if self.stream.take().is_some() {
+        if self.stream.is_some() {
             self.ack();
+            self.stream = None;
             self.input(Input::Closed { reason, detail: String::new() });
         }
     }
@@ -281,7 +286,7 @@ impl World {
 
     fn kill(&mut self, appended: bool, published: bool) {
         if appended {
-            while let Some((epoch, state)) = self.unacked.pop_front() {
+            while let Some((_, epoch, state)) = self.unacked.pop_front() {
                 self.append(epoch, state);
             }
         }
