@@ -60,6 +60,14 @@ pub enum ProjectorError {
         /// What stood against it.
         why: String,
     },
+    /// Retention names clusters that nobody knows. What it says of them may be meant for others, so nothing is removed.
+    #[error(
+        "`retention.clusters` names what no cluster is or was called: {names}. Correct or remove it; nothing is removed until then, or until such a cluster is known"
+    )]
+    RetentionNames {
+        /// The entries.
+        names: String,
+    },
     /// A worker panicked: a bug.
     #[error("the worker of {at} panicked")]
     Panicked {
@@ -81,6 +89,7 @@ impl ProjectorError {
             | Self::Fact { .. }
             | Self::LedgerPartitions { .. }
             | Self::TablesLost { .. }
+            | Self::RetentionNames { .. }
             | Self::Rebuild { .. }
             | Self::Panicked { .. } => false,
         }

@@ -8,6 +8,7 @@
 //! - The note comes first, and of every cluster: a restored table says so too, though nothing is left to remove. A crash
 //!   leaves rows that an answer calls removed, and never a complete range without its rows.
 //! - Nothing is remembered: what is old is looked for each time, so a run that a crash or a full disk has ended is repeated.
+//! - An entry that fits no cluster stops it all: its days may be meant for one whose Events would go by the default.
 //! - A failure ends no projector. It is told, and tried again at the next look.
 
 use std::{
@@ -88,7 +89,7 @@ fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
 /// earlier run.
 ///
 /// # Errors
-/// When store or archive refuse: repeat it.
+/// When store or archive refuse, or an entry fits no cluster: repeat it.
 pub async fn enforce(
     kept: &Retention,
     store: &Store,
@@ -106,7 +107,13 @@ pub async fn enforce(
         None => Vec::new(),
     };
     let in_table = retention::clusters(store).await?;
-    let cutoffs = Cutoffs::new(kept, &in_table, &files, now);
+    let names = names(&in_table, &files);
+    let known = names.iter().flat_map(|(uid, names)| names.iter().copied().chain([*uid]));
+    let unknown = kept.unknown(known);
+    if !unknown.is_empty() {
+        return Err(ProjectorError::RetentionNames { names: unknown.join(", ") });
+    }
+    let cutoffs = Cutoffs::new(kept, names, now);
     let rows_due = cutoffs.of_rows(&in_table);
     for (uid, (name, cutoff)) in &cutoffs.0 {
         retention::note_removed(store, uid, name, *cutoff).await?;
@@ -120,18 +127,25 @@ pub async fn enforce(
     Ok(Some(Removed { rows, archive, below }))
 }
 
+/// By uid, the names that each cluster has or had.
+type Names<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+fn names<'a>(in_table: &'a [ClusterRows], files: &'a [FileEntry]) -> Names<'a> {
+    let mut names = Names::new();
+    for cluster in in_table {
+        names.entry(&cluster.cluster_uid).or_default().extend(cluster.names.iter().map(String::as_str));
+    }
+    for file in files {
+        names.entry(&file.cluster_uid).or_default().insert(&file.cluster);
+    }
+    names
+}
+
 /// For each cluster of which something may go: its name, and from before when.
 struct Cutoffs(BTreeMap<String, (String, Micros)>);
 
 impl Cutoffs {
-    fn new(kept: &Retention, in_table: &[ClusterRows], files: &[FileEntry], now: Micros) -> Self {
-        let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for cluster in in_table {
-            names.entry(&cluster.cluster_uid).or_default().extend(cluster.names.iter().map(String::as_str));
-        }
-        for file in files {
-            names.entry(&file.cluster_uid).or_default().insert(&file.cluster);
-        }
+    fn new(kept: &Retention, names: Names<'_>, now: Micros) -> Self {
         let cutoff = |(uid, names): (&str, BTreeSet<&str>)| {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             let cutoff = kept.cutoff(uid, &names, now)?;

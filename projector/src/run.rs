@@ -161,15 +161,19 @@ impl Projector {
         }
     }
 
-    /// Brings the tables forward, throws an unfinished one away, and says whether all are empty, and whether that of Events
+    /// Brings the tables forward, throws an unfinished one away (a restore does that itself, for it tells readers that the
+    /// tables are not whole), and says whether all are empty, and whether that of Events
     /// is. An engine that goes away meanwhile is waited for, at whichever step.
     async fn migrate(&self) -> Result<(bool, bool), ProjectorError> {
         let mut said = false;
         loop {
             let ready = async {
                 migrate(&self.store).await?;
-                Filling::discard(&self.store).await?;
-                Ok::<_, StoreError>((is_empty(&self.store).await?, has_no_events(&self.store).await?))
+                let (is_empty, has_no_events) = (is_empty(&self.store).await?, has_no_events(&self.store).await?);
+                if !has_no_events {
+                    Filling::discard(&self.store).await?;
+                }
+                Ok::<_, StoreError>((is_empty, has_no_events))
             };
             match ready.await {
                 Err(error) if error.is_retryable() => {

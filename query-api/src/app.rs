@@ -118,6 +118,15 @@ impl App {
         Self::new(&config, Tokens::new(Vec::new(), true), Signer::random(), around)
     }
 
+    /// Refuses while the table of Events is lost: an answer would say that nothing had happened.
+    pub(crate) async fn standing(&self, reader: &Reader) -> Result<(), Problem> {
+        if self.projected.is_lost(reader).await? {
+            let detail = "the table of Events has lost its rows; a projector restores them from archive and log";
+            return Err(Problem::new(Kind::Restoring, detail));
+        }
+        Ok(())
+    }
+
     pub(crate) fn reader(&self, caller: Caller) -> Reader {
         let bounds = Bounds { time: self.limits.query_time, memory_bytes: self.limits.query_memory_bytes };
         Reader::new(self.store.clone(), caller, bounds)

@@ -3,7 +3,7 @@
 //! Whole days, UTC: with 30 days, today and the 30 days before it stay. So tables and archive, whose files are of one day,
 //! lose the same rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use beidou_schemas::{Micros, time::DAY};
 
@@ -20,6 +20,15 @@ impl Retention {
     /// Whether nothing ever goes.
     pub fn is_for_ever(&self) -> bool {
         self.days == 0 && self.clusters.values().all(|&days| days == 0)
+    }
+
+    /// Entries that fit none of these uids and names: a slip of the keyboard, or a cluster that is not there yet.
+    pub fn unknown<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Vec<&str> {
+        let mut unknown: BTreeSet<&str> = self.clusters.keys().map(String::as_str).collect();
+        for name in known {
+            unknown.remove(name);
+        }
+        unknown.into_iter().collect()
     }
 
     /// Events of this cluster that happened before this moment go; `None` where all stay. The uid counts before names; of
@@ -54,6 +63,7 @@ mod tests {
             assert_eq!(kept.cutoff(uid, &names, now), cutoff, "{uid} {names:?}");
         }
         assert!(!kept.is_for_ever());
+        assert_eq!(kept.unknown(["u1", "core", "other", "lab"]), ["old"]);
         let for_ever = Retention { days: 0, clusters: of(&[("a", 0)]) };
         assert!(for_ever.is_for_ever());
         assert_eq!(for_ever.cutoff("a", &[], now), None);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  kube_event empty, ledger filled, archive on:
+//!    kube_event_next   made first: it tells readers that the tables are not whole
 //!    coverage, rejects ◄── log, from its beginning          repeatable: their keys name the record
 //!    kube_event_next   ◄── archive, then the log behind it  ─► EXCHANGE: until then the next start begins anew
 //! ```
@@ -46,16 +47,21 @@ pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<boo
         return Ok(false);
     };
     tracing::warn!("the table of Events is empty and the ledger is not: restoring it from archive and log");
+    let filling = Filling::begin(&first.store).await?;
     for source in &mut sources {
         source.fill_others().await?;
     }
-    fill_events(first, &mut sources, archive).await?;
+    fill_events(first, &filling, &mut sources, archive).await?;
     Ok(true)
 }
 
 /// Fills the table of Events beside the empty one, and swaps it in.
-async fn fill_events(first: &Worker, sources: &mut [Source<'_>], archive: &Archive) -> Result<(), ProjectorError> {
-    let filling = Filling::begin(&first.store).await?;
+async fn fill_events(
+    first: &Worker,
+    filling: &Filling,
+    sources: &mut [Source<'_>],
+    archive: &Archive,
+) -> Result<(), ProjectorError> {
     let events = sources.iter().filter(|source| source.is_events());
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
@@ -64,7 +70,7 @@ async fn fill_events(first: &Worker, sources: &mut [Source<'_>], archive: &Archi
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
     for source in sources {
-        sum.join(source.fill_tail(&filling).await?);
+        sum.join(source.fill_tail(filling).await?);
         source.tell_lost().await?;
     }
     if filling.sum().await? != sum {

@@ -84,6 +84,7 @@ pub(crate) async fn known_of(
     clusters: Option<&[String]>,
     range: Range,
 ) -> Result<Vec<(ClusterCoverage, Vec<Part>)>, Problem> {
+    app.standing(reader).await?;
     let names = app.catalogue.names(reader).await?;
     let clusters: Vec<String> = clusters.map_or_else(|| names.keys().cloned().collect(), <[_]>::to_vec);
     if clusters.is_empty() {

@@ -112,6 +112,10 @@ kinds! {
         "The store does not answer"
         "The embedded engine starts, restarts, or the ClickHouse server cannot be reached. Nothing is lost: Events go \
          on into the log. Come back after the time in `Retry-After`; `/readyz` tells more."
+    Restoring "restoring" SERVICE_UNAVAILABLE
+        "The history is being restored"
+        "The store lost its tables. A projector with an archive fills them again before it goes on: some seconds per million \
+         Events. Without an archive it refuses, and its log says what to do. Come back after the time in `Retry-After`."
     LogAway "log-away" SERVICE_UNAVAILABLE
         "The log cannot be read"
         "Come back after the time in `Retry-After`; `/readyz` tells more."

@@ -11,10 +11,15 @@
 //!
 //! Right after a start there is no such pair. Nothing is promised then: when the last projected record was observed is no
 //! measure, since a state may be observed (by a list, by a watch taken up again) long after it happened.
+//!
+//! A table without a row though the ledger tells of some was lost: until it is restored, nothing is answered from it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,7 +27,7 @@ use beidou_log::{Log, LogError, ReadLimit};
 use beidou_model::ledger::Ledger;
 use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION, ledger::LedgerFact};
 use beidou_service::CancellationToken;
-use beidou_store::query::Reader;
+use beidou_store::query::{QueryError, Reader};
 use futures::future::try_join_all;
 
 /// Between two pairs: what a lagging answer is at most too modest by, and how long after a start it knows nothing.
@@ -44,6 +49,8 @@ pub(crate) struct Projected {
     /// What is done of each partition of the Event topic.
     partitions: Vec<Mutex<Ledger>>,
     samples: Mutex<VecDeque<Sample>>,
+    /// The table had rows at the last look, or is rightly empty.
+    stands: AtomicBool,
 }
 
 type Proven = Arc<BTreeMap<String, Micros>>;
@@ -80,7 +87,7 @@ impl Projected {
         let ledger =
             |partition| Mutex::new(Ledger::new(TopicPartition::new(Topic::KubeEvent, partition), TABLE_VERSION));
         let partitions = (0..log.partitions(Topic::KubeEvent)).map(ledger).collect();
-        Arc::new(Self { log, partitions, samples: Mutex::default() })
+        Arc::new(Self { log, partitions, samples: Mutex::default(), stands: AtomicBool::default() })
     }
 
     /// How far the table holds what is now in the log. Ask for the intervals before, for the rows after.
@@ -101,6 +108,18 @@ impl Projected {
         let samples = lock(&self.samples);
         let newest = samples.iter().rev().find(|sample| passed(&marks, &sample.ends));
         newest.map_or(Reach::NotYetKnown, |sample| Reach::Proven(sample.proven.clone()))
+    }
+
+    /// Whether the table has no row though the ledger tells of some: it is being restored, or waits for it.
+    pub(crate) async fn is_lost(&self, reader: &Reader) -> Result<bool, QueryError> {
+        let stands = self.stands.load(Ordering::Relaxed) || self.marks().iter().all(|mark| *mark == 0);
+        Ok(!stands && !self.look(reader).await?)
+    }
+
+    async fn look(&self, reader: &Reader) -> Result<bool, QueryError> {
+        let stands = reader.events_stand().await;
+        self.stands.store(*stands.as_ref().unwrap_or(&false), Ordering::Relaxed);
+        stands
     }
 
     /// Waits until the table holds all that is in the log now; `false` where nothing moves for `patience`.
@@ -202,6 +221,7 @@ impl Projected {
 
     /// Proofs first, ends after: see the header.
     async fn take_sample(&self, reader: &Reader) -> Result<(), String> {
+        self.look(reader).await.map_err(|error| error.to_string())?;
         let extents = reader.extents(None).await.map_err(|error| error.to_string())?;
         let proven = extents.into_iter().map(|row| (row.cluster_uid, Micros(row.last_time))).collect();
         let ends = self.ends().await.map_err(|error| error.to_string())?;

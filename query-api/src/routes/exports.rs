@@ -99,6 +99,7 @@ pub(super) async fn create(
                 note.range = Some(range.into());
                 note.coverage = coverage_in(&ask, None, range).await?;
             }
+            ask.app.standing(&ask.reader).await?;
             // What the engine does not take is said now, not by a job that failed.
             sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(1)).estimate(&statement).await?;
             note.question = text;

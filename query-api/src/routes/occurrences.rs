@@ -3,10 +3,7 @@
 use axum::Json;
 use beidou_model::occurrences::{Growth, LONGEST_SILENCE, burst::closed, spread::Series};
 use beidou_schemas::Micros;
-use beidou_store::query::{
-    histogram::Bins,
-    occurrences::{GrowthRow, OccurrencesQuery, SourceRow},
-};
+use beidou_store::query::occurrences::{GrowthRow, OccurrencesQuery, SourceRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,8 +13,8 @@ use crate::{
         RangeAnswer,
         coverage::{ClusterCoverage, known_of},
     },
-    app::{Ask, now},
-    ask::{Range, filter::FILTERS},
+    app::Ask,
+    ask::filter::FILTERS,
     catalogue::Names,
     picture::bins::{self, BinsParam},
     problem::{Problem, ProblemBody},
@@ -113,12 +110,11 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
     let most = bins::most(&params)?;
     let (filter, range) = ask.events(&params).await?;
     let bins = bins::bins(range, most);
-    let range = whole(bins, range);
     let known = known_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
     let query = OccurrencesQuery { filter, range, bins, silence: LONGEST_SILENCE };
     let (at_once, growths, sources) =
         tokio::try_join!(ask.reader.known_occurrences(&query), ask.reader.growths(&query), ask.reader.sources(&query))?;
-    let mut series = Series::new(bins.begin, bins.width, bins.count as usize);
+    let mut series = Series::new(bins.begin, bins.width, bins.count as usize, range.from..range.until);
     at_once.iter().for_each(|row| series.add_known(row.bin as usize, row.happened));
     for batch in growths.iter().filter_map(|row| growth(row).batch()) {
         series.add(&batch);
@@ -143,12 +139,6 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
         range: range.into(),
         coverage,
     }))
-}
-
-/// All of the bins, but not the future beyond the range.
-fn whole(bins: Bins, range: Range) -> Range {
-    let end = bins.begin.plus(bins.width * bins.count as i64);
-    Range { from: bins.begin, until: end.min(range.until.max(now())) }
 }
 
 fn growth(row: &GrowthRow) -> Growth {

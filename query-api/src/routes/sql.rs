@@ -264,16 +264,19 @@ async fn run(
     range: Option<Range>,
 ) -> Result<Response, Problem> {
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(rows));
+    ask.app.standing(&ask.reader).await?;
     sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
+    let coverage = match range {
+        Some(range) => coverage_of(&ask.app, &ask.reader, None, range).await?,
+        None => Vec::new(),
+    };
     let cut = format == SqlFormat::Json;
     let bytes = reader.whole(statement, format.of_store(), cut).await?;
     match cut {
         true => {
             let mut answer = answer(&bytes, rows)?;
-            if let Some(range) = range {
-                answer.range = Some(range.into());
-                answer.coverage = coverage_of(&ask.app, &ask.reader, None, range).await?;
-            }
+            answer.range = range.map(Into::into);
+            answer.coverage = coverage;
             Ok(Json(answer).into_response())
         }
         false => Ok(whole(bytes, format)),

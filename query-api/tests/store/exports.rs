@@ -122,7 +122,7 @@ async fn what_cannot_be_exported_is_said_at_once() {
         ("", json!({"format": "json"}), "bad-parameter"),
         ("", json!({"format": "csv", "sql": "SELECT * FROM kube_event"}), "bad-sql"),
         ("", json!({"format": "csv", "sql": "SELECT nam FROM events"}), "bad-sql"),
-        ("?from=-1h", json!({"format": "csv", "sql": "SELECT 1"}), "bad-parameter"),
+        ("?q=kind:Pod", json!({"format": "csv", "sql": "SELECT 1"}), "bad-parameter"),
         ("?q=kind:(", json!({"format": "csv"}), "bad-query-line"),
         ("?nonsense=1", json!({"format": "csv"}), "unknown-parameter"),
     ] {

@@ -89,7 +89,7 @@ async fn answers_have_their_forms_and_their_bounds() {
     let ranged = json!({"query": "SELECT count() FROM events WHERE time >= {from} AND time < {to}"});
     let all = world.post("/api/v1/sql?from=1970-01-02T00:00:00Z", ranged.clone()).await.json();
     assert_eq!(all["rows"], json!([[ROWS]]), "{all}");
-    assert!(all["range"]["from"] == "1970-01-02T00:00:00Z" && all["coverage"][0]["complete"] == false, "{all}");
+    assert!(all["range"]["from"] == "1970-01-02T00:00:00.000000Z" && all["coverage"][0]["complete"] == false, "{all}");
     let none = world.post("/api/v1/sql?from=1970-01-02T00:00:00Z&to=1970-01-03T00:00:00Z", ranged.clone()).await.json();
     assert_eq!(none["rows"], json!([[0]]), "{none}");
     let missing = world.post("/api/v1/sql", ranged).await;

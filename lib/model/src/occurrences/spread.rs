@@ -1,5 +1,7 @@
 //! Batches of occurrences in bins: an estimate, and bounds that hold however they were spread.
 
+use std::ops::Range;
+
 use beidou_schemas::Micros;
 
 use super::Batch;
@@ -15,18 +17,21 @@ pub struct Bin {
     pub most: u64,
 }
 
-/// Bins of one width.
+/// Bins of one width over a range; of the first and the last bin only what lies in the range counts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     begin: i64,
     width: i64,
+    range: Range<i64>,
     bins: Vec<Bin>,
 }
 
 impl Series {
-    /// Empty bins, the first of which begins at `begin`; `width` in microseconds, at least 1.
-    pub fn new(begin: Micros, width: i64, count: usize) -> Self {
-        Self { begin: begin.0, width: width.max(1), bins: vec![Bin::default(); count] }
+    /// Empty bins, the first of which begins at `begin`; `width` in microseconds, at least 1. All of `range` lies in them.
+    pub fn new(begin: Micros, width: i64, count: usize, range: Range<Micros>) -> Self {
+        let (width, range) = (width.max(1), range.start.0.max(begin.0)..range.end.0);
+        let end = begin.0 + width * count as i64;
+        Self { begin: begin.0, width, range: range.start..range.end.min(end), bins: vec![Bin::default(); count] }
     }
 
     /// The bins.
@@ -43,7 +48,7 @@ impl Series {
         }
     }
 
-    /// A batch; what lies outside of the bins is left out. O(bins that it touches).
+    /// A batch; what lies outside of the range is left out. O(bins that it touches).
     pub fn add(&mut self, batch: &Batch) {
         for known in [batch.first, Some(batch.last)].into_iter().flatten() {
             self.add_at(known, 1);
@@ -52,8 +57,7 @@ impl Series {
         if from >= until {
             return self.add_at(batch.last, u64::from(batch.between));
         }
-        let end = self.begin + self.width * self.bins.len() as i64;
-        let (first, last) = (from.max(self.begin), until.min(end));
+        let (first, last) = (from.max(self.range.start), until.min(self.range.end));
         if batch.between == 0 || first >= last {
             return;
         }
@@ -64,7 +68,7 @@ impl Series {
             let bin = &mut self.bins[place as usize];
             bin.estimate += rate * inside as f64;
             // All of them, or none: whether a bin holds the whole stretch decides.
-            if begin <= from && until < begin + self.width {
+            if begin.max(self.range.start) <= from && until < (begin + self.width).min(self.range.end) {
                 bin.least += u64::from(batch.between);
             }
             bin.most += u64::from(batch.between);
@@ -72,8 +76,8 @@ impl Series {
     }
 
     fn add_at(&mut self, time: Micros, occurrences: u64) {
-        if let Ok(place) = usize::try_from(self.place(time.0)) {
-            self.add_known(place, occurrences);
+        if self.range.contains(&time.0) {
+            self.add_known(self.place(time.0) as usize, occurrences);
         }
     }
 
@@ -92,8 +96,8 @@ mod tests {
         Batch { first: first.map(Micros), last: Micros(last), after: Micros(after), between }
     }
 
-    fn told(batches: &[Batch]) -> Vec<(f64, u64, u64)> {
-        let mut series = Series::new(Micros(100), 10, 4);
+    fn told(range: Range<Micros>, batches: &[Batch]) -> Vec<(f64, u64, u64)> {
+        let mut series = Series::new(Micros(100), 10, 4, range);
         batches.iter().for_each(|batch| series.add(batch));
         series.bins().iter().map(|bin| (bin.estimate, bin.least, bin.most)).collect()
     }
@@ -111,7 +115,20 @@ mod tests {
             ("all around", vec![batch(Some(0), 0, 200, 20)], [(1.0, 0, 20); 4]),
             ("elsewhere", vec![batch(Some(0), 0, 50, 20), batch(None, 140, 150, 3)], [zero; 4]),
         ] {
-            assert_eq!(told(&batches), expected, "{name}");
+            assert_eq!(told(Micros(0)..Micros(500), &batches), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_a_bin_that_the_range_cuts_only_the_part_inside_counts() {
+        let zero = (0.0, 0, 0);
+        for (name, batches, expected) in [
+            ("before, in the same bin", vec![batch(Some(101), 101, 104, 2)], [zero; 4]),
+            ("across the begin", vec![batch(Some(101), 101, 109, 8)], [(5.0, 1, 9), zero, zero, zero]),
+            ("across the end", vec![batch(Some(131), 131, 139, 8)], [zero, zero, zero, (5.0, 1, 9)]),
+            ("all around", vec![batch(None, 100, 140, 40)], [(5.0, 0, 40), (10.0, 0, 40), (10.0, 0, 40), (5.0, 0, 40)]),
+        ] {
+            assert_eq!(told(Micros(105)..Micros(135), &batches), expected, "{name}");
         }
     }
 
@@ -125,7 +142,7 @@ mod tests {
                 .into_iter()
                 .map(|(after, length, between, first)| batch(first.then_some(after), after, after + length, between))
                 .collect();
-            let mut series = Series::new(Micros(0), width, (801 / width + 1) as usize);
+            let mut series = Series::new(Micros(0), width, (801 / width + 1) as usize, Micros(0)..Micros(801));
             batches.iter().for_each(|batch| series.add(batch));
             let all: u64 = batches.iter().map(|b| u64::from(b.between) + 1 + u64::from(b.first.is_some())).sum();
             let estimate: f64 = series.bins().iter().map(|bin| bin.estimate).sum();

@@ -142,7 +142,8 @@ fn touching(statement: Statement, range: Between) -> Statement {
 }
 
 pub(super) fn page(query: &CoverageQuery) -> Statement {
-    let statement = touching(Statement::new("SELECT ?fields\nFROM kube_coverage FINAL"), query.range)
+    let statement = touching(Statement::new("SELECT ?fields\nFROM kube_coverage_now"), query.range)
+        .when("from_time < until_time")
         .when_some("cluster_uid IN {clusters:Array(String)}", "clusters", query.clusters.as_deref())
         .when_any("toString(state) IN {states:Array(String)}", "states", &query.states);
     let statement = match &query.after {

@@ -62,6 +62,15 @@ impl Reader {
         self.all(tables(), MOST_TABLES).await
     }
 
+    /// Whether Events are there, or rightly none: retention removed them, or the log brought rejects only. While a table is
+    /// restored, rejects come first.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn events_stand(&self) -> Result<bool, QueryError> {
+        Ok(self.all::<u8>(events_stand(), 1).await?.first() == Some(&1))
+    }
+
     /// The store's disks.
     ///
     /// # Errors
@@ -77,6 +86,15 @@ impl Reader {
     pub async fn lately(&self) -> Result<Lately, QueryError> {
         Ok(self.all(lately(), 1).await?.into_iter().next().unwrap_or_default())
     }
+}
+
+pub(super) fn events_stand() -> Statement {
+    Statement::new(
+        "SELECT (EXISTS(SELECT 1 FROM kube_event)
+    OR EXISTS(SELECT 1 FROM kube_coverage WHERE reason = 'removed_by_retention')
+    OR (EXISTS(SELECT 1 FROM kube_reject) AND NOT EXISTS(
+        SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'kube_event_next'))) AS stand",
+    )
 }
 
 pub(super) fn tables() -> Statement {
