@@ -25,6 +25,7 @@ mod project;
 mod questions;
 mod rebuild;
 mod report;
+mod stages;
 mod usage;
 mod watch;
 
@@ -102,8 +103,9 @@ async fn loaded(
     let supervisor = engine_in(data)?;
     let pid = supervisor.ready().await?.pid;
     let store = Store::embedded(data);
-    project::project(data, log, &store, pid, states, report).await?;
+    let whole = project::project(data, log.clone(), &store, pid, states, report).await?;
     project::sizes(data, &store, states, report).await?;
+    stages::measure(&log, &store, pid, whole, report).await?;
     Ok((supervisor, pid, store))
 }
 

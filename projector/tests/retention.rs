@@ -114,6 +114,10 @@ async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
     let removed = enforce(&of_cluster(31), &store, Some(&archive), later).await.unwrap().unwrap();
     assert_eq!(taken(&removed), Removed::default(), "the last day of September is the 31st day before");
     assert_eq!(told(&store).await[0]["until"], "2026-09-30 00:00:00.000000");
+    let mistyped = Retention { days: 7, clusters: BTreeMap::from([("hz-prod-20".into(), 0)]) };
+    let refused = enforce(&mistyped, &store, Some(&archive), later).await.unwrap_err();
+    assert!(refused.to_string().contains("hz-prod-20"), "{refused}");
+    agree(&store, &archive, 600).await;
     let removed = enforce(&of_cluster(30), &store, Some(&archive), later).await.unwrap().unwrap();
     assert_eq!((removed.rows, removed.archive.rows), (200, 200));
     agree(&store, &archive, 400).await;

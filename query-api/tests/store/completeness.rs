@@ -130,6 +130,10 @@ async fn a_count_that_grew_is_spread_over_the_time_in_which_it_did() {
     assert_eq!(found.len(), 2);
     let all = world.api.list(&format!("/api/v1/events/occurrences?{RANGE}&bins=1")).await;
     assert_eq!(bins(&all), [(22.0, 22, 22)], "one bin holds all: its bounds meet");
+    let cut = "from=2026-11-23T14:15:01Z&to=2026-11-23T14:24:59Z";
+    let cut = bins(&world.api.list(&format!("/api/v1/events/occurrences?{cut}&bins=1")).await);
+    assert_eq!((cut.len(), cut[0].1, cut[0].2), (1, 2, 12), "a bin that the range cuts tells of the range");
+    assert!((cut[0].0 - (9.0 * 299.0 / 1200.0 + 1.0 + 359.0 / 560.0 + 1.0)).abs() < 0.002, "{cut:?}");
     let suspect = &all["suspects"][0];
     assert_eq!((suspect["never_written"].as_u64(), &suspect["because"]), (Some(9), &json!(["count_jumps"])), "{all}");
 }

@@ -15,6 +15,7 @@ use super::{World, world};
 use crate::support::{
     PARTITIONS,
     events::{append, cluster_uid, seed},
+    wait::until,
 };
 
 const RANGE: &str = "from=2026-11-23T14:00:00Z&to=2026-11-23T15:00:00Z";
@@ -100,6 +101,30 @@ async fn many_sessions_without_a_break_are_one_stretch() {
 }
 
 #[tokio::test]
+async fn what_retention_removed_is_part_of_no_other_stretch() {
+    let world = world().await;
+    let mut note = row("gap", "14:20:00", "14:20:00", "removed_by_retention", 9);
+    note["from_time"] = "1970-01-01T00:00:00Z".into();
+    let mut imported = note.clone();
+    imported["cluster_uid"] = cluster_uid(2).into();
+    let stretches = [
+        row("complete", "14:00:00", "14:10:00", "timeout", 1),
+        row("degraded", "14:10:00", "14:15:00", "expired", 2),
+        row("complete", "14:15:00", "14:40:00", "", 3),
+    ];
+    world.insert("kube_coverage", stretches.into_iter().chain([note, imported])).await;
+    let list = world.api.list(&format!("/api/v1/coverage?{RANGE}")).await;
+    let shown: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|item| json!([item["state"], item["from"], item["to"]])).collect();
+    let expected = [["complete", "14:20:00", "14:40:00"], ["gap", "14:00:00", "14:20:00"]];
+    let moment = |at: &str| format!("2026-11-23T{at}.000000Z");
+    assert_eq!(shown, expected.map(|[state, from, to]| json!([state, moment(from), moment(to)])));
+    let sql = "SELECT state, dateDiff('minute', from_time, until_time) FROM coverage ORDER BY from_time";
+    let answer = world.post("/api/v1/sql", json!({"query": sql})).await.json();
+    assert_eq!(answer["rows"], json!([["gap", 20], ["complete", 20]]), "{answer}");
+}
+
+#[tokio::test]
 async fn a_cluster_with_events_alone_was_never_watched() {
     let world = world().await;
     world.insert("kube_event", [seed(1, 1).row()]).await;
@@ -111,23 +136,51 @@ async fn a_cluster_with_events_alone_was_never_watched() {
 #[tokio::test]
 async fn what_the_table_does_not_hold_yet_is_unknown() {
     let world = world().await;
-    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
-    assert_eq!(told(&world, "/api/v1/events?").await["complete"], true, "the log is empty");
     append(&world.log, (0..20).map(|n| seed(1, n).record())).await;
+    world.insert("kube_event", [seed(1, 1).row()]).await;
+    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
     let lagging = told(&world, "/api/v1/events?").await;
     assert_eq!(lagging["complete"], false, "records without a ledger are not in the table");
+    all_done(&world).await;
+    let complete = async || told(&world, "/api/v1/events?").await["complete"] == true;
+    until("the ledger is followed", complete).await;
+}
+
+#[tokio::test]
+async fn a_lost_table_is_no_empty_history() {
+    let world = world().await;
+    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
+    world.insert("kube_reject", [json!({"topic": "kube.event", "kind": "undecodable"})]).await;
+    // So a restore begins: it fills in the rejects before it fills in the Events.
+    world.engine.run("CREATE TABLE kube_event_next AS kube_event").await;
+    append(&world.log, (0..20).map(|n| seed(1, n).record())).await;
+    all_done(&world).await;
+    let events = format!("/api/v1/events?{RANGE}");
+    let refused = async || world.api.get(&events).await.status == 503;
+    until("the ledger is followed", refused).await;
+    for path in ["events/histogram", "events/facets", "coverage", "clusters", "objects/cluster-1/Pod/a/b/timeline"] {
+        let answer = world.api.get(&format!("/api/v1/{path}?{RANGE}")).await;
+        let told = (answer.status, answer.json()["type"].as_str().map(str::to_owned));
+        assert_eq!(told, (503, Some("/problems/restoring".into())), "{path}: {}", answer.text);
+    }
+    let sql = world.post("/api/v1/sql", json!({"query": "SELECT count() FROM events"})).await;
+    assert_eq!(sql.status, 503, "{}", sql.text);
+
+    world.engine.run("DROP TABLE kube_event_next SYNC").await;
+    assert_eq!(
+        told(&world, "/api/v1/events?").await["complete"],
+        true,
+        "of a log with rejects only the table is rightly empty"
+    );
+}
+
+/// The ledger tells that the table holds all of the log.
+async fn all_done(world: &World) {
     for partition in 0..PARTITIONS {
         let source = TopicPartition::new(Topic::KubeEvent, partition);
         let end = world.log.bounds(source).await.unwrap().end;
-        done(&world, source, end).await;
+        done(world, source, end).await;
     }
-    let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
-    let caught_up = tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        while told(&world, "/api/v1/events?").await["complete"] != true {
-            looks.tick().await;
-        }
-    });
-    caught_up.await.expect("the ledger is followed");
 }
 
 async fn done(world: &World, source: TopicPartition, end: u64) {
