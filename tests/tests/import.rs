@@ -160,8 +160,16 @@ async fn what_a_caller_gets_wrong_is_named() {
     let said = |arguments: &[&str]| String::from_utf8(home.run(arguments).unwrap().stderr).unwrap();
     assert!(said(&["import", &golden("event-list-raw.json")]).contains("--cluster"));
     assert!(said(&["import", "/does/not/exist"]).contains("/does/not/exist"));
+    let blank = home.run(&["import", "-c", " ", &golden("event-list-raw.json")]).unwrap();
+    let told = String::from_utf8(blank.stderr).unwrap();
+    assert!(blank.status.code() == Some(2) && told.contains("--cluster") && told.contains("1 to 128"), "{told}");
     let (url, token) = home.target().unwrap();
-    let post = http().post(format!("{url}/api/v1/imports?format=xml")).bearer_auth(token);
-    let refused: Value = post.send().await.unwrap().json().await.unwrap();
-    assert!(refused["detail"].as_str().unwrap().contains("elasticsearch"), "{refused}");
+    for (query, allowed) in
+        [("format=xml", "elasticsearch"), ("cluster=", "1 to 128"), ("cluster=a%2Fb%0A", "1 to 128")]
+    {
+        let post = http().post(format!("{url}/api/v1/imports?{query}")).bearer_auth(&token);
+        let refused: Value = post.send().await.unwrap().json().await.unwrap();
+        assert_eq!(refused["status"], json!(400), "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(allowed), "{refused}");
+    }
 }

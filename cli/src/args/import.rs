@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use beidou_schemas::{InvalidId, ids};
 use clap::{Args, ValueEnum};
 
 use super::clients::{Output, Server};
@@ -14,7 +15,7 @@ pub struct Import {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The cluster of all their Events: a known one, or a new name [default: what the dump calls each Event's cluster]
-    #[arg(short = 'c', long, value_name = "CLUSTER")]
+    #[arg(short = 'c', long, value_name = "CLUSTER", value_parser = cluster)]
     pub cluster: Option<String>,
     /// What the dumps are made of
     #[arg(long, value_enum, default_value_t)]
@@ -30,6 +31,11 @@ pub struct Import {
     pub output: Output,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// The server's own check, before a dump is sent.
+fn cluster(name: &str) -> Result<String, InvalidId> {
+    ids::cluster_name(name).map(|()| name.to_owned())
 }
 
 /// What a dump is made of.

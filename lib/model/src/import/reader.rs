@@ -29,7 +29,7 @@ pub enum RejectReason {
     TooLarge,
     /// Not of the format that was asked for.
     OtherFormat,
-    /// Neither the dump nor the caller names its cluster.
+    /// The caller does not name its cluster, and the dump does not either, or calls it what no cluster can be called.
     NoCluster,
 }
 
