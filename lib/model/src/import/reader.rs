@@ -23,6 +23,8 @@ pub enum RejectReason {
     NotAnEvent,
     /// Its uid or resourceVersion is of no form that Kubernetes writes.
     Identity,
+    /// The time that it gives cannot be read, or lies in the future or more than ten years back.
+    Time,
     /// Its line, or the file, ends in the middle of it.
     CutOff,
     /// Longer than [`MAX_ITEM_BYTES`].
