@@ -164,6 +164,9 @@ async fn what_a_caller_gets_wrong_is_named() {
     let said = |arguments: &[&str]| String::from_utf8(home.run(arguments).unwrap().stderr).unwrap();
     assert!(said(&["import", &golden("event-list-raw.json")]).contains("--cluster"));
     assert!(said(&["import", "/does/not/exist"]).contains("/does/not/exist"));
+    let (good, missing) = (golden("exporter.ndjson"), "/does/not/exist");
+    assert!(!said(&["import", "-c", "unsent", &good, missing]).contains("imported"));
+    assert_eq!(stored(&home, "unsent").await.0, "0", "a missing last file is noticed before the first is sent");
     let blank = home.run(&["import", "-c", " ", &golden("event-list-raw.json")]).unwrap();
     let told = String::from_utf8(blank.stderr).unwrap();
     assert!(blank.status.code() == Some(2) && told.contains("--cluster") && told.contains("1 to 128"), "{told}");

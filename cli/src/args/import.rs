@@ -70,7 +70,8 @@ impl Format {
 const HELP: &str = "\
 What is stored already is not stored again, so an import can be repeated, and a dump may overlap with what was watched. \
 Where a dump has no uid or resourceVersion, hashes of the content take their place. Items that cannot be imported make \
-the exit code 1; all others are imported. An import proves nothing: coverage stays as it was.
+the exit code 1; the others are imported. Nothing is sent unless all files can be opened. Where one of several fails, those \
+before it are imported, and those after it are not. An import proves nothing: coverage stays as it was.
 
   kubectl get events -A -o json | beidou import - -c hz-prod-02
   beidou import events-2026-*.ndjson.gz --rejects rejects.ndjson";
