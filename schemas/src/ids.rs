@@ -28,6 +28,23 @@ fn checked(what: &'static str, value: &str) -> Result<Arc<str>, InvalidId> {
     Err(InvalidId { what, value: value.into(), allowed })
 }
 
+/// Longest name of a cluster, in characters.
+const MAX_NAME_CHARS: usize = 128;
+
+/// Checks a name that people have for a cluster, in the configuration or in a dump. Contexts of a kubeconfig have slashes,
+/// colons and spaces in their names, so these may stand in it.
+///
+/// # Errors
+/// When it is empty, blank or too long, or holds control characters.
+pub fn cluster_name(name: &str) -> Result<(), InvalidId> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= MAX_NAME_CHARS;
+    if fits && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let allowed = "1 to 128 characters, not white space alone, and no control characters";
+    Err(InvalidId { what: "cluster name", value: name.into(), allowed })
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -170,6 +187,20 @@ mod tests {
             resource_version: ResourceVersion(42),
         };
         assert_eq!(Identity::parse(cluster, &identity.id()).unwrap(), identity);
+    }
+
+    #[test]
+    fn a_cluster_is_called_what_people_can_read_and_write() {
+        for good in ["hz-prod-02", "arn:aws:eks:eu-1:7:cluster/shop", "Küche 2", &"é".repeat(128)] {
+            assert_eq!(cluster_name(good), Ok(()), "{good:?}");
+        }
+        for bad in ["", " ", " \u{a0} ", "a/b\n", "a\0", "\u{85}a", &"é".repeat(129)] {
+            let error = cluster_name(bad).unwrap_err();
+            assert!(
+                error.to_string().contains("cluster name") && error.allowed.contains("1 to 128"),
+                "{bad:?}: {error}"
+            );
+        }
     }
 
     #[test]

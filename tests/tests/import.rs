@@ -77,12 +77,12 @@ async fn a_dump_is_imported_once_and_found_and_proves_nothing() {
     let into = ["--cluster", "old-prod", dump.as_str()];
 
     let (planned, _) = import(&home, &[&into[..], &["--dry-run"]].concat());
-    assert_eq!((&planned["imported"], &planned["dry_run"]), (&json!(8), &json!(true)), "{planned}");
+    assert_eq!((&planned["imported"], &planned["dry_run"]), (&json!(7), &json!(true)), "{planned}");
     assert_eq!(stored(&home, "old-prod").await.0, "0");
     let (done, code) = import(&home, &[&into[..], &["--rejects", rejects.to_str().unwrap()]].concat());
     assert_eq!(
         (&done["imported"], &done["known"], &done["rejected"], code),
-        (&json!(8), &json!(0), &json!(5), 1),
+        (&json!(7), &json!(0), &json!(6), 1),
         "{done}"
     );
     assert_eq!(done["clusters"][0]["known"], false);
@@ -90,17 +90,18 @@ async fn a_dump_is_imported_once_and_found_and_proves_nothing() {
         fs::read_to_string(&rejects).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         (refused.len(), &refused[0]["line"], &refused[0]["reason"]),
-        (5, &json!(173), &json!("identity")),
+        (6, &json!(173), &json!("identity")),
         "{refused:?}"
     );
+    assert!(refused.iter().any(|one| one["line"] == json!(290) && one["reason"] == json!("time")), "{refused:?}");
 
     let found = home.print(&["events", "--since", LONG_AGO, "found_by:import", "-o", "ndjson"]).unwrap();
-    assert_eq!(found.lines().count(), 8, "{found}");
+    assert_eq!(found.lines().count(), 7, "{found}");
     assert!(found.contains("naïve 🚀"));
     let (again, _) = import(&home, &into);
-    assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(8)), "{again}");
+    assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(7)), "{again}");
     assert_eq!(again["clusters"][0]["known"], true);
-    assert_eq!(stored(&home, "old-prod").await, ("8".into(), "8".into()));
+    assert_eq!(stored(&home, "old-prod").await, ("7".into(), "7".into()));
 
     let listed = home.get("/api/v1/clusters?from=-3650d").await.unwrap().to_string();
     assert!(listed.contains("old-prod"), "{listed}");
@@ -133,12 +134,15 @@ async fn a_dump_of_a_watched_cluster_brings_nothing_twice() {
     let frames = home.path().join("frames.ndjson");
     let lines: Vec<_> = items.iter().map(|event| json!({"type": "ADDED", "object": event}).to_string()).collect();
     fs::write(&frames, lines.join("\n")).unwrap();
+    // The watch keeps the one whose time cannot be read; of a dump it is a reject.
     for dump in [&list, &frames] {
         let (done, code) = import(&home, &["-c", "watched", dump.to_str().unwrap()]);
-        assert_eq!((&done["imported"], &done["known"], code), (&json!(0), &json!(items.len()), 0), "{done}");
+        assert_eq!((&done["imported"], &done["known"], code), (&json!(0), &json!(items.len() - 1), 1), "{done}");
+        assert_eq!(done["rejected"], json!(1), "{done}");
     }
     // An older state of one of them, of which the watch knew nothing: it adds no occurrences.
-    let mut older = items[1].clone();
+    let readable = |item: &&Value| item["lastTimestamp"] != json!("yesterday");
+    let mut older = items.iter().filter(readable).nth(1).unwrap().clone();
     older["metadata"]["resourceVersion"] = "1".into();
     fs::write(&list, older.to_string()).unwrap();
     let (done, _) = import(&home, &["-c", "watched", list.to_str().unwrap()]);
@@ -160,8 +164,19 @@ async fn what_a_caller_gets_wrong_is_named() {
     let said = |arguments: &[&str]| String::from_utf8(home.run(arguments).unwrap().stderr).unwrap();
     assert!(said(&["import", &golden("event-list-raw.json")]).contains("--cluster"));
     assert!(said(&["import", "/does/not/exist"]).contains("/does/not/exist"));
+    let (good, missing) = (golden("exporter.ndjson"), "/does/not/exist");
+    assert!(!said(&["import", "-c", "unsent", &good, missing]).contains("imported"));
+    assert_eq!(stored(&home, "unsent").await.0, "0", "a missing last file is noticed before the first is sent");
+    let blank = home.run(&["import", "-c", " ", &golden("event-list-raw.json")]).unwrap();
+    let told = String::from_utf8(blank.stderr).unwrap();
+    assert!(blank.status.code() == Some(2) && told.contains("--cluster") && told.contains("1 to 128"), "{told}");
     let (url, token) = home.target().unwrap();
-    let post = http().post(format!("{url}/api/v1/imports?format=xml")).bearer_auth(token);
-    let refused: Value = post.send().await.unwrap().json().await.unwrap();
-    assert!(refused["detail"].as_str().unwrap().contains("elasticsearch"), "{refused}");
+    for (query, allowed) in
+        [("format=xml", "elasticsearch"), ("cluster=", "1 to 128"), ("cluster=a%2Fb%0A", "1 to 128")]
+    {
+        let post = http().post(format!("{url}/api/v1/imports?{query}")).bearer_auth(&token);
+        let refused: Value = post.send().await.unwrap().json().await.unwrap();
+        assert_eq!(refused["status"], json!(400), "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(allowed), "{refused}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use beidou_schemas::{InvalidId, ids};
 use clap::{Args, ValueEnum};
 
 use super::clients::{Output, Server};
@@ -14,7 +15,7 @@ pub struct Import {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The cluster of all their Events: a known one, or a new name [default: what the dump calls each Event's cluster]
-    #[arg(short = 'c', long, value_name = "CLUSTER")]
+    #[arg(short = 'c', long, value_name = "CLUSTER", value_parser = cluster)]
     pub cluster: Option<String>,
     /// What the dumps are made of
     #[arg(long, value_enum, default_value_t)]
@@ -30,6 +31,11 @@ pub struct Import {
     pub output: Output,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// The server's own check, before a dump is sent.
+fn cluster(name: &str) -> Result<String, InvalidId> {
+    ids::cluster_name(name).map(|()| name.to_owned())
 }
 
 /// What a dump is made of.
@@ -64,7 +70,8 @@ impl Format {
 const HELP: &str = "\
 What is stored already is not stored again, so an import can be repeated, and a dump may overlap with what was watched. \
 Where a dump has no uid or resourceVersion, hashes of the content take their place. Items that cannot be imported make \
-the exit code 1; all others are imported. An import proves nothing: coverage stays as it was.
+the exit code 1; the others are imported. Nothing is sent unless all files can be opened. Where one of several fails, those \
+before it are imported, and those after it are not. An import proves nothing: coverage stays as it was.
 
   kubectl get events -A -o json | beidou import - -c hz-prod-02
   beidou import events-2026-*.ndjson.gz --rejects rejects.ndjson";

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use beidou_schemas::ClusterUid;
+use beidou_schemas::{ClusterUid, InvalidId, ids::cluster_name};
 use kube::config::{Kubeconfig, KubeconfigError};
 use serde::{Deserialize, Serialize};
 
@@ -79,9 +79,9 @@ pub enum ConfigError {
     /// Two clusters have one name.
     #[error("two clusters are called {0:?}; names must differ")]
     SameName(String),
-    /// The name is empty or too long.
-    #[error("{0:?} cannot be a cluster's name; use 1 to 128 characters")]
-    Name(String),
+    /// The name is empty, blank or too long, or has control characters.
+    #[error("{:?} cannot be a cluster's name; use {}", .0.value, .0.allowed)]
+    Name(InvalidId),
     /// Neither or both ways to reach it are given.
     #[error("cluster {0:?} needs either `kubeconfig` or `server`, and not both")]
     Way(String),
@@ -176,9 +176,7 @@ impl ClusterConfig {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        if self.name.is_empty() || self.name.chars().count() > 128 || self.name.chars().any(char::is_control) {
-            return Err(ConfigError::Name(self.name.clone()));
-        }
+        cluster_name(&self.name).map_err(ConfigError::Name)?;
         if self.kubeconfig.is_some() == self.server.is_some() {
             return Err(ConfigError::Way(self.name.clone()));
         }
@@ -244,6 +242,7 @@ mod tests {
             ("{name: a, server: 'https://h', tokn: x}", "unknown field `tokn`"),
             ("{server: 'https://h'}", "missing field `name`"),
             ("{name: '', server: 'https://h'}", "cannot be a cluster's name"),
+            ("{name: '  ', server: 'https://h'}", "use 1 to 128 characters"),
             ("{name: a}", "either `kubeconfig` or `server`"),
             ("{name: a, server: 'https://h', kubeconfig: k}", "either `kubeconfig` or `server`"),
             ("{name: a, kubeconfig: k, token: t}", "`token` goes with `server`"),

@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::{Body, BodyDataStream};
 use beidou_model::import::{Entry, Format, Found, Imported, Reader as Dump, Reject, RejectReason};
-use beidou_schemas::{Topic, TopicPartition};
+use beidou_schemas::{Topic, TopicPartition, ids::cluster_name};
 use beidou_store::query::Reader;
 use futures::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,6 +32,8 @@ const WRITER: &str = "query-api";
 const MOST_UNDER_WAY: usize = 100_000;
 /// Between two lines of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// So much of a refused name is repeated.
+const SHOWN_CHARS: usize = 120;
 /// What every answer says.
 const COVERAGE: &str = "an import proves nothing: its time stays as it was, unknown where no watch was";
 
@@ -157,10 +159,9 @@ impl<'a> Under<'a> {
     async fn state(&mut self, line: u64, state: Imported, lines: &mut Lines) -> Result<(), Problem> {
         let target = match (&self.named, &state.cluster) {
             (Some(named), _) => Arc::clone(named),
-            (None, Some(name)) => self.targets.of(name).await?,
-            (None, None) => {
-                let detail =
-                    "the dump does not name its cluster: name it with --cluster, or the parameter `cluster`".into();
+            (None, Some(name)) if cluster_name(name).is_ok() => self.targets.of(name).await?,
+            (None, name) => {
+                let detail = no_cluster(name.as_deref());
                 let excerpt = state.json.chars().take(120).collect();
                 let reject = Reject { reason: RejectReason::NoCluster, detail, excerpt };
                 self.reject(line, reject, lines);
@@ -213,5 +214,35 @@ impl<'a> Under<'a> {
             .collect();
         clusters.sort_by(|a, b| (&a.name, &a.uid).cmp(&(&b.name, &b.uid)));
         Done { counts: self.counts, clusters, dry_run, rejects_left_out, coverage: COVERAGE }
+    }
+}
+
+/// Why an item belongs to no cluster: the dump names none, or calls it what no cluster can be called.
+fn no_cluster(name: Option<&str>) -> String {
+    let next = "name it with --cluster, or the parameter `cluster`";
+    match name.map(|name| (name, cluster_name(name))) {
+        Some((name, Err(refused))) => {
+            let name: String = name.chars().take(SHOWN_CHARS).collect();
+            format!("the dump calls its cluster {name:?}, allowed: {}; {next}", refused.allowed)
+        }
+        Some((_, Ok(()))) | None => format!("the dump does not name its cluster: {next}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_without_a_cluster_says_what_to_do() {
+        for (name, expected) in [
+            (None, "the dump does not name its cluster: name it with --cluster"),
+            (Some("  "), "the dump calls its cluster \"  \", allowed: 1 to 128 characters"),
+            (Some("a/b\n"), "the dump calls its cluster \"a/b\\n\", allowed: 1 to 128 characters"),
+        ] {
+            let told = no_cluster(name);
+            assert!(told.starts_with(expected) && told.contains("--cluster"), "{told}");
+        }
+        assert!(no_cluster(Some(&"x".repeat(1 << 20))).len() < 400, "a long name is shortened");
     }
 }

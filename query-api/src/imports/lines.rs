@@ -40,7 +40,7 @@ pub(crate) struct Counts {
 pub(crate) struct RejectLine {
     /// The line of the dump on which it begins, from 1.
     pub line: u64,
-    /// `not_json`, `not_an_event`, `identity`, `cut_off`, `too_large`, `other_format`, `no_cluster`.
+    /// `not_json`, `not_an_event`, `identity`, `time`, `cut_off`, `too_large`, `other_format`, `no_cluster`.
     #[schema(value_type = String)]
     pub reason: RejectReason,
     /// The same in words.

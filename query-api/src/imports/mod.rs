@@ -21,3 +21,4 @@ mod target;
 
 pub(crate) use job::{Job, Wish};
 pub(crate) use lines::{ImportLine, lines};
+pub(crate) use target::nameable;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use beidou_model::import::cluster_uid;
-use beidou_schemas::{ClusterUid, Epoch};
+use beidou_schemas::{ClusterUid, Epoch, ids::cluster_name};
 use beidou_store::query::Reader;
 
 use crate::{
@@ -11,10 +11,16 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// The longest name: that of a Kubernetes object.
-const MOST_CHARS: usize = 253;
 /// Clusters in one dump: as many as a site has, many times over.
 const MOST_TARGETS: usize = 1000;
+
+/// Checks what a caller names a cluster, by the rule of the configuration. A uid holds to it too.
+///
+/// # Errors
+/// When no cluster can be called so.
+pub(crate) fn nameable(name: &str) -> Result<(), Problem> {
+    cluster_name(name).map_err(|error| Problem::parameter("cluster", name, error.allowed))
+}
 
 /// A cluster to import into.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,10 +57,9 @@ impl<'a> Targets<'a> {
         if let Some(target) = self.met.get(name) {
             return Ok(Arc::clone(target));
         }
-        if name.chars().count() > MOST_CHARS || name.chars().any(char::is_control) || self.met.len() >= MOST_TARGETS {
-            let allowed =
-                format!("a name of at most {MOST_CHARS} characters, and at most {MOST_TARGETS} of them in one dump");
-            return Err(Problem::parameter("cluster", name, allowed));
+        nameable(name)?;
+        if self.met.len() >= MOST_TARGETS {
+            return Err(Problem::parameter("cluster", name, format!("at most {MOST_TARGETS} clusters in one dump")));
         }
         let target = Arc::new(self.find(name).await?);
         self.met.insert(name.to_owned(), Arc::clone(&target));
@@ -83,5 +88,23 @@ impl<'a> Targets<'a> {
                 Err(Problem::parameter("cluster", name, allowed))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_name_is_told_with_what_is_allowed() {
+        for bad in ["", "  ", "a/b\n", &"x".repeat(129)] {
+            let problem = nameable(bad).unwrap_err();
+            let parameter = problem.parameter.unwrap();
+            assert_eq!((problem.kind, parameter.name.as_str()), (Kind::BadParameter, "cluster"));
+            assert_eq!(parameter.value.as_deref(), Some(bad));
+            assert!(parameter.allowed.contains("1 to 128 characters"), "{}", parameter.allowed);
+        }
+        assert_eq!(nameable("arn:aws:eks:eu-1:7:cluster/shop"), Ok(()));
+        assert_eq!(nameable(&cluster_uid("x").to_string()), Ok(()));
     }
 }

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use crate::{
     app::Ask,
     ask::Params,
-    imports::{ImportLine, Job, Wish, lines},
+    imports::{ImportLine, Job, Wish, lines, nameable},
     problem::{Kind, Problem, ProblemBody},
 };
 
@@ -25,8 +25,9 @@ use crate::{
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
 struct ImportParams {
-    /// The cluster of all Events in the dump: by uid, by any name that a known cluster ever had, or a new name. Default:
-    /// what the dump itself calls each Event's cluster; an Event without is a reject.
+    /// The cluster of all Events in the dump: by uid, by any name that a known cluster ever had, or a new name: 1 to 128
+    /// characters, not white space alone, and no control characters. Default: what the dump itself calls each Event's
+    /// cluster; an Event without is a reject.
     #[param(example = "hz-prod-02")]
     cluster: Option<String>,
     /// `auto`, `watch`, `events`, `exporter`, `elasticsearch`: what the dump is made of. Items of another format are
@@ -54,11 +55,7 @@ struct ImportParams {
 )]
 pub(super) async fn import(ask: Ask, body: Body) -> Result<Response, Problem> {
     let params = ask.params(&[&["cluster", "format", "dry_run"]])?;
-    let wish = Wish {
-        cluster: params.one("cluster")?.map(str::to_owned),
-        format: format(&params)?,
-        dry_run: flag(&params, "dry_run")?,
-    };
+    let wish = Wish { cluster: cluster(&params)?, format: format(&params)?, dry_run: flag(&params, "dry_run")? };
     let place = ask.app.import_place.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "another import is running; one runs at a time"))?;
     let (lines, answer) = lines(ask.caller.request_id.clone());
@@ -70,6 +67,13 @@ pub(super) async fn import(ask: Ask, body: Body) -> Result<Response, Problem> {
 
 /// A proxy in between passes each line on at once.
 const X_ACCEL_BUFFERING: (header::HeaderName, &str) = (header::HeaderName::from_static("x-accel-buffering"), "no");
+
+/// Refused before the body is read: the answer is a problem then, and no line of an import that begins.
+fn cluster(params: &Params) -> Result<Option<String>, Problem> {
+    let Some(name) = params.one("cluster")? else { return Ok(None) };
+    nameable(name)?;
+    Ok(Some(name.into()))
+}
 
 fn format(params: &Params) -> Result<Format, Problem> {
     let Some(wanted) = params.one("format")? else { return Ok(Format::Auto) };

@@ -16,7 +16,7 @@ mod json;
 mod pattern;
 mod rebuild;
 
-pub use decode::{DecodeError, EventState, TimeFlags, column_uuid, decode};
+pub use decode::{DecodeError, EventState, FUTURE_TOLERANCE, PAST_TOLERANCE, TimeFlags, column_uuid, decode};
 pub use field::{Field, Presence, Shape};
 pub use hash::{HashedRow, ROW_HASH_SQL, RangeHash, RowHasher};
 pub use pattern::{pattern, pattern_into};

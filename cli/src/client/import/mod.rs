@@ -14,7 +14,7 @@ use futures::StreamExt;
 use reqwest::Response;
 use serde::{Deserialize, Serialize};
 
-use self::tell::summary;
+use self::tell::{cut_short, refused, summary};
 use super::{Client, http::Parameter};
 use crate::{
     args::{clients::Output, import::Import},
@@ -122,20 +122,21 @@ impl Rejects {
     }
 }
 
-/// Imports dumps, one after another.
+/// Imports dumps, one after another. Nothing is sent unless all of them can be opened.
 ///
 /// # Errors
 /// When a file cannot be read, the server refuses, or items were rejected.
 pub async fn import(args: Import) -> anyhow::Result<()> {
+    args.files.iter().try_for_each(|path| source::check(path))?;
     let client = Client::connect(&args.server)?;
     let mut rejects = Rejects::open(args.rejects.as_deref())?;
     let mut query: Vec<Parameter> = vec![("format", args.format.name().into()), ("dry_run", args.dry_run.to_string())];
     query.extend(args.cluster.iter().map(|cluster| -> Parameter { ("cluster", cluster.clone()) }));
     let mut rejected = 0;
-    for path in &args.files {
+    for (before, path) in args.files.iter().enumerate() {
         let name = path.display().to_string();
-        let done =
-            one(&client, path, &name, &query, &mut rejects).await.with_context(|| format!("cannot import {name}"))?;
+        let done = one(&client, path, &name, &query, &mut rejects).await;
+        let done = done.with_context(|| cut_short(&name, before, args.files.len(), args.dry_run))?;
         rejected += done.counts.rejected;
         match args.output {
             Output::Table => crate::say(&summary(&name, &done)),
@@ -146,11 +147,7 @@ pub async fn import(args: Import) -> anyhow::Result<()> {
     if rejected == 0 {
         return Ok(());
     }
-    let next = match &args.rejects {
-        Some(path) => format!("{} says which and why; everything else is imported", path.display()),
-        None => "--rejects FILE writes which and why; everything else is imported".into(),
-    };
-    Err(Failure::new(Code::Failure, format!("{rejected} items could not be imported"), next).into())
+    Err(refused(rejected, args.rejects.as_deref(), args.dry_run).into())
 }
 
 async fn one(

@@ -1,7 +1,7 @@
 //! A dump as a stream of chunks: read, and unpacked where it is gzip, on a thread of its own.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read},
     path::Path,
     sync::{
@@ -10,7 +10,6 @@ use std::{
     },
 };
 
-use anyhow::Context;
 use flate2::bufread::MultiGzDecoder;
 use futures::{Stream, stream};
 use tokio::sync::mpsc;
@@ -49,7 +48,27 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Opens a file, or standard input for `-`.
+/// Makes sure that a file can be opened, and reads nothing of it. A pipe is not even opened: its writer would notice.
+///
+/// # Errors
+/// When it cannot.
+pub(super) fn check(path: &Path) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let failed = |error| Failure::new(Code::Usage, format!("cannot read {}", path.display()), "").because(error);
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        let next = "name the files in it";
+        return Err(Failure::new(Code::Usage, format!("{} is a folder", path.display()), next).into());
+    }
+    if metadata.is_file() {
+        File::open(path).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Opens a file that was checked, or standard input for `-`.
 ///
 /// # Errors
 /// When it cannot be opened.
@@ -60,11 +79,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Source<impl Stream<Item = io::
     } else {
         let failed = |error| Failure::new(Code::Usage, format!("cannot read {}", path.display()), "").because(error);
         let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().with_context(|| format!("cannot read {}", path.display()))?;
-        if metadata.is_dir() {
-            let next = "name the files in it";
-            return Err(Failure::new(Code::Usage, format!("{} is a folder", path.display()), next).into());
-        }
+        let metadata = file.metadata().map_err(failed)?;
         (metadata.is_file().then_some(metadata.len()), Box::new(file))
     };
     let counted = BufReader::with_capacity(CHUNK, Counted { inner, read: Arc::clone(&read) });
@@ -142,6 +157,16 @@ mod tests {
         let cut = folder.path().join("cut.gz");
         std::fs::write(&cut, &bytes[..bytes.len() - 9]).unwrap();
         assert!(all(&cut).await.is_err(), "half a file is told");
-        assert!(open(&folder.path().join("none")).is_err() && open(folder.path()).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_told_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, none) = (folder.path().join("a.ndjson"), folder.path().join("none"));
+        std::fs::write(&file, "{}").unwrap();
+        assert!(check(&file).is_ok() && check(Path::new("-")).is_ok());
+        assert!(check(&none).unwrap_err().to_string().contains("none"));
+        assert!(check(folder.path()).unwrap_err().to_string().contains("is a folder"));
+        assert!(open(&none).is_err());
     }
 }

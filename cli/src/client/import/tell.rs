@@ -1,6 +1,9 @@
 //! What came of a dump, in words.
 
+use std::path::Path;
+
 use super::Done;
+use crate::exit::{Code, Failure};
 
 /// A few lines.
 pub(super) fn summary(name: &str, done: &Done) -> String {
@@ -29,6 +32,28 @@ pub(super) fn summary(name: &str, done: &Done) -> String {
     text
 }
 
+/// Why an import ends with exit code 1 though all of its files were read to their ends.
+pub(super) fn refused(rejected: u64, rejects: Option<&Path>, dry_run: bool) -> Failure {
+    let (verb, others) = match dry_run {
+        true => ("cannot", "everything else could be, and nothing is: this was a dry run"),
+        false => ("could not", "everything else is imported"),
+    };
+    let which = match rejects {
+        Some(path) => format!("{} says which and why", path.display()),
+        None => "--rejects FILE writes which and why".into(),
+    };
+    Failure::new(Code::Failure, format!("{rejected} items {verb} be imported"), format!("{which}; {others}"))
+}
+
+/// Which file was not imported to its end, and what became of the others.
+pub(super) fn cut_short(name: &str, before: usize, files: usize, dry_run: bool) -> String {
+    let verb = if dry_run { "read" } else { "imported" };
+    match files {
+        1 => format!("cannot import {name}"),
+        _ => format!("cannot import {name} ({before} of {files} files {verb} before it, none after it)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
@@ -53,5 +78,35 @@ mod tests {
         let none =
             Done { counts: Counts { known: 7, ..Counts::default() }, clusters: Vec::new(), dry_run: true, ..done };
         assert_eq!(summary("-", &none), "-: 0 states would be imported, 7 known already");
+    }
+
+    #[test]
+    fn nothing_is_called_imported_that_is_not() {
+        let end = |rejects: Option<&str>, dry_run| {
+            let Failure { text, next, .. } = refused(3, rejects.map(Path::new), dry_run);
+            format!("{text}; {next}")
+        };
+        for (rejects, dry_run, expected) in [
+            (
+                None,
+                false,
+                "3 items could not be imported; --rejects FILE writes which and why; everything else is imported",
+            ),
+            (
+                Some("r.ndjson"),
+                true,
+                "3 items cannot be imported; r.ndjson says which and why; everything else could be, and nothing is: this \
+                 was a dry run",
+            ),
+        ] {
+            assert_eq!(end(rejects, dry_run), expected);
+        }
+        for (before, files, dry_run, expected) in [
+            (0, 1, false, "cannot import b"),
+            (1, 3, false, "cannot import b (1 of 3 files imported before it, none after it)"),
+            (2, 3, true, "cannot import b (2 of 3 files read before it, none after it)"),
+        ] {
+            assert_eq!(cut_short("b", before, files, dry_run), expected);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use beidou_schemas::{
     EventUid, Micros, ResourceVersion,
-    kube_event::{DecodeError, TimeFlags, column_uuid, decode},
+    kube_event::{DecodeError, column_uuid, decode},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::{
     json::{Members, Writer},
     layers::is_event,
     reader::{RejectReason, Rejected},
+    time::time_of,
 };
 
 /// A state of an Event, ready for its envelope.
@@ -30,7 +31,7 @@ pub struct Imported {
     pub json: String,
     /// The Event's time, as the table will have it.
     pub time: Micros,
-    /// The time stands in the Event; else it is that of the import.
+    /// The time stands in the Event; else it has none, and this is that of the import.
     pub timed: bool,
     /// The Event's own cumulative count.
     pub occurrences: u32,
@@ -84,8 +85,7 @@ pub(super) fn normal(event: &Members<'_>, cluster: Option<String>, observed: Mic
             refused(other.to_string())
         }
     })?;
-    let (time, flags) = state.time(observed);
-    let timed = flags.0 & (TimeFlags::NONE_GIVEN | TimeFlags::FUTURE | TimeFlags::PAST) == 0;
+    let (time, timed) = time_of(&state, &json, observed)?;
     let occurrences = state.occurrences();
     Ok(Imported { cluster, uid, version, hashed, json, time, timed, occurrences })
 }
@@ -93,18 +93,7 @@ pub(super) fn normal(event: &Members<'_>, cluster: Option<String>, observed: Mic
 /// Its own uid and resourceVersion, or hashes in place of what is missing.
 fn identity_of(event: &Members<'_>, metadata: &Members<'_>) -> Result<(EventUid, ResourceVersion, bool), Rejected> {
     let refused = |detail: String| Rejected { reason: RejectReason::Identity, detail };
-    let uid: Option<EventUid> = match metadata.text("uid") {
-        Some(uid) => Some(uid.parse().map_err(|error| refused(format!("metadata: {error}")))?),
-        None => None,
-    };
-    let written =
-        metadata.get("resourceVersion").map(|raw| raw.trim_matches('"')).filter(|raw| !matches!(*raw, "" | "null"));
-    let version: Option<ResourceVersion> = match written {
-        Some(version) => Some(version.parse().map_err(|error| refused(format!("metadata: {error}")))?),
-        None => None,
-    };
-    // 0 is no version of an object: dumps write it where they have none.
-    let version = version.filter(|version| version.0 > 0);
+    let (uid, version) = (own_uid(metadata)?, own_version(metadata)?);
     if let (Some(uid), Some(version)) = (&uid, version) {
         return Ok((uid.clone(), version, false));
     }
@@ -113,6 +102,39 @@ fn identity_of(event: &Members<'_>, metadata: &Members<'_>) -> Result<(EventUid,
     let hashed = || identity::uid(&content).to_string().parse().map_err(|error| refused(format!("{error}")));
     let uid = uid.map_or_else(hashed, Ok)?;
     Ok((uid, version.unwrap_or_else(|| ResourceVersion(identity::version(&content))), true))
+}
+
+/// Its own uid; none where it is missing, null or empty.
+fn own_uid(metadata: &Members<'_>) -> Result<Option<EventUid>, Rejected> {
+    let Some(raw) = given(metadata, "uid") else { return Ok(None) };
+    let uid = metadata.text("uid").and_then(|uid| uid.parse::<EventUid>().ok()).filter(is_usual);
+    let allowed = "a UUID in lower case with hyphens, as Kubernetes writes it";
+    uid.map(Some).ok_or_else(|| malformed("uid", raw, allowed))
+}
+
+/// Whether Kubernetes writes such a uid. A column makes a UUID out of any other text, under which nobody looks for it.
+fn is_usual(uid: &EventUid) -> bool {
+    let column = column_uuid(uid);
+    !column.is_nil() && column.to_string() == uid.as_str()
+}
+
+/// Its own resourceVersion, be it written as a text or as a number; none where it is missing, null or empty.
+fn own_version(metadata: &Members<'_>) -> Result<Option<ResourceVersion>, Rejected> {
+    let Some(raw) = given(metadata, "resourceVersion") else { return Ok(None) };
+    let version = raw.trim_matches('"').parse::<ResourceVersion>();
+    let version = version.map_err(|error| malformed("resourceVersion", raw, error.allowed))?;
+    // 0 is no version of an object: dumps write it where they have none.
+    Ok(Some(version).filter(|version| version.0 > 0))
+}
+
+/// A member that is there, as written.
+fn given<'a>(metadata: &Members<'a>, name: &str) -> Option<&'a str> {
+    metadata.get(name).filter(|raw| !matches!(*raw, "null" | "\"\""))
+}
+
+fn malformed(member: &str, raw: &str, allowed: &str) -> Rejected {
+    let detail = format!("metadata.{member} is {}, allowed: {allowed}", shown(raw));
+    Rejected { reason: RejectReason::Identity, detail }
 }
 
 /// The Event as text, with this identity in its metadata; without one as it came, managedFields and additions aside.
@@ -146,6 +168,7 @@ fn renamed(key: &str, newer: bool) -> &str {
     RENAMED.iter().find(|(from, _)| newer && *from == key).map_or(key, |(_, to)| to)
 }
 
-fn shown(raw: &str) -> String {
+/// How a value begins.
+pub(super) fn shown(raw: &str) -> String {
     raw.chars().take(60).collect()
 }

@@ -1,7 +1,9 @@
 //! Dumps of Events, read piece by piece: watch frames, lists, lines of kubernetes-event-exporter, dumps of Elasticsearch.
 //!
 //! ```text
-//!  bytes ─► split: one JSON item at a time, with its line ─► layers: what is around the Event ─► event: core/v1, identity
+//!  bytes ─► split: one JSON item at a time, with its line ─► layers: what is around the Event
+//!                                                                     │
+//!                                        an Event or a reject ◄─ event: core/v1, identity, time
 //! ```
 //!
 //! What holds:
@@ -18,6 +20,7 @@ mod reader;
 mod split;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use event::Imported;
 pub use identity::cluster_uid;

@@ -23,13 +23,15 @@ pub enum RejectReason {
     NotAnEvent,
     /// Its uid or resourceVersion is of no form that Kubernetes writes.
     Identity,
+    /// The time that it gives cannot be read, or lies in the future or more than ten years back.
+    Time,
     /// Its line, or the file, ends in the middle of it.
     CutOff,
     /// Longer than [`MAX_ITEM_BYTES`].
     TooLarge,
     /// Not of the format that was asked for.
     OtherFormat,
-    /// Neither the dump nor the caller names its cluster.
+    /// The caller does not name its cluster, and the dump does not either, or calls it what no cluster can be called.
     NoCluster,
 }
 

@@ -10,6 +10,7 @@ use super::*;
 
 /// 2026-11-24.
 const OBSERVED: Micros = Micros(1_795_478_400_000_000);
+const UID: &str = "7c9e6679-7425-40de-944b-e07fc1f90a00";
 
 fn read(text: &[u8], format: Format, chunk: usize) -> Vec<Entry> {
     let mut reader = Reader::new(format, OBSERVED);
@@ -62,7 +63,7 @@ fn dumps_are_golden_however_they_are_cut() {
 #[test]
 fn a_large_item_is_taken_whole() {
     let message = "x".repeat(6 << 20);
-    let event = json!({"metadata": {"uid": "u", "resourceVersion": "1"}, "involvedObject": {}, "message": message});
+    let event = json!({"metadata": {"uid": UID, "resourceVersion": "1"}, "involvedObject": {}, "message": message});
     let entries = read(json!({"items": [event]}).to_string().as_bytes(), Format::Events, 64 << 10);
     let [Entry { line: 1, found: Found::Event(event) }] = &entries[..] else { panic!("{} entries", entries.len()) };
     assert!(event.json.len() > 6 << 20);
@@ -70,7 +71,7 @@ fn a_large_item_is_taken_whole() {
 
 #[test]
 fn another_format_than_asked_for_is_refused() {
-    let event = json!({"metadata": {"uid": "u", "resourceVersion": "1"}, "involvedObject": {}});
+    let event = json!({"metadata": {"uid": UID, "resourceVersion": "1"}, "involvedObject": {}});
     let all = [
         (Format::Events, event.clone()),
         (Format::Watch, json!({"type": "ADDED", "object": event})),
@@ -89,7 +90,7 @@ fn another_format_than_asked_for_is_refused() {
 /// Both forms in which an API server serves one Event become one state.
 #[test]
 fn the_newer_api_form_is_the_same_event() {
-    let metadata = json!({"uid": "u", "resourceVersion": "7", "name": "a"});
+    let metadata = json!({"uid": UID, "resourceVersion": "7", "name": "a"});
     let old = json!({"kind": "Event", "apiVersion": "v1", "metadata": metadata, "involvedObject": {"name": "web-0"},
         "message": "m", "count": 2, "firstTimestamp": "2026-11-20T06:00:00Z", "lastTimestamp": null,
         "source": {"component": "c"}, "reportingComponent": "r"});
@@ -104,6 +105,93 @@ fn the_newer_api_form_is_the_same_event() {
     assert_eq!(value(&old), old, "and it is what a watch brings");
 }
 
+/// What becomes of one Event: the state, or the reject's reason and words.
+fn one(event: &Value) -> Result<Imported, (RejectReason, String)> {
+    let mut entries = read(event.to_string().as_bytes(), Format::Auto, 99);
+    assert_eq!(entries.len(), 1, "{event}");
+    match entries.remove(0).found {
+        Found::Event(event) => Ok(*event),
+        Found::Rejected(Reject { reason, detail, .. }) => Err((reason, detail)),
+        Found::Passed(passed) => panic!("{passed:?}"),
+    }
+}
+
+#[test]
+fn an_identity_is_what_kubernetes_writes_or_none_at_all() {
+    let of = |uid: Value, version: Value| {
+        one(&json!({"metadata": {"name": "a", "uid": uid, "resourceVersion": version}, "involvedObject": {}}))
+    };
+    let own = of(UID.into(), "7".into()).unwrap();
+    assert_eq!((own.uid.as_str(), own.version.0, own.hashed), (UID, 7, false));
+    assert_eq!(of(UID.into(), 7.into()).unwrap().version.0, 7, "a number will do");
+    let nothing = of(Value::Null, Value::Null).unwrap();
+    assert!(nothing.hashed);
+    for (uid, version) in [("", ""), ("", "0")] {
+        let found = of(uid.into(), version.into()).unwrap();
+        assert!(found.hashed && found.uid == nothing.uid, "{uid:?} {version:?}");
+    }
+    let upper = UID.to_uppercase();
+    let plain = UID.replace('-', "");
+    for bad in ["u", "a b", " ", &upper, &plain, "00000000-0000-0000-0000-000000000000"] {
+        let (reason, detail) = of(bad.into(), "7".into()).unwrap_err();
+        let words = format!("metadata.uid is {bad:?}, allowed: a UUID");
+        assert!(reason == RejectReason::Identity && detail.starts_with(&words), "{detail}");
+    }
+    for bad in [json!(5), json!(true), json!({}), json!([UID])] {
+        assert_eq!(of(bad.clone(), "7".into()).unwrap_err().0, RejectReason::Identity, "{bad}");
+    }
+    for bad in [json!("0x7"), json!("007"), json!(-1), json!(1.5), json!({}), json!("18446744073709551616")] {
+        let (reason, detail) = of(UID.into(), bad.clone()).unwrap_err();
+        let words = format!("metadata.resourceVersion is {bad}, allowed: a decimal number");
+        assert!(reason == RejectReason::Identity && detail.starts_with(&words), "{detail}");
+    }
+}
+
+#[test]
+fn an_impossible_time_is_a_reject_and_none_is_that_of_the_import() {
+    let event = |times: Value| {
+        let mut event = json!({"metadata": {"uid": UID, "resourceVersion": "1"}, "involvedObject": {}});
+        event["metadata"]["creationTimestamp"] = times["creation"].clone();
+        event["series"] = json!({"lastObservedTime": times["series"]});
+        for field in ["lastTimestamp", "eventTime", "firstTimestamp"] {
+            event[field] = times[field].clone();
+        }
+        event
+    };
+    let (good, never) = ("2026-11-20T06:00:00Z", "0001-01-01T00:00:00Z");
+    for (times, timed) in [
+        (json!({"lastTimestamp": good}), true),
+        (json!({"lastTimestamp": "2026-11-20T07:00:00+01:00"}), true),
+        (json!({"creation": good, "lastTimestamp": "", "eventTime": never}), true),
+        (json!({"series": good, "lastTimestamp": "yesterday", "creation": "2099-01-01T00:00:00Z"}), true),
+        (json!({}), false),
+        (json!({"lastTimestamp": never, "creation": ""}), false),
+    ] {
+        let found = one(&event(times.clone())).unwrap();
+        let expected = if timed { Micros::parse(good).unwrap() } else { OBSERVED };
+        assert_eq!((found.time, found.timed), (expected, timed), "{times}");
+    }
+    for at in ["2016-11-23T00:00:00Z", "2026-11-24T00:15:00Z"] {
+        assert_eq!(one(&event(json!({"eventTime": at}))).unwrap().time, Micros::parse(at).unwrap());
+    }
+    for (field, place, bad) in [
+        ("series", "series.lastObservedTime", json!("9999-12-31T23:59:59Z")),
+        ("lastTimestamp", "lastTimestamp", json!("yesterday")),
+        ("lastTimestamp", "lastTimestamp", json!(1_795_478_400)),
+        ("lastTimestamp", "lastTimestamp", json!("2026-11-24T00:15:01Z")),
+        ("eventTime", "eventTime", json!("1999-12-31T23:59:59Z")),
+        ("eventTime", "eventTime", json!("1969-07-20T20:17:00Z")),
+        ("firstTimestamp", "firstTimestamp", json!("2016-11-22T23:59:59Z")),
+        ("creation", "metadata.creationTimestamp", json!("2026-02-30T00:00:00Z")),
+    ] {
+        let (reason, detail) = one(&event(json!({field: bad.clone()}))).unwrap_err();
+        let words = format!("{place} is {bad}, allowed: an RFC 3339 time from 2016-11-23");
+        assert!(reason == RejectReason::Time && detail.starts_with(&words), "{detail}");
+    }
+    let behind = json!({"lastTimestamp": "yesterday", "creation": good});
+    assert_eq!(one(&event(behind)).unwrap_err().0, RejectReason::Time, "another time does not stand in for it");
+}
+
 fn any_event() -> impl Strategy<Value = Value> {
     let text = || prop_oneof![Just(Value::Null), "[a-c]{0,2}".prop_map(Value::from)];
     let metadata = prop::collection::btree_map("name|uid|resourceVersion|x", text(), 0..4);
@@ -112,6 +200,13 @@ fn any_event() -> impl Strategy<Value = Value> {
         let mut event: Value = event.into_iter().collect::<serde_json::Map<_, _>>().into();
         event["involvedObject"] = json!({"name": "web-0"});
         event["metadata"] = metadata.into_iter().collect::<serde_json::Map<_, _>>().into();
+        // Other texts are refused.
+        for (place, good) in [("/metadata/uid", UID), ("/lastTimestamp", "2026-11-20T06:00:00Z")] {
+            if let Some(value) = event.pointer_mut(place).filter(|value| value.as_str().is_some_and(|t| !t.is_empty()))
+            {
+                *value = good.into();
+            }
+        }
         event
     })
 }
