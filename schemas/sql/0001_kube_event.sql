@@ -80,6 +80,6 @@ CREATE TABLE IF NOT EXISTS kube_event
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (toStartOfHour(time), cluster_uid, kind, namespace, name, event_uid, epoch, resource_version)
-SETTINGS non_replicated_deduplication_window = 10000,
+SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000,
     deduplicate_merge_projection_mode = 'rebuild', lightweight_mutation_projection_mode = 'rebuild',
     fsync_after_insert = 1, fsync_part_directory = 1;

@@ -84,6 +84,14 @@ pub const LAYOUTS: &[Layout] = &[
         finder: &[NAMES, PER_MINUTE, PER_HOUR],
         ..PLAIN
     },
+    Layout {
+        table: "rolled_up_2048",
+        about: "hour first, filter of names, roll-ups, marks each 2048 rows",
+        bucket: HOUR,
+        finder: &[NAMES, PER_MINUTE, PER_HOUR],
+        granularity: 2048,
+        ..PLAIN
+    },
 ];
 
 impl Layout {
