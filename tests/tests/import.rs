@@ -107,7 +107,10 @@ async fn a_dump_is_imported_once_and_found_and_proves_nothing() {
     assert!(listed.contains("old-prod"), "{listed}");
     let coverage =
         home.get("/api/v1/coverage?cluster=old-prod&from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z").await.unwrap();
-    assert_eq!(coverage["coverage"][0]["complete"], json!(false), "{coverage}");
+    let of_dump = &coverage["coverage"][0];
+    assert_eq!((&of_dump["complete"], &of_dump["parts"][0]["reason"]), (&json!(false), &json!("imported_only")));
+    let shown = home.print(&["events", "--since", "1h"]).unwrap();
+    assert!(shown.contains("old-prod: imported, completeness not known"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

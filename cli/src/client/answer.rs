@@ -60,6 +60,11 @@ pub struct ClusterCoverage {
 pub const FRESH: SignedDuration = SignedDuration::from_secs(90);
 
 impl ClusterCoverage {
+    /// The cluster was never watched, and is known by imports alone. That is no gap: nobody ever claimed to have it all.
+    pub fn imported_only(&self) -> bool {
+        !self.parts.is_empty() && self.parts.iter().all(|part| part.reason == "imported_only")
+    }
+
     /// The parts that are missing, without what is only too new to be known.
     pub fn missing(&self, range: Range) -> impl Iterator<Item = &Part> {
         self.parts.iter().filter(move |part| !part.is_too_new(range))

@@ -66,7 +66,7 @@ fn table(client: &Client, clusters: &[Cluster], coverage: &[ClusterCoverage], ra
             Cell::from(&cluster.cluster),
             known.map_or_else(Cell::default, |known| proven(client.now, known)),
             Cell::from(cluster.states.to_string()),
-            known.map_or_else(Cell::default, |known| share(known.settled_share(range))),
+            known.map_or_else(Cell::default, |known| complete(known, range)),
             Cell::from(cluster.last_time.map_or_else(|| "-".to_owned(), age)),
             Cell::new(&cluster.cluster_uid, Paint::Dim),
         ]);
@@ -78,11 +78,17 @@ fn proven(now: Timestamp, coverage: &ClusterCoverage) -> Cell {
     let until = match (coverage.known_until, coverage.proven_until) {
         (Some(until), _) => until,
         (None, Some(_)) => return Cell::new("not known yet", Paint::Warning),
+        (None, None) if coverage.imported_only() => return Cell::new("imported", Paint::Dim),
         (None, None) => return Cell::new("never watched", Paint::Warning),
     };
     let age = now.duration_since(until);
     let paint = if age > FRESH { Paint::Bad } else { Paint::Good };
     Cell::new(format!("{} ago", time::length(age)), paint)
+}
+
+/// The share that is complete; of an imported cluster there is none to tell.
+fn complete(coverage: &ClusterCoverage, range: Range) -> Cell {
+    if coverage.imported_only() { Cell::new("-", Paint::Dim) } else { share(coverage.settled_share(range)) }
 }
 
 /// Never rounded up to 100 %.
@@ -132,6 +138,11 @@ mod tests {
         assert_eq!(cell(Some(995), Some(500)).paint, Paint::Bad, "proven, but not in the tables");
         assert_eq!(cell(Some(995), None).text, "not known yet");
         assert_eq!(cell(None, None).text, "never watched");
+        let mut imported = known(None, None);
+        imported.parts[0].reason = "imported_only".into();
+        assert_eq!(proven(now, &imported), Cell::new("imported", Paint::Dim));
+        let range = Range { from: Timestamp::from_second(0).unwrap(), to: now };
+        assert_eq!(complete(&imported, range), Cell::new("-", Paint::Dim));
     }
 
     #[test]

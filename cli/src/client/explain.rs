@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{
     Client,
     answer::{ClusterCoverage, Range},
-    footer::missing,
+    footer::is_complete,
     picture::{grouped, items},
 };
 use crate::{
@@ -55,7 +55,7 @@ fn text(client: &Client, answer: &Answer) -> String {
     let Answer { changes, states, states_before, baseline, baseline_coverage } = answer;
     let (from, to) = (client.local(baseline.from), client.local(baseline.to));
     let title = format!("{} states; {} before, from {from} to {to}", grouped(*states), grouped(*states_before));
-    let unknown = match missing(baseline_coverage, *baseline).is_empty() && !baseline_coverage.is_empty() {
+    let unknown = match is_complete(baseline_coverage, *baseline) {
         true => String::new(),
         false => {
             Paint::Warning.on("the time before is not completely known: \"new\" may not be new", client.look.colour)

@@ -1,4 +1,7 @@
 //! The lines under every table: whether the range is complete, and what is missing. A gap is never hidden.
+//!
+//! Clusters that are known by imports alone are named apart: of them nothing is proven and nothing is lost, and what is
+//! said of the watched clusters stays as it is.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -7,6 +10,8 @@ use crate::output::{Look, Paint, time};
 
 /// So many parts are shown; `beidou coverage` shows all.
 const MOST_PARTS: usize = 5;
+/// So many imported clusters are named; the others are counted.
+const MOST_NAMES: usize = 5;
 
 /// A line and its meaning.
 type Line = (Paint, String);
@@ -17,11 +22,18 @@ pub fn footer(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: 
     lines.into_iter().map(|(paint, line)| paint.on(&line, look.colour) + "\n").collect()
 }
 
+/// Whether nothing is missing of any cluster, imported ones aside: of those nobody knows, and where there are no others
+/// nothing is complete.
+pub fn is_complete(coverage: &[ClusterCoverage], range: Range) -> bool {
+    let mut watched = coverage.iter().filter(|cluster| !cluster.imported_only()).peekable();
+    watched.peek().is_some() && watched.all(|cluster| cluster.missing(range).next().is_none())
+}
+
 /// A part with the name of its cluster.
-pub fn missing<'a>(coverage: &'a [ClusterCoverage], range: Range) -> Vec<(&'a str, &'a Part)> {
+fn missing<'a>(coverage: &[&'a ClusterCoverage], range: Range) -> Vec<(&'a str, &'a Part)> {
     let of_cluster =
         |cluster: &'a ClusterCoverage| cluster.missing(range).map(move |part| (cluster.cluster.as_str(), part));
-    let mut parts: Vec<_> = coverage.iter().flat_map(of_cluster).collect();
+    let mut parts: Vec<_> = coverage.iter().copied().flat_map(of_cluster).collect();
     parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.to));
     parts
 }
@@ -30,6 +42,27 @@ fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &Time
     if coverage.is_empty() {
         return vec![(Paint::Warning, "coverage: no cluster has been collected yet".into())];
     }
+    let (imported, watched): (Vec<_>, Vec<_>) = coverage.iter().partition(|cluster| cluster.imported_only());
+    let mut lines = match watched.is_empty() {
+        true => Vec::new(),
+        false => of_watched(&watched, range, now, zone),
+    };
+    if !imported.is_empty() {
+        let lead = if watched.is_empty() { "coverage: " } else { "  " };
+        lines.push((Paint::Dim, format!("{lead}{}: imported, completeness not known", names(&imported))));
+    }
+    lines
+}
+
+fn names(clusters: &[&ClusterCoverage]) -> String {
+    let named: Vec<_> = clusters.iter().take(MOST_NAMES).map(|cluster| cluster.cluster.as_str()).collect();
+    match clusters.len().saturating_sub(MOST_NAMES) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn of_watched(coverage: &[&ClusterCoverage], range: Range, now: Timestamp, zone: &TimeZone) -> Vec<Line> {
     let (missing, left_out) =
         (missing(coverage, range), coverage.iter().map(|cluster| cluster.more_parts).sum::<usize>());
     if missing.is_empty() && left_out == 0 {
@@ -68,7 +101,7 @@ fn describe(part: &Part, now: Timestamp, zone: &TimeZone) -> String {
     format!("{:8}  {from} to {to} ({length}): {}", part.state, part.reason.replace('_', " "))
 }
 
-fn proven(coverage: &[ClusterCoverage], range: Range, now: Timestamp) -> String {
+fn proven(coverage: &[&ClusterCoverage], range: Range, now: Timestamp) -> String {
     // A cluster that nothing is known of makes the least, and then there is no moment to tell.
     match coverage.iter().map(|cluster| cluster.known_until).min().flatten() {
         Some(until) if until < range.to => format!(", proven until {} ago", time::length(now.duration_since(until))),
@@ -126,6 +159,40 @@ mod tests {
             part("unknown", "not_yet_proven", "11:00:00", "12:00:00"),
         ];
         insta::assert_snapshot!(shown(&[cluster("sz-prod-01", parts), cluster("hz-prod-02", vec![])]));
+    }
+
+    #[test]
+    fn an_imported_cluster_is_named_and_raises_no_alarm() {
+        let imported = |name: &str| {
+            let whole = part("unknown", "imported_only", "00:00:00", "12:00:00");
+            ClusterCoverage { proven_until: None, known_until: None, share: 0.0, ..cluster(name, vec![whole]) }
+        };
+        let (good, old) = (cluster("hz-prod-02", vec![]), imported("hz-old"));
+        let line = "hz-old: imported, completeness not known";
+        assert_eq!(
+            shown(&[good.clone(), old.clone()]),
+            format!("coverage: complete, 1 cluster, proven until 12s ago\n  {line}\n")
+        );
+        assert_eq!(shown(std::slice::from_ref(&old)), format!("coverage: {line}\n"), "nothing is called complete");
+        let gap = cluster("sz-prod-01", vec![part("gap", "expired", "02:10:00", "03:20:05")]);
+        assert_eq!(
+            shown(&[old.clone(), gap.clone()]),
+            format!(
+                "coverage: not complete, what is missing here may have happened\n  sz-prod-01  gap       11-24 02:10:00 to \
+                 03:20:05 (1h10m): expired\n  {line}\n"
+            )
+        );
+        let many: Vec<_> = (0..7).map(|number| imported(&format!("old-{number}"))).collect();
+        assert!(shown(&many).contains("old-3, old-4 and 2 more: imported"), "{}", shown(&many));
+        let range = Range { from: at("00:00:00"), to: at("12:00:00") };
+        for (clusters, complete) in [
+            (vec![good.clone(), old.clone()], true),
+            (vec![good, old.clone(), gap], false),
+            (vec![old], false),
+            (vec![], false),
+        ] {
+            assert_eq!(is_complete(&clusters, range), complete);
+        }
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use beidou_model::coverage::{Coverage, Known, Part, Span, merge};
+use beidou_model::{
+    coverage::{Coverage, Known, Part, Span, merge},
+    import::cluster_uid,
+};
 use beidou_schemas::{Micros, coverage::CoverageState};
 use beidou_store::query::{Reader, coverage::ExtentRow};
 use serde::Serialize;
@@ -53,7 +56,8 @@ pub(crate) struct CoveragePart {
     /// `degraded`: what still existed was found, intermediate states are lost. `gap`: lost. `unknown`: see `reason`.
     #[schema(value_type = String)]
     pub state: &'static str,
-    /// Why: `not_watched_yet`, `not_watched`, `not_yet_proven`, `not_yet_projected`, or why the watch broke.
+    /// Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
+    /// `not_watched`, `not_yet_proven`, `not_yet_projected`, or why the watch broke.
     pub reason: String,
     /// First moment.
     #[schema(value_type = String, format = DateTime)]
@@ -106,6 +110,12 @@ pub(crate) async fn known_of(
     Ok(told.collect())
 }
 
+/// Whether an import made the cluster. Where none of this name was known, it made the uid from the name, and no other
+/// cluster has such a uid; the table says the same, but only to whoever reads all of its rows.
+fn is_imported(uid: &str, names: &Names) -> bool {
+    names.get(uid).is_some_and(|all| all.iter().any(|name| cluster_uid(name).to_string() == uid))
+}
+
 fn told(
     uid: &str,
     names: &Names,
@@ -119,6 +129,7 @@ fn told(
     let known = Known {
         spans,
         first: extent.map(|row| Micros(row.first_time)),
+        imported: extent.is_none() && is_imported(uid, names),
         running: proven_until.filter(|_| extent.is_some_and(|row| row.running)),
         projected: reach.of(uid),
     };
@@ -143,4 +154,31 @@ fn told(
         more_parts,
     };
     (coverage, parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_imported_cluster_is_told_from_one_whose_watch_begins() {
+        let imported = cluster_uid("hz-old").to_string();
+        let watched = "5f3c1b0e-0000-4000-8000-000000000001";
+        let names = Names::from([
+            (imported.clone(), vec!["hz-old".into()]),
+            (watched.into(), vec!["hz-new".into(), "hz-old".into()]),
+        ]);
+        assert!(is_imported(&imported, &names));
+        assert!(!is_imported(watched, &names) && !is_imported("none", &names));
+        let range = Range { from: Micros(0), until: Micros(10) };
+        let of = |uid: &str, extent: Option<&ExtentRow>| {
+            let (coverage, _) = told(uid, &names, Vec::new(), extent, &Reach::Everything, Micros(10), range);
+            coverage.parts.into_iter().map(|part| (part.state, part.reason)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&imported, None), [("unknown", "imported_only".to_owned())]);
+        assert_eq!(of(watched, None), [("unknown", "not_watched_yet".to_owned())]);
+        let extent =
+            ExtentRow { cluster_uid: imported.clone(), first_time: 20, last_time: 30, running: true, epoch: 0 };
+        assert_eq!(of(&imported, Some(&extent)), [("unknown", "not_watched_yet".to_owned())], "it is watched by now");
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use beidou_log::Log;
+use beidou_model::import::cluster_uid as cluster_uid_of_import;
 use beidou_schemas::{
     Micros, Record, Topic, TopicPartition,
     ddl::TABLE_VERSION,
@@ -127,10 +128,17 @@ async fn what_retention_removed_is_part_of_no_other_stretch() {
 #[tokio::test]
 async fn a_cluster_with_events_alone_was_never_watched() {
     let world = world().await;
-    world.insert("kube_event", [seed(1, 1).row()]).await;
-    let coverage = told(&world, "/api/v1/events?").await;
-    assert_eq!(parts(&coverage), [part("unknown", "not_watched_yet", "14:00:00", "15:00:00")]);
-    assert_eq!((coverage["share"].as_f64(), &coverage["proven_until"]), (Some(0.0), &Value::Null));
+    let mut imported = seed(2, 2).row();
+    imported["cluster"] = "hz-old".into();
+    imported["cluster_uid"] = cluster_uid_of_import("hz-old").to_string().into();
+    world.insert("kube_event", [seed(1, 1).row(), imported]).await;
+    let coverage = world.api.list(&format!("/api/v1/events?{RANGE}")).await["coverage"].take();
+    for (at, cluster, reason) in [(0, "cluster-1", "not_watched_yet"), (1, "hz-old", "imported_only")] {
+        let coverage = &coverage[at];
+        assert_eq!(coverage["cluster"], cluster);
+        assert_eq!(parts(coverage), [part("unknown", reason, "14:00:00", "15:00:00")]);
+        assert_eq!((coverage["share"].as_f64(), &coverage["proven_until"]), (Some(0.0), &Value::Null));
+    }
 }
 
 #[tokio::test]

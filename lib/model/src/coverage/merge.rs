@@ -8,7 +8,8 @@ use beidou_schemas::{
 };
 
 use super::{
-    Coverage, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN, Part, PartState, Span, length,
+    Coverage, IMPORTED_ONLY, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN, Part, PartState,
+    Span, length,
 };
 
 const REMOVED: &str = Reason::LogRemoved.name();
@@ -139,6 +140,7 @@ impl<'a> Sweep<'a> {
 
     fn why_unknown(&self, at: Micros) -> &'static str {
         match (self.known.first, self.known.running) {
+            (None, _) if self.known.imported => IMPORTED_ONLY,
             (None, _) => NOT_WATCHED_YET,
             (Some(first), _) if at < first => NOT_WATCHED_YET,
             (Some(_), Some(proven)) if at >= proven => NOT_YET_PROVEN,

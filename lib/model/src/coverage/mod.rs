@@ -53,6 +53,8 @@ pub struct Known {
     pub spans: Vec<Span>,
     /// The first moment that any interval of the cluster covers; `None` where it was never watched.
     pub first: Option<Micros>,
+    /// Imports alone brought what is stored of the cluster. It means something only of one that was never watched.
+    pub imported: bool,
     /// The last proven moment of a session that still runs; `None` where none does.
     pub running: Option<Micros>,
     /// Everything before this moment is in the table.
@@ -83,6 +85,8 @@ impl PartState {
 
 /// Before the first watch of the cluster.
 pub const NOT_WATCHED_YET: &str = "not_watched_yet";
+/// The cluster was never watched, and is known by imports alone: what they lack nobody can tell.
+pub const IMPORTED_ONLY: &str = "imported_only";
 /// No watch covered it: the collector did not run, or had no way to the cluster.
 pub const NOT_WATCHED: &str = "not_watched";
 /// A watch runs; its next heartbeat will prove the time.
@@ -95,7 +99,7 @@ pub const NOT_YET_PROJECTED: &str = "not_yet_projected";
 pub struct Part {
     /// What is known of it.
     pub state: PartState,
-    /// Why: a reason of the coverage topic, or one of the four of this module.
+    /// Why: a reason of the coverage topic, or one of the five of this module.
     pub reason: String,
     /// First moment.
     pub from: Micros,

@@ -16,7 +16,7 @@ fn span(from: i64, until: i64, state: CoverageState) -> Span {
 
 fn known(spans: Vec<Span>) -> Known {
     let first = spans.iter().map(|span| span.from).min();
-    Known { spans, first, running: None, projected: Micros(i64::MAX) }
+    Known { spans, first, imported: false, running: None, projected: Micros(i64::MAX) }
 }
 
 fn told(known: &Known, from: i64, until: i64) -> Vec<(&'static str, String, i64, i64)> {
@@ -90,6 +90,22 @@ fn what_nobody_proved_is_unknown_and_says_why() {
 }
 
 #[test]
+fn what_imports_alone_brought_is_unknown_for_another_reason() {
+    let mut one = Known { imported: true, ..Known::default() };
+    assert_eq!(told(&one, 0, 5), [("unknown", IMPORTED_ONLY.into(), 0, 5)]);
+    one.spans = vec![Span { reason: EXPIRED.into(), ..span(0, 3, CoverageState::Gap) }];
+    assert_eq!(told(&one, 0, 5), [("unknown", IMPORTED_ONLY.into(), 0, 5)], "also where retention took some of it");
+    one.first = Some(Micros(2));
+    one.spans = vec![span(2, 5, CoverageState::Complete)];
+    one.projected = Micros(9);
+    assert_eq!(
+        told(&one, 0, 5),
+        [("unknown", NOT_WATCHED_YET.into(), 0, 2)],
+        "a watch makes it a cluster as others are"
+    );
+}
+
+#[test]
 fn a_gap_stays_a_gap_though_the_table_lags() {
     use CoverageState::{Degraded, Gap};
     let mut late = known(vec![span(0, 5, Gap), span(5, 9, Degraded)]);
@@ -133,6 +149,7 @@ fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>
         return (Some(PartState::Gap), None);
     }
     let why = match (known.first, known.running) {
+        (None, _) if known.imported => IMPORTED_ONLY,
         (None, _) => NOT_WATCHED_YET,
         (Some(first), _) if at < first.0 => NOT_WATCHED_YET,
         (_, Some(proven)) if at >= proven.0 => NOT_YET_PROVEN,
@@ -151,11 +168,14 @@ fn any_known() -> impl Strategy<Value = Known> {
         },
     );
     let spans = prop::collection::vec(one, 0..12);
-    (spans, prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, running, projected)| Known {
-        first: spans.iter().filter(|span| span.reason != EXPIRED).map(|span| span.from).min(),
-        spans,
-        running: running.map(Micros),
-        projected: Micros(projected),
+    (spans, any::<bool>(), prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, imported, running, projected)| {
+        Known {
+            imported,
+            first: spans.iter().filter(|span| span.reason != EXPIRED).map(|span| span.from).min(),
+            spans,
+            running: running.map(Micros),
+            projected: Micros(projected),
+        }
     })
 }
 
