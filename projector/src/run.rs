@@ -6,6 +6,7 @@ use beidou_log::Log;
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::{
     Store, StoreError,
+    archive::Archive,
     audit::Filling,
     migrate::{has_no_events, is_empty, migrate},
 };
@@ -125,7 +126,7 @@ impl Projector {
     async fn ready_tables(&self, workers: &[Worker]) -> Result<bool, ProjectorError> {
         let (is_empty, has_no_events) = self.migrate().await?;
         match &self.config.archive {
-            Some(archive) if has_no_events => restore(workers, &archive.archive).await.map(|_| false),
+            Some(archive) if has_no_events => restored(workers, &archive.archive).await.map(|()| false),
             Some(_) => Ok(false),
             None => Ok(is_empty),
         }
@@ -185,6 +186,19 @@ impl Projector {
                 }
                 outcome => return outcome.map_err(Into::into),
             }
+        }
+    }
+}
+
+/// Restores the tables, from the beginning again where the engine goes away meanwhile.
+async fn restored(workers: &[Worker], archive: &Archive) -> Result<(), ProjectorError> {
+    loop {
+        match restore(workers, archive).await {
+            Err(ProjectorError::Store(error)) if error.is_retryable() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the restore begins anew");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            outcome => return outcome.map(drop),
         }
     }
 }
