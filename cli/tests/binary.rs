@@ -130,6 +130,17 @@ fn an_occupied_port_is_named_with_the_way_out() {
 }
 
 #[test]
+fn an_archive_is_not_made_by_who_looks_at_it() {
+    let home = home();
+    let nowhere = home.path().join("nowhere");
+    for action in ["list", "compact"] {
+        let output = beidou(home.path(), &["archive", action, "--data", nowhere.to_str().unwrap()]);
+        assert_fails(&output, 2, &[nowhere.to_str().unwrap(), "no data directory there", "--data"]);
+    }
+    assert!(!nowhere.exists());
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused() {
     let home = home();
     let data = home.path().join("data");

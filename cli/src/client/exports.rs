@@ -78,7 +78,7 @@ pub async fn export(args: Export) -> anyhow::Result<()> {
             json!({"format": format})
         }
     };
-    let said = args.sql.iter().map(|sql| ("query", sql.clone())).collect::<Vec<_>>();
+    let said = args.sql.iter().map(|sql| ("sql", sql.clone())).collect::<Vec<_>>();
     let made = client.http.call(Method::POST, PATH, &query, Some(&body), &said).await?;
     let made: Job = made.json().await.context("the answer is not understood")?;
     let done = wait(&client, &made.id).await?;

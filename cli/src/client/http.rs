@@ -1,5 +1,7 @@
 //! One request: sent with the token, tried again where the server says so, refused in words that say what to do.
 
+mod hints;
+
 use std::{error::Error, time::Duration};
 
 use reqwest::{Method, Response, StatusCode, header};
@@ -21,6 +23,9 @@ const ANSWER_TO_CALL: Duration = Duration::from_secs(60);
 const TRIES: u32 = 4;
 /// Longest pause between two tries, whatever the server says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Fields that hold a statement.
+const STATEMENTS: [&str; 2] = ["query", "sql"];
 
 /// Name and value of a query parameter.
 pub type Parameter = (&'static str, String);
@@ -55,13 +60,27 @@ struct BadParameter {
     line: Option<BadLine>,
 }
 
-/// Where a query line is wrong.
+/// Where a query line or a statement is wrong.
 #[derive(Debug, Deserialize)]
 struct BadLine {
     character: usize,
+    #[serde(default)]
+    found: String,
+}
+
+impl BadLine {
+    /// The place, if one is known: what concerns the whole, as an empty text does, has none.
+    fn place(&self) -> Option<usize> {
+        (self.character > 0 || !self.found.is_empty()).then_some(self.character)
+    }
 }
 
 impl Problem {
+    /// The last part of its type.
+    fn kind(&self) -> &str {
+        self.problem_type.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The words of the server; below a query line the place that they are about.
     fn said(self, status: StatusCode, query: &[Parameter]) -> String {
         let said = match (self.detail.is_empty(), self.title.is_empty()) {
@@ -69,7 +88,7 @@ impl Problem {
             (true, false) => self.title,
             (true, true) => format!("HTTP {status}"),
         };
-        let of = self.parameter.and_then(|parameter| Some((parameter.name, parameter.line?.character)));
+        let of = self.parameter.and_then(|parameter| Some((parameter.name, parameter.line?.place()?)));
         let sent = |name: &str| query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
         match of.and_then(|(name, character)| Some((sent(&name)?, character))) {
             Some((line, character)) => format!("{said}\n{}", caret(line, character)),
@@ -237,28 +256,17 @@ impl Http {
 
     async fn refused(&self, status: StatusCode, response: Response, query: &[Parameter]) -> Failure {
         let problem: Problem = response.json().await.unwrap_or_default();
-        let of_running = problem.problem_type.ends_with("/not-running") || problem.problem_type.ends_with("/no-export");
+        let is_statement = query.iter().any(|(name, _)| STATEMENTS.contains(name));
+        let (code, next) = hints::hint(status, problem.kind(), is_statement);
         let said = problem.said(status, query);
-        let (code, next) = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Failure::new(
-                    Code::Unauthorized,
-                    format!("{} refused the token: {said}", self.url),
-                    "pass the right --token, or choose a context with `beidou context use`; `up` keeps its token in the \
-                     file `token` of its data directory",
-                );
-            }
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => (Code::Usage, ""),
-            StatusCode::NOT_FOUND if of_running => {
-                (Code::NotFound, "`beidou running` lists what runs, `beidou exports` all exports")
-            }
-            StatusCode::NOT_FOUND => (Code::NotFound, "`beidou clusters` lists what is collected"),
-            StatusCode::SERVICE_UNAVAILABLE => {
-                (Code::Failure, "try again in a moment; /readyz of the server says more")
-            }
-            StatusCode::GATEWAY_TIMEOUT => (Code::Failure, "narrow the range with --since, or add filters"),
-            _ => (Code::Failure, "the log of the server says more"),
-        };
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Failure::new(
+                Code::Unauthorized,
+                format!("{} refused the token: {said}", self.url),
+                "pass the right --token, or choose a context with `beidou context use`; `up` keeps its token in the file \
+                 `token` of its data directory",
+            );
+        }
         Failure::new(code, format!("{} refused: {said}", self.url), next)
     }
 }

@@ -1,6 +1,9 @@
 //! `beidou archive`: what the archive holds, and its compaction on demand. Works on the files, beside whatever runs.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use beidou_schemas::Micros;
@@ -9,8 +12,9 @@ use serde::Serialize;
 
 use crate::{
     args::roles::{self, ArchiveAction},
+    exit::{Code, Failure},
     output::{Cell, Column, Look, Paint, Table},
-    places::Places,
+    places::{self, Places},
     site,
 };
 
@@ -43,14 +47,33 @@ struct Day<'a> {
 /// Shows the archive, or compacts it.
 ///
 /// # Errors
-/// When it cannot be read, or its manifests are broken.
+/// When there is none, when it cannot be read, or its manifests are broken.
 pub async fn main(args: roles::Archive) -> anyhow::Result<()> {
     let site = site::read(&args.role, Vec::new())?.config;
     let data = site.data.clone().map_or_else(|| Places::from_environment().data(), Ok)?;
+    expect(&site.archive, &data)?;
     let archive = site.archive.open(&data)?;
     match args.action {
         ArchiveAction::Compact => compact(&archive, data).await,
         ArchiveAction::List => show(&archive, args.json).await,
+    }
+}
+
+/// What is shown or compacted is there already: opening it would make the folder, and a slip of the pen an empty archive.
+fn expect(archive: &site::Archive, data: &Path) -> Result<(), Failure> {
+    let next = "name the data directory of a site that has run, with --data or `data` of the configuration";
+    let none = |text: String, next: &str| Err(Failure::new(Code::Usage, text, next));
+    match &archive.folder {
+        Some(folder) if folder.is_dir() => Ok(()),
+        Some(folder) => none(
+            format!("`archive.folder` is {}: there is no such folder", folder.display()),
+            "name the folder that the projector writes, or start `beidou up`, which makes it",
+        ),
+        None if !data.is_dir() => none(format!("`data` is {}: there is no data directory there", data.display()), next),
+        None if !places::archive(data).is_dir() => {
+            none(format!("`data` is {}: there is no archive in it, the folder `archive`", data.display()), next)
+        }
+        None => Ok(()),
     }
 }
 
@@ -126,4 +149,29 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
         )),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_is_not_there_is_refused_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = |folder: PathBuf| site::Archive { folder: Some(folder), ..site::Archive::default() };
+        let (nowhere, data) = (folder.path().join("nowhere"), folder.path().join("data"));
+        std::fs::create_dir(&data).unwrap();
+        for (archive, data, says) in [
+            (site::Archive::default(), &nowhere, "no data directory there"),
+            (site::Archive::default(), &data, "no archive in it"),
+            (own(nowhere.clone()), &data, "`archive.folder` is"),
+        ] {
+            let refused = expect(&archive, data).unwrap_err();
+            assert!(refused.code == Code::Usage && refused.text.contains(says), "{refused:?}");
+        }
+        assert!(!nowhere.exists() && !places::archive(&data).exists());
+        std::fs::create_dir(places::archive(&data)).unwrap();
+        expect(&site::Archive::default(), &data).unwrap();
+        expect(&own(data), &nowhere).unwrap();
+    }
 }

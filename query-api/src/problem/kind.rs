@@ -104,7 +104,8 @@ kinds! {
         "A body has at most 16 KiB, a statement 12 KiB; only dumps to import may be of any size. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
-        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones."
+        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. In SQL a \
+         condition on `time` does it; where `parameter` names `max_rows`, the answer has more rows than it allows."
     Busy "busy" SERVICE_UNAVAILABLE
         "Too many requests at once"
         "Come back after the time in `Retry-After`."
@@ -121,8 +122,8 @@ kinds! {
         "Come back after the time in `Retry-After`; `/readyz` tells more."
     TimeLimit "time-limit" GATEWAY_TIMEOUT
         "The query took longer than allowed"
-        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. The limit \
-         is `query_api.query_time_limit_seconds`."
+        "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. In SQL a \
+         condition on `time` does it. The limit is `query_api.query_time_limit_seconds`, for SQL twice that."
     Internal "internal" INTERNAL_SERVER_ERROR
         "Something failed here"
         "An error of this program or its setup. The log of the query-api role holds the details under the request id \

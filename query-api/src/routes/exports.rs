@@ -94,7 +94,7 @@ pub(super) async fn create(
             let only_range =
                 |_| Problem::parameter("sql", "", "a statement with `from` and `to`, or filters and a range");
             let range = ask.range_if_given(&ask.params(&[&RANGE]).map_err(only_range)?)?;
-            let statement = sql::checked(&text, range)?;
+            let statement = sql::checked("sql", &text, range)?;
             if let Some(range) = range {
                 note.range = Some(range.into());
                 note.coverage = coverage_in(&ask, None, range).await?;

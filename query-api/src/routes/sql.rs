@@ -243,7 +243,7 @@ pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<R
     if !(1..=MOST_ROWS).contains(&rows) {
         return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
     }
-    let statement = sql::checked(&question.query, range)?;
+    let statement = sql::checked("query", &question.query, range)?;
     let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
         .await
         .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
@@ -318,7 +318,7 @@ pub(super) async fn estimate(
     Body(question): Body<SqlEstimateQuestion>,
 ) -> Result<Json<SqlEstimate>, Problem> {
     let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
-    let statement = sql::checked(&question.query, range)?;
+    let statement = sql::checked("query", &question.query, range)?;
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(MOST_ROWS));
     let estimate = reader.estimate(&statement).await?;
     let rows = estimate.rows();

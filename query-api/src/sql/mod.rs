@@ -20,9 +20,9 @@ use beidou_store::{
 
 use crate::{app::App, ask::Range, problem::Problem};
 
-/// Reads a statement; `{from}` and `{to}` stand for the ends of the range.
-pub(crate) fn checked(sql: &str, range: Option<Range>) -> Result<Checked, Problem> {
-    check_in(sql, range).map_err(|refusal| refused::problem(sql, refusal))
+/// Reads the statement of this field; `{from}` and `{to}` stand for the ends of the range.
+pub(crate) fn checked(field: &str, sql: &str, range: Option<Range>) -> Result<Checked, Problem> {
+    check_in(sql, range).map_err(|refusal| refused::problem(field, sql, refusal))
 }
 
 /// A reader for one statement.

@@ -80,6 +80,9 @@ async fn answers_have_their_forms_and_their_bounds() {
     let answer = world.sql("SELECT count() AS n, max(kind) AS kind FROM events").await;
     assert_eq!(answer["columns"], json!([{"name": "n", "type": "UInt64"}, {"name": "kind", "type": "String"}]));
     assert_eq!((&answer["rows"], &answer["truncated"]), (&json!([[ROWS, "Pod"]]), &json!(false)));
+    let two = json!({"query": "SELECT max(message) FROM events WHERE cluster IN (SELECT cluster FROM coverage)", "max_rows": 1});
+    let two = world.post("/api/v1/sql", two).await;
+    assert_eq!(two.status, 200, "an estimate has a row for each table: {}", two.text);
     let few = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "max_rows": 7})).await.json();
     assert_eq!((few["rows"].as_array().unwrap().len(), &few["truncated"]), (7, &json!(true)));
     let exact =
@@ -112,6 +115,9 @@ async fn answers_have_their_forms_and_their_bounds() {
     let much =
         world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "format": "csv", "max_rows": 7})).await;
     assert_eq!((much.status, much.json()["type"].as_str()), (422, Some("/problems/too-much")));
+    let (said, parameter) = (much.json()["detail"].to_string(), much.json()["parameter"].clone());
+    assert!(said.contains("max_rows is 7") && !said.contains("Limit for"), "{said}");
+    assert_eq!((&parameter["name"], &parameter["value"]), (&json!("max_rows"), &json!("7")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

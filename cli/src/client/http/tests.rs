@@ -125,3 +125,18 @@ async fn a_caret_stands_under_the_fault_of_a_query_line() {
     let below = "refused: character 10: no such field\n  kind:Pod nmespace:x\n           ^";
     assert!(failure.text.ends_with(below), "{}", failure.text);
 }
+
+#[tokio::test]
+async fn a_statement_has_hints_of_its_own_and_a_caret_only_where_a_place_is_known() {
+    let late = || async { (StatusCode::GATEWAY_TIMEOUT, r#"{"type":"/problems/time-limit","detail":"too long"}"#) };
+    let body = r#"{"detail":"this is no SELECT","parameter":{"name":"query","line":{"character":0,"found":""}}}"#;
+    let whole = move || async move { (StatusCode::BAD_REQUEST, body) };
+    let router = Router::new().route("/504", axum::routing::post(late)).route("/400", axum::routing::post(whole));
+    let http = http(&serve(router).await);
+    let refused = async |path: &str| {
+        let said = [("query", "DROP TABLE events".to_owned())];
+        http.call(Method::POST, path, &[], None, &said).await.unwrap_err()
+    };
+    assert!(refused("/504").await.next.contains("condition on `time`"));
+    assert!(refused("/400").await.text.ends_with("this is no SELECT"));
+}

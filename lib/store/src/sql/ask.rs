@@ -155,8 +155,8 @@ impl SqlReader {
         // The reader of Arrow that writes Parquet knows no compression.
         let query = self.set(query, false).with_setting("output_format_arrow_compression_method", "none");
         let cursor = query.fetch_bytes(format.of_stream()).map_err(|error| self.failed(error))?;
-        let limit = self.bounds.time;
-        Ok(stream::unfold(Some(cursor), move |cursor| next(cursor, limit)))
+        let bounds = self.bounds;
+        Ok(stream::unfold(Some(cursor), move |cursor| next(cursor, bounds)))
     }
 
     /// What the statement would read, by the engine's index; nothing of the tables is read for it.
@@ -169,9 +169,11 @@ impl SqlReader {
             data: Vec<Part>,
         }
         let explained = format!("EXPLAIN ESTIMATE {}", statement.sql());
+        // It has a row for each table, which the bound of the answer does not mean.
+        let unbounded = Self { bounds: SqlBounds { result: None, ..self.bounds }, ..self.clone() };
         let bytes = self
             .within(async {
-                let query = self.query(&explained, false)?;
+                let query = unbounded.query(&explained, false)?;
                 let mut cursor = query.fetch_bytes("JSON").map_err(|error| self.failed(error))?;
                 cursor.collect().await.map_err(|error| self.failed(error))
             })
@@ -219,16 +221,19 @@ impl SqlReader {
     }
 
     fn failed(&self, error: clickhouse::error::Error) -> SqlError {
-        SqlError::of(error, self.bounds.time)
+        SqlError::of(error, self.bounds)
     }
 }
 
-async fn next(cursor: Option<BytesCursor>, limit: Duration) -> Option<(Result<Bytes, SqlError>, Option<BytesCursor>)> {
+async fn next(
+    cursor: Option<BytesCursor>,
+    bounds: SqlBounds,
+) -> Option<(Result<Bytes, SqlError>, Option<BytesCursor>)> {
     let mut cursor = cursor?;
     match cursor.next().await {
         Ok(Some(bytes)) => Some((Ok(bytes), Some(cursor))),
         Ok(None) => None,
-        Err(error) => Some((Err(SqlError::of(error, limit)), None)),
+        Err(error) => Some((Err(SqlError::of(error, bounds)), None)),
     }
 }
 

@@ -42,7 +42,7 @@ impl Guard {
             pipe_operators,
         } = query;
         unless(settings.is_some(), "SETTINGS", at)?;
-        unless(format_clause.is_some(), "FORMAT (the request says the format)", at)?;
+        unless(format_clause.is_some(), "FORMAT", at)?;
         unless(fetch.is_some(), "FETCH", at)?;
         unless(!locks.is_empty() || for_clause.is_some(), "FOR", at)?;
         unless(!pipe_operators.is_empty(), "a pipe", at)?;
@@ -64,7 +64,8 @@ impl Guard {
             let at = name.name.span;
             unless(*recursive, "WITH RECURSIVE", at)?;
             unless(from.is_some() || materialized.is_some(), "MATERIALIZED", at)?;
-            unless(!name.columns.is_empty() || name.at.is_some(), "a list of columns behind a name of WITH", at)?;
+            let what = format!("a list of columns behind the name {:?} of WITH", name.name.value);
+            unless(!name.columns.is_empty() || name.at.is_some(), &what, at)?;
             self.query(query)?;
             let own = std::mem::take(&mut name.name.value);
             name.name.value = with_name(&own);
@@ -167,9 +168,9 @@ impl Guard {
                 wildcard(options, at)
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => {
-                Refused::clause("an expression in front of .*", "name.*", at)
+                Refused::clause("an expression in front of .*", "`name.*`", at)
             }
-            SelectItem::ExprWithAliases { .. } => Refused::clause("several aliases", "AS name", at),
+            SelectItem::ExprWithAliases { .. } => Refused::clause("several aliases", "`AS name`", at),
         }
     }
 
@@ -335,7 +336,12 @@ fn numbers(name: &ObjectName, args: &TableFunctionArgs, at: Span) -> Checking {
     if own && settings.is_none() && matches!(args.len(), 1 | 2) && args.iter().all(is_plain) {
         return Ok(());
     }
-    Err(Refused::new("table", format!("the table function {name} is not allowed"), "numbers(n) with a number", at))
+    Err(Refused::new(
+        "table",
+        format!("the table function {:?} is not allowed", name.to_string()),
+        "numbers(n) with a number",
+        at,
+    ))
 }
 
 fn direction(options: &OrderByOptions, at: Span) -> Checking {

@@ -1,7 +1,6 @@
 //! Why a checked statement gave no answer, told apart by what its author can do.
 
-use std::time::Duration;
-
+use super::SqlBounds;
 use crate::query::{QueryError, engine_code};
 
 /// A statement without an answer.
@@ -18,6 +17,12 @@ pub enum SqlError {
     /// It needs more than the limits of this call allow: its own words.
     #[error("{0}")]
     TooMuch(String),
+    /// Its answer has more rows than this call allows.
+    #[error("the answer has more than {0} rows")]
+    TooManyRows(u64),
+    /// Its answer has more bytes than this call allows.
+    #[error("the answer has more than {0} bytes")]
+    TooManyBytes(u64),
     /// Somebody stopped it.
     #[error("the statement was cancelled")]
     Cancelled,
@@ -34,19 +39,27 @@ const OF_THE_STATEMENT: [u32; 42] = [
 ];
 /// What the reader's user may not do: the guard lets little of it through, and the engine says too much about users.
 const DENIED: [u32; 2] = [164, 497];
-/// Limits of one statement: rows read, bytes, memory, result.
-const LIMITS: [u32; 5] = [158, 161, 241, 307, 396];
+/// Limits of one statement: rows read, bytes, memory.
+const LIMITS: [u32; 4] = [158, 161, 241, 307];
+/// The limit of its result, in rows or in bytes: the text says which.
+const RESULT: u32 = 396;
 const CANCELLED: u32 = 394;
 /// So much of the engine's text is passed on; it repeats the statement.
 const SHOWN_CHARS: usize = 600;
 
 impl SqlError {
-    pub(super) fn of(source: clickhouse::error::Error, limit: Duration) -> Self {
+    pub(super) fn of(source: clickhouse::error::Error, bounds: SqlBounds) -> Self {
+        let limit = bounds.time;
         let clickhouse::error::Error::BadResponse(text) = &source else { return QueryError::of(source, limit).into() };
         match engine_code(text) {
             Some(code) if OF_THE_STATEMENT.contains(&code) => Self::Engine { code, text: plain(text) },
             Some(code) if DENIED.contains(&code) => Self::Engine { code, text: "a reader may not do this".into() },
             Some(code) if LIMITS.contains(&code) => Self::TooMuch(plain(text)),
+            Some(RESULT) => match bounds.result {
+                Some((_, most)) if text.contains("max bytes") => Self::TooManyBytes(most),
+                Some((most, _)) => Self::TooManyRows(most),
+                None => Self::TooMuch(plain(text)),
+            },
             Some(CANCELLED) => Self::Cancelled,
             Some(_) | None => QueryError::of(source, limit).into(),
         }
@@ -62,19 +75,29 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn only_words_about_the_statement_are_passed_on() {
         let of = |text: &str| {
             let source = clickhouse::error::Error::BadResponse(text.into());
-            SqlError::of(source, Duration::from_secs(1)).to_string()
+            let time = Duration::from_secs(1);
+            let bounds = SqlBounds { time, memory_bytes: 1, read_rows: None, result: Some((7, 900)) };
+            SqlError::of(source, bounds).to_string()
         };
         assert_eq!(
             of("Code: 47. DB::Exception: Unknown x (UNKNOWN_IDENTIFIER) (version 26.7 (e))"),
             "Unknown x (UNKNOWN_IDENTIFIER)"
         );
         assert_eq!(of("Code: 158. DB::Exception: Limit for rows (TOO_MANY_ROWS)"), "Limit for rows (TOO_MANY_ROWS)");
+        let result = "Code: 396. DB::Exception: Limit for result exceeded, max";
+        assert_eq!(
+            of(&format!("{result} rows: 7.00, current rows: 65.41 thousand.")),
+            "the answer has more than 7 rows"
+        );
+        assert_eq!(of(&format!("{result} bytes: 900.00 B, current")), "the answer has more than 900 bytes");
         assert_eq!(of("Code: 394. DB::Exception: killed"), "the statement was cancelled");
         for hidden in ["Code: 243. DB::Exception: no space on /secret/disk", "Code: 497. DB::Exception: user secret"] {
             assert!(!of(hidden).contains("secret"), "{hidden}");

@@ -129,9 +129,14 @@ impl Guard {
                 self.expression(item)
             }
             Expr::Cast { .. } | Expr::BinaryOp { .. } => self.expression(item),
-            _ => {
-                let allowed = "IN (values), IN (SELECT ...), or = for a column";
-                Err(Refused::new("expression", "this in a list of IN is not allowed", allowed, item.span()))
+            inner => {
+                let allowed = "`IN (values)`, `IN (SELECT ...)`, or `=` for a column";
+                let what = match inner {
+                    Expr::Identifier(name) => format!("the name {:?}", name.value),
+                    Expr::CompoundIdentifier(_) => format!("the name {:?}", inner.to_string()),
+                    _ => "this".to_owned(),
+                };
+                Err(Refused::new("expression", format!("{what} in a list of IN is not allowed"), allowed, inner.span()))
             }
         }
     }

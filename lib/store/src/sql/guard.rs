@@ -6,10 +6,11 @@ use sqlparser::{
     ast::Statement,
     dialect::ClickHouseDialect,
     parser::{Parser, ParserError},
-    tokenizer::Span,
+    tokenizer::{Span, TokenWithSpan},
 };
 
 use super::{
+    elsewhere::elsewhere,
     literals::put_back,
     refusal::{Checking, Refusal, Refused},
     tokens::{place_in, tokens},
@@ -82,11 +83,20 @@ pub fn check_in(sql: &str, range: Option<Between>) -> Result<Checked, Refusal> {
 
 fn read(sql: &str, range: Option<Between>) -> Checking<String> {
     let tokens = tokens(sql, range)?;
+    let better = elsewhere(&tokens);
+    rewritten(tokens).map_err(|refused| match refused.fault {
+        "syntax" | "clause" => better.unwrap_or(refused),
+        _ => refused,
+    })
+}
+
+/// The statement, printed anew.
+fn rewritten(tokens: Vec<TokenWithSpan>) -> Checking<String> {
     let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEEPEST);
     let mut statements = parser.with_tokens_with_locations(tokens).parse_statements().map_err(not_read)?;
     let mut query = match (statements.pop(), statements.is_empty()) {
         (Some(Statement::Query(query)), true) => query,
-        (None, _) => return Err(statement("there is no statement")),
+        (None, _) => return Err(statement("the statement is empty")),
         (Some(_), true) => return Err(statement("this is no SELECT")),
         (Some(_), false) => return Err(statement("there are several statements")),
     };
@@ -105,10 +115,19 @@ fn not_read(error: ParserError) -> Refused {
     match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (message, at) = place_in(&message);
-            Refused::new("syntax", format!("this cannot be read: {message}"), "a SELECT as in docs/sql.md", at)
+            Refused::new("syntax", in_our_words(&message), "a SELECT as in docs/sql.md", at)
         }
         ParserError::RecursionLimitExceeded => {
             Refused::new("too_deep", "too many brackets inside each other", format!("about {DEEPEST}"), Span::empty())
         }
+    }
+}
+
+/// The parser says `Expected: …, found: …`, and does not quote what it found.
+fn in_our_words(message: &str) -> String {
+    match message.strip_prefix("Expected: ").and_then(|said| said.rsplit_once(", found: ")) {
+        Some((expected, "EOF")) => format!("the statement ends where {expected} is expected"),
+        Some((expected, found)) => format!("{found:?} stands where {expected} is expected"),
+        None => format!("this cannot be read: {message}"),
     }
 }

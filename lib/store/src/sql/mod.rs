@@ -15,6 +15,7 @@
 
 mod ask;
 mod clauses;
+mod elsewhere;
 mod error;
 mod export;
 mod expressions;

@@ -53,7 +53,8 @@ pub(super) fn single(name: &ObjectName) -> Option<&Ident> {
 pub(super) fn alias(alias: &mut TableAlias) -> Checking {
     let TableAlias { explicit, name, columns, at } = alias;
     if !columns.is_empty() || at.is_some() {
-        return Refused::clause("a list of columns behind an alias", "AS name", name.span);
+        let what = format!("a list of columns behind the alias {:?}", name.value);
+        return Refused::clause(&what, "`AS name`", name.span);
     }
     *explicit = true;
     quoted(name)
@@ -88,7 +89,7 @@ impl Guard {
         match self.used.iter().find(|(name, _)| !known(name)) {
             None => Ok(()),
             Some((name, at)) => {
-                let allowed = "the columns of `beidou sql --schema`, and names that AS gives";
+                let allowed = "the columns of `beidou sql --schema`, and names that `AS` gives";
                 Err(Refused::new("name", format!("there is no column {name:?}"), allowed, *at))
             }
         }

@@ -1,10 +1,11 @@
 //! Why a statement is not run: what, where, and what is allowed instead.
 
+use std::fmt;
+
 use sqlparser::tokenizer::{Location, Span};
 
 /// A statement that is not run. Characters are counted from 0.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; allowed: {allowed}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The kind of fault; stable: `too_long`, `too_deep`, `character`, `syntax`, `statement`, `clause`, `table`,
     /// `function`, `expression`, `name`, `type`, `range`.
@@ -20,6 +21,19 @@ pub struct Refusal {
     /// What stands there, shortened; empty where no place is known.
     pub found: String,
 }
+
+/// What, where (counted from 1, as people do), and what is allowed.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.found.is_empty() {
+            write!(f, ", at character {}: {:?}", self.character + 1, self.found)?;
+        }
+        write!(f, "; allowed: {}", self.allowed)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// So much of the text is repeated.
 const SHOWN_CHARS: usize = 40;
@@ -82,6 +96,8 @@ mod tests {
         };
         let found = refused(2, 3);
         assert_eq!((found.character, found.byte, &*found.found), (14, 15, "file(1)"));
+        assert_eq!(found.to_string(), "x, at character 15: \"file(1)\"; allowed: y");
+        assert_eq!(refused(0, 0).to_string(), "x; allowed: y");
         assert_eq!((refused(0, 0).character, &*refused(0, 0).found), (0, ""));
         assert_eq!((refused(9, 1).character, &*refused(9, 1).found), (21, ""));
     }

@@ -91,7 +91,7 @@ fn refusals_name_the_thing_its_place_and_what_is_allowed() {
         ("SELECT 1; SELECT 2", "character", "; SELECT 2"),
         ("SELECT $$x$$", "character", "$$x$$"),
         ("SELECT {x:String}", "character", "{x:String}"),
-        ("SELECT 1 SETTINGS readonly = 0", "syntax", "readonly = 0"),
+        ("SELECT 1 SETTINGS readonly = 0", "clause", "SETTINGS readonly = 0"),
         ("DROP TABLE events", "statement", ""),
         ("", "statement", ""),
         ("SELECT 'x", "syntax", "'x"),
@@ -100,6 +100,37 @@ fn refusals_name_the_thing_its_place_and_what_is_allowed() {
         let refusal = check(sql).map(|checked| checked.sql().to_owned()).unwrap_err();
         assert_eq!((refusal.fault, &*refusal.found), (fault, found), "{sql}: {refusal:?}");
         assert!(!refusal.allowed.is_empty());
+    }
+}
+
+#[test]
+fn refusals_say_what_to_do_instead() {
+    for (sql, at, said) in [
+        ("SELECT 1 FROM events SETTINGS max_threads = 1", 21, "SETTINGS is not allowed in a statement"),
+        ("SELECT 1 SETTINGS a = 1, b = 2", 9, "`beidou sql --max-rows`"),
+        ("SELECT 1 FORMAT JSON", 9, "`beidou sql -o`"),
+        ("SELECT 1 FROM events FORMAT Null", 21, "FORMAT is not allowed in a statement"),
+        ("SELECT x FROM (SELECT 1 AS x FROM events FORMAT CSV)", 41, "`format` beside the statement"),
+        ("SELECT 1 FROM events INTO OUTFILE 'x'", 21, "`beidou sql -o FORM --out FILE`"),
+        ("SELECT 1 INTO OUTFILE 'x' FORMAT CSV", 9, "INTO OUTFILE is not allowed"),
+        ("SELECT 1 FROM events WHERE 'a' IN (reason)", 35, "the name \"reason\" in a list of IN"),
+        ("SELECT 1 FROM events AS e WHERE 'a' IN (e.reason)", 40, "at character 41: \"e.reason)\""),
+        ("SELECT 1 FROM events AS e (x)", 24, "the alias \"e\""),
+        ("SELECT name n m FROM events", 14, "\"m\" stands where"),
+        ("SELECT 1 FROM", 0, "the statement ends where"),
+        ("", 0, "the statement is empty; allowed: one SELECT"),
+        (" -- nothing\n", 0, "the statement is empty"),
+    ] {
+        let refusal = check(sql).map(|checked| checked.sql().to_owned()).unwrap_err();
+        assert!(refusal.character == at && refusal.to_string().contains(said), "{sql}: {refusal:?}\n{refusal}");
+    }
+    // Each of these words may be a name.
+    for sql in [
+        "SELECT 1 AS format ORDER BY format DESC",
+        "SELECT name FORMAT FROM events",
+        "SELECT settings FROM (SELECT 1 AS settings) WHERE settings = 1",
+    ] {
+        assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
     }
 }
 

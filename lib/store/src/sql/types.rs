@@ -19,8 +19,9 @@ const NAMED: [&str; 8] = ["DateTime", "IPv4", "IPv6", "UUID", "String", "Bool", 
 
 /// Replaces the type by its name in the engine.
 pub(super) fn plain(data_type: &mut DataType, at: Span) -> Checking {
-    let name = name(data_type, 0)
-        .ok_or_else(|| Refused::new("type", format!("the type {data_type} cannot be cast to"), ALLOWED, at))?;
+    let name = name(data_type, 0).ok_or_else(|| {
+        Refused::new("type", format!("the type {:?} cannot be cast to", data_type.to_string()), ALLOWED, at)
+    })?;
     *data_type = DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new());
     Ok(())
 }
