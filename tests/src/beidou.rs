@@ -66,7 +66,11 @@ impl Home {
         self.folder.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+    /// A client command of this home, to be started.
+    ///
+    /// # Errors
+    /// When the program cannot be found.
+    pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(binary()?);
         command.args(arguments).env("XDG_CONFIG_HOME", self.path().join("config"));
         Ok(command)
@@ -94,6 +98,11 @@ impl Home {
             Ok(result) => result,
             Err(overdue) => bail!("{overdue}\n{}", self.log()),
         }
+    }
+
+    /// Ends the server as a crash does; its data stays.
+    pub fn kill(&mut self) {
+        self.server = None;
     }
 
     /// What the server has printed.

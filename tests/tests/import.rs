@@ -1,7 +1,7 @@
 //! `beidou import` end to end: what a dump brings is found, once, whatever it overlaps with.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
+use std::{collections::HashSet, fs, io::Write, path::PathBuf, process::Stdio, time::Duration};
 
 use beidou_simulator::{ApiServer, Fleet, Ledger, Oddity, ServerOptions};
 use beidou_tests::{
@@ -24,6 +24,11 @@ async fn simulated() -> ApiServer {
 /// A home whose server collects one simulated cluster, called `watched`.
 async fn collecting(server: &ApiServer) -> Home {
     let mut home = Home::new().unwrap();
+    start(&mut home, server).await;
+    home
+}
+
+async fn start(home: &mut Home, server: &ApiServer) {
     let config = home.path().join("site.yaml");
     let cluster = json!({"name": "watched", "server": server.url(), "token": server.token()});
     fs::write(&config, json!({"clusters": [cluster], "ingest": {"heartbeat_ms": 1000}}).to_string()).unwrap();
@@ -31,7 +36,6 @@ async fn collecting(server: &ApiServer) -> Home {
     until("the cluster is watched", LIMIT, async || (server.faults().running_streams() > 0).then_some(()))
         .await
         .unwrap();
-    home
 }
 
 /// These Events as the server lists them.
@@ -156,6 +160,48 @@ async fn a_dump_of_a_watched_cluster_brings_nothing_twice() {
     assert_eq!(home.sql(&added).await.unwrap(), ["1\t2"]);
     let after: u64 = home.sql(count).await.unwrap()[0].parse().unwrap();
     assert!(after > before[0].parse().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_a_crash_ended_is_finished_by_the_next_one() {
+    const STATES: usize = 20_000;
+    let server = simulated().await;
+    let mut home = collecting(&server).await;
+    let line = |number: usize| {
+        let uid = Uuid::from_u128(number as u128 + 1);
+        let event = json!({"kind": "Event", "apiVersion": "v1", "reason": "BackOff", "type": "Warning", "count": 1,
+            "metadata": {"name": format!("a.{number}"), "namespace": "a", "uid": uid, "resourceVersion": "7"},
+            "involvedObject": {"kind": "Pod", "namespace": "a", "name": "a"}, "message": format!("the {number}th"),
+            "lastTimestamp": "2026-11-20T10:00:00Z"});
+        json!({"type": "ADDED", "object": event}).to_string() + "\n"
+    };
+    let dump: String = (0..STATES).map(line).collect();
+    let file = home.path().join("long.ndjson");
+    fs::write(&file, &dump).unwrap();
+
+    let mut command = home.command(&["import", "-", "-c", "old-prod"]).unwrap();
+    let mut client = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut pipe = client.stdin.take().unwrap();
+    let half = dump.len() / 2;
+    // The pipe is full where the server does not read on: it is written from a thread of its own, and stays open.
+    let writing = std::thread::spawn(move || {
+        let _broken_where_the_client_ended = pipe.write_all(&dump.as_bytes()[..half]);
+        pipe
+    });
+    until("a part of it is in the table", LIMIT, async || (stored(&home, "old-prod").await.0 != "0").then_some(()))
+        .await
+        .unwrap();
+    home.kill();
+    let pipe = writing.join().unwrap();
+    assert!(!client.wait().unwrap().success(), "half of a dump is no import");
+    drop(pipe);
+
+    start(&mut home, &server).await;
+    let (done, code) = import(&home, &["-c", "old-prod", file.to_str().unwrap()]);
+    let number = |field: &str| done[field].as_u64().unwrap() as usize;
+    assert_eq!((number("imported") + number("known"), code), (STATES, 0), "{done}");
+    assert!(number("known") > 0, "{done}");
+    assert_eq!(stored(&home, "old-prod").await, (STATES.to_string(), STATES.to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
