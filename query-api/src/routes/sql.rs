@@ -164,9 +164,9 @@ pub(crate) struct SqlPart {
 /// What a statement would read.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SqlEstimate {
-    /// By table; empty where the engine answers from sums, or reads nothing.
+    /// By table; empty where the engine answers from metadata, as it does a bare `count()`, or no row fits.
     parts: Vec<SqlPart>,
-    /// Rows in all.
+    /// Rows in all; 0 where `parts` is empty: it reads no rows of the views.
     rows: u64,
     /// So many are allowed.
     most_rows: u64,
