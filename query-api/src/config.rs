@@ -1,6 +1,6 @@
 //! Configuration of the role, and what is wrong with it.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -35,7 +35,7 @@ pub struct QueryApiConfig {
     pub exports_folder: Option<PathBuf>,
     /// All exports together may take so many bytes.
     pub exports_bytes: u64,
-    /// An export is removed so many days after its end.
+    /// An export is removed so many days after its end: 1 to 365.
     pub exports_days: u32,
 }
 
@@ -125,15 +125,49 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// A limit that lets nothing through.
-    #[error("query_api.{0} must be greater than 0")]
-    Zero(&'static str),
+    /// A limit that lets nothing through, or is none.
+    #[error("query_api.{key} is {value}; allowed: {allowed}")]
+    Limit {
+        /// Which.
+        key: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is allowed.
+        allowed: String,
+    },
 }
 
 /// Shorter tokens can be guessed: 16 characters of base64 carry 96 bits.
 const SHORTEST_TOKEN: usize = 16;
+/// Who wants to keep an export longer than a year keeps the file; a day is the least that a night of work takes.
+const EXPORTS_DAYS: RangeInclusive<u64> = 1..=365;
 
 impl QueryApiConfig {
+    /// Checks the limits, which neither files nor the network decide.
+    ///
+    /// # Errors
+    /// When one is not allowed.
+    pub fn check_limits(&self) -> Result<(), ConfigError> {
+        let any = 1..=u64::MAX;
+        let limits = [
+            ("query_time_limit_seconds", u64::from(self.query_time_limit_seconds), &any),
+            ("query_memory_bytes", self.query_memory_bytes, &any),
+            ("max_requests", self.max_requests.into(), &any),
+            ("max_tails", self.max_tails.into(), &any),
+            ("exports_bytes", self.exports_bytes, &any),
+            ("exports_days", self.exports_days.into(), &EXPORTS_DAYS),
+        ];
+        let Some((key, value, allowed)) = limits.into_iter().find(|(_, value, allowed)| !allowed.contains(value))
+        else {
+            return Ok(());
+        };
+        let allowed = match *allowed.end() {
+            u64::MAX => format!("{} or more", allowed.start()),
+            most => format!("{} to {most}", allowed.start()),
+        };
+        Err(ConfigError::Limit { key, value, allowed })
+    }
+
     /// Checks what can be checked without the network, and reads the tokens.
     pub(crate) fn check(&self) -> Result<Tokens, ConfigError> {
         match (&self.tls_cert, &self.tls_key) {
@@ -143,17 +177,7 @@ impl QueryApiConfig {
             (None, None) if self.listen.ip().is_loopback() => {}
             (None, None) => return Err(ConfigError::PlainHttp(self.listen)),
         }
-        let limits = [
-            ("query_time_limit_seconds", u64::from(self.query_time_limit_seconds)),
-            ("query_memory_bytes", self.query_memory_bytes),
-            ("max_requests", self.max_requests.into()),
-            ("max_tails", self.max_tails.into()),
-            ("exports_bytes", self.exports_bytes),
-            ("exports_days", self.exports_days.into()),
-        ];
-        if let Some((name, _)) = limits.iter().find(|(_, value)| *value == 0) {
-            return Err(ConfigError::Zero(name));
-        }
+        self.check_limits()?;
         if self.tokens.is_empty() && !self.anonymous {
             return Err(ConfigError::NoTokens);
         }
@@ -231,12 +255,15 @@ mod tests {
             (QueryApiConfig { tokens: vec![nameless], ..valid() }, "no subject"),
             (QueryApiConfig { tokens: vec![gone], ..valid() }, "/does/not/exist"),
             (QueryApiConfig { tokens: vec![odd], ..valid() }, "64 hexadecimal"),
-            (QueryApiConfig { max_requests: 0, ..valid() }, "query_api.max_requests"),
+            (QueryApiConfig { max_requests: 0, ..valid() }, "query_api.max_requests is 0; allowed: 1 or more"),
+            (QueryApiConfig { exports_days: 0, ..valid() }, "query_api.exports_days is 0; allowed: 1 to 365"),
+            (QueryApiConfig { exports_days: 366, ..valid() }, "query_api.exports_days is 366; allowed: 1 to 365"),
         ] {
             let error = config.check().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");
         }
         assert!(valid().check().is_ok());
+        assert!(QueryApiConfig { exports_days: 365, ..valid() }.check().is_ok());
         assert!(QueryApiConfig { anonymous: true, ..QueryApiConfig::default() }.check().is_ok());
     }
 

@@ -14,10 +14,10 @@ pub enum SqlOutput {
     Table,
     /// One JSON document: columns, rows as arrays, statistics
     Json,
-    /// One JSON object per line
-    Ndjson,
     /// With a line of names
     Csv,
+    /// One JSON object per line
+    Ndjson,
     /// Arrow IPC stream
     Arrow,
     /// Parquet

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::{
     Client,
     answer::{ClusterCoverage, Range},
-    query::{plain, segment},
+    query::{asked, plain, segment},
+    running::Progress,
+    sql::not_empty,
 };
 use crate::{
     args::{
@@ -50,11 +52,6 @@ struct Job {
     coverage: Vec<ClusterCoverage>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Progress {
-    share: f64,
-}
-
 /// Makes an export, waits for it, and writes its file.
 ///
 /// # Errors
@@ -70,6 +67,7 @@ pub async fn export(args: Export) -> anyhow::Result<()> {
     let mut query = plain(args.filters.parameters());
     let body = match &args.sql {
         Some(sql) => {
+            not_empty(sql)?;
             query.extend(client.range_if_given(&args.range, default_since::COVERAGE)?);
             json!({"format": format, "sql": sql})
         }
@@ -107,8 +105,8 @@ async fn wait(client: &Client, id: &str) -> anyhow::Result<Job> {
             bar.finish_and_clear();
             return Ok(job);
         }
-        if let Some(progress) = &job.progress {
-            bar.at((progress.share * WHOLE as f64) as u64);
+        if let Some(share) = job.progress.as_ref().and_then(Progress::share) {
+            bar.at((share * WHOLE as f64) as u64);
         }
     }
 }
@@ -182,7 +180,7 @@ fn table(client: &Client, jobs: &[Job]) -> Table {
             Cell::from(&job.format),
             Cell::from(job.rows.to_string()),
             Cell::from(job.bytes.to_string()),
-            Cell::new(&job.question, Paint::Dim),
+            Cell::new(asked(&job.question), Paint::Dim),
         ]);
     }
     table

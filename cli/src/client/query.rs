@@ -111,6 +111,58 @@ pub fn plain(parameters: Vec<(&'static str, Parameter)>) -> Vec<Parameter> {
     parameters.into_iter().map(|(_, parameter)| parameter).collect()
 }
 
+/// Parameters of a question over Events, and the flags that set them. Those without a flag are terms of the query line.
+const FLAGS: [(&str, Option<&str>); 14] = [
+    ("q", None),
+    ("name", None),
+    ("found_by", None),
+    ("cluster", Some("--cluster")),
+    ("namespace", Some("--namespace")),
+    ("kind", Some("--kind")),
+    ("uid", Some("--uid")),
+    ("reason", Some("--reason")),
+    ("type", Some("--type")),
+    ("component", Some("--component")),
+    ("node", Some("--node")),
+    ("text", Some("--text")),
+    ("from", Some("--since")),
+    ("to", Some("--until")),
+];
+
+/// What an export was asked, as it is typed. The server keeps parameters as they stood in the URL, a statement as it is.
+pub fn asked(question: &str) -> String {
+    let Some(parameters) = parameters(question) else { return question.to_owned() };
+    let (mut terms, mut flags) = (Vec::new(), Vec::new());
+    for (name, value) in parameters {
+        match FLAGS.iter().find(|(own, _)| *own == name) {
+            Some((_, Some(flag))) => flags.push(format!("{flag} {}", quoted(&value))),
+            _ if name == "q" => terms.push(value),
+            _ => terms.push(format!("{name}:{value}")),
+        }
+    }
+    let line = Some(terms.join(" ")).filter(|line| !line.is_empty()).map(|line| quoted(&line));
+    line.into_iter().chain(flags).collect::<Vec<_>>().join(" ")
+}
+
+/// The decoded parameters of a URL; `None` for what is none, such as a statement.
+fn parameters(question: &str) -> Option<Vec<(String, String)>> {
+    let known = |part: &str| part.split_once('=').is_some_and(|(name, _)| FLAGS.iter().any(|(own, _)| *own == name));
+    if question.contains(char::is_whitespace) || !question.split('&').all(known) {
+        return None;
+    }
+    let url = reqwest::Url::parse(&format!("http://server/?{question}")).ok()?;
+    Some(url.query_pairs().into_owned().collect())
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@%+,=".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// One segment of a path, percent-encoded (RFC 3986).
 pub fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -131,6 +183,20 @@ mod tests {
     fn segments_are_encoded() {
         assert_eq!(segment("web-0.x_y~"), "web-0.x_y~");
         assert_eq!(segment("a/b:c d é"), "a%2Fb%3Ac%20d%20%C3%A9");
+    }
+
+    #[test]
+    fn questions_of_exports_are_shown_as_they_are_typed() {
+        for (question, shown) in [
+            ("q=reason%3ABackOff&from=2026-11-23T00%3A00%3A00Z", "reason:BackOff --since 2026-11-23T00:00:00Z"),
+            ("cluster=a&q=count%3E1+%22x+y%22&name=web-0", "'count>1 \"x y\" name:web-0' --cluster a"),
+            ("text=it%27s&to=now", r"--text 'it'\''s' --until now"),
+            ("SELECT count() FROM events WHERE q=1", "SELECT count() FROM events WHERE q=1"),
+            ("SELECT(1)=1", "SELECT(1)=1"),
+            ("", ""),
+        ] {
+            assert_eq!(asked(question), shown);
+        }
     }
 
     #[test]

@@ -5,7 +5,10 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Client, query::segment};
+use super::{
+    Client,
+    query::{asked, segment},
+};
 use crate::{
     args::{
         clients::Output,
@@ -25,10 +28,25 @@ struct Item {
     progress: Option<Progress>,
 }
 
+/// How far it is.
 #[derive(Debug, Deserialize)]
-struct Progress {
+pub(super) struct Progress {
     rows_read: u64,
-    share: f64,
+    #[serde(default)]
+    share: Option<f64>,
+}
+
+impl Progress {
+    /// The share that is read, where it is known. What runs is never all read: older servers said so where a join read
+    /// more than was counted.
+    pub(super) fn share(&self) -> Option<f64> {
+        self.share.filter(|share| *share < 1.0)
+    }
+
+    /// In percent, rounded down; empty where it is not known.
+    fn percent(&self) -> String {
+        self.share().map_or_else(String::new, |share| format!("{:.0} %", (share * 100.0).floor()))
+    }
 }
 
 /// Lists what runs, or stops one of it.
@@ -75,9 +93,28 @@ fn table(client: &Client, items: &[Item]) -> Table {
             Cell::from(&item.subject),
             Cell::from(client.local(item.began)),
             Cell::from(progress.map_or_else(String::new, |progress| progress.rows_read.to_string())),
-            Cell::from(progress.map_or_else(String::new, |progress| format!("{:.0} %", progress.share * 100.0))),
-            Cell::new(&item.query, Paint::Dim),
+            Cell::from(progress.map_or_else(String::new, Progress::percent)),
+            Cell::new(asked(&item.query), Paint::Dim),
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_shown_only_where_it_is_known() {
+        for (json, shown) in [
+            (r#"{"rows_read": 5, "rows": 20, "share": 0.25}"#, "25 %"),
+            (r#"{"rows_read": 5, "rows": 20, "share": 0.999}"#, "99 %"),
+            (r#"{"rows_read": 5, "rows": 0, "share": null}"#, ""),
+            (r#"{"rows_read": 5, "rows": 5, "share": 1.0}"#, ""),
+            (r#"{"rows_read": 5}"#, ""),
+        ] {
+            let progress: Progress = serde_json::from_str(json).unwrap();
+            assert_eq!((progress.rows_read, progress.percent().as_str()), (5, shown), "{json}");
+        }
+    }
 }

@@ -135,8 +135,24 @@ pub async fn sql(args: Sql) -> anyhow::Result<()> {
     }
 }
 
-/// The statement: typed, from a file, or from standard input.
+/// The statement, which is not empty.
 fn statement(args: &Sql) -> anyhow::Result<String> {
+    let text = text(args)?;
+    not_empty(&text)?;
+    Ok(text)
+}
+
+/// Says plainly that there is nothing to run.
+pub(super) fn not_empty(statement: &str) -> Result<(), Failure> {
+    let next = "write one SELECT; `beidou sql --schema` lists views, columns and functions";
+    match statement.trim().is_empty() {
+        true => Err(Failure::new(Code::Usage, "the statement is empty", next)),
+        false => Ok(()),
+    }
+}
+
+/// The text: typed, from a file, or from standard input.
+fn text(args: &Sql) -> anyhow::Result<String> {
     if let Some(query) = &args.query {
         return Ok(query.clone());
     }
@@ -209,12 +225,24 @@ fn estimate(bytes: &[u8], output: SqlOutput) -> anyhow::Result<()> {
         crate::say(&format!("{document:#}"));
         return Ok(());
     }
-    let Estimate { rows, most_rows, allowed } =
-        serde_json::from_slice(bytes).context("the answer is not understood")?;
-    let verdict =
-        if allowed { "it would be run" } else { "too many: bound `time`, as in time > now() - INTERVAL 1 DAY" };
-    crate::say(&format!("it would read about {rows} rows of at most {most_rows}: {verdict}"));
+    let estimate: Estimate = serde_json::from_slice(bytes).context("the answer is not understood")?;
+    crate::say(&told(&estimate));
     Ok(())
+}
+
+/// What a statement would read, in words. No rows is no fault of the estimate.
+fn told(Estimate { rows, most_rows, allowed }: &Estimate) -> String {
+    match (*rows, *allowed) {
+        (0, _) => {
+            "it is answered from metadata, as a bare count() is, or no row of the views fits: it would read no rows, \
+                   and would be run"
+                .to_owned()
+        }
+        (_, true) => format!("it would read about {rows} rows of at most {most_rows}: it would be run"),
+        (_, false) => format!(
+            "it would read about {rows} rows of at most {most_rows}: too many: bound `time`, as in time > now() - INTERVAL 1 DAY"
+        ),
+    }
 }
 
 async fn schema(client: &Client, output: SqlOutput) -> anyhow::Result<()> {
@@ -256,5 +284,23 @@ mod tests {
         .unwrap();
         let text = table(&answer).text(Look { width: Some(80), colour: false });
         insta::assert_snapshot!(format!("{}\n{}", text.trim_end(), footer(&answer)));
+    }
+
+    #[test]
+    fn an_estimate_says_what_no_rows_mean() {
+        for (rows, allowed, says) in [
+            (0, true, "answered from metadata"),
+            (5, true, "about 5 rows of at most 9: it would be run"),
+            (10, false, "too many: bound `time`"),
+        ] {
+            let text = told(&Estimate { rows, most_rows: 9, allowed });
+            assert!(text.contains(says) && (rows == 0) != text.contains("about"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_statement_is_called_so() {
+        assert_eq!(not_empty(" \n").unwrap_err().text, "the statement is empty");
+        assert!(not_empty("SELECT 1").is_ok());
     }
 }

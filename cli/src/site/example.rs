@@ -32,7 +32,7 @@ pub const EXAMPLE: &str = "\
 #  anonymous: false                          # true answers without a token, as subject `anonymous`
 #  cursor_key_file: /etc/beidou/cursor.key   # e.g.; signs cursors, the same for all query-api of a site [default: DATA/cursor.key]
 #  exports_bytes: 20000000000                # of all exports together
-#  exports_days: 7                           # an export is removed so long after its end
+#  exports_days: 7                           # an export is removed so long after its end; 1 to 365
 #  exports_folder: /var/lib/beidou/exports   # e.g.; [default: DATA/exports]
 #  max_requests: 64                          # worked on at once; more wait a second, then get 503
 #  max_tails: 32                             # live tails at once

@@ -231,6 +231,9 @@ impl Site {
         validate(&self.clusters)
             .map_err(|error| usage("the clusters are not valid", "correct `clusters`").because(error))?;
         self.ingest.validate().map_err(|error| usage("`ingest` is not valid", "correct `ingest`").because(error))?;
+        self.query_api
+            .check_limits()
+            .map_err(|error| usage("`query_api` is not valid", "correct `query_api`").because(error))?;
         if !(1..=256).contains(&self.log.event_partitions) {
             return Err(usage("`log.event_partitions` is not valid", "use 1 to 256").into());
         }

@@ -17,6 +17,11 @@ use crate::{
 /// A body of this shape; its type denies unknown fields.
 pub(crate) struct Body<T>(pub T);
 
+/// A word of a body that is one of a list. The library refuses a wrong one too, but does not name the field.
+pub(crate) fn one_of<T: DeserializeOwned>(field: &str, word: &str, allowed: &str) -> Result<T, Problem> {
+    serde_json::from_value(word.into()).map_err(|_| Problem::parameter(field, word, allowed))
+}
+
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     type Rejection = Problem;
 

@@ -10,7 +10,7 @@
 mod note;
 mod work;
 
-pub(crate) use note::{Export, State};
+pub(crate) use note::{Export, ExportFormat, State};
 pub(crate) use work::begin;
 
 use std::{

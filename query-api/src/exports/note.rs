@@ -24,6 +24,35 @@ pub(crate) enum State {
     Interrupted,
 }
 
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ExportFormat {
+    /// With a line of names.
+    Csv,
+    /// An object a line.
+    Ndjson,
+    /// Arrow IPC, the stream format.
+    Arrow,
+    /// Parquet.
+    Parquet,
+}
+
+impl ExportFormat {
+    /// All of them: JSON is one document, and whoever reads it holds it whole.
+    pub(crate) const ALLOWED: &'static str = "csv, ndjson, arrow, parquet";
+
+    /// The same form of an answer.
+    pub(crate) fn of_sql(self) -> SqlFormat {
+        match self {
+            Self::Csv => SqlFormat::Csv,
+            Self::Ndjson => SqlFormat::Ndjson,
+            Self::Arrow => SqlFormat::Arrow,
+            Self::Parquet => SqlFormat::Parquet,
+        }
+    }
+}
+
 /// An export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Export {
@@ -35,6 +64,7 @@ pub(crate) struct Export {
     /// The statement, or the parameters of the request.
     pub question: String,
     /// The form of its file.
+    #[schema(value_type = ExportFormat)]
     pub format: SqlFormat,
     /// How it fares.
     pub state: State,
@@ -56,4 +86,19 @@ pub(crate) struct Export {
     /// How completely the range is known, for each cluster concerned; empty for SQL, which does not say it.
     #[schema(value_type = Vec<crate::answer::coverage::ClusterCoverage>)]
     pub coverage: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::body::one_of;
+
+    #[test]
+    fn forms_of_files_are_those_of_the_list() {
+        for name in ExportFormat::ALLOWED.split(", ") {
+            one_of::<ExportFormat>("format", name, ExportFormat::ALLOWED).unwrap();
+        }
+        let json = one_of::<ExportFormat>("format", "json", ExportFormat::ALLOWED).unwrap_err();
+        assert_eq!(json.detail, "format is \"json\"; allowed: csv, ndjson, arrow, parquet");
+    }
 }

@@ -95,7 +95,10 @@ impl Problem {
     pub(crate) fn parameter(name: &str, value: &str, allowed: impl Into<String>) -> Self {
         let allowed = allowed.into();
         let value: String = value.chars().take(SHOWN_CHARS).collect();
-        let detail = format!("{name} is {value:?}; allowed: {allowed}");
+        let detail = match value.is_empty() {
+            true => format!("{name} is empty; allowed: {allowed}"),
+            false => format!("{name} is {value:?}; allowed: {allowed}"),
+        };
         let parameter = Some(Box::new(BadParameter { name: name.into(), value: Some(value), allowed, line: None }));
         Self { parameter, ..Self::new(Kind::BadParameter, detail) }
     }
@@ -190,6 +193,12 @@ mod tests {
         let all: Vec<_> =
             Kind::ALL.iter().map(|k| format!("{} {} {}", k.status().as_u16(), k.slug(), k.title())).collect();
         insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn an_empty_value_is_called_so() {
+        assert_eq!(Problem::parameter("text", "", "a text").detail, "text is empty; allowed: a text");
+        assert_eq!(Problem::parameter("text", "a", "b").detail, "text is \"a\"; allowed: b");
     }
 
     #[test]

@@ -19,13 +19,16 @@ use super::{
     RANGE, RangeParams,
     events::FilterParams,
     running::{Progress, progress_by_id},
-    sql::SqlFormat,
 };
 use crate::{
     answer::coverage::coverage_of,
     app::{Ask, now},
-    ask::{Range, body::Body, filter::FILTERS},
-    exports::{Export, State, begin},
+    ask::{
+        Range,
+        body::{Body, one_of},
+        filter::FILTERS,
+    },
+    exports::{Export, ExportFormat, State, begin},
     problem::{Kind, Problem, ProblemBody},
     sql::{self, Limits},
 };
@@ -34,8 +37,9 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuestion {
-    /// The form of the file: `csv`, `ndjson`, `arrow` or `parquet`.
-    format: SqlFormat,
+    /// The form of the file.
+    #[schema(value_type = ExportFormat)]
+    format: String,
     /// A SELECT as for `/api/v1/sql`, in place of filters.
     #[serde(default)]
     sql: Option<String>,
@@ -71,15 +75,13 @@ pub(super) async fn create(
     Body(wanted): Body<ExportQuestion>,
 ) -> Result<(StatusCode, Json<Export>), Problem> {
     let params = ask.params(&[&FILTERS, &RANGE])?;
-    if wanted.format == SqlFormat::Json {
-        return Err(Problem::parameter("format", "json", "csv, ndjson, arrow, parquet"));
-    }
+    let format: ExportFormat = one_of("format", &wanted.format, ExportFormat::ALLOWED)?;
     let room = ask.app.exports.room()?;
     let mut note = Export {
         id: Uuid::now_v7(),
         subject: ask.caller().subject.clone(),
         question: ask.query().to_owned(),
-        format: wanted.format,
+        format: format.of_sql(),
         state: State::Running,
         began: now(),
         ended: None,
@@ -91,9 +93,7 @@ pub(super) async fn create(
     };
     let question = match wanted.sql {
         Some(text) => {
-            let only_range =
-                |_| Problem::parameter("sql", "", "a statement with `from` and `to`, or filters and a range");
-            let range = ask.range_if_given(&ask.params(&[&RANGE]).map_err(only_range)?)?;
+            let range = ask.range_if_given(&ask.params(&[&RANGE]).map_err(beside_sql)?)?;
             let statement = sql::checked("sql", &text, range)?;
             if let Some(range) = range {
                 note.range = Some(range.into());
@@ -114,6 +114,14 @@ pub(super) async fn create(
     };
     begin(&ask.app, &note, question, room)?;
     Ok((StatusCode::ACCEPTED, Json(note)))
+}
+
+/// A statement says itself what it wants: a filter beside it would be left out.
+fn beside_sql(problem: Problem) -> Problem {
+    let filter = problem.parameter.as_ref().map_or("a filter", |parameter| parameter.name.as_str());
+    let detail =
+        format!("{filter} stands beside sql, which takes no filters; allowed: from, to, or filters without sql");
+    Problem { detail, kind: Kind::BadParameter, ..problem }
 }
 
 /// How completely a range is known, as an export keeps it.

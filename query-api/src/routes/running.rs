@@ -40,12 +40,21 @@ pub(crate) struct RunningItem {
 pub(crate) struct Progress {
     /// Rows read so far.
     rows_read: u64,
-    /// Rows to read, as far as is known; 0 where nothing is.
+    /// Rows to read; 0 where that is not known.
     rows: u64,
-    /// Share of them, 0 to 1.
-    share: f64,
+    /// Share of them that is read, below 1; null where it is not known: a join reads more than was counted for it.
+    share: Option<f64>,
     /// Memory that it holds in the engine.
     memory_bytes: i64,
+}
+
+impl Progress {
+    /// The engine counts what it will read as it goes. Once all of that is read, more may come, or not.
+    fn of(row: &RunningRow) -> Self {
+        let rows = Some(row.total_rows).filter(|total| *total > row.read_rows);
+        let share = rows.map(|total| row.read_rows as f64 / total as f64);
+        Self { rows_read: row.read_rows, rows: rows.unwrap_or(0), share, memory_bytes: row.memory_bytes }
+    }
 }
 
 /// What runs.
@@ -99,10 +108,7 @@ fn by_id(rows: Vec<RunningRow>) -> HashMap<String, Progress> {
     }
     let each = rows.into_iter().filter_map(|row| {
         let comment: Comment = serde_json::from_str(&row.comment).ok()?;
-        let rows = row.total_rows.max(row.read_rows);
-        let share = if rows == 0 { 0.0 } else { row.read_rows as f64 / rows as f64 };
-        let progress = Progress { rows_read: row.read_rows, rows, share, memory_bytes: row.memory_bytes };
-        Some((comment.request_id, progress))
+        Some((comment.request_id, Progress::of(&row)))
     });
     each.collect()
 }
@@ -124,4 +130,26 @@ pub(super) async fn stop(ask: Ask, Path(id): Path<String>) -> Result<Json<Stoppe
     }
     tracing::info!(id, "a statement was cancelled by a caller");
     Ok(Json(Stopped { cancelled: id }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_told_only_where_it_is_known() {
+        for (read_rows, total_rows, rows, share) in [
+            (25, 100, 100, Some(0.25)),
+            (0, 100, 100, Some(0.0)),
+            (100, 100, 0, None),
+            (250, 100, 0, None),
+            (0, 0, 0, None),
+        ] {
+            let comment = r#"{"request_id":"r","subject":"s"}"#.to_owned();
+            let found = by_id(vec![RunningRow { comment, read_rows, total_rows, memory_bytes: 1 }]);
+            assert_eq!((found["r"].rows_read, found["r"].rows, found["r"].share), (read_rows, rows, share));
+        }
+        let other = RunningRow { comment: "of another".into(), read_rows: 1, total_rows: 1, memory_bytes: 1 };
+        assert!(by_id(vec![other]).is_empty());
+    }
 }

@@ -20,7 +20,10 @@ use crate::{
         coverage::{ClusterCoverage, coverage_of},
     },
     app::Ask,
-    ask::{Range, body::Body},
+    ask::{
+        Range,
+        body::{Body, one_of},
+    },
     problem::{Kind, Problem, ProblemBody},
     sql::{self, Limits, MOST_BYTES, MOST_READ_ROWS, MOST_ROWS, USUAL_ROWS},
 };
@@ -29,11 +32,10 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// The form of an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SqlFormat {
     /// Columns, rows as arrays, statistics.
-    #[default]
     Json,
     /// With a line of names.
     Csv,
@@ -46,6 +48,9 @@ pub(crate) enum SqlFormat {
 }
 
 impl SqlFormat {
+    /// All of them.
+    const ALLOWED: &'static str = "json, csv, ndjson, arrow, parquet";
+
     pub(crate) fn of_store(self) -> Format {
         match self {
             Self::Json => Format::Json,
@@ -88,12 +93,17 @@ pub(crate) struct SqlQuestion {
     )]
     query: String,
     /// The form of the answer.
-    #[serde(default)]
-    format: SqlFormat,
+    #[serde(default = "usual_format")]
+    #[schema(value_type = SqlFormat)]
+    format: String,
     /// At most so many rows. JSON is cut there and says `truncated`; the others, which cannot say so, are refused.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100000, default = 10000)]
     max_rows: Option<u64>,
+}
+
+fn usual_format() -> String {
+    "json".into()
 }
 
 /// A statement whose cost is asked for.
@@ -164,9 +174,9 @@ pub(crate) struct SqlPart {
 /// What a statement would read.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SqlEstimate {
-    /// By table; empty where the engine answers from sums, or reads nothing.
+    /// By table; empty where the engine answers from metadata, as it does a bare `count()`, or no row fits.
     parts: Vec<SqlPart>,
-    /// Rows in all.
+    /// Rows in all; 0 where `parts` is empty: it reads no rows of the views.
     rows: u64,
     /// So many are allowed.
     most_rows: u64,
@@ -239,6 +249,7 @@ pub(crate) struct SqlSchema {
 )]
 pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<Response, Problem> {
     let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
+    let format: SqlFormat = one_of("format", &question.format, SqlFormat::ALLOWED)?;
     let rows = question.max_rows.unwrap_or(USUAL_ROWS);
     if !(1..=MOST_ROWS).contains(&rows) {
         return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
@@ -249,7 +260,7 @@ pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<R
         .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
     let caller = ask.caller();
     let listed = ask.app.running.list(&caller.request_id, sql::Kind::Sql, &caller.subject, &question.query);
-    let work = run(&ask, &statement, question.format, rows, range);
+    let work = run(&ask, &statement, format, rows, range);
     tokio::select! {
         answer = work => answer,
         () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
@@ -357,4 +368,19 @@ pub(super) async fn schema(ask: Ask) -> Result<Json<SqlSchema>, Problem> {
             memory_bytes: ask.app.limits.query_memory_bytes,
         },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_those_of_the_list() {
+        for name in SqlFormat::ALLOWED.split(", ") {
+            one_of::<SqlFormat>("format", name, SqlFormat::ALLOWED).unwrap();
+        }
+        let zip = one_of::<SqlFormat>("format", "zip", SqlFormat::ALLOWED).unwrap_err();
+        assert_eq!(zip.detail, "format is \"zip\"; allowed: json, csv, ndjson, arrow, parquet");
+        assert_eq!(one_of::<SqlFormat>("format", &usual_format(), "").unwrap(), SqlFormat::Json);
+    }
 }

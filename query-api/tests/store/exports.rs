@@ -120,6 +120,8 @@ async fn what_cannot_be_exported_is_said_at_once() {
     let (world, _folder) = with_folder().await;
     for (query, body, kind) in [
         ("", json!({"format": "json"}), "bad-parameter"),
+        ("", json!({"format": "zip"}), "bad-parameter"),
+        ("", json!({"format": "csv", "sql": ""}), "bad-sql"),
         ("", json!({"format": "csv", "sql": "SELECT * FROM kube_event"}), "bad-sql"),
         ("", json!({"format": "csv", "sql": "SELECT nam FROM events"}), "bad-sql"),
         ("?q=kind:Pod", json!({"format": "csv", "sql": "SELECT 1"}), "bad-parameter"),
@@ -129,5 +131,10 @@ async fn what_cannot_be_exported_is_said_at_once() {
         let refused = world.post(&format!("/api/v1/exports{query}"), body).await;
         assert_eq!(refused.json()["type"].as_str(), Some(&*format!("/problems/{kind}")), "{}", refused.text);
     }
+    let both = world.post("/api/v1/exports?q=kind:Pod", json!({"format": "csv", "sql": "SELECT 1"})).await;
+    assert_eq!(
+        both.json()["detail"].as_str().unwrap().split(';').next(),
+        Some("q stands beside sql, which takes no filters")
+    );
     assert_eq!(world.api.get("/api/v1/exports").await.json()["items"], json!([]));
 }

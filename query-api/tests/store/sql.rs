@@ -142,7 +142,8 @@ async fn refusals_say_what_to_do() {
     for (body, says) in [
         (json!({"query": "SELECT 1", "max_rows": 0}), "max_rows"),
         (json!({"query": "SELECT 1", "settings": {"readonly": 0}}), "unknown field"),
-        (json!({"query": "SELECT 1", "format": "Native"}), "unknown variant"),
+        (json!({"query": "SELECT 1", "format": "Native"}), "allowed: json, csv, ndjson, arrow, parquet"),
+        (json!({"query": " "}), "the statement is empty"),
         (json!(["SELECT 1"]), "cannot be read"),
     ] {
         let answer = world.post("/api/v1/sql", body).await;
