@@ -1,6 +1,11 @@
 //! From generated Events to the file log, and from the file log to committed rows.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use beidou_log::{
     Log,
@@ -33,6 +38,8 @@ use crate::{
 pub const PARTITIONS: u32 = 4;
 /// Records of one append over all partitions.
 const BATCH: usize = 4096;
+/// As long as four partitions take to fill a range file each.
+const CLOSED_AFTER: Duration = Duration::from_secs(30);
 
 /// The log as `beidou up` has it.
 pub fn options(data: &Path) -> FileOptions {
@@ -108,8 +115,10 @@ pub async fn project(
     report: &mut Report,
 ) -> anyhow::Result<f64> {
     let stop = CancellationToken::new();
-    let archive = Some(ArchiveConfig::new(Archive::folder(&data.join("archive"))?));
-    let config = ProjectorConfig { archive, ..ProjectorConfig::default() };
+    // The last files close soon: nobody adds to them.
+    let archive =
+        ArchiveConfig { max_age: CLOSED_AFTER, ..ArchiveConfig::new(Archive::folder(&data.join("archive"))?) };
+    let config = ProjectorConfig { archive: Some(archive), ..ProjectorConfig::default() };
     let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
     let mut status = projector.status();
     let (begun, own, theirs) = (Instant::now(), own_cpu(), cpu_of(engine)?);
