@@ -58,10 +58,11 @@ fn main() -> anyhow::Result<()> {
         ["demo", states] => runtime.block_on(measure_demo(number(states)?)),
         ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
         ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
+        ["watch"] => runtime.block_on(measure_watch()),
         ["opensearch"] => runtime.block_on(measure_beside(STATES)),
         ["opensearch", states] => runtime.block_on(measure_beside(number(states)?)),
         [states] => runtime.block_on(measure(number(states)?)),
-        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts|opensearch] [<number of states>]\"]"),
+        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>]\"]"),
     }
 }
 
@@ -150,6 +151,13 @@ async fn measure_layouts(states: u64) -> anyhow::Result<()> {
     let pid = supervisor.ready().await?.pid;
     layouts::measure(&data, &Store::embedded(&data), pid, states, &mut report).await?;
     supervisor.stop().await;
+    Ok(())
+}
+
+async fn measure_watch() -> anyhow::Result<()> {
+    let mut report = Report::default();
+    watch::measure(&mut report).await?;
+    report.print();
     Ok(())
 }
 

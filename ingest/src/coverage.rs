@@ -87,8 +87,8 @@ async fn write(
     let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
     loop {
         let now = Micros::of(jiff::Timestamp::now());
-        let records = facts.drain(..).map(|fact| fact.to_record(Uuid::now_v7(), now)).collect();
-        retry.append(writer.as_ref(), records).await?;
+        let records: Vec<_> = facts.drain(..).map(|fact| fact.to_record(Uuid::now_v7(), now)).collect();
+        retry.append(writer.as_ref(), &records).await?;
         standings.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&next);
         for durable in waiting.drain(..) {
             // Whoever no longer waits has gone; what it published is durable all the same.

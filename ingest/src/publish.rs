@@ -106,7 +106,7 @@ impl Publisher {
         let rejects = async {
             match rejects.is_empty() {
                 true => Ok(()),
-                false => self.retry.append(self.rejects.as_ref(), rejects).await.map_err(IngestError::from),
+                false => self.retry.append(self.rejects.as_ref(), &rejects).await.map_err(IngestError::from),
             }
         };
         tokio::try_join!(all, rejects)?;
@@ -120,7 +120,7 @@ impl Publisher {
 
     /// A record that the log can never hold becomes a reject, so that it does not stop all that follow.
     async fn append_events(&self, writer: &dyn Writer, records: Vec<Record>) -> Result<(), IngestError> {
-        match self.retry.append(writer, records.clone()).await {
+        match self.retry.append(writer, &records).await {
             Err(Failure::Log(LogError::TooLarge { .. })) if records.len() > 1 => {
                 for record in records {
                     Box::pin(self.append_events(writer, vec![record])).await?;
@@ -130,7 +130,7 @@ impl Publisher {
             Err(Failure::Log(LogError::TooLarge { size, limit })) => {
                 let detail = format!("the Event has {size} bytes, the log takes {limit}");
                 let rejects: Vec<Record> = records.iter().filter_map(|record| too_large(record, &detail)).collect();
-                Ok(self.retry.append(self.rejects.as_ref(), rejects).await?)
+                Ok(self.retry.append(self.rejects.as_ref(), &rejects).await?)
             }
             other => Ok(other?),
         }
@@ -177,8 +177,8 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    pub(crate) async fn append(&self, writer: &dyn Writer, records: Vec<Record>) -> Result<(), Failure> {
-        self.ask(|| writer.append(records.clone())).await.map(drop)
+    pub(crate) async fn append(&self, writer: &dyn Writer, records: &[Record]) -> Result<(), Failure> {
+        self.ask(|| writer.append(records.to_vec())).await.map(drop)
     }
 
     /// Becomes the writer of a partition: that too needs room on the disk.

@@ -13,7 +13,7 @@
 //! | `ce_counted` | of an imported state alone: how many occurrences of its Event were in the table before |
 //! | `content-type` | `application/json` |
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
     ClusterUid, Header, Identity, InvalidId, Micros, Record, Topic,
@@ -75,7 +75,7 @@ const SOURCE_PREFIX: &str = "/clusters/";
 const JSON: &str = "application/json";
 
 impl EventEnvelope {
-    /// Puts the Event's JSON into its envelope. One buffer holds key and all header values.
+    /// Puts the Event's JSON into its envelope. One buffer holds key and all header values that differ.
     pub fn wrap(&self, json: Bytes) -> Record {
         self.wrap_for(Topic::KubeEvent, json)
     }
@@ -96,27 +96,33 @@ impl EventEnvelope {
     }
 
     fn wrap_for(&self, topic: Topic, json: Bytes) -> Record {
-        let identity = &self.identity;
-        let key = format!("{}/{}", identity.cluster, identity.event);
-        let values: [(&'static str, String); 9] = [
-            ("ce_specversion", "1.0".into()),
-            ("ce_id", identity.id()),
-            ("ce_source", format!("{SOURCE_PREFIX}{}", identity.cluster)),
-            ("ce_type", topic.name().into()),
-            ("ce_time", self.observed.micros_text()),
-            ("ce_partitionkey", key.clone()),
-            ("ce_clustername", self.cluster_name.clone()),
-            ("ce_foundby", self.found_by.name().into()),
-            ("content-type", JSON.into()),
+        let Identity { cluster, event, .. } = &self.identity;
+        let mut text = String::with_capacity(192);
+        text.extend([SOURCE_PREFIX, cluster.as_str()]);
+        let source = text.len();
+        text.extend(["/", event.as_str()]);
+        let key = text.len();
+        self.identity.write_id(&mut text);
+        let id = text.len();
+        self.observed.write_micros(&mut text);
+        let time = text.len();
+        text.push_str(&self.cluster_name);
+        let text = Bytes::from(text);
+        let fixed = |value: &'static str| Bytes::from_static(value.as_bytes());
+        let key_of = text.slice(SOURCE_PREFIX.len()..key);
+        let headers: [(&'static str, Bytes); 9] = [
+            ("ce_specversion", fixed("1.0")),
+            ("ce_id", text.slice(key..id)),
+            ("ce_source", text.slice(..source)),
+            ("ce_type", fixed(topic.name())),
+            ("ce_time", text.slice(id..time)),
+            ("ce_partitionkey", key_of.clone()),
+            ("ce_clustername", text.slice(time..)),
+            ("ce_foundby", fixed(self.found_by.name())),
+            ("content-type", fixed(JSON)),
         ];
-        let mut buffer = BytesMut::with_capacity(values.iter().map(|v| v.1.len()).sum());
-        let mut headers = Vec::with_capacity(values.len());
-        for (name, value) in values {
-            buffer.extend_from_slice(value.as_bytes());
-            headers.push(Header { name: Bytes::from_static(name.as_bytes()), value: buffer.split().freeze() });
-        }
-        let key = headers[5].value.clone();
-        Record { key, headers, value: json }
+        let headers = headers.map(|(name, value)| Header { name: fixed(name), value }).into();
+        Record { key: key_of, headers, value: json }
     }
 
     /// Reads the headers of an Event record.

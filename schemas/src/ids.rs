@@ -1,6 +1,10 @@
 //! Typed identifiers: one type per entity, so that a cluster's uid cannot be passed for an Event's.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -149,7 +153,14 @@ pub struct Identity {
 impl Identity {
     /// `epoch.uid.resourceVersion`: unique within the cluster; the CloudEvents `id`.
     pub fn id(&self) -> String {
-        format!("{}.{}.{}", self.epoch.0, self.event, self.resource_version)
+        let mut text = String::new();
+        self.write_id(&mut text);
+        text
+    }
+
+    /// Adds [`Identity::id`] to a text.
+    pub fn write_id(&self, text: &mut String) {
+        write!(text, "{}.{}.{}", self.epoch.0, self.event, self.resource_version).expect("a String takes any text");
     }
 
     /// Reads what [`Identity::id`] wrote.

@@ -1,6 +1,6 @@
 //! Time as Beidou stores it: microseconds since 1970-01-01 UTC, the precision of a Kubernetes `MicroTime`.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,12 +37,34 @@ impl Micros {
     }
 
     fn text(self, fraction: bool) -> String {
+        let mut text = String::with_capacity(27);
+        self.write(&mut text, fraction);
+        text
+    }
+
+    /// Adds [`Micros::micros_text`] to a text.
+    pub fn write_micros(self, text: &mut String) {
+        self.write(text, true);
+    }
+
+    fn write(self, text: &mut String, fraction: bool) {
         let seconds = self.0.div_euclid(SECOND);
         let (year, month, day) = civil(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
-        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        let head = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-        if fraction { format!("{head}.{:06}Z", self.0.rem_euclid(SECOND)) } else { head + "Z" }
+        match year {
+            0..10_000 => digits(text, year, 1000),
+            _ => write!(text, "{year:04}").expect("a String takes any text"),
+        }
+        let fields = [('-', month), ('-', day), ('T', of_day / 3600), (':', of_day / 60 % 60), (':', of_day % 60)];
+        for (sign, field) in fields {
+            text.push(sign);
+            digits(text, field, 10);
+        }
+        if fraction {
+            text.push('.');
+            digits(text, self.0.rem_euclid(SECOND), 100_000);
+        }
+        text.push('Z');
     }
 
     /// Whether a column can hold the time: a ClickHouse `DateTime64(6)` reaches to the end of 2299.
@@ -123,6 +145,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let of_era = year - era * 400;
     let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Adds the digits of a number, from `place` on.
+fn digits(text: &mut String, number: i64, mut place: i64) {
+    while place > 0 {
+        text.push(char::from(b'0' + u8::try_from(number / place % 10).unwrap_or(0)));
+        place /= 10;
+    }
 }
 
 /// The inverse of [`days_from_civil`].

@@ -1,6 +1,8 @@
 //! Reads just enough of a watch frame to route it: its kind, the object's uid and resource version, and where
 //! managedFields stand. Everything else stays as it came.
 
+use std::{borrow::Cow, ops::Range};
+
 use beidou_schemas::{EventUid, InvalidId, ResourceVersion, reject::RejectReason};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
@@ -95,6 +97,15 @@ struct Frame<'a> {
     object: &'a RawValue,
 }
 
+/// A frame whose object is one, read in one go.
+#[derive(Deserialize)]
+struct Direct<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    object: Members<'a>,
+}
+
 #[derive(Deserialize)]
 struct Refused {
     #[serde(default)]
@@ -110,29 +121,51 @@ struct Refused {
 /// # Errors
 /// When it is not understood; the watch goes on.
 pub fn decode(line: &Bytes) -> Result<Decoded, FrameError> {
+    if let Ok(Direct { kind, object }) = serde_json::from_slice(line)
+        && let Some(kind) = kind_of(&kind)
+    {
+        let range = object.range(line);
+        return state(line, kind, object, range);
+    }
     let frame: Frame<'_> = serde_json::from_slice(line).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => FrameError::Frame(error),
         _ => FrameError::Json(error),
     })?;
-    let kind = match frame.kind.as_str() {
-        "ADDED" => FrameKind::Added,
-        "MODIFIED" => FrameKind::Modified,
-        "DELETED" => return deleted(frame.object),
-        "BOOKMARK" => return Ok(Decoded::Bookmark(version_of(frame.object)?)),
-        "ERROR" => return Ok(error_of(frame.object)),
-        _ => return Err(FrameError::Kind(frame.kind)),
-    };
-    let object = Object::read(frame.object)?;
+    match frame.kind.as_str() {
+        "DELETED" => deleted(frame.object),
+        "BOOKMARK" => Ok(Decoded::Bookmark(version_of(frame.object)?)),
+        "ERROR" => Ok(error_of(frame.object)),
+        other => match kind_of(other) {
+            Some(kind) => state(line, kind, members_of(frame.object)?, place(line, frame.object.get())),
+            None => Err(FrameError::Kind(frame.kind)),
+        },
+    }
+}
+
+fn kind_of(text: &str) -> Option<FrameKind> {
+    match text {
+        "ADDED" => Some(FrameKind::Added),
+        "MODIFIED" => Some(FrameKind::Modified),
+        _ => None,
+    }
+}
+
+/// A frame with a state; the object stands at `range` of the line.
+fn state(line: &Bytes, kind: FrameKind, object: Members<'_>, range: Range<usize>) -> Result<Decoded, FrameError> {
+    let object = Object::of(&object)?;
     if object.heartbeat {
         return Ok(Decoded::Heartbeat(object.version));
     }
-    let json = object.cut(line, place(line, frame.object.get()), false);
+    let json = object.cut(line, range, false);
     Ok(Decoded::State(kind, State { uid: object.uid, version: object.version, json }))
 }
 
+fn members_of(object: &RawValue) -> Result<Members<'_>, FrameError> {
+    serde_json::from_str(object.get()).map_err(FrameError::Metadata)
+}
+
 fn deleted(object: &RawValue) -> Result<Decoded, FrameError> {
-    let members: Members<'_> = serde_json::from_str(object.get()).map_err(FrameError::Metadata)?;
-    let metadata = metadata(&members)?;
+    let metadata = metadata(&members_of(object)?)?;
     let uid = text(&metadata, "uid").ok().and_then(|uid| uid.parse().ok());
     Ok(Decoded::Deleted(uid, text(&metadata, "resourceVersion")?.parse()?))
 }
@@ -158,8 +191,7 @@ fn text(members: &Members<'_>, name: &str) -> Result<String, FrameError> {
 }
 
 fn version_of(object: &RawValue) -> Result<ResourceVersion, FrameError> {
-    let members: Members<'_> = serde_json::from_str(object.get()).map_err(FrameError::Metadata)?;
-    Ok(text(&metadata(&members)?, "resourceVersion")?.parse()?)
+    Ok(text(&metadata(&members_of(object)?)?, "resourceVersion")?.parse()?)
 }
 
 /// What is read of an Event.
@@ -173,12 +205,15 @@ pub(super) struct Object<'a> {
 
 impl<'a> Object<'a> {
     pub(super) fn read(object: &'a RawValue) -> Result<Self, FrameError> {
-        let members: Members<'a> = serde_json::from_str(object.get()).map_err(FrameError::Metadata)?;
+        Self::of(&members_of(object)?)
+    }
+
+    fn of(members: &Members<'a>) -> Result<Self, FrameError> {
         let kind = members.get("kind").map(RawValue::get);
         if let Some(other) = kind.filter(|kind| *kind != "\"Event\"") {
             return Err(FrameError::NotAnEvent(other.chars().take(100).collect()));
         }
-        let metadata = metadata(&members)?;
+        let metadata = metadata(members)?;
         let raw = |name| members.get(name).map(RawValue::get);
         Ok(Self {
             uid: text(&metadata, "uid")?.parse()?,
@@ -191,7 +226,7 @@ impl<'a> Object<'a> {
 
     /// The object's bytes, which stand at `range` of `whole`, without managedFields; with kind and apiVersion in front
     /// where `complete` asks for them and they are missing.
-    pub(super) fn cut(&self, whole: &Bytes, range: std::ops::Range<usize>, complete: bool) -> Bytes {
+    pub(super) fn cut(&self, whole: &Bytes, range: Range<usize>, complete: bool) -> Bytes {
         const TYPE: &[u8] = br#"{"kind":"Event","apiVersion":"v1","#;
         let cuts = managed_fields(whole, &self.metadata);
         let add_type = complete && !self.typed;
@@ -271,6 +306,8 @@ mod tests {
             (r#"{"type":"RENAMED","object":{}}"#, NotAFrame),
             (r#"{"type":"ADDED","type":"ADDED","object":{}}"#, NotAFrame),
             (r#"{"type":"ADDED","object":null}"#, NotAnEvent),
+            (r#"{"type":"ADDED","object":{}}"#, NotAnEvent),
+            (r#"{"type":"ADDED","object":{"metadata":{"uid":"u","resourceVersion":"1"}}} x"#, NotJson),
             (r#"{"type":"ADDED","object":{"kind":"Pod","metadata":{"uid":"u","resourceVersion":"1"}}}"#, NotAnEvent),
             (r#"{"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}}"#, NotAnEvent),
             (r#"{"type":"ADDED","object":{"metadata":{"uid":"a b","resourceVersion":"1"}}}"#, NotAnEvent),

@@ -40,7 +40,7 @@ impl Lines {
     /// The next line; empty ones are left out.
     pub(super) fn next(&mut self) -> Option<Line> {
         loop {
-            let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', &self.buffer[self.searched..]);
             let Some(end) = end.map(|at| self.searched + at) else {
                 self.searched = self.buffer.len();
                 self.skip_what_is_too_long();
