@@ -7,7 +7,7 @@ use crate::StoreError;
 /// A question without an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The store is not there now: ask again later.
+    /// The store is not there now, or its tables are not made yet: ask again later.
     #[error("the store is not reachable")]
     Away(#[source] StoreError),
     /// The question took longer than allowed: narrow the range or the filters.
@@ -26,6 +26,8 @@ pub enum QueryError {
 
 /// ClickHouse's error codes for what a user can do something about.
 mod code {
+    pub const UNKNOWN_TABLE: u32 = 60;
+    pub const UNKNOWN_DATABASE: u32 = 81;
     pub const TOO_MANY_ROWS: u32 = 158;
     pub const TIMEOUT_EXCEEDED: u32 = 159;
     pub const TOO_MANY_SIMULTANEOUS_QUERIES: u32 = 202;
@@ -46,6 +48,7 @@ impl QueryError {
         };
         let of = |source| StoreError::ClickHouse { act: "answer", source };
         match number {
+            Some(code::UNKNOWN_TABLE | code::UNKNOWN_DATABASE) => Self::Away(of(source)),
             Some(code::TIMEOUT_EXCEEDED) => Self::TimeLimit(limit),
             Some(
                 code::TOO_MANY_ROWS | code::MEMORY_LIMIT_EXCEEDED | code::TOO_MANY_BYTES | code::TOO_MANY_ROWS_OR_BYTES,
@@ -80,7 +83,8 @@ mod tests {
             (Error::BadResponse("Code: 159. DB::Exception: Timeout exceeded".into()), "time"),
             (Error::BadResponse("Code: 241. DB::Exception: memory".into()), "much"),
             (Error::BadResponse("Code: 202. DB::Exception: Too many".into()), "busy"),
-            (Error::BadResponse("Code: 60. DB::Exception: Unknown table".into()), "refused"),
+            (Error::BadResponse("Code: 60. DB::Exception: Unknown table".into()), "away"),
+            (Error::BadResponse("Code: 47. DB::Exception: Unknown identifier".into()), "refused"),
             (Error::BadResponse("bad gateway".into()), "refused"),
             (Error::Network("connection refused".into()), "away"),
             (Error::NotEnoughData, "refused"),
