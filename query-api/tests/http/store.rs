@@ -95,7 +95,8 @@ async fn errors_of_the_store_tell_what_to_do() {
         ("Code: 159. DB::Exception: Timeout exceeded", 504, "time-limit"),
         ("Code: 241. DB::Exception: Memory limit exceeded", 422, "too-much"),
         ("Code: 202. DB::Exception: Too many simultaneous queries", 503, "busy"),
-        ("Code: 60. DB::Exception: secret table name", 500, "internal"),
+        ("Code: 60. DB::Exception: secret table name", 503, "store-away"),
+        ("Code: 47. DB::Exception: secret column name", 500, "internal"),
     ] {
         let (_, api) = with(Does::Fail(text), config()).await;
         let refused = api.get("/api/v1/clusters").await;
