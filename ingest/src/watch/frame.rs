@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::cut::{Members, managed_fields, place};
+use super::cut::{Members, managed_fields};
 use crate::heartbeat;
 
 /// The longest frame: etcd refuses objects above 1.5 MiB by default, some clusters raise it to 8 MiB, JSON escapes
@@ -122,52 +122,50 @@ struct Refused {
 /// When it is not understood; the watch goes on.
 pub fn decode(line: &Bytes) -> Result<Decoded, FrameError> {
     if let Ok(Direct { kind, object }) = serde_json::from_slice(line)
-        && let Some(kind) = kind_of(&kind)
+        && kind != "ERROR"
     {
-        let range = object.range(line);
-        return state(line, kind, object, range);
+        return of_object(line, &kind, &object);
     }
+    // The server's error, which may be any JSON; or what is not understood, and is read again to tell why.
     let frame: Frame<'_> = serde_json::from_slice(line).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => FrameError::Frame(error),
         _ => FrameError::Json(error),
     })?;
     match frame.kind.as_str() {
-        "DELETED" => deleted(frame.object),
-        "BOOKMARK" => Ok(Decoded::Bookmark(version_of(frame.object)?)),
         "ERROR" => Ok(error_of(frame.object)),
-        other => match kind_of(other) {
-            Some(kind) => state(line, kind, members_of(frame.object)?, place(line, frame.object.get())),
-            None => Err(FrameError::Kind(frame.kind)),
-        },
+        "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" => of_object(line, &frame.kind, &members_of(frame.object)?),
+        _ => Err(FrameError::Kind(frame.kind)),
     }
 }
 
-fn kind_of(text: &str) -> Option<FrameKind> {
-    match text {
-        "ADDED" => Some(FrameKind::Added),
-        "MODIFIED" => Some(FrameKind::Modified),
-        _ => None,
+/// A frame of this kind with the object, whose members are slices of the line.
+fn of_object(line: &Bytes, kind: &str, object: &Members<'_>) -> Result<Decoded, FrameError> {
+    match kind {
+        "ADDED" => state(line, FrameKind::Added, object),
+        "MODIFIED" => state(line, FrameKind::Modified, object),
+        "DELETED" => deleted(object),
+        "BOOKMARK" => Ok(Decoded::Bookmark(text(&metadata(object)?, "resourceVersion")?.parse()?)),
+        _ => Err(FrameError::Kind(kind.into())),
     }
 }
 
-/// A frame with a state; the object stands at `range` of the line.
-fn state(line: &Bytes, kind: FrameKind, object: Members<'_>, range: Range<usize>) -> Result<Decoded, FrameError> {
-    let object = Object::of(&object)?;
+fn state(line: &Bytes, kind: FrameKind, members: &Members<'_>) -> Result<Decoded, FrameError> {
+    let object = Object::of(members)?;
     if object.heartbeat {
         return Ok(Decoded::Heartbeat(object.version));
     }
-    let json = object.cut(line, range, false);
+    let json = object.cut(line, members.range(line), false);
     Ok(Decoded::State(kind, State { uid: object.uid, version: object.version, json }))
+}
+
+fn deleted(object: &Members<'_>) -> Result<Decoded, FrameError> {
+    let metadata = metadata(object)?;
+    let uid = text(&metadata, "uid").ok().and_then(|uid| uid.parse().ok());
+    Ok(Decoded::Deleted(uid, text(&metadata, "resourceVersion")?.parse()?))
 }
 
 fn members_of(object: &RawValue) -> Result<Members<'_>, FrameError> {
     serde_json::from_str(object.get()).map_err(FrameError::Metadata)
-}
-
-fn deleted(object: &RawValue) -> Result<Decoded, FrameError> {
-    let metadata = metadata(&members_of(object)?)?;
-    let uid = text(&metadata, "uid").ok().and_then(|uid| uid.parse().ok());
-    Ok(Decoded::Deleted(uid, text(&metadata, "resourceVersion")?.parse()?))
 }
 
 fn error_of(object: &RawValue) -> Decoded {
@@ -188,10 +186,6 @@ fn metadata<'a>(object: &Members<'a>) -> Result<Members<'a>, FrameError> {
 fn text(members: &Members<'_>, name: &str) -> Result<String, FrameError> {
     let written = members.get(name).map_or("null", RawValue::get);
     serde_json::from_str(written).map_err(FrameError::Metadata)
-}
-
-fn version_of(object: &RawValue) -> Result<ResourceVersion, FrameError> {
-    Ok(text(&metadata(&members_of(object)?)?, "resourceVersion")?.parse()?)
 }
 
 /// What is read of an Event.

@@ -81,9 +81,9 @@ pub(crate) struct Export {
     /// Why it is not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// The range of its Events; null for SQL.
+    /// The range of its Events, or of the request for its statement; null where that had none.
     pub range: Option<RangeAnswer>,
-    /// How completely the range is known, for each cluster concerned; empty for SQL, which does not say it.
+    /// How completely the range is known, for each cluster concerned; empty without a range.
     #[schema(value_type = Vec<crate::answer::coverage::ClusterCoverage>)]
     pub coverage: serde_json::Value,
 }
