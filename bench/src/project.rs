@@ -38,6 +38,9 @@ use crate::{
 pub const PARTITIONS: u32 = 4;
 /// Records of one append over all partitions.
 const BATCH: usize = 4096;
+/// How often to look whether merges are done, and how often in a row none may run.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const QUIET: u32 = 4;
 /// As long as four partitions take to fill a range file each.
 const CLOSED_AFTER: Duration = Duration::from_secs(30);
 
@@ -142,6 +145,17 @@ pub async fn ended(log: &FileLog, status: &mut watch::Receiver<Status>) -> anyho
     }
     let there = |place: &PartitionStatus, end| place.watermark >= end && place.archived.is_some_and(|to| to >= end);
     status.wait_for(|now| ends.iter().all(|(at, end)| now.partitions.get(at).is_some_and(|p| there(p, *end)))).await?;
+    Ok(())
+}
+
+/// Waits until nothing is merged any more.
+pub async fn merged(store: &Store) -> anyhow::Result<()> {
+    let mut quiet = 0;
+    while quiet < QUIET {
+        let merges: u64 = store.reader()?.query("SELECT count() FROM system.merges").fetch_one().await?;
+        quiet = if merges == 0 { quiet + 1 } else { 0 };
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use beidou_store::{
 };
 
 use crate::{
+    project::merged,
     report::Report,
     usage::{cpu_of, own_cpu},
 };
@@ -61,7 +62,7 @@ async fn stages(log: &FileLog, store: &Store, engine: u32) -> anyhow::Result<Cos
     let at = TopicPartition::new(Topic::KubeEvent, 0);
     let config = ProjectorConfig::default();
     let mut encoder = Encoder::new(at, config.window).context("Events are projected")?;
-    let (mut cost, mut from, mut files) = (Cost::default(), 0, None);
+    let (mut cost, mut from, mut file) = (Cost::default(), 0, None);
     let begun_all = cpu_of(engine)?;
     while cost.rows < ROWS {
         let begun = own_cpu();
@@ -77,10 +78,11 @@ async fn stages(log: &FileLog, store: &Store, engine: u32) -> anyhow::Result<Cos
         for batch in &encoded.archive {
             cost.rows += batch.num_rows();
             let begun = own_cpu();
-            if files.is_none() {
-                files = Some(FileWriter::in_memory(batch.schema_ref(), GroupLimit::RANGE)?);
-            }
-            files.as_mut().context("a file is open")?.add(batch)?;
+            let writer = match &mut file {
+                Some(writer) => writer,
+                None => file.insert(FileWriter::in_memory(batch.schema_ref(), GroupLimit::RANGE)?),
+            };
+            writer.add(batch)?;
             cost.archive += own_cpu() - begun;
             let block = Block::encode(TABLE, format!("{from}-{}", cost.rows), batch)?;
             let (own, theirs) = (own_cpu(), cpu_of(engine)?);
@@ -90,7 +92,7 @@ async fn stages(log: &FileLog, store: &Store, engine: u32) -> anyhow::Result<Cos
         from = next;
     }
     let begun = own_cpu();
-    if let Some(file) = files {
+    if let Some(file) = file {
         std::hint::black_box(file.finish()?);
     }
     cost.archive += own_cpu() - begun;
@@ -117,17 +119,6 @@ async fn cut(
         records.extend(batch.records);
     }
     Ok((records, next))
-}
-
-/// Waits until no merge has run for two looks.
-async fn merged(store: &Store) -> anyhow::Result<()> {
-    let mut quiet = 0;
-    while quiet < 2 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let running: u64 = store.reader()?.query("SELECT count() FROM system.merges").fetch_one().await?;
-        quiet = if running == 0 { quiet + 1 } else { 0 };
-    }
-    Ok(())
 }
 
 async fn run(store: &Store, sql: &str) -> anyhow::Result<()> {

@@ -1,17 +1,14 @@
 //! Filling a layout as the projector fills the table: block after block in the order of arrival, and merging it.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use beidou_store::Store;
 
 use super::shape::{Layout, columns, names};
-use crate::usage::cpu_of;
+use crate::{project::merged, usage::cpu_of};
 
 /// Rows of a block, as in a cut of the projector under load.
 const BLOCK: &str = "65536";
-/// How often to look whether merges are done, and how often in a row none may run.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-const QUIET: u32 = 4;
 
 /// The head of the table of results.
 pub const HEAD: &str = "| layout | M rows | insert, CPU µs a row | merges, CPU µs a row | bytes a row | of these indexes | \
@@ -77,7 +74,7 @@ impl Loader {
         let inserting = self.cost(&format!("INSERT INTO {table} ({names}) {select}")).await?;
         let begun = cpu_of(self.engine)?;
         self.run(&format!("SYSTEM START MERGES {table}")).await?;
-        self.settle().await?;
+        merged(&self.store).await?;
         let merging = cpu_of(self.engine)? - begun;
         let rows = self.number(&format!("SELECT count() FROM {table}")).await?;
         let parts = format!("FROM system.parts WHERE active AND database = currentDatabase() AND table = '{table}'");
@@ -100,17 +97,6 @@ impl Loader {
     pub async fn drop_tables(&self, layout: &Layout) -> anyhow::Result<()> {
         for table in layout.tables() {
             self.run(&format!("DROP TABLE {table} SYNC")).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until nothing is merged any more.
-    async fn settle(&self) -> anyhow::Result<()> {
-        let mut quiet = 0;
-        while quiet < QUIET {
-            let merges = self.number("SELECT count() FROM system.merges").await?;
-            quiet = if merges == 0.0 { quiet + 1 } else { 0 };
-            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
