@@ -25,7 +25,7 @@ const SHOWN_NAMES: usize = 20;
 /// Every cluster's uid with its names, the present one first.
 pub(crate) type Names = BTreeMap<String, Vec<String>>;
 
-/// The known clusters, kept for a short while.
+/// The known clusters, kept for a short while; that there are none is not kept, for the first one comes next.
 #[derive(Default)]
 pub(crate) struct Catalogue {
     kept: Mutex<Option<(Instant, Arc<Names>)>>,
@@ -70,7 +70,7 @@ impl Catalogue {
     async fn younger_than(&self, age: Duration, reader: &Reader) -> Result<Arc<Names>, QueryError> {
         let mut kept = self.kept.lock().await;
         match &*kept {
-            Some((at, names)) if at.elapsed() < age => Ok(names.clone()),
+            Some((at, names)) if !names.is_empty() && at.elapsed() < age => Ok(names.clone()),
             Some(_) | None => {
                 let mut names = Names::new();
                 for row in reader.cluster_names().await? {

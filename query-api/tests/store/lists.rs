@@ -227,3 +227,12 @@ async fn a_heavy_query_is_ended_and_told_as_such() {
         refused.text
     );
 }
+
+#[tokio::test]
+async fn the_first_cluster_is_there_at_once() {
+    let world = world().await;
+    let clusters = async || world.api.get("/api/v1/clusters").await.json()["items"].as_array().unwrap().len();
+    assert_eq!(clusters().await, 0);
+    world.insert("kube_event", [seed(1, 1).row()]).await;
+    assert_eq!(clusters().await, 1, "that there was none is not repeated");
+}
