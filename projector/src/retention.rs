@@ -118,6 +118,9 @@ pub async fn enforce(
     for (uid, (name, cutoff)) in &cutoffs.0 {
         retention::note_removed(store, uid, name, *cutoff).await?;
     }
+    if !rows_due.is_empty() {
+        tokio::time::sleep(retention::NOTICE).await;
+    }
     let archive = match (archive, cutoffs.newest()) {
         (Some(archive), Some(newest)) => archive.expire(newest, now, |file| cutoffs.of(&file.cluster_uid)).await?,
         (_, _) => Expired::default(),

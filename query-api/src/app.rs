@@ -82,7 +82,7 @@ impl App {
         let Around { log, store, archive, metrics, readiness, stop } = around;
         let query_time = Duration::from_secs(config.query_time_limit_seconds.into());
         Arc::new(Self {
-            projected: Projected::new(log.clone()),
+            projected: Projected::new(log.clone(), Duration::from_millis(config.coverage_age_ms.into())),
             space: Space::new(archive, &metrics),
             upkeep: Upkeep::new(log.clone()),
             store,

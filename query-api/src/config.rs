@@ -31,6 +31,8 @@ pub struct QueryApiConfig {
     pub max_requests: u32,
     /// So many live tails run at once.
     pub max_tails: u32,
+    /// Answers may tell a coverage that was read so many milliseconds ago: 0 (asked each time) to 4000.
+    pub coverage_age_ms: u32,
     /// Where exports are kept; without it there are none. A process alone names one below its data directory.
     pub exports_folder: Option<PathBuf>,
     /// All exports together may take so many bytes.
@@ -55,6 +57,8 @@ impl Default for QueryApiConfig {
             max_requests: 64,
             // Each holds at most one read per partition and a short queue: about 5 MB.
             max_tails: 32,
+            // It is read every two seconds; a reading may be late once.
+            coverage_age_ms: 4000,
             exports_folder: None,
             // A few exports of a large fleet's week as Parquet, and no more than a small disk can spare.
             exports_bytes: 20_000_000_000,
@@ -141,6 +145,9 @@ pub enum ConfigError {
 const SHORTEST_TOKEN: usize = 16;
 /// Who wants to keep an export longer than a year keeps the file; a day is the least that a night of work takes.
 const EXPORTS_DAYS: RangeInclusive<u64> = 1..=365;
+/// Retention gives notice a second longer than this before it removes rows, which makes an older coverage false.
+const COVERAGE_AGE_MS: RangeInclusive<u64> = 0..=4000;
+const _: () = assert!(beidou_store::retention::NOTICE.as_millis() > *COVERAGE_AGE_MS.end() as u128);
 
 impl QueryApiConfig {
     /// Checks the limits, which neither files nor the network decide.
@@ -154,6 +161,7 @@ impl QueryApiConfig {
             ("query_memory_bytes", self.query_memory_bytes, &any),
             ("max_requests", self.max_requests.into(), &any),
             ("max_tails", self.max_tails.into(), &any),
+            ("coverage_age_ms", self.coverage_age_ms.into(), &COVERAGE_AGE_MS),
             ("exports_bytes", self.exports_bytes, &any),
             ("exports_days", self.exports_days.into(), &EXPORTS_DAYS),
         ];
@@ -256,6 +264,10 @@ mod tests {
             (QueryApiConfig { tokens: vec![gone], ..valid() }, "/does/not/exist"),
             (QueryApiConfig { tokens: vec![odd], ..valid() }, "64 hexadecimal"),
             (QueryApiConfig { max_requests: 0, ..valid() }, "query_api.max_requests is 0; allowed: 1 or more"),
+            (
+                QueryApiConfig { coverage_age_ms: 4001, ..valid() },
+                "query_api.coverage_age_ms is 4001; allowed: 0 to 4000",
+            ),
             (QueryApiConfig { exports_days: 0, ..valid() }, "query_api.exports_days is 0; allowed: 1 to 365"),
             (QueryApiConfig { exports_days: 366, ..valid() }, "query_api.exports_days is 366; allowed: 1 to 365"),
         ] {

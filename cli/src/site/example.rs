@@ -36,6 +36,7 @@ pub const EXAMPLE: &str = "\
 #  exports_folder: /var/lib/beidou/exports   # e.g.; [default: DATA/exports]
 #  max_requests: 64                          # worked on at once; more wait a second, then get 503
 #  max_tails: 32                             # live tails at once
+#  coverage_age_ms: 4000                     # answers tell a coverage at most so old; 0 asks the store each time
 #  query_memory_bytes: 1000000000            # of the store, for one query
 #  query_time_limit_seconds: 10              # for one query; what takes longer gets 504
 

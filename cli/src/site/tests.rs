@@ -33,7 +33,10 @@ fn the_example_is_valid_and_says_the_defaults() {
     let default = Site::default();
     let (api, usual) = (&site.query_api, &default.query_api);
     assert_eq!((api.listen, api.anonymous), (usual.listen, usual.anonymous));
-    assert_eq!((api.max_requests, api.max_tails), (usual.max_requests, usual.max_tails));
+    assert_eq!(
+        (api.max_requests, api.max_tails, api.coverage_age_ms),
+        (usual.max_requests, usual.max_tails, usual.coverage_age_ms)
+    );
     assert_eq!(
         (api.query_memory_bytes, api.query_time_limit_seconds),
         (usual.query_memory_bytes, usual.query_time_limit_seconds)

@@ -3,6 +3,8 @@
 //! Rows go by a mutation, which writes the parts that hold them anew without them: counts and roll-ups are of the rows that
 //! stay, and their space is free a few minutes later. A row that comes late for a removed day goes at the next call.
 
+use std::time::Duration;
+
 use beidou_schemas::{
     Micros,
     coverage::{CoverageState, Reason},
@@ -57,7 +59,7 @@ const NOTE: &str = "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, stat
      SELECT ?, ?, 0, ?, toUUID('00000000-0000-0000-0000-000000000000'), \
      fromUnixTimestamp64Micro(0, 'UTC'), fromUnixTimestamp64Micro(?, 'UTC'), 0, 0, ?, ?, 0, ?";
 
-/// Notes in the coverage that a cluster's Events from before `cutoff` are gone. Call it before any of them goes.
+/// Notes in the coverage that a cluster's Events from before `cutoff` are gone. Call it [`NOTICE`] before any of them goes.
 ///
 /// # Errors
 /// When the store gives no answer: repeat it, a note that stands twice says no more than one.
@@ -67,6 +69,9 @@ pub async fn note_removed(store: &Store, uid: &str, name: &str, cutoff: Micros) 
     let note = note.bind(Reason::RemovedByRetention.name()).bind(detail).bind(cutoff.0.div_euclid(DAY));
     note.execute().await.map_err(|source| StoreError::ClickHouse { act: "note what retention removes", source })
 }
+
+/// A note was read by everybody after so long: answers may tell a coverage that was read some seconds ago.
+pub const NOTICE: Duration = Duration::from_secs(5);
 
 /// Removes the rows of these clusters from before their cutoffs; returns when they are gone, and how many there were.
 ///

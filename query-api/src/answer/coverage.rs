@@ -1,12 +1,12 @@
 //! How completely a range is known: stored intervals and the ledger's watermark, merged for each cluster concerned.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use beidou_model::{
     coverage::{Coverage, Known, Part, Span, merge},
     import::cluster_uid,
 };
-use beidou_schemas::{Micros, coverage::CoverageState};
+use beidou_schemas::Micros;
 use beidou_store::query::{Reader, coverage::ExtentRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -94,20 +94,10 @@ pub(crate) async fn known_of(
     if clusters.is_empty() {
         return Ok(Vec::new());
     }
-    let (spans, extents) = tokio::try_join!(reader.spans(&clusters, range), reader.extents(Some(&clusters)))?;
-    let mut by_cluster: BTreeMap<String, Vec<Span>> = BTreeMap::new();
-    for row in spans {
-        let Some(state) = u8::try_from(row.state).ok().and_then(CoverageState::from_number) else { continue };
-        let span = Span { from: Micros(row.from_time), until: Micros(row.until_time), state, reason: row.reason };
-        by_cluster.entry(row.cluster_uid).or_default().push(span);
-    }
-    let extents: BTreeMap<_, _> = extents.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
+    let proofs = app.projected.proofs(reader, &clusters, range).await?;
     let (reach, at) = (app.projected.reach().await, now());
-    let told = clusters.iter().map(|uid| {
-        let spans = by_cluster.remove(uid).unwrap_or_default();
-        told(uid, &names, spans, extents.get(uid), &reach, at, range)
-    });
-    Ok(told.collect())
+    let told = |uid: &String| told(uid, &names, proofs.spans(uid, range), proofs.extent(uid), &reach, at, range);
+    Ok(clusters.iter().map(told).collect())
 }
 
 /// Whether an import made the cluster. Where none of this name was known, it made the uid from the name, and no other

@@ -14,6 +14,8 @@
 //!
 //! A table without a row though the ledger tells of some was lost: until it is restored, nothing is answered from it.
 
+mod proofs;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
@@ -29,6 +31,10 @@ use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION, 
 use beidou_service::CancellationToken;
 use beidou_store::query::{QueryError, Reader};
 use futures::future::try_join_all;
+
+use self::proofs::Kept;
+pub(crate) use self::proofs::Proofs;
+use crate::ask::Range;
 
 /// Between two pairs: what a lagging answer is at most too modest by, and how long after a start it knows nothing.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
@@ -51,6 +57,9 @@ pub(crate) struct Projected {
     samples: Mutex<VecDeque<Sample>>,
     /// The table had rows at the last look, or is rightly empty.
     stands: AtomicBool,
+    /// What was last asked of coverage, and how old an answer may take it.
+    kept: Kept,
+    age: Duration,
 }
 
 type Proven = Arc<BTreeMap<String, Micros>>;
@@ -83,11 +92,12 @@ impl Reach {
 }
 
 impl Projected {
-    pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
+    pub(crate) fn new(log: Arc<dyn Log>, age: Duration) -> Arc<Self> {
         let ledger =
             |partition| Mutex::new(Ledger::new(TopicPartition::new(Topic::KubeEvent, partition), TABLE_VERSION));
         let partitions = (0..log.partitions(Topic::KubeEvent)).map(ledger).collect();
-        Arc::new(Self { log, partitions, samples: Mutex::default(), stands: AtomicBool::default() })
+        let (samples, stands, kept) = (Mutex::default(), AtomicBool::default(), Kept::default());
+        Arc::new(Self { log, partitions, samples, stands, kept, age })
     }
 
     /// How far the table holds what is now in the log. Ask for the intervals before, for the rows after.
@@ -114,6 +124,19 @@ impl Projected {
     pub(crate) async fn is_lost(&self, reader: &Reader) -> Result<bool, QueryError> {
         let stands = self.stands.load(Ordering::Relaxed) || self.marks().iter().all(|mark| *mark == 0);
         Ok(!stands && !self.look(reader).await?)
+    }
+
+    /// What was proven of these clusters, a few seconds ago or now.
+    pub(crate) async fn proofs(
+        &self,
+        reader: &Reader,
+        clusters: &[String],
+        range: Range,
+    ) -> Result<Arc<Proofs>, QueryError> {
+        match self.kept.younger_than(self.age, range) {
+            Some(kept) => Ok(kept),
+            None => Ok(Arc::new(Proofs::of(reader, Some(clusters), range).await?)),
+        }
     }
 
     async fn look(&self, reader: &Reader) -> Result<bool, QueryError> {
@@ -222,8 +245,9 @@ impl Projected {
     /// Proofs first, ends after: see the header.
     async fn take_sample(&self, reader: &Reader) -> Result<(), String> {
         self.look(reader).await.map_err(|error| error.to_string())?;
-        let extents = reader.extents(None).await.map_err(|error| error.to_string())?;
-        let proven = extents.into_iter().map(|row| (row.cluster_uid, Micros(row.last_time))).collect();
+        let proofs = Arc::new(Proofs::of_all(reader).await.map_err(|error| error.to_string())?);
+        let proven = proofs.proven();
+        self.kept.keep(proofs);
         let ends = self.ends().await.map_err(|error| error.to_string())?;
         self.keep(Sample { ends, proven: Arc::new(proven) });
         Ok(())

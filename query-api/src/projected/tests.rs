@@ -48,7 +48,7 @@ fn proven(at: i64) -> Proven {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_log_is_projected() {
-    let projected = Projected::new(log_with(0).await);
+    let projected = Projected::new(log_with(0).await, Duration::ZERO);
     assert_eq!(projected.reach().await, Reach::Everything);
 }
 
@@ -72,7 +72,7 @@ async fn nothing_is_promised_before_a_pair_is_passed() {
     ];
     for (case, pair, facts, expected) in cases {
         let log = log_with(10).await;
-        let projected = Projected::new(log.clone());
+        let projected = Projected::new(log.clone(), Duration::ZERO);
         if let Some(end) = pair {
             projected.keep(Sample { ends: vec![end, 0], proven: proven(PROVEN * SECOND) });
         }
@@ -85,7 +85,7 @@ async fn nothing_is_promised_before_a_pair_is_passed() {
 #[tokio::test(start_paused = true)]
 async fn a_lagging_table_holds_what_older_pairs_prove() {
     let log = log_with(4).await;
-    let projected = Projected::new(log.clone());
+    let projected = Projected::new(log.clone(), Duration::ZERO);
     projected.keep(Sample { ends: projected.ends().await.unwrap(), proven: proven(5) });
     let writer = log.writer(TopicPartition::new(Topic::KubeEvent, 0), "test").await.unwrap();
     writer.append(vec![Record::default(); 6]).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_lagging_table_holds_what_older_pairs_prove() {
 #[tokio::test(start_paused = true)]
 async fn facts_of_other_topics_and_nonsense_change_nothing() {
     let log = log_with(1).await;
-    let projected = Projected::new(log.clone());
+    let projected = Projected::new(log.clone(), Duration::ZERO);
     let mut other = cut(0, 9, 9);
     other.source.topic = Topic::KubeCoverage;
     projected.take(&LedgerFact::Pending(other).to_json());
@@ -109,7 +109,7 @@ async fn facts_of_other_topics_and_nonsense_change_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_is_bounded() {
-    let projected = Projected::new(log_with(1).await);
+    let projected = Projected::new(log_with(1).await, Duration::ZERO);
     for at in 0..3 * MOST_SAMPLES as u64 {
         projected.keep(Sample { ends: vec![at, 0], proven: proven(at as i64) });
     }

@@ -31,7 +31,13 @@ pub fn log() -> Arc<MemoryLog> {
 
 pub fn config() -> QueryApiConfig {
     let token = TokenConfig { subject: "tester".into(), token: Some(TOKEN.into()), ..TokenConfig::default() };
-    QueryApiConfig { listen: ([127, 0, 0, 1], 0).into(), tokens: vec![token], ..QueryApiConfig::default() }
+    // Tests ask at once for what they have just inserted.
+    QueryApiConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
+        tokens: vec![token],
+        coverage_age_ms: 0,
+        ..QueryApiConfig::default()
+    }
 }
 
 /// A running role.

@@ -116,11 +116,11 @@ impl Reader {
         self.page(page(query), query.limit, query.most_bytes).await
     }
 
-    /// The intervals that touch the range, to be merged.
+    /// The intervals that touch the range, to be merged; `None`: of all clusters.
     ///
     /// # Errors
     /// When the store gives no answer.
-    pub async fn spans(&self, clusters: &[String], range: Between) -> Result<Vec<SpanRow>, QueryError> {
+    pub async fn spans(&self, clusters: Option<&[String]>, range: Between) -> Result<Vec<SpanRow>, QueryError> {
         self.all(spans(clusters, range), MOST_SPANS).await
     }
 
@@ -163,7 +163,7 @@ pub(super) fn page(query: &CoverageQuery) -> Statement {
 
 /// Sessions follow one another by the thousand without a break between them: the server joins them (islands of a
 /// window), so that the answer has one row for each stretch and each break.
-pub(super) fn spans(clusters: &[String], range: Between) -> Statement {
+pub(super) fn spans(clusters: Option<&[String]>, range: Between) -> Statement {
     let statement = Statement::new(
         "SELECT toString(cluster_uid) AS cluster_uid, state, min(from_time) AS from_time, max(until_time) AS until_time, any(reason) AS reason
 FROM
@@ -176,8 +176,7 @@ FROM
                 ORDER BY from_time, until_time, session ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
         FROM kube_coverage FINAL",
     )
-    .when("cluster_uid IN {clusters:Array(String)}")
-    .with("clusters", clusters);
+    .when_some("cluster_uid IN {clusters:Array(String)}", "clusters", clusters);
     touching(statement, range)
         .line("    )\n)")
         .line("GROUP BY cluster_uid, state, island")

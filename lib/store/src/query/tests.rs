@@ -106,7 +106,7 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         ("cluster names", clusters::names()),
         ("cluster activity", clusters::activity(Some(&evil()), RANGE)),
         ("coverage", coverage::page(&intervals)),
-        ("coverage spans", coverage::spans(&evil(), RANGE)),
+        ("coverage spans", coverage::spans(Some(&evil()), RANGE)),
         ("coverage extents", coverage::extents(Some(&evil()))),
         ("rejects", rejects::page(&rejected)),
         ("known states", known::known(&imported)),
