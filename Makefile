@@ -3,12 +3,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly bench tools binary engine kubernetes duckdb compiled
+.PHONY: help demo test check nightly bench tools binary engine kubernetes kafka duckdb compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
 # Programs that a build or test calls, each with the Debian package that brings it.
-TOOLS := cc:build-essential git:git flock:util-linux
+TOOLS := cc:build-essential perl:perl git:git flock:util-linux
 say = @echo "==> make $@: $(1)"
 
 help: ## list what there is
@@ -18,9 +18,9 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 	$(call say,starting the demo (Ctrl-C ends it))
 	@exec $(BEIDOU) demo $(ARGS)
 
-test: tools ## everything CI proves: all tests, on a real ClickHouse engine and a real Kubernetes API server
+test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server and Kafka broker
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes duckdb compiled
+	@$(MAKE) -j2 kubernetes duckdb kafka compiled
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
 	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
@@ -70,6 +70,9 @@ engine: binary
 compiled: engine
 	@echo "==> compiling the tests"
 	@cargo test --workspace --no-run
+
+kafka:
+	@tests/kafka/install
 
 duckdb:
 	@tests/duckdb/install > /dev/null

@@ -1,6 +1,6 @@
 //! What can go wrong at the log, and whether it is worth another try.
 
-use std::path::PathBuf;
+use std::{error::Error, path::PathBuf, sync::Arc};
 
 use beidou_schemas::{Offset, TopicPartition};
 
@@ -101,6 +101,37 @@ pub enum LogError {
         /// Why.
         source: std::io::Error,
     },
+    /// Records that a reader knows of are not there: the end of the log was lost. Nobody goes on from there in silence.
+    #[error(
+        "{at} ends at {end}, and records up to {from} had been there: brokers lost the end of it, or the topic was made \
+         anew; compare with what is in the tables before anything goes on"
+    )]
+    Lost {
+        /// The partition.
+        at: TopicPartition,
+        /// Where the reader wanted to go on.
+        from: Offset,
+        /// The offset behind the last record.
+        end: Offset,
+    },
+    /// A topic cannot be used as it is. The text says what to do.
+    #[error("the topic {topic} cannot be used: {what}")]
+    Topic {
+        /// Its name in the log.
+        topic: String,
+        /// Why, and the way out.
+        what: String,
+    },
+    /// A broker refused, or did not answer.
+    #[error("cannot {act}")]
+    Broker {
+        /// What was tried.
+        act: String,
+        /// Whether another try may succeed by itself.
+        retry: bool,
+        /// Why.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The log was closed while the call waited.
     #[error("the log was closed")]
     Closed,
@@ -111,6 +142,7 @@ impl LogError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Full { .. } | Self::CapReached { .. } | Self::Io { .. } => true,
+            Self::Broker { retry, .. } => *retry,
             Self::Locked { .. }
             | Self::Fenced { .. }
             | Self::Removed { .. }
@@ -118,6 +150,8 @@ impl LogError {
             | Self::TooLarge { .. }
             | Self::Refused { .. }
             | Self::Damaged { .. }
+            | Self::Lost { .. }
+            | Self::Topic { .. }
             | Self::Closed => false,
         }
     }
@@ -144,6 +178,11 @@ impl LogError {
                     None => std::io::Error::new(source.kind(), source.to_string()),
                 };
                 Self::Io { act, path: path.clone(), source }
+            }
+            Self::Lost { at, from, end } => Self::Lost { at: *at, from: *from, end: *end },
+            Self::Topic { topic, what } => Self::Topic { topic: topic.clone(), what: what.clone() },
+            Self::Broker { act, retry, source } => {
+                Self::Broker { act: act.clone(), retry: *retry, source: Arc::clone(source) }
             }
             Self::Closed => Self::Closed,
         }

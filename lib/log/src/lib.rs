@@ -5,22 +5,30 @@
 //! ```
 //!
 //! What an implementation promises (the contract suite in [`contract`] checks it):
-//! - `append` returns after the batch is durable, and never before. A batch is kept whole or not at all.
+//! - `append` returns after the batch is durable, and never before. A batch is kept whole or not at all; only in a topic
+//!   with many writers may one whose writer died be kept in part.
 //! - Offsets of a partition grow in append order; they may have holes. Nothing else may be assumed of them.
 //! - A reader sees only durable records, each once and in offset order, also from another process.
 //! - A newer writer of a partition fences the older one, whose appends then fail; where an implementation cannot take
-//!   the place of a living writer it refuses the newcomer and names the holder.
+//!   the place of a living writer it refuses the newcomer and names the holder. Kafka lets Events, coverage and requests
+//!   have many writers at once, but never a ledger.
 //! - There is no conditional append, no transaction over partitions: Kafka has neither in the form we would need.
 //! - Buffers are bounded in bytes: a full one makes `append` wait; it never drops.
 //! - Retention removes whole old batches, by size in each topic and by age in those that expire, never past what a
 //!   registered consumer has released. The newest batches stay, so that a topic's last facts can always be read back.
+//!   Kafka's retention does not wait for consumers: [`Log::threat`] tells in time, and a read says what is gone.
 
 pub mod contract;
 mod error;
 pub mod file;
+pub mod kafka;
 pub mod memory;
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
@@ -96,7 +104,7 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError::Removed`] when records from `from` on are gone: the caller must record the loss, the log never skips
-    /// silently.
+    /// silently. [`LogError::Lost`] when `from` lies beyond the end, where a log can lose its end.
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError>;
 
     /// The first offset that may still be there, and the offset behind the last durable record.
@@ -115,6 +123,57 @@ pub trait Log: Send + Sync + 'static {
     /// [`LogError::Io`] when it cannot be looked at.
     async fn space(&self, _topic: Topic) -> Result<Option<TopicSpace>, LogError> {
         Ok(None)
+    }
+
+    /// Whether retention comes near a reader that goes on at `next`: more than half of what the topic keeps is unread.
+    /// `None` where it does not, and where retention waits for consumers.
+    ///
+    /// # Errors
+    /// [`LogError::Broker`] when nobody answers.
+    async fn threat(&self, _at: TopicPartition, _next: Offset, _now: SystemTime) -> Result<Option<Threat>, LogError> {
+        Ok(None)
+    }
+
+    /// Removes what may go at `now`, where the log itself must do so; call it now and then.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] when a file cannot be removed.
+    async fn enforce_retention(&self, _now: SystemTime) -> Result<Freed, LogError> {
+        Ok(Freed::default())
+    }
+
+    /// Why appends wait, while they do and that is no error: brokers that do not answer.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Retention comes near a reader, in a log that cannot hold it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threat {
+    /// Offsets that are there and not read.
+    pub unread: u64,
+    /// Records are gone already that it had not read.
+    pub overtaken: bool,
+}
+
+/// What a run of retention removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Segments.
+    pub segments: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Runs blocking work off the async threads.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_runtime_stops) => Err(LogError::Closed),
     }
 }
 
@@ -135,6 +194,7 @@ pub trait Writer: Send + Sync + 'static {
     /// The range holds the offsets given: `start..end`, one per record where there are no holes.
     async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError>;
 
-    /// Grows with each new writer of the partition: records of a lower epoch lose at fold time.
+    /// Grows with each new writer of the partition: records of a lower epoch lose at fold time. 0 in a topic that has many
+    /// writers.
     fn epoch(&self) -> u64;
 }

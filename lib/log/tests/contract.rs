@@ -28,7 +28,7 @@ impl Subject for Memory {
         Arc::<MemoryLog>::clone(&self.0)
     }
 
-    fn second_writer(&self) -> SecondWriter {
+    fn second_writer(&self, _topic: Topic) -> SecondWriter {
         SecondWriter::Fences
     }
 
@@ -62,7 +62,7 @@ impl Subject for Files {
         log
     }
 
-    fn second_writer(&self) -> SecondWriter {
+    fn second_writer(&self, _topic: Topic) -> SecondWriter {
         SecondWriter::Refused
     }
 

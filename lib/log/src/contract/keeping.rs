@@ -5,7 +5,8 @@ use std::sync::Arc;
 use beidou_schemas::{Offset, TopicPartition};
 
 use super::{
-    ALL, EVENTS, LEDGER, Subject, append, bounds, is_removed, must, read_all, read_from, text, values, writer,
+    ALL, EVENTS, LEDGER, Subject, Unreleased, append, bounds, is_removed, must, read_all, read_from, text, values,
+    writer,
 };
 use crate::{Log, Writer};
 
@@ -45,8 +46,29 @@ pub async fn reopening_keeps_all(subject: &dyn Subject) {
     }
 }
 
-/// Retention removes old batches, never past the slowest registered consumer, and goes on once that has moved.
+/// Retention removes old batches, never past the slowest registered consumer, and goes on once that has moved. Where it
+/// cannot wait for consumers, they are told what they lost.
 pub async fn releases_guide_retention(subject: &dyn Subject) {
+    match subject.unreleased() {
+        Unreleased::Held => unreleased_records_are_held(subject).await,
+        Unreleased::Goes => unreleased_records_are_missed(subject).await,
+    }
+}
+
+async fn unreleased_records_are_missed(subject: &dyn Subject) {
+    let log = subject.open().await;
+    let writer = writer(&log, EVENTS).await;
+    let first = bounds(&log, EVENTS).await.start;
+    release(&log, EVENTS, "slow", first).await;
+    fill(&writer).await;
+    subject.remove_all_allowed(EVENTS).await;
+    let now_first = bounds(&log, EVENTS).await.start;
+    assert!(now_first > first, "retention does not wait for consumers here");
+    assert!(is_removed(log.read(EVENTS, first, ALL).await, now_first), "a consumer that was overtaken is told");
+    release(&log, EVENTS, "slow", now_first).await;
+}
+
+async fn unreleased_records_are_held(subject: &dyn Subject) {
     let log = subject.open().await;
     let writer = writer(&log, EVENTS).await;
     let first = bounds(&log, EVENTS).await.start;

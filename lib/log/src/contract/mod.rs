@@ -37,6 +37,17 @@ pub enum SecondWriter {
     Refused,
     /// The older writer is fenced.
     Fences,
+    /// Both write on: the topic has many writers.
+    Shares,
+}
+
+/// What retention does with records that a registered consumer has not released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreleased {
+    /// They are held.
+    Held,
+    /// They go all the same, and whoever reads on is told.
+    Goes,
 }
 
 /// One implementation under test, with a log of its own that is empty at first.
@@ -45,8 +56,13 @@ pub trait Subject: Send + Sync {
     /// Opens the log: [`EVENTS`] and [`LEDGER`] with [`PARTITIONS`] partitions each.
     async fn open(&self) -> Arc<dyn Log>;
 
-    /// What a second writer meets.
-    fn second_writer(&self) -> SecondWriter;
+    /// What a second writer of a topic meets.
+    fn second_writer(&self, topic: Topic) -> SecondWriter;
+
+    /// Whether retention waits for consumers.
+    fn unreleased(&self) -> Unreleased {
+        Unreleased::Held
+    }
 
     /// Whether what one handle appended is there when another is opened.
     fn keeps(&self) -> bool;

@@ -1,20 +1,30 @@
 //! Cases about the right to write.
 
-use super::{EVENTS, SecondWriter, Subject, append, must, read_all, text, values, writer};
+use beidou_schemas::TopicPartition;
+
+use super::{EVENTS, LEDGER, SecondWriter, Subject, append, must, read_all, text, values, writer};
 use crate::LogError;
 
-/// Of two writers at most one gets on: either the second is refused by name, or the first is fenced.
+/// Of two writers of a partition at most one gets on: either the second is refused by name, or the first is fenced. Only
+/// a topic that has many writers lets both, and a ledger never has.
 pub async fn a_second_writer_is_refused_or_fences(subject: &dyn Subject) {
+    assert_ne!(subject.second_writer(LEDGER.topic), SecondWriter::Shares, "a ledger has one writer");
+    for at in [EVENTS, LEDGER] {
+        two_writers(subject, at).await;
+    }
+}
+
+async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
     let log = subject.open().await;
-    let first = must("become the writer", log.writer(EVENTS, "the first").await);
+    let first = must("become the writer", log.writer(at, "the first").await);
     append(&first, vec![text("k", "1")]).await;
     let other = if subject.keeps() { subject.open().await } else { log.clone() };
-    let second = other.writer(EVENTS, "the second").await;
-    match subject.second_writer() {
+    let second = other.writer(at, "the second").await;
+    match subject.second_writer(at.topic) {
         SecondWriter::Refused => {
             match second.err() {
-                Some(LogError::Locked { at, holder }) => {
-                    assert_eq!(at, EVENTS);
+                Some(LogError::Locked { at: told, holder }) => {
+                    assert_eq!(told, at);
                     assert!(holder.contains("the first"), "{holder}");
                 }
                 answer => panic!("the second writer must be refused: {answer:?}"),
@@ -25,21 +35,33 @@ pub async fn a_second_writer_is_refused_or_fences(subject: &dyn Subject) {
             let second = must("become the writer", second);
             append(&second, vec![text("k", "2")]).await;
             let answer = first.append(vec![text("k", "never")]).await;
-            assert!(matches!(answer, Err(LogError::Fenced { at }) if at == EVENTS), "{answer:?}");
+            assert!(matches!(answer, Err(LogError::Fenced { at: told }) if told == at), "{answer:?}");
+            let again = first.append(vec![text("k", "never")]).await;
+            assert!(matches!(again, Err(LogError::Fenced { .. })), "once fenced, always: {again:?}");
+            append(&second, vec![text("k", "3")]).await;
+            assert_eq!(values(&read_all(&log, at).await), ["1", "2", "3"]);
+            return;
+        }
+        SecondWriter::Shares => {
+            let second = must("become a writer", second);
+            append(&second, vec![text("k", "2")]).await;
+            append(&first, vec![text("k", "3")]).await;
+            assert_eq!(values(&read_all(&log, at).await), ["1", "2", "3"]);
+            return;
         }
     }
-    assert_eq!(values(&read_all(&log, EVENTS).await), ["1", "2"]);
+    assert_eq!(values(&read_all(&log, at).await), ["1", "2"]);
 }
 
-/// Each writer of a partition has a higher epoch than the one before; a dropped writer makes way at once.
+/// Each writer of a partition that has one has a higher epoch than the one before; a dropped writer makes way at once.
 pub async fn epochs_grow(subject: &dyn Subject) {
     let log = subject.open().await;
     let mut last = 0;
     for round in 0..5 {
-        let writer = writer(&log, EVENTS).await;
+        let writer = writer(&log, LEDGER).await;
         assert!(writer.epoch() > last, "{} after {last}", writer.epoch());
         last = writer.epoch();
         append(&writer, vec![text("k", round.to_string())]).await;
     }
-    assert_eq!(values(&read_all(&log, EVENTS).await), ["0", "1", "2", "3", "4"]);
+    assert_eq!(values(&read_all(&log, LEDGER).await), ["0", "1", "2", "3", "4"]);
 }

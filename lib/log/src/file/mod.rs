@@ -49,22 +49,13 @@ use self::{
     committer::{Command, Rules},
     partition::{Partition, locked},
 };
-use crate::{Log, LogError, ReadBatch, ReadLimit, TopicSpace, Writer};
+use crate::{Freed, Log, LogError, ReadBatch, ReadLimit, TopicSpace, Writer, off_thread};
 
 pub use copy::LogCopy;
 pub use options::{
     BUFFER_BYTES, FACT_BYTES, FULL_DISK_FILE, FaultPoint, Faults, FileOptions, POLL_INTERVAL, RETENTION_AGE,
     RETENTION_BYTES, Retention, SEGMENT_BYTES, Share,
 };
-
-/// What a run of retention removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Freed {
-    /// Segments.
-    pub segments: u64,
-    /// Bytes on disk.
-    pub bytes: u64,
-}
 
 /// A log in a folder of this host.
 pub struct FileLog {
@@ -118,39 +109,6 @@ impl FileLog {
             share: self.options.retention.share(topic, self.partitions(topic)),
             faults: self.options.faults.clone(),
         }
-    }
-
-    /// Removes what is too old or too much at `now`, in the partitions that this process writes. A writer does the same
-    /// by itself when it begins a new segment; call this now and then for partitions where little is written.
-    ///
-    /// # Errors
-    /// [`LogError::Io`] when a file cannot be removed.
-    pub async fn enforce_retention(&self, now: SystemTime) -> Result<Freed, LogError> {
-        let mut freed = Freed::default();
-        for partition in self.partitions.values().flatten() {
-            let queue = locked(&partition.committer).as_ref().and_then(|queue| queue.upgrade());
-            let Some(queue) = queue else { continue };
-            let (reply, answer) = oneshot::channel();
-            if queue.send(Command::Retain { now, reply }).is_ok() {
-                // The handle must not outlive its use: a writer that is dropped waits until all are gone.
-                drop(queue);
-                let part = answer.await.map_err(|_thread_gone| LogError::Closed)??;
-                freed.segments += part.segments;
-                freed.bytes += part.bytes;
-            }
-        }
-        Ok(freed)
-    }
-}
-
-/// Runs blocking file work off the async threads.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
-) -> Result<T, LogError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_runtime_stops) => Err(LogError::Closed),
     }
 }
 
@@ -214,5 +172,24 @@ impl Log for FileLog {
             Ok(Some(TopicSpace { bytes, most_bytes }))
         })
         .await
+    }
+
+    /// In the partitions that this process writes. A writer does the same by itself when it begins a new segment; this
+    /// is for partitions where little is written.
+    async fn enforce_retention(&self, now: SystemTime) -> Result<Freed, LogError> {
+        let mut freed = Freed::default();
+        for partition in self.partitions.values().flatten() {
+            let queue = locked(&partition.committer).as_ref().and_then(|queue| queue.upgrade());
+            let Some(queue) = queue else { continue };
+            let (reply, answer) = oneshot::channel();
+            if queue.send(Command::Retain { now, reply }).is_ok() {
+                // The handle must not outlive its use: a writer that is dropped waits until all are gone.
+                drop(queue);
+                let part = answer.await.map_err(|_thread_gone| LogError::Closed)??;
+                freed.segments += part.segments;
+                freed.bytes += part.bytes;
+            }
+        }
+        Ok(freed)
     }
 }

@@ -1,0 +1,316 @@
+//! The one writer of a partition that only one may write (a ledger): fenced by its transactional id.
+//!
+//! ```text
+//!  open    init_transactions (fences the older one, ends what it left open) ─► epoch := committed + 1, in a transaction
+//!  append  begin ─ send ─ commit ─► offsets         several appends that wait share a transaction
+//!  broken  nobody newer? ─► fresh producer, init ─► nobody newer? ─► is the batch there already? else once more
+//! ```
+//!
+//! - A fresh producer of the same id fences whoever has it. So an older writer must not take one without looking: the
+//!   epoch stands in a consumer group, committed inside a transaction, so that only the holder of the id can raise it.
+//!   Should two meet between look and fence, both stop; neither writes on.
+//! - After a commit without an answer the batch is looked for behind the last known end. Nobody else writes there, so it
+//!   is stored once.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use beidou_schemas::{Offset, Record, TopicPartition};
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    producer::Producer as _,
+    topic_partition_list::{Offset as Place, TopicPartitionList},
+};
+
+use super::{
+    client::{Quiet, is_fenced, is_final, of_writer, refused},
+    faults::{Fault, Faults},
+    flight::{Deliveries, Flight, Producer, Pulse, break_for_good, hand_over},
+    producer::Append,
+    reader::read_range,
+};
+use crate::LogError;
+
+/// How long one act of a transaction may take; below `transaction.timeout.ms`, so that the broker does not end it first.
+const ACT: Duration = Duration::from_secs(30);
+/// Appends that share a transaction at most; facts have some 300 bytes.
+const GROUP: usize = 256;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What the writer must know.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub at: TopicPartition,
+    pub topic: Arc<str>,
+    pub producer: ClientConfig,
+    /// Of a consumer that reads the partition back, and asks for the epoch.
+    pub reader: ClientConfig,
+    pub faults: Faults,
+}
+
+/// The handle of the writer's thread.
+pub(super) struct Exclusive {
+    pub epoch: u64,
+    orders: Option<mpsc::Sender<Append>>,
+    stop: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Exclusive {
+    /// Fences older writers, raises the epoch, starts the thread. Blocking.
+    pub(super) fn open(setup: Setup) -> Result<Self, LogError> {
+        let at = setup.at;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asking = setup.reader.create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
+        let asking = asking.map_err(|error| refused(format_args!("become the writer of {at}"), error))?;
+        let mut work = Work { setup, asking, producer: None, epoch: 0, end: 0, stop: Arc::clone(&stop), fenced: false };
+        work.take_over().map_err(|error| match is_fenced(&error) {
+            true => LogError::Fenced { at },
+            false => refused(format_args!("become the writer of {at}"), error),
+        })?;
+        let epoch = work.epoch;
+        let (orders, received) = mpsc::channel();
+        let thread = std::thread::Builder::new().name(format!("ledger-{}", at.partition));
+        let thread = thread.spawn(move || work.run(&received)).map_err(|source| LogError::Broker {
+            act: format!("start the writer thread of {at}"),
+            retry: true,
+            source: Arc::new(source),
+        })?;
+        Ok(Self { epoch, orders: Some(orders), stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) fn append(&self, append: Append) -> Result<(), LogError> {
+        self.orders.as_ref().and_then(|orders| orders.send(append).ok()).ok_or(LogError::Closed)
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        self.stop.store(true, SeqCst);
+        self.orders = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a writer's thread of the log ended by a panic");
+        }
+    }
+}
+
+struct Work {
+    setup: Setup,
+    asking: BaseConsumer<Quiet>,
+    producer: Option<Producer>,
+    epoch: u64,
+    /// Behind the last record that is known to be there.
+    end: Offset,
+    stop: Arc<AtomicBool>,
+    fenced: bool,
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// For good.
+    Final(KafkaError),
+    /// A fresh producer may succeed.
+    Broken(KafkaError),
+}
+
+impl From<KafkaError> for Failure {
+    fn from(error: KafkaError) -> Self {
+        if is_fenced(&error) || is_final(&error) { Self::Final(error) } else { Self::Broken(error) }
+    }
+}
+
+impl Work {
+    /// Becomes the writer, and says so under a new epoch.
+    fn take_over(&mut self) -> Result<(), KafkaError> {
+        let producer = self.fence()?;
+        let (_, end) = self.asking.fetch_watermarks(&self.setup.topic, self.setup.at.partition as i32, ACT)?;
+        self.end = end as Offset;
+        // Groups that nobody touches for a week are forgotten; the end of the partition then stands in for the epoch.
+        let epoch = self.committed()?.unwrap_or(0).max(self.end) + 1;
+        let mut offsets = TopicPartitionList::new();
+        let place = Place::Offset(epoch as i64);
+        offsets.add_partition_offset(&self.setup.topic, self.setup.at.partition as i32, place)?;
+        let group = self.asking.group_metadata().ok_or(KafkaError::Canceled)?;
+        producer.begin_transaction()?;
+        producer.send_offsets_to_transaction(&offsets, &group, ACT)?;
+        producer.commit_transaction(ACT)?;
+        self.epoch = epoch;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    fn fence(&self) -> Result<Producer, KafkaError> {
+        let producer: Producer = self.setup.producer.create_with_context(Deliveries)?;
+        producer.init_transactions(ACT)?;
+        Ok(producer)
+    }
+
+    /// The epoch of the newest writer, if the broker still knows it.
+    fn committed(&self) -> Result<Option<u64>, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(&self.setup.topic, self.setup.at.partition as i32);
+        let answer = self.asking.committed_offsets(asked, ACT)?;
+        Ok(answer.elements().first().and_then(|found| match found.offset() {
+            Place::Offset(epoch) => Some(epoch as u64),
+            _ => None,
+        }))
+    }
+
+    fn run(mut self, received: &mpsc::Receiver<Append>) {
+        while let Ok(first) = received.recv() {
+            let mut group = vec![first];
+            while let (true, Ok(more)) = (group.len() < GROUP, received.try_recv()) {
+                group.push(more);
+            }
+            let answer = self.append(&group);
+            match answer {
+                Ok(ranges) => {
+                    for (append, range) in group.into_iter().zip(ranges) {
+                        let _caller_gone = append.reply.send(Ok(range));
+                    }
+                }
+                Err(error) => {
+                    for append in group {
+                        let _caller_gone = append.reply.send(Err(error.again()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores a group, however many producers it takes.
+    fn append(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, LogError> {
+        let at = self.setup.at;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if self.fenced {
+                return Err(LogError::Fenced { at });
+            }
+            match self.attempt(group) {
+                Ok(ranges) => return Ok(ranges),
+                Err(Failure::Final(error)) => {
+                    self.fenced |= is_fenced(&error);
+                    // What is left of the transaction is ended by the next producer.
+                    self.producer = None;
+                    return Err(of_writer(at, error));
+                }
+                Err(Failure::Broken(error)) => {
+                    tracing::warn!(%error, partition = %at, "the writer takes a fresh producer");
+                    self.producer = None;
+                }
+            }
+            if !self.pause(pause) {
+                return Err(LogError::Closed);
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            if let Some(ranges) = self.found(group) {
+                return Ok(ranges);
+            }
+        }
+    }
+
+    fn attempt(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, Failure> {
+        self.stand()?;
+        let Some(producer) = &self.producer else { return Err(Failure::Broken(KafkaError::Canceled)) };
+        producer.begin_transaction()?;
+        let mut flights = Vec::new();
+        for append in group {
+            let flight = Flight::new(Flight::unsent(append.records.len()), Pulse::new(), || {});
+            for (index, record) in append.records.iter().enumerate() {
+                let place = (&*self.setup.topic, self.setup.at.partition);
+                hand_over(producer, place, record, &flight, index)?;
+            }
+            flights.push(flight);
+        }
+        if self.setup.faults.after(self.setup.at) == Some(Fault::Fatal) {
+            break_for_good(producer);
+        }
+        let committed = commit(producer, &self.stop);
+        // The records' own errors say more than that of the transaction.
+        if let Some(error) = flights.iter().find_map(|flight| flight.failure()).filter(|error| is_final(error)) {
+            return Err(Failure::Final(error.clone()));
+        }
+        committed?;
+        let ranges: Vec<_> = flights.iter().map(|flight| flight.range()).collect();
+        self.end = ranges.iter().map(|range| range.end).max().unwrap_or(self.end).max(self.end);
+        Ok(ranges)
+    }
+
+    /// A producer where there is none: only where no newer writer has come.
+    fn stand(&mut self) -> Result<(), Failure> {
+        if self.producer.is_some() {
+            return Ok(());
+        }
+        self.is_newest()?;
+        let producer = self.fence()?;
+        self.is_newest()?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    fn is_newest(&mut self) -> Result<(), Failure> {
+        match self.committed()? {
+            Some(newest) if newest > self.epoch => {
+                self.fenced = true;
+                Err(Failure::Final(KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::Fenced)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// After a commit without an answer: what stands behind the last known end, if it is this group.
+    fn found(&mut self, group: &[Append]) -> Option<Vec<Range<Offset>>> {
+        if self.stand().is_err() {
+            return None;
+        }
+        let at = (&*self.setup.topic, self.setup.at.partition);
+        let stored = read_range(&self.setup.reader, at, self.end, ACT).ok()?;
+        let wanted: Vec<&Record> = group.iter().flat_map(|append| &append.records).collect();
+        if stored.len() < wanted.len() || !stored.iter().zip(&wanted).all(|(found, wanted)| found.record == **wanted) {
+            return None;
+        }
+        let mut rest = stored.iter();
+        let ranges: Vec<_> = group
+            .iter()
+            .map(|append| {
+                let offsets: Vec<Offset> = rest.by_ref().take(append.records.len()).map(|one| one.offset).collect();
+                offsets.first().zip(offsets.last()).map_or(self.end..self.end, |(first, last)| *first..last + 1)
+            })
+            .collect();
+        self.end = ranges.iter().map(|range| range.end).max().unwrap_or(self.end);
+        Some(ranges)
+    }
+
+    /// Waits; `false` when the log is closed meanwhile.
+    fn pause(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        while Instant::now() < end && !self.stop.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(20).min(pause));
+        }
+        !self.stop.load(SeqCst)
+    }
+}
+
+/// Commits; asks again while the client says that this helps.
+fn commit(producer: &Producer, stop: &AtomicBool) -> Result<(), KafkaError> {
+    let end = Instant::now() + ACT;
+    loop {
+        match producer.commit_transaction(end.saturating_duration_since(Instant::now())) {
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && Instant::now() < end && !stop.load(SeqCst) => {}
+            answer => return answer,
+        }
+    }
+}

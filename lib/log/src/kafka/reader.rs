@@ -1,0 +1,256 @@
+//! Reading a partition from any offset: consumers that are assigned by hand and kept where they stopped.
+//!
+//! ```text
+//!  read(from) ─► one that stopped at `from`, else any, else a new one ─► seek ─► messages ─► records ─► put back
+//! ```
+//!
+//! A consumer fetches ahead, so a reader that goes on where it stopped finds its records in memory. No group is joined:
+//! who reads what is decided above.
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use beidou_schemas::{Header, Offset, Record, TopicPartition};
+use bytes::Bytes;
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{BaseConsumer, Consumer, StreamConsumer},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    message::{BorrowedMessage, Headers},
+    topic_partition_list::{Offset as Place, TopicPartitionList},
+};
+use tokio::time::{Instant, timeout};
+
+use super::client::{Quiet, code, refused};
+use crate::{LogError, ReadBatch, ReadLimit, StoredRecord};
+
+/// Consumers that a partition keeps while nobody reads: one for the projector, one for its archive or a tail.
+const IDLE: usize = 2;
+/// How long a broker has to answer a read that may not wait.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A wait is looked at again so often: wake-ups of the client have been lost before.
+const SLICE: Duration = Duration::from_millis(250);
+
+/// Readers of one partition.
+pub(super) struct Readers {
+    at: TopicPartition,
+    topic: Arc<str>,
+    config: ClientConfig,
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader {
+    /// `None` only while dropping.
+    consumer: Option<StreamConsumer<Quiet>>,
+    /// The offset that its next message will have at least.
+    next: Offset,
+}
+
+impl Drop for Reader {
+    /// Closing a consumer may wait for a broker, so it is done off the async threads, also where a read was cancelled.
+    fn drop(&mut self) {
+        let consumer = self.consumer.take();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(consumer))),
+            Err(_no_runtime) => drop(consumer),
+        }
+    }
+}
+
+/// What a consumer brought.
+enum Came {
+    Record(StoredRecord),
+    End,
+    Nothing,
+}
+
+impl Readers {
+    pub(super) fn new(at: TopicPartition, topic: Arc<str>, config: ClientConfig) -> Self {
+        Self { at, topic, config, idle: Mutex::default() }
+    }
+
+    /// Reads as [`crate::Log::read`] promises; `bounds` asks the broker.
+    pub(super) async fn read<B>(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        bounds: impl Fn() -> B,
+    ) -> Result<ReadBatch, LogError>
+    where
+        B: Future<Output = Result<Range<Offset>, LogError>>,
+    {
+        let deadline = crate::deadline(limit.max_wait);
+        // Whoever may not wait must be told the truth about the end; whoever waits is told by what comes.
+        let known = if limit.max_wait.is_zero() { Some(bounds().await?) } else { None };
+        if let Some(known) = &known {
+            self.within(from, known)?;
+            if from == known.end {
+                return Ok(ReadBatch { records: Vec::new(), next: from });
+            }
+        }
+        let (upto, give_up) = match &known {
+            Some(known) => (known.end, Instant::now() + ANSWER),
+            None => (Offset::MAX, deadline),
+        };
+        let mut reader = self.take(from).await?;
+        let mut batch = ReadBatch { records: Vec::new(), next: from };
+        let mut bytes = 0;
+        while batch.next < upto && (bytes < limit.max_bytes || batch.records.is_empty()) {
+            // Once there is something, a reader that waited takes what has been fetched and no more.
+            let patience = if known.is_none() && !batch.records.is_empty() { Instant::now() } else { give_up };
+            match reader.come(patience).await {
+                Ok(Came::Record(stored)) if stored.offset < from => {}
+                Ok(Came::Record(stored)) => {
+                    bytes += stored.record.size();
+                    batch.next = stored.offset + 1;
+                    batch.records.push(stored);
+                }
+                // All that lies before the end that is known has been passed.
+                Ok(Came::End) => batch.next = if known.is_some() { batch.next.max(upto) } else { batch.next },
+                Ok(Came::Nothing) if known.is_none() => break,
+                Ok(Came::Nothing) => return Err(self.refused(KafkaError::Global(Code::OperationTimedOut))),
+                Err(error) if matches!(code(&error), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) => {
+                    self.within(from, &bounds().await?)?;
+                    return Err(self.refused(error));
+                }
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        reader.next = batch.next;
+        self.put_back(reader);
+        Ok(batch)
+    }
+
+    fn within(&self, from: Offset, bounds: &Range<Offset>) -> Result<(), LogError> {
+        match from {
+            _ if from < bounds.start => Err(LogError::Removed { at: self.at, from, first: bounds.start }),
+            _ if from > bounds.end => Err(LogError::Lost { at: self.at, from, end: bounds.end }),
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self, error: KafkaError) -> LogError {
+        refused(format_args!("read {}", self.at), error)
+    }
+
+    /// A consumer that stands at `from`. Where one was put elsewhere, its queue is emptied by the client.
+    async fn take(&self, from: Offset) -> Result<Reader, LogError> {
+        let idle = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            match idle.iter().position(|reader| reader.next == from) {
+                Some(found) => return Ok(idle.swap_remove(found)),
+                None if idle.len() < IDLE => None,
+                None => Some(idle.swap_remove(0)),
+            }
+        };
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => {
+                let consumer = self.config.create_with_context(Quiet).map_err(|error| self.refused(error))?;
+                Reader { consumer: Some(consumer), next: from }
+            }
+        };
+        let list = place(&self.topic, self.at.partition, from).map_err(|error| self.refused(error))?;
+        let assigned = reader.consumer.as_ref().map_or(Ok(()), |consumer| consumer.assign(&list));
+        assigned.map_err(|error| self.refused(error))?;
+        reader.next = from;
+        Ok(reader)
+    }
+
+    fn put_back(&self, reader: Reader) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(reader);
+        if idle.len() > IDLE {
+            idle.remove(0);
+        }
+    }
+}
+
+impl Reader {
+    async fn come(&self, until: Instant) -> Result<Came, KafkaError> {
+        let Some(consumer) = &self.consumer else { return Ok(Came::Nothing) };
+        loop {
+            let wait = SLICE.min(until.saturating_duration_since(Instant::now()));
+            match timeout(wait, consumer.recv()).await {
+                Ok(Ok(message)) => return Ok(Came::Record(stored(&message))),
+                Ok(Err(KafkaError::PartitionEOF(_))) => return Ok(Came::End),
+                Ok(Err(error)) if is_transport(&error) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_elapsed) => {}
+            }
+            if Instant::now() >= until {
+                return Ok(Came::Nothing);
+            }
+        }
+    }
+}
+
+/// The client mends these by itself; it only tells.
+fn is_transport(error: &KafkaError) -> bool {
+    matches!(
+        code(error),
+        Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+fn place(topic: &str, partition: u32, from: Offset) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition as i32, Place::Offset(from as i64))?;
+    Ok(list)
+}
+
+/// All records from `from` to the end of the moment. Blocking; for a writer that looks for what it may have written.
+pub(super) fn read_range(
+    config: &ClientConfig,
+    (topic, partition): (&str, u32),
+    from: Offset,
+    patience: Duration,
+) -> Result<Vec<StoredRecord>, KafkaError> {
+    let consumer: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+    let (_, end) = consumer.fetch_watermarks(topic, partition as i32, patience)?;
+    let mut found = Vec::new();
+    if from >= end as Offset {
+        return Ok(found);
+    }
+    consumer.assign(&place(topic, partition, from)?)?;
+    loop {
+        match consumer.poll(patience) {
+            Some(Ok(message)) => {
+                let last = message.offset() + 1 >= end;
+                found.push(stored(&message));
+                if last {
+                    return Ok(found);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            Some(Err(error)) if is_transport(&error) => {}
+            Some(Err(error)) => return Err(error),
+            None => return Err(KafkaError::Global(Code::OperationTimedOut)),
+        }
+    }
+}
+
+/// One record out of a message: a single allocation holds its bytes.
+fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
+    let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
+    let headers: Vec<(&[u8], &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|header| (header.key.as_bytes(), header.value.unwrap_or_default())).collect()
+    });
+    let size = key.len() + value.len() + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let mut all = Vec::with_capacity(size);
+    all.extend_from_slice(key);
+    all.extend_from_slice(value);
+    for (name, value) in &headers {
+        all.extend_from_slice(name);
+        all.extend_from_slice(value);
+    }
+    let mut all = Bytes::from(all);
+    let (key, value) = (all.split_to(key.len()), all.split_to(value.len()));
+    let cut =
+        |(name, value): (&[u8], &[u8])| Header { name: all.split_to(name.len()), value: all.split_to(value.len()) };
+    let headers = headers.into_iter().map(cut).collect();
+    StoredRecord { offset: message.offset() as Offset, record: Record { key, headers, value } }
+}

@@ -1,0 +1,299 @@
+//! The topics in Kafka: made with the right settings, or checked, with a message that says what to do.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use beidou_schemas::Topic;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
+
+use super::{
+    client::{Quiet, refused},
+    options::KafkaOptions,
+    settings::{MESSAGE_BYTES, TOPIC},
+};
+use crate::LogError;
+
+/// How long a broker has to answer.
+const ANSWER: Duration = Duration::from_secs(15);
+/// How long a new topic may take to have leaders.
+const LEADERS: Duration = Duration::from_secs(60);
+
+/// A topic as it should be.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    topic: Topic,
+    pub name: String,
+    pub partitions: u32,
+    replicas: u16,
+    settings: BTreeMap<&'static str, String>,
+}
+
+impl Wanted {
+    fn new(options: &KafkaOptions, topic: Topic, partitions: u32) -> Self {
+        let share = options.retention.share(topic, partitions);
+        let mut settings: BTreeMap<_, _> = TOPIC.iter().map(|set| (set.key, set.value.to_owned())).collect();
+        let age = share.max_age.map_or_else(|| "-1".into(), |age| age.as_millis().to_string());
+        settings.insert("retention.ms", age);
+        settings.insert("retention.bytes", share.max_bytes.to_string());
+        let replicas = options.kafka.replicas;
+        // One copy may be away, and an acknowledged record still stands on two.
+        settings.insert("min.insync.replicas", if replicas >= 3 { "2" } else { "1" }.into());
+        Self { topic, name: options.name(topic), partitions, replicas, settings }
+    }
+
+    /// The command that makes it.
+    fn recipe(&self) -> String {
+        let settings: Vec<String> =
+            self.settings.iter().map(|(key, value)| format!("--config {key}={value}")).collect();
+        format!(
+            "kafka-topics.sh --create --topic {} --partitions {} --replication-factor {} {}",
+            self.name,
+            self.partitions,
+            self.replicas,
+            settings.join(" ")
+        )
+    }
+
+    fn refuse(&self, what: String) -> LogError {
+        LogError::Topic { topic: self.name.clone(), what }
+    }
+}
+
+/// What differs from what should be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Differences {
+    /// Records would be lost, reordered or refused.
+    wrong: Vec<String>,
+    /// Only more or less is kept than the site says.
+    other: Vec<String>,
+}
+
+/// Makes what is missing, checks what is there.
+pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) -> Result<(), LogError> {
+    let reach = |error| refused(format_args!("reach Kafka at {}", options.kafka.brokers.join(", ")), error);
+    let admin: AdminClient<Quiet> = connection.create_with_context(Quiet).map_err(reach)?;
+    let admin = Arc::new(admin);
+    for (topic, partitions) in &options.partitions {
+        let wanted = Wanted::new(options, *topic, *partitions);
+        let found = partitions_of(&admin, &wanted.name, reach).await?;
+        match found {
+            0 if options.kafka.create_topics => create(&admin, &wanted).await?,
+            0 => {
+                let what =
+                    format!("it is missing, and `log.kafka.create_topics` is false; make it with: {}", wanted.recipe());
+                return Err(wanted.refuse(what));
+            }
+            found if found != wanted.partitions => {
+                let what = format!(
+                    "it has {found} partitions, and {} are configured; the number is fixed when a topic is made, since \
+                     states of one Event would meet in two places: set `log.event_partitions` so that it fits, or use \
+                     another `log.kafka.prefix`",
+                    wanted.partitions
+                );
+                return Err(wanted.refuse(what));
+            }
+            _ => check(&admin, &wanted).await?,
+        }
+    }
+    Ok(())
+}
+
+/// 0 where it is not there.
+async fn partitions_of(
+    admin: &Arc<AdminClient<Quiet>>,
+    name: &str,
+    reach: impl Fn(KafkaError) -> LogError,
+) -> Result<u32, LogError> {
+    let (asked, owned) = (Arc::clone(admin), name.to_owned());
+    let answer = crate::off_thread(move || Ok(asked.inner().fetch_metadata(Some(&owned), ANSWER))).await?;
+    let metadata = answer.map_err(reach)?;
+    let Some(topic) = metadata.topics().first() else { return Ok(0) };
+    match topic.error().map(Code::from) {
+        None => Ok(topic.partitions().len() as u32),
+        Some(Code::UnknownTopicOrPartition) => Ok(0),
+        Some(Code::TopicAuthorizationFailed) => {
+            let what = "the user may not see it: allow Describe, Read and Write on it".into();
+            Err(LogError::Topic { topic: name.into(), what })
+        }
+        Some(error) => Err(refused(format_args!("look for the topic {name}"), KafkaError::MetadataFetch(error))),
+    }
+}
+
+async fn create(admin: &Arc<AdminClient<Quiet>>, wanted: &Wanted) -> Result<(), LogError> {
+    let new =
+        NewTopic::new(&wanted.name, wanted.partitions as i32, TopicReplication::Fixed(i32::from(wanted.replicas)));
+    let new = wanted.settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+    let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
+    let answers = admin.create_topics([&new], &options).await;
+    let answers = answers.map_err(|error| refused(format_args!("make the topic {}", wanted.name), error))?;
+    match answers.into_iter().next() {
+        // Another process of ours made it in the same moment.
+        None | Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => leaders(admin, wanted).await,
+        Some(Err((
+            _,
+            code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::PolicyViolation),
+        ))) => {
+            let what = format!(
+                "it is missing, and the broker does not let us make it ({code}); allow Create, or make it with: {}",
+                wanted.recipe()
+            );
+            Err(wanted.refuse(what))
+        }
+        Some(Err((_, Code::InvalidReplicationFactor))) => {
+            let what = format!("there are fewer than {} brokers; set `log.kafka.replicas`", wanted.replicas);
+            Err(wanted.refuse(what))
+        }
+        Some(Err((_, code))) => {
+            Err(refused(format_args!("make the topic {}", wanted.name), KafkaError::MetadataFetch(code)))
+        }
+    }
+}
+
+/// Waits until each partition of a new topic has a leader.
+async fn leaders(admin: &Arc<AdminClient<Quiet>>, wanted: &Wanted) -> Result<(), LogError> {
+    let end = Instant::now() + LEADERS;
+    loop {
+        let (asked, name) = (Arc::clone(admin), wanted.name.clone());
+        let answer = crate::off_thread(move || Ok(asked.inner().fetch_metadata(Some(&name), ANSWER))).await?;
+        let led = answer.is_ok_and(|metadata| {
+            let partitions: Vec<_> = metadata.topics().iter().flat_map(|topic| topic.partitions()).collect();
+            partitions.len() == wanted.partitions as usize && partitions.iter().all(|p| p.leader() >= 0)
+        });
+        match led {
+            true => return Ok(()),
+            false if Instant::now() >= end => {
+                return Err(wanted.refuse(format!("it was made, and has no leaders after {} s", LEADERS.as_secs())));
+            }
+            false => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn check(admin: &AdminClient<Quiet>, wanted: &Wanted) -> Result<(), LogError> {
+    let options = AdminOptions::new().request_timeout(Some(ANSWER));
+    let answers = admin.describe_configs([&ResourceSpecifier::Topic(&wanted.name)], &options).await;
+    let answers = answers.map_err(|error| refused(format_args!("read the settings of {}", wanted.name), error))?;
+    let found: ConfigResource = match answers.into_iter().next() {
+        Some(Ok(found)) => found,
+        Some(Err(code)) => {
+            tracing::warn!(
+                topic = wanted.name,
+                %code,
+                "the settings of a topic cannot be read, so they are not checked: allow DescribeConfigs on it"
+            );
+            return Ok(());
+        }
+        None => return Ok(()),
+    };
+    let value = |key: &str| found.get(key).and_then(|entry| entry.value.clone());
+    let Differences { wrong, other } = differences(wanted, value);
+    if !other.is_empty() {
+        tracing::warn!(
+            topic = wanted.name,
+            settings = other.join("; "),
+            "a topic is kept otherwise than the site says"
+        );
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "{}; change it with: kafka-configs.sh --alter --topic {} --add-config {}",
+        wrong.join("; "),
+        wanted.name,
+        wanted.settings.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+    );
+    Err(wanted.refuse(what))
+}
+
+/// Compares; pure. What the broker does not tell is taken as right.
+pub(super) fn differences(wanted: &Wanted, found: impl Fn(&str) -> Option<String>) -> Differences {
+    let mut all = Differences::default();
+    for (key, wanted_value) in &wanted.settings {
+        let Some(value) = found(key).filter(|value| value != wanted_value) else { continue };
+        let number = value.parse::<i64>().unwrap_or_default();
+        let says = format!("`{key}` is {value}, and {wanted_value} is needed");
+        let harmless = match *key {
+            "max.message.bytes" => number >= MESSAGE_BYTES as i64,
+            "segment.bytes" | "compression.type" => true,
+            "min.insync.replicas" => number > 1,
+            // Who pays for the disks decides how much is kept, but what is the control plane's memory does not go by age.
+            "retention.ms" if wanted.topic.expires() => true,
+            "retention.bytes" => true,
+            _ => false,
+        };
+        let tell = matches!(*key, "retention.ms" | "retention.bytes");
+        match (harmless, tell) {
+            (false, _) => all.wrong.push(says),
+            (true, true) => all.other.push(format!("`{key}` is {value}, and {wanted_value} is configured")),
+            (true, false) => {}
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::Kafka;
+
+    fn wanted(topic: Topic) -> Wanted {
+        Wanted::new(&KafkaOptions::new(Kafka::default(), [(topic, 4)]), topic, 4)
+    }
+
+    fn found(topic: Topic, changed: &[(&str, &str)]) -> Differences {
+        let wanted = wanted(topic);
+        differences(&wanted, |key| {
+            let changed = changed.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+            changed.or_else(|| wanted.settings.get(key).cloned())
+        })
+    }
+
+    #[test]
+    fn what_endangers_records_is_wrong_and_named() {
+        assert_eq!(found(Topic::KubeEvent, &[]), Differences::default());
+        for (key, value) in [
+            ("cleanup.policy", "compact"),
+            ("max.message.bytes", "1048588"),
+            ("message.timestamp.type", "CreateTime"),
+            ("unclean.leader.election.enable", "true"),
+            ("min.insync.replicas", "1"),
+        ] {
+            let Differences { wrong, other } = found(Topic::KubeEvent, &[(key, value)]);
+            assert!(wrong.len() == 1 && wrong[0].contains(key) && wrong[0].contains(value), "{wrong:?}");
+            assert!(other.is_empty(), "{other:?}");
+        }
+        assert_eq!(
+            found(Topic::Ledger, &[("retention.ms", "604800000")]).wrong.len(),
+            1,
+            "a ledger does not go by age"
+        );
+    }
+
+    #[test]
+    fn what_only_keeps_more_or_less_is_told() {
+        for change in [("retention.ms", "1000"), ("retention.bytes", "-1")] {
+            let Differences { wrong, other } = found(Topic::KubeEvent, &[change]);
+            assert!(wrong.is_empty() && other.len() == 1, "{wrong:?} {other:?}");
+        }
+        let quiet = [("max.message.bytes", "99999999"), ("segment.bytes", "1073741824"), ("min.insync.replicas", "3")];
+        assert_eq!(found(Topic::KubeEvent, &quiet), Differences::default());
+    }
+
+    #[test]
+    fn the_recipe_makes_what_is_wanted() {
+        let recipe = wanted(Topic::Ledger).recipe();
+        for part in
+            ["beidou.ledger.v1", "--partitions 4", "--replication-factor 3", "retention.ms=-1", "min.insync.replicas=2"]
+        {
+            assert!(recipe.contains(part), "{recipe} lacks {part}");
+        }
+    }
+}
