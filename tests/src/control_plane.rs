@@ -12,7 +12,7 @@
 
 mod access;
 pub mod part;
-mod pki;
+pub mod pki;
 
 use std::{
     io,

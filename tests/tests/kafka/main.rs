@@ -2,4 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions marked as tests")]
 
 mod contract;
+mod proxy;
+mod reading;
+mod rights;
+mod secured;
 mod site;
+mod topics;
+mod writing;

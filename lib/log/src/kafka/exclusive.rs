@@ -33,7 +33,7 @@ use rdkafka::{
 };
 
 use super::{
-    client::{Quiet, is_fenced, is_final, of_writer, refused},
+    client::{Quiet, is_fenced, is_final, listen, of_writer, refused},
     faults::{Fault, Faults},
     flight::{Deliveries, Flight, Producer, Pulse, break_for_good, hand_over},
     producer::Append,
@@ -144,8 +144,8 @@ impl Work {
         offsets.add_partition_offset(&self.setup.topic, self.setup.at.partition as i32, place)?;
         let group = self.asking.group_metadata().ok_or(KafkaError::Canceled)?;
         producer.begin_transaction()?;
-        producer.send_offsets_to_transaction(&offsets, &group, ACT)?;
-        producer.commit_transaction(ACT)?;
+        patiently(&self.stop, |left| producer.send_offsets_to_transaction(&offsets, &group, left))?;
+        patiently(&self.stop, |left| producer.commit_transaction(left))?;
         self.epoch = epoch;
         self.producer = Some(producer);
         Ok(())
@@ -153,7 +153,7 @@ impl Work {
 
     fn fence(&self) -> Result<Producer, KafkaError> {
         let producer: Producer = self.setup.producer.create_with_context(Deliveries)?;
-        producer.init_transactions(ACT)?;
+        patiently(&self.stop, |left| producer.init_transactions(left))?;
         Ok(producer)
     }
 
@@ -222,6 +222,7 @@ impl Work {
     }
 
     fn attempt(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, Failure> {
+        listen(&self.asking);
         self.stand()?;
         let Some(producer) = &self.producer else { return Err(Failure::Broken(KafkaError::Canceled)) };
         producer.begin_transaction()?;
@@ -237,7 +238,7 @@ impl Work {
         if self.setup.faults.after(self.setup.at) == Some(Fault::Fatal) {
             break_for_good(producer);
         }
-        let committed = commit(producer, &self.stop);
+        let committed = patiently(&self.stop, |left| producer.commit_transaction(left));
         // The records' own errors say more than that of the transaction.
         if let Some(error) = flights.iter().find_map(|flight| flight.failure()).filter(|error| is_final(error)) {
             return Err(Failure::Final(error.clone()));
@@ -303,11 +304,11 @@ impl Work {
     }
 }
 
-/// Commits; asks again while the client says that this helps.
-fn commit(producer: &Producer, stop: &AtomicBool) -> Result<(), KafkaError> {
+/// One act of a transaction, asked for again while the client says that this helps.
+fn patiently(stop: &AtomicBool, act: impl Fn(Duration) -> Result<(), KafkaError>) -> Result<(), KafkaError> {
     let end = Instant::now() + ACT;
     loop {
-        match producer.commit_transaction(end.saturating_duration_since(Instant::now())) {
+        match act(end.saturating_duration_since(Instant::now())) {
             Err(KafkaError::Transaction(error))
                 if error.is_retriable() && Instant::now() < end && !stop.load(SeqCst) => {}
             answer => return answer,

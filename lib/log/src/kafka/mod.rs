@@ -50,7 +50,7 @@ use rdkafka::{
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::{
-    client::{Quiet, refused},
+    client::{Quiet, listen, refused},
     exclusive::Exclusive,
     producer::{Append, Shared},
     reader::Readers,
@@ -199,6 +199,7 @@ impl Inner {
     /// Blocking.
     fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
         let topic = &self.partition(at)?.topic;
+        listen(&self.asking);
         let answer = self.asking.fetch_watermarks(topic, at.partition as i32, ANSWER);
         let (first, end) = answer.map_err(|error| refused(format_args!("find the ends of {at}"), error))?;
         let (first, end) = (first.max(0) as Offset, end.max(0) as Offset);

@@ -28,7 +28,7 @@ const MAX_PREFIX_BYTES: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kafka {
-    /// `host:port` of some brokers; the others are found through them.
+    /// `host:port` of some brokers; the others are found through them. None: the log stands in files.
     pub brokers: Vec<String>,
     /// Stands before the name of each topic, group and transactional id: several sites may share one Kafka.
     pub prefix: String,
@@ -40,10 +40,10 @@ pub struct Kafka {
     pub buffer_mib: u32,
     /// A partition that acknowledges nothing for so long, while its broker answers, gets a new producer.
     pub silence_seconds: u32,
-    /// Encrypted connections; plain ones where it is missing.
-    pub tls: Option<Tls>,
-    /// How to log in; not at all where it is missing.
-    pub sasl: Option<Sasl>,
+    /// Encrypted connections.
+    pub tls: Tls,
+    /// How to log in.
+    pub sasl: Sasl,
 }
 
 impl Default for Kafka {
@@ -55,8 +55,8 @@ impl Default for Kafka {
             replicas: 3,
             buffer_mib: BUFFER_MIB,
             silence_seconds: SILENCE_SECONDS,
-            tls: None,
-            sasl: None,
+            tls: Tls::default(),
+            sasl: Sasl::default(),
         }
     }
 }
@@ -65,6 +65,8 @@ impl Default for Kafka {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
+    /// Whether connections are encrypted.
+    pub enabled: bool,
     /// Authorities that are trusted, PEM; those of the system where it is missing.
     pub ca_file: Option<PathBuf>,
     /// Our certificate, PEM, where brokers ask for one.
@@ -79,11 +81,11 @@ pub struct Tls {
 pub struct Sasl {
     /// How the password is proven.
     pub mechanism: Mechanism,
-    /// The user.
-    pub user: String,
+    /// The user; nobody logs in where it is missing.
+    pub user: Option<String>,
     /// The password; better in a file.
     pub password: Option<String>,
-    /// A file with the password; spaces and line ends around it do not count.
+    /// A file with the password, which goes before `password`; spaces and line ends around it do not count.
     pub password_file: Option<PathBuf>,
 }
 
@@ -138,13 +140,20 @@ fn invalid(key: &'static str, found: impl fmt::Display, allowed: &'static str) -
 }
 
 impl Kafka {
+    /// Whether the log stands in Kafka.
+    pub fn is_used(&self) -> bool {
+        !self.brokers.is_empty()
+    }
+
     /// Checks what can be checked without a broker.
     ///
     /// # Errors
     /// The first key that does not fit.
     pub fn check(&self) -> Result<(), InvalidKafka> {
-        if self.brokers.is_empty() {
-            return Err(invalid("brokers", "empty", "name one broker at least, as host:port"));
+        if !self.is_used() {
+            let rest = *self == Self::default();
+            let allowed = "name one broker at least, as host:port, or nothing under `log.kafka`";
+            return if rest { Ok(()) } else { Err(invalid("brokers", "empty", allowed)) };
         }
         for broker in &self.brokers {
             let port = broker.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains([',', '/', ' ']));
@@ -166,27 +175,34 @@ impl Kafka {
         if !(5..=600).contains(&self.silence_seconds) {
             return Err(invalid("silence_seconds", self.silence_seconds, "use 5 to 600"));
         }
-        if let Some(tls) = &self.tls {
-            match (&tls.cert_file, &tls.key_file) {
-                (Some(_), None) => return Err(invalid("tls.key_file", "missing", "a certificate needs its key")),
-                (None, Some(_)) => return Err(invalid("tls.cert_file", "missing", "a key needs its certificate")),
-                (Some(_), Some(_)) | (None, None) => {}
-            }
-        }
-        self.sasl.as_ref().map_or(Ok(()), |sasl| self.check_sasl(sasl))
+        self.check_tls()?;
+        self.check_sasl()
     }
 
-    fn check_sasl(&self, sasl: &Sasl) -> Result<(), InvalidKafka> {
-        if sasl.user.is_empty() {
-            return Err(invalid("sasl.user", "empty", "name the user"));
+    fn check_tls(&self) -> Result<(), InvalidKafka> {
+        let tls = &self.tls;
+        let any = tls.ca_file.is_some() || tls.cert_file.is_some() || tls.key_file.is_some();
+        if any && !tls.enabled {
+            return Err(invalid("tls.enabled", "false", "set it to true, or leave the files out"));
         }
-        match (&sasl.password, &sasl.password_file) {
-            (None, None) => return Err(invalid("sasl.password_file", "missing", "name a file with the password")),
-            (Some(_), Some(_)) => return Err(invalid("sasl.password", "set", "set it or `password_file`, not both")),
-            (Some(_), None) | (None, Some(_)) => {}
+        match (&tls.cert_file, &tls.key_file) {
+            (Some(_), None) => Err(invalid("tls.key_file", "missing", "a certificate needs its key")),
+            (None, Some(_)) => Err(invalid("tls.cert_file", "missing", "a key needs its certificate")),
+            (Some(_), Some(_)) | (None, None) => Ok(()),
         }
-        if sasl.mechanism == Mechanism::Plain && self.tls.is_none() {
-            let allowed = "the password would travel in the clear: set `log.kafka.tls`, or use SCRAM-SHA-512";
+    }
+
+    fn check_sasl(&self) -> Result<(), InvalidKafka> {
+        let sasl = &self.sasl;
+        if sasl.user.as_deref().is_none_or(str::is_empty) {
+            let any = sasl.user.is_some() || sasl.password.is_some() || sasl.password_file.is_some();
+            return if any { Err(invalid("sasl.user", "empty", "name the user")) } else { Ok(()) };
+        }
+        if sasl.password.is_none() && sasl.password_file.is_none() {
+            return Err(invalid("sasl.password_file", "missing", "name a file with the password"));
+        }
+        if sasl.mechanism == Mechanism::Plain && !self.tls.enabled {
+            let allowed = "the password would travel in the clear: set `log.kafka.tls.enabled`, or use SCRAM-SHA-512";
             return Err(invalid("sasl.mechanism", "PLAIN", allowed));
         }
         Ok(())
@@ -194,9 +210,9 @@ impl Kafka {
 
     /// Relative paths start at the folder of the configuration file.
     pub fn settle_paths(&mut self, folder: &Path) {
-        let of_tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file]);
-        let of_sasl = self.sasl.iter_mut().map(|sasl| &mut sasl.password_file);
-        for path in of_tls.chain(of_sasl).flatten() {
+        let tls = &mut self.tls;
+        let all = [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file, &mut self.sasl.password_file];
+        for path in all.into_iter().flatten() {
             *path = folder.join(&path);
         }
     }
@@ -206,14 +222,15 @@ impl Kafka {
         let mut config = ClientConfig::new();
         apply(&mut config, &[CLIENT]);
         config.set("bootstrap.servers", self.brokers.join(","));
-        let protocol = match (&self.tls, &self.sasl) {
-            (None, None) => "plaintext",
-            (Some(_), None) => "ssl",
-            (None, Some(_)) => "sasl_plaintext",
-            (Some(_), Some(_)) => "sasl_ssl",
+        let (tls, sasl) = (&self.tls, &self.sasl);
+        let protocol = match (tls.enabled, &sasl.user) {
+            (false, None) => "plaintext",
+            (true, None) => "ssl",
+            (false, Some(_)) => "sasl_plaintext",
+            (true, Some(_)) => "sasl_ssl",
         };
         config.set("security.protocol", protocol);
-        if let Some(tls) = &self.tls {
+        if tls.enabled {
             // The linked OpenSSL knows no folder of the system, so librdkafka looks for it.
             let authorities = tls.ca_file.as_ref().map_or_else(|| "probe".into(), |path| path.display().to_string());
             config.set("ssl.ca.location", authorities);
@@ -222,8 +239,8 @@ impl Kafka {
                 config.set(key, path.display().to_string());
             }
         }
-        if let Some(sasl) = &self.sasl {
-            config.set("sasl.mechanism", sasl.mechanism.name()).set("sasl.username", &sasl.user);
+        if let Some(user) = &sasl.user {
+            config.set("sasl.mechanism", sasl.mechanism.name()).set("sasl.username", user);
             config.set("sasl.password", sasl.secret()?);
         }
         Ok(config)
@@ -284,20 +301,23 @@ mod tests {
     #[test]
     fn each_key_is_named_when_it_does_not_fit() {
         valid().check().unwrap();
-        let sasl = || Sasl { user: "beidou".into(), password: Some("x".into()), ..Sasl::default() };
-        let table: [(&str, Kafka); 12] = [
-            ("brokers` is empty", Kafka::default()),
+        Kafka::default().check().unwrap();
+        let sasl = || Sasl { user: Some("beidou".into()), password: Some("x".into()), ..Sasl::default() };
+        let tls = || Tls { enabled: true, ..Tls::default() };
+        let table: [(&str, Kafka); 13] = [
+            ("brokers` is empty", Kafka { replicas: 1, ..Kafka::default() }),
             ("brokers` is \"kafka-1\"", Kafka { brokers: vec!["kafka-1".into()], ..valid() }),
             ("brokers` is \"a:1,b:2\"", Kafka { brokers: vec!["a:1,b:2".into()], ..valid() }),
             ("prefix` is \"a/b\"", Kafka { prefix: "a/b".into(), ..valid() }),
             ("replicas` is 0", Kafka { replicas: 0, ..valid() }),
             ("buffer_mib` is 1:", Kafka { buffer_mib: 1, ..valid() }),
             ("silence_seconds` is 1:", Kafka { silence_seconds: 1, ..valid() }),
-            ("tls.key_file", Kafka { tls: Some(Tls { cert_file: Some("c".into()), ..Tls::default() }), ..valid() }),
-            ("tls.cert_file", Kafka { tls: Some(Tls { key_file: Some("k".into()), ..Tls::default() }), ..valid() }),
-            ("sasl.user", Kafka { sasl: Some(Sasl::default()), ..valid() }),
-            ("sasl.password", Kafka { sasl: Some(Sasl { password: None, ..sasl() }), ..valid() }),
-            ("sasl.mechanism", Kafka { sasl: Some(Sasl { mechanism: Mechanism::Plain, ..sasl() }), ..valid() }),
+            ("tls.key_file", Kafka { tls: Tls { cert_file: Some("c".into()), ..tls() }, ..valid() }),
+            ("tls.cert_file", Kafka { tls: Tls { key_file: Some("k".into()), ..tls() }, ..valid() }),
+            ("tls.enabled", Kafka { tls: Tls { enabled: false, ca_file: Some("c".into()), ..tls() }, ..valid() }),
+            ("sasl.user", Kafka { sasl: Sasl { user: None, ..sasl() }, ..valid() }),
+            ("sasl.password", Kafka { sasl: Sasl { password: None, ..sasl() }, ..valid() }),
+            ("sasl.mechanism", Kafka { sasl: Sasl { mechanism: Mechanism::Plain, ..sasl() }, ..valid() }),
         ];
         for (says, kafka) in table {
             let error = kafka.check().unwrap_err().to_string();
@@ -307,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let kafka = Kafka { sasl: Some(Sasl { password: Some("s3cret".into()), ..Sasl::default() }), ..valid() };
+        let kafka = Kafka { sasl: Sasl { password: Some("s3cret".into()), ..Sasl::default() }, ..valid() };
         assert!(!format!("{kafka:?}").contains("s3cret"));
     }
 
@@ -316,8 +336,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("password");
         std::fs::write(&secret, "s3cret\n").unwrap();
-        let sasl = Sasl { user: "beidou".into(), password_file: Some("password".into()), ..Sasl::default() };
-        let mut kafka = Kafka { tls: Some(Tls::default()), sasl: Some(sasl), ..valid() };
+        let sasl = Sasl { user: Some("beidou".into()), password_file: Some("password".into()), ..Sasl::default() };
+        let mut kafka = Kafka { tls: Tls { enabled: true, ..Tls::default() }, sasl, ..valid() };
         kafka.settle_paths(folder.path());
         let config = kafka.connection().unwrap();
         for (key, value) in [

@@ -198,6 +198,9 @@ impl Work {
 
     /// All records of an append were answered.
     fn landed(&mut self, number: u64) {
+        if self.broken() {
+            return;
+        }
         let Some(kept) = self.kept.get(&number) else { return };
         let answer = match kept.flight.failure() {
             None => Ok(kept.flight.range()),
@@ -217,10 +220,24 @@ impl Work {
         }
     }
 
+    /// Whether the producer is broken for good; it is dropped then. What waits is kept, unless it is the user's rights that
+    /// are missing: then a fresh producer would break as well, and who appends is told.
+    fn broken(&mut self) -> bool {
+        let Some((code, text)) = self.producer.as_ref().and_then(|producer| producer.client().fatal_error()) else {
+            return false;
+        };
+        let error = KafkaError::MessageProduction(code);
+        if is_final(&error) {
+            for (_, Kept { append, .. }) in std::mem::take(&mut self.kept) {
+                let _caller_gone = append.reply.send(Err(of_writer(append.at, error.clone())));
+            }
+        }
+        self.renew(&text);
+        true
+    }
+
     /// Drops the producer; another one is made after a pause.
     fn renew(&mut self, why: &str) {
-        let fatal = self.producer.as_ref().and_then(|producer| producer.client().fatal_error());
-        let why = fatal.map_or_else(|| why.to_owned(), |(_, text)| text);
         tracing::warn!(why, kept = self.kept.len(), producer = self.setup.name, "the log takes a fresh producer");
         self.generation += 1;
         self.producer = None;
@@ -258,6 +275,9 @@ impl Work {
 
     /// Looks for a partition that has been silent for too long.
     fn watch(&mut self) {
+        if self.broken() {
+            return;
+        }
         let now = Instant::now();
         let waits = |kept: &Kept| {
             let pulse = self.pulses.get(&kept.append.at).map(|pulse| pulse.last());

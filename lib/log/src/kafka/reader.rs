@@ -47,6 +47,8 @@ struct Reader {
     consumer: Option<StreamConsumer<Quiet>>,
     /// The offset that its next message will have at least.
     next: Offset,
+    /// It was put there by the read that goes on: an end that it tells is not one of long ago, left in its queue.
+    fresh: bool,
 }
 
 impl Drop for Reader {
@@ -108,8 +110,10 @@ impl Readers {
                     batch.next = stored.offset + 1;
                     batch.records.push(stored);
                 }
-                // All that lies before the end that is known has been passed.
-                Ok(Came::End) => batch.next = if known.is_some() { batch.next.max(upto) } else { batch.next },
+                Ok(Came::End) if known.is_none() => {}
+                // All that lies before the end that was asked for has been passed.
+                Ok(Came::End) if reader.fresh => batch.next = batch.next.max(upto),
+                Ok(Came::End) => self.put(&mut reader, batch.next)?,
                 Ok(Came::Nothing) if known.is_none() => break,
                 Ok(Came::Nothing) => return Err(self.refused(KafkaError::Global(Code::OperationTimedOut))),
                 Err(error) if matches!(code(&error), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) => {
@@ -119,7 +123,7 @@ impl Readers {
                 Err(error) => return Err(self.refused(error)),
             }
         }
-        reader.next = batch.next;
+        (reader.next, reader.fresh) = (batch.next, false);
         self.put_back(reader);
         Ok(batch)
     }
@@ -150,14 +154,20 @@ impl Readers {
             Some(reader) => reader,
             None => {
                 let consumer = self.config.create_with_context(Quiet).map_err(|error| self.refused(error))?;
-                Reader { consumer: Some(consumer), next: from }
+                Reader { consumer: Some(consumer), next: from, fresh: true }
             }
         };
+        self.put(&mut reader, from)?;
+        Ok(reader)
+    }
+
+    /// Puts a consumer to an offset; what it had fetched is forgotten.
+    fn put(&self, reader: &mut Reader, from: Offset) -> Result<(), LogError> {
         let list = place(&self.topic, self.at.partition, from).map_err(|error| self.refused(error))?;
         let assigned = reader.consumer.as_ref().map_or(Ok(()), |consumer| consumer.assign(&list));
         assigned.map_err(|error| self.refused(error))?;
-        reader.next = from;
-        Ok(reader)
+        (reader.next, reader.fresh) = (from, true);
+        Ok(())
     }
 
     fn put_back(&self, reader: Reader) {

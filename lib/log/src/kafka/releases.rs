@@ -18,7 +18,7 @@ use rdkafka::{
     topic_partition_list::{Offset as Place, TopicPartitionList},
 };
 
-use super::client::Quiet;
+use super::client::{Quiet, listen};
 use crate::Threat;
 
 /// How long a broker has to answer.
@@ -45,6 +45,7 @@ impl Releases {
         upto: Offset,
     ) -> Result<(), KafkaError> {
         let group = self.group(config, group)?;
+        listen(&group.consumer);
         let mut released = group.released.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match released.get(&at) {
             Some(before) => Some(*before),

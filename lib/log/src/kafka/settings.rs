@@ -124,7 +124,7 @@ pub const READER: &[Setting] = &[
     ),
     set("fetch.message.max.bytes", "4194304", "one fetch brings some 20,000 Events as they are compressed"),
     set("queued.min.messages", "100000", "fetches ahead until so many records wait"),
-    set("queued.max.messages.kbytes", "32768", "or so many bytes: the memory that a reader may take"),
+    set("queued.max.messages.kbytes", "8192", "or so many bytes: two fetches, one is read while the next one comes"),
     set(
         "fetch.queue.backoff.ms",
         "10",

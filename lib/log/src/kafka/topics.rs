@@ -10,18 +10,24 @@ use beidou_schemas::Topic;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
+    consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode as Code},
+    metadata::Metadata,
 };
 
 use super::{
-    client::{Quiet, refused},
+    client::{Ear, Quiet, denied, refused},
     options::KafkaOptions,
     settings::{MESSAGE_BYTES, TOPIC},
 };
-use crate::LogError;
+use crate::{LogError, off_thread};
 
 /// How long a broker has to answer.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long one question may take, before what went wrong is looked at.
+const SLICE: Duration = Duration::from_secs(1);
+/// How long is listened to what went wrong.
+const LISTEN: Duration = Duration::from_millis(100);
 /// How long a new topic may take to have leaders.
 const LEADERS: Duration = Duration::from_secs(60);
 
@@ -77,17 +83,14 @@ pub(super) struct Differences {
 
 /// Makes what is missing, checks what is there.
 pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) -> Result<(), LogError> {
-    let reach = |error| refused(format_args!("reach Kafka at {}", options.kafka.brokers.join(", ")), error);
-    let admin: AdminClient<Quiet> = connection.create_with_context(Quiet).map_err(reach)?;
-    let admin = Arc::new(admin);
+    let kafka = Arc::new(Connected::open(options, connection)?);
     for (topic, partitions) in &options.partitions {
         let wanted = Wanted::new(options, *topic, *partitions);
-        let found = partitions_of(&admin, &wanted.name, reach).await?;
-        match found {
-            0 if options.kafka.create_topics => create(&admin, &wanted).await?,
+        match kafka.partitions(&wanted).await? {
+            0 if options.kafka.create_topics => create(&kafka, &wanted).await?,
             0 => {
-                let what =
-                    format!("it is missing, and `log.kafka.create_topics` is false; make it with: {}", wanted.recipe());
+                let recipe = wanted.recipe();
+                let what = format!("it is missing, and `log.kafka.create_topics` is false; make it with: {recipe}");
                 return Err(wanted.refuse(what));
             }
             found if found != wanted.partitions => {
@@ -99,43 +102,98 @@ pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) ->
                 );
                 return Err(wanted.refuse(what));
             }
-            _ => check(&admin, &wanted).await?,
+            _ => check(&kafka.admin, &wanted).await?,
         }
     }
     Ok(())
 }
 
-/// 0 where it is not there.
-async fn partitions_of(
-    admin: &Arc<AdminClient<Quiet>>,
-    name: &str,
-    reach: impl Fn(KafkaError) -> LogError,
-) -> Result<u32, LogError> {
-    let (asked, owned) = (Arc::clone(admin), name.to_owned());
-    let answer = crate::off_thread(move || Ok(asked.inner().fetch_metadata(Some(&owned), ANSWER))).await?;
-    let metadata = answer.map_err(reach)?;
-    let Some(topic) = metadata.topics().first() else { return Ok(0) };
-    match topic.error().map(Code::from) {
-        None => Ok(topic.partitions().len() as u32),
-        Some(Code::UnknownTopicOrPartition) => Ok(0),
-        Some(Code::TopicAuthorizationFailed) => {
-            let what = "the user may not see it: allow Describe, Read and Write on it".into();
-            Err(LogError::Topic { topic: name.into(), what })
+/// A topic as a broker tells of it.
+struct Found {
+    error: Option<Code>,
+    /// Of each partition; negative where there is none.
+    leaders: Vec<i32>,
+}
+
+/// Connections for the time of a start.
+struct Connected {
+    brokers: String,
+    admin: AdminClient<Quiet>,
+    /// A consumer tells what went wrong with a connection; the admin client does not.
+    asking: BaseConsumer<Ear>,
+}
+
+impl Connected {
+    fn open(options: &KafkaOptions, connection: &ClientConfig) -> Result<Self, LogError> {
+        let brokers = options.kafka.brokers.join(", ");
+        let act = |error| refused(format_args!("reach Kafka at {brokers}"), error);
+        let admin = connection.create_with_context(Quiet).map_err(act)?;
+        let asking = connection.create_with_context(Ear::default()).map_err(act)?;
+        Ok(Self { brokers, admin, asking })
+    }
+
+    /// How many partitions a topic has; 0 where it is not there.
+    async fn partitions(self: &Arc<Self>, wanted: &Wanted) -> Result<u32, LogError> {
+        let name = &wanted.name;
+        let found = self.look(name).await?;
+        match found.error {
+            None => Ok(found.leaders.len() as u32),
+            Some(Code::UnknownTopicOrPartition) => Ok(0),
+            Some(Code::TopicAuthorizationFailed) => {
+                let recipe = wanted.recipe();
+                let what =
+                    "the user may not see it: allow Describe, DescribeConfigs, Read and Write on it; if it is missing";
+                Err(wanted.refuse(format!("{what}, allow Create, or make it with: {recipe}")))
+            }
+            Some(error) => Err(refused(format_args!("look for the topic {name}"), KafkaError::MetadataFetch(error))),
         }
-        Some(error) => Err(refused(format_args!("look for the topic {name}"), KafkaError::MetadataFetch(error))),
+    }
+
+    async fn look(self: &Arc<Self>, topic: &str) -> Result<Found, LogError> {
+        let (this, topic) = (Arc::clone(self), topic.to_owned());
+        off_thread(move || {
+            let metadata = this.ask(&topic)?;
+            let topic = metadata.topics().first();
+            Ok(Found {
+                error: topic.and_then(|topic| topic.error()).map(Code::from),
+                leaders: topic.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|p| p.leader()).collect()),
+            })
+        })
+        .await
+    }
+
+    /// Blocking. Asks in slices, so that a login that was refused is told at once.
+    fn ask(&self, topic: &str) -> Result<Metadata, LogError> {
+        let end = Instant::now() + ANSWER;
+        loop {
+            let error = match self.asking.fetch_metadata(Some(topic), SLICE) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => error,
+            };
+            let heard = Instant::now() + LISTEN;
+            while Instant::now() < heard {
+                let _told_by_the_context = self.asking.poll(LISTEN / 4);
+            }
+            let ear = self.asking.context();
+            if ear.is_denied() || Instant::now() >= end {
+                let why = ear.heard().map(|heard| format!(" ({heard})")).unwrap_or_default();
+                let act = format!("reach Kafka at {}{why}", self.brokers);
+                return Err(if ear.is_denied() { denied(act) } else { refused(act, error) });
+            }
+        }
     }
 }
 
-async fn create(admin: &Arc<AdminClient<Quiet>>, wanted: &Wanted) -> Result<(), LogError> {
+async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError> {
     let new =
         NewTopic::new(&wanted.name, wanted.partitions as i32, TopicReplication::Fixed(i32::from(wanted.replicas)));
     let new = wanted.settings.iter().fold(new, |new, (key, value)| new.set(key, value));
     let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
-    let answers = admin.create_topics([&new], &options).await;
+    let answers = kafka.admin.create_topics([&new], &options).await;
     let answers = answers.map_err(|error| refused(format_args!("make the topic {}", wanted.name), error))?;
     match answers.into_iter().next() {
         // Another process of ours made it in the same moment.
-        None | Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => leaders(admin, wanted).await,
+        None | Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => leaders(kafka, wanted).await,
         Some(Err((
             _,
             code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::PolicyViolation),
@@ -157,15 +215,11 @@ async fn create(admin: &Arc<AdminClient<Quiet>>, wanted: &Wanted) -> Result<(), 
 }
 
 /// Waits until each partition of a new topic has a leader.
-async fn leaders(admin: &Arc<AdminClient<Quiet>>, wanted: &Wanted) -> Result<(), LogError> {
+async fn leaders(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError> {
     let end = Instant::now() + LEADERS;
     loop {
-        let (asked, name) = (Arc::clone(admin), wanted.name.clone());
-        let answer = crate::off_thread(move || Ok(asked.inner().fetch_metadata(Some(&name), ANSWER))).await?;
-        let led = answer.is_ok_and(|metadata| {
-            let partitions: Vec<_> = metadata.topics().iter().flat_map(|topic| topic.partitions()).collect();
-            partitions.len() == wanted.partitions as usize && partitions.iter().all(|p| p.leader() >= 0)
-        });
+        let leaders = kafka.look(&wanted.name).await?.leaders;
+        let led = leaders.len() == wanted.partitions as usize && leaders.iter().all(|leader| *leader >= 0);
         match led {
             true => return Ok(()),
             false if Instant::now() >= end => {

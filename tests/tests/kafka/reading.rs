@@ -1,0 +1,133 @@
+//! The reading side: ends that are known, transactions that are not read, retention that is told in time.
+
+use std::time::{Duration, SystemTime};
+
+use beidou_log::{Log, LogError, ReadLimit, Threat};
+use beidou_schemas::Offset;
+use beidou_tests::{kafka::Broker, wait::until};
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer},
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+    topic_partition_list::TopicPartitionList,
+};
+
+use crate::site::{ALL, EVENTS, LEDGER, PATIENCE, all, ends, open, options, set, text, values};
+
+const PATIENT: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: PATIENCE };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_outside_of_what_is_there_is_told_and_never_reset() {
+    let broker = Broker::shared().await.unwrap();
+    let options = options(broker.address());
+    let log = open(&options).await;
+    log.writer(EVENTS, "test").await.unwrap().append(vec![text("a"), text("b")]).await.unwrap();
+    for limit in [ALL, PATIENT] {
+        let beyond = log.read(EVENTS, 12, limit).await;
+        assert!(matches!(beyond, Err(LogError::Lost { from: 12, end: 2, .. })), "{beyond:?}");
+    }
+    set(&broker, &options.name(EVENTS.topic), "retention.ms", "1").await;
+    until("retention removes both", PATIENCE, async || {
+        (ends(&broker, &options.name(EVENTS.topic), 0)? == (2, 2)).then_some(())
+    })
+    .await
+    .unwrap();
+    for limit in [ALL, PATIENT] {
+        let before = log.read(EVENTS, 1, limit).await;
+        assert!(matches!(before, Err(LogError::Removed { from: 1, first: 2, .. })), "{before:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_committed_is_not_read_and_not_counted() {
+    let broker = Broker::shared().await.unwrap();
+    let options = options(broker.address());
+    let log = open(&options).await;
+    let first = log.writer(LEDGER, "test").await.unwrap();
+    first.append(vec![text("kept")]).await.unwrap();
+    let end = log.bounds(LEDGER).await.unwrap().end;
+
+    // Another writer of the ledger, which begins and does not end.
+    let topic = options.name(LEDGER.topic);
+    let stranger: ThreadedProducer<DefaultProducerContext> =
+        broker.client().set("transactional.id", format!("{topic}.stranger")).create().unwrap();
+    stranger.init_transactions(PATIENCE).unwrap();
+    stranger.begin_transaction().unwrap();
+    let record = BaseRecord::<(), str>::to(&topic).partition(0).payload("never");
+    stranger.send(record).map_err(|(error, _)| error).unwrap();
+    stranger.flush(PATIENCE).unwrap();
+    let uncommitted: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
+    let (_, there) = uncommitted.fetch_watermarks(&topic, 0, PATIENCE).unwrap();
+    assert_eq!(there as Offset, end + 1, "the broker has the record");
+    assert_eq!(log.bounds(LEDGER).await.unwrap().end, end, "the end is that of what is committed");
+    assert_eq!(all(&log, LEDGER).await, ["kept"]);
+
+    stranger.abort_transaction(PATIENCE).unwrap();
+    first.append(vec![text("later")]).await.unwrap();
+    assert_eq!(all(&log, LEDGER).await, ["kept", "later"]);
+    let read = log.read(LEDGER, end, PATIENT).await.unwrap();
+    assert_eq!(values(&read.records), ["later"], "the hole that it left is passed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alarm_comes_before_retention_does() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    options.retention.max_age = Duration::from_secs(3600);
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    let range = writer.append((0..10).map(|n| text(n.to_string())).collect()).await.unwrap();
+    let (now, half) = (SystemTime::now(), Duration::from_secs(1800));
+    let at = |next: Offset, now: SystemTime| log.threat(EVENTS, next, now);
+    assert_eq!(at(range.start, now).await.unwrap(), None, "young");
+    let unread = |unread| Some(Threat { unread, overtaken: false });
+    let later = SystemTime::now() + half + Duration::from_secs(1);
+    assert_eq!(at(range.start, later).await.unwrap(), unread(10), "half of the hour is over");
+    assert_eq!(at(range.start + 4, later).await.unwrap(), unread(6));
+    assert_eq!(at(range.end, later).await.unwrap(), None, "all is read");
+    let ledger = log.writer(LEDGER, "test").await.unwrap();
+    ledger.append(vec![text("a")]).await.unwrap();
+    assert_eq!(log.threat(LEDGER, 0, later).await.unwrap(), None, "a ledger does not go by age");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_are_offsets_of_a_group_and_only_grow() {
+    let broker = Broker::shared().await.unwrap();
+    let options = options(broker.address());
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    writer.append((0..10).map(|n| text(n.to_string())).collect()).await.unwrap();
+    let group = format!("{}beidou.projector", options.kafka.prefix);
+    let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();
+    let committed = || {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(&options.name(EVENTS.topic), 0);
+        consumer.committed_offsets(asked, PATIENCE).unwrap().elements()[0].offset().to_raw()
+    };
+    for (upto, expected) in [(0, 0), (7, 7), (3, 7), (Offset::MAX, 10)] {
+        log.release(EVENTS, "projector", upto).await.unwrap();
+        assert_eq!(committed(), Some(expected), "after {upto}");
+    }
+    open(&options).await.release(EVENTS, "projector", 2).await.unwrap();
+    assert_eq!(committed(), Some(10), "another process does not take it back");
+}
+
+/// An end of long ago may stand in a reader's queue: what came since must not be passed over for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_waited_in_vain_misses_nothing_later() {
+    let broker = Broker::shared().await.unwrap();
+    let log = open(&options(broker.address())).await;
+    let writer = log.writer(LEDGER, "test").await.unwrap();
+    let (mut next, mut found) = (0, Vec::new());
+    for round in 0..30 {
+        // Given up before, while or after its consumer is told of the end.
+        let impatient = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::from_millis(round * 5) };
+        let batch = log.read(LEDGER, next, impatient).await.unwrap();
+        next = batch.next;
+        found.extend(values(&batch.records));
+        writer.append(vec![text(round.to_string())]).await.unwrap();
+        let batch = log.read(LEDGER, next, ALL).await.unwrap();
+        next = batch.next;
+        found.extend(values(&batch.records));
+    }
+    assert_eq!(found, (0..30).map(|round| round.to_string()).collect::<Vec<_>>());
+}

@@ -1,0 +1,243 @@
+//! The writing side under faults: nothing acknowledged is lost, nothing that waits is dropped, nobody writes who was fenced.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use beidou_log::{
+    Log, LogError, MAX_RECORD_BYTES, Writer,
+    kafka::{Fault, Faults, KafkaLog},
+};
+use beidou_schemas::{Offset, Record, TopicPartition};
+use beidou_tests::{kafka::Broker, wait::until};
+use tokio::task::JoinSet;
+
+use crate::{
+    proxy::Proxied,
+    site::{COVERAGE, EVENTS, LEDGER, PATIENCE, all, open, options, text},
+};
+
+/// A log on a broker of its own, with a writer of each kind.
+async fn writers(log: &KafkaLog) -> Vec<(TopicPartition, Arc<dyn Writer>)> {
+    let mut writers = Vec::new();
+    for at in [EVENTS, COVERAGE, LEDGER] {
+        writers.push((at, log.writer(at, "test").await.unwrap()));
+    }
+    writers
+}
+
+type Appended = (TopicPartition, Result<std::ops::Range<Offset>, LogError>);
+
+/// So many appends to each partition at once, of records `name.n`.
+fn spawn_appends(writers: &[(TopicPartition, Arc<dyn Writer>)], name: &str, count: usize) -> JoinSet<Appended> {
+    let mut tasks = JoinSet::new();
+    for (at, writer) in writers {
+        for n in 0..count {
+            let (at, writer, record) = (*at, Arc::clone(writer), text(format!("{name}.{n}")));
+            tasks.spawn(async move { (at, writer.append(vec![record]).await) });
+        }
+    }
+    tasks
+}
+
+async fn all_well(mut tasks: JoinSet<Appended>) {
+    while let Some(done) = tasks.join_next().await {
+        let (at, result) = done.unwrap();
+        let range = result.unwrap_or_else(|error| panic!("{at}: {error:?}"));
+        assert!(!range.is_empty(), "{at}");
+    }
+}
+
+/// Returns when the log says that appends wait, and why.
+async fn trouble(log: &KafkaLog, says: &str) {
+    until("the log tells that appends wait", PATIENCE, async || log.trouble().filter(|text| text.contains(says)))
+        .await
+        .unwrap();
+}
+
+async fn no_trouble(log: &KafkaLog) {
+    until("the log is well again", PATIENCE, async || log.trouble().is_none().then_some(())).await.unwrap();
+}
+
+/// Each value once, whatever the order.
+fn once(found: Vec<String>, expected: usize) {
+    let distinct: BTreeSet<&String> = found.iter().collect();
+    assert_eq!((distinct.len(), found.len()), (expected, expected), "each once: {found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn appends_outlive_a_broker_that_is_killed_and_are_stored_once() {
+    let mut broker = Broker::start().await.unwrap();
+    let log = open(&options(broker.address())).await;
+    let writers = writers(&log).await;
+    all_well(spawn_appends(&writers, "before", 5)).await;
+    let during = spawn_appends(&writers, "during", 20);
+    broker.kill().unwrap();
+    let after = spawn_appends(&writers, "after", 20);
+    trouble(&log, "has acknowledged nothing").await;
+    broker.restart().await.unwrap();
+    all_well(during).await;
+    all_well(after).await;
+    no_trouble(&log).await;
+    for (at, _) in &writers {
+        once(all(&log, *at).await, 45);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_stands_still_is_told_and_waited_for() {
+    let broker = Broker::start().await.unwrap();
+    let log = open(&options(broker.address())).await;
+    let writers = writers(&log).await;
+    all_well(spawn_appends(&writers, "before", 5)).await;
+    broker.pause().unwrap();
+    let during = spawn_appends(&writers, "during", 20);
+    trouble(&log, "nothing is lost meanwhile").await;
+    assert_eq!(during.len(), 60, "no append may be acknowledged");
+    broker.resume().unwrap();
+    all_well(during).await;
+    no_trouble(&log).await;
+    for (at, _) in &writers {
+        once(all(&log, *at).await, 25);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_partition_of_a_broker_that_answers_gets_a_fresh_producer() {
+    let proxied = Proxied::start().await;
+    let log = open(&options(proxied.address.clone())).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    writer.append(vec![text("before")]).await.unwrap();
+    proxied.switch.mute.store(true, SeqCst);
+    let writers = [(EVENTS, writer)];
+    let during = spawn_appends(&writers, "during", 20);
+    trouble(&log, "while its broker answers").await;
+    let swallowed = proxied.switch.swallowed.load(SeqCst);
+    assert!(swallowed > 0);
+    until("the fresh producer sends what was kept", PATIENCE, async || {
+        (proxied.switch.swallowed.load(SeqCst) > swallowed).then_some(())
+    })
+    .await
+    .unwrap();
+    proxied.switch.mute.store(false, SeqCst);
+    all_well(during).await;
+    once(all(&log, EVENTS).await, 21);
+    drop(proxied.broker);
+}
+
+/// Breaks the producers of the first appends to `at` for good; counts how many batches were handed over.
+fn breaking(at: TopicPartition, first: usize) -> (Faults, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let faults = Faults::new(move |of| (of == at && count.fetch_add(1, SeqCst) < first).then_some(Fault::Fatal));
+    (faults, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fatal_error_is_outlived_and_nothing_acknowledged_is_missing() {
+    let broker = Broker::shared().await.unwrap();
+    for at in [EVENTS, COVERAGE] {
+        let mut options = options(broker.address());
+        let (faults, asked) = breaking(at, 3);
+        options.faults = faults;
+        let log = open(&options).await;
+        let writer = log.writer(at, "test").await.unwrap();
+        all_well(spawn_appends(&[(at, Arc::clone(&writer))], "a", 10)).await;
+        writer.append(vec![text("last")]).await.unwrap();
+        assert!(asked.load(SeqCst) > 11, "what was handed to a broken producer is handed to a fresh one");
+        // What a broken producer had sent may stand twice; readers know it by identity.
+        let found = all(&log, at).await;
+        let distinct: BTreeSet<&String> = found.iter().collect();
+        assert_eq!(distinct.len(), 11, "{found:?}");
+        assert_eq!(found.last().map(String::as_str), Some("last"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_holds_each_fact_once_also_after_fatal_errors() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    let (faults, asked) = breaking(LEDGER, 3);
+    options.faults = faults;
+    let log = open(&options).await;
+    let writer = log.writer(LEDGER, "test").await.unwrap();
+    for n in 0..5 {
+        writer.append(vec![text(format!("{n}.a")), text(format!("{n}.b"))]).await.unwrap();
+    }
+    assert!(asked.load(SeqCst) >= 8, "three attempts were broken");
+    let expected: Vec<String> = (0..5).flat_map(|n| [format!("{n}.a"), format!("{n}.b")]).collect();
+    assert_eq!(all(&log, LEDGER).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_whose_producer_breaks_does_not_take_the_partition_back() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    let newer = open(&options).await;
+    let (faults, _) = breaking(LEDGER, 1);
+    options.faults = faults;
+    let older = open(&options).await;
+    let first = older.writer(LEDGER, "older").await.unwrap();
+    let second = newer.writer(LEDGER, "newer").await.unwrap();
+    assert!(second.epoch() > first.epoch());
+    // Its producer breaks before the broker says that it is fenced: a fresh one would have the newest right.
+    let answer = first.append(vec![text("never")]).await;
+    assert!(matches!(answer, Err(LogError::Fenced { .. })), "{answer:?}");
+    second.append(vec![text("kept")]).await.unwrap();
+    assert_eq!(all(&newer, LEDGER).await, ["kept"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_buffer_makes_the_caller_wait() {
+    let broker = Broker::start().await.unwrap();
+    let mut options = options(broker.address());
+    options.kafka.buffer_mib = 64;
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    let large =
+        |n: u8| Record { key: vec![n].into(), value: vec![b'x'; MAX_RECORD_BYTES - 1].into(), ..Record::default() };
+    broker.pause().unwrap();
+    let mut waiting: Vec<_> = (0..6).map(|n| Box::pin(writer.append(vec![large(n)]))).collect();
+    for append in &mut waiting {
+        let pending =
+            std::future::poll_fn(|context| std::task::Poll::Ready(append.as_mut().poll(context).is_pending()));
+        assert!(pending.await, "no broker answers");
+    }
+    // Three fit with what a record takes beside its bytes; the others stand before the buffer, and no memory is taken.
+    assert!(log.room() < MAX_RECORD_BYTES, "{} bytes are free", log.room());
+    broker.resume().unwrap();
+    for append in waiting {
+        append.await.unwrap();
+    }
+    assert_eq!(all_keys(&log).await, (0..6).collect::<Vec<u8>>(), "in the order of the calls");
+    assert_eq!(log.room(), 64 * 1024 * 1024, "all of it is free again");
+}
+
+async fn all_keys(log: &KafkaLog) -> Vec<u8> {
+    let (bounds, mut found) = (log.bounds(EVENTS).await.unwrap(), Vec::new());
+    let mut next = bounds.start;
+    while next < bounds.end {
+        let batch = log.read(EVENTS, next, crate::site::ALL).await.unwrap();
+        next = batch.next;
+        found.extend(batch.records.iter().map(|stored| stored.record.key[0]));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_headers_that_kafka_cannot_keep_are_refused() {
+    let broker = Broker::shared().await.unwrap();
+    let log = open(&options(broker.address())).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    for name in [&b"a\0b"[..], &b"\xff"[..]] {
+        let header = beidou_schemas::Header { name: name.to_vec().into(), value: "v".into() };
+        let answer = writer.append(vec![Record { headers: vec![header], ..Record::default() }]).await;
+        assert!(matches!(&answer, Err(LogError::Topic { what, .. }) if what.contains("UTF-8")), "{answer:?}");
+    }
+    assert_eq!(all(&log, EVENTS).await, Vec::<String>::new());
+}
