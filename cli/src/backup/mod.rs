@@ -45,6 +45,10 @@ const TRIES: usize = 5;
 /// When the target is not empty, something cannot be read, or the disk is full.
 pub async fn main(args: roles::Backup) -> anyhow::Result<()> {
     let site = site::read(&args.role, Vec::new())?.config;
+    if site.log.kafka.is_used() {
+        let next = "back up the topics with Kafka's own means, and the archive by a copy of its folder";
+        return Err(Failure::new(Code::Usage, "the log is in Kafka, and a backup copies files", next).into());
+    }
     let data = site.data.clone().map_or_else(|| Places::from_environment().data(), Ok)?;
     let to = std::path::absolute(&args.dir).context("cannot use the target")?;
     if is_used(&to)? {

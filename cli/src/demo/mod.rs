@@ -15,7 +15,7 @@ mod tell;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use beidou_log::file::FileLog;
+use beidou_log::Log;
 use beidou_projector::Status;
 use beidou_query_api::Bound;
 use beidou_service::config::Flag;
@@ -43,7 +43,7 @@ struct Stage {
     args: Demo,
     process: Process,
     options: HistoryOptions,
-    log: Arc<FileLog>,
+    log: Arc<dyn Log>,
     projected: watch::Receiver<Status>,
     context: Context,
     data_is_kept: bool,
@@ -97,7 +97,7 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let engine = up::start_engine(&process, true).await?;
 
     let mut roles = Together::new(process.stop.clone());
-    let (log, store) = (process.log()?, process.store()?);
+    let (log, store) = (process.log().await?, process.store()?);
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
     let (projected, stop) = (projector.status(), process.stop.clone());
     roles.spawn("projector", async move { Ok(projector.run(stop).await?) });

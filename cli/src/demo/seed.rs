@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::Context;
-use beidou_log::{Log, Writer, file::FileLog};
+use beidou_log::{Log, Writer};
 use beidou_projector::Status;
 use beidou_schemas::{
     ClusterUid, Epoch, EventUid, Identity, Micros, Offset, Record, ResourceVersion, Topic, TopicPartition,
@@ -81,7 +81,7 @@ impl Stage {
         if self.is_told {
             return Ok(None);
         }
-        for (at, end) in ends(&self.log).await? {
+        for (at, end) in ends(self.log.as_ref()).await? {
             if end > 0 {
                 let text = format!("{at} holds records that no finished demo wrote");
                 let next = "choose an empty directory with --data; `beidou up --data` goes on with collected data";
@@ -109,7 +109,7 @@ impl Stage {
         written.at(states);
         written.finish();
         in_tables.of(states);
-        let ends = ends(&self.log).await?;
+        let ends = ends(self.log.as_ref()).await?;
         while !is_in_tables(&self.projected.borrow(), &ends) {
             beats.tick().await;
             in_tables.at(rows(&self.projected.borrow()));
@@ -126,7 +126,7 @@ fn rows(status: &Status) -> u64 {
     events.map(|(_, partition)| partition.watermark).sum()
 }
 
-async fn ends(log: &FileLog) -> anyhow::Result<Vec<(TopicPartition, Offset)>> {
+async fn ends(log: &dyn Log) -> anyhow::Result<Vec<(TopicPartition, Offset)>> {
     let mut ends = Vec::new();
     for topic in [Topic::KubeEvent, Topic::KubeCoverage] {
         for partition in 0..log.partitions(topic) {
@@ -142,7 +142,7 @@ fn is_in_tables(status: &Status, ends: &[(TopicPartition, Offset)]) -> bool {
 }
 
 async fn write(
-    log: Arc<FileLog>,
+    log: Arc<dyn Log>,
     options: HistoryOptions,
     count: Arc<AtomicU64>,
 ) -> anyhow::Result<Vec<(ClusterHistory, Vec<HistoryState>)>> {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, ConfigError, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
-use beidou_log::{Log, file::FileLog};
+use beidou_log::Log;
 use beidou_schemas::TopicPartition;
 use beidou_service::Part;
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub async fn main(args: Ingest) -> anyhow::Result<()> {
         return Err(Failure::new(Code::Usage, "there is no cluster to collect", next).into());
     }
     process.serve_probe().await?;
-    let log = process.log()?;
+    let log = process.log().await?;
     run(process, log, clusters).await
 }
 
@@ -64,7 +64,7 @@ pub fn follow(process: &Process, from: &Kubeconfig) -> anyhow::Result<watch::Rec
 /// When the log refuses for good.
 pub async fn run(
     process: Process,
-    log: Arc<FileLog>,
+    log: Arc<dyn Log>,
     clusters: watch::Receiver<Vec<ClusterConfig>>,
 ) -> anyhow::Result<()> {
     let mut metrics = None;
@@ -72,7 +72,7 @@ pub async fn run(
     let metrics = metrics.context("metrics are registered at once")?;
     let (status, seen) = watch::channel(IngestStatus::default());
     tokio::spawn(report(process.readiness.part("ingest"), seen));
-    hold_for_projector(&log).await?;
+    hold_for_projector(log.as_ref()).await?;
     tokio::spawn(retain(log.clone(), process.stop.clone()));
     let inputs = Inputs { log, clusters, metrics, status };
     Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
@@ -92,7 +92,7 @@ async fn report(part: Part, mut status: watch::Receiver<IngestStatus>) {
 }
 
 /// Registers the projector as a consumer before it has ever run, so that retention waits for it.
-async fn hold_for_projector(log: &FileLog) -> anyhow::Result<()> {
+async fn hold_for_projector(log: &dyn Log) -> anyhow::Result<()> {
     for topic in beidou_projector::SOURCES {
         for partition in 0..log.partitions(topic) {
             let at = TopicPartition::new(topic, partition);
@@ -102,7 +102,7 @@ async fn hold_for_projector(log: &FileLog) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn retain(log: Arc<FileLog>, stop: beidou_service::CancellationToken) {
+async fn retain(log: Arc<dyn Log>, stop: beidou_service::CancellationToken) {
     let mut beats = tokio::time::interval(RETAIN_EVERY);
     loop {
         tokio::select! {

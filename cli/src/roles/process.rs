@@ -4,11 +4,16 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
-use beidou_log::file::{Faults, FileLog, FileOptions};
-use beidou_service::{CancellationToken, Metrics, Readiness, config::Flag, probe, shutdown};
+use beidou_log::{
+    Log,
+    file::{Faults, FileLog, FileOptions},
+    kafka::KafkaLog,
+};
+use beidou_service::{CancellationToken, Metrics, Part, Readiness, config::Flag, probe, shutdown};
 use beidou_store::Store;
 use tokio::net::TcpListener;
 
@@ -18,6 +23,9 @@ use crate::{
     private_file,
     site::{self, Settled, Site},
 };
+
+/// How often the log is asked whether appends wait.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// One process with its roles.
 #[derive(Debug, Clone)]
@@ -62,13 +70,20 @@ impl Process {
         Ok(Self { site, data, role: role.clone(), stop, metrics, readiness })
     }
 
-    /// The log, made when missing.
+    /// The log, made when missing: the configured Kafka, else files in the data directory.
     ///
     /// # Errors
     /// When it cannot be opened, or was made with other partitions.
-    pub fn log(&self) -> anyhow::Result<Arc<FileLog>> {
-        let options = FileOptions { faults: Faults::from_env(), ..self.site.log_options(&self.data) };
-        FileLog::open(options).with_context(|| format!("cannot open the log of {}", self.data.display()))
+    pub async fn log(&self) -> anyhow::Result<Arc<dyn Log>> {
+        let Some(options) = self.site.kafka_options() else {
+            let options = FileOptions { faults: Faults::from_env(), ..self.site.log_options(&self.data) };
+            let log = FileLog::open(options);
+            let log = log.with_context(|| format!("cannot open the log of {}", self.data.display()))?;
+            return Ok(log);
+        };
+        let log: Arc<dyn Log> = KafkaLog::open(options).await.context("cannot open the log in Kafka")?;
+        tokio::spawn(report(self.readiness.part("log"), Arc::clone(&log), self.stop.clone()));
+        Ok(log)
     }
 
     /// The store: the configured server, else the embedded engine, wherever it is started.
@@ -117,6 +132,17 @@ impl Process {
             }
         });
         Ok(())
+    }
+}
+
+/// Says while appends wait for brokers that do not answer: that is no error of whoever appends.
+async fn report(part: Part, log: Arc<dyn Log>, stop: CancellationToken) {
+    let mut beats = tokio::time::interval(LOOK_EVERY);
+    while stop.run_until_cancelled(beats.tick()).await.is_some() {
+        match log.trouble() {
+            Some(trouble) => part.waiting(trouble),
+            None => part.ready(),
+        }
     }
 }
 

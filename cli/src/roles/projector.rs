@@ -1,9 +1,12 @@
 //! `beidou projector`: brings the log into ClickHouse, and the tables forward to this version.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context;
-use beidou_log::file::FileLog;
+use beidou_log::{Log, Threat};
 use beidou_projector::{
     PartitionStatus, Projector, ProjectorConfig, Status,
     archive::ArchiveMetrics,
@@ -14,12 +17,15 @@ use beidou_projector::{
     wishes,
 };
 use beidou_schemas::Topic;
-use beidou_service::Part;
+use beidou_service::{CancellationToken, Part};
 use beidou_store::Store;
 use tokio::sync::watch;
 
 use super::Process;
 use crate::args::roles;
+
+/// How often it is looked whether retention comes near.
+const ALARM_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the role alone.
 ///
@@ -28,7 +34,7 @@ use crate::args::roles;
 pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     process.serve_probe().await?;
-    let (log, store) = (process.log()?, process.store()?);
+    let (log, store) = (process.log().await?, process.store()?);
     prepare(&process, log, store)?.run(process.stop).await.map_err(Into::into)
 }
 
@@ -36,7 +42,7 @@ pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the archive's folder cannot be made.
-pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Result<Projector> {
+pub fn prepare(process: &Process, log: Arc<dyn Log>, store: Store) -> anyhow::Result<Projector> {
     let mut archive = process.site.archive.config(&process.data).context("cannot open the archive")?;
     if let Some(archive) = &mut archive {
         process.metrics.register("archive", |registry| archive.metrics = ArchiveMetrics::register(registry));
@@ -59,7 +65,7 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
         ..ProjectorConfig::default()
     };
     let mut projector = None;
-    let (wishes_log, name) = (log.clone(), config.name.clone());
+    let (wishes_log, alarm_log, name) = (log.clone(), log.clone(), config.name.clone());
     process.metrics.register("projector", |registry| projector = Some(Projector::new(config, log, store, registry)));
     let (maintenance, asking) = Maintenance::channel();
     let projector = projector.context("metrics are registered at once")?.maintained(maintenance);
@@ -70,8 +76,29 @@ pub fn prepare(process: &Process, log: Arc<FileLog>, store: Store) -> anyhow::Re
             tracing::error!(error, "audits and rebuilds cannot be asked for until the next start");
         }
     });
+    tokio::spawn(alarm(alarm_log, projector.status(), process.stop.clone()));
     tokio::spawn(report(process.readiness.part("projector"), projector.status()));
     Ok(projector)
+}
+
+/// Warns before retention removes records that are not in the tables, where the log does not wait for them.
+async fn alarm(log: Arc<dyn Log>, status: watch::Receiver<Status>, stop: CancellationToken) {
+    let mut beats = tokio::time::interval(ALARM_EVERY);
+    while stop.run_until_cancelled(beats.tick()).await.is_some() {
+        let all: Vec<_> = status.borrow().partitions.iter().map(|(at, one)| (*at, one.watermark)).collect();
+        for (at, watermark) in all {
+            match log.threat(at, watermark, SystemTime::now()).await {
+                Ok(None) => {}
+                Ok(Some(Threat { unread, overtaken })) => tracing::warn!(
+                    partition = %at,
+                    unread,
+                    overtaken,
+                    "retention of the log comes near what is not in the tables: let the projector catch up, or keep more"
+                ),
+                Err(error) => tracing::debug!(%error, partition = %at, "the log cannot tell how near retention is"),
+            }
+        }
+    }
 }
 
 async fn report(part: Part, mut status: watch::Receiver<Status>) {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context;
-use beidou_log::file::FileLog;
+use beidou_log::Log;
 use beidou_query_api::{Bound, QueryApiConfig, ServeError, TokenConfig, bind};
 use beidou_store::Store;
 
@@ -24,7 +24,7 @@ const OWNER: &str = "owner";
 pub async fn main(args: QueryApi) -> anyhow::Result<()> {
     let process = Process::start(&args.role, listen_flag(args.listen.as_ref()).into_iter().collect())?;
     let bound = listen(&process).await?;
-    let (log, store) = (process.log()?, process.store()?);
+    let (log, store) = (process.log().await?, process.store()?);
     run(process, bound, log, store).await
 }
 
@@ -77,7 +77,7 @@ pub fn any_port() -> SocketAddr {
 ///
 /// # Errors
 /// When the listener breaks.
-pub async fn run(process: Process, bound: Bound, log: Arc<FileLog>, store: Store) -> anyhow::Result<()> {
+pub async fn run(process: Process, bound: Bound, log: Arc<dyn Log>, store: Store) -> anyhow::Result<()> {
     let Process { metrics, readiness, stop, .. } = process;
     Ok(beidou_query_api::serve(bound, log, store, metrics, readiness, stop).await?)
 }

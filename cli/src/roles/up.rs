@@ -40,7 +40,7 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
     let engine = start_engine(&process, false).await?;
 
     let mut roles = Together::new(process.stop.clone());
-    let (log, store) = (process.log()?, process.store()?);
+    let (log, store) = (process.log().await?, process.store()?);
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
     let stop = process.stop.clone();
     roles.spawn("projector", async move { Ok(projector.run(stop).await?) });

@@ -45,6 +45,23 @@ pub const EXAMPLE: &str = "\
 #  event_partitions: 4
 #  retention_days: 7
 #  retention_gib: 20
+#  kafka:                                    # e.g.; Apache Kafka in place of files, for several hosts: docs/kafka.md
+#    brokers: [kafka-1:9093, kafka-2:9093]   # e.g.
+#    prefix: site-a.                         # e.g.; before each topic, group and transactional id
+#    create_topics: true                     # false: only checked
+#    replicas: 3
+#    buffer_mib: 128                         # of records that wait for an acknowledgement
+#    silence_seconds: 30                     # without one, a partition is looked at
+#    tls:
+#      enabled: true                         # e.g.
+#      ca_file: ca.pem                       # e.g.; relative to this file [default: the system's authorities]
+#      cert_file: beidou.pem                 # e.g.; where brokers ask for one
+#      key_file: beidou.key                  # e.g.
+#    sasl:
+#      mechanism: SCRAM-SHA-512              # or SCRAM-SHA-256; PLAIN within TLS only
+#      user: beidou                          # e.g.; nobody logs in without one
+#      password: change-me                   # e.g.; better BEIDOU_LOG_KAFKA_SASL_PASSWORD, or:
+#      password_file: kafka.password         # e.g.; goes before `password`
 
 # Events once more, as Parquet files that any tool reads: rows of the log in files of their own, each day compacted by
 # cluster and day. `beidou archive` lists them.

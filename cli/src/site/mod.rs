@@ -17,7 +17,10 @@ use std::{
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
-use beidou_log::file::{FULL_DISK_FILE, FileOptions, Retention as OfLog};
+use beidou_log::{
+    file::{FULL_DISK_FILE, FileOptions, Retention as OfLog},
+    kafka::{Kafka, KafkaOptions},
+};
 use beidou_projector::{ProjectorConfig, config::WINDOWS};
 use beidou_query_api::QueryApiConfig;
 use beidou_schemas::{Topic, ledger, maintenance};
@@ -103,6 +106,8 @@ pub struct Log {
     pub retention_days: u32,
     /// Events take at most so much disk in the log.
     pub retention_gib: u32,
+    /// Apache Kafka, in place of files.
+    pub kafka: Kafka,
 }
 
 impl Default for Log {
@@ -110,7 +115,12 @@ impl Default for Log {
         // Four full cuts keep two cores and the engine busy; the rest as the log proposes.
         let retention = OfLog::default();
         let retention_days = (retention.max_age.as_secs() / DAY.as_secs()) as u32;
-        Self { event_partitions: 4, retention_days, retention_gib: (retention.max_bytes / GIB) as u32 }
+        Self {
+            event_partitions: 4,
+            retention_days,
+            retention_gib: (retention.max_bytes / GIB) as u32,
+            kafka: Kafka::default(),
+        }
     }
 }
 
@@ -224,6 +234,7 @@ impl Site {
         for path in of_clusters.chain(of_tokens).chain(of_api).chain(of_archive).flatten() {
             *path = folder.join(&path);
         }
+        self.log.kafka.settle_paths(folder);
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -244,6 +255,8 @@ impl Site {
             let next = "set it to 1 or more for every 16 of `log.event_partitions`";
             return Err(usage("`log.retention_gib` is too small for so many partitions", next).into());
         }
+        let kafka = self.log.kafka.check();
+        kafka.map_err(|error| usage("`log.kafka` is not valid", "correct it: docs/kafka.md").because(error))?;
         if self.engine.memory_mib < 512 {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
         }
@@ -282,7 +295,15 @@ impl Site {
         }))
     }
 
-    /// How to open the log.
+    /// How to open the log in Kafka, where it is there.
+    pub fn kafka_options(&self) -> Option<KafkaOptions> {
+        let kafka = Some(self.log.kafka.clone()).filter(Kafka::is_used)?;
+        // What is kept, and in how many partitions, is the same wherever the log stands.
+        let FileOptions { partitions, retention, .. } = self.log_options(Path::new(""));
+        Some(KafkaOptions { retention, ..KafkaOptions::new(kafka, partitions) })
+    }
+
+    /// How to open the log in files.
     pub fn log_options(&self, data: &Path) -> FileOptions {
         let events = self.log.event_partitions;
         let partitions = [
