@@ -22,6 +22,18 @@ pub(crate) struct OfKind {
 
 type Seconds = Gauge<f64, AtomicU64>;
 
+/// Frames of one cluster by kind.
+#[derive(Debug)]
+pub(crate) struct FrameCounters {
+    pub added: Counter,
+    pub modified: Counter,
+    pub deleted: Counter,
+    pub heartbeat: Counter,
+    pub bookmark: Counter,
+    pub error: Counter,
+    pub undecodable: Counter,
+}
+
 /// All metrics of ingest; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct IngestMetrics {
@@ -89,8 +101,18 @@ impl IngestMetrics {
         registry.register_with_unit("live_events_memory", help, Unit::Bytes, self.live_bytes.clone());
     }
 
-    pub(crate) fn frame(&self, cluster: &str, kind: &'static str) {
-        self.frames.get_or_create(&OfKind { cluster: cluster.into(), kind }).inc();
+    /// The counters of a cluster's frames: looked up once, counted by the thousand.
+    pub(crate) fn frames_of(&self, cluster: &str) -> FrameCounters {
+        let of = |kind| self.frames.get_or_create_owned(&OfKind { cluster: cluster.into(), kind });
+        FrameCounters {
+            added: of("added"),
+            modified: of("modified"),
+            deleted: of("deleted"),
+            heartbeat: of("heartbeat"),
+            bookmark: of("bookmark"),
+            error: of("error"),
+            undecodable: of("undecodable"),
+        }
     }
 
     /// Forgets the gauges of a cluster that is no longer collected; its counters stay.

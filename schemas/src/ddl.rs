@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, name: "events", sql: include_str!("../sql/0005_events.sql") },
     Migration { number: 6, name: "coverage", sql: include_str!("../sql/0006_coverage.sql") },
     Migration { number: 7, name: "rejects", sql: include_str!("../sql/0007_rejects.sql") },
+    Migration { number: 8, name: "name_found", sql: include_str!("../sql/0008_name_found.sql") },
 ];
 
 /// The views for analysts, by the names of their migrations: all that SQL of callers may read.

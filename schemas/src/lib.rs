@@ -30,6 +30,6 @@ pub mod time;
 pub mod topic;
 
 pub use ids::{ClusterUid, Epoch, EventUid, Identity, InvalidId, Offset, ResourceVersion};
-pub use record::{Header, Record};
+pub use record::{Headers, Record, ShortHeaders};
 pub use time::Micros;
 pub use topic::{Topic, TopicPartition};

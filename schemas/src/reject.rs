@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::{ClusterUid, EventUid, Header, Micros, Record, Topic, envelope::own_fact, numbered::numbered};
+use crate::{ClusterUid, EventUid, Micros, Record, Topic, envelope::fact, numbered::numbered};
 
 numbered! {
     /// Why a frame was rejected.
@@ -51,22 +51,18 @@ impl Reject {
     /// The record to append. `id` must be new for each fact.
     pub fn to_record(&self, id: &EventUid) -> Record {
         let frame = self.frame.slice(..self.frame.len().min(MAX_KEPT_BYTES));
-        let mut record = own_fact(Topic::KubeReject, id.as_str(), self.cluster.as_str(), self.observed, frame);
-        if let Some(content) = record.headers.last_mut() {
-            content.value = Bytes::from_static(b"application/octet-stream");
-        }
         let mut end = self.detail.len().min(MAX_DETAIL_BYTES);
         while !self.detail.is_char_boundary(end) {
             end -= 1;
         }
-        let mut add = |name: &'static str, value: String| {
-            record.headers.push(Header { name: Bytes::from_static(name.as_bytes()), value: value.into() });
-        };
-        add("ce_clustername", self.cluster_name.clone());
-        add("ce_reason", self.reason.name().into());
-        add("ce_detail", self.detail[..end].into());
-        add("ce_framebytes", self.frame_bytes.to_string());
-        record
+        let more = [
+            ("ce_clustername", self.cluster_name.as_str()),
+            ("ce_reason", self.reason.name()),
+            ("ce_detail", &self.detail[..end]),
+            ("ce_framebytes", &self.frame_bytes.to_string()),
+        ];
+        let key = self.cluster.as_str();
+        fact(Topic::KubeReject, id.as_str(), key, self.observed, ("application/octet-stream", frame), &more)
     }
 
     /// Reads a record of the topic; `None` where a header is missing or malformed.

@@ -38,16 +38,6 @@ impl<'a> Members<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(key, _)| is(key, name)).map(|(_, value)| *value)
     }
-
-    /// Where the object lies in `whole`, of which its members are slices; nothing where it has none.
-    pub(super) fn range(&self, whole: &[u8]) -> Range<usize> {
-        let (Some((first, _)), Some((_, last))) = (self.0.first(), self.0.last()) else { return 0..0 };
-        let (first, last) = (place(whole, first.get()).start, place(whole, last.get()).end);
-        // Between braces and members nothing but white space stands.
-        let begin = whole[..first].iter().rposition(|byte| *byte == b'{').unwrap_or(first);
-        let end = whole[last..].iter().position(|byte| *byte == b'}').map_or(last, |at| last + at + 1);
-        begin..end
-    }
 }
 
 fn is(key: &RawValue, name: &str) -> bool {
@@ -150,15 +140,6 @@ mod tests {
             expected["metadata"].as_object_mut().unwrap().remove("managedFields");
             let kept = without_managed_fields(&text).unwrap();
             prop_assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn an_object_is_where_its_braces_are() {
-        for object in ["{\"a\":1}", "{ \"a\" : {} , \"b\":\"}\" \n}", "{\"{\":[{}]}"] {
-            let whole = format!(" [{object} , {{}}]");
-            let (members, _): (Members<'_>, Value) = serde_json::from_str(&whole).unwrap();
-            assert_eq!(&whole[members.range(whole.as_bytes())], object);
         }
     }
 

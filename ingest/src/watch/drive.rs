@@ -158,7 +158,8 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let comparer = comparer(&tools.config, &chain);
         let partitions = tools.publisher.partitions();
-        let store = Store { cluster, name: config.name.clone(), partitions, metrics: tools.metrics.clone() };
+        let frames = tools.metrics.frames_of(&config.name);
+        let store = Store { cluster, name: config.name.clone(), partitions, metrics: tools.metrics.clone(), frames };
         let mut driver = Self {
             page_size: tools.config.page_size,
             tools,

@@ -1,14 +1,17 @@
 //! Reads just enough of a watch frame to route it: its kind, the object's uid and resource version, and where
 //! managedFields stand. Everything else stays as it came.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use beidou_schemas::{EventUid, InvalidId, ResourceVersion, reject::RejectReason};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::cut::{Members, managed_fields};
+use super::{
+    cut::{Members, managed_fields, place},
+    quick,
+};
 use crate::heartbeat;
 
 /// The longest frame: etcd refuses objects above 1.5 MiB by default, some clusters raise it to 8 MiB, JSON escapes
@@ -97,15 +100,6 @@ struct Frame<'a> {
     object: &'a RawValue,
 }
 
-/// A frame whose object is one, read in one go.
-#[derive(Deserialize)]
-struct Direct<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    object: Members<'a>,
-}
-
 #[derive(Deserialize)]
 struct Refused {
     #[serde(default)]
@@ -121,45 +115,39 @@ struct Refused {
 /// # Errors
 /// When it is not understood; the watch goes on.
 pub fn decode(line: &Bytes) -> Result<Decoded, FrameError> {
-    if let Ok(Direct { kind, object }) = serde_json::from_slice(line)
-        && kind != "ERROR"
-    {
-        return of_object(line, &kind, &object);
+    match quick::decode(line) {
+        Some(decoded) => Ok(decoded),
+        None => exactly(line),
     }
-    // The server's error, which may be any JSON; or what is not understood, and is read again to tell why.
-    let frame: Frame<'_> = serde_json::from_slice(line).map_err(|error| match error.classify() {
+}
+
+/// The same for any frame.
+pub(super) fn exactly(line: &Bytes) -> Result<Decoded, FrameError> {
+    let Frame { kind, object } = serde_json::from_slice(line).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => FrameError::Frame(error),
         _ => FrameError::Json(error),
     })?;
-    match frame.kind.as_str() {
-        "ERROR" => Ok(error_of(frame.object)),
-        "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" => of_object(line, &frame.kind, &members_of(frame.object)?),
-        _ => Err(FrameError::Kind(frame.kind)),
-    }
-}
-
-/// A frame of this kind with the object, whose members are slices of the line.
-fn of_object(line: &Bytes, kind: &str, object: &Members<'_>) -> Result<Decoded, FrameError> {
-    match kind {
+    match kind.as_str() {
         "ADDED" => state(line, FrameKind::Added, object),
         "MODIFIED" => state(line, FrameKind::Modified, object),
         "DELETED" => deleted(object),
-        "BOOKMARK" => Ok(Decoded::Bookmark(text(&metadata(object)?, "resourceVersion")?.parse()?)),
-        _ => Err(FrameError::Kind(kind.into())),
+        "BOOKMARK" => Ok(Decoded::Bookmark(text(&metadata(&members_of(object)?)?, "resourceVersion")?.parse()?)),
+        "ERROR" => Ok(error_of(object)),
+        _ => Err(FrameError::Kind(kind)),
     }
 }
 
-fn state(line: &Bytes, kind: FrameKind, members: &Members<'_>) -> Result<Decoded, FrameError> {
-    let object = Object::of(members)?;
+fn state(line: &Bytes, kind: FrameKind, json: &RawValue) -> Result<Decoded, FrameError> {
+    let object = Object::read(json)?;
     if object.heartbeat {
         return Ok(Decoded::Heartbeat(object.version));
     }
-    let json = object.cut(line, members.range(line), false);
+    let json = object.cut(line, place(line, json.get()), false);
     Ok(Decoded::State(kind, State { uid: object.uid, version: object.version, json }))
 }
 
-fn deleted(object: &Members<'_>) -> Result<Decoded, FrameError> {
-    let metadata = metadata(object)?;
+fn deleted(object: &RawValue) -> Result<Decoded, FrameError> {
+    let metadata = metadata(&members_of(object)?)?;
     let uid = text(&metadata, "uid").ok().and_then(|uid| uid.parse().ok());
     Ok(Decoded::Deleted(uid, text(&metadata, "resourceVersion")?.parse()?))
 }
@@ -199,15 +187,12 @@ pub(super) struct Object<'a> {
 
 impl<'a> Object<'a> {
     pub(super) fn read(object: &'a RawValue) -> Result<Self, FrameError> {
-        Self::of(&members_of(object)?)
-    }
-
-    fn of(members: &Members<'a>) -> Result<Self, FrameError> {
+        let members = members_of(object)?;
         let kind = members.get("kind").map(RawValue::get);
         if let Some(other) = kind.filter(|kind| *kind != "\"Event\"") {
             return Err(FrameError::NotAnEvent(other.chars().take(100).collect()));
         }
-        let metadata = metadata(members)?;
+        let metadata = metadata(&members)?;
         let raw = |name| members.get(name).map(RawValue::get);
         Ok(Self {
             uid: text(&metadata, "uid")?.parse()?,

@@ -8,6 +8,7 @@ mod frame;
 mod lines;
 mod page;
 mod prove;
+mod quick;
 mod request;
 mod store;
 mod stream;

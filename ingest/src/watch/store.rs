@@ -14,7 +14,7 @@ use super::{
     page::Item,
 };
 use crate::{
-    metrics::{IngestMetrics, OfKind},
+    metrics::{FrameCounters, IngestMetrics, OfKind},
     publish::Batch,
 };
 
@@ -24,6 +24,7 @@ pub(super) struct Store {
     pub(super) name: String,
     pub(super) partitions: u32,
     pub(super) metrics: IngestMetrics,
+    pub(super) frames: FrameCounters,
 }
 
 /// What a frame says of an Event.
@@ -55,23 +56,26 @@ impl Store {
                 return Taken::Reject(self.rejected(RejectReason::TooLarge, detail, length, head, observed));
             }
         };
-        let (kind, taken) = match decode(&line) {
+        let (counter, taken) = match decode(&line) {
             Ok(Decoded::State(kind, state)) => {
-                let kind = match kind {
-                    FrameKind::Added => "added",
-                    FrameKind::Modified => "modified",
+                let counter = match kind {
+                    FrameKind::Added => &self.frames.added,
+                    FrameKind::Modified => &self.frames.modified,
                 };
-                (kind, Taken::Frame { version: state.version, what: Content::State(state) })
+                (counter, Taken::Frame { version: state.version, what: Content::State(state) })
             }
-            Ok(Decoded::Heartbeat(version)) => ("heartbeat", Taken::Frame { version, what: Content::Nothing }),
-            Ok(Decoded::Deleted(event, version)) => {
-                ("deleted", Taken::Frame { version, what: Content::Ended(event.as_ref().map(EventKey::from)) })
+            Ok(Decoded::Heartbeat(version)) => {
+                (&self.frames.heartbeat, Taken::Frame { version, what: Content::Nothing })
             }
-            Ok(Decoded::Bookmark(version)) => ("bookmark", Taken::Frame { version, what: Content::Nothing }),
-            Ok(Decoded::Error { code, message }) => ("error", Taken::Error { code, message }),
-            Err(error) => ("undecodable", Taken::Reject(self.not_understood(&error, line, observed))),
+            Ok(Decoded::Deleted(event, version)) => (
+                &self.frames.deleted,
+                Taken::Frame { version, what: Content::Ended(event.as_ref().map(EventKey::from)) },
+            ),
+            Ok(Decoded::Bookmark(version)) => (&self.frames.bookmark, Taken::Frame { version, what: Content::Nothing }),
+            Ok(Decoded::Error { code, message }) => (&self.frames.error, Taken::Error { code, message }),
+            Err(error) => (&self.frames.undecodable, Taken::Reject(self.not_understood(&error, line, observed))),
         };
-        self.metrics.frame(&self.name, kind);
+        counter.inc();
         taken
     }
 

@@ -14,7 +14,7 @@ use beidou_log::{
     file::{FileLog, FileOptions},
     memory::MemoryLog,
 };
-use beidou_schemas::{Header, Offset, Record, Topic, TopicPartition};
+use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -90,11 +90,8 @@ fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let header = (bytes(20), bytes(40)).prop_map(|(name, value)| Header { name: name.into(), value: value.into() });
-    (bytes(40), prop::collection::vec(header, 0..10), bytes(2000)).prop_map(|(key, headers, value)| Record {
-        key: key.into(),
-        headers,
-        value: value.into(),
+    (bytes(40), prop::collection::vec((bytes(20), bytes(40)), 0..10), bytes(2000)).prop_map(|(key, headers, value)| {
+        Record { key: key.into(), headers: headers.into_iter().collect(), value: value.into() }
     })
 }
 

@@ -19,8 +19,7 @@ use beidou_log::{
     Log, LogError, ReadLimit, StoredRecord,
     file::{FaultPoint, Faults, FileLog, FileOptions},
 };
-use beidou_schemas::{Header, Record, Topic, TopicPartition};
-use bytes::Bytes;
+use beidou_schemas::{Record, Topic, TopicPartition};
 use support::{noise, text};
 
 const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
@@ -367,11 +366,9 @@ fn golden_dir() -> PathBuf {
 }
 
 fn golden_records() -> Vec<Record> {
-    let header =
-        |name: &'static str, value: &'static str| Header { name: Bytes::from(name), value: Bytes::from(value) };
     let record = |n: u32| Record {
         key: format!("key-{n}").into(),
-        headers: vec![header("ce_id", "1.a.2"), header("", "")],
+        headers: [("ce_id", "1.a.2"), ("", "")].into_iter().collect(),
         value: format!("{{\"n\":{n},\"text\":\"{}\"}}", "again and again, ".repeat(4)).into(),
     };
     let mut all: Vec<Record> = (0..20).map(record).collect();

@@ -13,7 +13,7 @@ mod writing;
 use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use beidou_schemas::{Offset, Record, Topic, TopicPartition};
+use beidou_schemas::{Headers, Offset, Record, Topic, TopicPartition};
 
 use crate::{Log, LogError, ReadBatch, ReadLimit, StoredRecord, Writer};
 
@@ -167,7 +167,7 @@ async fn read_all(log: &Arc<dyn Log>, at: TopicPartition) -> Vec<StoredRecord> {
 }
 
 fn text(key: &str, value: impl Into<String>) -> Record {
-    Record { key: key.to_owned().into(), headers: Vec::new(), value: value.into().into() }
+    Record { key: key.to_owned().into(), headers: Headers::default(), value: value.into().into() }
 }
 
 fn values(records: &[StoredRecord]) -> Vec<String> {

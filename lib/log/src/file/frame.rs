@@ -23,7 +23,7 @@
 
 use std::{cell::RefCell, io};
 
-use beidou_schemas::{Header, Offset, Record};
+use beidou_schemas::{Headers, Offset, Record};
 use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -125,7 +125,7 @@ impl Encoded {
 }
 
 fn encode_records(records: &[Record]) -> Vec<u8> {
-    let size = records.iter().map(|r| r.size() + RECORD_OVERHEAD + 8 * r.headers.len()).sum();
+    let size = records.iter().map(|r| r.key.len() + r.headers.stored().len() + r.value.len() + RECORD_OVERHEAD).sum();
     let mut raw = Vec::with_capacity(size);
     let put = |raw: &mut Vec<u8>, bytes: &[u8]| {
         raw.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -133,11 +133,8 @@ fn encode_records(records: &[Record]) -> Vec<u8> {
     };
     for record in records {
         put(&mut raw, &record.key);
-        raw.extend_from_slice(&(record.headers.len() as u32).to_le_bytes());
-        for header in &record.headers {
-            put(&mut raw, &header.name);
-            put(&mut raw, &header.value);
-        }
+        raw.extend_from_slice(&record.headers.count().to_le_bytes());
+        raw.extend_from_slice(record.headers.stored());
         put(&mut raw, &record.value);
     }
     raw
@@ -272,15 +269,9 @@ impl Rest {
 
     fn record(&mut self) -> Result<Record, BadFrame> {
         let key = self.string()?;
-        let count = self.number()?;
-        // Each header takes at least the eight bytes of its two lengths: a wrong count cannot ask for more memory.
-        if count > (self.bytes.len() - self.at) / 8 {
-            return Err(BadFrame::Short);
-        }
-        let mut headers = Vec::with_capacity(count);
-        for _ in 0..count {
-            headers.push(Header { name: self.string()?, value: self.string()? });
-        }
+        let count = self.number()? as u32;
+        let (headers, end) = Headers::take(&self.bytes, self.at, count).map_err(|_short| BadFrame::Short)?;
+        self.at = end;
         Ok(Record { key, headers, value: self.string()? })
     }
 }
@@ -304,8 +295,7 @@ mod tests {
     use super::*;
 
     fn record(key: &'static str, value: &'static str) -> Record {
-        let header = Header { name: Bytes::from_static(b"ce_id"), value: Bytes::from_static(b"1.a.2") };
-        Record { key: key.into(), headers: vec![header], value: value.into() }
+        Record { key: key.into(), headers: [("ce_id", "1.a.2")].into_iter().collect(), value: value.into() }
     }
 
     fn header_of(frame: &[u8]) -> FrameHeader {

@@ -7,6 +7,7 @@ use super::{
     Between, Field, QueryError, Reader,
     events::{EventFilter, matching},
     field::{group_by_each, select_each},
+    rolled_up::{EDGES, HOUR, WHOLE_HOURS, Whole},
     statement::Statement,
 };
 
@@ -49,19 +50,40 @@ impl Reader {
 }
 
 pub(super) fn facets(query: &FacetsQuery) -> Statement {
-    let head = Statement::new(
-        "SELECT field, leftUTF8(each, 256) AS value, sum(counted) AS states, sum(deltas) AS happened, count() OVER (PARTITION BY field) AS different
-FROM
-(
-    SELECT",
-    );
-    let picked = select_each(head, &query.fields)
-        .line("        count() AS counted, sum(occurrences_delta) AS deltas\n    FROM kube_event")
-        .between(query.range);
-    group_by_each(matching(picked, &query.filter), &query.fields)
+    let by_hour = query.fields.iter().all(|field| field.is_rolled_up());
+    let whole = by_hour.then(|| Whole::of(query.range, &query.filter, HOUR)).flatten();
+    let picked = match whole {
+        Some(whole) => from_cells(query, whole),
+        None => {
+            let picked = select_each(Statement::new(HEAD), &query.fields)
+                .line("        count() AS counted, sum(occurrences_delta) AS deltas\n    FROM kube_event")
+                .between(query.range);
+            matching(picked, &query.filter)
+        }
+    };
+    group_by_each(picked, &query.fields)
         .line(")")
         .line("GROUP BY field, each")
         .line("ORDER BY field, states DESC, each")
         .line("LIMIT {top:UInt64} BY field")
         .with("top", query.top)
 }
+
+/// Cells of whole hours and the rows beside them, each a column of its own: a roll-up answers no grouping sets.
+fn from_cells(query: &FacetsQuery, whole: Whole) -> Statement {
+    let head = select_each(whole.picked(&query.filter).line(HEAD), &query.fields)
+        .line("        sum(cell) AS counted, sum(delta) AS deltas\n    FROM\n    (");
+    let cells = head.line(CELLS).line(WHOLE_HOURS).line(BY_CELL);
+    let all = match whole.has_edges(query.range) {
+        true => cells.line("    UNION ALL").line(CELLS).line(EDGES).line(BY_CELL),
+        false => cells,
+    };
+    whole.bound(all.line("    )"), query.range)
+}
+
+const HEAD: &str = "SELECT field, leftUTF8(each, 256) AS value, sum(counted) AS states, sum(deltas) AS happened, count() OVER (PARTITION BY field) AS different
+FROM
+(
+    SELECT";
+const CELLS: &str = "    SELECT cluster_uid, namespace, kind, reason, type, count() AS cell, sum(occurrences_delta) AS delta\n    FROM picked";
+const BY_CELL: &str = "    GROUP BY cluster_uid, namespace, kind, reason, type";

@@ -55,6 +55,14 @@ impl Field {
         }
     }
 
+    /// Whether the roll-up by hour has it.
+    pub(super) const fn is_rolled_up(self) -> bool {
+        match self {
+            Self::Cluster | Self::Namespace | Self::Kind | Self::Reason | Self::Type => true,
+            Self::Component | Self::Node | Self::Name | Self::Pattern => false,
+        }
+    }
+
     /// The field of this name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)

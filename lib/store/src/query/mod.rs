@@ -29,6 +29,7 @@ pub mod occurrences;
 pub mod patterns;
 mod reader;
 pub mod rejects;
+mod rolled_up;
 mod row;
 pub mod running;
 pub mod space;

@@ -139,7 +139,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::timeline::BY_NAME, *};
 
     #[test]
     fn the_documented_profile_allows_what_is_sent() {
@@ -148,7 +148,8 @@ mod tests {
         let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
         let reader = Reader::new(Store::embedded(std::path::Path::new("/nowhere")), caller, bounds);
         let sent = reader.settings(1);
-        for (name, _) in &sent {
+        let sent: Vec<&str> = sent.iter().map(|(name, _)| *name).chain(BY_NAME.iter().map(|(name, _)| *name)).collect();
+        for name in &sent {
             assert!(page.contains(&format!("    {name} CHANGEABLE_IN_READONLY")), "{name} in SQL");
             assert!(page.contains(&format!("<{name}><changeable_in_readonly/></{name}>")), "{name} in XML");
         }

@@ -63,6 +63,7 @@ pub(super) struct Statement {
     sql: String,
     values: Vec<(Cow<'static, str>, Value)>,
     conditions: usize,
+    settings: &'static [(&'static str, &'static str)],
 }
 
 impl Statement {
@@ -126,13 +127,20 @@ impl Statement {
         self
     }
 
+    /// Sets how the engine goes about it.
+    pub(super) fn set(mut self, settings: &'static [(&'static str, &'static str)]) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// Limits the rows.
     pub(super) fn limit(self, rows: u64) -> Self {
         self.line("LIMIT {limit:UInt64}").with("limit", rows)
     }
 
     pub(super) fn query(self, client: &Client) -> Query {
-        self.values.iter().fold(client.query(&self.sql), |query, (name, value)| query.param(name, value))
+        let query = self.values.iter().fold(client.query(&self.sql), |query, (name, value)| query.param(name, value));
+        self.settings.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
     }
 }
 
@@ -174,6 +182,9 @@ impl fmt::Display for Statement {
         f.write_str(&self.sql)?;
         for (name, value) in &self.values {
             write!(f, "\n-- {name} = {value:?}")?;
+        }
+        for (name, value) in self.settings {
+            write!(f, "\n-- SET {name} = {value}")?;
         }
         Ok(())
     }

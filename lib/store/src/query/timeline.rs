@@ -1,5 +1,5 @@
-//! The states about one object, newest first. Within each hour the table's order leads to the object, and the index of
-//! names drops the hours without it.
+//! The states about one object, newest first. The index of names leads to the granules that have it; the table's key would
+//! lead to one of each hour, and is left aside.
 
 use beidou_model::query_line::QueryLine;
 
@@ -50,9 +50,13 @@ impl Reader {
     }
 }
 
+/// How an object is found: by the index of names alone, which says all there is to know before anything is read.
+pub(super) const BY_NAME: &[(&str, &str)] = &[("use_primary_key", "0"), ("use_skip_indexes_on_data_read", "0")];
+
 /// The conditions that find an object.
 pub(super) fn about(statement: Statement, object: &Object) -> Statement {
     statement
+        .set(BY_NAME)
         .when("cluster_uid IN {clusters:Array(String)}")
         .with("clusters", object.clusters.as_slice())
         .when("kind = {kind:String}")

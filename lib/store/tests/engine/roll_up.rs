@@ -28,7 +28,7 @@ const QUESTIONS: [(&str, &str); 2] = [
 
 async fn with_table() -> EngineProcess {
     let engine = EngineProcess::start();
-    for statement in MIGRATIONS[0].statements() {
+    for statement in MIGRATIONS.iter().flat_map(|migration| migration.statements()) {
         engine.ok(statement).await;
     }
     engine
@@ -84,7 +84,7 @@ async fn indexes_serve_the_expressions_that_the_migration_names() {
         ("message_words", "hasAnyTokens(lower(message), ['word77', 'word78'])", "2"),
         ("message_words", "hasPhrase(lower(message), 'word77 refused')", "1"),
         ("message_words", "lower(message) LIKE '%word1999%'", "11"),
-        ("name_known", "kind = 'Pod' AND namespace = 'shop' AND name = 'web-7'", "8"),
+        ("name_found", "kind = 'Pod' AND namespace = 'shop' AND name = 'web-7'", "8"),
         ("uid_known", "event_uid = reinterpretAsUUID(sipHash128(toUInt64(77)))", "1"),
     ] {
         let plan = engine.ok(&format!("EXPLAIN indexes = 1 SELECT count() FROM kube_event WHERE {condition}")).await;

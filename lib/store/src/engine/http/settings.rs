@@ -38,7 +38,7 @@ impl ReadOnly {
 }
 
 /// What a reader may choose: limits of its own statement, its label, and how values are written.
-const READER_MAY_SET: [&str; 28] = [
+const READER_MAY_SET: [&str; 30] = [
     "cancel_http_readonly_queries_on_client_close",
     "date_time_output_format",
     "enable_http_compression",
@@ -63,7 +63,9 @@ const READER_MAY_SET: [&str; 28] = [
     "send_progress_in_http_headers",
     "session_timezone",
     "timeout_overflow_mode",
+    "use_primary_key",
     "use_query_cache",
+    "use_skip_indexes_on_data_read",
     "join_use_nulls",
     "max_bytes_before_external_group_by",
     "max_bytes_before_external_sort",

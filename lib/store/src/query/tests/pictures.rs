@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use beidou_model::query_line::parse;
 use beidou_schemas::{Micros, time::SECOND};
 use uuid::Uuid;
 
@@ -93,6 +94,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("occurrences, sources", occurrences::sources(&happened)),
         ("lag", lag::lag(&evil(), RANGE)),
         ("facets", facets::facets(&facets::FacetsQuery { filter: filter(), range: RANGE, fields, top: 10 })),
+        ("facets, of whole hours", whole_hours(Micros(HOUR + 1), vec![Field::Cluster, Field::Reason])),
         ("explain", explain::explain(&compared)),
         ("patterns", patterns::patterns(&folded)),
         ("patterns, examples", patterns::examples(&[event_key()])),
@@ -124,6 +126,36 @@ fn what_callers_write_never_reaches_the_text() {
         let written = statement.to_string();
         let sql: Vec<_> = written.lines().filter(|line| !line.starts_with("-- ")).collect();
         assert!(!sql.join("\n").contains("OR 1=1"), "{name}");
+    }
+}
+
+fn whole_hours(from: Micros, fields: Vec<Field>) -> Statement {
+    let filter = EventFilter { clusters: Some(evil()), reasons: evil(), ..EventFilter::default() };
+    let range = Between { from, until: Micros(5 * HOUR) };
+    facets::facets(&facets::FacetsQuery { filter, range, fields, top: 10 })
+}
+
+#[test]
+fn facets_are_counted_by_whole_hours_where_the_roll_up_knows_them() {
+    let written = |from, fields: &[Field]| whole_hours(from, fields.to_vec()).to_string();
+    let edges = written(Micros(HOUR + 1), &[Field::Kind, Field::Cluster]);
+    assert!(edges.contains("whole_from = Signed(7200)") && edges.contains("UNION ALL"), "{edges}");
+    let whole = written(Micros(HOUR), &[Field::Reason, Field::Type, Field::Namespace]);
+    assert!(whole.contains("whole_from = Signed(3600)") && !whole.contains("UNION ALL"), "{whole}");
+    for rows in [written(Micros(4 * HOUR + 1), &[Field::Kind]), written(Micros(0), &[Field::Kind, Field::Node])] {
+        assert!(!rows.contains("whole_from"), "{rows}");
+    }
+}
+
+#[test]
+fn a_line_over_columns_of_the_roll_up_is_answered_by_it() {
+    let lined = |text: &str| EventFilter { line: Some(parse(text).unwrap()), ..EventFilter::default() };
+    let rolled_up = |text: &str, width| bins(lined(text), width).to_string().contains("whole_from");
+    let by_the_hour = "type:warning -namespace:kube-* kind:(po node) reason:/^Back/ cluster:prod";
+    assert!(rolled_up(by_the_hour, HOUR) && !rolled_up(by_the_hour, 60 * SECOND));
+    assert!(rolled_up("-type:normal", 60 * SECOND));
+    for rows in ["name:web-*", "refused", "count>1", "node:n1", "type:warning component:kubelet"] {
+        assert!(!rolled_up(rows, HOUR), "{rows}");
     }
 }
 
