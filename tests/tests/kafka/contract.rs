@@ -9,7 +9,7 @@ use beidou_log::{
     contract_tests,
     kafka::{KafkaLog, KafkaOptions},
 };
-use beidou_schemas::{Header, Record, Topic, TopicPartition};
+use beidou_schemas::{Record, Topic, TopicPartition};
 use beidou_tests::{kafka::Broker, wait::until};
 use tokio::runtime::Handle;
 
@@ -77,7 +77,7 @@ contract_tests!(kafka, Site::new().await);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_bytes_read_back() {
     let bytes: Vec<u8> = (0..=255).collect();
-    let header = |n: usize| Header { name: format!("ce_{n}").into(), value: bytes[..n].to_vec().into() };
+    let header = |n: usize| (format!("ce_{n}"), &bytes[..n]);
     let records = (0..40).map(|n| Record {
         key: bytes[..n * 6].to_vec().into(),
         headers: (0..n % 12).map(header).collect(),

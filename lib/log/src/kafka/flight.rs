@@ -165,11 +165,11 @@ pub(super) fn hand_over(
     flight: &Arc<Flight>,
     index: usize,
 ) -> Result<(), KafkaError> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for header in &record.headers {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.count() as usize);
+    for (name, value) in record.headers.iter() {
         // Checked before: names are UTF-8.
-        let key = std::str::from_utf8(&header.name).unwrap_or_default();
-        headers = headers.insert(Header { key, value: Some(header.value.as_ref()) });
+        let key = std::str::from_utf8(name).unwrap_or_default();
+        headers = headers.insert(Header { key, value: Some(value) });
     }
     let seat = Box::new(Seat { flight: Arc::clone(flight), index });
     let message = BaseRecord::with_opaque_to(topic, seat)

@@ -20,7 +20,7 @@
 //! | `client` | log lines and errors of librdkafka |
 //! | `faults` | fail points |
 //!
-//! How it differs from files, and why: ADR 0010.
+//! How it differs from files, and why: ADR 0011.
 
 mod client;
 mod exclusive;
@@ -323,11 +323,11 @@ impl Writer for KafkaWriter {
 
 /// Kafka's names of headers are text that ends at a NUL.
 fn check_names(topic: &str, records: &[Record]) -> Result<(), LogError> {
-    let mut names = records.iter().flat_map(|record| &record.headers).map(|header| &header.name);
+    let mut names = records.iter().flat_map(|record| record.headers.iter()).map(|(name, _)| name);
     match names.find(|name| name.contains(&0) || std::str::from_utf8(name).is_err()) {
         None => Ok(()),
         Some(name) => {
-            let what = format!("the name of a header, {name:?}, is not UTF-8 without NUL");
+            let what = format!("the name of a header, {:?}, is not UTF-8 without NUL", String::from_utf8_lossy(name));
             Err(LogError::Topic { topic: topic.into(), what })
         }
     }

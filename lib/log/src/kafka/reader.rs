@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use beidou_schemas::{Header, Offset, Record, TopicPartition};
+use beidou_schemas::{Offset, Record, TopicPartition};
 use bytes::Bytes;
 use rdkafka::{
     ClientConfig, Message,
@@ -243,24 +243,15 @@ pub(super) fn read_range(
     }
 }
 
-/// One record out of a message: a single allocation holds its bytes.
+/// One record out of a message: one allocation for its headers, one for key and value.
 fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
     let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
-    let headers: Vec<(&[u8], &[u8])> = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|header| (header.key.as_bytes(), header.value.unwrap_or_default())).collect()
-    });
-    let size = key.len() + value.len() + headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-    let mut all = Vec::with_capacity(size);
-    all.extend_from_slice(key);
-    all.extend_from_slice(value);
-    for (name, value) in &headers {
-        all.extend_from_slice(name);
-        all.extend_from_slice(value);
-    }
-    let mut all = Bytes::from(all);
-    let (key, value) = (all.split_to(key.len()), all.split_to(value.len()));
-    let cut =
-        |(name, value): (&[u8], &[u8])| Header { name: all.split_to(name.len()), value: all.split_to(value.len()) };
-    let headers = headers.into_iter().map(cut).collect();
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    let headers = headers.map(|header| (header.key, header.value.unwrap_or_default())).collect();
+    let mut both = Vec::with_capacity(key.len() + value.len());
+    both.extend_from_slice(key);
+    both.extend_from_slice(value);
+    let mut value = Bytes::from(both);
+    let key = value.split_to(key.len());
     StoredRecord { offset: message.offset() as Offset, record: Record { key, headers, value } }
 }
