@@ -36,10 +36,13 @@ use beidou_schemas::Micros;
 use beidou_store::{
     Store,
     engine::{EngineOptions, Supervisor, install::Installer, serve},
+    migrate::migrate,
 };
 
 use report::Report;
 
+const USAGE: &str = "usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>]\"]\nby hand: keep FOLDER \
+    <number of states> leaves a loaded store in a folder, questions FOLDER asks it";
 /// Event states of the run; the figures of the README are from this many.
 const STATES: u64 = 1_000_000;
 /// The engine's memory, as `beidou up` sets it.
@@ -59,10 +62,12 @@ fn main() -> anyhow::Result<()> {
         ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
         ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
         ["watch"] => runtime.block_on(measure_watch()),
+        ["keep", folder, states] => runtime.block_on(keep(Path::new(folder), number(states)?)),
+        ["questions", folder] => runtime.block_on(ask_kept(Path::new(folder))),
         ["opensearch"] => runtime.block_on(measure_beside(STATES)),
         ["opensearch", states] => runtime.block_on(measure_beside(number(states)?)),
         [states] => runtime.block_on(measure(number(states)?)),
-        _ => anyhow::bail!("usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>]\"]"),
+        _ => anyhow::bail!(USAGE),
     }
 }
 
@@ -151,6 +156,30 @@ async fn measure_layouts(states: u64) -> anyhow::Result<()> {
     let pid = supervisor.ready().await?.pid;
     layouts::measure(&data, &Store::embedded(&data), pid, states, &mut report).await?;
     supervisor.stop().await;
+    Ok(())
+}
+
+/// Leaves the loaded store in a folder, for questions by hand.
+async fn keep(folder: &Path, states: u64) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    let now = Micros::of(jiff::Timestamp::now());
+    let (supervisor, _, _) = loaded(folder, states, now, &mut report).await?;
+    supervisor.stop().await;
+    report.print();
+    Ok(())
+}
+
+/// Asks a store that [`keep`] left, brought forward to the present tables.
+async fn ask_kept(folder: &Path) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    let supervisor = engine_in(folder)?;
+    let pid = supervisor.ready().await?.pid;
+    let store = Store::embedded(folder);
+    migrate(&store).await?;
+    project::mutated(&store).await?;
+    questions::measure(&store, pid, &mut report).await?;
+    supervisor.stop().await;
+    report.print();
     Ok(())
 }
 

@@ -148,6 +148,15 @@ pub async fn ended(log: &FileLog, status: &mut watch::Receiver<Status>) -> anyho
     Ok(())
 }
 
+/// Waits until tables that were brought forward are what they shall be.
+pub async fn mutated(store: &Store) -> anyhow::Result<()> {
+    let open = "SELECT count() FROM system.mutations WHERE NOT is_done";
+    while store.reader()?.query(open).fetch_one::<u64>().await? > 0 {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
 /// Waits until nothing is merged any more.
 pub async fn merged(store: &Store) -> anyhow::Result<()> {
     let mut quiet = 0;

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
     process::{Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use axum::{
@@ -14,7 +14,7 @@ use axum::{
     extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,11 @@ struct Server(Arc<Mutex<Seen>>);
 struct Seen {
     queries: Vec<HashMap<String, String>>,
     tails: Vec<Option<String>>,
+    /// How often an export was begun, and looked after.
+    exports: usize,
+    looks: usize,
+    /// Hears each look.
+    looked: Option<mpsc::Sender<usize>>,
 }
 
 fn event(number: usize) -> Value {
@@ -89,12 +94,34 @@ async fn tail(State(server): State<Server>, headers: HeaderMap) -> Response {
     ([("content-type", "text/event-stream")], body).into_response()
 }
 
+fn running_export() -> Json<Value> {
+    Json(json!({"id": "0199-a", "subject": "s", "question": "", "format": "csv", "state": "running",
+        "began": "2026-11-24T00:00:00Z", "rows": 0, "bytes": 0}))
+}
+
+async fn begin_export(State(server): State<Server>) -> Response {
+    server.0.lock().unwrap().exports += 1;
+    (StatusCode::ACCEPTED, running_export()).into_response()
+}
+
+async fn endless_export(State(server): State<Server>) -> Json<Value> {
+    let mut seen = server.0.lock().unwrap();
+    seen.looks += 1;
+    if let Some(looked) = &seen.looked {
+        // Once the test has heard enough, nobody listens.
+        let _unheard = looked.send(seen.looks);
+    }
+    running_export()
+}
+
 /// Serves on a thread of its own until the process ends.
 fn serve() -> (Server, String) {
     let server = Server::default();
     let router = Router::new()
         .route("/api/v1/events", get(events))
         .route("/api/v1/events/tail", get(tail))
+        .route("/api/v1/exports", post(begin_export))
+        .route("/api/v1/exports/{id}", get(endless_export))
         .with_state(server.clone());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -196,4 +223,38 @@ fn a_broken_tail_goes_on_after_the_last_message_and_repeats_nothing() {
     child.wait().unwrap();
     assert_eq!(messages, ["row 1", "row 2", "row 3"]);
     assert_eq!(server.0.lock().unwrap().tails, [None, Some("p2".to_owned())]);
+}
+
+#[test]
+fn an_interrupted_export_says_its_id_and_how_to_cancel_it() {
+    let (server, url) = serve();
+    let (looked, looks) = mpsc::channel();
+    server.0.lock().unwrap().looked = Some(looked);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("all.csv");
+    let child = beidou(&url, &["export", "-o", "csv", "--out", out.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The second look comes after the first one was waited for, and Ctrl-C with it.
+    while looks.recv().unwrap() < 2 {}
+    let interrupted = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for said in ["0199-a", "beidou exports get 0199-a --out", "beidou exports remove 0199-a"] {
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn an_export_into_a_missing_folder_is_never_begun() {
+    let (server, url) = serve();
+    let output = run(&url, &["export", "-o", "csv", "--out", "/nowhere/at/all.csv"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("/nowhere/at is no folder"), "{told}");
+    assert_eq!(server.0.lock().unwrap().exports, 0);
 }

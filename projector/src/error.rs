@@ -35,9 +35,12 @@ pub enum ProjectorError {
     /// The store's tables are not ours to write, or rows cannot be encoded.
     #[error("cannot write to the store")]
     Store(#[from] StoreError),
-    /// A file of the archive is not what it must be, or rows cannot be written as one.
-    #[error("cannot write to the archive")]
+    /// The archive gives no answer, or a file of it is not what it must be.
+    #[error("cannot read the archive")]
     Archive(#[from] ArchiveError),
+    /// The archive does not take a file.
+    #[error("cannot write to the archive")]
+    Archiving(#[source] ArchiveError),
     /// The log has no partition for the ledger of this source.
     #[error("the ledger topic has {found} partitions, {expected} are needed: one for each source partition")]
     LedgerPartitions {
@@ -84,7 +87,7 @@ impl ProjectorError {
         match self {
             Self::Log { source, .. } => source.is_retryable(),
             Self::Store(source) => source.is_retryable(),
-            Self::Archive(source) => source.is_retryable(),
+            Self::Archive(source) | Self::Archiving(source) => source.is_retryable(),
             Self::Ledger(_)
             | Self::Fact { .. }
             | Self::LedgerPartitions { .. }

@@ -32,6 +32,7 @@ mod lost;
 pub mod maintenance;
 mod metrics;
 mod patience;
+mod readable;
 mod rebuild;
 pub mod retention;
 mod run;

@@ -103,7 +103,7 @@ pub async fn enforce(
         return Ok(None);
     }
     let files: Vec<FileEntry> = match archive {
-        Some(archive) => archive.catalogue().await?.days.into_values().collect(),
+        Some(archive) => archive.going_on().await?.days.into_values().collect(),
         None => Vec::new(),
     };
     let in_table = retention::clusters(store).await?;

@@ -28,6 +28,7 @@ use crate::{
     ledger::LedgerHand,
     metrics::SourceMetrics,
     patience::Patience,
+    readable::Readable,
     status::{Phase, Reporter},
     turns::Turns,
 };
@@ -155,34 +156,28 @@ impl Worker {
         held: &mut Held,
         range: Range<Offset>,
     ) -> Result<Encoder, ProjectorError> {
-        let (mut next, mut patience) = (range.start, Patience::default());
-        while next < range.end && encoder.memory() > 0 {
-            let mut batch = match self.log.read(self.at, next, REBUILD_READ).await {
-                Ok(batch) => batch,
-                // It is in the tables; the index knows a little less.
-                Err(LogError::Removed { first, .. }) if first > next => {
-                    next = first;
-                    continue;
-                }
+        // What is gone or damaged is in the tables; the index knows a little less.
+        let (mut past, mut patience) = (Readable::starting(range.start), Patience::default());
+        while encoder.memory() > 0 {
+            let (from, batch) = match past.read(&*self.log, self.at, range.end, REBUILD_READ).await {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
                 Err(error) => {
-                    let error = ProjectorError::log("rebuild the index from", self.at)(error);
                     self.wait(error, &mut patience).await?;
                     continue;
                 }
             };
             self.goes_on(&mut patience);
-            if batch.next <= next {
-                break;
-            }
-            batch.records.retain(|stored| stored.offset < range.end);
-            held.hold(next..batch.next.min(range.end), bytes(&batch.records));
-            next = batch.next;
+            held.hold(from..past.next, bytes(&batch.records));
             encoder = self
                 .compute(move || {
                     encoder.remember(&batch.records);
                     encoder
                 })
                 .await?;
+        }
+        for damage in &past.damaged {
+            tracing::error!(source = %self.at, what = damage.what, "the log is damaged, `beidou audit --full` tells who has the rows");
         }
         Ok(encoder)
     }

@@ -7,6 +7,7 @@ use axum::{
     http::{Uri, request::Parts},
 };
 use beidou_log::Log;
+use beidou_model::query_line::{Field, parse};
 use beidou_schemas::Micros;
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use beidou_store::{
@@ -22,7 +23,7 @@ use crate::{
         Params, Range, Signer,
         cursor::{Purpose, query_of},
         filter::event_filter,
-        line::lines,
+        line::{Q, lines},
         range::range,
     },
     catalogue::Catalogue,
@@ -229,6 +230,16 @@ impl Ask {
             uids.retain(|uid| meant.contains(uid));
         }
         Ok(uids)
+    }
+
+    /// Whether the request says of clusters only which it does not mean: `q=-cluster:a`.
+    pub(crate) fn excludes_clusters_only(&self) -> bool {
+        let pairs: Vec<_> = form_urlencoded::parse(self.query().as_bytes()).collect();
+        let line = pairs.iter().find(|(name, _)| name == Q).and_then(|(_, line)| parse(line).ok()).unwrap_or_default();
+        let mut of_clusters = line.terms().iter().filter(|term| term.of(Field::Cluster).is_some());
+        line.names(Field::Cluster)
+            && of_clusters.all(|term| term.negated)
+            && !pairs.iter().any(|(name, _)| name == "cluster")
     }
 
     /// The uids of the clusters in the parameter `cluster` and in the query line; `None` where neither names any.

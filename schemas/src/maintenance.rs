@@ -30,11 +30,13 @@ pub enum Fault {
     FileDamaged,
     /// The manifests of the archive cannot be followed.
     ManifestBroken,
+    /// Records of the log cannot be read any more.
+    LogDamaged,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::Doubled,
         Self::Changed,
@@ -42,6 +44,7 @@ impl Fault {
         Self::FileMissing,
         Self::FileDamaged,
         Self::ManifestBroken,
+        Self::LogDamaged,
     ];
 
     /// Its name, as in JSON.
@@ -54,6 +57,7 @@ impl Fault {
             Self::FileMissing => "file_missing",
             Self::FileDamaged => "file_damaged",
             Self::ManifestBroken => "manifest_broken",
+            Self::LogDamaged => "log_damaged",
         }
     }
 }

@@ -113,8 +113,15 @@ async fn a_dump_is_imported_once_and_found_and_proves_nothing() {
         home.get("/api/v1/coverage?cluster=old-prod&from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z").await.unwrap();
     let of_dump = &coverage["coverage"][0];
     assert_eq!((&of_dump["complete"], &of_dump["parts"][0]["reason"]), (&json!(false), &json!("imported_only")));
-    let shown = home.print(&["events", "--since", "1h"]).unwrap();
-    assert!(shown.contains("old-prod: imported, completeness not known"), "{shown}");
+    let says = "old-prod: imported, completeness not known";
+    for (args, named) in [
+        (&["events", "--since", "1h", "-c", "old-prod"][..], true),
+        (&["events", "--since", "1h"], false),
+        (&["coverage", "--since", "1h"], true),
+    ] {
+        let shown = home.print(args).unwrap();
+        assert_eq!(shown.contains(says), named, "{args:?}: {shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,7 +128,7 @@ pub struct Export {
 
 const EXPORT_HELP: &str = "\
 Events come oldest first, with the columns of the view `events` (`beidou sql --schema`). The server makes the file and keeps it \
-for a week; Ctrl-C leaves it at work: see `beidou exports`.
+for a week; Ctrl-C leaves it at work, and says its id: `beidou exports get ID` writes its file, `beidou exports remove ID` cancels it.
 
   beidou export 'reason:BackOff' --since 7d -o parquet --out backoff.parquet
   beidou export --sql 'SELECT cluster, count() FROM events GROUP BY cluster' -o csv --out counts.csv";

@@ -3,7 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Client, answer::Range, footer::paint, http::Parameter, show::document};
+use super::{
+    Client,
+    answer::Range,
+    footer::{first_names, paint},
+    http::Parameter,
+    show::document,
+};
 use crate::{
     args::clients::{Coverage, Output, default_since},
     output::{Cell, Column, Paint, Table, time},
@@ -29,6 +35,9 @@ struct Interval {
 #[derive(Debug, Deserialize)]
 struct Clusters {
     items: Vec<Cluster>,
+    /// Clusters that were never watched, and are none of the items.
+    #[serde(default)]
+    imported_only: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,14 +80,18 @@ pub async fn coverage(args: Coverage) -> anyhow::Result<()> {
     let found = client.list("/api/v1/coverage", &query, MOST).await?;
     match args.output {
         Output::Table => {
-            let Clusters { items } = Clusters::deserialize(&clusters)?;
+            let Clusters { items, imported_only } = Clusters::deserialize(&clusters)?;
             if !items.is_empty() {
                 crate::say(&together(&items).text(client.look));
+            }
+            if !imported_only.is_empty() {
+                crate::say(&format!("{}\n", Paint::Dim.on(&aside(&imported_only), client.look.colour)));
             }
         }
         Output::Json => {
             let mut document = document(&found)?;
             document["clusters"] = clusters["items"].clone();
+            document["imported_only"] = clusters["imported_only"].clone();
             crate::say(&serde_json::to_string_pretty(&document)?);
             return Ok(());
         }
@@ -88,6 +101,11 @@ pub async fn coverage(args: Coverage) -> anyhow::Result<()> {
         let intervals = items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<Vec<_>, _>>()?;
         Ok(table(&client, joined(intervals)).text(client.look))
     })
+}
+
+/// Names the clusters of which nothing is proven and nothing is lost.
+fn aside(imported_only: &[String]) -> String {
+    format!("{}: imported, completeness not known", first_names(imported_only.iter().map(String::as_str)))
 }
 
 fn together(clusters: &[Cluster]) -> Table {
@@ -228,7 +246,15 @@ mod tests {
                 "unknown_seconds": 0.0, "because": [], "longest": null, "lag": null},
         ]}))
         .unwrap();
+        assert!(clusters.imported_only.is_empty(), "an older server says nothing of them");
         let look = crate::output::Look { width: None, colour: false };
         insta::assert_snapshot!(together(&clusters.items).text(look));
+    }
+
+    #[test]
+    fn imported_clusters_are_named_once_and_many_are_counted() {
+        let names: Vec<String> = (1..=7).map(|number| format!("old-{number}")).collect();
+        assert_eq!(aside(&names[..2]), "old-1, old-2: imported, completeness not known");
+        assert_eq!(aside(&names), "old-1, old-2, old-3, old-4, old-5 and 2 more: imported, completeness not known");
     }
 }

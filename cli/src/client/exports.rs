@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Client,
     answer::{ClusterCoverage, Range},
-    query::{asked, plain, segment},
+    query::{asked, plain, quoted, segment},
     running::Progress,
     sql::not_empty,
 };
@@ -57,6 +57,7 @@ struct Job {
 /// # Errors
 /// When the server cannot be reached, refuses, or the export does not become whole.
 pub async fn export(args: Export) -> anyhow::Result<()> {
+    writable(&args.out)?;
     let client = Client::connect(&args.server)?;
     let format = match args.form {
         ExportForm::Csv => "csv",
@@ -79,14 +80,38 @@ pub async fn export(args: Export) -> anyhow::Result<()> {
     let said = args.sql.iter().map(|sql| ("sql", sql.clone())).collect::<Vec<_>>();
     let made = client.http.call(Method::POST, PATH, &query, Some(&body), &said).await?;
     let made: Job = made.json().await.context("the answer is not understood")?;
-    let done = wait(&client, &made.id).await?;
+    tokio::select! {
+        written = wait_and_fetch(&client, &made.id, &args.out) => written,
+        () = interrupted() => Err(left(&made.id, &args.out).into()),
+    }
+}
+
+/// Ends with Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Nobody can be listened for: then Ctrl-C ends the process, as without us.
+        std::future::pending().await
+    }
+}
+
+/// What becomes of an export whose caller does not wait for it, and what can be done about it.
+fn left(id: &str, out: &Path) -> Failure {
+    let next = format!(
+        "`beidou exports get {id} --out {}` writes its file once it is done, `beidou exports remove {id}` cancels it",
+        quoted(&out.display().to_string())
+    );
+    Failure::new(Code::Failure, format!("interrupted: the server goes on with the export {id}"), next)
+}
+
+async fn wait_and_fetch(client: &Client, id: &str, out: &Path) -> anyhow::Result<()> {
+    let done = wait(client, id).await?;
     if done.state != "done" {
         let why = done.why.unwrap_or_default();
         let text = format!("the export {} is {}: {why}", done.id, done.state);
         return Err(Failure::new(Code::Failure, text, "`beidou exports` lists all").into());
     }
-    fetch(&client, &made.id, &args.out).await?;
-    crate::say(&format!("{} rows, {} bytes in {}", done.rows, done.bytes, args.out.display()));
+    fetch(client, id, out).await?;
+    crate::say(&format!("{} rows, {} bytes in {}", done.rows, done.bytes, out.display()));
     if let Some(range) = done.range {
         crate::say(client.footer(&done.coverage, range).trim_end());
     }
@@ -108,6 +133,22 @@ async fn wait(client: &Client, id: &str) -> anyhow::Result<Job> {
         if let Some(share) = job.progress.as_ref().and_then(Progress::share) {
             bar.at((share * WHOLE as f64) as u64);
         }
+    }
+}
+
+/// Refuses a file that cannot be made, before the server works for it.
+fn writable(out: &Path) -> Result<(), Failure> {
+    let refused =
+        |why: &str, next: &str| Err(Failure::new(Code::Usage, format!("cannot write {}: {why}", out.display()), next));
+    if out.is_dir() || out.file_name().is_none() {
+        return refused("it is a folder", "name a file in it");
+    }
+    // The folder of a bare name is the present one.
+    match out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => {
+            refused(&format!("{} is no folder", folder.display()), "make it, or name another file with --out")
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -133,7 +174,10 @@ async fn fetch(client: &Client, id: &str, out: &Path) -> anyhow::Result<()> {
 /// When the server cannot be reached, or refuses.
 pub async fn exports(args: Exports) -> anyhow::Result<()> {
     match &args.action {
-        Some(ExportsAction::Get { id, out, server }) => fetch(&Client::connect(server)?, id, out).await,
+        Some(ExportsAction::Get { id, out, server }) => {
+            writable(out)?;
+            fetch(&Client::connect(server)?, id, out).await
+        }
         Some(ExportsAction::Remove { id, server }) => {
             let client = Client::connect(server)?;
             client.http.call(Method::DELETE, &format!("{PATH}/{}", segment(id)), &[], None, &[]).await?;
@@ -184,4 +228,37 @@ fn table(client: &Client, jobs: &[Job]) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_refused_with_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        std::fs::write(here.join("file"), "").unwrap();
+        for out in [here.join("a.csv"), here.join("file"), "a.csv".into()] {
+            assert!(writable(&out).is_ok(), "{}", out.display());
+        }
+        for (out, said) in [
+            (here.join("none/a.csv"), "none is no folder"),
+            (here.join("file/a.csv"), "file is no folder"),
+            (here.into(), "it is a folder"),
+            ("..".into(), "it is a folder"),
+        ] {
+            let refused = writable(&out).unwrap_err();
+            assert!(refused.code == Code::Usage && refused.text.contains(said), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_export_that_is_left_says_how_to_get_and_how_to_cancel_it() {
+        let failure = left("0199-a", Path::new("my file.csv"));
+        assert!(failure.text.contains("0199-a"), "{failure:?}");
+        for said in ["beidou exports get 0199-a --out 'my file.csv'", "beidou exports remove 0199-a"] {
+            assert!(failure.next.contains(said), "{failure:?}");
+        }
+    }
 }

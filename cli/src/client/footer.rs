@@ -1,7 +1,7 @@
 //! The lines under every table: whether the range is complete, and what is missing. A gap is never hidden.
 //!
-//! Clusters that are known by imports alone are named apart: of them nothing is proven and nothing is lost, and what is
-//! said of the watched clusters stays as it is.
+//! Clusters that are known by imports alone are named apart where an answer tells of them, which is where somebody asked
+//! for them: of them nothing is proven and nothing is lost, and what is said of the watched clusters stays as it is.
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -49,14 +49,17 @@ fn lines(coverage: &[ClusterCoverage], range: Range, now: Timestamp, zone: &Time
     };
     if !imported.is_empty() {
         let lead = if watched.is_empty() { "coverage: " } else { "  " };
-        lines.push((Paint::Dim, format!("{lead}{}: imported, completeness not known", names(&imported))));
+        let names = first_names(imported.iter().map(|cluster| cluster.cluster.as_str()));
+        lines.push((Paint::Dim, format!("{lead}{names}: imported, completeness not known")));
     }
     lines
 }
 
-fn names(clusters: &[&ClusterCoverage]) -> String {
-    let named: Vec<_> = clusters.iter().take(MOST_NAMES).map(|cluster| cluster.cluster.as_str()).collect();
-    match clusters.len().saturating_sub(MOST_NAMES) {
+/// The first of these names, and how many more there are.
+pub fn first_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let all = names.len();
+    let named: Vec<_> = names.take(MOST_NAMES).collect();
+    match all.saturating_sub(MOST_NAMES) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }

@@ -189,7 +189,9 @@ impl Working {
         let Portion { from, to, rows } = portion;
         let mut open = self.open.take().unwrap_or_else(|| OpenFile::new(self.parts.at.partition, from));
         debug_assert_eq!(open.to, from, "portions follow one another");
-        let open = compute(self.parts.at, move || open.add(to, &rows).map(|()| open)).await??;
+        let open = compute(self.parts.at, move || open.add(to, &rows).map(|()| open))
+            .await?
+            .map_err(ProjectorError::Archiving)?;
         let close = match self.repeat {
             Some(end) => to >= end,
             None => open.is_full(self.parts.config.max_rows),
@@ -210,7 +212,7 @@ impl Working {
         self.close_at = None;
         let Some(open) = self.open.take() else { return Ok(()) };
         let (source, from, to) = (self.parts.at, open.from, open.to);
-        let finished = compute(source, move || open.finish()).await??;
+        let finished = compute(source, move || open.finish()).await?.map_err(ProjectorError::Archiving)?;
         if self.repeat.take().is_none() {
             self.append(LedgerFact::Archiving(Archiving { source, from, to })).await?;
         } else {
@@ -254,7 +256,7 @@ impl Working {
                 Err(error) if error.is_retryable() => {
                     self.wait("the archive refuses, trying again", &error, &mut backoff).await
                 }
-                outcome => return outcome.map_err(ProjectorError::Archive),
+                outcome => return outcome.map_err(ProjectorError::Archiving),
             }
         }
     }

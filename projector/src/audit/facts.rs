@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use beidou_log::{Log, LogError, ReadLimit};
+use beidou_log::{Log, ReadLimit};
 use beidou_schemas::{
-    Offset, Topic, TopicPartition,
+    Topic, TopicPartition,
     ledger::{self, Archived, LedgerFact},
 };
 
-use crate::ProjectorError;
+use crate::{
+    ProjectorError,
+    readable::{Damage, Readable},
+};
 
 /// How much one read brings.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO };
@@ -17,29 +20,21 @@ const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO
 /// there are range files, hundreds on a busy day.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    next: BTreeMap<u32, Offset>,
+    past: BTreeMap<TopicPartition, Readable>,
     pub files: BTreeMap<String, Archived>,
 }
 
 impl Facts {
-    /// Reads what is new of the ledgers of all Event partitions.
+    /// Reads what is new of the ledgers of all Event partitions. What is damaged there is passed over: of files of that
+    /// range no more is known than what they say of themselves.
     pub(crate) async fn read(&mut self, log: &dyn Log) -> Result<(), ProjectorError> {
         let partitions = log.partitions(Topic::KubeEvent);
         for partition in 0..partitions {
             let source = TopicPartition::new(Topic::KubeEvent, partition);
             let Some(at) = ledger::partition_of(source, partitions) else { continue };
             let end = log.bounds(at).await.map_err(ProjectorError::log("find the end of", at))?.end;
-            let mut next = self.next.get(&partition).copied().unwrap_or_default();
-            while next < end {
-                let batch = match log.read(at, next, READ).await {
-                    Ok(batch) => batch,
-                    // Old facts go with time; their files were compacted long before.
-                    Err(LogError::Removed { first, .. }) if first > next => {
-                        next = first;
-                        continue;
-                    }
-                    Err(error) => return Err(ProjectorError::log("read", at)(error)),
-                };
+            let past = self.past.entry(at).or_default();
+            while let Some((_, batch)) = past.read(log, at, end, READ).await? {
                 for stored in &batch.records {
                     // What cannot be read is told where the ledger is recovered.
                     if let Ok(LedgerFact::Archived(fact)) = LedgerFact::from_json(&stored.record.value)
@@ -48,13 +43,15 @@ impl Facts {
                         self.files.insert(fact.path.clone(), fact);
                     }
                 }
-                if batch.next <= next {
-                    break;
-                }
-                next = batch.next;
             }
-            self.next.insert(partition, next);
+            // Old facts go with time; their files were compacted long before.
+            past.lost.clear();
         }
         Ok(())
+    }
+
+    /// What of the ledgers could not be read, now or before.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = (TopicPartition, &Damage)> {
+        self.past.iter().flat_map(|(at, past)| past.damaged.iter().map(|damage| (*at, damage)))
     }
 }

@@ -11,21 +11,28 @@ use beidou_schemas::{
     time::{DAY, HOUR},
 };
 use beidou_store::{
-    archive::{Archive, ArchiveError, Catalogue, Expected, FileWriter, Finished, GroupLimit, Hours, Sum},
+    archive::{
+        Archive, ArchiveError, Break, Catalogue, Expected, FileWriter, Finished, GroupLimit, Hours, Salvaged, Sum,
+    },
     audit::{days, rows_of_day_file, rows_of_range},
 };
 use uuid::Uuid;
 
 use super::{Auditor, Places, now};
-use crate::{ProjectorError, error::chain};
+use crate::{ProjectorError, error::chain, rebuild::recorded};
 
 /// An audit by itself reads at least so many bytes of day files, if there are: about two seconds of one core.
 const LEAST_SHARE: u64 = 256 << 20;
 /// And at least this part of all: with one audit an hour each day file is read once a week.
 const SHARE: u64 = 7 * 24;
 
+/// What day files of a lost manifest are not, and bad ones of a broken chain are not made.
+const CHAIN_FIRST: &str = "bring events/manifest back first";
+
 /// The archive as one audit sees it.
 pub(super) struct Seen {
+    /// All manifests follow one another.
+    pub whole: bool,
     /// Day files by day, counted from 1970.
     pub by_day: BTreeMap<i64, Vec<FileEntry>>,
     /// What the files that are believed cover of the log.
@@ -33,26 +40,29 @@ pub(super) struct Seen {
 }
 
 impl Auditor {
-    /// Compares the archive with what was recorded of it, and the table with the archive.
+    /// Compares the archive with what was recorded of it, and the table with the archive. Tells what it covers of the log.
     pub(super) async fn compare_archive(
         &mut self,
         archive: &Archive,
         places: &Places,
         full: bool,
         report: &mut AuditReport,
-    ) -> Result<(), ProjectorError> {
+    ) -> Result<Vec<PartitionRange>, ProjectorError> {
         self.memory.facts.read(&*self.log).await?;
-        let catalogue = match archive.catalogue().await {
-            Ok(catalogue) => catalogue,
-            Err(error @ ArchiveError::Chain { .. }) => {
-                tell(report, file_finding(Fault::ManifestBroken, "events/manifest", 0, false, chain(&error)));
-                return Ok(());
+        self.tell_damaged_ledgers(report);
+        let Salvaged { catalogue, broken, doubtful } = match archive.salvage().await {
+            Ok(salvaged) => salvaged,
+            Err(ArchiveError::Chain { path, what }) => {
+                let why = format!("{what}; nothing of the archive can be compared, {CHAIN_FIRST}");
+                tell(report, file_finding(Fault::ManifestBroken, &path, 0, false, why));
+                return Ok(Vec::new());
             }
             Err(error) => return Err(error.into()),
         };
+        tell_broken(&broken, &doubtful, report);
         self.memory.facts.files.retain(|path, _| !catalogue.was_removed(path));
-        let mut seen = Seen { by_day: by_day(&catalogue), covered: Vec::new() };
-        self.compare_ranges(archive, &catalogue, places, full, &mut seen.covered, report).await?;
+        let mut seen = Seen { whole: broken.is_empty(), by_day: by_day(&catalogue), covered: Vec::new() };
+        self.compare_ranges(archive, &catalogue, places, full, &mut seen, report).await?;
         for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
             join_range(&mut seen.covered, *range);
         }
@@ -65,7 +75,7 @@ impl Auditor {
             self.memory.days.insert(day, self.memory.number);
             self.memory.fresh.remove(&day);
         }
-        Ok(())
+        Ok(seen.covered)
     }
 
     /// Days whose files are new, then those that were compared longest ago, as many as one audit may read.
@@ -91,11 +101,13 @@ impl Auditor {
         catalogue: &Catalogue,
         places: &Places,
         full: bool,
-        covered: &mut Vec<PartitionRange>,
+        seen: &mut Seen,
         report: &mut AuditReport,
     ) -> Result<(), ProjectorError> {
         let listed = catalogue.ranges.iter().map(|file| file.path.clone());
-        let paths: BTreeSet<String> = listed.chain(self.memory.facts.files.keys().cloned()).collect();
+        // One that is gone may have been removed by a manifest that is lost.
+        let known = self.memory.facts.files.keys().filter(|_| seen.whole).cloned();
+        let paths: BTreeSet<String> = listed.chain(known).collect();
         self.memory.ranges.retain(|path, _| paths.contains(path));
         for path in paths {
             let Some(range) = parse_range_path(&path) else { continue };
@@ -111,7 +123,7 @@ impl Auditor {
                 self.memory.fresh.extend(hours.keys().map(|(_, hour)| hour.div_euclid(24)));
                 self.memory.ranges.insert(path, hours);
             }
-            join_range(covered, range);
+            join_range(&mut seen.covered, range);
         }
         Ok(())
     }
@@ -150,7 +162,7 @@ impl Auditor {
             tell(report, file_finding(fault, path, wanted.rows, false, why));
             return Ok(None);
         };
-        let put = archive.replace_range(path, &file).await?;
+        let put = archive.replace_range(path, &file).await.map_err(ProjectorError::Archiving)?;
         let source = TopicPartition::new(Topic::KubeEvent, partition);
         let (rows, hash, path) = (wanted.rows, wanted.hash, path.to_owned());
         let fact = Archived { source, from, to, rows, hash, bytes: put.bytes, sha256: put.sha256, path };
@@ -174,10 +186,11 @@ impl Auditor {
         &self,
         archive: &Archive,
         entry: &FileEntry,
+        seen: &Seen,
         report: &mut AuditReport,
     ) -> Result<Option<(String, Hours)>, ProjectorError> {
         let wanted = Sum { rows: entry.note.rows, hash: entry.note.hash };
-        let expected = Expected { sha256: Some(entry.sha256.clone()), sum: Some(wanted) };
+        let expected = Expected { sha256: recorded(entry), sum: Some(wanted) };
         let error = match archive.examine(&entry.path, &expected).await {
             Ok(hours) => {
                 report.files += 1;
@@ -187,12 +200,17 @@ impl Auditor {
             Err(error) => return Err(error.into()),
         };
         let fault = fault_of(&error);
+        if !seen.whole {
+            let why = format!("{}; {CHAIN_FIRST}, then it is written again", chain(&error));
+            tell(report, file_finding(fault, &entry.path, wanted.rows, false, why));
+            return Ok(None);
+        }
         let Some(file) = self.day_file_of(entry, wanted).await? else {
             let why = format!("{}; the table's rows of its day are not those that it must hold", chain(&error));
             tell(report, file_finding(fault, &entry.path, wanted.rows, false, why));
             return Ok(None);
         };
-        let new = archive.replace_day(entry, &file, now()).await?;
+        let new = archive.replace_day(entry, &file, now()).await.map_err(ProjectorError::Archiving)?;
         let why = format!("{}; written again from the table's rows as {}", chain(&error), new.path);
         tell(report, file_finding(fault, &entry.path, wanted.rows, true, why));
         let expected = Expected { sha256: Some(new.sha256.clone()), sum: Some(wanted) };
@@ -245,6 +263,21 @@ fn by_day(catalogue: &Catalogue) -> BTreeMap<i64, Vec<FileEntry>> {
         }
     }
     by_day
+}
+
+/// What is wrong with the chain of manifests: nobody proves any more that files and manifests before were not changed.
+fn tell_broken(broken: &[Break], doubtful: &[Break], report: &mut AuditReport) {
+    for Break { path, what } in broken {
+        let why = format!(
+            "{what}; the archive is read on from the newest manifest, but that nothing before was changed is not proved any \
+             more: bring events/manifest back from a backup"
+        );
+        tell(report, file_finding(Fault::ManifestBroken, path, 0, false, why));
+    }
+    for Break { path, what } in doubtful {
+        let why = format!("{what}: nothing is compacted or rebuilt until that is known, {CHAIN_FIRST}");
+        tell(report, file_finding(Fault::ManifestBroken, path, 0, false, why));
+    }
 }
 
 fn fault_of(error: &ArchiveError) -> Fault {

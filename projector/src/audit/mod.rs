@@ -10,8 +10,11 @@
 //! - A file is believed only when it is what manifest or ledger say. It is written again only from rows that add up to
 //!   what was recorded. Rows are changed only towards a file that is believed, or towards the log.
 //! - Nothing is removed before what takes its place is there. What cannot be repaired stays, and is a finding.
-//! - Findings stop nothing: projection, queries and readiness go on.
+//! - Findings stop nothing: projection, queries and readiness go on. What cannot be read is a finding, and the rest is
+//!   compared all the same.
+//! - What an audit deletes is bounded: a rebuild that waits for it waits for minutes.
 
+mod damage;
 mod facts;
 mod files;
 mod hours;
@@ -37,6 +40,7 @@ use beidou_schemas::{
 use beidou_store::{
     Store,
     archive::{Archive, Hours, StateId},
+    audit::MOST_DELETIONS,
 };
 use tokio::sync::watch;
 
@@ -77,6 +81,8 @@ struct Memory {
     fresh: BTreeSet<i64>,
     /// Audits so far.
     number: u64,
+    /// Statements by which this one may still delete.
+    deletions: usize,
 }
 
 /// Where the projection of Events stands, by partition: archived, and in the table.
@@ -103,15 +109,17 @@ impl Auditor {
         let _turn = turns.turn.lock().await;
         let mut report = AuditReport { full, started: now(), ..AuditReport::default() };
         self.memory.number += 1;
+        self.memory.deletions = MOST_DELETIONS;
         let places = self.places();
-        if let Some(archive) = self.archive.clone() {
-            self.compare_archive(&archive, &places, full, &mut report).await?;
-        }
+        let covered = match self.archive.clone() {
+            Some(archive) => self.compare_archive(&archive, &places, full, &mut report).await?,
+            None => Vec::new(),
+        };
         for (&partition, &(archived, watermark)) in &places {
             let at = TopicPartition::new(Topic::KubeEvent, partition);
             let start = self.log.bounds(at).await.map_err(ProjectorError::log("find the start of", at))?.start;
             let from = archived.filter(|_| !full).unwrap_or(start).clamp(start, watermark.max(start));
-            self.compare_log(at, from..watermark.max(from), &mut report).await?;
+            self.compare_log(at, from..watermark.max(from), &covered, &mut report).await?;
         }
         report.ended = now();
         Ok(report)
@@ -137,6 +145,10 @@ fn some_of<'a>(states: impl Iterator<Item = (&'a str, StateId)>) -> String {
         |(cluster, id): (&str, StateId)| format!("{cluster}/{}/{}/{}", id.epoch, id.event_uid, id.resource_version);
     states.take(NAMED).map(name).collect::<Vec<_>>().join(", ")
 }
+
+/// Why rows stay as they are where more are to be deleted than [`MOST_DELETIONS`] statements take.
+const TOO_MANY: &str =
+    "nothing is changed there: more rows are to be deleted than one audit does, `beidou rebuild` mends it";
 
 /// A finding about rows.
 fn of_rows(fault: Fault, cluster_uid: &str, hour: Option<Micros>, place: String, rows: u64) -> Finding {

@@ -16,11 +16,11 @@ use beidou_schemas::{
 };
 use beidou_store::{
     archive::{StateId, marks, pick},
-    audit::{StateRow, delete_states, insert_rows, known, states_at},
+    audit::{StateRow, delete_states, deletions, insert_rows, known, states_at},
 };
 use uuid::Uuid;
 
-use super::{Auditor, files::tell, of_rows, some_of};
+use super::{Auditor, TOO_MANY, files::tell, of_rows, some_of};
 use crate::{ProjectorError, rebuild::Tail};
 
 /// Events that one question looks for.
@@ -39,11 +39,12 @@ struct Strange {
 }
 
 impl Auditor {
-    /// Compares a range of a partition of the log, all of which must be in the table.
+    /// Compares a range of a partition of the log, all of which must be in the table. `covered` is what the archive has.
     pub(super) async fn compare_log(
-        &self,
+        &mut self,
         at: TopicPartition,
         range: Range<Offset>,
+        covered: &[PartitionRange],
         report: &mut AuditReport,
     ) -> Result<(), ProjectorError> {
         let mut tail = Tail::new(self.log.clone(), at, self.window, range.start);
@@ -53,9 +54,19 @@ impl Auditor {
             report.log_states += log.len() as u64;
             self.compare_part(at, part.range, log, &mut strange).await?;
         }
+        for damage in &tail.past.damaged {
+            self.tell_damage(at, damage, covered, report).await?;
+        }
         if strange.is_empty() {
             return Ok(());
         }
+        let place = format!("{at} {}-{}", range.start, range.end);
+        let statements = deletions(strange.wrong.len() + strange.unknown.len());
+        if statements > self.memory.deletions {
+            strange.tell(None, "", place, report);
+            return Ok(());
+        }
+        self.memory.deletions -= statements;
         let not_merged = self.mend_log(at, &range, &strange).await?;
         let mut after = Strange::default();
         let mut tail = Tail::new(self.log.clone(), at, self.window, range.start);
@@ -63,7 +74,7 @@ impl Auditor {
             let log = states_of(&part.rows)?;
             self.compare_part(at, part.range, log, &mut after).await?;
         }
-        strange.tell(&after, &not_merged, format!("{at} {}-{}", range.start, range.end), report);
+        strange.tell(Some(&after), &not_merged, place, report);
         Ok(())
     }
 
@@ -156,20 +167,21 @@ impl Strange {
         self.missing.contains(&(cluster.to_owned(), id))
     }
 
-    /// Findings by cluster; `after` is what still differs.
-    fn tell(&self, after: &Self, not_merged: &str, place: String, report: &mut AuditReport) {
+    /// Findings by cluster; `after` is what still differs, `None` where it was too much to be changed.
+    fn tell(&self, after: Option<&Self>, not_merged: &str, place: String, report: &mut AuditReport) {
+        let left = |differs: fn(&Self) -> bool| after.is_some_and(|after| !differs(after));
         let wrong: BTreeSet<_> = self.wrong.iter().map(key).collect();
         let missing: Vec<_> =
             self.missing.iter().filter(|key| !wrong.contains(key)).cloned().map(|key| (key, 1)).collect();
         let of = |rows: &[StateRow], less: u64| rows.iter().map(|row| (key(row), row.rows - less)).collect::<Vec<_>>();
-        for (fault, states, left, what) in [
-            (Fault::Missing, missing, after.missing.is_empty(), "inserted from the log"),
-            (Fault::Doubled, of(&self.doubled, 1), after.doubled.is_empty(), "merged into one"),
-            (Fault::Changed, of(&self.wrong, 0), after.wrong.is_empty(), "replaced by the log's states"),
+        for (fault, states, repaired, what) in [
+            (Fault::Missing, missing, left(|after| !after.missing.is_empty()), "inserted from the log"),
+            (Fault::Doubled, of(&self.doubled, 1), left(|after| !after.doubled.is_empty()), "merged into one"),
+            (Fault::Changed, of(&self.wrong, 0), left(|after| !after.wrong.is_empty()), "replaced by the log's states"),
             (
                 Fault::Unknown,
                 of(&self.unknown, 0),
-                after.unknown.is_empty(),
+                left(|after| !after.unknown.is_empty()),
                 "deleted: the log has another record there",
             ),
         ] {
@@ -181,12 +193,13 @@ impl Strange {
             }
             for (cluster, (rows, ids)) in clusters {
                 let named = some_of(ids.into_iter().map(|id| (cluster.as_str(), id)));
-                let what = if left { what } else { "could not be repaired, the next audit tries again" };
+                let what = match after {
+                    None => TOO_MANY,
+                    Some(_) if repaired => what,
+                    Some(_) => "could not be repaired, the next audit tries again",
+                };
                 let finding = of_rows(fault, &cluster, None, place.clone(), rows);
-                tell(
-                    report,
-                    Finding { repaired: left, detail: format!("{what}{not_merged}; e.g. {named}"), ..finding },
-                );
+                tell(report, Finding { repaired, detail: format!("{what}{not_merged}; e.g. {named}"), ..finding });
             }
         }
     }

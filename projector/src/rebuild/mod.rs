@@ -16,11 +16,11 @@ mod tail;
 pub(crate) use restore::restore;
 pub(crate) use tail::Tail;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, ops::Range, time::Instant};
 
 use beidou_schemas::{
     Micros, Offset, Topic, TopicPartition,
-    archive::{PartitionRange, join_range},
+    archive::{FileEntry, PartitionRange, join_range},
     maintenance::RebuildReport,
 };
 use beidou_store::{
@@ -31,7 +31,12 @@ use beidou_store::{
 use crate::{
     ProjectorError,
     audit::{Auditor, Facts},
+    readable::Readable,
 };
+
+/// Why a new table is not taken where the archive is not proved to be whole.
+const FEWER: &str = "a manifest of the archive is lost, and the new table would have fewer rows than the one that is read; \
+    bring events/manifest back first";
 
 impl From<FillError> for ProjectorError {
     fn from(error: FillError) -> Self {
@@ -68,7 +73,7 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     for (partition, (archived, _)) in auditor.places() {
         begins.insert(partition, archived.ok_or_else(|| refused("the archive has not begun yet"))?);
     }
-    let catalogue = archive.catalogue().await?;
+    let catalogue = archive.going_on().await?;
     let mut facts = Facts::default();
     facts.read(&*auditor.log).await?;
     let (paths, covered) = counted(&catalogue, &facts, &begins);
@@ -99,6 +104,11 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
         if filling.rows_so_far().await? != all.rows {
             return Err(refused("the last rows are not all in the new table"));
         }
+        // A file of a lost manifest that is gone as well is missed by nobody else.
+        let unproven = catalogue.days.values().any(|entry| recorded(entry).is_none());
+        if unproven && filling.rows_to_replace().await? > all.rows {
+            return Err(refused(FEWER));
+        }
         filling.swap().await?;
         begun.elapsed()
     };
@@ -119,15 +129,28 @@ async fn follow(auditor: &Auditor, filling: &Filling, tails: &mut BTreeMap<u32, 
         while let Some(part) = tail.next(watermark).await? {
             sum.join(filling.rows(&part.rows).await?);
         }
-        if let Some(lost) = tail.lost.first() {
-            let why = format!(
-                "the log lacks {}..{} of partition {partition}, which the archive has not",
-                lost.start, lost.end
-            );
+        if let Some(why) = not_held(partition, &tail.past) {
             return Err(ProjectorError::Rebuild { why });
         }
     }
     Ok(sum)
+}
+
+/// What stands against it, where a reader that began at the archive's end had to pass over something.
+fn not_held(partition: u32, past: &Readable) -> Option<String> {
+    let damaged = past.damaged.first().map(|damage| {
+        let (Range { start, end }, what) = (&damage.offsets, &damage.what);
+        format!(
+            "records {start}..{end} of partition {partition} cannot be read from the log, and the archive does not cover \
+             them yet: the table alone has their rows, and stays. Ask again when the archive has passed them, \
+             or bring the file back from a backup; {what}"
+        )
+    });
+    let lost = || {
+        let Range { start, end } = past.lost.first()?;
+        Some(format!("the log lacks {start}..{end} of partition {partition}, which the archive has not"))
+    };
+    damaged.or_else(lost)
 }
 
 /// Files with their SHA-256, as far as it is known.
@@ -136,8 +159,7 @@ type Files = Vec<(String, Option<String>)>;
 /// The files that count below these places, and what they cover of the log.
 fn counted(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>) -> (Files, Vec<PartitionRange>) {
     let mut covered = Vec::new();
-    let mut paths: Files =
-        catalogue.days.values().map(|entry| (entry.path.clone(), Some(entry.sha256.clone()))).collect();
+    let mut paths: Files = catalogue.days.values().map(|entry| (entry.path.clone(), recorded(entry))).collect();
     for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
         join_range(&mut covered, *range);
     }
@@ -149,6 +171,11 @@ fn counted(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>)
         }
     }
     (paths, covered)
+}
+
+/// The SHA-256 of a day file; `None` where its manifest is lost.
+pub(crate) fn recorded(entry: &FileEntry) -> Option<String> {
+    (!entry.sha256.is_empty()).then(|| entry.sha256.clone())
 }
 
 fn refused(why: &str) -> ProjectorError {

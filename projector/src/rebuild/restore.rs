@@ -66,7 +66,7 @@ async fn fill_events(
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
     facts.read(&*first.log).await?;
-    let (files, _) = counted(&archive.catalogue().await?, &facts, &begins);
+    let (files, _) = counted(&archive.going_on().await?, &facts, &begins);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
     for source in sources {
@@ -99,7 +99,7 @@ impl<'a> Source<'a> {
         let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);
         let mut source = Self { worker, watermark, begin, tail };
         if start > begin {
-            source.tail.lost.push(begin..start);
+            source.tail.past.lost.push(begin..start);
         }
         Ok(Some(source))
     }
@@ -130,10 +130,14 @@ impl<'a> Source<'a> {
         Ok(sum)
     }
 
-    /// What neither archive nor log hold is told as any loss of the log.
+    /// What neither archive nor log hold is told as any loss of the log; so is what cannot be read there.
     async fn tell_lost(&mut self) -> Result<(), ProjectorError> {
-        let begin = self.begin;
-        for lost in std::mem::take(&mut self.tail.lost).into_iter().filter(|lost| lost.end > begin) {
+        let (begin, past) = (self.begin, std::mem::take(&mut self.tail.past));
+        for damage in &past.damaged {
+            tracing::error!(source = %self.worker.at, what = damage.what, "the log is damaged");
+        }
+        let damaged = past.damaged.into_iter().map(|damage| damage.offsets);
+        for lost in past.lost.into_iter().chain(damaged).filter(|lost| lost.end > begin) {
             let (source, from, to) = (self.worker.at, lost.start, lost.end);
             let mut out = Encoded::default();
             self.worker.lost(None, lost, &[]).await?.encode(CutRange { source, from, to }, &mut out)?;

@@ -3,13 +3,14 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use arrow_array::RecordBatch;
-use beidou_log::{Log, LogError, ReadBatch, ReadLimit};
+use beidou_log::{Log, ReadBatch, ReadLimit};
 use beidou_schemas::{Offset, TopicPartition};
 use beidou_store::insert::Block;
 
 use crate::{
     ProjectorError,
     encode::{CutRange, Encoder},
+    readable::Readable,
 };
 
 /// How much of the log is encoded at once.
@@ -32,20 +33,19 @@ impl Part {
     }
 }
 
-/// Reads a partition on and on.
+/// Reads a partition on and on, past what is gone or damaged.
 pub(crate) struct Tail {
     log: Arc<dyn Log>,
     at: TopicPartition,
     encoder: Option<Encoder>,
-    next: Offset,
-    /// Ranges that the log had no more.
-    pub lost: Vec<Range<Offset>>,
+    /// Where it stands, and what it could not read.
+    pub past: Readable,
 }
 
 impl Tail {
     /// A reader from an offset on that knows nothing of what lies before.
     pub(crate) fn new(log: Arc<dyn Log>, at: TopicPartition, window: u32, from: Offset) -> Self {
-        Self { log, at, encoder: Encoder::new(at, window), next: from, lost: Vec::new() }
+        Self { log, at, encoder: Encoder::new(at, window), past: Readable::starting(from) }
     }
 
     /// A reader that knows what lies before, as the partition's worker does.
@@ -56,7 +56,7 @@ impl Tail {
         from: Offset,
     ) -> Result<Self, ProjectorError> {
         let mut tail = Self::new(log, at, window, from.saturating_sub(window.into()));
-        while let Some(batch) = tail.read(from).await? {
+        while let Some((_, batch)) = tail.read(from).await? {
             let Some(mut encoder) = tail.encoder.take() else { break };
             tail.encoder = Some(
                 tail.compute(move || {
@@ -66,18 +66,16 @@ impl Tail {
                 .await?,
             );
         }
-        // What is lost there the index only does not know.
-        tail.lost.clear();
-        tail.next = from;
+        // What is lost or damaged there the index only does not know.
+        tail.past = Readable::starting(from);
         Ok(tail)
     }
 
     /// The next part below `end`; `None` when all of it was read.
     pub(crate) async fn next(&mut self, end: Offset) -> Result<Option<Part>, ProjectorError> {
-        let from = self.next;
-        let Some(batch) = self.read(end).await? else { return Ok(None) };
+        let Some((from, batch)) = self.read(end).await? else { return Ok(None) };
         let Some(mut encoder) = self.encoder.take() else { return Ok(None) };
-        let range = CutRange { source: self.at, from, to: self.next };
+        let range = CutRange { source: self.at, from, to: self.past.next };
         let (encoder, encoded) = self
             .compute(move || {
                 let encoded = encoder.encode(range, &batch.records);
@@ -89,24 +87,8 @@ impl Tail {
         Ok(Some(Part { range: range.from..range.to, rows: encoded.archive, blocks: encoded.blocks }))
     }
 
-    async fn read(&mut self, end: Offset) -> Result<Option<ReadBatch>, ProjectorError> {
-        while self.next < end {
-            match self.log.read(self.at, self.next, READ).await {
-                Ok(batch) if batch.next <= self.next => return Ok(None),
-                Ok(mut batch) => {
-                    batch.records.retain(|stored| stored.offset < end);
-                    self.next = batch.next.min(end);
-                    return Ok(Some(batch));
-                }
-                Err(LogError::Removed { first, .. }) if first > self.next => {
-                    let first = first.min(end);
-                    self.lost.push(self.next..first);
-                    self.next = first;
-                }
-                Err(error) => return Err(ProjectorError::log("read", self.at)(error)),
-            }
-        }
-        Ok(None)
+    async fn read(&mut self, end: Offset) -> Result<Option<(Offset, ReadBatch)>, ProjectorError> {
+        self.past.read(&*self.log, self.at, end, READ).await
     }
 
     /// Runs what takes processor time off the reactor.

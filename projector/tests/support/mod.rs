@@ -4,6 +4,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
+pub mod damaged;
 pub mod events;
 pub mod kept;
 #[path = "../../../lib/store/tests/support/process.rs"]

@@ -1,18 +1,20 @@
 //! How completely a range is known: stored intervals and the ledger's watermark, merged for each cluster concerned.
-
-use std::sync::Arc;
+//!
+//! A cluster that is known by imports alone was never watched, and nobody claimed to have it all. It is told of where the
+//! caller names it; else it stands aside, or one import would make every bin and every answer incomplete for ever.
+//! `/api/v1/coverage/clusters` names all that stand aside.
 
 use beidou_model::{
     coverage::{Coverage, Known, Part, Span, merge},
     import::cluster_uid,
 };
 use beidou_schemas::Micros;
-use beidou_store::query::{Reader, coverage::ExtentRow};
+use beidou_store::query::coverage::ExtentRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    app::{App, now},
+    app::{Ask, now},
     ask::Range,
     catalogue::Names,
     problem::Problem,
@@ -22,7 +24,8 @@ use crate::{
 /// So many parts of each cluster stand in an answer; `/api/v1/coverage` has them all, page by page.
 const MOST_PARTS: usize = 20;
 
-/// How completely the range is known for one cluster.
+/// How completely the range is known for one cluster. Clusters that are known by imports alone are among them only where
+/// the caller names them, or where no other cluster is concerned; `imported_only` of `/api/v1/coverage/clusters` lists them.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct ClusterCoverage {
     /// The cluster's present name.
@@ -71,33 +74,55 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// The coverage of the range for these clusters, or for all. Call it before the rows are read.
+/// What is known of a range.
+#[derive(Debug, Default)]
+pub(crate) struct KnownRange {
+    /// The clusters concerned, beside each all parts of the range that are not complete.
+    pub clusters: Vec<(ClusterCoverage, Vec<Part>)>,
+    /// The present names of clusters that are known by imports alone, and stand aside.
+    pub imported_only: Vec<String>,
+}
+
+/// The coverage of the range for these clusters, or for all that were watched. Call it before the rows are read.
 pub(crate) async fn coverage_of(
-    app: &Arc<App>,
-    reader: &Reader,
+    ask: &Ask,
     clusters: Option<&[String]>,
     range: Range,
 ) -> Result<Vec<ClusterCoverage>, Problem> {
-    Ok(known_of(app, reader, clusters, range).await?.into_iter().map(|(coverage, _)| coverage).collect())
+    Ok(known_of(ask, clusters, range).await?.clusters.into_iter().map(|(coverage, _)| coverage).collect())
 }
 
-/// The same, beside each cluster all parts of the range that are not complete.
-pub(crate) async fn known_of(
-    app: &Arc<App>,
-    reader: &Reader,
-    clusters: Option<&[String]>,
-    range: Range,
-) -> Result<Vec<(ClusterCoverage, Vec<Part>)>, Problem> {
+/// The same with all parts that are not complete, and with the clusters that stand aside.
+pub(crate) async fn known_of(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<KnownRange, Problem> {
+    let Ask { app, reader, .. } = ask;
     app.standing(reader).await?;
     let names = app.catalogue.names(reader).await?;
+    let named = clusters.is_some() && !ask.excludes_clusters_only();
     let clusters: Vec<String> = clusters.map_or_else(|| names.keys().cloned().collect(), <[_]>::to_vec);
     if clusters.is_empty() {
-        return Ok(Vec::new());
+        return Ok(KnownRange::default());
     }
     let proofs = app.projected.proofs(reader, &clusters, range).await?;
+    let imported_only = |uid: &String| proofs.extent(uid).is_none() && is_imported(uid, &names);
+    let (clusters, aside) = if named { (clusters, Vec::new()) } else { concerned(clusters, imported_only) };
     let (reach, at) = (app.projected.reach().await, now());
     let told = |uid: &String| told(uid, &names, proofs.spans(uid, range), proofs.extent(uid), &reach, at, range);
-    Ok(clusters.iter().map(told).collect())
+    Ok(KnownRange {
+        clusters: clusters.iter().map(told).collect(),
+        imported_only: aside.iter().map(|uid| present(uid, &names)).collect(),
+    })
+}
+
+/// Which of the clusters are told of where the caller names none, and which stand aside. Where all are known by imports
+/// alone none stands aside: an answer about no cluster would seem complete.
+fn concerned(clusters: Vec<String>, imported_only: impl Fn(&String) -> bool) -> (Vec<String>, Vec<String>) {
+    let (aside, watched): (Vec<_>, Vec<_>) = clusters.into_iter().partition(imported_only);
+    if watched.is_empty() { (aside, watched) } else { (watched, aside) }
+}
+
+/// The present name; the uid of a cluster that has none yet.
+fn present(uid: &str, names: &Names) -> String {
+    names.get(uid).and_then(|all| all.first()).cloned().unwrap_or_else(|| uid.into())
 }
 
 /// Whether an import made the cluster. Where none of this name was known, it made the uid from the name, and no other
@@ -133,7 +158,7 @@ fn told(
     });
     let projected_until = known.projected.min(now);
     let coverage = ClusterCoverage {
-        cluster: names.get(uid).and_then(|all| all.first()).cloned().unwrap_or_else(|| uid.into()),
+        cluster: present(uid, names),
         cluster_uid: uid.into(),
         share,
         complete,
@@ -149,6 +174,23 @@ fn told(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imported_clusters_stand_aside_unless_there_are_no_others() {
+        let of = |all: &[&str]| {
+            let all = all.iter().map(|uid| (*uid).to_owned()).collect();
+            let (told, aside) = concerned(all, |uid| uid.starts_with("old"));
+            (told.join(" "), aside.join(" "))
+        };
+        for (all, told, aside) in [
+            (&["a", "old-1", "b", "old-2"][..], "a b", "old-1 old-2"),
+            (&["a"], "a", ""),
+            (&["old-1", "old-2"], "old-1 old-2", ""),
+            (&[], "", ""),
+        ] {
+            assert_eq!(of(all), (told.to_owned(), aside.to_owned()), "{all:?}");
+        }
+    }
 
     #[test]
     fn an_imported_cluster_is_told_from_one_whose_watch_begins() {

@@ -2,8 +2,9 @@
 //!
 //! The store applies the same filter as SQL; a test runs both over the same Events.
 
+use beidou_model::query_line::Kind;
 use beidou_schemas::{EventUid, envelope::FoundBy, kube_event::column_uuid};
-use beidou_store::query::events::EventFilter;
+use beidou_store::query::{events::EventFilter, timeline::Object};
 use uuid::Uuid;
 
 use super::{Params, line};
@@ -15,6 +16,14 @@ pub(crate) const FILTERS: [&str; 12] =
 
 /// Stands for "no namespace" in parameters and paths: no namespace can be called so.
 pub(crate) const CLUSTER_SCOPED: &str = "_";
+
+/// The object that a path names: its kind in any case and by kubectl's names for it, as in the query line; [`CLUSTER_SCOPED`]
+/// for no namespace.
+pub(crate) fn object(clusters: Vec<String>, kind: String, namespace: String, name: String) -> Object {
+    let kind = Kind::of(&kind).map_or(kind, |known| known.name.to_owned());
+    let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
+    Object { clusters, kind, namespace, name }
+}
 
 /// Reads all filters but the clusters, which must be looked up, those of the query line too.
 pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
@@ -45,8 +54,16 @@ pub(crate) fn event_filter(params: &Params) -> Result<EventFilter, Problem> {
     })
 }
 
-/// A uid as its column has it.
+/// A uid as its column has it. It need not be a UUID: kubelet's Events about a Node have its name there, those about a
+/// static Pod a hash.
+///
+/// # Errors
+/// When it cannot be a uid, or is a UUID with capitals, which Kubernetes never writes: nothing would be found under it.
 pub(crate) fn uid_of(name: &str, text: &str) -> Result<Uuid, Problem> {
+    let usual = Uuid::try_parse(text).map_or_else(|_| String::new(), |uuid| uuid.hyphenated().to_string());
+    if usual != text && usual.eq_ignore_ascii_case(text) && !text.is_empty() {
+        return Err(Problem::parameter(name, text, "a UUID in lower case, as Kubernetes writes it"));
+    }
     let uid: EventUid =
         text.parse().map_err(|e: beidou_schemas::InvalidId| Problem::parameter(name, text, e.allowed))?;
     Ok(column_uuid(&uid))
@@ -69,4 +86,32 @@ pub(crate) fn passes(filter: &EventFilter, item: &EventItem) -> bool {
         && any(&filter.nodes, &[&item.node])
         && any(&filter.found_by, &[item.found_by])
         && filter.text.as_deref().is_none_or(|text| item.message.to_lowercase().contains(&text.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_is_what_kubernetes_writes() {
+        let usual = "5f3c1b0e-0000-4000-8000-00000000000a";
+        assert_eq!(uid_of("uid", usual).unwrap().to_string(), usual);
+        for other in ["node-1.example", "f4c1d6b0a53e6fba24f7a2bd94d4be1d"] {
+            assert!(uid_of("uid", other).is_ok(), "kubelet's uid of a Node, of a static Pod");
+        }
+        for odd in [&*usual.to_uppercase(), "a b", ""] {
+            let parameter = uid_of("uid", odd).unwrap_err().parameter.unwrap();
+            assert_eq!((parameter.name.as_str(), parameter.value.as_deref()), ("uid", Some(odd)));
+        }
+    }
+
+    #[test]
+    fn a_path_names_kinds_as_people_do() {
+        for (kind, expected) in
+            [("Pod", "Pod"), ("pod", "Pod"), ("po", "Pod"), ("PODS", "Pod"), ("VirtualMachine", "VirtualMachine")]
+        {
+            assert_eq!(object(Vec::new(), kind.into(), "a".into(), "b".into()).kind, expected);
+        }
+        assert_eq!(object(Vec::new(), "no".into(), "_".into(), "n1".into()).namespace, "");
+    }
 }

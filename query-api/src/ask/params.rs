@@ -1,9 +1,14 @@
 //! The query string: known names only, values bounded, single ones once.
 
+use beidou_model::query_line::LONGEST_LINE;
+
+use super::line::Q;
 use crate::problem::Problem;
 
 /// A name of 253 bytes (the longest of Kubernetes) fits with room; a text to search for is a line, not a page.
 const LONGEST_VALUE: usize = 1000;
+/// A signed place in a list, which holds names, or in each partition of a tail.
+const LONGEST_CURSOR: usize = 10 * LONGEST_VALUE;
 /// So many values may stand in one list: a namespace's pods, pasted.
 const MOST_VALUES: usize = 200;
 
@@ -16,15 +21,15 @@ pub(crate) struct Params {
 impl Params {
     /// Reads a query string; only these names are allowed.
     pub(crate) fn parse(query: Option<&str>, allowed: &[&str]) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> =
-            form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        for (name, value) in &pairs {
+        let query = query.unwrap_or_default();
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let written = query.split('&').filter(|pair| !pair.is_empty());
+        for ((name, value), written) in pairs.iter().zip(written) {
             if !allowed.contains(&name.as_str()) {
                 return Err(Problem::unknown_parameter(name, allowed));
             }
-            let longest = if name == "cursor" || name == "after" { 10 * LONGEST_VALUE } else { LONGEST_VALUE };
-            if value.len() > longest {
-                return Err(Problem::parameter(name, value, format!("at most {longest} bytes")));
+            if !is_utf8(value, written) {
+                return Err(Problem::parameter(name, value, "UTF-8, percent-encoded"));
             }
         }
         Ok(Self { pairs })
@@ -36,7 +41,7 @@ impl Params {
         let first = found.next();
         match found.next() {
             Some(second) => Err(Problem::parameter(name, second, "one value; it stands twice")),
-            None => Ok(first),
+            None => first.map(|value| short_enough(name, value, longest(name))).transpose(),
         }
     }
 
@@ -49,6 +54,9 @@ impl Params {
         }
         if values.len() > MOST_VALUES {
             return Err(Problem::parameter(name, &values.len().to_string(), format!("at most {MOST_VALUES} values")));
+        }
+        for value in &values {
+            short_enough(name, value, LONGEST_VALUE)?;
         }
         Ok(values)
     }
@@ -85,12 +93,38 @@ impl Params {
     }
 }
 
+/// How long the value of a parameter may be that stands once.
+fn longest(name: &str) -> usize {
+    match name {
+        "cursor" | "after" => LONGEST_CURSOR,
+        Q | "line" => LONGEST_LINE,
+        _ => LONGEST_VALUE,
+    }
+}
+
+fn short_enough<'a>(name: &str, value: &'a str, longest: usize) -> Result<&'a str, Problem> {
+    match value.len() <= longest {
+        true => Ok(value),
+        false => Err(Problem::parameter(name, value, format!("at most {longest} bytes"))),
+    }
+}
+
+/// Whether a value was UTF-8 as it was written. The library puts U+FFFD where bytes are none, which a caller may write too.
+fn is_utf8(value: &str, written: &str) -> bool {
+    let put_or_meant = value.matches(char::REPLACEMENT_CHARACTER).count();
+    let meant = || {
+        let encoded = written.to_ascii_uppercase().matches("%EF%BF%BD").count();
+        encoded + written.matches(char::REPLACEMENT_CHARACTER).count()
+    };
+    put_or_meant == 0 || put_or_meant <= meant()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn params(query: &str) -> Params {
-        Params::parse(Some(query), &["kind", "limit", "total", "text"]).unwrap()
+        Params::parse(Some(query), &["kind", "limit", "total", "text", "q", "line", "cursor"]).unwrap()
     }
 
     #[test]
@@ -108,8 +142,6 @@ mod tests {
     fn refusals_name_parameter_value_and_what_is_allowed() {
         let unknown = Params::parse(Some("knid=Pod"), &["kind"]).unwrap_err();
         assert_eq!((unknown.kind.slug(), unknown.parameter.unwrap().allowed.as_str()), ("unknown-parameter", "kind"));
-        let long = format!("text={}", "x".repeat(LONGEST_VALUE + 1));
-        assert!(Params::parse(Some(&long), &["text"]).is_err());
         for (name, query, allowed) in [
             ("limit", "limit=0", "a number from 1 to 10"),
             ("limit", "limit=11", "a number from 1 to 10"),
@@ -123,5 +155,36 @@ mod tests {
         assert!(params("kind=").many("kind").is_err());
         assert!(params("total=yes").flag("total").is_err());
         assert!(params(&format!("kind={}", ["a"; MOST_VALUES + 1].join(","))).many("kind").is_err());
+    }
+
+    #[test]
+    fn each_value_has_its_longest_length() {
+        for (name, longest) in
+            [("text", LONGEST_VALUE), ("q", LONGEST_LINE), ("line", LONGEST_LINE), ("cursor", LONGEST_CURSOR)]
+        {
+            let of = |length: usize| params(&format!("{name}={}", "x".repeat(length))).one(name).map(|_| ());
+            assert_eq!(of(longest), Ok(()));
+            let parameter = of(longest + 1).unwrap_err().parameter.unwrap();
+            assert_eq!((parameter.name.as_str(), parameter.allowed), (name, format!("at most {longest} bytes")));
+        }
+        let list = |value: &str| params(&format!("kind={}", [value; MOST_VALUES].join(","))).many("kind");
+        assert_eq!(list(&"a".repeat(253)).unwrap().len(), MOST_VALUES, "the values count, not the list");
+        assert_eq!(list(&"a".repeat(LONGEST_VALUE + 1)).unwrap_err().parameter.unwrap().name, "kind");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_and_the_sign_for_them_is_not() {
+        let parse = |query: &str| Params::parse(Some(query), &["q", "kind"]);
+        for query in ["q=%ff", "kind=a&&q=caf%E9", "q=%EF%BF%BD%ff", "q=%c3+%bf"] {
+            let parameter = parse(query).unwrap_err().parameter.unwrap();
+            assert_eq!(
+                (parameter.name.as_str(), parameter.allowed.as_str()),
+                ("q", "UTF-8, percent-encoded"),
+                "{query}"
+            );
+        }
+        for (query, value) in [("q=caf%C3%A9", "café"), ("q=%ef%bf%bd", "\u{FFFD}"), ("&q=%25ff", "%ff")] {
+            assert_eq!(parse(query).unwrap().one("q").unwrap(), Some(value), "{query}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, Bytes};
 use beidou_model::import::{Entry, Format, Found, Imported, Reader as Dump, Reject, RejectReason};
 use beidou_schemas::{Topic, TopicPartition, ids::cluster_name};
 use beidou_store::query::Reader;
@@ -30,6 +30,9 @@ const WRITER: &str = "query-api";
 /// States that may be under way to the table: well within what the projector recognises of one partition by default, with
 /// live Events between them.
 const MOST_UNDER_WAY: usize = 100_000;
+/// A body that sends nothing for so long gives the only place back. An API server ends any list after so long
+/// (`--request-timeout`), so that none of its pages takes longer; and our command line begins with the first byte it has.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// Between two lines of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// So much of a refused name is repeated.
@@ -100,9 +103,7 @@ impl Job {
         let Self { app, reader, wish, lines, .. } = self;
         let mut under = Under::begin(app, reader, wish).await?;
         let mut dump = Dump::new(wish.format, under.settler.observed);
-        while let Some(chunk) = body.next().await {
-            let chunk =
-                chunk.map_err(|error| Problem::new(Kind::BadParameter, format!("the dump broke off: {error}")))?;
+        while let Some(chunk) = next(&mut body).await? {
             if lines.abandoned() {
                 return Err(Problem::new(Kind::BadParameter, "the caller went away"));
             }
@@ -114,6 +115,24 @@ impl Job {
         under.arrive().await?;
         Ok(under.done(wish.dry_run, lines.rejects_left_out()))
     }
+}
+
+/// The next piece of the dump; `None` at its end.
+async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+    let broken = |error| Problem::new(Kind::BadParameter, format!("the dump broke off: {error}"));
+    match tokio::time::timeout(LONGEST_SILENCE, body.next()).await {
+        Ok(chunk) => chunk.transpose().map_err(broken),
+        Err(_) => Err(silent()),
+    }
+}
+
+fn silent() -> Problem {
+    let seconds = LONGEST_SILENCE.as_secs();
+    let detail = format!(
+        "the dump sent nothing for {seconds} s, which is the longest: the import ends and makes room for others. What was \
+         imported of it stays; import the whole dump again, nothing is stored twice"
+    );
+    Problem::new(Kind::TimeLimit, detail)
 }
 
 impl<'a> Under<'a> {
@@ -244,5 +263,23 @@ mod tests {
             assert!(told.starts_with(expected) && told.contains("--cluster"), "{told}");
         }
         assert!(no_cluster(Some(&"x".repeat(1 << 20))).len() < 400, "a long name is shortened");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_sends_nothing_ends_and_a_slow_one_does_not() {
+        let begun = tokio::time::Instant::now();
+        let slow = |number: u32| async move {
+            tokio::time::sleep(LONGEST_SILENCE.mul_f64(0.9)).await;
+            Ok::<_, std::io::Error>(Bytes::from(number.to_string()))
+        };
+        let pieces = futures::stream::iter(0..3).then(slow).chain(futures::stream::pending());
+        let mut body = Body::from_stream(pieces).into_data_stream();
+        for number in 0..3 {
+            assert_eq!(next(&mut body).await, Ok(Some(Bytes::from(number.to_string()))));
+        }
+        assert!(begun.elapsed() > LONGEST_SILENCE);
+        let ended = next(&mut body).await.unwrap_err();
+        assert!(ended.kind == Kind::TimeLimit && ended.detail.contains("nothing for 60 s"), "{ended:?}");
+        assert_eq!(next(&mut Body::empty().into_data_stream()).await, Ok(None));
     }
 }

@@ -2,10 +2,7 @@
 
 use axum::{Json, extract::Path};
 use beidou_schemas::Micros;
-use beidou_store::query::{
-    at::{AtQuery, SeenRow},
-    timeline::Object,
-};
+use beidou_store::query::at::{AtQuery, SeenRow};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,7 +14,7 @@ use crate::{
         fit,
     },
     app::{Ask, now},
-    ask::{Range, filter::CLUSTER_SCOPED, range::moment},
+    ask::{Range, filter::object, range::moment},
     problem::{Problem, ProblemBody},
 };
 
@@ -67,7 +64,7 @@ struct AtParams {
     get, path = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/at", tag = "Events",
     params(
         ("cluster" = String, Path, description = "Uid of the cluster, or any name it ever had"),
-        ("kind" = String, Path, description = "Kind of the object, as Kubernetes writes it: `Pod`, `Node`"),
+        ("kind" = String, Path, description = "Kind of the object: `Pod`, in any case and by kubectl's short names (`pod`, `po`) where it is one of Kubernetes itself; else as in a manifest"),
         ("namespace" = String, Path, description = "Namespace of the object; `_` for a cluster-scoped one"),
         ("name" = String, Path, description = "Name of the object"),
         AtParams
@@ -83,12 +80,11 @@ pub(super) async fn at(
     let now = now();
     let at = moment(&params, "t", now)?.unwrap_or(now);
     let clusters = ask.clusters_of_path(cluster, &params).await?;
-    let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
-    let object = Object { clusters: clusters.clone(), kind, namespace, name };
+    let object = object(clusters.clone(), kind, namespace, name);
     let query = AtQuery { object, at, limit: MOST_ROWS, most_bytes: MOST_ANSWER_BYTES };
     let before = ask.reader.seen(&query).await?;
     let range = Range { from: last(&before).unwrap_or(at), until: at.plus(1) };
-    let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
+    let coverage = coverage_of(&ask, Some(&clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
     let (seen, rows) = tokio::try_join!(ask.reader.seen(&query), ask.reader.at(&query))?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);

@@ -58,7 +58,7 @@ pub(super) async fn clusters(ask: Ask) -> Listed<ClusterItem> {
         wanted.into_iter().filter(|uid| page.after.as_ref().is_none_or(|a| uid > a)).collect();
     let mut more = wanted.len() as u64 > page.limit;
     wanted.truncate(page.limit as usize);
-    let mut coverage = coverage_of(&ask.app, &ask.reader, Some(&wanted), page.range).await?;
+    let mut coverage = coverage_of(&ask, Some(&wanted), page.range).await?;
     let activity = ask.reader.cluster_activity(Some(&wanted), page.range).await?;
     let mut activity: BTreeMap<_, _> = activity.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
     let item = |uid: &String| {

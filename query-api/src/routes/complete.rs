@@ -153,7 +153,7 @@ async fn values(
         limit: if by_uid { MOST_CLUSTERS } else { limit },
     };
     let rows = async { ask.reader.values(&query).await.map_err(Problem::from) };
-    let (mut rows, coverage) = tokio::try_join!(rows, coverage_of(&ask.app, &ask.reader, clusters.as_deref(), range))?;
+    let (mut rows, coverage) = tokio::try_join!(rows, coverage_of(ask, clusters.as_deref(), range))?;
     if by_uid {
         let names = ask.app.catalogue.names(&ask.reader).await?;
         rows = of_names(rows, &names, &prefix.to_ascii_lowercase());

@@ -29,11 +29,15 @@ const MOST_CLUSTERS: u64 = 1000;
 /// The newest stretch of a range until now waits for its heartbeat and its projection; this long that is no fault.
 const FRESH: i64 = 90 * SECOND;
 
-/// How complete a range is, cluster by cluster.
+/// How complete a range is, cluster by cluster, for all that were watched or that are named.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Completeness {
     /// The clusters, the least complete first.
     items: Vec<ClusterCompleteness>,
+    /// Present names of the clusters that were never watched and are known by imports alone: nobody claimed to have all of
+    /// their Events, so they are no item. Empty where the call names clusters, or where there are no others: then each is
+    /// an item, with the reason `imported_only`.
+    imported_only: Vec<String>,
     /// The effective range.
     range: RangeAnswer,
 }
@@ -129,8 +133,9 @@ pub(super) async fn completeness(ask: Ask) -> Result<Json<Completeness>, Problem
     let worst = params.number("worst", 1..=MOST_CLUSTERS, MOST_CLUSTERS)? as usize;
     let range = range(&params, now())?;
     let clusters = ask.clusters(&params).await?;
-    let known = known_of(&ask.app, &ask.reader, clusters.as_deref(), range).await?;
-    let mut told: Vec<_> = known.iter().map(|(cluster, parts)| Told::of(cluster, parts, range, bins)).collect();
+    let known = known_of(&ask, clusters.as_deref(), range).await?;
+    let mut told: Vec<_> =
+        known.clusters.iter().map(|(cluster, parts)| Told::of(cluster, parts, range, bins)).collect();
     told.sort_by_cached_key(|told| {
         (told.complete_billionths(), Reverse(told.summary.total), told.cluster.cluster.clone())
     });
@@ -142,7 +147,7 @@ pub(super) async fn completeness(ask: Ask) -> Result<Json<Completeness>, Problem
         let lag = lag.remove(&told.cluster.cluster_uid);
         told.item(lag)
     });
-    Ok(Json(Completeness { items: items.collect(), range: range.into() }))
+    Ok(Json(Completeness { items: items.collect(), imported_only: known.imported_only, range: range.into() }))
 }
 
 /// What is told of a cluster.

@@ -80,7 +80,7 @@ pub(super) async fn coverage(ask: Ask) -> Listed<IntervalItem> {
     }
     let page = ask.page::<Cursor>(&params)?;
     let clusters = ask.clusters(&params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), page.range).await?;
+    let coverage = coverage_of(&ask, clusters.as_deref(), page.range).await?;
     let after = page.after.clone().map(|(from, cluster, state, session)| CoverageKey {
         from: Micros(from),
         cluster,

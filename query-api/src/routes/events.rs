@@ -93,7 +93,7 @@ pub(super) async fn events(ask: Ask) -> Listed<EventItem> {
     let mut filter = event_filter(&params)?;
     let page = ask.page::<EventCursor>(&params)?;
     filter.clusters = ask.clusters(&params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, filter.clusters.as_deref(), page.range).await?;
+    let coverage = coverage_of(&ask, filter.clusters.as_deref(), page.range).await?;
     let total = match params.flag("total")? {
         true => Some(Total { value: ask.reader.count_events(&filter, page.range).await?, exact: true }),
         false => None,

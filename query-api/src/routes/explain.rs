@@ -118,8 +118,8 @@ pub(super) async fn explain(ask: Ask) -> Result<Json<Explanation>, Problem> {
     let shift = length(&params, "baseline", own..=i64::MAX / 2, allowed)?.unwrap_or(own);
     let baseline = before(range, shift);
     let clusters = filter.clusters.clone();
-    let coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), range).await?;
-    let baseline_coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), baseline).await?;
+    let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
+    let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
     let rows = ask.reader.explain(&ExplainQuery { filter, range, baseline, fields, top }).await?;
     let (all, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.field.is_empty());

@@ -126,7 +126,7 @@ fn beside_sql(problem: Problem) -> Problem {
 
 /// How completely a range is known, as an export keeps it.
 async fn coverage_in(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<serde_json::Value, Problem> {
-    let coverage = coverage_of(&ask.app, &ask.reader, clusters, range).await?;
+    let coverage = coverage_of(ask, clusters, range).await?;
     Ok(serde_json::to_value(coverage).expect("a coverage has string keys"))
 }
 

@@ -122,7 +122,7 @@ pub(super) async fn facets(ask: Ask) -> Result<Json<Facets>, Problem> {
     let fields = fields(&params, &USUAL_FIELDS)?;
     let top = params.number("top", 1..=MOST_VALUES, USUAL_VALUES)?;
     let (filter, range) = ask.events(&params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
+    let coverage = coverage_of(&ask, filter.clusters.as_deref(), range).await?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
     let rows = ask.reader.facets(&FacetsQuery { filter, range, fields: fields.clone(), top }).await?;
     let mut by_field: BTreeMap<String, Vec<FacetRow>> = BTreeMap::new();

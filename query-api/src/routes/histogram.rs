@@ -83,10 +83,10 @@ pub(super) async fn histogram(ask: Ask) -> Result<Json<Histogram>, Problem> {
     let params = ask.params(&[&FILTERS, &RANGE, &["bins"]])?;
     let most = bins::most(&params)?;
     let (filter, range) = ask.events(&params).await?;
-    let known = known_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
+    let known = known_of(&ask, filter.clusters.as_deref(), range).await?;
     let bins = bins::bins(range, most);
     let rows = ask.reader.histogram(&HistogramQuery { filter, range, bins }).await?;
-    let (coverage, parts): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    let (coverage, parts): (Vec<_>, Vec<_>) = known.clusters.into_iter().unzip();
     let bins = filled(bins, &rows, &bins::known(bins, parts));
     let by_type = TYPES.map(|(_, name)| {
         let of_type = || bins.iter().flat_map(|bin| &bin.by_type).filter(|count| count.event_type == name);

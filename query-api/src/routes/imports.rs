@@ -42,8 +42,8 @@ struct ImportParams {
 ///
 /// The body is the dump, of any length, not compressed. The answer is lines of JSON, sent while the body is read: each has
 /// one member, `progress`, `reject`, `done` or `failed`; the last line is one of the latter two. After `done` queries find
-/// everything. A state that is stored already is not stored again, so an import can be repeated. One import runs at a time.
-/// An import proves nothing: coverage stays as it was.
+/// everything. A state that is stored already is not stored again, so an import can be repeated. One import runs at a time;
+/// a body that sends nothing for 60 seconds ends its own. An import proves nothing: coverage stays as it was.
 #[utoipa::path(
     post, path = "/api/v1/imports", tag = "Clusters", params(ImportParams),
     request_body(content = String, content_type = "application/octet-stream", description = "The dump"),

@@ -1,10 +1,7 @@
 //! `GET /api/v1/objects/{cluster}/{kind}/{namespace}/{name}/lanes`: an object's timeline, folded to pixels.
 
 use axum::{Json, extract::Path};
-use beidou_store::query::{
-    lanes::{LaneRow, LanesQuery},
-    timeline::Object,
-};
+use beidou_store::query::lanes::{LaneRow, LanesQuery};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,7 +12,7 @@ use crate::{
         coverage::{ClusterCoverage, coverage_of},
     },
     app::{Ask, now},
-    ask::{filter::CLUSTER_SCOPED, line, range::range},
+    ask::{filter::object, line, range::range},
     picture::marks::{Mark, Shape, fold},
     problem::{Problem, ProblemBody},
 };
@@ -79,7 +76,7 @@ struct WidthParam {
     get, path = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/lanes", tag = "Events",
     params(
         ("cluster" = String, Path, description = "Uid of the cluster, or any name it ever had"),
-        ("kind" = String, Path, description = "Kind of the object, as Kubernetes writes it: `Pod`, `Node`"),
+        ("kind" = String, Path, description = "Kind of the object: `Pod`, in any case and by kubectl's short names (`pod`, `po`) where it is one of Kubernetes itself; else as in a manifest"),
         ("namespace" = String, Path, description = "Namespace of the object; `_` for a cluster-scoped one"),
         ("name" = String, Path, description = "Name of the object"),
         RangeParams, WidthParam, LineParam
@@ -96,9 +93,8 @@ pub(super) async fn lanes(
     let range = range(&params, now())?;
     let line = line::lines(&params)?.others;
     let clusters = ask.clusters_of_path(cluster, &params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
-    let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
-    let object = Object { clusters, kind, namespace, name };
+    let coverage = coverage_of(&ask, Some(&clusters), range).await?;
+    let object = object(clusters, kind, namespace, name);
     let cell = (range.until.0 - range.from.0 + width as i64 - 1) / width as i64;
     let query = LanesQuery { object, line: Some(line), range, cell, cells: width };
     let rows = ask.reader.lanes(&query, MOST_LANES).await?;

@@ -142,7 +142,7 @@ async fn around(
     limit: u64,
 ) -> Result<Json<Neighbours>, Problem> {
     let cluster = [anchor.cluster_uid.clone()];
-    let coverage = coverage_of(&ask.app, &ask.reader, Some(&cluster), range).await?;
+    let coverage = coverage_of(ask, Some(&cluster), range).await?;
     let before = NeighboursQuery {
         anchor: anchor.clone(),
         scope,

@@ -2,8 +2,12 @@
 
 use axum::Json;
 use beidou_model::occurrences::{Growth, LONGEST_SILENCE, burst::closed, spread::Series};
-use beidou_schemas::Micros;
-use beidou_store::query::occurrences::{GrowthRow, OccurrencesQuery, SourceRow};
+use beidou_schemas::{Micros, time::SECOND};
+use beidou_store::query::{
+    QueryError,
+    occurrences::{GrowthRow, OccurrencesQuery, SourceRow},
+};
+use futures::TryFutureExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,8 +21,11 @@ use crate::{
     ask::filter::FILTERS,
     catalogue::Names,
     picture::bins::{self, BinsParam},
-    problem::{Problem, ProblemBody},
+    problem::{Kind, Problem, ProblemBody},
 };
+
+/// The store gives no more states whose count grew by more than one: its own limit, of which it tells no number.
+const MOST_GROWTHS: u64 = 200_000;
 
 /// Occurrences per bin of time. A count that grew by n between two states is n occurrences between their times, not n at
 /// the later one.
@@ -99,7 +106,8 @@ pub(crate) struct Suspect {
 }
 
 /// How often it happened when: rates that are right in spite of aggregation, with bounds, and where bursts were probably
-/// suppressed.
+/// suppressed. At most 200,000 states whose count grew by more than one are spread; more are refused with 422, and take a
+/// shorter range or a filter.
 #[utoipa::path(
     get, path = "/api/v1/events/occurrences", tag = "Events", params(FilterParams, RangeParams, BinsParam),
     responses((status = 200, body = Occurrences), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
@@ -110,16 +118,19 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
     let most = bins::most(&params)?;
     let (filter, range) = ask.events(&params).await?;
     let bins = bins::bins(range, most);
-    let known = known_of(&ask.app, &ask.reader, filter.clusters.as_deref(), range).await?;
+    let known = known_of(&ask, filter.clusters.as_deref(), range).await?;
     let query = OccurrencesQuery { filter, range, bins, silence: LONGEST_SILENCE };
-    let (at_once, growths, sources) =
-        tokio::try_join!(ask.reader.known_occurrences(&query), ask.reader.growths(&query), ask.reader.sources(&query))?;
+    let (at_once, growths, sources) = tokio::try_join!(
+        ask.reader.known_occurrences(&query).map_err(Problem::from),
+        ask.reader.growths(&query).map_err(too_many_growths),
+        ask.reader.sources(&query).map_err(Problem::from)
+    )?;
     let mut series = Series::new(bins.begin, bins.width, bins.count as usize, range.from..range.until);
     at_once.iter().for_each(|row| series.add_known(row.bin as usize, row.happened));
     for batch in growths.iter().filter_map(|row| growth(row).batch()) {
         series.add(&batch);
     }
-    let (coverage, parts): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    let (coverage, parts): (Vec<_>, Vec<_>) = known.clusters.into_iter().unzip();
     let shown = series.bins().iter().zip(bins::known(bins, parts)).enumerate().map(|(place, (bin, known))| {
         let from = bins.begin.plus(bins.width * place as i64);
         OccurrenceBin {
@@ -139,6 +150,22 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
         range: range.into(),
         coverage,
     }))
+}
+
+/// More counts grew than are spread, or they take more memory than a query may have: which limit it is, and what to do.
+fn too_many_growths(error: QueryError) -> Problem {
+    let problem = Problem::from(error);
+    if problem.kind != Kind::TooMuch {
+        return problem;
+    }
+    let hours = LONGEST_SILENCE / (3600 * SECOND);
+    let detail = format!(
+        "{}: at most {MOST_GROWTHS} states whose count grew by more than one can be spread, of the range and of {hours} h \
+         before and behind it, within query_api.query_memory_bytes; take a shorter range, or add a filter such as cluster, \
+         namespace or reason",
+        problem.detail
+    );
+    Problem { detail, ..problem }
 }
 
 fn growth(row: &GrowthRow) -> Growth {

@@ -120,8 +120,8 @@ pub(super) async fn patterns(ask: Ask) -> Result<Json<Patterns>, Problem> {
     let (filter, range) = ask.events(&params).await?;
     let baseline = before(range, range.until.0 - range.from.0);
     let clusters = filter.clusters.clone();
-    let coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), range).await?;
-    let baseline_coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), baseline).await?;
+    let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
+    let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
     let rows = ask.reader.patterns(&PatternsQuery { filter, range, known_since: baseline.from, top }).await?;
     let keys: Vec<_> = rows.iter().map(PatternRow::newest).collect();
     let examples = ask.reader.examples(&keys).await?;

@@ -67,7 +67,7 @@ pub(super) async fn rejects(ask: Ask) -> Listed<RejectItem> {
     }
     let page = ask.page::<Cursor>(&params)?;
     let clusters = ask.clusters(&params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, clusters.as_deref(), page.range).await?;
+    let coverage = coverage_of(&ask, clusters.as_deref(), page.range).await?;
     let after = page.after.clone().map(|(observed, topic, partition, offset)| RejectKey {
         observed: Micros(observed),
         topic,

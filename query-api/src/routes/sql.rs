@@ -278,7 +278,7 @@ async fn run(
     ask.app.standing(&ask.reader).await?;
     sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
     let coverage = match range {
-        Some(range) => coverage_of(&ask.app, &ask.reader, None, range).await?,
+        Some(range) => coverage_of(ask, None, range).await?,
         None => Vec::new(),
     };
     let cut = format == SqlFormat::Json;

@@ -75,7 +75,7 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
     let until = now();
     let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
-    let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), range).await?;
+    let coverage = coverage_of(&ask, Some(&clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
     let rows = ask.reader.states(&query).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);

@@ -1,7 +1,7 @@
 //! `GET /api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline`: what was said about one object.
 
 use axum::{Json, extract::Path};
-use beidou_store::query::timeline::{Object, TimelineQuery};
+use beidou_store::query::timeline::TimelineQuery;
 
 use super::{
     LineParam, Listed, PAGE, PageParams,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
     app::Ask,
-    ask::{filter::CLUSTER_SCOPED, line},
+    ask::{filter::object, line},
     problem::ProblemBody,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     get, path = "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline", tag = "Events",
     params(
         ("cluster" = String, Path, description = "Uid of the cluster, or any name it ever had"),
-        ("kind" = String, Path, description = "Kind of the object, as Kubernetes writes it: `Pod`, `Node`"),
+        ("kind" = String, Path, description = "Kind of the object: `Pod`, in any case and by kubectl's short names (`pod`, `po`) where it is one of Kubernetes itself; else as in a manifest"),
         ("namespace" = String, Path, description = "Namespace of the object; `_` for a cluster-scoped one"),
         ("name" = String, Path, description = "Name of the object"),
         PageParams,
@@ -36,10 +36,9 @@ pub(super) async fn timeline(
     let line = line::lines(&params)?.others;
     let page = ask.page::<EventCursor>(&params)?;
     let clusters = ask.clusters_of_path(cluster, &params).await?;
-    let coverage = coverage_of(&ask.app, &ask.reader, Some(&clusters), page.range).await?;
-    let namespace = if namespace == CLUSTER_SCOPED { String::new() } else { namespace };
+    let coverage = coverage_of(&ask, Some(&clusters), page.range).await?;
     let query = TimelineQuery {
-        object: Object { clusters, kind, namespace, name },
+        object: object(clusters, kind, namespace, name),
         line: Some(line),
         range: page.range,
         after: page.after.clone().map(key_of),

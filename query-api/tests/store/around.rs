@@ -209,6 +209,16 @@ async fn an_object_at_a_moment_is_the_last_of_each_reason() {
         assert_eq!((from, to), (times[..before].last().copied().unwrap_or(at), at.plus(1)));
         assert_eq!(answer["coverage"][0]["complete"], false, "nobody watched");
     }
+    for (kind, asked) in [("po", format!("at?t={last}")), ("PODS", format!("lanes?{ALL}"))] {
+        let states = async |kind: &str| {
+            let path = format!("/api/v1/objects/cluster-1/{kind}/recsys/pod-3/{asked}");
+            let mut answer = world.api.list(&path).await;
+            // What is proven moves with the clock.
+            answer["coverage"].take();
+            answer
+        };
+        assert_eq!(states(kind).await, states("Pod").await, "{kind}");
+    }
     let unknown = world.api.list("/api/v1/objects/cluster-1/Pod/recsys/never/at").await;
     assert_eq!((&unknown["first_seen"], items(&unknown, "items").len()), (&Value::Null, 0));
 }

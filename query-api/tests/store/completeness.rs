@@ -139,6 +139,25 @@ async fn a_count_that_grew_is_spread_over_the_time_in_which_it_did() {
 }
 
 #[tokio::test]
+async fn more_grown_counts_than_can_be_spread_say_the_limit_and_what_to_do() {
+    let world = world().await;
+    world.insert("kube_event", [state(1, 10, 600, 0, 3, 3)]).await;
+    let path = format!("/api/v1/events/occurrences?{RANGE}&bins=1");
+    let more = "INSERT INTO kube_event SELECT kube_event.* REPLACE (toUInt64(10 + number) AS resource_version)
+        FROM kube_event CROSS JOIN numbers(";
+    world.engine.run(&format!("{more}1, 199999) AS more")).await;
+    assert_eq!(world.api.get(&path).await.status, 200, "200,000 are spread");
+    world.engine.run(&format!("{more}200000, 1) AS more LIMIT 1")).await;
+    let refused = world.api.get(&path).await;
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status, 422);
+    for said in ["at most 200000 states whose count grew", "shorter range", "filter such as cluster"] {
+        assert!(detail.contains(said), "{detail}");
+    }
+    assert_eq!(world.api.get(&format!("{path}&reason=Never")).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_spam_filters_signature_and_folded_messages_are_flagged() {
     let world = world().await;
     let times = (0..25).chain((1..5).map(|drip| drip * 300));

@@ -128,17 +128,79 @@ async fn what_retention_removed_is_part_of_no_other_stretch() {
 #[tokio::test]
 async fn a_cluster_with_events_alone_was_never_watched() {
     let world = world().await;
-    let mut imported = seed(2, 2).row();
-    imported["cluster"] = "hz-old".into();
-    imported["cluster_uid"] = cluster_uid_of_import("hz-old").to_string().into();
-    world.insert("kube_event", [seed(1, 1).row(), imported]).await;
-    let coverage = world.api.list(&format!("/api/v1/events?{RANGE}")).await["coverage"].take();
+    world.insert("kube_event", [seed(1, 1).row(), imported("hz-old", 2)]).await;
+    let both = format!("/api/v1/events?{RANGE}&cluster=cluster-1,hz-old");
+    let coverage = world.api.list(&both).await["coverage"].take();
     for (at, cluster, reason) in [(0, "cluster-1", "not_watched_yet"), (1, "hz-old", "imported_only")] {
         let coverage = &coverage[at];
         assert_eq!(coverage["cluster"], cluster);
         assert_eq!(parts(coverage), [part("unknown", reason, "14:00:00", "15:00:00")]);
         assert_eq!((coverage["share"].as_f64(), &coverage["proven_until"]), (Some(0.0), &Value::Null));
     }
+}
+
+/// A state of a cluster that an import made.
+fn imported(cluster: &str, number: u64) -> Value {
+    let mut row = seed(2, number).row();
+    row["cluster"] = cluster.into();
+    row["cluster_uid"] = cluster_uid_of_import(cluster).to_string().into();
+    row
+}
+
+fn clusters(answer: &Value, list: &str) -> Vec<String> {
+    answer[list].as_array().unwrap().iter().map(|one| one["cluster"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_import_spoils_nothing_of_the_watched_clusters() {
+    let world = world().await;
+    let watched = [
+        row("complete", "13:00:00", "14:20:00", "expired", 1),
+        row("gap", "14:20:00", "14:30:00", "expired", 2),
+        row("complete", "14:30:00", "16:00:00", "", 3),
+    ];
+    world.insert("kube_coverage", watched).await;
+    let old = (1..=6).map(|number| imported(&format!("hz-old-{number}"), number));
+    world.insert("kube_event", old.chain([seed(1, 1).row()])).await;
+
+    let worst = world.api.list(&format!("/api/v1/coverage/clusters?{RANGE}&worst=5")).await;
+    assert_eq!(clusters(&worst, "items"), ["cluster-1"], "the real gap is the worst");
+    let mut aside: Vec<_> = worst["imported_only"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    aside.sort_unstable();
+    assert_eq!(aside, ["hz-old-1", "hz-old-2", "hz-old-3", "hz-old-4", "hz-old-5", "hz-old-6"]);
+
+    for path in ["events/histogram", "events/occurrences"] {
+        let bins = async |cluster: &str| {
+            let answer = world.api.list(&format!("/api/v1/{path}?{RANGE}&bins=6{cluster}")).await;
+            let bins: Vec<_> = answer["bins"].as_array().unwrap().iter().map(|bin| bin["coverage"].clone()).collect();
+            (bins, clusters(&answer, "coverage"))
+        };
+        let known = json!(["complete", "complete", "gap", "complete", "complete", "complete"]);
+        for of_all in ["", "&q=-cluster:hz-old-6"] {
+            assert_eq!(bins(of_all).await, (known.as_array().unwrap().clone(), vec!["cluster-1".into()]), "{of_all}");
+        }
+        for named in ["&cluster=hz-old-1", "&q=cluster:hz-old-1"] {
+            assert_eq!(bins(named).await, (vec!["unknown".into(); 6], vec!["hz-old-1".into()]), "{named}");
+        }
+    }
+    let events = world.api.list(&format!("/api/v1/events?{RANGE}")).await;
+    assert_eq!(events["items"].as_array().unwrap().len(), 7, "what was imported is found");
+    assert_eq!(clusters(&events, "coverage"), ["cluster-1"]);
+    let listed = world.api.list(&format!("/api/v1/clusters?{RANGE}")).await;
+    assert_eq!(clusters(&listed, "coverage").len(), 7, "the list of clusters tells of each");
+    let named = world.api.list(&format!("/api/v1/coverage/clusters?{RANGE}&cluster=hz-old-1")).await;
+    assert_eq!((clusters(&named, "items"), &named["imported_only"]), (vec!["hz-old-1".to_owned()], &json!([])));
+}
+
+#[tokio::test]
+async fn where_all_is_imported_nothing_seems_complete() {
+    let world = world().await;
+    world.insert("kube_event", [imported("hz-old", 1)]).await;
+    let answer = world.api.list(&format!("/api/v1/events/histogram?{RANGE}&bins=1")).await;
+    assert_eq!(
+        (&answer["bins"][0]["coverage"], clusters(&answer, "coverage")),
+        (&json!("unknown"), vec!["hz-old".to_owned()])
+    );
 }
 
 #[tokio::test]

@@ -114,5 +114,7 @@ async fn a_line_under_the_pen_is_completed() {
     assert_eq!(inserts(&complete("field=cluster&prefix=CLUSTER-2").await), ["cluster-2"]);
     assert_eq!(inserts(&complete("field=ns&limit=1&cluster=cluster-1").await).len(), 1);
     assert_eq!(inserts(&complete("line=/re").await), [""; 0]);
+    let long = format!("line={}+reason:B", "kind:Pod+".repeat(400));
+    assert_eq!(inserts(&complete(&long).await), ["BackOff"], "a line of 3,600 bytes");
     assert_eq!(world.api.get("/api/v1/complete?field=what").await.status, 400);
 }

@@ -119,7 +119,9 @@ async fn a_timeline_is_one_objects() {
     };
     for (path, expected) in [
         ("cluster-1/Pod/recsys/pod-3", of("Pod", "pod-3", "cluster-1")),
+        ("cluster-1/pod/recsys/pod-3", of("Pod", "pod-3", "cluster-1")),
         ("cluster-2/Node/_/node-5", of("Node", "node-5", "cluster-2")),
+        ("cluster-2/no/_/node-5", of("Node", "node-5", "cluster-2")),
         ("cluster-2/Node/recsys/node-5", vec![]),
         ("cluster-1/Pod/recsys/po%2Fd%20'--", vec![]),
     ] {

@@ -162,6 +162,9 @@ async fn one(
     let bar = bars.counting_bytes("importing", source.total);
     let shown = bar.clone();
     let body = source.chunks.inspect(move |_| shown.at(source.read.load(std::sync::atomic::Ordering::Relaxed)));
+    let mut body = Box::pin(body.peekable());
+    // `kubectl get -o json` writes nothing until it has all: the server's only place is not taken for that long.
+    body.as_mut().peek().await;
     let sent = client.http.post("/api/v1/imports", query, reqwest::Body::wrap_stream(body)).await;
     let done = match sent {
         Ok(response) => follow(response, name, rejects, &bar).await,

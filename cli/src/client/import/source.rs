@@ -99,11 +99,15 @@ fn pump(mut file: impl BufRead, queue: &mpsc::Sender<io::Result<Vec<u8>>>, broke
         Ok(_) | Err(_) => Box::new(file),
     };
     loop {
-        let mut chunk = Vec::with_capacity(CHUNK);
-        let read = unpacked.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
-        let (chunk, ends) = match read {
+        // What a slow pipe has is sent at once: the server ends an import that sends nothing.
+        let mut chunk = vec![0; CHUNK];
+        let (chunk, ends) = match unpacked.read(&mut chunk) {
             Ok(0) => return,
-            Ok(_) => (Ok(chunk), false),
+            Ok(read) => {
+                chunk.truncate(read);
+                (Ok(chunk), false)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 let kind = error.kind();
                 // Set once, by this thread alone.
@@ -157,6 +161,21 @@ mod tests {
         let cut = folder.path().join("cut.gz");
         std::fs::write(&cut, &bytes[..bytes.len() - 9]).unwrap();
         assert!(all(&cut).await.is_err(), "half a file is told");
+    }
+
+    #[test]
+    fn what_a_pipe_has_is_sent_before_there_is_more() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (queue, mut chunks) = mpsc::channel(AHEAD);
+        let pumping =
+            std::thread::spawn(move || pump(BufReader::with_capacity(CHUNK, reader), &queue, &OnceLock::new()));
+        for line in ["{}\n", "{\"a\":1}\n"] {
+            writer.write_all(line.as_bytes()).unwrap();
+            assert_eq!(chunks.blocking_recv().unwrap().unwrap(), line.as_bytes());
+        }
+        drop(writer);
+        assert!(chunks.blocking_recv().is_none());
+        pumping.join().unwrap();
     }
 
     #[test]

@@ -51,14 +51,14 @@ pub struct Catalogue {
     pub ranges: Vec<RangeFile>,
     /// Files that count no longer, or never did: a compaction ended before it had removed them.
     pub leftovers: Vec<String>,
-    removed: BTreeSet<String>,
+    pub(super) removed: BTreeSet<String>,
 }
 
 impl Archive {
     /// Reads which files count now.
     ///
     /// # Errors
-    /// [`ArchiveError::Chain`] when manifests are missing or were changed.
+    /// [`ArchiveError::Chain`] when manifests are missing or were changed; [`Archive::salvage`] goes on then.
     pub async fn catalogue(&self) -> Result<Catalogue, ArchiveError> {
         let ranges = self.list(RANGES).await?;
         let mut catalogue = Catalogue::default();
@@ -141,7 +141,7 @@ impl Catalogue {
     }
 
     /// Adds what no manifest speaks of.
-    fn complete(&mut self, ranges: Vec<Listed>, all: &[Listed]) {
+    pub(super) fn complete(&mut self, ranges: Vec<Listed>, all: &[Listed]) {
         for Listed { path, bytes } in ranges {
             match parse_range_path(&path) {
                 Some(_) if self.removed.contains(&path) => self.leftovers.push(path),

@@ -88,9 +88,9 @@ impl Archive {
     ///
     /// # Errors
     /// [`ArchiveError::Differs`] and [`ArchiveError::Parquet`] when an input is damaged: repair it first, nothing was
-    /// changed. [`ArchiveError::Raced`] when another one was faster.
+    /// changed. [`ArchiveError::Raced`] when another one was faster. [`ArchiveError::Chain`] as in [`Archive::going_on`].
     pub async fn compact(&self, compaction: &Compaction) -> Result<Compacted, ArchiveError> {
-        let catalogue = self.catalogue().await?;
+        let catalogue = self.going_on().await?;
         let mut done = Compacted::default();
         for path in &catalogue.leftovers {
             self.remove(path).await?;

@@ -36,7 +36,7 @@ impl Archive {
     ) -> Result<Expired, ArchiveError> {
         let all = Compaction::new(Micros(i64::MAX), now);
         self.compact(&Compaction { older_than: Some(newest), ..all }).await?;
-        let catalogue = self.catalogue().await?;
+        let catalogue = self.going_on().await?;
         let goes = |entry: &&FileEntry| cutoff(entry).is_some_and(|cutoff| day_is_before(entry, cutoff));
         let taken: Vec<&FileEntry> = catalogue.days.values().filter(goes).collect();
         let mut done = Expired::default();

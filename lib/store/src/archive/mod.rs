@@ -25,6 +25,7 @@ mod layout;
 mod mend;
 mod read;
 mod rows;
+mod salvage;
 mod split;
 mod write;
 
@@ -35,6 +36,7 @@ pub use examine::{Expected, Hours, OfHour, RowMark, StateId, Sum, marks, months,
 pub use expire::Expired;
 pub use read::{Batches, Opened};
 pub use rows::{hash, states};
+pub use salvage::{Break, Salvaged};
 pub use write::{FileWriter, Finished, GroupLimit};
 
 use std::{fmt, path::Path as FilePath, sync::Arc};

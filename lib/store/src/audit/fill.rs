@@ -162,7 +162,19 @@ impl Filling {
     /// # Errors
     /// When the store gives no answer.
     pub async fn rows_so_far(&self) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count() FROM {NEXT}");
+        self.count(NEXT).await
+    }
+
+    /// Rows of the table that is read: at once as well.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn rows_to_replace(&self) -> Result<u64, StoreError> {
+        self.count(TABLE).await
+    }
+
+    async fn count(&self, table: &str) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count() FROM {table}");
         self.store.writer()?.query_raw(&sql).fetch_one().await.map_err(failed("count the rows of a table"))
     }
 

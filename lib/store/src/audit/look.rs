@@ -160,6 +160,15 @@ pub async fn states_at(store: &Store, range: PartitionRange) -> Result<Vec<State
     states(store, &covered_by(&[range]), "1").await
 }
 
+/// How many rows stand at these places of the log.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn rows_at(store: &Store, range: PartitionRange) -> Result<u64, StoreError> {
+    let sql = format!("SELECT count() FROM {TABLE} WHERE {}", covered_by(&[range]));
+    store.writer()?.query_raw(&sql).fetch_one().await.map_err(failed("count rows"))
+}
+
 /// All states of these Events, which are of this range of time, in microseconds.
 ///
 /// # Errors

@@ -14,9 +14,9 @@ mod mend;
 
 pub use fill::{FillError, Filling, NEXT};
 pub use look::{
-    HourRow, StateRow, days, hours_of_day, known, rows_of_day_file, rows_of_range, states_at, states_of_hour,
+    HourRow, StateRow, days, hours_of_day, known, rows_at, rows_of_day_file, rows_of_range, states_at, states_of_hour,
 };
-pub use mend::{delete_states, insert_rows, merge_doubled};
+pub use mend::{MOST_DELETIONS, delete_states, deletions, insert_rows, merge_doubled};
 
 use crate::StoreError;
 

@@ -7,3 +7,4 @@ mod contract;
 mod crash;
 mod expiry;
 mod rows;
+mod salvage;
