@@ -268,11 +268,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_sends_nothing_ends_and_a_slow_one_does_not() {
         let begun = tokio::time::Instant::now();
-        let slow = |number: u32| async move {
-            tokio::time::sleep(LONGEST_SILENCE.mul_f64(0.9)).await;
-            Ok::<_, std::io::Error>(Bytes::from(number.to_string()))
-        };
-        let pieces = futures::stream::iter(0..3).then(slow).chain(futures::stream::pending());
+        let ticks = tokio::time::interval(LONGEST_SILENCE.mul_f64(0.9));
+        let slow = tokio_stream::wrappers::IntervalStream::new(ticks).take(3).enumerate();
+        let pieces = slow.map(|(number, _)| Ok::<_, std::io::Error>(Bytes::from(number.to_string())));
+        let pieces = pieces.chain(futures::stream::pending());
         let mut body = Body::from_stream(pieces).into_data_stream();
         for number in 0..3 {
             assert_eq!(next(&mut body).await, Ok(Some(Bytes::from(number.to_string()))));

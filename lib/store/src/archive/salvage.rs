@@ -27,6 +27,8 @@ use bytes::Bytes;
 
 use super::{Archive, ArchiveError, Catalogue, Listed, blocking, sha256_of, split::split};
 
+/// More lost manifests than this are no loss: the number of the newest is not to be believed.
+const MOST_LOST: u64 = 100_000;
 /// Said of a file that is gone.
 const GONE: &str = "it is not there, and nobody knows whether a lost manifest has removed it";
 /// Said of a file whose manifest is lost.
@@ -159,6 +161,10 @@ impl Chain {
         let Some((&newest, content)) = stored.last_key_value() else {
             return Err(ArchiveError::Chain { path: MANIFESTS.into(), what: "no manifest is left".into() });
         };
+        if newest.saturating_sub(stored.len() as u64) > MOST_LOST {
+            let what = format!("more than {MOST_LOST} manifests before it would be lost; is its name right?");
+            return Err(ArchiveError::Chain { path: manifest_path(newest), what });
+        }
         let mut chain = Self { taken: vec![], sha256: sha256_of(content), lost: BTreeSet::new(), broken: vec![] };
         let mut wanted: Option<String> = None;
         for generation in (1..=newest).rev() {

@@ -125,3 +125,13 @@ async fn a_file_that_is_gone_does_not_count_where_a_lost_manifest_may_have_remov
     assert!(paths(&found.doubtful).contains(&monday.as_str()), "{found:?}");
     assert!(archive.going_on().await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_an_absurd_number_is_not_believed() {
+    let archive = Archive::in_memory();
+    compacted(&archive).await;
+    let newest = archive.read(&manifest_path(2)).await.unwrap();
+    archive.put_new(&manifest_path(99_999_999), newest).await.unwrap();
+    let error = archive.salvage().await.unwrap_err();
+    assert!(error.to_string().contains(&manifest_path(99_999_999)), "{error}");
+}
