@@ -146,6 +146,15 @@ mod tests {
         content.windows(4).enumerate().filter(|(_, four)| four == b"BDLF").map(|(at, _)| at).collect()
     }
 
+    /// Flips a bit so far behind the begin of the eighth batch; returns where that is.
+    fn flip(dir: &Path, behind: usize) -> usize {
+        let mut content = std::fs::read(segment(dir)).unwrap();
+        let frame = frames(&content)[7];
+        content[frame + behind] ^= 1;
+        std::fs::write(segment(dir), content).unwrap();
+        frame
+    }
+
     async fn read_all(log: &dyn Log, end: Offset) -> (Vec<Offset>, Readable) {
         let (mut found, mut past) = (Vec::new(), Readable::default());
         while let Some((_, batch)) = past.read(log, AT, end, ALL).await.unwrap() {
@@ -158,10 +167,7 @@ mod tests {
     async fn one_damaged_batch_is_named_and_the_rest_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let log = filled(dir.path()).await;
-        let mut content = std::fs::read(segment(dir.path())).unwrap();
-        let frame = frames(&content)[7];
-        content[frame + 60] ^= 1;
-        std::fs::write(segment(dir.path()), content).unwrap();
+        let frame = flip(dir.path(), 60);
         let end = BATCHES * BATCH;
         let (found, past) = read_all(&*log, end).await;
         assert_eq!(found, (0..70).chain(80..end).collect::<Vec<_>>());
@@ -175,10 +181,7 @@ mod tests {
     async fn a_damaged_header_hides_what_is_behind_it_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let log = filled(dir.path()).await;
-        let mut content = std::fs::read(segment(dir.path())).unwrap();
-        let frame = frames(&content)[7];
-        content[frame + 20] ^= 1;
-        std::fs::write(segment(dir.path()), content).unwrap();
+        flip(dir.path(), 20);
         let (found, past) = read_all(&*log, 150).await;
         assert_eq!(found, (0..70).collect::<Vec<_>>());
         let [damage] = past.damaged.as_slice() else { panic!("{past:?}") };

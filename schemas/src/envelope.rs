@@ -76,6 +76,8 @@ const SOURCE_PREFIX: &str = "/clusters/";
 const JSON: &str = "application/json";
 /// Room for the headers of an Event with uids of 36 characters.
 const HEADERS_BYTES: usize = 512;
+/// Room for id and time of such an Event.
+const TEXT_BYTES: usize = 96;
 
 impl EventEnvelope {
     /// Puts the Event's JSON into its envelope. One buffer holds key and all header values that differ.
@@ -100,15 +102,17 @@ impl EventEnvelope {
 
     fn wrap_for(&self, topic: Topic, json: Bytes) -> Record {
         let Identity { cluster, event, .. } = &self.identity;
-        let (mut id, mut time) = (String::with_capacity(64), String::with_capacity(27));
-        self.identity.write_id(&mut id);
-        self.observed.write_micros(&mut time);
+        let mut text = String::with_capacity(TEXT_BYTES);
+        self.identity.write_id(&mut text);
+        let id = text.len();
+        self.observed.write_micros(&mut text);
+        let (id, time) = text.split_at(id);
         let mut headers = HeadersBuilder::with_room(HEADERS_BYTES);
         headers.add("ce_specversion", ["1.0"]);
-        headers.add("ce_id", [&*id]);
+        headers.add("ce_id", [id]);
         headers.add("ce_source", [SOURCE_PREFIX, cluster.as_str()]);
         headers.add("ce_type", [topic.name()]);
-        headers.add("ce_time", [&*time]);
+        headers.add("ce_time", [time]);
         let key = headers.add("ce_partitionkey", [cluster.as_str(), "/", event.as_str()]);
         headers.add("ce_clustername", [&*self.cluster_name]);
         headers.add("ce_foundby", [self.found_by.name()]);

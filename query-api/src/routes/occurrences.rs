@@ -5,7 +5,7 @@ use beidou_model::occurrences::{Growth, LONGEST_SILENCE, burst::closed, spread::
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::{
     QueryError,
-    occurrences::{GrowthRow, OccurrencesQuery, SourceRow},
+    occurrences::{GrowthRow, MOST_GROWTHS, OccurrencesQuery, SourceRow},
 };
 use futures::TryFutureExt;
 use serde::Serialize;
@@ -23,9 +23,6 @@ use crate::{
     picture::bins::{self, BinsParam},
     problem::{Kind, Problem, ProblemBody},
 };
-
-/// The store gives no more states whose count grew by more than one: its own limit, of which it tells no number.
-const MOST_GROWTHS: u64 = 200_000;
 
 /// Occurrences per bin of time. A count that grew by n between two states is n occurrences between their times, not n at
 /// the later one.

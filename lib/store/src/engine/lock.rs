@@ -25,7 +25,14 @@ impl From<io::Error> for LockError {
 /// A held lock; dropped, it is free.
 #[derive(Debug)]
 pub(super) struct DataLock {
-    _file: File,
+    file: File,
+}
+
+/// Unlocked by name: closing frees it only when no child between `fork` and `exec` has a copy of the descriptor.
+impl Drop for DataLock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl DataLock {
@@ -45,7 +52,7 @@ impl DataLock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(DataLock { _file: file })
+        Ok(DataLock { file })
     }
 }
 

@@ -85,7 +85,7 @@ pub struct SourceRow {
 }
 
 /// More states than this, whose count grew by more than one, are not spread.
-const MOST_GROWTHS: u64 = 200_000;
+pub const MOST_GROWTHS: u64 = 200_000;
 /// So many sources are told.
 pub const MOST_SOURCES: u64 = 100;
 /// A source that wrote more states than this is not held back by a filter that lets one through every five minutes.
