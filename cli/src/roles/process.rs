@@ -44,6 +44,16 @@ pub struct Process {
     pub readiness: Readiness,
 }
 
+/// The data directory, taken. Unlocked by name: closing frees it only when no child between `fork` and `exec` has a copy.
+#[derive(Debug)]
+pub struct OwnData(File);
+
+impl Drop for OwnData {
+    fn drop(&mut self) {
+        let _ended_anyway = self.0.unlock();
+    }
+}
+
 impl Process {
     /// Reads the configuration, and listens for the order to stop.
     ///
@@ -94,16 +104,16 @@ impl Process {
         Ok(self.site.server_endpoint()?.map_or_else(|| Store::embedded(&self.data), Store::server))
     }
 
-    /// Takes the data directory for a process with all roles, until the file is dropped.
+    /// Takes the data directory for a process with all roles, until the value is dropped.
     ///
     /// # Errors
     /// When another one has it.
-    pub fn own_data(&self) -> anyhow::Result<File> {
+    pub fn own_data(&self) -> anyhow::Result<OwnData> {
         let path = self.data.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("cannot open {}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(OwnData(file)),
             Err(TryLockError::WouldBlock) => Err(self.in_use("another `beidou up` or `beidou demo`").into()),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }

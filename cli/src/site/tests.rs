@@ -59,34 +59,33 @@ fn is_sentence(line: &str) -> bool {
 }
 
 /// What a place of the configuration allows, asked for by a key that nobody has; `None` where it holds a plain value.
-fn allowed(place: &str, yaml: &str) -> Option<Vec<String>> {
+fn allowed(yaml: &str) -> Option<Vec<String>> {
     let (_dir, role) = role(yaml);
-    let error = read(&role, Vec::new()).expect_err(yaml);
+    let error = read(&role, Vec::new()).err()?;
     let Some(ConfigError::UnknownKey { allowed, .. }) = error.downcast_ref() else { return None };
-    Some(allowed.split(", ").map(|key| format!("{place}{key}")).collect())
+    Some(allowed.split(", ").map(ToOwned::to_owned).collect())
 }
 
 /// Every key of the configuration, `section.key`, also those of the entries of lists.
 fn keys_of_the_type() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for key in allowed("", "no_such_key: 1").expect("a mapping") {
-        let inside = ["{no_such_key: 1}", "[{no_such_key: 1}]", "[{name: a, no_such_key: 1}]"];
-        let section = inside.iter().find_map(|value| allowed(&format!("{key}."), &format!("{key}: {value}")));
-        let Some(section) = section else {
-            all.insert(key);
-            continue;
-        };
-        for below in section {
-            let (_, name) = below.split_once('.').expect("a section and a key");
-            match allowed(&format!("{below}."), &format!("{key}: {{{name}: [{{no_such_key: 1}}]}}")) {
-                Some(entries) => all.extend(entries),
-                None => {
-                    all.insert(below);
-                }
-            }
-        }
-    }
+    let keys = allowed("no_such_key: 1").expect("a mapping");
+    keys.iter().for_each(|key| keys_below(key, (&format!("{key}: "), ""), &mut all));
     all
+}
+
+/// Those below a place whose value stands between these two texts.
+fn keys_below(place: &str, (open, close): (&str, &str), all: &mut BTreeSet<String>) {
+    let forms =
+        [("{", "}"), ("[{", "}]"), ("[{name: a, ", "}]")].map(|(o, c)| (format!("{open}{o}"), format!("{c}{close}")));
+    let found = forms.iter().find_map(|(o, c)| Some((o, c, allowed(&format!("{o}no_such_key: 1{c}"))?)));
+    let Some((open, close, keys)) = found else {
+        all.insert(place.to_owned());
+        return;
+    };
+    for key in keys {
+        keys_below(&format!("{place}.{key}"), (&format!("{open}{key}: "), close), all);
+    }
 }
 
 fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {

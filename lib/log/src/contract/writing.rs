@@ -1,9 +1,11 @@
 //! Cases about the right to write.
 
+use std::sync::Arc;
+
 use beidou_schemas::TopicPartition;
 
 use super::{EVENTS, LEDGER, SecondWriter, Subject, append, must, read_all, text, values, writer};
-use crate::LogError;
+use crate::{LogError, Writer};
 
 /// Of two writers of a partition at most one gets on: either the second is refused by name, or the first is fenced. Only
 /// a topic that has many writers lets both, and a ledger never has.
@@ -20,37 +22,43 @@ async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
     append(&first, vec![text("k", "1")]).await;
     let other = if subject.keeps() { subject.open().await } else { log.clone() };
     let second = other.writer(at, "the second").await;
-    match subject.second_writer(at.topic) {
+    let written: &[&str] = match subject.second_writer(at.topic) {
         SecondWriter::Refused => {
-            match second.err() {
-                Some(LogError::Locked { at: told, holder }) => {
-                    assert_eq!(told, at);
-                    assert!(holder.contains("the first"), "{holder}");
-                }
-                answer => panic!("the second writer must be refused: {answer:?}"),
-            }
+            refused(second, at);
             append(&first, vec![text("k", "2")]).await;
+            &["1", "2"]
         }
         SecondWriter::Fences => {
             let second = must("become the writer", second);
             append(&second, vec![text("k", "2")]).await;
-            let answer = first.append(vec![text("k", "never")]).await;
-            assert!(matches!(answer, Err(LogError::Fenced { at: told }) if told == at), "{answer:?}");
-            let again = first.append(vec![text("k", "never")]).await;
-            assert!(matches!(again, Err(LogError::Fenced { .. })), "once fenced, always: {again:?}");
+            fenced(&first, at).await;
             append(&second, vec![text("k", "3")]).await;
-            assert_eq!(values(&read_all(&log, at).await), ["1", "2", "3"]);
-            return;
+            &["1", "2", "3"]
         }
         SecondWriter::Shares => {
-            let second = must("become a writer", second);
-            append(&second, vec![text("k", "2")]).await;
+            append(&must("become a writer", second), vec![text("k", "2")]).await;
             append(&first, vec![text("k", "3")]).await;
-            assert_eq!(values(&read_all(&log, at).await), ["1", "2", "3"]);
-            return;
+            &["1", "2", "3"]
         }
+    };
+    assert_eq!(values(&read_all(&log, at).await), written);
+}
+
+fn refused(second: Result<Arc<dyn Writer>, LogError>, at: TopicPartition) {
+    match second.err() {
+        Some(LogError::Locked { at: told, holder }) => {
+            assert_eq!(told, at);
+            assert!(holder.contains("the first"), "{holder}");
+        }
+        answer => panic!("the second writer must be refused: {answer:?}"),
     }
-    assert_eq!(values(&read_all(&log, at).await), ["1", "2"]);
+}
+
+async fn fenced(first: &Arc<dyn Writer>, at: TopicPartition) {
+    let answer = first.append(vec![text("k", "never")]).await;
+    assert!(matches!(answer, Err(LogError::Fenced { at: told }) if told == at), "{answer:?}");
+    let again = first.append(vec![text("k", "never")]).await;
+    assert!(matches!(again, Err(LogError::Fenced { .. })), "once fenced, always: {again:?}");
 }
 
 /// Each writer of a partition that has one has a higher epoch than the one before; a dropped writer makes way at once.
