@@ -13,7 +13,7 @@ use beidou_service::{CancellationToken, Metrics, Readiness};
 use beidou_store::{
     Store,
     archive::Archive,
-    query::{Bounds, Caller, Reader, events::EventFilter},
+    query::{Bounds, Caller, Reader, Waited, events::EventFilter},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
@@ -166,7 +166,9 @@ impl FromRequestParts<Arc<App>> for Ask {
         let id = parts.extensions.get::<RequestId>().ok_or_else(lost)?;
         let subject = parts.extensions.get::<Subject>().ok_or_else(lost)?;
         let caller = Caller { request_id: id.0.as_ref().into(), subject: subject.0.as_ref().into() };
-        Ok(Self { reader: app.reader(caller.clone()), caller, app: app.clone(), uri: parts.uri.clone() })
+        let waited = parts.extensions.get::<Waited>().ok_or_else(lost)?.clone();
+        let reader = app.reader(caller.clone()).telling(waited);
+        Ok(Self { reader, caller, app: app.clone(), uri: parts.uri.clone() })
     }
 }
 

@@ -1,14 +1,18 @@
 //! The outermost layer: gives the request its id and its span, counts it, writes problems out, and logs it: one line, of
 //! a level that says whether somebody should look.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::Next,
     response::Response,
 };
+use beidou_store::query::Waited;
 use tracing::{Instrument, Level, field::Empty, info_span};
 use uuid::Uuid;
 
@@ -28,6 +32,8 @@ pub(crate) async fn access(State(app): State<Arc<App>>, mut request: Request, ne
     let begun = Instant::now();
     let id = RequestId(Uuid::now_v7().to_string().into());
     request.extensions_mut().insert(id.clone());
+    let waited = Waited::default();
+    request.extensions_mut().insert(waited.clone());
     let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
     let path = request.uri().path().to_owned();
     let span = info_span!("request", id = %id.0, method = %request.method(), path, subject = Empty);
@@ -44,6 +50,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, mut request: Request, ne
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let (status, took) = (response.status().as_u16(), begun.elapsed());
+    time(response.headers_mut(), waited.time(), took);
     app.metrics.answered(&route, status, took);
     let took_ms = took.as_millis() as u64;
     span.in_scope(|| match level(&route, status) {
@@ -52,6 +59,14 @@ pub(crate) async fn access(State(app): State<Arc<App>>, mut request: Request, ne
         _ => tracing::debug!(status, took_ms, why, "answered"),
     });
     response
+}
+
+/// Where the time went, as browsers and `curl -i` show it: waiting for the store, and all until the answer began.
+fn time(headers: &mut HeaderMap, store: Duration, all: Duration) {
+    let [store, all] = [store, all].map(|time| time.as_secs_f64() * 1e3);
+    if let Ok(value) = HeaderValue::from_str(&format!("store;dur={store:.2}, total;dur={all:.2}")) {
+        headers.insert("server-timing", value);
+    }
 }
 
 /// What is well, or the caller's mistake, is for those who look closely. A store that is away and a query that takes too

@@ -132,3 +132,16 @@ async fn a_store_that_hangs_ends_in_a_time_limit() {
     let refused = api.get("/api/v1/rejects").await;
     assert_eq!((refused.status, refused.json()["type"].as_str()), (504, Some("/problems/time-limit")));
 }
+
+#[tokio::test]
+async fn an_answer_tells_how_long_it_waited_for_the_store() {
+    let (_store, api) = with(Does::Fail("Code: 60. DB::Exception: no such table"), config()).await;
+    let times = |told: &str| -> (f64, f64) {
+        let (store, all) = told.strip_prefix("store;dur=").unwrap().split_once(", total;dur=").unwrap();
+        (store.parse().unwrap(), all.parse().unwrap())
+    };
+    let (store, all) = times(api.get("/api/v1/events").await.header("server-timing"));
+    assert!(0.0 < store && store <= all, "{store} of {all}");
+    let (store, _) = times(api.get("/healthz").await.header("server-timing"));
+    assert_eq!(store, 0.0, "nobody was asked");
+}

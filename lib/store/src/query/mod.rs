@@ -37,6 +37,7 @@ mod statement;
 pub mod states;
 pub mod timeline;
 pub mod values;
+mod waited;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub(crate) use error::engine_code;
 pub use field::Field;
 pub use reader::{Bounds, Caller, Page, Reader};
 pub use row::{EventRow, StateRow};
+pub use waited::Waited;
 
 use beidou_schemas::Micros;
 

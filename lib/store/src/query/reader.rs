@@ -5,7 +5,7 @@ use std::time::Duration;
 use clickhouse::{RowOwned, RowRead, query::Query};
 use serde::Serialize;
 
-use super::{QueryError, statement::Statement};
+use super::{QueryError, Waited, statement::Statement};
 use crate::Store;
 
 /// Who asks: written beside the query on the server.
@@ -35,6 +35,7 @@ pub struct Reader {
     store: Store,
     caller: Caller,
     bounds: Bounds,
+    waited: Waited,
 }
 
 /// Rows in order, and whether there are more behind them.
@@ -55,7 +56,13 @@ pub(super) trait Weight {
 impl Reader {
     /// A reader for one request.
     pub fn new(store: Store, caller: Caller, bounds: Bounds) -> Self {
-        Self { store, caller, bounds }
+        Self { store, caller, bounds, waited: Waited::default() }
+    }
+
+    /// Tells how long it waits for the store.
+    #[must_use]
+    pub fn telling(self, waited: Waited) -> Self {
+        Self { waited, ..self }
     }
 
     /// Whether the store answers at all.
@@ -129,6 +136,7 @@ impl Reader {
     }
 
     async fn within<T>(&self, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, QueryError> {
+        let _asking = self.waited.begin();
         match tokio::time::timeout(self.bounds.time + GRACE, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(source)) => Err(QueryError::of(source, self.bounds.time)),
