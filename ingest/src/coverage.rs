@@ -3,12 +3,20 @@
 //! Facts of all clusters go through one bounded channel into one partition, in order; facts that wait together are
 //! one append. A snapshot stands at the start of each run and after every [`SNAPSHOT_EVERY`] facts, so that a reader
 //! needs only the tail.
+//!
+//! Replicas of ingest share the topic: each goes on from its own facts, and from those of others where it has none.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use beidou_log::{Log, ReadLimit, Writer};
 use beidou_model::watch::{Standing, Standings};
-use beidou_schemas::{ClusterUid, Micros, Offset, Topic, TopicPartition, coverage::CoverageFact};
+use beidou_schemas::{
+    ClusterUid, Micros, Offset, Topic, TopicPartition,
+    coverage::{CoverageFact, collector},
+};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -39,16 +47,20 @@ pub(crate) struct Coverage {
 }
 
 impl Coverage {
-    /// The handle, and the task that must run for it.
+    /// The handle of this collector, and the task that must run for it.
     pub(crate) async fn open(
         log: &dyn Log,
         name: &str,
+        collector: &str,
         retry: Retry,
     ) -> Result<(Self, impl Future<Output = Result<(), IngestError>> + use<>), IngestError> {
         let writer = retry.writer(log, AT, name).await?;
-        let standings = Arc::new(Mutex::new(standings(log).await?));
+        let Found { mut own, others, .. } = find(log, collector).await?;
+        let given_up = own.adopt(others.values());
+        let standings = Arc::new(Mutex::new(own));
         let (orders, inbox) = mpsc::channel(WAITING);
-        let task = write(writer, inbox, Arc::clone(&standings), retry);
+        let hand = Hand { writer, collector: collector.to_owned(), retry };
+        let task = hand.write(given_up, inbox, Arc::clone(&standings));
         Ok((Self { orders, standings }, task))
     }
 
@@ -75,75 +87,107 @@ impl Coverage {
     }
 }
 
-async fn write(
+/// Writes the facts of one collector.
+struct Hand {
     writer: Arc<dyn Writer>,
-    mut inbox: mpsc::Receiver<Order>,
-    standings: Arc<Mutex<Standings>>,
+    collector: String,
     retry: Retry,
-) -> Result<(), IngestError> {
-    let mut next = standings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut since_snapshot = 0;
-    let mut facts = next.tail();
-    let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
-    loop {
+}
+
+impl Hand {
+    async fn append(&self, facts: impl Iterator<Item = CoverageFact>) -> Result<(), IngestError> {
         let now = Micros::of(jiff::Timestamp::now());
-        let records: Vec<_> = facts.drain(..).map(|fact| fact.to_record(Uuid::now_v7(), now)).collect();
-        retry.append(writer.as_ref(), &records).await?;
-        standings.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&next);
-        for durable in waiting.drain(..) {
-            // Whoever no longer waits has gone; what it published is durable all the same.
-            let _gone = durable.send(());
-        }
-        let mut orders = Vec::new();
-        if inbox.recv_many(&mut orders, MOST_TOGETHER).await == 0 {
-            return Ok(());
-        }
-        for order in orders {
-            order.facts.iter().for_each(|fact| next.apply(fact));
-            since_snapshot += order.facts.len() as u64;
-            facts.extend(order.facts);
-            waiting.push(order.durable);
-        }
-        if since_snapshot >= SNAPSHOT_EVERY {
-            since_snapshot = 0;
-            facts.extend(next.tail());
+        let records: Vec<_> = facts.map(|fact| fact.to_record_by(&self.collector, Uuid::now_v7(), now)).collect();
+        Ok(self.retry.append(self.writer.as_ref(), &records).await?)
+    }
+
+    async fn write(
+        self,
+        given_up: Vec<CoverageFact>,
+        mut inbox: mpsc::Receiver<Order>,
+        standings: Arc<Mutex<Standings>>,
+    ) -> Result<(), IngestError> {
+        let mut next = standings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut since_snapshot = 0;
+        let mut facts = [given_up, next.tail()].concat();
+        let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
+        loop {
+            self.append(facts.drain(..)).await?;
+            standings.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&next);
+            for durable in waiting.drain(..) {
+                // Whoever no longer waits has gone; what it published is durable all the same.
+                let _gone = durable.send(());
+            }
+            let mut orders = Vec::new();
+            if inbox.recv_many(&mut orders, MOST_TOGETHER).await == 0 {
+                return Ok(());
+            }
+            for order in orders {
+                order.facts.iter().for_each(|fact| next.apply(fact));
+                since_snapshot += order.facts.len() as u64;
+                facts.extend(order.facts);
+                waiting.push(order.durable);
+            }
+            if since_snapshot >= SNAPSHOT_EVERY {
+                since_snapshot = 0;
+                facts.extend(next.tail());
+            }
         }
     }
 }
 
-/// Reads back where every cluster stands, from the newest snapshots on.
+/// Where this collector has brought every cluster.
 ///
 /// # Errors
 /// When the log cannot be read, or was written by a newer version.
-pub async fn standings(log: &dyn Log) -> Result<Standings, IngestError> {
+pub async fn standings(log: &dyn Log, collector: &str) -> Result<Standings, IngestError> {
+    Ok(find(log, collector).await?.own)
+}
+
+/// What the topic says.
+#[derive(Default)]
+struct Found {
+    own: Standings,
+    others: BTreeMap<String, Standings>,
+    /// A snapshot of our own was among it.
+    from_snapshot: bool,
+}
+
+/// Reads back where every cluster stands, from our newest snapshots on. A collector that has none reads the whole topic.
+async fn find(log: &dyn Log, own: &str) -> Result<Found, IngestError> {
     let bounds = log.bounds(AT).await.map_err(IngestError::Positions)?;
     let mut step = FIRST_STEP;
     loop {
         let from = bounds.end.saturating_sub(step).max(bounds.start);
-        let (standings, from_snapshot) = fold(log, from, bounds.end).await?;
-        if from_snapshot || from == bounds.start {
-            return Ok(standings);
+        let found = fold(log, own, from, bounds.end).await?;
+        if found.from_snapshot || from == bounds.start {
+            return Ok(found);
         }
         step = step.saturating_mul(2);
     }
 }
 
-/// Folds what lies between the two; tells whether a snapshot was among it. Facts before the first snapshot count too
-/// where there is nothing before them; otherwise the snapshot replaces them.
-async fn fold(log: &dyn Log, from: u64, end: u64) -> Result<(Standings, bool), IngestError> {
+/// Folds what lies between the two. Facts before the first snapshot count too where there is nothing before them;
+/// otherwise the snapshot replaces them. What has no name is of a time with one collector: everybody's own.
+async fn fold(log: &dyn Log, own: &str, from: u64, end: u64) -> Result<Found, IngestError> {
     let limit = ReadLimit { max_bytes: READ_BYTES, max_wait: std::time::Duration::ZERO };
-    let (mut standings, mut from_snapshot, mut at) = (Standings::default(), false, from);
+    let (mut found, mut at) = (Found::default(), from);
     while at < end {
         let read = log.read(AT, at, limit).await.map_err(IngestError::Positions)?;
         for stored in &read.records {
             let fact = CoverageFact::from_json(&stored.record.value)?;
-            from_snapshot |= matches!(fact, CoverageFact::Snapshot(_));
-            standings.apply(&fact);
+            match collector(&stored.record).filter(|name| *name != own) {
+                Some(other) => found.others.entry(other.to_owned()).or_default().apply(&fact),
+                None => {
+                    found.from_snapshot |= matches!(fact, CoverageFact::Snapshot(_));
+                    found.own.apply(&fact);
+                }
+            }
         }
         if read.next <= at {
             break;
         }
         at = read.next;
     }
-    Ok((standings, from_snapshot))
+    Ok(found)
 }

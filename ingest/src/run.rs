@@ -58,7 +58,7 @@ pub async fn run(config: IngestConfig, inputs: Inputs, shutdown: CancellationTok
     let abandon = CancellationToken::new();
     let retry = Retry { board: board.clone(), metrics: metrics.clone(), abandon: abandon.clone() };
     let publisher = Arc::new(Publisher::open(log.as_ref(), WRITER, retry.clone()).await?);
-    let (coverage, writing) = Coverage::open(log.as_ref(), WRITER, retry).await?;
+    let (coverage, writing) = Coverage::open(log.as_ref(), WRITER, &config.collector, retry).await?;
     let fault = Fault::from_environment();
     let importer = Importer::new(Arc::clone(&log), Arc::clone(&publisher), coverage.clone());
     let tools = Arc::new(Tools { config, publisher, coverage, metrics, board, fault });

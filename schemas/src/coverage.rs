@@ -15,14 +15,15 @@
 //! - The last `advanced`, `started` or `broken` fact of a cluster is its watch position: there is no side file.
 //! - A `snapshot` repeats the position of every cluster, so that a reader may start at the last one.
 //!
-//! All kinds of one cluster have the cluster's uid as key, in one partition, in order.
+//! All kinds of one cluster have the cluster's uid as key, in one partition, in order. Several collectors may watch a cluster
+//! at once: the header `ce_collector` says whose chain a fact is of. Each goes on from its own; what any of them proved holds.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     ClusterUid, Epoch, Micros, Offset, Record, ResourceVersion, Topic,
-    envelope::own_fact,
+    envelope::{JSON, fact, own_fact},
     fact::{FactError, body, numbered_json, split_kind, unknown},
     numbered::numbered,
 };
@@ -255,6 +256,19 @@ impl CoverageFact {
     pub fn to_record(&self, id: Uuid, time: Micros) -> Record {
         own_fact(Topic::KubeCoverage, &id.to_string(), self.key(), time, self.to_json().into())
     }
+
+    /// The same, of this collector's chain.
+    pub fn to_record_by(&self, collector: &str, id: Uuid, time: Micros) -> Record {
+        let (id, value) = (id.to_string(), (JSON, self.to_json().into()));
+        fact(Topic::KubeCoverage, &id, self.key(), time, value, &[(COLLECTOR, collector)])
+    }
+}
+
+const COLLECTOR: &str = "ce_collector";
+
+/// Whose chain the record's fact is of; `None` where there was one collector only and no name was written.
+pub fn collector(record: &Record) -> Option<&str> {
+    record.header(COLLECTOR)
 }
 
 #[cfg(test)]
@@ -315,6 +329,14 @@ mod tests {
         for fact in all() {
             assert_eq!(CoverageFact::from_json(&fact.to_json()).unwrap(), fact);
         }
+    }
+
+    #[test]
+    fn a_record_says_whose_chain_it_is_of() {
+        let (fact, id) = (CoverageFact::Started(position()), Uuid::from_u128(9));
+        let (plain, named) = (fact.to_record(id, Micros(1)), fact.to_record_by("ingest-1", id, Micros(1)));
+        assert_eq!((collector(&plain), collector(&named)), (None, Some("ingest-1")));
+        assert_eq!((named.key, named.value), (plain.key, plain.value));
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub enum EnvelopeError {
 }
 
 const SOURCE_PREFIX: &str = "/clusters/";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// Room for the headers of an Event with uids of 36 characters.
 const HEADERS_BYTES: usize = 512;
 /// Room for id and time of such an Event.

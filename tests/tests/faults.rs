@@ -16,7 +16,18 @@ fn course(seed: u64) -> Course {
     // The window between PENDING and DONE is a few milliseconds; held open, a kill can be aimed at it.
     let environment = vec![("BEIDOU_FAIL_POINT_FILE", "../steps".into()), ("BEIDOU_FAIL_POINT_HOLD_MS", "40".into())];
     let patience = Duration::from_secs(180);
-    Course { seed, kills: 24, losses: 8, rate: 150.0, only: None, aim: None, keeping: true, patience, environment }
+    Course {
+        seed,
+        kills: 24,
+        losses: 8,
+        rate: 150.0,
+        only: None,
+        aim: None,
+        fleet: false,
+        keeping: true,
+        patience,
+        environment,
+    }
 }
 
 fn planted(seed: u64, bug: &str) -> Course {
@@ -44,6 +55,17 @@ async fn nothing_is_lost_double_or_hidden() {
     assert!(outcome.cuts >= 2 && outcome.expired >= 4 && outcome.restored >= 2, "{outcome:?}");
     // Where nothing is lost, nothing is proven about losses.
     assert!(outcome.lost >= 50, "{outcome:?}");
+}
+
+/// The same with the log in Kafka: two ingests watch each cluster, and the broker is killed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ingests_and_a_broker_lose_nothing_and_store_nothing_twice() {
+    let outcome = outcome_of(Course { kills: 16, losses: 0, fleet: true, keeping: false, ..course(6) }).await;
+    println!("{outcome:?}");
+    assert!(outcome.wrong.is_empty(), "{:#?}", outcome.wrong);
+    for (role, least) in [("broker", 4), ("projector", 4), ("ingest", 1), ("second-ingest", 1)] {
+        assert!(outcome.kills.get(role).is_some_and(|kills| *kills >= least), "{role}: {outcome:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

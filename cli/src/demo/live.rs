@@ -64,7 +64,7 @@ async fn after_history(stage: &Stage, seeded: Seeded) -> anyhow::Result<Vec<Runn
 /// meanwhile nobody knows, and the coverage will say so.
 async fn again(stage: &Stage) -> anyhow::Result<Vec<Running>> {
     let log: &dyn Log = stage.log.as_ref();
-    let standings = beidou_ingest::standings(log).await?;
+    let standings = beidou_ingest::standings(log, &stage.process.site.ingest.collector).await?;
     let now_us = Timestamp::now().as_microsecond();
     let mut running = Vec::new();
     for cluster in &Fleet::demo(stage.mark.seed).clusters {

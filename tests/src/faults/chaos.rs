@@ -29,7 +29,7 @@ use super::{
     site::{HEARTBEAT, Role, Site},
     verdict::Oracle,
 };
-use crate::wait::until;
+use crate::{kafka::Broker, wait::until};
 
 /// Longer than this nothing that the course waits for takes, on a machine of two busy cores.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -38,6 +38,8 @@ const TOLERANCE_US: i64 = HEARTBEAT.as_micros() as i64;
 /// The engine would merge equal rows sooner or later: without merges each row that was ever inserted is counted.
 const HIDE_NOTHING: &str = "ALTER TABLE kube_event MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, \
     max_bytes_to_merge_at_min_space_in_pool = 1, parts_to_delay_insert = 100000, parts_to_throw_insert = 100000";
+/// Of so many kills one is followed by one of the broker.
+const BROKER_SHARE: u32 = 4;
 /// The busy Events are none of the load.
 const BUSY_SEED: u64 = 1000;
 
@@ -78,6 +80,8 @@ pub struct Course {
     pub only: Option<Role>,
     /// Aims every kill at this window.
     pub aim: Option<Window>,
+    /// Whether the log is in a Kafka broker, and two ingests watch each cluster: broker and second ingest are killed, too.
+    pub fleet: bool,
     /// Whether tables are rebuilt, wiped and broken as well. A planted bug would be mended by that, not caught.
     pub keeping: bool,
     /// How long the last states may take to arrive; a planted bug loses some for good, so its course waits less.
@@ -126,6 +130,7 @@ struct Run {
     busy: Vec<EventRecord>,
     ledger: Ledger,
     site: Site,
+    broker: Option<Broker>,
     /// Uids of the collector's own heartbeat Events: no history.
     own: HashSet<Uuid>,
     /// All time until then is told, unless something is wrong.
@@ -139,9 +144,12 @@ struct Run {
 /// When something fails that the course did not break: a process ends by itself, nothing settles.
 pub async fn run(course: Course) -> anyhow::Result<Outcome> {
     let mut run = Run::start(course).await?;
-    for _ in 0..run.course.kills {
+    for kill in 0..run.course.kills {
         run.kill_one().await?;
         run.cut_some();
+        if run.course.fleet && kill % BROKER_SHARE == 0 {
+            run.kill_broker().await?;
+        }
     }
     if run.course.keeping {
         run.rebuild().await.context("the rebuild under load")?;
@@ -189,17 +197,26 @@ impl Run {
             feeds.push(Live::start(Feeder::new(server.clone(), Clock::Real, stream), course.rate));
             servers.push(server);
         }
-        let mut site = Site::new(&servers, course.environment.clone())?;
+        let broker = if course.fleet { Some(Broker::start().await?) } else { None };
+        let environment = course.environment.clone();
+        let mut site = match &broker {
+            Some(broker) => Site::in_kafka(&servers, environment, &broker.address())?,
+            None => Site::new(&servers, environment)?,
+        };
         for role in [Role::Engine, Role::Ingest, Role::Projector] {
             site.start(role)?;
         }
         site.endpoint().await?;
         let random = StdRng::seed_from_u64(course.seed);
         let (own, outcome) = (HashSet::new(), Outcome::default());
-        let mut run = Self { course, random, servers, feeds, busy, ledger, site, own, told_until_us: 0, outcome };
+        let mut run =
+            Self { course, random, servers, feeds, busy, ledger, site, broker, own, told_until_us: 0, outcome };
         run.every_cluster_watched().await?;
         run.rows_are_there().await?;
         run.hide_nothing().await?;
+        if run.course.fleet {
+            run.site.start(Role::SecondIngest)?;
+        }
         Ok(run)
     }
 

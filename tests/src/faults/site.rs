@@ -1,4 +1,5 @@
-//! A small installation for a test: engine, ingest and projector as processes of their own, in one data directory.
+//! A small installation for a test: engine, ingest and projector as processes of their own, in one data directory, with the
+//! log in files there or in a Kafka broker.
 
 use std::{
     collections::HashMap,
@@ -38,6 +39,8 @@ pub enum Role {
     Engine,
     /// `beidou ingest`.
     Ingest,
+    /// Another one, beside the first.
+    SecondIngest,
     /// `beidou projector`.
     Projector,
     /// `beidou query-api`: for what people ask of the projector.
@@ -45,12 +48,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// What tells it from all others.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        if self == Self::SecondIngest { "second-ingest" } else { self.name() }
+    }
+
     /// The subcommand.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Engine => "engine",
-            Self::Ingest => "ingest",
+            Self::Ingest | Self::SecondIngest => "ingest",
             Self::Projector => "projector",
             Self::QueryApi => "query-api",
         }
@@ -70,6 +79,27 @@ impl Site {
     /// # Errors
     /// When the files cannot be written.
     pub fn new(servers: &[ApiServer], environment: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
+        Self::with_log(servers, environment, &serde_json::json!({}))
+    }
+
+    /// The same with the log in a Kafka broker.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn in_kafka(
+        servers: &[ApiServer],
+        environment: Vec<(&'static str, String)>,
+        broker: &str,
+    ) -> anyhow::Result<Self> {
+        let kafka = serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10});
+        Self::with_log(servers, environment, &serde_json::json!({ "kafka": kafka }))
+    }
+
+    fn with_log(
+        servers: &[ApiServer],
+        environment: Vec<(&'static str, String)>,
+        log: &serde_json::Value,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let clusters: Vec<_> = servers
             .iter()
@@ -79,6 +109,7 @@ impl Site {
             .collect();
         let config = serde_json::json!({
             "clusters": clusters,
+            "log": log,
             // Lists beside the watches all the time: under faults, too, they must find nothing that was not lost.
             "archive": {"max_age_seconds": ARCHIVED_AFTER_SECONDS},
             "query_api": {"listen": "127.0.0.1:0"},
@@ -112,8 +143,9 @@ impl Site {
         let mut command = Command::new(binary()?);
         command.arg(role.name()).arg("--data").arg(self.data());
         command.arg("--config").arg(self.folder.path().join("site.yaml"));
+        command.env("BEIDOU_INGEST_COLLECTOR", role.label());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let part = Part::launch(role.name(), command, &self.folder.path().join("logs"))?;
+        let part = Part::launch(role.label(), command, &self.folder.path().join("logs"))?;
         self.parts.insert(role, part);
         Ok(())
     }
@@ -210,8 +242,8 @@ impl Site {
     /// When a log cannot be read.
     pub fn log_lines(&self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
-        for role in [Role::Engine, Role::Ingest, Role::Projector, Role::QueryApi] {
-            lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.name())));
+        for role in [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::QueryApi] {
+            lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.label())));
         }
         Ok(lines)
     }
@@ -221,7 +253,7 @@ impl Site {
     /// # Errors
     /// When its log cannot be read.
     pub fn log(&self, role: Role) -> io::Result<String> {
-        read_if_there(&self.folder.path().join("logs").join(format!("{}.log", role.name())))
+        read_if_there(&self.folder.path().join("logs").join(format!("{}.log", role.label())))
     }
 }
 

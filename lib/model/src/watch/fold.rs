@@ -5,12 +5,15 @@
 //!
 //! A cluster whose chain is broken and not yet continued has no session. In a snapshot it stands with resource
 //! version 0, which no object has: "must list".
+//!
+//! Several collectors of one cluster have a chain each, and each folds its own. Where one has none yet, or has slept through a
+//! later life of the cluster's etcd, it goes on from where another stands: what that one says is in the log, is in the log.
 
 use std::collections::BTreeMap;
 
 use beidou_schemas::{
     ClusterUid, Epoch, Micros, Offset, ResourceVersion,
-    coverage::{CoverageFact, Imported, Position, Snapshot},
+    coverage::{CoverageFact, Imported, Position, Reason, SessionEnd, Snapshot},
 };
 use uuid::Uuid;
 
@@ -27,6 +30,21 @@ pub struct Standing {
     pub position: Option<Position>,
     /// The position's session has no end yet.
     pub open: bool,
+}
+
+impl Standing {
+    /// The end of its session, as whoever finds it open has to write it.
+    fn lost(&self) -> Option<CoverageFact> {
+        let position = self.position.clone().filter(|_| self.open)?;
+        let (reason, detail) = (Reason::Lost, String::new());
+        Some(CoverageFact::Ended(SessionEnd { position, reason, detail, deleted_frames: 0 }))
+    }
+
+    /// The same place, for another chain: its session is none of ours, and we shall not end it.
+    fn without_session(&self) -> Self {
+        let position = self.position.clone().map(|position| Position { session: Uuid::nil(), ..position });
+        Self { position, open: false, ..self.clone() }
+    }
 }
 
 /// Where all clusters stand.
@@ -71,9 +89,33 @@ impl Standings {
             epoch: position.epoch,
             until: position.until,
             position: continuable.then(|| position.clone()),
-            open: open && continuable,
+            open: open && continuable && !position.session.is_nil(),
         };
         self.clusters.insert(position.cluster.clone(), standing);
+    }
+
+    /// Takes over where others stand, in clusters where nothing of our own is known or a later life is. Returns what must
+    /// be said of our own sessions that are given up.
+    pub fn adopt<'a>(&mut self, others: impl IntoIterator<Item = &'a Self>) -> Vec<CoverageFact> {
+        let mut farthest: BTreeMap<&ClusterUid, &Standing> = BTreeMap::new();
+        for other in others {
+            self.imported = self.imported.max(other.imported);
+            for (cluster, theirs) in &other.clusters {
+                let known = farthest.entry(cluster).or_insert(theirs);
+                if (known.epoch, known.until) < (theirs.epoch, theirs.until) {
+                    *known = theirs;
+                }
+            }
+        }
+        let mut given_up = Vec::new();
+        for (cluster, theirs) in farthest {
+            let ours = self.clusters.get(cluster);
+            if ours.is_none_or(|ours| ours.epoch < theirs.epoch) {
+                given_up.extend(ours.and_then(Standing::lost));
+                self.clusters.insert(cluster.clone(), theirs.without_session());
+            }
+        }
+        given_up
     }
 
     /// Where this cluster stands; `None` where nothing was ever published.

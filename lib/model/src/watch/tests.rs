@@ -402,3 +402,35 @@ fn a_broken_chain_survives_a_snapshot() {
     let expected = ["list ", "open 60", "degraded lost 1..9 epoch 4", "started 60", "prove"];
     assert_eq!(list(&mut chain, 9, 60), expected);
 }
+
+fn stand_at(position: Position) -> Standings {
+    let mut standings = Standings::default();
+    standings.apply(&CoverageFact::Started(position));
+    standings
+}
+
+#[test]
+fn a_collector_without_a_chain_goes_on_from_the_farthest_other() {
+    let (mut own, cluster) = (Standings::default(), "c".parse().unwrap());
+    let others = [60, 90, 70].map(|version| stand_at(position(version, T.plus(version as i64))));
+    assert_eq!(own.adopt(&others), vec![]);
+    let adopted = own.of(&cluster).cloned().unwrap();
+    assert_eq!(adopted.position.as_ref().map(|at| at.resource_version), Some(ResourceVersion(90)));
+    assert!(!adopted.open, "the session is of the other");
+    let mut again = Standings::default();
+    again.apply(&own.snapshot());
+    assert_eq!(again, own, "nor does a snapshot make it ours");
+}
+
+#[test]
+fn a_chain_of_its_own_is_kept_but_for_a_later_life() {
+    let (near, far) = (position(60, T), position(90, T.plus(SECOND)));
+    let mut own = stand_at(near.clone());
+    assert_eq!(own.adopt(&[stand_at(far.clone())]), vec![]);
+    assert_eq!(own, stand_at(near.clone()));
+    let later = stand_at(Position { epoch: Epoch(3), ..far });
+    let (reason, detail) = (Reason::Lost, String::new());
+    let lost = CoverageFact::Ended(SessionEnd { position: near, reason, detail, deleted_frames: 0 });
+    assert_eq!(own.adopt(&[later]), vec![lost]);
+    assert_eq!(own.of(&"c".parse().unwrap()).map(|s| (s.epoch, s.open)), Some((Epoch(3), false)));
+}

@@ -18,11 +18,14 @@ impl Run {
     /// Kills a role at random, or the projector (or the engine below it) inside a window, and starts it again.
     pub(super) async fn kill_one(&mut self) -> anyhow::Result<()> {
         let aim = self.aim();
-        let any = [Role::Engine, Role::Ingest, Role::Projector];
+        let mut any = vec![Role::Engine, Role::Ingest, Role::Projector];
+        if self.course.fleet {
+            any.push(Role::SecondIngest);
+        }
         let role = match self.course.only {
             _ if aim.is_some() => Role::Projector,
             Some(role) => role,
-            None => *any.choose(&mut self.random).context("three roles")?,
+            None => *any.choose(&mut self.random).context("some roles")?,
         };
         match aim {
             Some(window) => self.projector_in(window).await?,
@@ -30,13 +33,22 @@ impl Run {
         }
         let pid = self.site.pid(role).context("the role runs")?;
         self.site.kill(role)?;
-        *self.outcome.kills.entry(role.name()).or_default() += 1;
+        *self.outcome.kills.entry(role.label()).or_default() += 1;
         if role == Role::Projector {
             let steps = self.steps();
             self.outcome.in_window += usize::from(is_in(&steps, pid, Window::Table));
             self.outcome.in_archive += usize::from(is_in(&steps, pid, Window::Archive));
         }
         self.site.start(role)
+    }
+
+    /// Kills the broker, and starts it again when some Events have passed without it.
+    pub(super) async fn kill_broker(&mut self) -> anyhow::Result<()> {
+        self.some_records_pass().await?;
+        self.broker.as_mut().context("the log is in a broker")?.kill()?;
+        *self.outcome.kills.entry("broker").or_default() += 1;
+        self.some_records_pass().await?;
+        self.broker.as_mut().context("the log is in a broker")?.restart().await
     }
 
     /// The window of the next kill, if it is aimed at one.
