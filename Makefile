@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly bench tools binary engine kubernetes kafka duckdb compiled
+.PHONY: help demo test check nightly fuzz bench tools binary engine kubernetes kafka duckdb compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -37,10 +37,17 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools ## the long proofs: ten times the kills of the fault test
+nightly: tools fuzz ## the long proofs: ten times the kills of the fault test, and all fuzz targets
 	@$(MAKE) -j2 kubernetes compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+
+fuzz: tools ## look for inputs that break a reader: each target for a minute (FUZZ_SECONDS=600: for ten)
+	@command -v cargo-fuzz > /dev/null || { echo "==> getting cargo-fuzz"; cargo install cargo-fuzz --locked; }
+	$(call say,corpus and findings lie below fuzz/)
+	@for target in $$(sed -n 's/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml | tail -n +2); do \
+	  echo "==> $$target"; mkdir -p target/fuzz/$$target; cargo fuzz run --sanitizer none $$target target/fuzz/$$target fuzz/corpus/$$target -- \
+	  -max_total_time=$${FUZZ_SECONDS:-60} -max_len=65536 -print_final_stats=1 2>&1 | tail -12; done
 
 bench: tools engine ## the measured claims, each against a peer or a limit in the same run
 	$(call say,measuring with full optimisation)

@@ -149,11 +149,7 @@ impl Broker {
 
     fn signal(&self, signal: i32) -> anyhow::Result<()> {
         let part = self.part.as_ref().context("the broker is not running")?;
-        // SAFETY: kill takes no pointers; the process is our child and has not been waited for, so the id is its own.
-        match unsafe { libc::kill(part.pid() as i32, signal) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()).context("send a signal to the broker"),
-        }
+        part.signal(signal).context("send a signal to the broker")
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {

@@ -63,6 +63,7 @@ async fn two_ingests_and_a_broker_lose_nothing_and_store_nothing_twice() {
     let outcome = outcome_of(Course { kills: 16, losses: 0, fleet: true, keeping: false, ..course(6) }).await;
     println!("{outcome:?}");
     assert!(outcome.wrong.is_empty(), "{:#?}", outcome.wrong);
+    assert_eq!(outcome.fenced, 1, "{outcome:?}");
     for (role, least) in [("broker", 4), ("projector", 4), ("ingest", 1), ("second-ingest", 1)] {
         assert!(outcome.kills.get(role).is_some_and(|kills| *kills >= least), "{role}: {outcome:?}");
     }

@@ -67,6 +67,18 @@ impl Part {
         self.child.wait().map(drop)
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        // SAFETY: kill takes no pointers; the process is our child and has not been waited for, so the id is its own.
+        match unsafe { libc::kill(self.child.id() as i32, signal) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// The program's name.
     #[must_use]
     pub fn name(&self) -> &'static str {

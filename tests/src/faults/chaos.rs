@@ -10,6 +10,7 @@ mod keeping;
 mod kills;
 mod losses;
 mod settling;
+mod zombie;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -105,6 +106,8 @@ pub struct Outcome {
     pub rebuilt: usize,
     /// Kills of the projector in the middle of a rebuild.
     pub amid_rebuild: usize,
+    /// Projectors that stood still and were fenced.
+    pub fenced: usize,
     /// Whether the projector was killed in the middle of the restore.
     pub amid_restore: bool,
     /// Faults made in files and table that the audit has found and repaired, by their names.
@@ -150,6 +153,9 @@ pub async fn run(course: Course) -> anyhow::Result<Outcome> {
         if run.course.fleet && kill % BROKER_SHARE == 0 {
             run.kill_broker().await?;
         }
+    }
+    if run.course.fleet {
+        run.wake_a_zombie().await.context("the projector that stands still")?;
     }
     if run.course.keeping {
         run.rebuild().await.context("the rebuild under load")?;

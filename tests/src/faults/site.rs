@@ -5,11 +5,11 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
     time::Duration,
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use beidou_simulator::ApiServer;
 use beidou_store::{
     Endpoint,
@@ -43,6 +43,8 @@ pub enum Role {
     SecondIngest,
     /// `beidou projector`.
     Projector,
+    /// Another one, which takes over.
+    SecondProjector,
     /// `beidou query-api`: for what people ask of the projector.
     QueryApi,
 }
@@ -51,7 +53,11 @@ impl Role {
     /// What tells it from all others.
     #[must_use]
     pub fn label(self) -> &'static str {
-        if self == Self::SecondIngest { "second-ingest" } else { self.name() }
+        match self {
+            Self::SecondIngest => "second-ingest",
+            Self::SecondProjector => "second-projector",
+            other => other.name(),
+        }
     }
 
     /// The subcommand.
@@ -60,7 +66,7 @@ impl Role {
         match self {
             Self::Engine => "engine",
             Self::Ingest | Self::SecondIngest => "ingest",
-            Self::Projector => "projector",
+            Self::Projector | Self::SecondProjector => "projector",
             Self::QueryApi => "query-api",
         }
     }
@@ -158,6 +164,22 @@ impl Site {
         self.parts.remove(&role).map_or(Ok(()), Part::kill)
     }
 
+    /// Sends a signal to a running role.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal(&self, role: Role, signal: i32) -> anyhow::Result<()> {
+        let part = self.parts.get(&role).with_context(|| format!("{} does not run", role.label()))?;
+        Ok(part.signal(signal)?)
+    }
+
+    /// How a role has ended by itself, which then belongs to the installation no more; `None` while it runs.
+    pub fn ended(&mut self, role: Role) -> Option<ExitStatus> {
+        let status = self.parts.get_mut(&role)?.ended().ok()??;
+        self.parts.remove(&role);
+        Some(status)
+    }
+
     /// The process id of a running role.
     #[must_use]
     pub fn pid(&self, role: Role) -> Option<u32> {
@@ -242,7 +264,9 @@ impl Site {
     /// When a log cannot be read.
     pub fn log_lines(&self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
-        for role in [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::QueryApi] {
+        let all =
+            [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi];
+        for role in all {
             lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.label())));
         }
         Ok(lines)
