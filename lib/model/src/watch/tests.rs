@@ -2,7 +2,7 @@
 
 use beidou_schemas::{
     Epoch, Micros, ResourceVersion,
-    coverage::{Broken, CoverageFact, CoverageState, Position, Reason},
+    coverage::{Broken, CoverageFact, CoverageState, Position, Reason, SessionEnd},
     time::SECOND,
 };
 use proptest::prelude::*;
