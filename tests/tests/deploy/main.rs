@@ -3,3 +3,4 @@
 
 mod chart;
 mod installed;
+mod watching;
