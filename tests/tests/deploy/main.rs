@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 mod chart;
+mod image;
 mod installed;
 mod watching;
