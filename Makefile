@@ -3,12 +3,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz bench tools binary engine kubernetes kafka duckdb compiled
+.PHONY: help demo test check nightly fuzz bench image tools binary engine kubernetes kafka duckdb helm compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
 # Programs that a build or test calls, each with the Debian package that brings it.
-TOOLS := cc:build-essential perl:perl git:git flock:util-linux
+TOOLS := cc:build-essential perl:perl git:git flock:util-linux jq:jq
 say = @echo "==> make $@: $(1)"
 
 help: ## list what there is
@@ -20,7 +20,7 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 
 test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server and Kafka broker
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes duckdb kafka compiled
+	@$(MAKE) -j2 kubernetes helm duckdb kafka compiled
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
 	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
@@ -53,6 +53,10 @@ bench: tools engine ## the measured claims, each against a peer or a limit in th
 	$(call say,measuring with full optimisation)
 	@cargo build --release -p beidou -p beidou-bench && target/release/beidou-bench $(ARGS)
 
+image: tools ## the OCI image of the release binary, target/beidou-image.tar
+	@cargo build --release -p beidou
+	@deploy/image/build target/release/beidou target/beidou-image.tar
+
 # --- what the above need
 
 tools:
@@ -83,6 +87,10 @@ kafka:
 
 duckdb:
 	@tests/duckdb/install > /dev/null
+
+# Both by Go, whose caches are shared: one after the other.
+helm: kubernetes
+	@nice -n 10 tests/helm/install
 
 # Alone at low priority: Go would otherwise take the cores from the Rust build, which is needed first.
 kubernetes:

@@ -3,6 +3,10 @@
 
 use std::sync::atomic::AtomicU64;
 
+use beidou_schemas::{
+    coverage::{CoverageState, Reason},
+    reject::RejectReason,
+};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -41,6 +45,7 @@ pub struct IngestMetrics {
     pub(crate) rejects: Family<OfKind, Counter>,
     pub(crate) sessions: Family<OfKind, Counter>,
     pub(crate) broken: Family<OfKind, Counter>,
+    pub(crate) broken_seconds: Family<OfKind, Counter<f64, AtomicU64>>,
     pub(crate) lists: Family<OfCluster, Counter>,
     pub(crate) listed: Family<OfCluster, Counter>,
     pub(crate) listed_known: Family<OfCluster, Counter>,
@@ -67,6 +72,8 @@ impl IngestMetrics {
         registry.register("rejects", "Frames that could not be decoded, by reason", all.rejects.clone());
         registry.register("sessions_ended", "Watch sessions that ended, by reason", all.sessions.clone());
         registry.register("broken_intervals", "Intervals published as broken, by state", all.broken.clone());
+        let help = "Length of the intervals published as broken, by state; the time before the first list of a cluster is none";
+        registry.register_with_unit("broken", help, Unit::Seconds, all.broken_seconds.clone());
         registry.register("list_pages", "Pages of lists read", all.lists.clone());
         registry.register("listed", "States appended because a list found them", all.listed.clone());
         registry.register("listed_known", "States of lists that the log had already", all.listed_known.clone());
@@ -112,6 +119,25 @@ impl IngestMetrics {
             bookmark: of("bookmark"),
             error: of("error"),
             undecodable: of("undecodable"),
+        }
+    }
+
+    /// What may happen to a cluster is counted from 0: a counter that is born with the first time shows no increase, and an
+    /// alert on it sleeps through that one.
+    pub(crate) fn begin(&self, cluster: &str) {
+        for state in [CoverageState::Degraded, CoverageState::Gap] {
+            let label = OfKind { cluster: cluster.into(), kind: state.name() };
+            self.broken.get_or_create_owned(&label);
+            self.broken_seconds.get_or_create_owned(&label);
+        }
+        for reason in RejectReason::ALL {
+            self.rejects.get_or_create_owned(&OfKind { cluster: cluster.into(), kind: reason.name() });
+        }
+        let label = OfCluster { cluster: cluster.into() };
+        self.missed.get_or_create_owned(&label);
+        self.compare_pages.get_or_create_owned(&label);
+        for reason in [Reason::Timeout, Reason::Cut, Reason::Expired] {
+            self.sessions.get_or_create_owned(&OfKind { cluster: cluster.into(), kind: reason.name() });
         }
     }
 

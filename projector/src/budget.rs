@@ -45,6 +45,13 @@ impl Budget {
         }
     }
 
+    /// How many bytes of it are taken, and of how many.
+    pub fn filled(&self) -> (u64, u64) {
+        let free = self.units.available_permits() as u64;
+        let bytes = |units: u64| units * UNIT as u64;
+        (bytes(u64::from(self.total) - free), bytes(self.total.into()))
+    }
+
     fn units(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.total)
     }
@@ -60,7 +67,9 @@ mod tests {
         let mut one = budget.take(6 * UNIT).await;
         assert!(budget.grow(&mut one, 4 * UNIT));
         assert!(!budget.grow(&mut one, 1));
+        assert_eq!(budget.filled(), (10 * UNIT as u64, 10 * UNIT as u64));
         drop(one);
+        assert_eq!(budget.filled().0, 0);
         let whole = budget.take(1000 * UNIT).await;
         assert_eq!(whole.0.num_permits(), 10, "a batch beyond the budget takes all of it");
     }

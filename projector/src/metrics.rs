@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use beidou_schemas::TopicPartition;
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
     metrics::{
         counter::Counter,
         family::Family,
@@ -13,6 +14,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+use crate::budget::Budget;
 
 /// The label of everything here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,6 +81,44 @@ pub(crate) struct AbsentAtFirst {
 impl AbsentAtFirst {
     pub(crate) fn set(&self, level: i64) {
         self.all.get_or_create(&self.source).set(level);
+    }
+}
+
+/// The label of a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Queue {
+    queue: &'static str,
+}
+
+/// How full the budgets are: looked at when somebody asks, so that nobody counts beside the way of an Event.
+#[derive(Debug)]
+pub(crate) struct Filled(Vec<(Queue, Budget)>);
+
+impl Filled {
+    /// Registers the budgets of the tables and of the archive.
+    pub(crate) fn register(registry: &mut Registry, budgets: &[Budget; 2]) {
+        let named = ["tables", "archive"].into_iter().zip(budgets);
+        let queues = named.map(|(queue, budget)| (Queue { queue }, budget.clone())).collect();
+        registry.register_collector(Box::new(Self(queues)));
+    }
+}
+
+impl Collector for Filled {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let (taken, limit) = (Family::<Queue, Level>::default(), Family::<Queue, Level>::default());
+        for (queue, budget) in &self.0 {
+            let (now, most) = budget.filled();
+            taken.get_or_create(queue).set(now as i64);
+            limit.get_or_create(queue).set(most as i64);
+        }
+        for (name, help, family) in [
+            ("queue", "Bytes of records on their way", taken),
+            ("queue_limit", "Bytes of records that may be on their way: reading waits for room", limit),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), family.metric_type())?;
+            family.encode(metric)?;
+        }
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     audit::{Auditor, Keeper},
     budget::Budget,
     maintenance::Maintenance,
-    metrics::Metrics,
+    metrics::{Filled, Metrics},
     rebuild::restore,
     retention,
     status::{Reporter, Status},
@@ -42,6 +42,8 @@ pub struct Projector {
     log: Arc<dyn Log>,
     store: Store,
     metrics: Metrics,
+    /// Of the workers, and of their archive stages.
+    budgets: [Budget; 2],
     status: watch::Sender<Status>,
     maintenance: Option<Maintenance>,
 }
@@ -64,8 +66,11 @@ impl Projector {
     /// Prepares a projector and registers its metrics.
     pub fn new(config: ProjectorConfig, log: Arc<dyn Log>, store: Store, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
+        let archive = config.archive.as_ref().map_or(0, |archive| archive.budget);
+        let budgets = [Budget::new(config.budget), Budget::new(archive)];
+        Filled::register(registry, &budgets);
         let (config, status) = (Arc::new(config), watch::Sender::default());
-        Self { config, log, store, metrics, status, maintenance: None }
+        Self { config, log, store, metrics, budgets, status, maintenance: None }
     }
 
     /// Takes wishes while it runs, and tells what came of them and of its own audits.
@@ -91,8 +96,7 @@ impl Projector {
         if found != expected {
             return Err(ProjectorError::LedgerPartitions { found, expected });
         }
-        let budget = Budget::new(self.config.budget);
-        let archive_budget = Budget::new(self.config.archive.as_ref().map_or(0, |archive| archive.budget));
+        let [budget, archive_budget] = self.budgets.clone();
         let turns = Turns::default();
         let workers: Vec<_> = SOURCES
             .into_iter()

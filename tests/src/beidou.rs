@@ -43,6 +43,7 @@ pub fn http() -> reqwest::Client {
 pub struct Home {
     server: Option<Part>,
     folder: TempDir,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Home {
@@ -51,7 +52,13 @@ impl Home {
     /// # Errors
     /// When the folder cannot be made.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { server: None, folder: tempfile::tempdir()? })
+        Ok(Self { server: None, folder: tempfile::tempdir()?, variables: Vec::new() })
+    }
+
+    /// The same home, with variables for whatever is started in it.
+    #[must_use]
+    pub fn with(self, variables: &[(&'static str, &'static str)]) -> Self {
+        Self { variables: variables.to_vec(), ..self }
     }
 
     /// The data directory that [`Home::serve`] gives to the server.
@@ -73,6 +80,7 @@ impl Home {
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(binary()?);
         command.args(arguments).env("XDG_CONFIG_HOME", self.path().join("config"));
+        command.envs(self.variables.iter().copied());
         Ok(command)
     }
 

@@ -181,6 +181,10 @@ impl Driver {
                 CoverageFact::Broken(broken) => {
                     let (state, reason) = (broken.state.name(), broken.reason.name());
                     self.tools.metrics.broken.get_or_create(&label(state)).inc();
+                    if broken.reason != Reason::FirstList {
+                        let seconds = (broken.until.0 - broken.from.0) as f64 / 1e6;
+                        self.tools.metrics.broken_seconds.get_or_create(&label(state)).inc_by(seconds);
+                    }
                     tracing::warn!(
                         cluster = %self.config.name, state, reason, from = %broken.from, until = %broken.until,
                         detail = %broken.detail, "an interval is not completely covered"

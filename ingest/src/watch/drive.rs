@@ -159,6 +159,7 @@ impl Driver {
         let comparer = comparer(&tools.config, &chain);
         let partitions = tools.publisher.partitions();
         let frames = tools.metrics.frames_of(&config.name);
+        tools.metrics.begin(&config.name);
         let store = Store { cluster, name: config.name.clone(), partitions, metrics: tools.metrics.clone(), frames };
         let mut driver = Self {
             page_size: tools.config.page_size,

@@ -5,7 +5,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use beidou_schemas::TopicPartition;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::{Registry, Unit},
 };
 
@@ -19,7 +24,7 @@ type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<i64, AtomicI64>;
 
 /// The figures of the archive.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ArchiveMetrics {
     files: Family<Source, Count>,
     bytes: Family<Source, Count>,
@@ -27,6 +32,7 @@ pub struct ArchiveMetrics {
     retries: Family<Source, Count>,
     watermark: Family<Source, Level>,
     last_put: Family<Source, Level>,
+    put: Family<Source, Histogram>,
     pub(super) compactions: Count,
     pub(super) compacted_rows: Count,
     pub(super) compaction_failures: Count,
@@ -41,8 +47,30 @@ pub(super) struct StageMetrics {
     pub rows: Count,
     pub retries: Count,
     pub watermark: Level,
+    /// Seconds of one put that succeeded.
+    pub put: Histogram,
     source: Source,
     last_put: Family<Source, Level>,
+}
+
+impl Default for ArchiveMetrics {
+    fn default() -> Self {
+        // 1 ms to 65 s, doubling: a local disk takes milliseconds, one that is nearly full or shared takes seconds.
+        let buckets = || Histogram::new(exponential_buckets(0.001, 2.0, 17));
+        Self {
+            files: Family::default(),
+            bytes: Family::default(),
+            rows: Family::default(),
+            retries: Family::default(),
+            watermark: Family::default(),
+            last_put: Family::default(),
+            put: Family::new_with_constructor(buckets),
+            compactions: Count::default(),
+            compacted_rows: Count::default(),
+            compaction_failures: Count::default(),
+            generation: Level::default(),
+        }
+    }
 }
 
 impl ArchiveMetrics {
@@ -51,6 +79,7 @@ impl ArchiveMetrics {
         let all = Self::default();
         registry.register("files", "Range files put", all.files.clone());
         registry.register_with_unit("put", "Bytes of range files put", Unit::Bytes, all.bytes.clone());
+        registry.register_with_unit("put", "Duration of a put that succeeded", Unit::Seconds, all.put.clone());
         registry.register("rows", "Rows archived", all.rows.clone());
         registry.register("retries", "Tries of the archive that failed", all.retries.clone());
         registry.register("watermark", "Everything below this offset is in the archive", all.watermark.clone());
@@ -71,6 +100,7 @@ impl ArchiveMetrics {
             rows: self.rows.get_or_create(&source).clone(),
             retries: self.retries.get_or_create(&source).clone(),
             watermark: self.watermark.get_or_create(&source).clone(),
+            put: self.put.get_or_create(&source).clone(),
             last_put: self.last_put.clone(),
             source,
         }

@@ -252,11 +252,16 @@ impl Working {
     async fn put(&mut self, path: &str, file: &Finished) -> Result<Put, ProjectorError> {
         let mut backoff = FIRST_BACKOFF;
         loop {
+            let asked = Instant::now();
             match self.parts.config.archive.put_file(path, file).await {
                 Err(error) if error.is_retryable() => {
                     self.wait("the archive refuses, trying again", &error, &mut backoff).await
                 }
-                outcome => return outcome.map_err(ProjectorError::Archiving),
+                Ok(put) => {
+                    self.metrics.put.observe(asked.elapsed().as_secs_f64());
+                    return Ok(put);
+                }
+                Err(error) => return Err(ProjectorError::Archiving(error)),
             }
         }
     }

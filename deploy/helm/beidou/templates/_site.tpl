@@ -1,0 +1,76 @@
+{{- /* What this mode needs and has no default for. */ -}}
+{{- define "beidou.check" -}}
+{{- $api := .Values.api -}}
+{{- if not .Values.image.repository }}{{ fail "image.repository is empty: name the repository of Beidou's image (deploy/image/build makes one)" }}{{ end -}}
+{{- if not $api.tls.secret }}{{ fail "api.tls.secret is empty: name a Secret of type kubernetes.io/tls, since plain HTTP is served on loopback only" }}{{ end -}}
+{{- if and .Values.ownCluster.enabled (not .Values.ownCluster.name) }}{{ fail "ownCluster.name is empty: name the cluster that Beidou runs in, or set ownCluster.enabled to false" }}{{ end -}}
+{{- if and (not .Values.ownCluster.enabled) (not .Values.clusters) }}{{ fail "there is no cluster to collect: set ownCluster.enabled, or add to clusters" }}{{ end -}}
+{{- range .Values.clusters }}
+{{- if and (or .kubeconfig .token_file .ca_file) (not $.Values.clustersSecret) }}{{ fail (printf "clustersSecret is empty: cluster %q names keys of it" .name) }}{{ end -}}
+{{- end -}}
+{{- if and $api.tokens.subjects (not $api.tokens.secret) }}{{ fail "api.tokens.secret is empty: name the Secret that has a key for each of api.tokens.subjects" }}{{ end -}}
+{{- if .Values.serviceMonitor.enabled }}
+{{- if not .Values.serviceMonitor.tokenSecret.name }}{{ fail "serviceMonitor.tokenSecret.name is empty: /metrics of the API need a token" }}{{ end -}}
+{{- end -}}
+{{- if eq .Values.mode "fleet" }}{{ include "beidou.check.fleet" . }}
+{{- else if gt (int $api.replicas) 1 }}{{ fail "api.replicas is more than 1: mode embedded is one pod" }}{{ end -}}
+{{- end }}
+
+{{- define "beidou.check.fleet" -}}
+{{- $api := .Values.api -}}
+{{- if not .Values.kafka.brokers }}{{ fail "kafka.brokers is empty: mode fleet needs the log in Kafka" }}{{ end -}}
+{{- if and .Values.kafka.sasl.user (not .Values.kafka.sasl.passwordSecret.name) }}{{ fail "kafka.sasl.passwordSecret.name is empty: kafka.sasl.user needs a password" }}{{ end -}}
+{{- if not .Values.clickhouse.url }}{{ fail "clickhouse.url is empty: mode fleet needs a ClickHouse server" }}{{ end -}}
+{{- range $role := list "writer" "reader" }}
+{{- if not (index $.Values.clickhouse $role).passwordSecret.name }}{{ fail (printf "clickhouse.%s.passwordSecret.name is empty: name the Secret with the password" $role) }}{{ end -}}
+{{- end -}}
+{{- if not $api.tokens.subjects }}{{ fail "api.tokens.subjects is empty: nobody could ask, since a token that a pod makes for itself ends with it" }}{{ end -}}
+{{- if and (gt (int $api.replicas) 1) (not $api.cursorKey.secret) }}{{ fail "api.cursorKey.secret is empty: several replicas need one key, else the next page of an answer is refused" }}{{ end -}}
+{{- end }}
+
+{{- /* The configuration of all pods, as `beidou config` reads it. Secrets are files or variables, never in here. */ -}}
+{{- define "beidou.site" -}}
+{{- $api := dict "listen" "0.0.0.0:7480" "tls_cert" "/etc/beidou/tls/tls.crt" "tls_key" "/etc/beidou/tls/tls.key" -}}
+{{- $tokens := list -}}
+{{- range .Values.api.tokens.subjects }}{{ $tokens = append $tokens (dict "subject" . "token_file" (printf "/etc/beidou/tokens/%s" .)) }}{{ end -}}
+{{- if $tokens }}{{ $_ := set $api "tokens" $tokens }}{{ end -}}
+{{- if .Values.api.cursorKey.secret }}{{ $_ := set $api "cursor_key_file" "/etc/beidou/cursor/cursor.key" }}{{ end -}}
+{{- $site := dict "data" "/var/lib/beidou" "query_api" $api "clusters" (include "beidou.clusters" . | fromJsonArray) -}}
+{{- if eq .Values.mode "fleet" -}}
+{{- $_ := set $site "log" (dict "kafka" (include "beidou.kafka" . | fromJson)) -}}
+{{- $clickhouse := .Values.clickhouse -}}
+{{- $_ := set $site "store" (dict "url" $clickhouse.url "database" $clickhouse.database "writer_user" $clickhouse.writer.user "reader_user" $clickhouse.reader.user) -}}
+{{- end -}}
+{{- merge $site (deepCopy .Values.config) | toYaml -}}
+{{- end }}
+
+{{- define "beidou.clusters" -}}
+{{- $clusters := list -}}
+{{- with .Values.ownCluster }}{{ if .enabled -}}
+{{- $account := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
+{{- $clusters = append $clusters (dict "name" .name "server" "https://kubernetes.default.svc" "token_file" (print $account "/token") "ca_file" (print $account "/ca.crt") "heartbeat" .heartbeat) -}}
+{{- end }}{{ end -}}
+{{- range .Values.clusters -}}
+{{- $cluster := deepCopy . -}}
+{{- range $key := list "kubeconfig" "token_file" "ca_file" -}}
+{{- with index $cluster $key }}{{ $_ := set $cluster $key (printf "/etc/beidou/clusters/%s" .) }}{{ end -}}
+{{- end -}}
+{{- $clusters = append $clusters $cluster -}}
+{{- end -}}
+{{- toJson $clusters -}}
+{{- end }}
+
+{{- define "beidou.kafka" -}}
+{{- $kafka := .Values.kafka -}}
+{{- $tls := dict "enabled" $kafka.tls.enabled -}}
+{{- if and $kafka.tls.enabled $kafka.tls.secret -}}
+{{- $_ := set $tls "ca_file" "/etc/beidou/kafka/ca.crt" -}}
+{{- if $kafka.tls.clientCertificate -}}
+{{- $_ := set $tls "cert_file" "/etc/beidou/kafka/tls.crt" -}}
+{{- $_ := set $tls "key_file" "/etc/beidou/kafka/tls.key" -}}
+{{- end -}}
+{{- end -}}
+{{- $all := dict "brokers" $kafka.brokers "prefix" $kafka.prefix "replicas" $kafka.replicas "create_topics" $kafka.createTopics "tls" $tls -}}
+{{- if $kafka.sasl.user }}{{ $_ := set $all "sasl" (dict "mechanism" $kafka.sasl.mechanism "user" $kafka.sasl.user) }}{{ end -}}
+{{- toJson $all -}}
+{{- end }}

@@ -1,0 +1,159 @@
+//! The chart as it is rendered: the same by both versions of Helm, as the golden files say, and refused where a value is wrong.
+
+use std::{fs, process::Command};
+
+use beidou_tests::{
+    beidou::binary,
+    helm::{CI, Helm, chart, deploy},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The worked example for 20 clusters.
+const SITE: (&str, &str) = ("site", "sites/fleet.yaml");
+
+/// The objects of a rendered chart.
+fn objects(rendered: &str) -> Vec<Value> {
+    let documents = serde_yaml_ng::Deserializer::from_str(rendered);
+    documents.map(|one| Value::deserialize(one).unwrap()).filter(|one| !one.is_null()).collect()
+}
+
+/// The pods of a rendered chart, each with the name of its workload.
+fn pods<'a>(objects: &'a [Value]) -> Vec<(&'a str, &'a Value)> {
+    let pod = |one: &'a Value| Some((one["metadata"]["name"].as_str()?, one.pointer("/spec/template/spec")?));
+    objects.iter().filter_map(pod).collect()
+}
+
+#[test]
+fn it_is_rendered_as_the_golden_files_say() {
+    for (name, values) in CI {
+        let [helm3, helm4] = Helm::all().unwrap().try_into().unwrap_or_else(|_| panic!("there are two"));
+        // Between objects Helm 4 leaves an empty line more.
+        let lines = |helm: &Helm| -> String {
+            let rendered = helm
+                .template(
+                    values,
+                    &["--set", "serviceMonitor.enabled=true", "--set", "serviceMonitor.tokenSecret.name=tokens"],
+                )
+                .unwrap();
+            rendered.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+        };
+        let rendered = lines(&helm4);
+        assert_eq!(lines(&helm3), rendered, "{name}: the two versions differ");
+        insta::assert_snapshot!(name, rendered);
+    }
+}
+
+#[test]
+fn both_versions_find_nothing_to_criticise() {
+    for helm in Helm::all().unwrap() {
+        for (_, values) in [CI[0], CI[1], SITE] {
+            let file = deploy(values);
+            helm.print(&["lint", "--strict", chart().to_str().unwrap(), "-f", file.to_str().unwrap()]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_and_named() {
+    let refused = [
+        ("embedded", "mode=single", "/mode"),
+        ("embedded", "replicas=2", "'replicas' not allowed"),
+        ("embedded", "api.service.port=70000", "/api/service/port"),
+        ("embedded", "persistence.data.size=lots", "/persistence/data/size"),
+        ("embedded", "config.clusters=x", "'clusters' not allowed"),
+        ("fleet", "clickhouse.writer.password=x", "'password' not allowed"),
+        ("fleet", "config.log.kafka.sasl=x", "'sasl' not allowed"),
+        ("fleet", "config.query_api.tokens=x", "'tokens' not allowed"),
+        ("fleet", "clusters[0].token=x", "'token' not allowed"),
+        ("fleet", "clusters[1].server=http://a", "/clusters/1/server"),
+        ("fleet", "kafka.brokers={kafka-1}", "/kafka/brokers/0"),
+        ("fleet", "image.digest=sha256:1", "/image/digest"),
+        ("embedded", "image.repository=", "image.repository is empty"),
+        ("embedded", "api.tls.secret=", "plain HTTP is served on loopback only"),
+        ("embedded", "ownCluster.name=", "ownCluster.name is empty"),
+        ("embedded", "ownCluster.enabled=false", "no cluster to collect"),
+        ("embedded", "api.replicas=2", "mode embedded is one pod"),
+        ("embedded", "mode=fleet", "kafka.brokers is empty"),
+        ("fleet", "clustersSecret=", "clustersSecret is empty"),
+        ("fleet", "clickhouse.url=", "clickhouse.url is empty"),
+        ("fleet", "clickhouse.reader.passwordSecret.name=", "clickhouse.reader.passwordSecret.name is empty"),
+        ("fleet", "kafka.sasl.passwordSecret.name=", "kafka.sasl.passwordSecret.name is empty"),
+        ("fleet", "api.tokens.secret=", "api.tokens.secret is empty"),
+        ("fleet", "api.cursorKey.secret=", "api.cursorKey.secret is empty"),
+        ("fleet", "serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name is empty"),
+    ];
+    for helm in Helm::all().unwrap() {
+        for (values, set, says) in refused {
+            let (_, values) = CI.into_iter().find(|(name, _)| *name == values).unwrap();
+            let error = helm.template(values, &["--set", set]).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(says), "{}: --set {set}: {error}", helm.name());
+        }
+    }
+}
+
+#[test]
+fn beidou_reads_the_configuration_that_the_pods_get() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, values) in [CI[0], CI[1], SITE] {
+        let rendered = Helm::all().unwrap().remove(1).template(values, &[]).unwrap();
+        let objects = objects(&rendered);
+        let site = objects.iter().find_map(|one| one.pointer("/data/site.yaml")).unwrap();
+        let file = folder.path().join(format!("{name}.yaml"));
+        fs::write(&file, site.as_str().unwrap()).unwrap();
+        for (name, pod) in pods(&objects) {
+            let env = pod["containers"][0]["env"].as_array().unwrap();
+            // A password that a Secret holds is some text.
+            let text = |one: &Value| one.get("value").and_then(Value::as_str).unwrap_or("secret").to_owned();
+            let env = env.iter().map(|one| (one["name"].as_str().unwrap(), text(one)));
+            let mut command = Command::new(binary().unwrap());
+            let output =
+                command.args(["config", "--json", "--config"]).arg(&file).env_clear().envs(env).output().unwrap();
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}: a variable is not read");
+            let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let of = |key: &str| settings.as_array().unwrap().iter().find(|one| one["key"] == key).cloned();
+            assert_eq!(of("data").unwrap()["value"], "/var/lib/beidou", "{name}");
+            assert_eq!(of("archive.enabled").unwrap()["value"], !name.ends_with("query-api"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_made_and_each_role_sees_only_its_own() {
+    let rendered = Helm::all().unwrap().remove(1).template(CI[1].1, &[]).unwrap();
+    let objects = objects(&rendered);
+    assert!(objects.iter().all(|one| one["kind"] != "Secret"));
+    let seen = |role: &str| -> Vec<String> {
+        let (_, pod) = pods(&objects).into_iter().find(|(name, _)| name.ends_with(role)).unwrap();
+        let files = pod["volumes"].as_array().unwrap().iter().filter_map(|one| one["secret"]["secretName"].as_str());
+        let env = pod["containers"][0]["env"].as_array().unwrap().iter();
+        let env = env.filter_map(|one| one["name"].as_str()).filter(|name| name.ends_with("_PASSWORD"));
+        files.chain(env).map(String::from).collect()
+    };
+    let log = "BEIDOU_LOG_KAFKA_SASL_PASSWORD";
+    let (writer, reader) = ("BEIDOU_STORE_WRITER_PASSWORD", "BEIDOU_STORE_READER_PASSWORD");
+    assert_eq!(seen("ingest"), ["beidou-clusters", "beidou-kafka", log]);
+    assert_eq!(seen("projector"), ["beidou-kafka", log, writer, reader]);
+    assert_eq!(seen("query-api"), ["beidou-tls", "beidou-tokens", "beidou-cursor", "beidou-kafka", log, reader]);
+}
+
+#[test]
+fn its_version_is_the_version_of_beidou() {
+    let text = fs::read_to_string(chart().join("Chart.yaml")).unwrap();
+    let chart: Value = serde_yaml_ng::from_str(&text).unwrap();
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn another_cluster_gets_the_rights_that_the_own_one_has() {
+    let rendered = Helm::all().unwrap().remove(1).template(CI[0].1, &[]).unwrap();
+    let elsewhere = fs::read_to_string(deploy("sites/cluster-rights.yaml")).unwrap();
+    let rules = |text: &str| -> Vec<Value> {
+        let all = objects(text).into_iter().filter(|one| one.get("rules").is_some());
+        all.map(|one| one["rules"].clone()).collect()
+    };
+    assert_eq!(rules(&rendered), rules(&elsewhere));
+    assert_eq!(rules(&elsewhere).len(), 2);
+}
