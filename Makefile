@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz bench image tools binary engine kubernetes kafka duckdb helm compiled
+.PHONY: help demo test check nightly fuzz bench image tools binary engine kubernetes kafka duckdb s3 helm compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -18,9 +18,9 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 	$(call say,starting the demo (Ctrl-C ends it))
 	@exec $(BEIDOU) demo $(ARGS)
 
-test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server and Kafka broker
+test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes helm duckdb kafka compiled
+	@$(MAKE) -j2 kubernetes helm duckdb kafka compiled s3
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
 	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
@@ -88,9 +88,12 @@ kafka:
 duckdb:
 	@tests/duckdb/install > /dev/null
 
-# Both by Go, whose caches are shared: one after the other.
+# All by Go, whose caches are shared: one after the other.
 helm: kubernetes
 	@nice -n 10 tests/helm/install
+
+s3: helm
+	@nice -n 10 tests/s3/install
 
 # Alone at low priority: Go would otherwise take the cores from the Rust build, which is needed first.
 kubernetes:

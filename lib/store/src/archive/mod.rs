@@ -15,6 +15,7 @@
 //! - Rows are compared by the hash of `beidou_schemas::kube_event`, never by bytes: another version of the library writes
 //!   other bytes for the same rows.
 
+mod bucket;
 mod catalogue;
 mod columns;
 mod compact;
@@ -25,6 +26,7 @@ mod layout;
 mod mend;
 mod read;
 mod rows;
+mod s3;
 mod salvage;
 mod split;
 mod write;
@@ -36,6 +38,7 @@ pub use examine::{Expected, Hours, OfHour, RowMark, StateId, Sum, marks, months,
 pub use expire::Expired;
 pub use read::{Batches, Opened};
 pub use rows::{hash, states};
+pub use s3::{InvalidS3, S3};
 pub use salvage::{Break, Salvaged};
 pub use write::{FileWriter, Finished, GroupLimit};
 
@@ -96,6 +99,15 @@ impl Archive {
         })?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(ArchiveError::objects("open", &path))?;
         Ok(Self { objects: Arc::new(objects.with_fsync(true)), place: path.into() })
+    }
+
+    /// An archive in a bucket of S3. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the authorities cannot be read, or the environment names something that cannot be.
+    pub fn s3(s3: &S3) -> Result<Self, ArchiveError> {
+        let bucket = bucket::Bucket::open(s3).map_err(ArchiveError::objects("open", &s3.place()))?;
+        Ok(Self::on(Arc::new(bucket)))
     }
 
     /// An archive that nothing keeps: the twin for tests.

@@ -1,31 +1,36 @@
 //! What an archive promises, wherever it lies.
 
-use beidou_schemas::archive::PartitionRange;
-use beidou_store::archive::{Archive, ArchiveError, Finished};
+use beidou_schemas::{Micros, archive::PartitionRange};
+use beidou_store::archive::{Archive, ArchiveError, Compacted, Compaction, Finished};
 use bytes::Bytes;
 
-use super::rows::{MONDAY, events, file, fill, hash_of, put, read_all, row};
+use crate::rows::{MONDAY, end, events, file, fill, hash_of, put, read_all, row};
 
-/// Runs a test on both.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod in_memory { $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-            super::$name(super::Archive::in_memory()).await;
-        })* }
-        mod in_a_folder { $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-            let folder = tempfile::tempdir().unwrap();
-            super::$name(super::Archive::folder(&folder.path().join("made/when missing")).unwrap()).await;
-        })* }
+/// Runs every case on an archive of its own; what stands beside it is dropped after it.
+macro_rules! contract {
+    ($place:ident, $new:expr) => {
+        contract!(
+            $place, $new;
+            a_name_is_given_once,
+            a_file_is_compared_and_never_replaced,
+            what_is_no_whole_file_is_written_again,
+            rows_come_back_as_they_were,
+            every_flipped_byte_is_found,
+            one_of_many_writers_wins,
+            a_large_file_is_given_once_and_may_be_replaced,
+            days_are_compacted_and_read_the_same,
+        );
+    };
+    ($place:ident, $new:expr; $($name:ident),* $(,)?) => {
+        mod $place {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let (archive, _beside) = $new;
+                crate::contract::$name(archive).await;
+            })*
+        }
     };
 }
-on_both!(
-    a_name_is_given_once,
-    a_file_is_compared_and_never_replaced,
-    what_is_no_whole_file_is_written_again,
-    rows_come_back_as_they_were,
-    every_flipped_byte_is_found,
-    one_of_many_writers_wins,
-);
 
 const RANGE: PartitionRange = PartitionRange { partition: 0, from: 0, to: 20 };
 
@@ -33,7 +38,7 @@ fn twenty(first: u64) -> Finished {
     file(RANGE, &(first..first + 20).map(|i| row(i, MONDAY)).collect::<Vec<_>>())
 }
 
-async fn a_name_is_given_once(archive: Archive) {
+pub async fn a_name_is_given_once(archive: Archive) {
     let path = "events/manifest/00000001.json";
     assert!(archive.read(path).await.unwrap_err().is_missing());
     assert!(archive.put_new(path, Bytes::from_static(b"one")).await.unwrap());
@@ -45,7 +50,7 @@ async fn a_name_is_given_once(archive: Archive) {
     assert_eq!(archive.list("events").await.unwrap(), []);
 }
 
-async fn a_file_is_compared_and_never_replaced(archive: Archive) {
+pub async fn a_file_is_compared_and_never_replaced(archive: Archive) {
     let (path, file) = ("events/range/p0000/a.parquet", twenty(0));
     let first = archive.put_file(path, &file).await.unwrap();
     assert_eq!((first.repeated, first.bytes), (false, file.content.len() as u64));
@@ -59,7 +64,7 @@ async fn a_file_is_compared_and_never_replaced(archive: Archive) {
     archive.verify(path, &first.sha256, &file.note).await.unwrap();
 }
 
-async fn what_is_no_whole_file_is_written_again(archive: Archive) {
+pub async fn what_is_no_whole_file_is_written_again(archive: Archive) {
     let (path, file) = ("events/range/p0000/a.parquet", twenty(0));
     for torn in [file.content.slice(..file.content.len() / 2), Bytes::new(), Bytes::from_static(b"PAR1")] {
         archive.remove(path).await.unwrap();
@@ -70,7 +75,7 @@ async fn what_is_no_whole_file_is_written_again(archive: Archive) {
     }
 }
 
-async fn rows_come_back_as_they_were(archive: Archive) {
+pub async fn rows_come_back_as_they_were(archive: Archive) {
     let rows = fill(&archive).await;
     let (found, hash) = read_all(&archive).await;
     assert_eq!(found, events(&rows));
@@ -82,7 +87,7 @@ async fn rows_come_back_as_they_were(archive: Archive) {
     assert_eq!((note.min_time.0, note.observed.0 - note.max_time.0), (MONDAY, 1_000_000));
 }
 
-async fn every_flipped_byte_is_found(archive: Archive) {
+pub async fn every_flipped_byte_is_found(archive: Archive) {
     let file = twenty(0);
     let path = put(&archive, 0, &(0..20).map(|i| row(i, MONDAY)).collect::<Vec<_>>()).await;
     for at in (0..file.content.len()).step_by(97) {
@@ -95,7 +100,7 @@ async fn every_flipped_byte_is_found(archive: Archive) {
     }
 }
 
-async fn one_of_many_writers_wins(archive: Archive) {
+pub async fn one_of_many_writers_wins(archive: Archive) {
     let path = "events/manifest/00000001.json";
     let puts = (0..16).map(|i| {
         let archive = archive.clone();
@@ -106,4 +111,45 @@ async fn one_of_many_writers_wins(archive: Archive) {
         winners += usize::from(put.await.unwrap());
     }
     assert_eq!(winners, 1);
+}
+
+/// Larger than what is sent in one request, and no multiple of what is sent at once.
+pub async fn a_large_file_is_given_once_and_may_be_replaced(archive: Archive) {
+    let (path, length) = ("events/range/p0000/large.parquet", (16 << 20) + 12_345);
+    let content = |seed: usize| Bytes::from((0..length).map(|i| (i * seed % 251) as u8).collect::<Vec<_>>());
+    assert!(archive.put_new(path, content(3)).await.unwrap());
+    assert!(!archive.put_new(path, content(5)).await.unwrap());
+    assert_eq!(archive.read(path).await.unwrap(), content(3));
+    assert_eq!(archive.list("events").await.unwrap()[0].bytes, length as u64);
+    // What is no whole file is replaced, and afterwards it is one.
+    let put = archive.put_file(path, &twenty(0)).await.unwrap();
+    archive.verify(path, &put.sha256, &twenty(0).note).await.unwrap();
+    archive.remove(path).await.unwrap();
+    let large = Finished { content: content(7), ..twenty(0) };
+    archive.put_new(path, Bytes::from_static(b"torn")).await.unwrap();
+    archive.put_file(path, &large).await.unwrap();
+    assert_eq!(archive.read(path).await.unwrap(), content(7));
+}
+
+pub async fn days_are_compacted_and_read_the_same(archive: Archive) {
+    let rows = fill(&archive).await;
+    let compaction = || Compaction::new(end(&rows), Micros(MONDAY));
+    let two = (compaction(), compaction());
+    let (one, other) = tokio::join!(archive.compact(&two.0), archive.compact(&two.1));
+    let won = |outcome: &Result<Compacted, ArchiveError>| match outcome {
+        Ok(done) => done.generation.is_some(),
+        Err(error) => {
+            assert!(matches!(error, ArchiveError::Raced { .. }) || error.is_missing(), "{error:?}");
+            false
+        }
+    };
+    assert!(won(&one) != won(&other), "{one:?} {other:?}");
+    // What the one that lost has left behind is swept.
+    archive.compact(&compaction()).await.unwrap();
+    let catalogue = archive.catalogue().await.unwrap();
+    assert_eq!((catalogue.generation, catalogue.ranges.len(), catalogue.days.len()), (1, 0, 6));
+    assert_eq!(catalogue.leftovers, Vec::<String>::new());
+    // A name that a path cannot hold is encoded.
+    assert!(catalogue.days.keys().any(|path| path.starts_with("events/dt=2026-11-23/cluster=hz prod%2F02/")));
+    assert_eq!(read_all(&archive).await, (events(&rows), hash_of(&rows)));
 }
