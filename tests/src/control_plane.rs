@@ -46,8 +46,8 @@ const READY_LIMIT: Duration = Duration::from_secs(180);
 /// another fault.
 const PORT_ATTEMPTS: usize = 5;
 
-/// The controllers behind a Deployment and a Job, the accounts that Pods need, and the cleaning up after a delete.
-const CONTROLLERS: &str = "deployment-controller,replicaset-controller,job-controller,\
+/// The controllers behind a Deployment, a StatefulSet and a Job, the accounts that Pods need, and the cleaning up after a delete.
+const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,job-controller,\
      serviceaccount-controller,namespace-controller,garbage-collector-controller";
 
 /// A running control plane; it ends when this is dropped.

@@ -127,6 +127,9 @@ spec:
 {{- if eq $role "up" }}{{ $env = append $env (dict "name" "BEIDOU_CACHE_DIR" "value" "/var/lib/beidou/cache") }}{{ end -}}
 {{- if and (eq $role "up") $.Values.engineLibrary }}{{ $env = append $env (dict "name" "BEIDOU_ENGINE_LIBRARY" "value" $.Values.engineLibrary) }}{{ end -}}
 {{- if eq $.Values.mode "fleet" -}}
+{{- if eq $role "ingest" -}}
+{{- $env = append $env (dict "name" "BEIDOU_INGEST_COLLECTOR" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
+{{- end -}}
 {{- with $.Values.kafka.sasl }}{{ if .user -}}
 {{- $env = append $env (dict "name" "BEIDOU_LOG_KAFKA_SASL_PASSWORD" "valueFrom" (dict "secretKeyRef" .passwordSecret)) -}}
 {{- end }}{{ end -}}
