@@ -68,11 +68,14 @@ fn completion_is_printed_for_each_shell() {
     }
 }
 
+const SECRETS: &str = "log: {retention_days: 3}\nstore: {writer_password: hunter2}\n\
+    archive: {s3: {bucket: events, access_key_id: id, secret_access_key: hunter2}}\n";
+
 #[test]
 fn config_names_the_source_of_each_value() {
     let home = home();
     let file = home.path().join("site.yaml");
-    std::fs::write(&file, "log: {retention_days: 3}\nstore: {writer_password: hunter2}\n").unwrap();
+    std::fs::write(&file, SECRETS).unwrap();
     let args = ["config", "--config", file.to_str().unwrap(), "--data", "/d"];
     let variables = [("BEIDOU_LOG_RETENTION_GIB", "5"), ("BEIDOU_LOG_RETENTOIN", "5")];
     let shown = beidou_with(home.path(), &args, &variables);

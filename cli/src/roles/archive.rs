@@ -63,6 +63,9 @@ pub async fn main(args: roles::Archive) -> anyhow::Result<()> {
 fn expect(archive: &site::Archive, data: &Path) -> Result<(), Failure> {
     let next = "name the data directory of a site that has run, with --data or `data` of the configuration";
     let none = |text: String, next: &str| Err(Failure::new(Code::Usage, text, next));
+    if archive.s3.is_used() {
+        return Ok(());
+    }
     match &archive.folder {
         Some(folder) if folder.is_dir() => Ok(()),
         Some(folder) => none(
@@ -139,7 +142,9 @@ fn table(answer: &Answer<'_>) -> Table {
 
 async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
     let now = Micros::of(jiff::Timestamp::now());
-    let compaction = Compaction { scratch: Some(data), ..Compaction::new(now, now) };
+    // A bucket may be looked at from where no site has run.
+    let scratch = Some(data).filter(|data| data.is_dir());
+    let compaction = Compaction { scratch, ..Compaction::new(now, now) };
     let done = archive.compact(&compaction).await.context("the archive is not compacted, and reads as before")?;
     match done.generation {
         None => crate::say("nothing to compact"),

@@ -41,7 +41,7 @@ pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
 /// A projector of this process, with its metrics and readiness.
 ///
 /// # Errors
-/// When the archive's folder cannot be made.
+/// When the archive cannot be opened.
 pub fn prepare(process: &Process, log: Arc<dyn Log>, store: Store) -> anyhow::Result<Projector> {
     let mut archive = process.site.archive.config(&process.data).context("cannot open the archive")?;
     if let Some(archive) = &mut archive {

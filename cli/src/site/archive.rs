@@ -6,7 +6,7 @@ use std::{
 };
 
 use beidou_projector::archive::{ArchiveConfig, DEFAULT_MAX_AGE, DEFAULT_MAX_ROWS};
-use beidou_store::archive::{Archive as Files, ArchiveError};
+use beidou_store::archive::{Archive as Files, ArchiveError, S3};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,6 +22,8 @@ pub struct Archive {
     pub enabled: bool,
     /// Where; the folder `archive` of the data directory where it is missing.
     pub folder: Option<PathBuf>,
+    /// A bucket, in place of a folder.
+    pub s3: S3,
     /// A file is closed at so many rows.
     pub max_rows: u64,
     /// A file is closed so long after its first row.
@@ -31,7 +33,7 @@ pub struct Archive {
 impl Default for Archive {
     fn default() -> Self {
         let max_age_seconds = DEFAULT_MAX_AGE.as_secs();
-        Self { enabled: true, folder: None, max_rows: DEFAULT_MAX_ROWS, max_age_seconds }
+        Self { enabled: true, folder: None, s3: S3::default(), max_rows: DEFAULT_MAX_ROWS, max_age_seconds }
     }
 }
 
@@ -48,14 +50,20 @@ impl Archive {
                 return Err(Failure::new(Code::Usage, text, format!("use 1 to {most}")));
             }
         }
-        Ok(())
+        let s3 = self.s3.check();
+        s3.map_err(|error| {
+            Failure::new(Code::Usage, "`archive.s3` is not valid", "correct it: docs/archive.md").because(error)
+        })
     }
 
-    /// The archive of a data directory, made when missing.
+    /// The archive: the configured bucket, else a folder, made when missing.
     ///
     /// # Errors
-    /// When its folder cannot be made.
+    /// When its folder cannot be made, or a file that the bucket needs cannot be read.
     pub fn open(&self, data: &Path) -> Result<Files, ArchiveError> {
+        if self.s3.is_used() {
+            return Files::s3(&self.s3);
+        }
         Files::folder(&self.folder.clone().unwrap_or_else(|| places::archive(data)))
     }
 

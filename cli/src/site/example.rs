@@ -68,6 +68,19 @@ pub const EXAMPLE: &str = "\
 #archive:
 #  enabled: true
 #  folder: /var/lib/beidou/archive           # e.g.; relative to this file [default: DATA/archive]
+#  s3:                                       # e.g.; a bucket, which goes before the folder: docs/archive.md
+#    bucket: beidou-events                   # e.g.
+#    prefix: site-a                          # e.g.; before each name
+#    endpoint: https://s3.example.org        # e.g. [default: that of AWS in the region]
+#    region: eu-central-1                    # e.g. [default: AWS_REGION, else us-east-1]
+#    allow_http: false                       # true allows an endpoint with http://
+#    virtual_hosted: false                   # true: the bucket's name is part of the host
+#    ca_file: ca.pem                         # e.g.; beside the system's authorities; relative to this file
+#    timeout_seconds: 30                     # an answer that takes longer is no answer
+#    access_key_id: AKIAEXAMPLE              # e.g. [default: AWS_… variables, web identity, container, instance]
+#    access_key_id_file: s3.key-id           # e.g.; goes before `access_key_id`; read for each request
+#    secret_access_key: change-me            # e.g.; better BEIDOU_ARCHIVE_S3_SECRET_ACCESS_KEY, or:
+#    secret_access_key_file: s3.secret       # e.g.; goes before `secret_access_key`
 #  max_rows: 65536                           # a file is closed at so many rows
 #  max_age_seconds: 300                      # or so long after its first one
 

@@ -235,6 +235,7 @@ impl Site {
             *path = folder.join(&path);
         }
         self.log.kafka.settle_paths(folder);
+        self.archive.s3.settle_paths(folder);
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub const PREFIX: &str = "BEIDOU_";
 const DEFAULTS: &str = "default";
 /// Values of keys that end so are not shown.
-const SECRET: [&str; 4] = ["password", "token", "tokens", "secret"];
+const SECRET: [&str; 5] = ["password", "token", "tokens", "secret", "secret_access_key"];
 
 /// A value given on the command line.
 #[derive(Debug, Clone, PartialEq)]
