@@ -1,4 +1,4 @@
-//! The archive on S3, on a real server: the contract of the archive and what a store does that fails.
+//! The archive on S3, on a real server: the contract of the archive, what a store does that fails, and a whole site.
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions marked as tests")]
 
 #[macro_use]
@@ -8,6 +8,7 @@ mod fault;
 mod proxy;
 #[path = "../../../lib/store/tests/archive/rows.rs"]
 mod rows;
+mod site;
 
 contract!(on_s3, {
     let server = beidou_tests::s3::Server::shared().await.unwrap();
