@@ -20,7 +20,10 @@ use beidou_schemas::{
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{error::IngestError, publish::Retry};
+use crate::{
+    error::IngestError,
+    publish::{Failure, Retry},
+};
 
 /// Coverage has one partition: facts are few (one per heartbeat and cluster), and a snapshot is of all clusters.
 pub(crate) const AT: TopicPartition = TopicPartition { topic: Topic::KubeCoverage, partition: 0 };
@@ -55,7 +58,7 @@ impl Coverage {
         retry: Retry,
     ) -> Result<(Self, impl Future<Output = Result<(), IngestError>> + use<>), IngestError> {
         let writer = retry.writer(log, AT, name).await?;
-        let Found { mut own, others, .. } = find(log, collector).await?;
+        let Found { mut own, others, .. } = retry.found(|| find(log, collector)).await?;
         let given_up = own.adopt(others.values());
         let standings = Arc::new(Mutex::new(own));
         let (orders, inbox) = mpsc::channel(WAITING);
@@ -142,6 +145,26 @@ impl Hand {
 /// When the log cannot be read, or was written by a newer version.
 pub async fn standings(log: &dyn Log, collector: &str) -> Result<Standings, IngestError> {
     Ok(find(log, collector).await?.own)
+}
+
+impl Retry {
+    /// Asks again while the log cannot be read for the moment.
+    async fn found<F>(&self, find: impl Fn() -> F) -> Result<Found, IngestError>
+    where
+        F: Future<Output = Result<Found, IngestError>>,
+    {
+        let answer = self.ask(|| async {
+            match find().await {
+                Err(IngestError::Positions(error)) => Err(error),
+                other => Ok(other),
+            }
+        });
+        match answer.await {
+            Ok(found) => found,
+            Err(Failure::Log(error)) => Err(IngestError::Positions(error)),
+            Err(Failure::Stopped) => Err(IngestError::Stopped),
+        }
+    }
 }
 
 /// What the topic says.

@@ -194,7 +194,7 @@ impl Retry {
         })
     }
 
-    async fn ask<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, Failure>
+    pub(crate) async fn ask<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, LogError>>,
     {

@@ -24,6 +24,9 @@ use crate::{
 /// How often old segments are looked for in partitions where little is written.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
+/// How often a log that answers nothing for the moment is asked again at the start.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
 /// Runs the role alone.
 ///
 /// # Errors
@@ -72,7 +75,8 @@ pub async fn run(
     let metrics = metrics.context("metrics are registered at once")?;
     let (status, seen) = watch::channel(IngestStatus::default());
     tokio::spawn(report(process.readiness.part("ingest"), seen));
-    hold_for_projector(log.as_ref()).await?;
+    let Some(held) = process.stop.run_until_cancelled(hold_for_projector(log.as_ref())).await else { return Ok(()) };
+    held?;
     tokio::spawn(retain(log.clone(), process.stop.clone()));
     let inputs = Inputs { log, clusters, metrics, status };
     Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
@@ -96,7 +100,13 @@ async fn hold_for_projector(log: &dyn Log) -> anyhow::Result<()> {
     for topic in beidou_projector::SOURCES {
         for partition in 0..log.partitions(topic) {
             let at = TopicPartition::new(topic, partition);
-            log.release(at, beidou_projector::CONSUMER, 0).await.context("cannot register the projector at the log")?;
+            while let Err(error) = log.release(at, beidou_projector::CONSUMER, 0).await {
+                if !error.is_retryable() {
+                    return Err(error).context("cannot register the projector at the log");
+                }
+                tracing::warn!(%error, "cannot register the projector at the log, trying again");
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
         }
     }
     Ok(())

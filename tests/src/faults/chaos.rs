@@ -186,6 +186,7 @@ pub async fn run(course: Course) -> anyhow::Result<Outcome> {
 
 impl Run {
     async fn start(course: Course) -> anyhow::Result<Self> {
+        let broker = if course.fleet { Some(Broker::start().await?) } else { None };
         let ledger = Ledger::default();
         let mut servers = Vec::new();
         let (mut feeds, mut busy) = (Vec::new(), Vec::new());
@@ -200,10 +201,11 @@ impl Run {
             let mut others = EventStream::new(course.seed + BUSY_SEED, cluster.clone(), now, course.rate, i64::MAX);
             busy.push(others.next_occurrence().2.clone());
             let stream = EventStream::new(course.seed, cluster, now, course.rate, i64::MAX);
-            feeds.push(Live::start(Feeder::new(server.clone(), Clock::Real, stream), course.rate));
+            // What is overwritten before the first list is no loss, and nobody judges when that comes: with a broker, late.
+            let rate = if course.fleet { 0.0 } else { course.rate };
+            feeds.push(Live::start(Feeder::new(server.clone(), Clock::Real, stream), rate));
             servers.push(server);
         }
-        let broker = if course.fleet { Some(Broker::start().await?) } else { None };
         let environment = course.environment.clone();
         let mut site = match &broker {
             Some(broker) => Site::in_kafka(&servers, environment, &broker.address())?,
@@ -218,6 +220,7 @@ impl Run {
         let mut run =
             Self { course, random, servers, feeds, busy, ledger, site, broker, own, told_until_us: 0, outcome };
         run.every_cluster_watched().await?;
+        run.set_rate(run.course.rate);
         run.rows_are_there().await?;
         run.hide_nothing().await?;
         if run.course.fleet {

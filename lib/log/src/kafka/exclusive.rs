@@ -45,6 +45,8 @@ use crate::LogError;
 const ACT: Duration = Duration::from_secs(30);
 /// Appends that share a transaction at most; facts have some 300 bytes.
 const GROUP: usize = 256;
+/// Between two looks for a marker, which stands there a few milliseconds after its commit.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -246,7 +248,20 @@ impl Work {
         committed?;
         let ranges: Vec<_> = flights.iter().map(|flight| flight.range()).collect();
         self.end = ranges.iter().map(|range| range.end).max().unwrap_or(self.end).max(self.end);
+        self.shows();
         Ok(ranges)
+    }
+
+    /// A commit is answered before its marker stands in the partition: whoever is told that records are there shall find
+    /// them. They are stored; where this cannot be seen, the answer is late and no error.
+    fn shows(&self) {
+        let (topic, partition, until) = (&self.setup.topic, self.setup.at.partition as i32, Instant::now() + ACT);
+        while Instant::now() < until && !self.stop.load(SeqCst) {
+            match self.asking.fetch_watermarks(topic, partition, ACT) {
+                Ok((_, shown)) if shown as Offset >= self.end => return,
+                Ok(_) | Err(_) => std::thread::sleep(LOOK_AGAIN),
+            }
+        }
     }
 
     /// A producer where there is none: only where no newer writer has come.
