@@ -18,11 +18,10 @@ use std::{
     io,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use k8s_openapi::api::core::v1::{Event, Namespace, ServiceAccount};
 use kube::{
     Api, Client, Config,
@@ -37,7 +36,7 @@ use self::{
     part::Part,
     pki::Pki,
 };
-use crate::wait::until;
+use crate::{installed::installed, wait::until};
 
 /// A start takes 5 s on an idle machine and 10 s on a busy one; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);
@@ -78,7 +77,7 @@ impl ControlPlane {
     /// When the programs are not installed (the message says how), or one of them ends or does not get ready; the
     /// message then holds the ends of their logs.
     pub async fn start() -> anyhow::Result<Self> {
-        let programs = binaries()?;
+        let programs = installed("kubernetes")?;
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
             match Self::attempt(&programs).await {
@@ -194,23 +193,6 @@ impl Drop for ControlPlane {
             }
         }
     }
-}
-
-/// The folder with the programs, as `tests/kubernetes/install` names it.
-///
-/// # Errors
-/// When they are not installed: the message says how to do it.
-pub fn binaries() -> anyhow::Result<PathBuf> {
-    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes/install");
-    let output = Command::new(&install).arg("--print-path").output().with_context(|| format!("run {install:?}"))?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    if !folder.is_dir() {
-        bail!("the control plane's programs are missing ({folder:?}): run `tests/kubernetes/install`, or `make test`");
-    }
-    Ok(folder)
 }
 
 /// Three different ports, free at this moment: all are held until all are known.

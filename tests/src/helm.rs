@@ -8,6 +8,8 @@ use std::{
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
+use crate::installed::installed;
+
 /// The programs, as `tests/helm/install` names them.
 const MAJORS: [&str; 2] = ["helm3", "helm4"];
 
@@ -40,12 +42,7 @@ impl Helm {
     /// # Errors
     /// When they are not installed: the message says how to do it.
     pub fn all() -> anyhow::Result<Vec<Self>> {
-        let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("helm/install");
-        let output = Command::new(&install).arg("--print-path").output().with_context(|| format!("run {install:?}"))?;
-        let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-        if !folder.is_dir() {
-            bail!("Helm is missing ({folder:?}): run `tests/helm/install`, or `make test`");
-        }
+        let folder = installed("helm")?;
         MAJORS
             .into_iter()
             .map(|name| Ok(Self { name, program: folder.join(name), home: tempfile::tempdir()? }))

@@ -21,7 +21,7 @@ use rdkafka::{ClientConfig, admin::AdminClient, client::DefaultClientContext};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{control_plane::part::Part, wait::until};
+use crate::{control_plane::part::Part, installed::installed, wait::until};
 
 /// A start takes 4 s on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);
@@ -66,7 +66,7 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub async fn with(settings: &Settings) -> anyhow::Result<Self> {
-        let archives = archives()?;
+        let archives = installed("kafka")?;
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
             let (folder, [port, controller]) = (TempDir::with_prefix("beidou-kafka-")?, free_ports()?);
@@ -198,20 +198,6 @@ impl Drop for Broker {
             }
         }
     }
-}
-
-/// Where the archives are.
-fn archives() -> anyhow::Result<PathBuf> {
-    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/install");
-    let output = Command::new(&install).arg("--print-path").output().with_context(|| format!("run {install:?}"))?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    if !folder.is_dir() {
-        bail!("Kafka is missing ({folder:?}): run `tests/kafka/install`, or `make test`");
-    }
-    Ok(folder)
 }
 
 fn class_path(archives: &Path) -> String {

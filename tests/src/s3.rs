@@ -10,18 +10,18 @@
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use beidou_store::archive::{Archive, S3};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{beidou::http, control_plane::part::Part, wait::until};
+use crate::{beidou::http, control_plane::part::Part, installed::installed, wait::until};
 
 /// A start takes less than a second on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -48,7 +48,7 @@ impl Server {
     /// # Errors
     /// When the program is not installed (the message says how), or it ends or does not get ready.
     pub async fn start() -> anyhow::Result<Self> {
-        let program = program()?;
+        let program = installed("s3")?.join("versitygw");
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
             let folder = TempDir::with_prefix("beidou-s3-")?;
@@ -143,18 +143,4 @@ impl Drop for Server {
             }
         }
     }
-}
-
-/// Where the program is.
-fn program() -> anyhow::Result<PathBuf> {
-    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("s3/install");
-    let output = Command::new(&install).arg("--print-path").output().with_context(|| format!("run {install:?}"))?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let program = PathBuf::from(String::from_utf8(output.stdout)?.trim()).join("versitygw");
-    if !program.is_file() {
-        bail!("the S3 server is missing ({program:?}): run `tests/s3/install`, or `make test`");
-    }
-    Ok(program)
 }
