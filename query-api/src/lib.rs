@@ -20,6 +20,7 @@ mod app;
 mod ask;
 mod catalogue;
 mod config;
+mod console;
 pub mod cursor;
 mod door;
 mod exports;

@@ -33,8 +33,11 @@ pub fn chart() -> PathBuf {
 }
 
 /// The least that an installation needs, and every part at work.
-pub const CI: [(&str, &str); 2] =
-    [("embedded", "helm/beidou/ci/embedded-values.yaml"), ("fleet", "helm/beidou/ci/fleet-values.yaml")];
+pub const CI: [(&str, &str); 3] = [
+    ("embedded", "helm/beidou/ci/embedded-values.yaml"),
+    ("fleet", "helm/beidou/ci/fleet-values.yaml"),
+    ("bucket", "helm/beidou/ci/bucket-values.yaml"),
+];
 
 impl Helm {
     /// Both versions.

@@ -82,7 +82,8 @@ pub(crate) async fn problem(Path(slug): Path<String>, headers: HeaderMap) -> Res
 
 const INDEX: &str = r#"<h1>Beidou</h1>
 <p class=lead>Keeps the Kubernetes Events of many clusters, and finds them again long after the clusters have forgotten them.</p>
-<p>This is the query API. There is no data on this page; calls need a token.</p>
+<p>This is the query API. There is no data on this page; calls need a token. This binary was built without the web console:
+<code>make console</code> builds it (Node.js is needed), and the next build of the binary takes it in.</p>
 <ul>
 <li><a href=/api/reference>API reference</a> – every call with its parameters and answers</li>
 <li><a href=/openapi.json>openapi.json</a> – the same as OpenAPI 3.1, for tools and client generators</li>

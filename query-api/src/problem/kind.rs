@@ -66,6 +66,10 @@ kinds! {
         "A valid token is missing"
         "Send `Authorization: Bearer TOKEN`. `beidou up` and `beidou demo` write URL and token into the context file \
          of the command line; an administrator finds the tokens under `query_api.tokens`."
+    ForeignOrigin "foreign-origin" FORBIDDEN
+        "A page of another site wanted to change something"
+        "A browser sends along which site a page is of (`Origin`), and only pages of this server may write. A proxy in \
+         front must pass the header `Host` on as the browser sent it. Programs send no `Origin`."
     NotFound "not-found" NOT_FOUND
         "There is nothing at this path"
         "All calls are described at `/api/reference` and in `/openapi.json`."

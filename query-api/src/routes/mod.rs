@@ -28,7 +28,10 @@ mod upkeep;
 
 use std::sync::Arc;
 
-use axum::{Json, Router, middleware::from_fn_with_state};
+use axum::{
+    Json, Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,7 +39,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     answer::List,
     app::App,
-    door::{access, authenticate, room},
+    console,
+    door::{access, authenticate, own_origin, room},
     openapi, pages,
     problem::{Kind, Problem},
 };
@@ -169,7 +173,7 @@ pub(crate) fn open() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
-        .route("/", axum::routing::get(pages::index))
+        .route("/", axum::routing::get(console::index))
         .route("/api/reference", axum::routing::get(pages::reference))
         .route("/openapi.json", axum::routing::get(pages::document))
         .route("/problems/{slug}", axum::routing::get(pages::problem))
@@ -187,10 +191,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(open)
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .merge(taking.route_layer(from_fn_with_state(app.clone(), authenticate)))
-        .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path") })
+        .fallback(console::fallback)
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
         })
+        .layer(from_fn(own_origin))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))
         }))

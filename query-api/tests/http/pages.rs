@@ -4,7 +4,7 @@ use std::path::Path;
 
 use beidou_query_api::openapi::document;
 
-use crate::support::{answer, log, without_store};
+use crate::support::{TOKEN, answer, log, without_store};
 
 /// Compares with the committed document; `UPDATE_OPENAPI=1` writes it.
 #[test]
@@ -68,7 +68,7 @@ async fn refusals_list_exactly_the_documented_parameters() {
 #[tokio::test]
 async fn pages_are_self_contained() {
     let api = without_store(log()).await;
-    for path in ["/", "/api/reference", "/problems/time-limit"] {
+    for path in ["/api/reference", "/problems/time-limit"] {
         let page = answer(api.client.get(format!("{}{path}", api.url)).header("accept", "text/html")).await;
         assert!(page.header("content-type").starts_with("text/html"), "{path}");
         let policy = page.header("content-security-policy");
@@ -77,9 +77,35 @@ async fn pages_are_self_contained() {
             assert!(!page.text.contains(outside), "{path} has {outside}");
         }
     }
-    let index = api.bare("/").await.text;
-    assert!(index.contains("/api/reference") && index.contains("/openapi.json"));
     assert_eq!(api.bare("/openapi.json").await.text, document());
+}
+
+/// With the console built, its page at every path that a browser asks for; without, the way to get it.
+#[tokio::test]
+async fn the_root_is_the_console_or_says_how_to_get_it() {
+    let api = without_store(log()).await;
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../console/dist/files.txt").exists();
+    let page = |path: &'static str| answer(api.client.get(format!("{}{path}", api.url)).header("accept", "text/html"));
+    let index = page("/").await;
+    let policy = index.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(built == policy.contains("script-src 'self'"), "{policy}");
+    assert!(built == !index.text.contains("make console"), "{}", index.text);
+    assert_eq!(page("/events").await.status, if built { 200 } else { 404 });
+    assert_eq!(page("/api/v1/nothing").await.status, 404);
+    assert_eq!(api.bare("/events").await.status, 404, "a program does not ask for a page");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_write() {
+    let api = without_store(log()).await;
+    let save = |origin: &str| {
+        let call = api.client.put(format!("{}/api/v1/queries/a", api.url)).bearer_auth(TOKEN);
+        answer(call.header("origin", origin.to_owned()).json(&serde_json::json!({"line": "kind:Pod"})))
+    };
+    let refused = save("https://evil.example").await;
+    assert_eq!((refused.status, refused.json()["type"].clone()), (403, "/problems/foreign-origin".into()));
+    assert_ne!(save(&api.url).await.status, 403);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ fn it_is_rendered_as_the_golden_files_say() {
 #[test]
 fn both_versions_find_nothing_to_criticise() {
     for helm in Helm::all().unwrap() {
-        for (_, values) in [CI[0], CI[1], SITE] {
+        for (_, values) in CI.into_iter().chain([SITE]) {
             let file = deploy(values);
             helm.print(&["lint", "--strict", chart().to_str().unwrap(), "-f", file.to_str().unwrap()]).unwrap();
         }
@@ -81,6 +81,10 @@ fn a_wrong_value_is_refused_and_named() {
         ("fleet", "kafka.sasl.passwordSecret.name=", "kafka.sasl.passwordSecret.name is empty"),
         ("fleet", "api.tokens.secret=", "api.tokens.secret is empty"),
         ("fleet", "api.cursorKey.secret=", "api.cursorKey.secret is empty"),
+        ("bucket", "archive.s3.bucket=", "archive.s3.bucket is empty"),
+        ("bucket", "archive.s3.endpoint=http://a", "/archive/s3/endpoint"),
+        ("bucket", "archive.s3.secret_access_key=x", "'secret_access_key' not allowed"),
+        ("bucket", "config.archive.s3.bucket=x", "'s3' not allowed"),
         ("fleet", "serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name is empty"),
     ];
     for helm in Helm::all().unwrap() {
@@ -95,13 +99,13 @@ fn a_wrong_value_is_refused_and_named() {
 #[test]
 fn beidou_reads_the_configuration_that_the_pods_get() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, values) in [CI[0], CI[1], SITE] {
+    for (name, values) in CI.into_iter().chain([SITE]) {
         let rendered = Helm::all().unwrap().remove(1).template(values, &[]).unwrap();
         let objects = objects(&rendered);
         let site = objects.iter().find_map(|one| one.pointer("/data/site.yaml")).unwrap();
         let file = folder.path().join(format!("{name}.yaml"));
         fs::write(&file, site.as_str().unwrap()).unwrap();
-        for (name, pod) in pods(&objects) {
+        for (role, pod) in pods(&objects) {
             let env = pod["containers"][0]["env"].as_array().unwrap();
             // A password that a Secret holds is some text.
             let text = |one: &Value| one.get("value").and_then(Value::as_str).unwrap_or("secret").to_owned();
@@ -109,33 +113,41 @@ fn beidou_reads_the_configuration_that_the_pods_get() {
             let mut command = Command::new(binary().unwrap());
             let output =
                 command.args(["config", "--json", "--config"]).arg(&file).env_clear().envs(env).output().unwrap();
-            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}: a variable is not read");
+            assert!(output.status.success(), "{role}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{role}: a variable is not read");
             let settings: Value = serde_json::from_slice(&output.stdout).unwrap();
             let of = |key: &str| settings.as_array().unwrap().iter().find(|one| one["key"] == key).cloned();
-            assert_eq!(of("data").unwrap()["value"], "/var/lib/beidou", "{name}");
-            assert_eq!(of("archive.enabled").unwrap()["value"], !name.ends_with("query-api"), "{name}");
+            assert_eq!(of("data").unwrap()["value"], "/var/lib/beidou", "{role}");
+            // What lies on the projector's volume nobody else opens.
+            let opened = name == "bucket" || !role.ends_with("query-api");
+            assert_eq!(of("archive.enabled").unwrap()["value"], opened, "{name}: {role}");
         }
     }
 }
 
 #[test]
 fn no_secret_is_made_and_each_role_sees_only_its_own() {
-    let rendered = Helm::all().unwrap().remove(1).template(CI[1].1, &[]).unwrap();
-    let objects = objects(&rendered);
+    let helm = Helm::all().unwrap().remove(1);
+    let objects = objects(&helm.template(CI[1].1, &[]).unwrap());
     assert!(objects.iter().all(|one| one["kind"] != "Secret"));
-    let seen = |role: &str| -> Vec<String> {
-        let (_, pod) = pods(&objects).into_iter().find(|(name, _)| name.ends_with(role)).unwrap();
+    let of = |objects: &[Value], role: &str| -> Vec<String> {
+        let (_, pod) = pods(objects).into_iter().find(|(name, _)| name.ends_with(role)).unwrap();
         let files = pod["volumes"].as_array().unwrap().iter().filter_map(|one| one["secret"]["secretName"].as_str());
         let env = pod["containers"][0]["env"].as_array().unwrap().iter();
         let env = env.filter_map(|one| one["name"].as_str()).filter(|name| name.ends_with("_PASSWORD"));
         files.chain(env).map(String::from).collect()
     };
+    let seen = |role: &str| of(&objects, role);
     let log = "BEIDOU_LOG_KAFKA_SASL_PASSWORD";
     let (writer, reader) = ("BEIDOU_STORE_WRITER_PASSWORD", "BEIDOU_STORE_READER_PASSWORD");
     assert_eq!(seen("ingest"), ["beidou-clusters", "beidou-kafka", log]);
     assert_eq!(seen("projector"), ["beidou-kafka", log, writer, reader]);
     assert_eq!(seen("query-api"), ["beidou-tls", "beidou-tokens", "beidou-cursor", "beidou-kafka", log, reader]);
+
+    let bucket = self::objects(&helm.template(CI[2].1, &[]).unwrap());
+    assert_eq!(of(&bucket, "ingest"), Vec::<String>::new());
+    assert_eq!(of(&bucket, "projector"), ["beidou-s3-ca", "beidou-s3", writer, reader]);
+    assert_eq!(of(&bucket, "query-api"), ["beidou-tls", "beidou-tokens", "beidou-s3-ca", "beidou-s3", reader]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn admitted(admin: &Client, place: &str, count: usize) {
 }
 
 fn watcher(values: &str) -> &'static str {
-    if values == "fleet" { "beidou-ingest" } else { "beidou" }
+    if values == "embedded" { "beidou" } else { "beidou-ingest" }
 }
 
 fn heartbeat(values: &str) -> &'static str {
@@ -103,7 +103,7 @@ async fn rights(admin: &Client, place: &str, values: &str) {
     ] {
         allowed(admin, &account, verb, resource, namespace, expected).await;
     }
-    if values == "fleet" {
+    if values != "embedded" {
         for role in ["beidou-projector", "beidou-query-api"] {
             let account = format!("system:serviceaccount:{place}:{role}");
             assert!(!may(admin, &account, "list", "events", "").await, "{account} may list Events");

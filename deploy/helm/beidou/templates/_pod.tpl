@@ -113,6 +113,15 @@ spec:
 {{- if and (eq $.Values.mode "fleet") $.Values.kafka.tls.enabled $.Values.kafka.tls.secret -}}
 {{- $mounts = append $mounts (dict "name" "kafka" "secret" (dict "secretName" $.Values.kafka.tls.secret "defaultMode" 288)) -}}
 {{- end -}}
+{{- if and $.Values.archive.s3.bucket (has .role (list "up" "projector" "query-api")) -}}
+{{- with $.Values.archive.s3.caSecret -}}
+{{- $mounts = append $mounts (dict "name" "s3-ca" "secret" (dict "secretName" . "defaultMode" 288)) -}}
+{{- end -}}
+{{- with $.Values.archive.s3.credentialsSecret }}{{ if .name -}}
+{{- $items := list (dict "key" .keyId "path" "access-key-id") (dict "key" .secretKey "path" "secret-access-key") -}}
+{{- $mounts = append $mounts (dict "name" "s3" "secret" (dict "secretName" .name "defaultMode" 288 "items" $items)) -}}
+{{- end }}{{ end -}}
+{{- end -}}
 {{- toJson $mounts -}}
 {{- end }}
 
@@ -137,8 +146,8 @@ spec:
 {{- range get (dict "projector" (list "writer" "reader") "query-api" (list "reader")) $role | default list -}}
 {{- $env = append $env (dict "name" (printf "BEIDOU_STORE_%s_PASSWORD" (upper .)) "valueFrom" (dict "secretKeyRef" (index $.Values.clickhouse .).passwordSecret)) -}}
 {{- end -}}
-{{- /* The archive is the projector's volume. */ -}}
-{{- if eq $role "query-api" }}{{ $env = append $env (dict "name" "BEIDOU_ARCHIVE_ENABLED" "value" "false") }}{{ end -}}
+{{- /* An archive on a volume is the projector's. */ -}}
+{{- if and (eq $role "query-api") (not $.Values.archive.s3.bucket) }}{{ $env = append $env (dict "name" "BEIDOU_ARCHIVE_ENABLED" "value" "false") }}{{ end -}}
 {{- end -}}
 {{- toYaml $env -}}
 {{- end }}

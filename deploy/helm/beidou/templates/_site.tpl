@@ -9,6 +9,9 @@
 {{- if and (or .kubeconfig .token_file .ca_file) (not $.Values.clustersSecret) }}{{ fail (printf "clustersSecret is empty: cluster %q names keys of it" .name) }}{{ end -}}
 {{- end -}}
 {{- if and $api.tokens.subjects (not $api.tokens.secret) }}{{ fail "api.tokens.secret is empty: name the Secret that has a key for each of api.tokens.subjects" }}{{ end -}}
+{{- with .Values.archive.s3 }}
+{{- if and (not .bucket) (or .prefix .endpoint .region .caSecret .credentialsSecret.name) }}{{ fail "archive.s3.bucket is empty: without one the archive lies on a volume, and nothing else of archive.s3 is read" }}{{ end -}}
+{{- end -}}
 {{- if .Values.serviceMonitor.enabled }}
 {{- if not .Values.serviceMonitor.tokenSecret.name }}{{ fail "serviceMonitor.tokenSecret.name is empty: /metrics of the API need a token" }}{{ end -}}
 {{- end -}}
@@ -41,6 +44,7 @@
 {{- $clickhouse := .Values.clickhouse -}}
 {{- $_ := set $site "store" (dict "url" $clickhouse.url "database" $clickhouse.database "writer_user" $clickhouse.writer.user "reader_user" $clickhouse.reader.user) -}}
 {{- end -}}
+{{- if .Values.archive.s3.bucket }}{{ $_ := set $site "archive" (dict "s3" (include "beidou.s3" . | fromJson)) }}{{ end -}}
 {{- merge $site (deepCopy .Values.config) | toYaml -}}
 {{- end }}
 
@@ -58,6 +62,18 @@
 {{- $clusters = append $clusters $cluster -}}
 {{- end -}}
 {{- toJson $clusters -}}
+{{- end }}
+
+{{- define "beidou.s3" -}}
+{{- $s3 := .Values.archive.s3 -}}
+{{- $all := dict "bucket" $s3.bucket -}}
+{{- range $key := list "prefix" "endpoint" "region" }}{{ with index $s3 $key }}{{ $_ := set $all $key . }}{{ end }}{{ end -}}
+{{- if $s3.caSecret }}{{ $_ := set $all "ca_file" "/etc/beidou/s3-ca/ca.crt" }}{{ end -}}
+{{- if $s3.credentialsSecret.name -}}
+{{- $_ := set $all "access_key_id_file" "/etc/beidou/s3/access-key-id" -}}
+{{- $_ := set $all "secret_access_key_file" "/etc/beidou/s3/secret-access-key" -}}
+{{- end -}}
+{{- toJson $all -}}
 {{- end }}
 
 {{- define "beidou.kafka" -}}
