@@ -101,7 +101,10 @@ impl Process {
     /// # Errors
     /// When the server is not fully configured.
     pub fn store(&self) -> Result<Store, Failure> {
-        Ok(self.site.server_endpoint()?.map_or_else(|| Store::embedded(&self.data), Store::server))
+        match self.site.server_endpoint()? {
+            None => Ok(Store::embedded(&self.data)),
+            Some(server) => Store::server(server).context("`store` is not valid"),
+        }
     }
 
     /// Takes the data directory for a process with all roles, until the value is dropped.

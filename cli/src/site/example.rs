@@ -99,6 +99,9 @@ pub const EXAMPLE: &str = "\
 # A ClickHouse server, in place of the embedded engine.
 #store:
 #  url: https://clickhouse.example.org:8443  # e.g.
+#  replica_urls: [https://clickhouse-2.example.org:8443]  # e.g.; further replicas, asked where the first takes no connection
+#  ca_file: clickhouse-ca.pem                # e.g.; authorities of your own, PEM
+#  cluster: site                             # e.g.; the servers' name of their cluster: replicated tables (docs/clickhouse.md)
 #  database: beidou
 #  writer_user: beidou_writer                # e.g.
 #  writer_password: change-me                # e.g.; better BEIDOU_STORE_WRITER_PASSWORD

@@ -136,6 +136,12 @@ const LEAST_SHARE: u64 = 64 << 20;
 pub struct Store {
     /// `https://host:8443` of a ClickHouse server; the embedded engine if missing.
     pub url: Option<String>,
+    /// Addresses of further replicas: the first that takes a connection is asked.
+    pub replica_urls: Vec<String>,
+    /// Authorities that signed their certificates (PEM); those of this machine where it is missing.
+    pub ca_file: Option<PathBuf>,
+    /// The servers' name for their cluster of replicas: tables are made replicated, on all of them.
+    pub cluster: Option<String>,
     /// The database on that server.
     pub database: Option<String>,
     /// A user that may do all in the database.
@@ -229,7 +235,7 @@ impl Site {
         let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.token_file, &mut c.ca_file]);
         let api = &mut self.query_api;
         let of_tokens = api.tokens.iter_mut().map(|token| &mut token.token_file);
-        let of_archive = [&mut self.archive.folder];
+        let of_archive = [&mut self.archive.folder, &mut self.store.ca_file];
         let of_api = [&mut api.tls_cert, &mut api.tls_key, &mut api.cursor_key_file];
         for path in of_clusters.chain(of_tokens).chain(of_api).chain(of_archive).flatten() {
             *path = folder.join(&path);
@@ -288,8 +294,21 @@ impl Site {
                 format!("set `store.{role}_user` and `store.{role}_password`"),
             )),
         };
+        let is_name =
+            |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if let Some(cluster) = store.cluster.as_ref().filter(|name| !is_name(name)) {
+            let text = format!("`store.cluster` is not valid: {cluster:?}");
+            return Err(Failure::new(
+                Code::Usage,
+                text,
+                "use the name in the servers' remote_servers: letters, digits, -, _ and .",
+            ));
+        }
         Ok(Some(Server {
             url,
+            replica_urls: store.replica_urls.clone(),
+            ca_file: store.ca_file.clone(),
+            cluster: store.cluster.clone(),
             database: store.database.clone().unwrap_or_else(|| "beidou".into()),
             writer: user("writer", &store.writer_user, &store.writer_password)?,
             reader: user("reader", &store.reader_user, &store.reader_password)?,

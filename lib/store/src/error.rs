@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The embedded engine has not written its endpoint yet, or has gone.
     #[error("the embedded engine is not running")]
     NoEngine(#[from] EndpointError),
+    /// The way to it is set wrongly.
+    #[error(transparent)]
+    Connect(#[from] crate::client::ConnectError),
     /// ClickHouse refused or did not answer.
     #[error("clickhouse could not {act}")]
     ClickHouse {
@@ -51,7 +54,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NoEngine(_) | Self::ClickHouse { .. } | Self::NotMigrated { .. } => true,
-            Self::TooNew { .. } | Self::Changed { .. } | Self::Encode(_) => false,
+            Self::Connect(_) | Self::TooNew { .. } | Self::Changed { .. } | Self::Encode(_) => false,
         }
     }
 }

@@ -37,14 +37,14 @@ struct Note {
 /// # Errors
 /// [`StoreError::TooNew`] and [`StoreError::Changed`] are final; anything else is worth another try.
 pub async fn migrate(store: &Store) -> Result<usize, StoreError> {
-    create_database(store).await?;
+    store.define_database().await?;
     let client = store.writer()?;
-    run(&client, "create the table of migrations", NOTES).await?;
+    store.define("create the table of migrations", NOTES).await?;
     let notes = notes(&client).await?;
     let missing = plan(&notes, MIGRATIONS)?;
     for migration in &missing {
         for statement in migration.statements() {
-            run(&client, "apply a migration", statement).await?;
+            store.define("apply a migration", statement).await?;
         }
         note(&client, migration).await?;
         tracing::info!(number = migration.number, name = migration.name, "applied migration");
@@ -117,18 +117,6 @@ fn plan(notes: &[Note], known: &'static [Migration]) -> Result<Vec<&'static Migr
 
 fn hash(migration: &Migration) -> String {
     Sha256::digest(migration.sql).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-async fn create_database(store: &Store) -> Result<(), StoreError> {
-    let server = store.address()?;
-    let client =
-        Client::default().with_url(&server.url).with_user(&server.writer.user).with_password(&server.writer.password);
-    let statement = format!("CREATE DATABASE IF NOT EXISTS `{}`", server.database);
-    run(&client, "create the database", &statement).await
-}
-
-async fn run(client: &Client, act: &'static str, statement: &str) -> Result<(), StoreError> {
-    client.query_raw(statement).execute().await.map_err(|source| StoreError::ClickHouse { act, source })
 }
 
 async fn run_exists(client: &Client) -> Result<bool, StoreError> {

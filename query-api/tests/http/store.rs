@@ -68,8 +68,8 @@ async fn with(does: Does, config: QueryApiConfig) -> (Arc<StandIn>, Api) {
     let router = Router::new().fallback(query).with_state(stand_in.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let user = || Credentials { user: "u".into(), password: "p".into() };
-    let server = Server { url, database: "d".into(), writer: user(), reader: user() };
-    let api = start(config, log(), Store::server(server)).await;
+    let server = Server::at(url, "d".into(), user(), user());
+    let api = start(config, log(), Store::server(server).unwrap()).await;
     (stand_in, api)
 }
 

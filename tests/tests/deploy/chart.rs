@@ -146,8 +146,9 @@ fn no_secret_is_made_and_each_role_sees_only_its_own() {
 
     let bucket = self::objects(&helm.template(CI[2].1, &[]).unwrap());
     assert_eq!(of(&bucket, "ingest"), Vec::<String>::new());
-    assert_eq!(of(&bucket, "projector"), ["beidou-s3-ca", "beidou-s3", writer, reader]);
-    assert_eq!(of(&bucket, "query-api"), ["beidou-tls", "beidou-tokens", "beidou-s3-ca", "beidou-s3", reader]);
+    assert_eq!(of(&bucket, "projector"), ["beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", writer, reader]);
+    let files = ["beidou-tls", "beidou-tokens", "beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", reader];
+    assert_eq!(of(&bucket, "query-api"), files);
 }
 
 #[test]

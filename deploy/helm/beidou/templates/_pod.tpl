@@ -113,6 +113,9 @@ spec:
 {{- if and (eq $.Values.mode "fleet") $.Values.kafka.tls.enabled $.Values.kafka.tls.secret -}}
 {{- $mounts = append $mounts (dict "name" "kafka" "secret" (dict "secretName" $.Values.kafka.tls.secret "defaultMode" 288)) -}}
 {{- end -}}
+{{- if and (eq $.Values.mode "fleet") $.Values.clickhouse.caSecret (has .role (list "projector" "query-api")) -}}
+{{- $mounts = append $mounts (dict "name" "clickhouse-ca" "secret" (dict "secretName" $.Values.clickhouse.caSecret "defaultMode" 288)) -}}
+{{- end -}}
 {{- if and $.Values.archive.s3.bucket (has .role (list "up" "projector" "query-api")) -}}
 {{- with $.Values.archive.s3.caSecret -}}
 {{- $mounts = append $mounts (dict "name" "s3-ca" "secret" (dict "secretName" . "defaultMode" 288)) -}}

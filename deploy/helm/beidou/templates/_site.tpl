@@ -42,7 +42,11 @@
 {{- if eq .Values.mode "fleet" -}}
 {{- $_ := set $site "log" (dict "kafka" (include "beidou.kafka" . | fromJson)) -}}
 {{- $clickhouse := .Values.clickhouse -}}
-{{- $_ := set $site "store" (dict "url" $clickhouse.url "database" $clickhouse.database "writer_user" $clickhouse.writer.user "reader_user" $clickhouse.reader.user) -}}
+{{- $store := dict "url" $clickhouse.url "database" $clickhouse.database "writer_user" $clickhouse.writer.user "reader_user" $clickhouse.reader.user -}}
+{{- with $clickhouse.replicaUrls }}{{ $_ := set $store "replica_urls" . }}{{ end -}}
+{{- with $clickhouse.cluster }}{{ $_ := set $store "cluster" . }}{{ end -}}
+{{- if $clickhouse.caSecret }}{{ $_ := set $store "ca_file" "/etc/beidou/clickhouse-ca/ca.crt" }}{{ end -}}
+{{- $_ := set $site "store" $store -}}
 {{- end -}}
 {{- if .Values.archive.s3.bucket }}{{ $_ := set $site "archive" (dict "s3" (include "beidou.s3" . | fromJson)) }}{{ end -}}
 {{- merge $site (deepCopy .Values.config) | toYaml -}}

@@ -79,7 +79,7 @@ impl Filling {
     pub async fn begin(store: &Store) -> Result<Self, StoreError> {
         Self::discard(store).await?;
         let sql = format!("CREATE TABLE {NEXT} AS {TABLE}");
-        store.writer()?.query_raw(&sql).execute().await.map_err(failed("make a new table"))?;
+        store.define("make a new table", &sql).await?;
         Ok(Self { store: store.clone(), run: Uuid::new_v4() })
     }
 
@@ -89,7 +89,7 @@ impl Filling {
     /// When the store refuses or gives no answer.
     pub async fn discard(store: &Store) -> Result<(), StoreError> {
         let sql = format!("DROP TABLE IF EXISTS {NEXT} SYNC");
-        store.writer()?.query_raw(&sql).execute().await.map_err(failed("drop an unfinished table"))
+        store.define("drop an unfinished table", &sql).await
     }
 
     /// Fills in the rows of these files; each must have its SHA-256, where that is known, and hold what it says.
@@ -184,7 +184,7 @@ impl Filling {
     /// When the store refuses or gives no answer.
     pub async fn swap(&self) -> Result<(), StoreError> {
         let sql = format!("EXCHANGE TABLES {TABLE} AND {NEXT}");
-        self.store.writer()?.query_raw(&sql).execute().await.map_err(failed("swap the tables"))
+        self.store.define("swap the tables", &sql).await
     }
 
     async fn sum_of(&self, table: &str, condition: &str) -> Result<Sum, StoreError> {

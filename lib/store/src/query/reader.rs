@@ -148,6 +148,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::{super::timeline::BY_NAME, *};
+    use crate::client::replicas::READS;
 
     #[test]
     fn the_documented_profile_allows_what_is_sent() {
@@ -156,7 +157,8 @@ mod tests {
         let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
         let reader = Reader::new(Store::embedded(std::path::Path::new("/nowhere")), caller, bounds);
         let sent = reader.settings(1);
-        let sent: Vec<&str> = sent.iter().map(|(name, _)| *name).chain(BY_NAME.iter().map(|(name, _)| *name)).collect();
+        let of_statements = BY_NAME.iter().chain(&READS).map(|(name, _)| *name);
+        let sent: Vec<&str> = sent.iter().map(|(name, _)| *name).chain(of_statements).collect();
         for name in &sent {
             assert!(page.contains(&format!("    {name} CHANGEABLE_IN_READONLY")), "{name} in SQL");
             assert!(page.contains(&format!("<{name}><changeable_in_readonly/></{name}>")), "{name} in XML");

@@ -11,3 +11,4 @@ mod install;
 mod process;
 mod roll_up;
 mod select;
+mod way;

@@ -1,0 +1,192 @@
+//! The way to ClickHouse: an endpoint and two users, one that writes and one that only reads.
+//!
+//! A server is configured with fixed values; it may be a cluster of replicas, each with an address of its own (`connect`) and all
+//! the tables (`replicas`). The embedded engine chooses a port and secrets anew at each start and
+//! writes them to an endpoint file; the file is read again whenever it has changed, so that a restarted engine is found
+//! by the next call without any signal.
+
+mod connect;
+pub(crate) mod replicas;
+
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use clickhouse::Client;
+
+pub use self::connect::ConnectError;
+use crate::{
+    StoreError,
+    engine::{Credentials, Endpoint, EndpointError},
+};
+
+/// Where a ClickHouse is, and how to get in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Addresses of further replicas: the first that takes a connection is asked.
+    pub replica_urls: Vec<String>,
+    /// Authorities that signed their certificates, as PEM; those of this machine where it is missing.
+    pub ca_file: Option<PathBuf>,
+    /// The name of the cluster in the servers' configuration, where tables are to be replicated.
+    pub cluster: Option<String>,
+    /// The database.
+    pub database: String,
+    /// A user that may do all in that database.
+    pub writer: Credentials,
+    /// A user with readonly=1.
+    pub reader: Credentials,
+}
+
+impl From<Endpoint> for Server {
+    fn from(engine: Endpoint) -> Self {
+        Self::at(engine.url, engine.database, engine.writer, engine.reader)
+    }
+}
+
+impl Server {
+    /// One server, whose certificate, if any, an authority of this machine has signed.
+    pub fn at(url: String, database: String, writer: Credentials, reader: Credentials) -> Self {
+        Self { url, replica_urls: Vec::new(), ca_file: None, cluster: None, database, writer, reader }
+    }
+
+    /// Clients of the writer and of the reader, in no database.
+    fn clients(&self) -> Result<[Client; 2], ConnectError> {
+        let urls: Vec<_> = [&self.url].into_iter().chain(&self.replica_urls).cloned().collect();
+        let client = connect::client(&urls, self.ca_file.as_ref())?;
+        let of = |user: &Credentials, settings: &[(&'static str, &'static str)]| {
+            let client = client.clone().with_user(&user.user).with_password(&user.password);
+            let settings = settings.iter().filter(|_| self.cluster.is_some());
+            settings.fold(client, |client, (name, value)| client.with_setting(*name, *value))
+        };
+        Ok([of(&self.writer, &replicas::WRITES), of(&self.reader, &replicas::READS)])
+    }
+}
+
+/// Access to one ClickHouse. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Fixed(Arc<Clients>),
+    Embedded(PathBuf, Arc<Mutex<Option<Cached>>>),
+}
+
+#[derive(Debug)]
+struct Cached {
+    modified: SystemTime,
+    clients: Arc<Clients>,
+}
+
+struct Clients {
+    server: Server,
+    /// The writer, in no database: it makes ours.
+    founder: Client,
+    writer: Client,
+    reader: Client,
+}
+
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.server.fmt(f)
+    }
+}
+
+impl Clients {
+    fn new(server: Server) -> Result<Arc<Self>, ConnectError> {
+        let [founder, reader] = server.clients()?;
+        let [writer, reader] = [founder.clone(), reader].map(|client| client.with_database(&server.database));
+        Ok(Arc::new(Self { founder, writer, reader, server }))
+    }
+}
+
+impl Clients {
+    async fn define(&self, client: &Client, act: &'static str, statement: &str) -> Result<(), StoreError> {
+        let (name, value) = replicas::DEFINES;
+        let (statement, query) = match &self.server.cluster {
+            None => (Cow::Borrowed(statement), client.clone()),
+            Some(cluster) => {
+                (replicas::on_cluster(statement, cluster).into(), client.clone().with_setting(name, value))
+            }
+        };
+        query.query_raw(&statement).execute().await.map_err(|source| StoreError::ClickHouse { act, source })
+    }
+}
+
+impl Store {
+    /// A server with fixed addresses.
+    ///
+    /// # Errors
+    /// When one is none, or the file of authorities cannot be used.
+    pub fn server(server: Server) -> Result<Self, ConnectError> {
+        Ok(Self { source: Source::Fixed(Clients::new(server)?) })
+    }
+
+    /// The embedded engine that works in this data directory, now or later.
+    pub fn embedded(data_dir: &Path) -> Self {
+        Self { source: Source::Embedded(data_dir.to_owned(), Arc::default()) }
+    }
+
+    /// A client that may write.
+    ///
+    /// # Errors
+    /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
+    pub fn writer(&self) -> Result<Client, StoreError> {
+        self.clients().map(|clients| clients.writer.clone())
+    }
+
+    /// A client that can only read.
+    ///
+    /// # Errors
+    /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
+    pub fn reader(&self) -> Result<Client, StoreError> {
+        self.clients().map(|clients| clients.reader.clone())
+    }
+
+    /// Runs a statement that makes, changes or drops a table, on every replica there is.
+    ///
+    /// # Errors
+    /// When the store refuses or gives no answer.
+    pub(crate) async fn define(&self, act: &'static str, statement: &str) -> Result<(), StoreError> {
+        let clients = self.clients()?;
+        clients.define(&clients.writer, act, statement).await
+    }
+
+    /// Makes the database, on every replica there is.
+    ///
+    /// # Errors
+    /// When the store refuses or gives no answer.
+    pub(crate) async fn define_database(&self) -> Result<(), StoreError> {
+        let clients = self.clients()?;
+        let statement = format!("CREATE DATABASE IF NOT EXISTS `{}`", clients.server.database);
+        clients.define(&clients.founder, "create the database", &statement).await
+    }
+
+    fn clients(&self) -> Result<Arc<Clients>, StoreError> {
+        let (data_dir, cache) = match &self.source {
+            Source::Fixed(clients) => return Ok(clients.clone()),
+            Source::Embedded(data_dir, cache) => (data_dir, cache),
+        };
+        let path = Endpoint::path(data_dir);
+        let modified = match path.metadata().and_then(|meta| meta.modified()) {
+            Ok(modified) => modified,
+            Err(source) => return Err(EndpointError::Read { path, source }.into()),
+        };
+        let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cache {
+            Some(cached) if cached.modified == modified => Ok(cached.clients.clone()),
+            _ => {
+                let clients = Clients::new(Endpoint::read(data_dir)?.into())?;
+                *cache = Some(Cached { modified, clients: clients.clone() });
+                Ok(clients)
+            }
+        }
+    }
+}
