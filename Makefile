@@ -3,12 +3,14 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz bench image tools binary engine kubernetes kafka duckdb s3 helm compiled
+.PHONY: help demo test check nightly fuzz bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
 # Programs that a build or test calls, each with the Debian package that brings it.
 TOOLS := cc:build-essential perl:perl git:git flock:util-linux jq:jq
+# What the console is built from.
+CONSOLE := $(shell find console -type f -not -path '*/node_modules/*' -not -path 'console/dist/*' 2>/dev/null)
 say = @echo "==> make $@: $(1)"
 
 help: ## list what there is
@@ -53,7 +55,9 @@ bench: tools engine ## the measured claims, each against a peer or a limit in th
 	$(call say,measuring with full optimisation)
 	@cargo build --release -p beidou -p beidou-bench && target/release/beidou-bench $(ARGS)
 
-image: tools ## the OCI image of the release binary, target/beidou-image.tar
+console: console/dist/files.txt ## the web console, which the next build of the binary takes in
+
+image: tools $(if $(WITHOUT_CONSOLE),,console) ## the OCI image of the release binary, target/beidou-image.tar
 	@cargo build --release -p beidou
 	@deploy/image/build target/release/beidou target/beidou-image.tar
 
@@ -70,7 +74,24 @@ tools:
 	    echo "missing: install$$missing (on Debian: sudo apt-get install$$missing)" >&2; exit 1; fi; \
 	  echo "==> installing$$missing"; apt-get update -qq && apt-get install -y -qq $$missing
 
-binary: tools
+node:
+	@command -v npm > /dev/null || { echo "Node.js is missing: install version 20.19 or newer from https://nodejs.org" >&2; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	  if (a < 20 || (a == 20 && b < 19)) { console.error("Node.js " + process.versions.node + " is too old: 20.19 or newer is needed"); process.exit(1); }'
+
+console/dist/files.txt: $(CONSOLE) query-api/openapi.json
+	@$(MAKE) node
+	@echo "==> building the console"
+	@cd console && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+# Its tests drive Chromium.
+browser: node
+	@command -v chromium > /dev/null || { \
+	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
+	    echo "Chromium is missing: install it (on Debian: sudo apt-get install chromium)" >&2; exit 1; fi; \
+	  echo "==> installing chromium"; apt-get update -qq && apt-get install -y -qq chromium; }
+
+binary: tools $(if $(WITHOUT_CONSOLE),,console)
 	@echo "==> building the beidou binary - the first time takes some minutes"
 	@cargo build -p beidou
 

@@ -29,6 +29,7 @@ use super::{
     partition::{Live, Partition},
     recovery::{Recovered, create_segment},
     retention::{Keep, Sealed, plan, slowest},
+    writer::WriterLock,
 };
 use crate::LogError;
 
@@ -81,7 +82,7 @@ pub(super) struct Committer {
     /// would look into it for those records.
     stray: Option<Offset>,
     /// Held as long as the thread lives.
-    _lock: File,
+    _lock: WriterLock,
 }
 
 impl Committer {
@@ -90,7 +91,7 @@ impl Committer {
         mut rules: Rules,
         recovered: Recovered,
         mark_file: File,
-        lock: File,
+        lock: WriterLock,
     ) -> Self {
         rules.segment_bytes = rules.segment_bytes.min(rules.share.max_bytes / SEGMENTS_PER_CAP);
         let Recovered { mark, active, sealed, last_ms } = recovered;

@@ -68,7 +68,17 @@ pub(super) fn open(
     Ok(FileWriter { partition, epoch, buffer, buffer_bytes, queue: Some(queue), thread: Some(thread) })
 }
 
-fn take_lock(partition: &Partition, name: &str) -> Result<File, LogError> {
+/// The right to write a partition, as long as it lives. Unlocked by name: closing frees it only when no child between `fork`
+/// and `exec` of another thread has a copy of the descriptor.
+pub(super) struct WriterLock(File);
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        let _ended_anyway = self.0.unlock();
+    }
+}
+
+fn take_lock(partition: &Partition, name: &str) -> Result<WriterLock, LogError> {
     let path = partition.dir.join("writer.lock");
     let mut lock = open_lock(&path)?;
     match lock.try_lock() {
@@ -84,7 +94,7 @@ fn take_lock(partition: &Partition, name: &str) -> Result<File, LogError> {
     lock.set_len(0)
         .and_then(|()| writeln!(lock, "{name}, process {}", std::process::id()))
         .map_err(|e| failed("write", &path, e))?;
-    Ok(lock)
+    Ok(WriterLock(lock))
 }
 
 fn raise_epoch(path: &Path) -> Result<u64, LogError> {
