@@ -134,6 +134,19 @@ async fn answered(home: &Home) {
     }
 }
 
+/// Prometheus would refuse the whole file for one slip.
+#[test]
+fn every_expression_is_promql() {
+    for expression in expressions() {
+        // Grafana puts lengths of time in before it asks.
+        let asked = expression.replace("$__rate_interval", "5m").replace("$__range", "6h");
+        if let Err(error) = promql_parser::parser::parse(&asked) {
+            panic!("{expression}: {error}");
+        }
+    }
+    assert!(promql_parser::parser::parse("sum by (cluster) (rate(a[5m])").is_err(), "a slip is seen");
+}
+
 #[test]
 fn each_alert_says_what_is_lost_and_what_to_do() {
     let mut seen = BTreeSet::new();
