@@ -13,6 +13,8 @@
 //!  beidou.maintenance.v1      what people ask, and its end  maintenance::fact
 //!  beidou.kube.import.v1      an Event of a dump, raw       envelope, kube_event
 //! ```
+//!
+//! What the runner of a step says to the controllers goes over HTTP: `runner`.
 
 pub mod archive;
 pub mod coverage;
@@ -26,6 +28,7 @@ pub mod maintenance;
 pub mod numbered;
 pub mod record;
 pub mod reject;
+pub mod runner;
 pub mod time;
 pub mod topic;
 
