@@ -51,6 +51,11 @@ pub struct Assignment {
     pub ssh: Ssh,
     /// Hosts at the same time; the runner takes no more than 50 and no more than there are.
     pub forks: u32,
+    /// Whether it changes anything: then each host is fenced first, and takes no earlier attempt any more.
+    pub mutates: bool,
+    /// Grows from claim to claim of all attempts that touch the same hosts, whatever their operation. A host refuses a lower one
+    /// than it has seen.
+    pub fence: u64,
     /// A dry run: nothing may change.
     #[serde(default)]
     pub check: bool,
@@ -164,6 +169,8 @@ mod tests {
                 bastion: Some(Hop { host: "10.0.0.2".into(), user: "hop".into(), port: 2222, private_key_path: None }),
             },
             forks: 50,
+            mutates: true,
+            fence: 1_795_444_800_000_000,
             check: false,
             deadline_ms: 600_000,
             heartbeat_ms: 10_000,
