@@ -60,7 +60,14 @@ impl Worker {
         let before = before.map(|before| before.min(until));
         let clusters = match self.at.topic {
             Topic::KubeEvent => self.patiently(|| self.watched()).await?,
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance | Topic::KubeImport => {
+            Topic::KubeCoverage
+            | Topic::KubeReject
+            | Topic::Ledger
+            | Topic::Maintenance
+            | Topic::KubeImport
+            | Topic::OperationCommand
+            | Topic::Operation
+            | Topic::OperationTask => {
                 BTreeMap::new()
             }
         };

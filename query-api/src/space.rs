@@ -141,7 +141,11 @@ fn growth(
     // Nearly all rows of the table are in the archive too.
     let in_archive = archive.map_or(0, |(days, ranges)| days.bytes + ranges.bytes);
     let bytes = each(events.bytes) + each(in_archive);
-    let log_may_add: u64 = log.iter().map(|(_, space)| space.most_bytes.saturating_sub(space.bytes)).sum();
+    let log_may_add: u64 = log
+        .iter()
+        .filter(|(_, space)| space.most_bytes < u64::MAX)
+        .map(|(_, space)| space.most_bytes.saturating_sub(space.bytes))
+        .sum();
     let free = disks.iter().map(|disk| disk.free_bytes).min().unwrap_or(0).saturating_sub(log_may_add);
     let full_at = (bytes > 0).then(|| i128::from(now.0) + i128::from(free) * i128::from(DAY) / i128::from(bytes));
     let full_at = full_at.and_then(|at| i64::try_from(at).ok()).map(Micros).filter(|at| at.in_column());

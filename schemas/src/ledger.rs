@@ -37,6 +37,8 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::KubeReject => event_partitions + 1,
         // What is imported is projected once it is on the Event topic.
         Topic::Ledger | Topic::Maintenance | Topic::KubeImport => return None,
+        // What becomes of operations is told by the controllers themselves.
+        Topic::OperationCommand | Topic::Operation | Topic::OperationTask => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
 }

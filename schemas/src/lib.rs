@@ -12,7 +12,12 @@
 //!  beidou.ledger.v1           which range went to a table   ledger
 //!  beidou.maintenance.v1      what people ask, and its end  maintenance::fact
 //!  beidou.kube.import.v1      an Event of a dump, raw       envelope, kube_event
+//!  beidou.operation.command.v1  what is asked of operations  operation::command
+//!  beidou.operation.v1        what was decided and seen     operation::fact
+//!  beidou.operation.task.v1   what runners tell             operation::said
 //! ```
+//!
+//! What the runner of a step says to the controllers goes over HTTP: `runner`.
 
 pub mod archive;
 pub mod coverage;
@@ -24,8 +29,10 @@ pub mod kube_event;
 pub mod ledger;
 pub mod maintenance;
 pub mod numbered;
+pub mod operation;
 pub mod record;
 pub mod reject;
+pub mod runner;
 pub mod time;
 pub mod topic;
 

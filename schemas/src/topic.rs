@@ -22,6 +22,12 @@ numbered! {
         Maintenance = 5 => "beidou.maintenance.v1",
         /// States of Events out of dumps, on their way to the writer of the Event topic.
         KubeImport = 6 => "beidou.kube.import.v1",
+        /// What people, resources and callbacks ask of operations.
+        OperationCommand = 7 => "beidou.operation.command.v1",
+        /// What was decided and seen of operations: their state is the fold of it.
+        Operation = 8 => "beidou.operation.v1",
+        /// What runners tell per play, task and host.
+        OperationTask = 9 => "beidou.operation.task.v1",
     }
 }
 
@@ -33,6 +39,19 @@ impl Topic {
         match self {
             Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => true,
             Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
+            Topic::OperationCommand | Topic::Operation | Topic::OperationTask => false,
+        }
+    }
+}
+
+impl Topic {
+    /// Whether nothing of it ever goes, by age or by size: the state of operations is the fold of all their facts, and a run
+    /// can be replayed a year later.
+    pub fn is_kept(self) -> bool {
+        match self {
+            Topic::Operation | Topic::OperationTask => true,
+            Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => false,
+            Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance | Topic::OperationCommand => false,
         }
     }
 }

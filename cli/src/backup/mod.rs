@@ -115,6 +115,9 @@ fn order(topics: impl Iterator<Item = Topic>) -> Vec<Topic> {
         Topic::Ledger => None,
         Topic::KubeCoverage => Some(0),
         Topic::Maintenance | Topic::KubeReject | Topic::KubeImport => Some(1),
+        // Facts follow from commands, and what runners told from facts: the cause is copied last.
+        Topic::OperationTask | Topic::Operation => Some(1),
+        Topic::OperationCommand => Some(2),
         Topic::KubeEvent => Some(2),
     };
     let mut rest: Vec<Topic> = topics.filter(|topic| rank(topic).is_some()).collect();

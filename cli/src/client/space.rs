@@ -114,7 +114,8 @@ fn text(answer: &Answer, look: Look) -> String {
         }
     }
     for topic in &answer.log {
-        row(&format!("log {}", topic.topic), topic.bytes, None, format!("at most {}", size(topic.most_bytes)));
+        let bound = if topic.most_bytes == 0 { "kept".into() } else { format!("at most {}", size(topic.most_bytes)) };
+        row(&format!("log {}", topic.topic), topic.bytes, None, bound);
     }
     let mut text = table.text(look);
     for disk in &answer.disks {

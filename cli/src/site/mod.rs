@@ -23,7 +23,7 @@ use beidou_log::{
 };
 use beidou_projector::{ProjectorConfig, config::WINDOWS};
 use beidou_query_api::QueryApiConfig;
-use beidou_schemas::{Topic, ledger, maintenance};
+use beidou_schemas::{Topic, ledger, maintenance, operation};
 use beidou_service::{
     config::{Flag, Layers, Loaded, load},
     telemetry::Telemetry,
@@ -333,6 +333,9 @@ impl Site {
             (Topic::Ledger, ledger::partitions(events)),
             (Topic::Maintenance, maintenance::fact::PARTITIONS),
             (Topic::KubeImport, 1),
+            (Topic::OperationCommand, operation::COMMAND_PARTITIONS),
+            (Topic::Operation, 1),
+            (Topic::OperationTask, 1),
         ];
         let retention = OfLog {
             max_age: DAY * self.log.retention_days,

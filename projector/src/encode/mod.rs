@@ -67,6 +67,7 @@ impl Encoder {
             Topic::KubeCoverage => Some(Self::Coverage(CoverageEncoder::new(at))),
             Topic::KubeReject => Some(Self::Reject(RejectEncoder::new(at))),
             Topic::Ledger | Topic::Maintenance | Topic::KubeImport => None,
+            Topic::OperationCommand | Topic::Operation | Topic::OperationTask => None,
         }
     }
 

@@ -91,7 +91,14 @@ impl<'a> Source<'a> {
         let Some(watermark) = hand.ledger().watermark().filter(|done| *done > 0) else { return Ok(None) };
         let begin = match worker.at.topic {
             Topic::KubeEvent => hand.archive().watermark().unwrap_or_default().min(watermark),
-            Topic::KubeCoverage | Topic::KubeReject | Topic::Ledger | Topic::Maintenance | Topic::KubeImport => {
+            Topic::KubeCoverage
+            | Topic::KubeReject
+            | Topic::Ledger
+            | Topic::Maintenance
+            | Topic::KubeImport
+            | Topic::OperationCommand
+            | Topic::Operation
+            | Topic::OperationTask => {
                 watermark
             }
         };

@@ -131,7 +131,8 @@ fn answer(measured: Measured) -> SpaceAnswer {
     let log = measured.log.iter().map(|(topic, space)| TopicItem {
         topic: topic.name(),
         bytes: space.bytes,
-        most_bytes: space.most_bytes,
+        // 0 says it in JSON, which has no number as large.
+        most_bytes: if space.most_bytes == u64::MAX { 0 } else { space.most_bytes },
     });
     let disks = measured.disks.into_iter().map(|disk| DiskItem {
         disk: disk.disk,

@@ -33,7 +33,8 @@ pub const RETENTION_BYTES: u64 = 20 * 1024 * 1024 * 1024;
 /// partitions a million facts each, of which readers need the last 256.
 pub const FACT_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// How much is kept. Of a topic that does not expire ([`Topic::expires`]) nothing goes by age.
+/// How much is kept. Of a topic that does not expire ([`Topic::expires`]) nothing goes by age, and
+/// of one that is kept ([`Topic::is_kept`]) nothing at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Segments whose newest record is older than this are removed.
@@ -54,7 +55,11 @@ impl Retention {
     /// What one partition of a topic may keep. The partitions of a topic have equal shares of its cap: the hash that
     /// chooses them spreads Events evenly.
     pub fn share(&self, topic: Topic, partitions: u32) -> Share {
-        let topic_bytes = if topic == Topic::KubeEvent { self.max_bytes } else { self.fact_bytes };
+        let topic_bytes = match topic {
+            Topic::KubeEvent => self.max_bytes,
+            kept if kept.is_kept() => u64::MAX,
+            _ => self.fact_bytes,
+        };
         Share {
             max_age: topic.expires().then_some(self.max_age),
             max_bytes: topic_bytes / u64::from(partitions.max(1)),
@@ -67,7 +72,7 @@ impl Retention {
 pub struct Share {
     /// Segments whose newest record is older are removed; `None` where age does not matter.
     pub max_age: Option<Duration>,
-    /// Bytes on disk.
+    /// Bytes on disk; the largest number where nothing goes by size.
     pub max_bytes: u64,
 }
 

@@ -78,12 +78,13 @@ enum Writing {
     Exclusive,
 }
 
-/// Ingest is active-active and query-api stateless, so what they write has many writers; a ledger has one.
+/// Ingest is active-active and query-api stateless, so what they write has many writers; a ledger has one, and
+/// so have operations: the controllers that lead.
 fn writing(topic: Topic) -> Writing {
     match topic {
         Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => Writing::Bulk,
-        Topic::KubeCoverage | Topic::Maintenance => Writing::Facts,
-        Topic::Ledger => Writing::Exclusive,
+        Topic::KubeCoverage | Topic::Maintenance | Topic::OperationCommand => Writing::Facts,
+        Topic::Ledger | Topic::Operation | Topic::OperationTask => Writing::Exclusive,
     }
 }
 

@@ -47,7 +47,8 @@ impl Wanted {
         let mut settings: BTreeMap<_, _> = TOPIC.iter().map(|set| (set.key, set.value.to_owned())).collect();
         let age = share.max_age.map_or_else(|| "-1".into(), |age| age.as_millis().to_string());
         settings.insert("retention.ms", age);
-        settings.insert("retention.bytes", share.max_bytes.to_string());
+        let bytes = if share.max_bytes == u64::MAX { "-1".into() } else { share.max_bytes.to_string() };
+        settings.insert("retention.bytes", bytes);
         let replicas = options.kafka.replicas;
         // One copy may be away, and an acknowledged record still stands on two.
         settings.insert("min.insync.replicas", if replicas >= 3 { "2" } else { "1" }.into());

@@ -1,0 +1,213 @@
+//! From resources to what stands in commands and facts.
+
+use beidou_schemas::{Micros, numbered::UnknownKind, operation as wish};
+
+use crate::{AutoOperationTaskSpec, Batches, ClusterSpec, Gate, Machine, OperationSpec, SecretParameter, TaskMachine};
+
+/// A resource that the API server let pass and this version does not understand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A value of a closed set.
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
+    /// A time.
+    #[error("{field}: {value:?} is no {expected}")]
+    Time {
+        /// The field.
+        field: &'static str,
+        /// What stands there.
+        value: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+}
+
+impl OperationSpec {
+    /// What it asks for.
+    ///
+    /// # Errors
+    /// When the type of operation is not known.
+    pub fn wish(&self) -> Result<wish::OperationSpec, SpecError> {
+        Ok(wish::OperationSpec {
+            cluster_name: self.cluster_name.clone(),
+            operation_type: self.operation_type.parse()?,
+            operation_flow: self.operation_flow.clone(),
+            operation_machines: self.operation_machines.iter().map(machine).collect(),
+            bundle: self.bundle.clone(),
+            parameters: self.parameters.clone(),
+            secrets: self.secrets.iter().map(secret).collect(),
+            batches: self.batches.as_ref().map(batches).unwrap_or_default(),
+            require_approval: self.require_approval,
+            dry_run: self.dry_run,
+            ignore_windows: self.ignore_windows,
+            suspend: self.suspend,
+            labels: Default::default(),
+        })
+    }
+}
+
+impl AutoOperationTaskSpec {
+    /// What it asks for.
+    ///
+    /// # Errors
+    /// When a step, a gate or the type is not known.
+    pub fn wish(&self) -> Result<wish::TaskSpec, SpecError> {
+        let steps = self.operation_task_step.iter().map(|named| Ok(wish::NamedStep { step: named.step.parse()? }));
+        Ok(wish::TaskSpec {
+            cluster: self.cluster.clone(),
+            cluster_type: self.cluster_type.clone(),
+            operation_ids: self.operation_ids.clone(),
+            operation_task_machines: self.operation_task_machines.iter().map(named_machine).collect(),
+            operation_task_step: steps.collect::<Result<_, UnknownKind>>()?,
+            operation_task_type: self.operation_task_type.parse()?,
+            parameters: self.parameters.clone(),
+            secrets: self.secrets.iter().map(secret).collect(),
+            batches: self.batches.as_ref().map(batches).unwrap_or_default(),
+            workprocess: gate(self.workprocess.as_ref(), wish::Gate::before())?,
+            sub_workprocess: gate(self.sub_workprocess.as_ref(), wish::Gate::behind())?,
+            suspend: self.suspend,
+        })
+    }
+}
+
+impl ClusterSpec {
+    /// What holds for its operations; the number of nodes is the caller's knowledge.
+    ///
+    /// # Errors
+    /// When a time is none.
+    pub fn rules(&self, pool: u32) -> Result<wish::ClusterRules, SpecError> {
+        let windows = self.windows.iter().map(|window| {
+            Ok(wish::Window {
+                days: window.days.clone(),
+                start_minute: minute(&window.start)?,
+                minutes: window.minutes,
+                utc_offset_minutes: window.utc_offset_minutes,
+            })
+        });
+        let freezes = self.freezes.iter().map(|freeze| {
+            let (from, until) = (moment("freezes.from", &freeze.from)?, moment("freezes.until", &freeze.until)?);
+            Ok(wish::Freeze { from, until, why: freeze.why.clone() })
+        });
+        Ok(wish::ClusterRules {
+            pool,
+            windows: windows.collect::<Result<_, SpecError>>()?,
+            freezes: freezes.collect::<Result<_, SpecError>>()?,
+            approve_above_hosts: self.approve_above_hosts,
+        })
+    }
+}
+
+fn machine(machine: &Machine) -> wish::Machine {
+    let Machine { ip, role, user, name, port, vars } = machine.clone();
+    wish::Machine { ip, role, user, name, port, vars }
+}
+
+fn named_machine(machine: &TaskMachine) -> wish::NamedMachine {
+    let TaskMachine { name, role, user, port } = machine.clone();
+    wish::NamedMachine { name, role, user, port }
+}
+
+fn secret(secret: &SecretParameter) -> wish::SecretRef {
+    let SecretParameter { parameter, secret, key } = secret.clone();
+    wish::SecretRef { parameter, secret, key }
+}
+
+fn batches(batches: &Batches) -> wish::Batches {
+    let Batches { canary, soak_seconds, size, pool_percent, hold_at_hosts, hold_at_percent } = batches.clone();
+    wish::Batches { canary, soak_seconds, size, pool_percent, hold_at_hosts, hold_at_percent }
+}
+
+fn gate(gate: Option<&Gate>, missing: wish::Gate) -> Result<wish::Gate, SpecError> {
+    let Some(gate) = gate else { return Ok(missing) };
+    Ok(wish::Gate {
+        mode: gate.mode.parse()?,
+        webhook: gate.webhook.clone(),
+        open_up_to_hosts: gate.open_up_to_hosts,
+        deadline_seconds: gate.deadline_seconds.unwrap_or(missing.deadline_seconds),
+    })
+}
+
+fn minute(text: &str) -> Result<u32, SpecError> {
+    let bad = || SpecError::Time { field: "windows.start", value: text.into(), expected: "time of day as 22:30" };
+    let (hour, minute) = text.split_once(':').ok_or_else(bad)?;
+    let (hour, minute): (u32, u32) = (hour.parse().map_err(|_| bad())?, minute.parse().map_err(|_| bad())?);
+    if hour > 23 || minute > 59 { Err(bad()) } else { Ok(hour * 60 + minute) }
+}
+
+fn moment(field: &'static str, text: &str) -> Result<Micros, SpecError> {
+    let bad = || SpecError::Time { field, value: text.into(), expected: "RFC 3339 time" };
+    Micros::parse(text).ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_manifests_of_the_contract_are_read() {
+        let spec: OperationSpec = serde_json::from_value(json!({
+            "clusterName": "product-cluster",
+            "operationType": "ScaleUp",
+            "operationFlow": ["preCheck", "scaleUp", "postCheck"],
+            "operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin"}],
+        }))
+        .unwrap();
+        let wish = spec.wish().unwrap();
+        assert_eq!(wish.operation_type, wish::OperationType::ScaleUp);
+        assert_eq!(wish.operation_machines[0].user.as_deref(), Some("admin"));
+        let spec: AutoOperationTaskSpec = serde_json::from_value(json!({
+            "cluster": "cluster-example",
+            "clusterType": "native",
+            "operationIds": ["scale-up"],
+            "operationTaskMachines": [{"name": "10.0.0.11"}, {"name": "10.0.0.12"}],
+            "operationTaskStep": [{"step": "ScaleUpPreCheck"}, {"step": "UncordonNodes"}],
+            "operationTaskType": "ScaleUp",
+        }))
+        .unwrap();
+        let wish = spec.wish().unwrap();
+        assert_eq!((wish.operation_task_step.len(), wish.workprocess), (2, wish::Gate::before()));
+    }
+
+    #[test]
+    fn what_is_not_known_is_named_with_what_is() {
+        let step = crate::TaskStep { step: "ScaleSideways".into() };
+        let spec = AutoOperationTaskSpec {
+            cluster: "c".into(),
+            cluster_type: String::new(),
+            operation_ids: vec!["scale-up".into()],
+            operation_task_machines: Vec::new(),
+            operation_task_step: vec![step],
+            operation_task_type: "ScaleUp".into(),
+            parameters: Default::default(),
+            secrets: Vec::new(),
+            batches: None,
+            workprocess: None,
+            sub_workprocess: None,
+            suspend: false,
+            cancel: false,
+        };
+        let error = spec.wish().unwrap_err().to_string();
+        assert!(error.contains("ScaleSideways") && error.contains("ScaleUpSubWorkprocess"), "{error}");
+    }
+
+    #[test]
+    fn windows_and_freezes_become_rules() {
+        let spec = ClusterSpec {
+            windows: vec![crate::Window { days: vec![6], start: "22:30".into(), minutes: 90, utc_offset_minutes: 480 }],
+            freezes: vec![crate::Freeze {
+                from: "2026-12-24T00:00:00Z".into(),
+                until: "2026-12-27T00:00:00Z".into(),
+                why: "holidays".into(),
+            }],
+            ..ClusterSpec::default()
+        };
+        let rules = spec.rules(7).unwrap();
+        assert_eq!((rules.pool, rules.windows[0].start_minute), (7, 22 * 60 + 30));
+        assert_eq!(rules.freezes[0].until.0 - rules.freezes[0].from.0, 3 * beidou_schemas::time::DAY);
+        for bad in ["24:00", "22", "ab:cd", "1:60"] {
+            assert!(minute(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The shipped bundles, and what a bad one is told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use beidou_playbooks::{Act, Bundle, BundleError, Milliseconds, lint, shipped, shipped_names};
+use serde_json::{Map, Value, json};
+
+fn bundle(name: &str) -> Bundle {
+    shipped(name).unwrap().unwrap()
+}
+
+fn faults(result: Result<Bundle, BundleError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+/// `cordon`, with a piece of its manifest replaced.
+fn changed(from: &str, to: &str) -> Result<Bundle, BundleError> {
+    let text = bundle("cordon").text("bundle.yaml").unwrap().to_owned();
+    assert!(text.contains(from), "{from}");
+    Bundle::of_files(BTreeMap::from([("bundle.yaml".to_owned(), text.replacen(from, to, 1).into_bytes())]))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
+
+#[test]
+fn every_shipped_bundle_is_valid_explained_and_without_traps() {
+    let names: Vec<_> = shipped_names().collect();
+    let known =
+        ["command", "cordon", "drain", "node-join", "node-remove", "reboot", "scale-down", "scale-up", "uncordon"];
+    assert_eq!(names, known);
+    for name in names {
+        let bundle = bundle(name);
+        assert_eq!(bundle.manifest().name, name);
+        assert_eq!(lint::lint(&bundle), [], "{name}");
+        for step in &bundle.manifest().steps {
+            let playbook = matches!(step.act, Act::Playbook(_));
+            assert!(!playbook || bundle.manifest().ansible.is_some(), "{name}");
+        }
+        let again = Bundle::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+        assert_eq!(again.digest(), bundle.digest(), "{name}: the binary has what the folder has");
+    }
+}
+
+#[test]
+fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
+    let cases = [
+        ("lock: node", "lock: rack", &["bundle.yaml: lock: ", "rack", "cluster", "node", "none"][..]),
+        ("deadline: 2m", "deadline: soon", &["steps/0/deadline", "soon", "smh"]),
+        ("api: cordon", "api: explode", &["steps/0/api", "explode", "deleteNode"]),
+        ("api: cordon", "playbook: a.yml, api: cordon", &["steps/0", "playbook"]),
+        ("api: cordon", "playbook: a.yml", &["steps/0/playbook", "\"a.yml\" is no file", "Api"]),
+        ("limit: nodes", "limit: machines", &["steps/0/limit", "machines", "groups: nodes"]),
+        ("retry: host", "retry: host, undo: cordon", &["steps/0/undo", "cordon"]),
+        ("flow: [cordon]", "flow: [cordon, drain]", &["flow/1", "drain", "steps: cordon"]),
+        ("version: 1.0.0", "version: 1.0.0\nextra: 1", &["extra"]),
+        ("properties: {}", "properties: {Bad: {description: x}}", &["parameters/properties", "Bad"]),
+        ("properties: {}", "properties: {a: {type: strin, description: x}}", &["parameters", "strin"]),
+        (
+            "properties: {}",
+            "properties: {a: {type: string, x-secret: true, default: x, description: x}}",
+            &["parameters/properties/a"],
+        ),
+        ("apiVersion", "\tapiVersion", &["bundle.yaml", "YAML"]),
+    ];
+    for (from, to, parts) in cases {
+        let said = faults(changed(from, to));
+        for part in parts {
+            assert!(said.contains(part), "{to}: {part} is not in: {said}");
+        }
+    }
+    assert!(faults(Bundle::of_files(BTreeMap::new())).contains("bundle.yaml: is missing"));
+    let outside = BTreeMap::from([("../x".to_owned(), Vec::new())]);
+    assert!(faults(Bundle::of_files(outside)).contains("../x"));
+}
+
+#[test]
+fn parameters_are_checked_filled_in_and_secrets_stay_apart() {
+    let join = bundle("node-join");
+    assert_eq!(join.secret_names().collect::<Vec<_>>(), ["bootstrap_token"]);
+    let given = object(json!({"api_server": "https://10.0.0.1:6443", "cluster_ca": "-----BEGIN CERTIFICATE-----\n"}));
+    let secrets = BTreeSet::from(["bootstrap_token".to_owned()]);
+    let checked = join.parameters(&given, &secrets).unwrap();
+    assert_eq!(checked.plain["kubelet_path"], "/usr/local/bin/kubelet");
+    assert!(!checked.plain.contains_key("bootstrap_token"));
+
+    let said = |plain: Value, secrets: &[&str]| {
+        let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+        let faults = join.parameters(&object(plain), &secrets).unwrap_err();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let missing = said(json!({"api_server": "http://10.0.0.1", "kubelet_from": "moon"}), &[]);
+    for part in ["api_server", "http://10.0.0.1", "cluster_ca", "bootstrap_token", "kubelet_from", "moon", "runner"] {
+        assert!(missing.contains(part), "{part}: {missing}");
+    }
+    let leaked = said(json!({"bootstrap_token": "abcdef.0123456789abcdef"}), &[]);
+    assert!(leaked.contains("bootstrap_token") && leaked.contains("reference"), "{leaked}");
+    assert!(!leaked.contains("0123456789abcdef"), "{leaked}");
+    assert!(said(json!({}), &["tokn"]).contains("its secrets: bootstrap_token"));
+}
+
+#[test]
+fn an_archive_is_the_same_bundle() {
+    let join = bundle("node-join");
+    let archive = join.to_tar();
+    assert_eq!(archive, join.to_tar());
+    assert_eq!(Bundle::of_tar(&archive).unwrap().digest(), join.digest());
+    let folder = tempfile::tempdir().unwrap();
+    join.write(folder.path()).unwrap();
+    assert_eq!(Bundle::of_folder(folder.path()).unwrap().digest(), join.digest());
+    fs::write(folder.path().join("join.yml"), "[]").unwrap();
+    assert_ne!(Bundle::of_folder(folder.path()).unwrap().digest(), join.digest());
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("passwd")).unwrap();
+    assert!(faults(Bundle::of_folder(folder.path())).contains("passwd: is a link"));
+}
+
+#[test]
+fn lint_knows_the_traps() {
+    let mut files = BTreeMap::new();
+    let manifest = bundle("node-join").text("bundle.yaml").unwrap().to_owned();
+    files.insert("bundle.yaml".to_owned(), manifest.into_bytes());
+    for name in ["pre-check.yml", "join.yml", "post-check.yml", "leave.yml"] {
+        files.insert(name.to_owned(), b"- hosts: new\n  any_errors_fatal: \"{{ strict }}\"\n".to_vec());
+    }
+    let found: Vec<_> = lint::lint(&Bundle::of_files(files).unwrap()).iter().map(ToString::to_string).collect();
+    assert!(found.iter().any(|line| line.contains("README.md")), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("join.yml: line 2: any_errors_fatal")), "{found:?}");
+}
+
+#[test]
+fn times_have_a_unit() {
+    assert_eq!("90s".parse(), Ok(Milliseconds(90_000)));
+    assert_eq!("2h".parse(), Ok(Milliseconds(7_200_000)));
+    for bad in ["", "s", "10", "1.5m", "10d", "1000000s", "é"] {
+        assert!(bad.parse::<Milliseconds>().is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,360 @@
+//! One step from the claim to its end.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use beidou_playbooks::Bundle;
+use beidou_schemas::runner::{Assignment, Ended, Finish, HostOutcome, RunKind};
+use beidou_service::CancellationToken;
+use tokio::{
+    process::Child,
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    Arguments, DoorError, TooShort,
+    door::Door,
+    fence,
+    material::{self, Material, MaterialError},
+    outcome::Outcomes,
+    play::{self, Places},
+    private::Private,
+    process,
+    redact::Redactor,
+    report::{Listener, Report},
+    ship::{ShipError, Shipper, patiently},
+    spool::Spool,
+};
+
+const PLUGIN: &str = include_str!("callback/beidou_events.py");
+/// A fact cache is for speed: a door that does not answer is not waited for.
+const FACTS_PATIENCE: Duration = Duration::from_secs(20);
+const FACTS_BYTES: u64 = 256 << 20;
+
+/// Why a step was not run, or not to an end that the door knows.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The door cannot be spoken to at all.
+    #[error(transparent)]
+    Door(DoorError),
+    /// The claim was not granted: nothing was touched.
+    #[error("the step is not ours, and nothing was touched")]
+    Claim(#[source] DoorError),
+    /// It was stopped before it had anything to do.
+    #[error("stopped before the step was claimed")]
+    Stopped,
+    /// The spool cannot be made: nothing was touched.
+    #[error("make the spool in {path}")]
+    Spool {
+        /// Where.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The run is over, and the door does not know all of it.
+    #[error("the run is over, but the door does not have all that it said")]
+    Report(#[source] Box<dyn Error + Send + Sync>),
+    /// The run is over, and the door has not taken its end.
+    #[error("the run is over, but the door did not take its end")]
+    Finish(#[source] DoorError),
+}
+
+/// What happened before anything could be started. Nothing was touched then.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    #[error("the bundle {0}")]
+    Bundle(String),
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+    #[error(transparent)]
+    TooShort(#[from] TooShort),
+    #[error("prepare the run")]
+    Prepare(#[from] io::Error),
+    #[error("start {program}")]
+    Start { program: String, source: io::Error },
+}
+
+/// How a run ended.
+struct Ending {
+    ended: Ended,
+    exit: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<String>,
+    hosts: BTreeMap<String, HostOutcome>,
+}
+
+/// Claims the step, runs it, and tells the door everything. `stop` is cancelled by SIGTERM.
+///
+/// # Errors
+/// When the claim is not granted, or the door does not know how the run ended.
+pub async fn run_step(arguments: Arguments, stop: CancellationToken) -> Result<(), StepError> {
+    let door = Arc::new(Door::new(&arguments).map_err(StepError::Door)?);
+    let assignment = tokio::select! {
+        claimed = patiently(arguments.patience(), async || door.claim().await) => claimed.map_err(StepError::Claim)?,
+        () = stop.cancelled() => return Err(StepError::Stopped),
+    };
+    tracing::info!(attempt = %assignment.attempt, hosts = assignment.limit.len(), "claimed");
+    let folder = arguments.work.join(assignment.attempt.as_str());
+    let spool =
+        Spool::create(&folder).map_err(|source| StepError::Spool { path: folder.display().to_string(), source })?;
+    let spool = Arc::new(spool);
+    let (over, is_over) = watch::channel(None);
+    let heartbeat = Duration::from_millis(assignment.heartbeat_ms);
+    let shipper = Shipper::new(door.clone(), spool.clone(), heartbeat, stop.clone(), is_over);
+    let shipper = tokio::spawn(shipper.run());
+
+    let ending = match run(&arguments, &assignment, &door, &spool, &stop).await {
+        Ok(ending) => ending,
+        Err(error) => unready(&assignment, &error),
+    };
+    tracing::info!(attempt = %assignment.attempt, ended = %ending.ended, reason = ending.reason, "over");
+    // Nobody is left who would look whether it is full.
+    let _ = over.send(Some(Instant::now() + arguments.patience()));
+    let shipped = shipper.await.unwrap_or_else(|error| Err(ShipError::Spool(io::Error::other(error))));
+    shipped.map_err(|error| StepError::Report(error.into()))?;
+    let finish = Finish {
+        attempt: door.attempt().clone(),
+        runner: door.runner(),
+        ended: ending.ended,
+        exit: ending.exit,
+        signal: ending.signal,
+        reason: ending.reason,
+        hosts: ending.hosts,
+        last_seq: spool.last_seq(),
+    };
+    patiently(arguments.patience(), async || door.finish(&finish).await).await.map_err(StepError::Finish)?;
+    Ok(())
+}
+
+fn unready(assignment: &Assignment, error: &Unready) -> Ending {
+    tracing::error!(error = error as &dyn Error, "the step cannot be started");
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        reason = format!("{reason}: {cause}");
+        source = cause.source();
+    }
+    let hosts = Outcomes::new(&assignment.limit).decide(false);
+    Ending { ended: Ended::Missing, exit: None, signal: None, reason: Some(reason), hosts }
+}
+
+async fn run(
+    arguments: &Arguments,
+    assignment: &Assignment,
+    door: &Door,
+    spool: &Arc<Spool>,
+    stop: &CancellationToken,
+) -> Result<Ending, Unready> {
+    let deadline = Instant::now() + Duration::from_millis(assignment.deadline_ms);
+    process::adopt_orphans()?;
+    let private = Private::create(arguments.private.as_deref())?;
+    let (variables, keys) = material::secrets(assignment)?;
+    let known = variables.iter().chain(&keys).map(|(name, value)| (name.as_str(), value.as_str()));
+    let redactor = Redactor::new(known.chain([("token", door.token())]))?;
+    let material = material::write(&private, assignment, &variables, &keys)?;
+    let folders = Folders::create(&private)?;
+    let bundle = bundle(arguments, assignment, door).await?;
+    bundle.write(&folders.bundle).map_err(|error| Unready::Bundle(error.to_string()))?;
+    private.write("patterns.json", &serde_json::to_vec(&redactor.patterns()).map_err(io::Error::from)?)?;
+    fs::write(folders.plugins.join("beidou_events.py"), PLUGIN)?;
+    restore_facts(door, &folders.facts).await;
+
+    let report = Report::new(spool.clone(), redactor, &assignment.limit);
+    let mut limit = assignment.limit.clone();
+    if fence::needed(assignment) {
+        for event in fence::take(assignment, &material, &folders.sockets, play::forks(assignment)).await {
+            limit.retain(|host| Some(host) != event.host.as_ref());
+            report.event(event);
+        }
+    }
+    if limit.is_empty() || stop.is_cancelled() {
+        process::kill_all(None).await;
+        let hosts = report.outcomes(|outcomes| outcomes.decide(stop.is_cancelled()));
+        let reason = if limit.is_empty() { "no host could be taken" } else { "cancelled" };
+        // Nothing was begun, so nothing is unknown: the run has ended.
+        let ended = if limit.is_empty() { Ended::Stats } else { Ended::Missing };
+        return Ok(Ending { ended, exit: None, signal: None, reason: Some(reason.into()), hosts });
+    }
+    let limit_file = private.write("limit", (limit.join("\n") + "\n").as_bytes())?;
+    let ending =
+        act(arguments, assignment, &material, &private, &folders, &limit_file, &report, stop, deadline).await?;
+    keep_facts(door, &folders.facts, report.redactor()).await;
+    Ok(ending)
+}
+
+/// Folders of a run.
+struct Folders {
+    bundle: PathBuf,
+    sockets: PathBuf,
+    facts: PathBuf,
+    plugins: PathBuf,
+}
+
+impl Folders {
+    fn create(private: &Private) -> io::Result<Self> {
+        private.folder("home")?;
+        private.folder("temporary")?;
+        Ok(Self {
+            bundle: private.folder("bundle")?,
+            sockets: private.folder("s")?,
+            facts: private.folder("facts")?,
+            plugins: private.folder("plugins")?,
+        })
+    }
+}
+
+/// The bundle of that digest: in the binary, in the folder of bundles, or from the door.
+async fn bundle(arguments: &Arguments, assignment: &Assignment, door: &Door) -> Result<Bundle, Unready> {
+    let wanted = &assignment.bundle;
+    let right = |bundle: &Bundle| bundle.digest() == wanted.digest;
+    if let Some(bundle) = beidou_playbooks::shipped(&wanted.name).and_then(Result::ok).filter(right) {
+        return Ok(bundle);
+    }
+    let folder = arguments.bundles.as_ref().map(|folder| folder.join(&wanted.name));
+    if let Some(bundle) = folder.and_then(|folder| Bundle::of_folder(&folder).ok()).filter(right) {
+        return Ok(bundle);
+    }
+    let tar = patiently(arguments.patience(), async || door.bundle().await).await;
+    let tar = tar.map_err(|error| Unready::Bundle(format!("{} is not at hand: {error}", wanted.name)))?;
+    let bundle = Bundle::of_tar(&tar).map_err(|error| Unready::Bundle(format!("{}: {error}", wanted.name)))?;
+    if right(&bundle) {
+        return Ok(bundle);
+    }
+    Err(Unready::Bundle(format!("{} has the digest {}, not {}", wanted.name, bundle.digest(), wanted.digest)))
+}
+
+/// Starts the program and brings it to its end.
+#[expect(clippy::too_many_arguments, reason = "all of one run, and called once")]
+async fn act(
+    arguments: &Arguments,
+    assignment: &Assignment,
+    material: &Material,
+    private: &Private,
+    folders: &Folders,
+    limit: &Path,
+    report: &Arc<Report>,
+    stop: &CancellationToken,
+    deadline: Instant,
+) -> Result<Ending, Unready> {
+    let Folders { bundle, sockets, facts, .. } = folders;
+    let places = Places { bundle, private: private.path(), sockets, facts, limit };
+    let mut listener = Listener::bind(&private.path().join("events.sock"), report.clone())?;
+    let command = play::command(arguments, assignment, material, &places);
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let mut child = process::start(command).map_err(|source| Unready::Start { program, source })?;
+    let pid = child.id().unwrap_or_default();
+    let outputs = [
+        child.stdout.take().map(|out| tokio::spawn(report.clone().output(out))),
+        child.stderr.take().map(|out| tokio::spawn(report.clone().output(out))),
+    ];
+    let (status, reason) = tokio::select! {
+        never = listener.accept() => match never {},
+        () = process::reap_orphans(pid) => unreachable!("it ends with what it is polled beside"),
+        ended = supervise(&mut child, pid, report, stop, deadline, arguments.grace()) => ended?,
+    };
+    // Workers, connections and whatever they started: from here on nothing of this run acts any more, on this side.
+    if !process::kill_all(None).await {
+        report.note("a process of the run could not be ended");
+    }
+    listener.end().await;
+    for output in outputs.into_iter().flatten() {
+        // A reader that panicked has lost output, no outcome.
+        let _ = output.await;
+    }
+    let (exit, signal) = process::ending(status);
+    let cancelled = reason.is_some();
+    let ended = match assignment.kind {
+        RunKind::Ansible if report.outcomes(|outcomes| outcomes.has_stats()) => Ended::Stats,
+        RunKind::Command if exit.is_some() && !cancelled => Ended::Stats,
+        RunKind::Ansible | RunKind::Command => Ended::Missing,
+    };
+    let mut hosts = report.outcomes(|outcomes| outcomes.decide(cancelled));
+    if assignment.kind == RunKind::Command {
+        crate::outcome::of_program(&mut hosts, exit, signal, cancelled);
+    }
+    Ok(Ending { ended, exit, signal, reason, hosts })
+}
+
+/// Waits for the end of a program, and brings it about where it must end: the reason is given then.
+async fn supervise(
+    child: &mut Child,
+    pid: u32,
+    report: &Report,
+    stop: &CancellationToken,
+    deadline: Instant,
+    grace: Duration,
+) -> io::Result<(std::process::ExitStatus, Option<String>)> {
+    let reason = tokio::select! {
+        status = child.wait() => return Ok((status?, None)),
+        () = stop.cancelled() => "cancelled",
+        () = report.broken.cancelled() => "what it said could not be kept",
+        () = sleep_until(deadline) => "its deadline is over",
+    };
+    report.note(&format!("the run is being ended: {reason}"));
+    process::terminate(pid);
+    if timeout(grace, child.wait()).await.is_err() {
+        report.note(&format!("it did not end within {} s: it is killed", grace.as_secs()));
+        child.start_kill()?;
+    }
+    Ok((child.wait().await?, Some(reason.into())))
+}
+
+async fn restore_facts(door: &Door, folder: &Path) {
+    let result = patiently(FACTS_PATIENCE, async || door.facts().await).await;
+    let unpacked = match result {
+        Ok(None) => return,
+        Ok(Some(tar)) => unpack(&tar, folder).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = unpacked {
+        tracing::warn!(error, "there are no facts of earlier runs: they are gathered anew");
+    }
+}
+
+fn unpack(tar: &[u8], folder: &Path) -> io::Result<()> {
+    for entry in tar::Archive::new(tar).entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.file_name().map(ToOwned::to_owned);
+        if let Some(name) = name.filter(|_| entry.header().entry_type().is_file()) {
+            io::copy(&mut entry, &mut fs::File::create(folder.join(name))?)?;
+        }
+    }
+    Ok(())
+}
+
+async fn keep_facts(door: &Door, folder: &Path, redactor: &Redactor) {
+    let kept = match pack(folder, redactor) {
+        Ok(None) => return,
+        Ok(Some(tar)) => patiently(FACTS_PATIENCE, async || door.keep_facts(tar.clone()).await).await,
+        Err(source) => Err(DoorError::File { path: folder.display().to_string(), source }),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(error = &error as &dyn Error, "facts are not kept: the next run gathers them anew");
+    }
+}
+
+fn pack(folder: &Path, redactor: &Redactor) -> io::Result<Option<Vec<u8>>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let (mut count, mut bytes) = (0, 0);
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let text = redactor.text(&String::from_utf8_lossy(&fs::read(entry.path())?));
+        bytes += text.len() as u64;
+        if bytes > FACTS_BYTES {
+            return Err(io::Error::other("more facts than are kept"));
+        }
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o600);
+        archive.append_data(&mut header, entry.file_name(), text.as_bytes())?;
+        count += 1;
+    }
+    if count == 0 { Ok(None) } else { archive.into_inner().map(Some) }
+}

@@ -1,0 +1,160 @@
+//! What is to be said, on disk until the door has it: events by number, output by offset.
+//!
+//! The door may be away for as long as the step runs. Nothing is dropped: a spool that is full ends the run, and says so.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use beidou_schemas::{
+    Micros,
+    runner::{TaskEvent, TaskEventKind},
+};
+use tokio::sync::Notify;
+
+/// Kubespray says some 7,000 events of 200 B for 20 hosts: 1.4 MB. This holds a hundred times 700 hosts.
+const MAX_EVENT_BYTES: u64 = 512 << 20;
+/// The output of a run with `-vvv` on many hosts.
+const MAX_OUTPUT_BYTES: u64 = 256 << 20;
+
+/// The spool cannot take more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SpoolError {
+    #[error("write to the spool")]
+    Write(#[from] io::Error),
+    #[error("the spool is full: {0} bytes")]
+    Full(u64),
+}
+
+struct Events {
+    file: File,
+    /// Where each event begins, and where the next one will.
+    starts: Vec<u64>,
+}
+
+/// Both spools of an attempt.
+pub(crate) struct Spool {
+    events: Mutex<Events>,
+    output: Mutex<(File, u64)>,
+    /// Rung when there is more.
+    pub more: Notify,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Spool {
+    /// In a folder that may have that of an earlier run: it is begun anew, for events are numbered from 1.
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let open = |name| File::options().read(true).write(true).create(true).truncate(true).open(folder.join(name));
+        let events = Events { file: open("events.jsonl")?, starts: vec![0] };
+        Ok(Self { events: Mutex::new(events), output: Mutex::new((open("output.log")?, 0)), more: Notify::new() })
+    }
+
+    /// Adds an event and gives it its number.
+    pub(crate) fn event(&self, mut event: TaskEvent) -> Result<TaskEvent, SpoolError> {
+        let mut events = locked(&self.events);
+        event.seq = events.starts.len() as u64;
+        let mut line = serde_json::to_vec(&event).map_err(io::Error::from)?;
+        line.push(b'\n');
+        let start = events.starts.last().copied().unwrap_or(0);
+        if start + line.len() as u64 > MAX_EVENT_BYTES {
+            return Err(SpoolError::Full(MAX_EVENT_BYTES));
+        }
+        events.file.write_all(&line)?;
+        events.starts.push(start + line.len() as u64);
+        drop(events);
+        self.more.notify_one();
+        Ok(event)
+    }
+
+    /// Something that the runner itself has to say.
+    pub(crate) fn note(&self, message: impl Into<String>) -> Result<TaskEvent, SpoolError> {
+        let message = Some(message.into());
+        self.event(TaskEvent { message, ..TaskEvent::new(0, now(), TaskEventKind::Note) })
+    }
+
+    /// The number of the last event; 0 where there is none.
+    pub(crate) fn last_seq(&self) -> u64 {
+        locked(&self.events).starts.len() as u64 - 1
+    }
+
+    /// Events from number `first` on, as many as fit.
+    pub(crate) fn read(&self, first: u64, most: usize, most_bytes: u64) -> io::Result<Vec<TaskEvent>> {
+        let events = locked(&self.events);
+        let from = usize::try_from(first).unwrap_or(usize::MAX).saturating_sub(1).min(events.starts.len() - 1);
+        let begin = events.starts[from];
+        let mut to = (from + most).min(events.starts.len() - 1);
+        while to > from + 1 && events.starts[to] - begin > most_bytes {
+            to -= 1;
+        }
+        let mut bytes = vec![0; usize::try_from(events.starts[to] - begin).map_err(io::Error::other)?];
+        events.file.read_exact_at(&mut bytes, begin)?;
+        drop(events);
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).map_err(io::Error::from)).collect()
+    }
+
+    /// Adds to the output, which must be clean of secrets.
+    pub(crate) fn output(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let mut output = locked(&self.output);
+        if output.1 + bytes.len() as u64 > MAX_OUTPUT_BYTES {
+            return Err(SpoolError::Full(MAX_OUTPUT_BYTES));
+        }
+        output.0.write_all(bytes)?;
+        output.1 += bytes.len() as u64;
+        drop(output);
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Bytes of the output so far.
+    pub(crate) fn output_length(&self) -> u64 {
+        locked(&self.output).1
+    }
+
+    /// Output from an offset on.
+    pub(crate) fn read_output(&self, offset: u64, most: u64) -> io::Result<Vec<u8>> {
+        let output = locked(&self.output);
+        let length = output.1.saturating_sub(offset).min(most);
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        output.0.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+}
+
+/// The runner's clock.
+pub(crate) fn now() -> Micros {
+    Micros::of(jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_numbered_and_read_back_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::create(folder.path()).unwrap();
+        for number in 1..=5u64 {
+            assert_eq!(spool.note(format!("note {number}")).unwrap().seq, number);
+        }
+        let seqs = |first, most, bytes| {
+            spool.read(first, most, bytes).unwrap().iter().map(|event| event.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(seqs(1, 2, 10_000), [1, 2]);
+        assert_eq!(seqs(3, 9, 10_000), [3, 4, 5]);
+        assert_eq!(seqs(3, 9, 1), [3], "one goes always");
+        assert_eq!(seqs(6, 9, 10_000), [0u64; 0]);
+        spool.output(b"hello ").unwrap();
+        spool.output(b"world").unwrap();
+        assert_eq!(spool.read_output(4, 5).unwrap(), b"o wor");
+        assert_eq!((spool.last_seq(), spool.output_length()), (5, 11));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the control plane must know of a bundle: its steps and limits. Controllers tell it when they find a bundle, so that
+//! plans are made, and names are checked, from the log alone.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Actor, Batches, LockScope, OperationType, Order, RetryScope, SuccessRule, UndoPlan};
+
+/// A step of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepShape {
+    /// Its name.
+    pub name: String,
+    /// Who does it.
+    pub actor: Actor,
+    /// It changes hosts or cluster.
+    pub mutates: bool,
+    /// How long one attempt may take, in milliseconds.
+    pub deadline_ms: u64,
+    /// What a retry may repeat.
+    pub retry: RetryScope,
+    /// What it owes per host as soon as it begins.
+    #[serde(default)]
+    pub undo: Vec<UndoPlan>,
+    /// It decides whether a host may be released.
+    #[serde(default)]
+    pub checks: bool,
+}
+
+/// A bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleShape {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 over its files, 64 hex digits.
+    pub digest: String,
+    /// What it does.
+    pub operation_type: OperationType,
+    /// Its steps.
+    pub steps: Vec<StepShape>,
+    /// What it locks.
+    pub lock: LockScope,
+    /// When an operation has succeeded.
+    pub success: SuccessRule,
+    /// How hosts are taken in batches.
+    #[serde(default)]
+    pub batches: Batches,
+    /// Whether a step takes all batches before the next step, or a batch all steps before the next batch.
+    pub order: Order,
+    /// It works on a cluster that Beidou must know. A script on hosts may not care.
+    pub needs_cluster: bool,
+    /// Its parameters: a JSON Schema, secret ones marked `x-secret`.
+    pub parameters: Value,
+}
