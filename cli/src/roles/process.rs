@@ -103,7 +103,9 @@ impl Process {
     pub fn store(&self) -> Result<Store, Failure> {
         match self.site.server_endpoint()? {
             None => Ok(Store::embedded(&self.data)),
-            Some(server) => Store::server(server).context("`store` is not valid"),
+            Some(server) => Store::server(server).map_err(|error| {
+                Failure::new(Code::Usage, "`store` is not valid", "correct it: docs/clickhouse.md").because(error)
+            }),
         }
     }
 
