@@ -49,12 +49,14 @@ impl Worker {
     pub(crate) async fn ready_tables(&self) -> Result<(), ProjectorError> {
         loop {
             let ready = self.patiently(|| async {
-                match self.leads() {
-                    true => self.make_ready().await,
-                    false => self.are_ready().await,
+                let ready = if self.leads() { self.make_ready().await } else { self.are_ready().await };
+                match ready {
+                    // A file that is missing or damaged comes back by somebody's hand, and whoever starts anew sees it.
+                    Err(error @ ProjectorError::Archive(_)) => Ok(Err(error)),
+                    ready => ready.map(Ok),
                 }
             });
-            if ready.await? {
+            if ready.await?? {
                 return Ok(());
             }
             if self.stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
