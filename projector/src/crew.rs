@@ -188,7 +188,11 @@ impl Crew {
         self.ended.push_back((at, outcome));
     }
 
-    async fn has_ended(&mut self, at: TopicPartition, outcome: Result<(), ProjectorError>) -> Result<(), ProjectorError> {
+    async fn has_ended(
+        &mut self,
+        at: TopicPartition,
+        outcome: Result<(), ProjectorError>,
+    ) -> Result<(), ProjectorError> {
         if self.seats.remove(&at).is_none() {
             return Ok(());
         }
@@ -242,7 +246,9 @@ fn id_of(joined: &Joined) -> Id {
 fn tell_late(at: TopicPartition, joined: Joined) {
     match joined {
         Ok((_, Ok(()))) => {}
-        Ok((_, Err(error))) => tracing::info!(source = %at, error = chain(&error), "a worker that was to end has failed"),
+        Ok((_, Err(error))) => {
+            tracing::info!(source = %at, error = chain(&error), "a worker that was to end has failed")
+        }
         Err(error) if error.is_cancelled() => tracing::info!(source = %at, "a worker was ended within a cut"),
         Err(error) => tracing::error!(source = %at, error = chain(&error), "a worker that was to end has panicked"),
     }

@@ -99,7 +99,10 @@ impl Work {
             let error = chain(&error);
             match self.certain_after {
                 Some(pause) => {
-                    tracing::warn!(error, "another projector leads, or the log does not let this one lead: it tries again");
+                    tracing::warn!(
+                        error,
+                        "another projector leads, or the log does not let this one lead: it tries again"
+                    );
                     tokio::time::sleep(pause).await;
                 }
                 None => {
@@ -149,8 +152,7 @@ impl Work {
         };
         let archive = config.archive.as_ref().map(|config| config.archive.clone());
         let retaining = retention::run(config.retention.clone(), self.store.clone(), archive, turns.clone());
-        let auditor =
-            Auditor::new(self.log.clone(), self.store.clone(), config, self.status.clone(), turns.clone());
+        let auditor = Auditor::new(self.log.clone(), self.store.clone(), config, self.status.clone(), turns.clone());
         let keeper = Keeper { auditor, config: config.audit.clone(), maintenance };
         tokio::join!(compacting, retaining, keeper.run());
     }

@@ -10,10 +10,9 @@ use beidou_schemas::{
     time::SECOND,
 };
 use beidou_store::{
-    Store,
+    Store, StoreError,
     insert::{Block, insert},
     migrate::{is_empty, require},
-    StoreError,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

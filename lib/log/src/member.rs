@@ -70,7 +70,8 @@ impl Alone {
 
 /// All partitions of some topics, in order.
 pub(crate) fn all(topics: &[Topic], partitions: impl Fn(Topic) -> u32) -> Vec<TopicPartition> {
-    let of = |topic: &Topic| (0..partitions(*topic)).map(|number| TopicPartition::new(*topic, number)).collect::<Vec<_>>();
+    let of =
+        |topic: &Topic| (0..partitions(*topic)).map(|number| TopicPartition::new(*topic, number)).collect::<Vec<_>>();
     topics.iter().flat_map(of).collect()
 }
 

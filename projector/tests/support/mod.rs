@@ -156,8 +156,10 @@ impl Running {
                 ends.push((at, last.offset + 1));
             }
         }
-        let reached =
-            |status: &Status| status.is_ready() && ends.iter().all(|(at, end)| status.partitions.get(at).is_some_and(|p| p.watermark >= *end));
+        let reached = |status: &Status| {
+            status.is_ready()
+                && ends.iter().all(|(at, end)| status.partitions.get(at).is_some_and(|p| p.watermark >= *end))
+        };
         let in_time = tokio::time::timeout(DEADLINE, self.status.wait_for(reached)).await.is_ok();
         assert!(in_time, "not caught up in time: {:#?}", self.status.borrow());
     }

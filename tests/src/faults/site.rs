@@ -97,7 +97,8 @@ impl Site {
         environment: Vec<(&'static str, String)>,
         broker: &str,
     ) -> anyhow::Result<Self> {
-        let kafka = serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10, "session_seconds": 6});
+        let kafka =
+            serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10, "session_seconds": 6});
         Self::with_log(servers, environment, &serde_json::json!({ "kafka": kafka }))
     }
 

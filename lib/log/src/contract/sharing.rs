@@ -49,7 +49,8 @@ impl Owners {
 impl Working {
     async fn join(log: &Arc<dyn Log>, name: &'static str, owners: &Arc<Owners>) -> Self {
         let mut member = must("join", log.join(GROUP, &TOPICS).await);
-        let ((asks, asked), (tells, has)) = (mpsc::unbounded_channel(), watch::channel(None::<BTreeSet<TopicPartition>>));
+        let ((asks, asked), (tells, has)) =
+            (mpsc::unbounded_channel(), watch::channel(None::<BTreeSet<TopicPartition>>));
         let (stop, mut stopped) = watch::channel(false);
         let owners = Arc::clone(owners);
         let task = tokio::spawn(async move {
@@ -175,11 +176,9 @@ async fn next(one: &mut Working, owners: &Owners) {
 
 /// Waits for the first of these.
 async fn any(mut futures: Vec<std::pin::Pin<Box<impl Future<Output = ()>>>>) {
-    std::future::poll_fn(|context| {
-        match futures.iter_mut().any(|future| future.as_mut().poll(context).is_ready()) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
+    std::future::poll_fn(|context| match futures.iter_mut().any(|future| future.as_mut().poll(context).is_ready()) {
+        true => std::task::Poll::Ready(()),
+        false => std::task::Poll::Pending,
     })
     .await;
 }

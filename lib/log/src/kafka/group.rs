@@ -73,18 +73,20 @@ impl KafkaMember {
         let (sender, changes) = async_mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
         let names: Vec<String> = setup.topics.keys().cloned().collect();
-        let context =
-            Sharing { topics: setup.topics, changes: sender.clone(), stop: Arc::clone(&stop), told: AtomicBool::new(false) };
+        let context = Sharing {
+            topics: setup.topics,
+            changes: sender.clone(),
+            stop: Arc::clone(&stop),
+            told: AtomicBool::new(false),
+        };
         let consumer: BaseConsumer<Sharing> =
             setup.config.create_with_context(context).map_err(|error| refused(&act, error))?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| refused(&act, error))?;
         let until = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("log-member".into());
-        let thread = thread.spawn(move || serve(&consumer, &act, &sender, &until)).map_err(|source| LogError::Broker {
-            act: "start a member's thread".into(),
-            retry: true,
-            source: Arc::new(source),
+        let thread = thread.spawn(move || serve(&consumer, &act, &sender, &until)).map_err(|source| {
+            LogError::Broker { act: "start a member's thread".into(), retry: true, source: Arc::new(source) }
         })?;
         Ok(Self { changes, certain_after: setup.session + MARGIN, stop, thread: Some(thread) })
     }
@@ -128,12 +130,7 @@ impl Drop for KafkaMember {
 }
 
 /// Polls until the end. No record comes, since every partition is paused; one that slips through is not ours to read.
-fn serve(
-    consumer: &BaseConsumer<Sharing>,
-    act: &str,
-    changes: &async_mpsc::UnboundedSender<Told>,
-    stop: &AtomicBool,
-) {
+fn serve(consumer: &BaseConsumer<Sharing>, act: &str, changes: &async_mpsc::UnboundedSender<Told>, stop: &AtomicBool) {
     while !stop.load(SeqCst) {
         match consumer.poll(SLICE) {
             Some(Err(error)) if is_final(&error) => {

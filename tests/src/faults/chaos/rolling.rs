@@ -45,7 +45,8 @@ impl Run {
             let seen = tail.seen();
             wanted.iter().filter(|state| !seen.contains(state)).count()
         };
-        if until("the tail has shown all", self.course.patience, async || (missing() == 0).then_some(())).await.is_err() {
+        if until("the tail has shown all", self.course.patience, async || (missing() == 0).then_some(())).await.is_err()
+        {
             self.outcome.wrong.push(format!("the live tail has not shown {} of {} states", missing(), wanted.len()));
         }
         (self.outcome.tailed, self.outcome.resumed) = (wanted.len() - missing(), tail.resumed());
