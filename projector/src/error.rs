@@ -19,6 +19,15 @@ pub enum ProjectorError {
         /// Why.
         source: LogError,
     },
+    /// The log does not let partitions be shared.
+    #[error("cannot share the partitions with other projectors")]
+    Sharing(#[source] LogError),
+    /// The partition is asked back: no failure.
+    #[error("{at} goes to another projector")]
+    GivenBack {
+        /// The source.
+        at: TopicPartition,
+    },
     /// Ledger and log do not fit together.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -85,10 +94,11 @@ impl ProjectorError {
     /// Whether the same may succeed later without anybody changing the program or its settings.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Log { source, .. } => source.is_retryable(),
+            Self::Log { source, .. } | Self::Sharing(source) => source.is_retryable(),
             Self::Store(source) => source.is_retryable(),
             Self::Archive(source) | Self::Archiving(source) => source.is_retryable(),
             Self::Ledger(_)
+            | Self::GivenBack { .. }
             | Self::Fact { .. }
             | Self::LedgerPartitions { .. }
             | Self::TablesLost { .. }
@@ -96,6 +106,11 @@ impl ProjectorError {
             | Self::Rebuild { .. }
             | Self::Panicked { .. } => false,
         }
+    }
+
+    /// Whether somebody else has become the writer of what this one wrote.
+    pub(crate) fn is_fenced(&self) -> bool {
+        matches!(self, Self::Log { source: LogError::Fenced { .. }, .. })
     }
 
     pub(crate) fn log(act: &'static str, at: TopicPartition) -> impl FnOnce(LogError) -> Self {

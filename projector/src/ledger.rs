@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use beidou_log::{Log, ReadLimit, Writer};
 use beidou_model::ledger::{ArchiveLedger, Ledger};
 use beidou_schemas::{
-    Micros, TopicPartition,
+    Micros, Offset, TopicPartition,
     ddl::TABLE_VERSION,
     ledger::{Cut, Done, LedgerFact},
 };
@@ -22,67 +22,66 @@ const ENOUGH: usize = 2;
 /// How much one read brings: facts have some 300 bytes.
 const READ: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::ZERO };
 
-/// The one writer of a ledger partition, and what the ledger says.
-pub struct LedgerHand {
-    at: TopicPartition,
-    writer: Arc<dyn Writer>,
+/// What the end of a ledger partition says.
+pub struct Told {
     ledger: Ledger,
     archive: ArchiveLedger,
     observed: Option<Micros>,
     /// Facts of the tables that were taken in.
     facts: usize,
+    /// One of them said that a cut is in the tables.
+    has_done: bool,
 }
 
-impl LedgerHand {
-    /// Becomes the writer first and reads then: what an older writer still wrote is seen. With `archive` it reads back to
-    /// a fact of the archive too: there is one every few minutes, unless the archive has just been switched on.
-    pub async fn open(
+/// The one writer of a ledger partition, and what the ledger says.
+pub struct LedgerHand {
+    at: TopicPartition,
+    writer: Arc<dyn Writer>,
+    told: Told,
+}
+
+impl Told {
+    /// Reads the ledger of a source, whoever writes it. With `archive` it reads back to a fact of the archive too: there is
+    /// one every few minutes, unless the archive has just been switched on.
+    pub async fn read(
         log: &dyn Log,
         at: TopicPartition,
         source: TopicPartition,
-        name: &str,
         archive: bool,
     ) -> Result<Self, ProjectorError> {
-        let writer = log.writer(at, name).await.map_err(ProjectorError::log("become the writer of", at))?;
         let bounds = log.bounds(at).await.map_err(ProjectorError::log("find the end of", at))?;
         let mut tail = TAIL;
         loop {
             let from = bounds.end.saturating_sub(tail).max(bounds.start);
-            let mut hand = Self {
-                at,
-                writer: writer.clone(),
+            let mut told = Self {
                 ledger: Ledger::new(source, TABLE_VERSION),
                 archive: ArchiveLedger::new(source),
                 observed: None,
                 facts: 0,
+                has_done: false,
             };
-            hand.read(log, from..bounds.end).await?;
-            let all = hand.facts >= ENOUGH && (!archive || hand.archive.watermark().is_some());
+            told.read_range(log, at, from..bounds.end).await?;
+            let all = told.facts >= ENOUGH && (!archive || told.archive.watermark().is_some());
             if all || from == bounds.start {
-                return Ok(hand);
+                return Ok(told);
             }
             tail = tail.saturating_mul(8);
         }
     }
 
-    /// What the ledger says.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// Everything below is in the tables; `None` where the ledger says nothing yet.
+    pub fn watermark(&self) -> Option<Offset> {
+        self.ledger.watermark()
     }
 
-    /// What it says of the archive.
-    pub fn archive(&self) -> &ArchiveLedger {
-        &self.archive
+    /// Everything below is in the archive, where there is one.
+    pub fn archived(&self) -> Option<Offset> {
+        self.archive.watermark()
     }
 
-    /// The right to append, for the archive's own facts.
-    pub fn writer(&self) -> Arc<dyn Writer> {
-        self.writer.clone()
-    }
-
-    /// When the last record of a cut that is in the tables had been observed.
-    pub fn observed(&self) -> Option<Micros> {
-        self.observed
+    /// Whether a cut is in the tables.
+    pub fn has_done(&self) -> bool {
+        self.has_done
     }
 
     fn take(&mut self, fact: &LedgerFact) -> Result<(), ProjectorError> {
@@ -92,6 +91,7 @@ impl LedgerHand {
             LedgerFact::Pending(_) => self.facts += 1,
             LedgerFact::Done(done) => {
                 self.facts += 1;
+                self.has_done = true;
                 // A cut without one readable time says nothing.
                 self.observed = self.observed.max(Some(done.observed).filter(|observed| observed.0 > 0));
             }
@@ -100,20 +100,13 @@ impl LedgerHand {
         Ok(())
     }
 
-    /// Writes a fact; returns when it is durable.
-    pub async fn append(&mut self, fact: LedgerFact) -> Result<(), ProjectorError> {
-        let record = fact.to_record(Uuid::new_v4(), Micros::of(jiff::Timestamp::now()));
-        self.writer.append(vec![record]).await.map_err(ProjectorError::log("append to", self.at))?;
-        self.take(&fact)
-    }
-
-    /// The fact that a cut is done.
-    pub fn done(cut: Cut, rows: u64, observed: Micros) -> LedgerFact {
-        LedgerFact::Done(Done { cut, rows, observed })
-    }
-
-    async fn read(&mut self, log: &dyn Log, range: std::ops::Range<u64>) -> Result<(), ProjectorError> {
-        let (at, mut next) = (self.at, range.start);
+    async fn read_range(
+        &mut self,
+        log: &dyn Log,
+        at: TopicPartition,
+        range: std::ops::Range<u64>,
+    ) -> Result<(), ProjectorError> {
+        let mut next = range.start;
         while next < range.end {
             let batch = log.read(at, next, READ).await.map_err(ProjectorError::log("read", at))?;
             for stored in &batch.records {
@@ -127,5 +120,52 @@ impl LedgerHand {
             next = batch.next;
         }
         Ok(())
+    }
+}
+
+impl LedgerHand {
+    /// Becomes the writer first and reads then: what an older writer still wrote is seen. `archive` as for [`Told::read`].
+    pub async fn open(
+        log: &dyn Log,
+        at: TopicPartition,
+        source: TopicPartition,
+        name: &str,
+        archive: bool,
+    ) -> Result<Self, ProjectorError> {
+        let writer = log.writer(at, name).await.map_err(ProjectorError::log("become the writer of", at))?;
+        let told = Told::read(log, at, source, archive).await?;
+        Ok(Self { at, writer, told })
+    }
+
+    /// What the ledger says.
+    pub fn ledger(&self) -> &Ledger {
+        &self.told.ledger
+    }
+
+    /// What it says of the archive.
+    pub fn archive(&self) -> &ArchiveLedger {
+        &self.told.archive
+    }
+
+    /// The right to append, for the archive's own facts.
+    pub fn writer(&self) -> Arc<dyn Writer> {
+        self.writer.clone()
+    }
+
+    /// When the last record of a cut that is in the tables had been observed.
+    pub fn observed(&self) -> Option<Micros> {
+        self.told.observed
+    }
+
+    /// Writes a fact; returns when it is durable.
+    pub async fn append(&mut self, fact: LedgerFact) -> Result<(), ProjectorError> {
+        let record = fact.to_record(Uuid::new_v4(), Micros::of(jiff::Timestamp::now()));
+        self.writer.append(vec![record]).await.map_err(ProjectorError::log("append to", self.at))?;
+        self.told.take(&fact)
+    }
+
+    /// The fact that a cut is done.
+    pub fn done(cut: Cut, rows: u64, observed: Micros) -> LedgerFact {
+        LedgerFact::Done(Done { cut, rows, observed })
     }
 }

@@ -10,7 +10,11 @@
 //!     └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! Several projectors share the partitions, as the log assigns them ([`crew`]); the one with the leading partition does what
+//! concerns the whole site ([`leading`]).
+//!
 //! Invariants:
+//! - A partition's worker fences its ledger before it reads it, and has ended before the partition is given back.
 //! - Nothing is inserted before its cut stands in the ledger, and a cut is done only after ClickHouse holds all of it.
 //! - A cut repeated after a crash yields the same rows and tokens: boundaries come from the ledger, and the index of seen
 //!   states is a function of the log alone. The log is released only below what that index needs, up to a bound in bytes.
@@ -22,11 +26,13 @@ pub mod archive;
 pub mod audit;
 mod budget;
 pub mod config;
+mod crew;
 pub mod encode;
 mod error;
 pub mod fault;
 mod gather;
 mod held;
+mod leading;
 mod ledger;
 mod lost;
 pub mod maintenance;
@@ -37,12 +43,13 @@ mod rebuild;
 pub mod retention;
 mod run;
 mod status;
+mod tables;
 mod turns;
 pub mod wishes;
 mod worker;
 
 pub use config::{CutLimit, ProjectorConfig};
 pub use error::ProjectorError;
-pub use run::{Projector, SOURCES, run};
+pub use run::{GROUP, LEADING, Projector, SOURCES, run};
 pub use status::{PartitionStatus, Phase, Status};
 pub use worker::CONSUMER;

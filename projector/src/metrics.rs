@@ -41,6 +41,10 @@ pub(crate) struct Metrics {
     cuts: Family<Source, Count>,
     retries: Family<Source, Count>,
     insert: Family<Source, Histogram>,
+    /// Partitions that this projector has.
+    pub(crate) partitions: Level,
+    /// Whether it leads.
+    pub(crate) leads: Level,
 }
 
 /// The figures of one worker.
@@ -123,10 +127,11 @@ impl Collector for Filled {
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    /// Figures that nobody sees.
+    fn unseen() -> Self {
         // 1 ms to 65 s, doubling: an insert takes milliseconds when idle and must end within two minutes.
         let buckets = || Histogram::new(exponential_buckets(0.001, 2.0, 17));
-        let metrics = Self {
+        Self {
             lag: Family::default(),
             watermark: Family::default(),
             last_done: Family::default(),
@@ -138,7 +143,17 @@ impl Metrics {
             cuts: Family::default(),
             retries: Family::default(),
             insert: Family::new_with_constructor(buckets),
-        };
+            partitions: Level::default(),
+            leads: Level::default(),
+        }
+    }
+
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::unseen();
+        let help = "Source partitions that this projector has; the projectors of a site share them";
+        registry.register("partitions", help, metrics.partitions.clone());
+        let help = "1 where this projector audits, rebuilds, compacts and enforces retention; one of a site does";
+        registry.register("leads", help, metrics.leads.clone());
         registry.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
         registry.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
         let help = "When a cut was done last; absent before the first one of this process";
@@ -154,6 +169,19 @@ impl Metrics {
         let help = "Duration of an insert that succeeded";
         registry.register_with_unit("insert", help, Unit::Seconds, metrics.insert.clone());
         metrics
+    }
+
+    /// Figures of a partition that another projector may have: nobody sees them.
+    pub(crate) fn unseen_of(at: TopicPartition) -> SourceMetrics {
+        Self::unseen().of(at)
+    }
+
+    /// Forgets the levels of a partition that has gone: another projector tells them now.
+    pub(crate) fn forget(&self, at: TopicPartition) {
+        let source = Source { topic: at.topic.name(), partition: at.partition };
+        for family in [&self.lag, &self.watermark, &self.last_done, &self.window_span] {
+            family.remove(&source);
+        }
     }
 
     pub(crate) fn of(&self, at: TopicPartition) -> SourceMetrics {

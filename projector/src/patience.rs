@@ -43,7 +43,7 @@ impl Worker {
     /// Waits before the next try.
     ///
     /// # Errors
-    /// The error itself where another try cannot help.
+    /// The error itself where another try cannot help; [`ProjectorError::GivenBack`] when the worker is to end.
     pub async fn wait(&self, error: ProjectorError, patience: &mut Patience) -> Result<(), ProjectorError> {
         if !error.is_retryable() {
             return Err(error);
@@ -55,7 +55,9 @@ impl Worker {
         self.metrics.retries.inc();
         self.reporter.change(|status| status.retries(text));
         let pause = patience.0.unwrap_or(FIRST_BACKOFF);
-        tokio::time::sleep(pause).await;
+        if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return Err(ProjectorError::GivenBack { at: self.at });
+        }
         patience.0 = Some((pause * 2).min(MAX_BACKOFF));
         Ok(())
     }

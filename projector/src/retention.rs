@@ -56,7 +56,10 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
             continue;
         }
         let _turn = turns.turn.lock().await;
-        let outcome = enforce(&kept, &store, archive.as_ref(), now).await;
+        let outcome = match turns.still_leads().await {
+            Ok(()) => enforce(&kept, &store, archive.as_ref(), now).await,
+            Err(error) => Err(error),
+        };
         if let Ok(Some(removed)) = &outcome {
             turns.note_removed(removed.below.clone());
         }

@@ -54,14 +54,16 @@ impl PartitionStatus {
 /// Where all workers stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
-    /// One entry per source partition, from the start on.
+    /// It is known which partitions are this projector's; perhaps none.
+    pub assigned: bool,
+    /// One entry per source partition that is this projector's.
     pub partitions: BTreeMap<TopicPartition, PartitionStatus>,
 }
 
 impl Status {
-    /// Whether every worker projects.
+    /// Whether every worker projects. A projector without a partition has nothing to wait for.
     pub fn is_ready(&self) -> bool {
-        !self.partitions.is_empty() && self.partitions.values().all(|p| p.phase == Phase::Running)
+        self.assigned && self.partitions.values().all(|p| p.phase == Phase::Running)
     }
 
     /// Whether everything that was seen in the log is in the tables.
@@ -91,6 +93,11 @@ impl Reporter {
         };
         status.send_modify(|status| drop(status.partitions.insert(at, fresh)));
         Self { at, status }
+    }
+
+    /// A hand on another partition, which changes nothing where no worker of that is told of.
+    pub(crate) fn silent_of(&self, at: TopicPartition) -> Self {
+        Self { at, status: self.status.clone() }
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut PartitionStatus)) {

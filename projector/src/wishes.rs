@@ -7,7 +7,7 @@
 //! Invariants:
 //! - A request has at least one outcome, also over crashes: what has none after a start is asked again. Audit and rebuild
 //!   may both be done twice.
-//! - The writer of the outcomes is one projector: an older one is fenced, and stops to take wishes.
+//! - The writer of the outcomes is the one projector that leads: an older one is fenced, and stops to take wishes.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -17,7 +17,6 @@ use beidou_schemas::{
     maintenance::fact::{self, OUTCOMES, REQUESTS, Request},
 };
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -33,25 +32,24 @@ const READ_BACK: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration:
 /// Between two tries at a log that refuses.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Serves the topic until `shutdown`, or until the projector takes no more wishes. `name` says who writes the outcomes.
+/// Becomes the writer of the outcomes, in the place of whoever led before. `name` says who it is.
 ///
 /// # Errors
-/// When another projector has taken over, or a fact is of a newer version.
-pub async fn serve(
-    log: Arc<dyn Log>,
-    asking: Asking,
-    name: &str,
-    shutdown: CancellationToken,
-) -> Result<(), ProjectorError> {
+/// When the log refuses for good.
+pub async fn lead(log: &dyn Log, name: &str) -> Result<Arc<dyn Writer>, ProjectorError> {
+    patiently(|| async { log.writer(OUTCOMES, name).await }, "become the writer of", OUTCOMES).await
+}
+
+/// Serves the topic until the projector takes no more wishes; drop the future to stop it at any point.
+///
+/// # Errors
+/// When another projector leads, or a fact is of a newer version.
+pub async fn serve(log: Arc<dyn Log>, writer: Arc<dyn Writer>, asking: Asking) -> Result<(), ProjectorError> {
     let Asking { wishes, outcomes } = asking;
-    let served = async {
-        let writer = patiently(|| async { log.writer(OUTCOMES, name).await }, "become the writer of", OUTCOMES).await?;
-        let done = done(&*log).await?;
-        let asked = ask(&*log, &done, wishes);
-        let told = tell(&*writer, outcomes);
-        tokio::try_join!(asked, told).map(drop)
-    };
-    shutdown.run_until_cancelled(served).await.unwrap_or(Ok(()))
+    let done = done(&*log).await?;
+    let asked = ask(&*log, &done, wishes);
+    let told = tell(&*writer, outcomes);
+    tokio::try_join!(asked, told).map(drop)
 }
 
 /// The ids of all outcomes.

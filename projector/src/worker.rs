@@ -10,11 +10,12 @@ use beidou_schemas::{
     time::SECOND,
 };
 use beidou_store::{
-    Store,
+    Store, StoreError,
     insert::{Block, insert},
-    migrate::migrate,
+    migrate::{is_empty, require},
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     ProjectorConfig, ProjectorError,
@@ -26,7 +27,7 @@ use crate::{
     gather::{Gathered, Source},
     held::Held,
     ledger::LedgerHand,
-    metrics::SourceMetrics,
+    metrics::{Metrics, SourceMetrics},
     patience::Patience,
     readable::Readable,
     status::{Phase, Reporter},
@@ -51,23 +52,52 @@ pub struct Worker {
     /// Of rows that wait for the archive.
     pub archive_budget: Budget,
     pub turns: Turns,
+    /// It is to end, between two cuts.
+    pub stop: CancellationToken,
     pub metrics: SourceMetrics,
     pub reporter: Reporter,
 }
 
 impl Worker {
-    /// Works until it fails for good; drop the future to stop it at any point.
-    pub async fn run(self, tables_are_empty: bool) -> Result<(), ProjectorError> {
+    /// Works until it is told to stop, and ends between two cuts then, or until it fails for good. Drop the future to stop it
+    /// at any point: what was on its way is repeated by whoever comes next.
+    pub async fn run(self) -> Result<(), ProjectorError> {
+        match self.work().await {
+            Err(ProjectorError::GivenBack { .. }) => Ok(()),
+            ended => ended,
+        }
+    }
+
+    /// One of another source with the same hands, of which nobody is told.
+    pub fn beside(&self, at: TopicPartition, ledger_at: TopicPartition) -> Self {
+        let Self { log, store, config, budget, archive_budget, turns, stop, .. } = self;
+        Self {
+            at,
+            ledger_at,
+            log: log.clone(),
+            store: store.clone(),
+            config: config.clone(),
+            budget: budget.clone(),
+            archive_budget: archive_budget.clone(),
+            turns: turns.clone(),
+            stop: stop.clone(),
+            metrics: Metrics::unseen_of(at),
+            reporter: self.reporter.silent_of(at),
+        }
+    }
+
+    async fn work(&self) -> Result<(), ProjectorError> {
+        self.ready_tables().await?;
         let Some(encoder) = Encoder::new(self.at, self.config.window) else { return Ok(()) };
         let (log, name) = (&*self.log, self.config.name.as_str());
         let hand = self.patiently(|| LedgerHand::open(log, self.ledger_at, self.at, name, self.archives())).await?;
-        if tables_are_empty {
-            self.refuse_lost_tables(&hand).await?;
-        }
+        self.refuse_lost_tables(&hand).await?;
         let mut state = self.recover(hand, encoder).await?;
         let mut patience = Patience::default();
-        loop {
-            match state.source.gather(&self.config.cut, state.last, &self.budget).await {
+        while !self.stop.is_cancelled() {
+            let gather = state.source.gather(&self.config.cut, state.last, &self.budget);
+            let Some(gathered) = self.stop.run_until_cancelled(gather).await else { break };
+            match gathered {
                 Ok(gathered) => {
                     self.goes_on(&mut patience);
                     if let Some(gathered) = gathered {
@@ -79,16 +109,23 @@ impl Worker {
             self.look_at_end(&state).await?;
             self.look_at_archive(&mut state).await?;
         }
+        if let Some(stage) = state.stage.take() {
+            stage.end().await;
+        }
+        Ok(())
     }
 
-    /// A ledger that speaks of rows beside tables without any: the tables were lost, and going on would hide it.
+    /// A ledger that speaks of rows beside tables without any: the tables were lost, and going on would hide it. With an
+    /// archive they were restored before.
     async fn refuse_lost_tables(&self, hand: &LedgerHand) -> Result<(), ProjectorError> {
         let bounds = self.bounds(self.at).await?;
-        match hand.ledger().watermark() {
-            Some(done) if self.at.topic == Topic::KubeEvent && done > bounds.start => {
-                Err(ProjectorError::TablesLost { at: self.at })
-            }
-            Some(_) | None => Ok(()),
+        let filled = hand.ledger().watermark().is_some_and(|done| done > bounds.start);
+        if !filled || self.at.topic != Topic::KubeEvent || self.config.archive.is_some() {
+            return Ok(());
+        }
+        match self.patiently(|| async { Ok(is_empty(&self.store).await?) }).await? {
+            true => Err(ProjectorError::TablesLost { at: self.at }),
+            false => Ok(()),
         }
     }
 
@@ -211,7 +248,9 @@ impl Worker {
             (encoder, encoded, gathered.share)
         });
         let gate = self.turns.gate.clone();
-        let turn = gate.read().await;
+        let Some(turn) = self.stop.run_until_cancelled(gate.read()).await else {
+            return Err(ProjectorError::GivenBack { at: self.at });
+        };
         let pending = self.append(&mut state.hand, LedgerFact::Pending(cut.clone()), repeated.is_none());
         let (encoded, pending) = tokio::join!(encode, pending);
         let (encoder, encoded, share) = encoded?;
@@ -313,10 +352,11 @@ impl Worker {
                 }
                 Err(error) => self.wait(error.into(), &mut patience).await?,
             }
-            match migrate(&self.store).await {
-                Ok(0) => {}
-                // It came back without its tables: what the ledger calls done is not there.
-                Ok(_) => return Err(ProjectorError::TablesLost { at: self.at }),
+            match require(&self.store).await {
+                Ok(()) => {}
+                // It came back without its tables: what the ledger calls done is not there. Made again by this one, another
+                // one's next insert would fill them, and hide it.
+                Err(StoreError::NotMigrated { .. }) => return Err(ProjectorError::TablesLost { at: self.at }),
                 Err(error) => self.wait(error.into(), &mut patience).await?,
             }
         }

@@ -40,7 +40,11 @@ fn serve(log: &Arc<MemoryLog>) -> Served {
     let (maintenance, asking): (Maintenance, Asking) = Maintenance::channel();
     let (log, stop) = (log.clone() as Arc<dyn Log>, CancellationToken::new());
     let until = stop.clone();
-    let task = tokio::spawn(async move { wishes::serve(log, asking, "test", until).await });
+    let served = async move {
+        let writer = wishes::lead(&*log, "test").await?;
+        wishes::serve(log, writer, asking).await
+    };
+    let task = tokio::spawn(async move { until.run_until_cancelled(served).await.unwrap_or(Ok(())) });
     Served { maintenance, stop, task }
 }
 

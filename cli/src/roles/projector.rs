@@ -13,8 +13,6 @@ use beidou_projector::{
     audit::{AuditConfig, AuditMetrics},
     config::HELD_PART,
     fault::Faults,
-    maintenance::Maintenance,
-    wishes,
 };
 use beidou_schemas::Topic;
 use beidou_service::{CancellationToken, Part};
@@ -30,7 +28,7 @@ const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// Runs the role alone.
 ///
 /// # Errors
-/// When another projector has the log, or the tables are a newer version's.
+/// When another projector has a log that is not shared, or the tables are a newer version's.
 pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     process.serve_probe().await?;
@@ -65,17 +63,9 @@ pub fn prepare(process: &Process, log: Arc<dyn Log>, store: Store) -> anyhow::Re
         ..ProjectorConfig::default()
     };
     let mut projector = None;
-    let (wishes_log, alarm_log, name) = (log.clone(), log.clone(), config.name.clone());
+    let alarm_log = log.clone();
     process.metrics.register("projector", |registry| projector = Some(Projector::new(config, log, store, registry)));
-    let (maintenance, asking) = Maintenance::channel();
-    let projector = projector.context("metrics are registered at once")?.maintained(maintenance);
-    let stop = process.stop.clone();
-    tokio::spawn(async move {
-        if let Err(error) = wishes::serve(wishes_log, asking, &name, stop).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "audits and rebuilds cannot be asked for until the next start");
-        }
-    });
+    let projector = projector.context("metrics are registered at once")?.asked_by_log();
     tokio::spawn(alarm(alarm_log, projector.status(), process.stop.clone()));
     tokio::spawn(report(process.readiness.part("projector"), projector.status()));
     Ok(projector)
@@ -121,6 +111,7 @@ fn trouble(status: &Status) -> Option<String> {
     match (error, status.is_ready()) {
         (Some(error), _) => Some(error),
         (None, true) => None,
+        (None, false) if !status.assigned => Some("it waits to be told which partitions are its own".into()),
         (None, false) => Some("it reads the ledger and repeats pending ranges".into()),
     }
 }

@@ -52,6 +52,7 @@ pub const EXAMPLE: &str = "\
 #    replicas: 3
 #    buffer_mib: 128                         # of records that wait for an acknowledgement
 #    silence_seconds: 30                     # without one, a partition is looked at
+#    session_seconds: 10                     # after so long without a sign of life, others take a projector's partitions
 #    tls:
 #      enabled: true                         # e.g.
 #      ca_file: ca.pem                       # e.g.; relative to this file [default: the system's authorities]

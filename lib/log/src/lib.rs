@@ -14,6 +14,8 @@
 //!   have many writers at once, but never a ledger.
 //! - There is no conditional append, no transaction over partitions: Kafka has neither in the form we would need.
 //! - Buffers are bounded in bytes: a full one makes `append` wait; it never drops.
+//! - Where several processes share partitions, each is told which are its own, and none is given to another before the work
+//!   on it was stopped, unless whoever has it stands still; see [`Member`].
 //! - Retention removes whole old batches, by size in each topic and by age in those that expire, never past what a
 //!   registered consumer has released. The newest batches stay, so that a topic's last facts can always be read back.
 //!   Kafka's retention does not wait for consumers: [`Log::threat`] tells in time, and a read says what is gone.
@@ -22,6 +24,7 @@ pub mod contract;
 mod error;
 pub mod file;
 pub mod kafka;
+mod member;
 pub mod memory;
 
 use std::{
@@ -34,6 +37,7 @@ use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 
 pub use error::LogError;
+pub use member::{Change, Given, Member};
 
 /// The largest record, in bytes of key, headers and value. An API server takes requests of up to 3 MiB and etcd
 /// values of 1.5 MiB, so a Kubernetes Event never comes near; Kafka can be set to it.
@@ -117,6 +121,15 @@ pub trait Log: Send + Sync + 'static {
     /// rest from what the log still has, under a consumer name of its own.
     async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError>;
 
+    /// Joins those who share the partitions of these topics under a name. Alone, where a log cannot be shared: the one
+    /// member has all partitions for ever.
+    ///
+    /// # Errors
+    /// [`LogError::Broker`] when it cannot be begun.
+    async fn join(&self, _name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
+        Ok(Box::new(member::Alone::new(self, topics)))
+    }
+
     /// What a topic takes; `None` where the implementation cannot tell.
     ///
     /// # Errors
@@ -193,6 +206,12 @@ pub trait Writer: Send + Sync + 'static {
     ///
     /// The range holds the offsets given: `start..end`, one per record where there are no holes.
     async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError>;
+
+    /// Asks whether it still is the newest writer, without appending. True for ever in a topic that has many writers.
+    ///
+    /// # Errors
+    /// [`LogError::Fenced`] when it is not; [`LogError::Broker`] when nobody answers.
+    async fn is_newest(&self) -> Result<(), LogError>;
 
     /// Grows with each new writer of the partition: records of a lower epoch lose at fold time. 0 in a topic that has many
     /// writers.

@@ -2,7 +2,8 @@
 //!
 //! One `Vec` per partition; a watch channel wakes waiting readers; a new writer raises the epoch and so fences the
 //! older one. With [`MemoryLog::with_holes`] offsets have holes before, within and behind batches, as Kafka's have
-//! (transaction markers, compaction): code that counts on offsets being dense fails on it.
+//! (transaction markers, compaction): code that counts on offsets being dense fails on it. With [`MemoryLog::shared`] its
+//! partitions are shared by whoever joins, as through a consumer group.
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +11,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+mod group;
+
 use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use tokio::sync::watch;
 
-use crate::{Log, LogError, ReadBatch, ReadLimit, StoredRecord, Writer};
+use self::group::Groups;
+use crate::{Log, LogError, Member, ReadBatch, ReadLimit, StoredRecord, Writer, member};
 
 /// With holes on, the first record of a partition has this offset: 0 must not be taken for granted.
 const FIRST_WITH_HOLES: Offset = 5;
@@ -22,6 +26,8 @@ const FIRST_WITH_HOLES: Offset = 5;
 /// A log in memory.
 pub struct MemoryLog {
     partitions: BTreeMap<Topic, Vec<Arc<Partition>>>,
+    /// Those who share partitions; `None` where nobody can.
+    groups: Option<Arc<Groups>>,
 }
 
 struct Partition {
@@ -42,19 +48,28 @@ struct State {
 impl MemoryLog {
     /// An empty log with so many partitions per topic; topics that are not named have none.
     pub fn new(partitions: impl IntoIterator<Item = (Topic, u32)>) -> Arc<Self> {
-        Self::build(partitions, false)
+        Self::build(partitions, false, None)
     }
 
     /// The same, with holes in the offsets.
     pub fn with_holes(partitions: impl IntoIterator<Item = (Topic, u32)>) -> Arc<Self> {
-        Self::build(partitions, true)
+        Self::build(partitions, true, None)
     }
 
-    fn build(partitions: impl IntoIterator<Item = (Topic, u32)>, holes: bool) -> Arc<Self> {
+    /// The same with holes, and partitions that are shared by whoever joins.
+    pub fn shared(partitions: impl IntoIterator<Item = (Topic, u32)>) -> Arc<Self> {
+        Self::build(partitions, true, Some(Arc::default()))
+    }
+
+    fn build(
+        partitions: impl IntoIterator<Item = (Topic, u32)>,
+        holes: bool,
+        groups: Option<Arc<Groups>>,
+    ) -> Arc<Self> {
         let partition = |topic, number| Arc::new(Partition::new(TopicPartition::new(topic, number), holes));
         let topics =
             partitions.into_iter().map(|(topic, count)| (topic, (0..count).map(|n| partition(topic, n)).collect()));
-        Arc::new(Self { partitions: topics.collect() })
+        Arc::new(Self { partitions: topics.collect(), groups })
     }
 
     fn partition(&self, at: TopicPartition) -> Result<&Arc<Partition>, LogError> {
@@ -76,6 +91,14 @@ impl MemoryLog {
             state.remove_below(upto.min(held).min(last));
         }
         Ok(state.first)
+    }
+
+    /// Takes all partitions from the oldest member of a group, as a broker does with one that stands still: the others have
+    /// them at once, and the member is told only then. It stays a member.
+    pub fn expel_oldest(&self, name: &str) {
+        if let Some(groups) = &self.groups {
+            groups.expel_oldest(name);
+        }
     }
 
     /// Loses records below `upto`, whoever still needs them: as when somebody deletes segments by hand.
@@ -155,6 +178,13 @@ impl Log for MemoryLog {
         Ok(Arc::new(MemoryWriter { partition, epoch }))
     }
 
+    async fn join(&self, name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
+        match &self.groups {
+            Some(groups) => Ok(Box::new(groups.join(name, member::all(topics, |topic| self.partitions(topic))))),
+            None => Ok(Box::new(member::Alone::new(self, topics))),
+        }
+    }
+
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
         let partition = self.partition(at)?;
         let deadline = crate::deadline(limit.max_wait);
@@ -206,6 +236,13 @@ impl Writer for MemoryWriter {
         };
         self.partition.end.send_modify(|end| *end = next.max(*end));
         Ok(range)
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        match self.partition.lock().epoch == self.epoch {
+            true => Ok(()),
+            false => Err(LogError::Fenced { at: self.partition.at }),
+        }
     }
 
     fn epoch(&self) -> u64 {

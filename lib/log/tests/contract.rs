@@ -41,6 +41,32 @@ impl Subject for Memory {
     }
 }
 
+/// The memory twin whose partitions are shared.
+struct Shared(Memory);
+
+#[async_trait]
+impl Subject for Shared {
+    async fn open(&self) -> Arc<dyn Log> {
+        self.0.open().await
+    }
+
+    fn second_writer(&self, topic: Topic) -> SecondWriter {
+        self.0.second_writer(topic)
+    }
+
+    fn shares(&self) -> bool {
+        true
+    }
+
+    fn keeps(&self) -> bool {
+        self.0.keeps()
+    }
+
+    async fn remove_all_allowed(&self, at: TopicPartition) {
+        self.0.remove_all_allowed(at).await;
+    }
+}
+
 /// Segments of 4 KiB, so that the suite crosses many.
 struct Files {
     dir: TempDir,
@@ -80,6 +106,7 @@ impl Subject for Files {
 
 contract_tests!(memory, Memory(MemoryLog::new(TOPICS)));
 contract_tests!(memory_with_holes, Memory(MemoryLog::with_holes(TOPICS)));
+contract_tests!(memory_shared, Shared(Memory(MemoryLog::shared(TOPICS))));
 contract_tests!(file, Files::new());
 
 fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {

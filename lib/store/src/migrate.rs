@@ -88,6 +88,34 @@ pub async fn has_no_events(store: &Store) -> Result<bool, StoreError> {
     rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
 }
 
+/// What the table of Events bears as its comment once it is known to hold all that the ledger says.
+const WHOLE: &str = "holds all that the ledger says";
+
+/// Whether the table of Events was called whole by [`call_whole`]. Where it is empty, this tells apart that nothing is
+/// missing and that it was lost.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn is_called_whole(store: &Store) -> Result<bool, StoreError> {
+    let statement =
+        "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'kube_event' AND comment = ?";
+    let found = store.writer()?.query(statement).bind(WHOLE).fetch_one::<u64>().await;
+    found.map(|found| found > 0).map_err(|source| StoreError::ClickHouse { act: "read what a table is called", source })
+}
+
+/// Calls the table of Events whole, or `whole` no more.
+///
+/// # Errors
+/// When the store refuses or gives no answer: retry.
+pub async fn call_whole(store: &Store, whole: bool) -> Result<(), StoreError> {
+    call(store, "kube_event", whole).await
+}
+
+pub(crate) async fn call(store: &Store, table: &str, whole: bool) -> Result<(), StoreError> {
+    let comment = if whole { WHOLE } else { "" };
+    store.define("say what a table holds", &format!("ALTER TABLE {table} MODIFY COMMENT '{comment}'")).await
+}
+
 /// Waits until the engine is there and its tables are those of this version.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use beidou_schemas::{Micros, time::DAY};
 use beidou_store::archive::Compaction;
 
 use super::ArchiveConfig;
-use crate::turns::Turns;
+use crate::{error::chain, turns::Turns};
 
 /// How often it is looked whether a day has ended: day files appear within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
@@ -23,6 +23,10 @@ pub(crate) async fn compact_daily(config: ArchiveConfig, turns: Turns) {
     loop {
         ticks.tick().await;
         let _turn = turns.turn.lock().await;
+        if let Err(error) = turns.still_leads().await {
+            tracing::info!(error = chain(&error), "the archive is not compacted by this projector");
+            continue;
+        }
         compact_days_before(&config, Micros::of(jiff::Timestamp::now())).await;
     }
 }

@@ -124,7 +124,11 @@ impl Worker {
         rows: Vec<RecordBatch>,
     ) -> Result<(), ProjectorError> {
         match stage {
-            Some(stage) => stage.take(Portion { from: cut.start, to: cut.end, rows }).await,
+            // What was not handed over is encoded again by whoever comes next.
+            Some(stage) => {
+                let taken = stage.take(Portion { from: cut.start, to: cut.end, rows });
+                self.stop.run_until_cancelled(taken).await.unwrap_or(Err(ProjectorError::GivenBack { at: self.at }))
+            }
             None => Ok(()),
         }
     }

@@ -133,6 +133,12 @@ impl Stage {
         }
     }
 
+    /// Ends it wherever it stands, and returns when it does nothing any more.
+    pub(crate) async fn end(mut self) {
+        self.task.abort();
+        let _how_it_ended = (&mut self.task).await;
+    }
+
     /// Waits for a stage that has ended, and for no other.
     ///
     /// # Errors

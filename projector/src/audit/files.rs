@@ -1,8 +1,12 @@
 //! The files of the archive: each is read to its end, and written again where it is not what it must be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arrow_array::RecordBatch;
+use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
     archive::{FileEntry, PartitionRange, join_range, parse_range_path},
@@ -173,9 +177,19 @@ impl Auditor {
         Ok(Some(archive.examine(&fact.path, &expected).await?))
     }
 
+    /// The writer of a source's ledger. That of another projector is fenced: it goes on after a pause, and reads the fact.
+    pub(crate) async fn writer_of(&self, source: TopicPartition) -> Result<Arc<dyn Writer>, ProjectorError> {
+        if let Some(writer) = self.turns.writer(source) {
+            return Ok(writer);
+        }
+        let found = self.ledgers().into_iter().find(|(of, _)| *of == source);
+        let (_, at) = found.unwrap_or((source, source));
+        self.log.writer(at, &self.name).await.map_err(ProjectorError::log("become the writer of", at))
+    }
+
     /// Tells the ledger that a range's file is another one now.
     async fn note(&self, fact: &Archived) -> Result<(), ProjectorError> {
-        let Some(writer) = self.turns.writer(fact.source) else { return Ok(()) };
+        let writer = self.writer_of(fact.source).await?;
         let record = LedgerFact::Archived(fact.clone()).to_record(Uuid::new_v4(), now());
         let failed = ProjectorError::log("append a fact of the ledger of", fact.source);
         writer.append(vec![record]).await.map(drop).map_err(failed)

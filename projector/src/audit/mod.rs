@@ -34,7 +34,7 @@ use std::{
 
 use beidou_log::Log;
 use beidou_schemas::{
-    Micros, Offset, Topic, TopicPartition,
+    Micros, Offset, Topic, TopicPartition, ledger,
     maintenance::{AuditReport, Fault, Finding},
 };
 use beidou_store::{
@@ -44,7 +44,7 @@ use beidou_store::{
 };
 use tokio::sync::watch;
 
-use crate::{ProjectorError, status::Status, turns::Turns};
+use crate::{ProjectorConfig, ProjectorError, ledger::Told, status::Status, turns::Turns};
 
 /// When a projector audits by itself.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +65,8 @@ pub(crate) struct Auditor {
     /// Offsets in which a state is recognised, as the workers do.
     pub window: u32,
     pub status: watch::Receiver<Status>,
+    /// Who writes a ledger that is fenced for a moment.
+    pub name: String,
     pub turns: Turns,
     memory: Memory,
 }
@@ -92,12 +94,13 @@ impl Auditor {
     pub(crate) fn new(
         log: Arc<dyn Log>,
         store: Store,
-        archive: Option<Archive>,
-        window: u32,
+        config: &ProjectorConfig,
         status: watch::Receiver<Status>,
         turns: Turns,
     ) -> Self {
-        Self { log, store, archive, window, status, turns, memory: Memory::default() }
+        let archive = config.archive.as_ref().map(|config| config.archive.clone());
+        let (window, name) = (config.window, config.name.clone());
+        Self { log, store, archive, window, status, name, turns, memory: Memory::default() }
     }
 
     /// Compares and repairs; `full`: everything, else what is new since the last time and a share of the rest.
@@ -107,10 +110,11 @@ impl Auditor {
     pub(crate) async fn audit(&mut self, full: bool) -> Result<AuditReport, ProjectorError> {
         let turns = self.turns.clone();
         let _turn = turns.turn.lock().await;
+        turns.still_leads().await?;
         let mut report = AuditReport { full, started: now(), ..AuditReport::default() };
         self.memory.number += 1;
         self.memory.deletions = MOST_DELETIONS;
-        let places = self.places();
+        let places = self.places().await?;
         let covered = match self.archive.clone() {
             Some(archive) => self.compare_archive(&archive, &places, full, &mut report).await?,
             None => Vec::new(),
@@ -125,11 +129,21 @@ impl Auditor {
         Ok(report)
     }
 
-    /// Where the projection of Events stands now.
-    pub(crate) fn places(&self) -> Places {
-        let status = self.status.borrow();
-        let events = status.partitions.iter().filter(|(at, _)| at.topic == Topic::KubeEvent);
-        events.map(|(at, place)| (at.partition, (place.archived, place.watermark))).collect()
+    /// Where the projection of Events stands now, by the ledgers: partitions may be those of other projectors.
+    pub(crate) async fn places(&self) -> Result<Places, ProjectorError> {
+        let mut places = Places::new();
+        for (source, at) in self.ledgers() {
+            let told = Told::read(&*self.log, at, source, self.archive.is_some()).await?;
+            places.insert(source.partition, (told.archived(), told.watermark().unwrap_or_default()));
+        }
+        Ok(places)
+    }
+
+    /// The partitions of Events, each with that of its ledger.
+    pub(crate) fn ledgers(&self) -> Vec<(TopicPartition, TopicPartition)> {
+        let partitions = self.log.partitions(Topic::KubeEvent);
+        let events = (0..partitions).map(|partition| TopicPartition::new(Topic::KubeEvent, partition));
+        events.filter_map(|source| Some((source, ledger::partition_of(source, partitions)?))).collect()
     }
 }
 

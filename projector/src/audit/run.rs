@@ -1,8 +1,11 @@
 //! One audit or rebuild after another: as people ask, and by itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
 use uuid::Uuid;
 
 use super::{AuditConfig, Auditor};
@@ -21,7 +24,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(300);
 pub(crate) struct Keeper {
     pub auditor: Auditor,
     pub config: AuditConfig,
-    pub maintenance: Option<Maintenance>,
+    pub maintenance: Option<Arc<Mutex<Maintenance>>>,
 }
 
 impl Keeper {
@@ -31,13 +34,17 @@ impl Keeper {
         if self.auditor.status.wait_for(Status::is_ready).await.is_err() {
             return;
         }
+        let mut maintenance = match &self.maintenance {
+            Some(maintenance) => Some(maintenance.clone().lock_owned().await),
+            None => None,
+        };
         let mut next = match (self.config.at_start, self.config.every) {
             (true, _) => Some(Instant::now()),
             (false, every) => every.map(|every| Instant::now() + every),
         };
         loop {
             let (id, wish) = tokio::select! {
-                Some(asked) = wish(&mut self.maintenance) => asked,
+                Some(asked) = wish(&mut maintenance) => asked,
                 () = until(next) => (Uuid::new_v4(), Wish::Audit { full: false }),
             };
             let outcome = match wish {
@@ -52,7 +59,7 @@ impl Keeper {
                     Err(error) => failed("the rebuild", &error),
                 },
             };
-            if let Some(maintenance) = &self.maintenance
+            if let Some(maintenance) = &maintenance
                 && maintenance.outcomes.send((id, outcome)).await.is_err()
             {
                 tracing::debug!("nobody takes outcomes any more");
@@ -78,7 +85,7 @@ impl Keeper {
 }
 
 /// The next wish; never, where nobody can ask.
-async fn wish(maintenance: &mut Option<Maintenance>) -> Option<(Uuid, Wish)> {
+async fn wish(maintenance: &mut Option<OwnedMutexGuard<Maintenance>>) -> Option<(Uuid, Wish)> {
     match maintenance {
         Some(maintenance) => maintenance.wishes.recv().await,
         None => None,

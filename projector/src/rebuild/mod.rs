@@ -9,6 +9,10 @@
 //! Rows that neither hold, of a time when the archive was off, are copied from the old table. The swap is refused where the
 //! new table has not exactly the rows and the hash that were read. A crash leaves the old table, or the new one; the other
 //! one goes at the next start.
+//!
+//! Workers of this projector wait at the gate while the tables are swapped. Those of others cannot: their ledgers are fenced
+//! for it, so that what they have begun is repeated into the new table. Before the swap it is looked at whether that still
+//! holds.
 
 mod restore;
 mod tail;
@@ -16,8 +20,9 @@ mod tail;
 pub(crate) use restore::restore;
 pub(crate) use tail::Tail;
 
-use std::{collections::BTreeMap, ops::Range, time::Instant};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Instant};
 
+use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Offset, Topic, TopicPartition,
     archive::{FileEntry, PartitionRange, join_range},
@@ -54,6 +59,7 @@ impl From<FillError> for ProjectorError {
 /// When archive, log or store refuse, or what came out is not what went in: the old table stays.
 pub(crate) async fn rebuild(auditor: &Auditor) -> Result<RebuildReport, ProjectorError> {
     let _turn = auditor.turns.turn.lock().await;
+    auditor.turns.still_leads().await?;
     let filling = Filling::begin(&auditor.store).await?;
     let outcome = fill(auditor, &filling).await;
     let discarded = Filling::discard(&auditor.store).await;
@@ -70,7 +76,7 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     let archive = auditor.archive.as_ref().ok_or_else(|| refused("there is no archive to rebuild from"))?;
     let mut report = RebuildReport { started: now(), ..RebuildReport::default() };
     let mut begins: BTreeMap<u32, Offset> = BTreeMap::new();
-    for (partition, (archived, _)) in auditor.places() {
+    for (partition, (archived, _)) in auditor.places().await? {
         begins.insert(partition, archived.ok_or_else(|| refused("the archive has not begun yet"))?);
     }
     let catalogue = archive.going_on().await?;
@@ -98,6 +104,7 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     let paused = {
         let _gate = auditor.turns.gate.write().await;
         let begun = Instant::now();
+        let alone = Alone::on(auditor).await?;
         let last = follow(auditor, filling, &mut tails).await?;
         all.join(last);
         of_log.join(last);
@@ -109,6 +116,9 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
         if unproven && filling.rows_to_replace().await? > all.rows {
             return Err(refused(FEWER));
         }
+        filling.call_whole().await?;
+        alone.is_still().await?;
+        auditor.turns.still_leads().await?;
         filling.swap().await?;
         begun.elapsed()
     };
@@ -121,10 +131,32 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     Ok(report)
 }
 
+/// The right to write the ledgers of all Event partitions: nobody else brings a cut to its end meanwhile.
+struct Alone(Vec<(TopicPartition, Arc<dyn Writer>)>);
+
+impl Alone {
+    async fn on(auditor: &Auditor) -> Result<Self, ProjectorError> {
+        let mut writers = Vec::new();
+        for (source, at) in auditor.ledgers() {
+            writers.push((at, auditor.writer_of(source).await?));
+        }
+        Ok(Self(writers))
+    }
+
+    /// # Errors
+    /// When somebody has come in between: rows may have gone to the old table that the new one has not.
+    async fn is_still(&self) -> Result<(), ProjectorError> {
+        for (at, writer) in &self.0 {
+            writer.is_newest().await.map_err(ProjectorError::log("swap the tables as the writer of", *at))?;
+        }
+        Ok(())
+    }
+}
+
 /// Fills in what the tables have by now and the archive had not when it was read.
 async fn follow(auditor: &Auditor, filling: &Filling, tails: &mut BTreeMap<u32, Tail>) -> Result<Sum, ProjectorError> {
     let mut sum = Sum::default();
-    for (partition, (_, watermark)) in auditor.places() {
+    for (partition, (_, watermark)) in auditor.places().await? {
         let Some(tail) = tails.get_mut(&partition) else { continue };
         while let Some(part) = tail.next(watermark).await? {
             sum.join(filling.rows(&part.rows).await?);

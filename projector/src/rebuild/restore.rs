@@ -1,18 +1,22 @@
-//! Tables that were lost, filled again before the workers begin.
+//! Tables that were lost, filled again by the leading projector before any worker begins.
 //!
 //! ```text
 //!  kube_event empty, ledger filled, archive on:
+//!    all ledgers       fenced: a worker that has not noticed writes no more
 //!    kube_event_next   made first: it tells readers that the tables are not whole
 //!    coverage, rejects ◄── log, from its beginning          repeatable: their keys name the record
 //!    kube_event_next   ◄── archive, then the log behind it  ─► EXCHANGE: until then the next start begins anew
 //! ```
+//!
+//! Nobody is to write a ledger meanwhile: others wait on what the store says. That is looked at before the swap.
 
 use std::collections::BTreeMap;
 
-use beidou_schemas::{Offset, Topic};
+use beidou_schemas::{Offset, Topic, TopicPartition, ledger};
 use beidou_store::{
     archive::{Archive, Sum},
     audit::Filling,
+    migrate::{call_whole, migrate},
 };
 
 use super::{Tail, counted};
@@ -21,12 +25,15 @@ use crate::{
     audit::Facts,
     encode::{CutRange, Encoded},
     ledger::LedgerHand,
+    run::sources,
     worker::Worker,
 };
 
 /// A source whose rows are to be there again.
-struct Source<'a> {
-    worker: &'a Worker,
+struct Source {
+    worker: Worker,
+    /// The right to write its ledger, so that nobody else does.
+    hand: LedgerHand,
     /// Everything below was in the tables.
     watermark: Offset,
     /// Rows of Events below come from the archive; for other sources all come from the log.
@@ -34,61 +41,72 @@ struct Source<'a> {
     tail: Tail,
 }
 
-/// Restores empty tables; `false` where the ledger speaks of no rows.
+/// Restores tables that were lost, for all projectors of the site.
 ///
 /// # Errors
-/// When a file is damaged, or log or store refuse for good. The next start begins anew.
-pub(crate) async fn restore(workers: &[Worker], archive: &Archive) -> Result<bool, ProjectorError> {
+/// When a file is damaged, log or store refuse, or another projector writes a ledger meanwhile. The next try begins anew.
+pub(crate) async fn restore(leader: &Worker, archive: &Archive) -> Result<(), ProjectorError> {
     let mut sources = Vec::new();
-    for worker in workers {
-        sources.extend(Source::of(worker).await?);
+    for at in sources_of(leader) {
+        sources.push(Source::of(leader.beside(at.0, at.1)).await?);
     }
-    let Some(first) = sources.iter().find(|source| source.is_events()).map(|source| source.worker) else {
-        return Ok(false);
-    };
+    migrate(&leader.store).await?;
+    call_whole(&leader.store, false).await?;
     tracing::warn!("the table of Events is empty and the ledger is not: restoring it from archive and log");
-    let filling = Filling::begin(&first.store).await?;
+    let filling = Filling::begin(&leader.store).await?;
     for source in &mut sources {
         source.fill_others().await?;
     }
-    fill_events(first, &filling, &mut sources, archive).await?;
-    Ok(true)
+    fill_events(leader, &filling, &mut sources, archive).await
+}
+
+fn sources_of(leader: &Worker) -> Vec<(TopicPartition, TopicPartition)> {
+    let events = leader.log.partitions(Topic::KubeEvent);
+    let with_ledger = |at| Some((at, ledger::partition_of(at, events)?));
+    sources(&*leader.log).into_iter().filter_map(with_ledger).collect()
 }
 
 /// Fills the table of Events beside the empty one, and swaps it in.
 async fn fill_events(
-    first: &Worker,
+    leader: &Worker,
     filling: &Filling,
-    sources: &mut [Source<'_>],
+    sources: &mut [Source],
     archive: &Archive,
 ) -> Result<(), ProjectorError> {
     let events = sources.iter().filter(|source| source.is_events());
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
-    facts.read(&*first.log).await?;
+    facts.read(&*leader.log).await?;
     let (files, _) = counted(&archive.going_on().await?, &facts, &begins);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
-    for source in sources {
+    for source in sources.iter_mut() {
         sum.join(source.fill_tail(filling).await?);
         source.tell_lost().await?;
     }
     if filling.sum().await? != sum {
         return Err(super::refused("the restored table has not the rows that were read"));
     }
+    filling.call_whole().await?;
+    for source in sources.iter() {
+        let newest = source.hand.writer().is_newest().await;
+        newest.map_err(ProjectorError::log("restore the rows of", source.worker.at))?;
+    }
     filling.swap().await?;
-    Filling::discard(&first.store).await?;
+    Filling::discard(&leader.store).await?;
     tracing::info!(rows = sum.rows, from_archive, "restored the tables");
     Ok(())
 }
 
-impl<'a> Source<'a> {
-    /// What the ledger says of a worker's source; `None` where nothing of it was ever inserted.
-    async fn of(worker: &'a Worker) -> Result<Option<Self>, ProjectorError> {
+impl Source {
+    /// Becomes the writer of a source's ledger, and takes what it says.
+    async fn of(worker: Worker) -> Result<Self, ProjectorError> {
         let (log, name) = (&*worker.log, worker.config.name.as_str());
         let open = || LedgerHand::open(log, worker.ledger_at, worker.at, name, worker.archives());
         let hand = worker.patiently(open).await?;
-        let Some(watermark) = hand.ledger().watermark().filter(|done| *done > 0) else { return Ok(None) };
+        let bounds = worker.bounds(worker.at).await?;
+        // Of a source of which nothing was ever inserted, nothing is to be there.
+        let watermark = hand.ledger().watermark().unwrap_or(0);
         let begin = match worker.at.topic {
             Topic::KubeEvent => hand.archive().watermark().unwrap_or_default().min(watermark),
             Topic::KubeCoverage
@@ -102,13 +120,13 @@ impl<'a> Source<'a> {
                 watermark
             }
         };
-        let start = worker.bounds(worker.at).await?.start.min(watermark);
+        let start = bounds.start.min(watermark);
         let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);
-        let mut source = Self { worker, watermark, begin, tail };
+        let mut source = Self { worker, hand, watermark, begin, tail };
         if start > begin {
             source.tail.past.lost.push(begin..start);
         }
-        Ok(Some(source))
+        Ok(source)
     }
 
     fn is_events(&self) -> bool {

@@ -92,6 +92,17 @@ pub fn log() -> Arc<MemoryLog> {
     ])
 }
 
+/// The same, with partitions that projectors share.
+pub fn shared() -> Arc<MemoryLog> {
+    MemoryLog::shared([
+        (Topic::KubeEvent, PARTITIONS),
+        (Topic::KubeCoverage, 1),
+        (Topic::KubeReject, 1),
+        (Topic::Ledger, ledger::partitions(PARTITIONS)),
+        (Topic::Maintenance, 2),
+    ])
+}
+
 /// Appends to a partition as its writer.
 pub async fn append(log: &Arc<MemoryLog>, at: TopicPartition, records: Vec<Record>) {
     log.writer(at, "test").await.unwrap().append(records).await.unwrap();
@@ -145,8 +156,10 @@ impl Running {
                 ends.push((at, last.offset + 1));
             }
         }
-        let reached =
-            |status: &Status| status.is_ready() && ends.iter().all(|(at, end)| status.partitions[at].watermark >= *end);
+        let reached = |status: &Status| {
+            status.is_ready()
+                && ends.iter().all(|(at, end)| status.partitions.get(at).is_some_and(|p| p.watermark >= *end))
+        };
         let in_time = tokio::time::timeout(DEADLINE, self.status.wait_for(reached)).await.is_ok();
         assert!(in_time, "not caught up in time: {:#?}", self.status.borrow());
     }

@@ -1,6 +1,7 @@
 //! The course of the fault test.
 //!
 //! ```text
+//!  fleet: … ─► a projector that stands still ─► a rolling restart under a live tail ─► verdict
 //!  load ─► kills, broken streams ─► rebuilds ─► verdict ─► compaction ─► engine wiped ─► losses made on purpose ─► verdict
 //!                                                      ─► files and rows broken on purpose ─► audits ─► verdict
 //! ```
@@ -9,7 +10,9 @@ mod holdings;
 mod keeping;
 mod kills;
 mod losses;
+mod rolling;
 mod settling;
+mod tail;
 mod zombie;
 
 use std::{
@@ -81,7 +84,8 @@ pub struct Course {
     pub only: Option<Role>,
     /// Aims every kill at this window.
     pub aim: Option<Window>,
-    /// Whether the log is in a Kafka broker, and two ingests watch each cluster: broker and second ingest are killed, too.
+    /// Whether the log is in a Kafka broker, two ingests watch each cluster, and two projectors share the partitions: broker
+    /// and second ones are killed, too.
     pub fleet: bool,
     /// Whether tables are rebuilt, wiped and broken as well. A planted bug would be mended by that, not caught.
     pub keeping: bool,
@@ -106,8 +110,16 @@ pub struct Outcome {
     pub rebuilt: usize,
     /// Kills of the projector in the middle of a rebuild.
     pub amid_rebuild: usize,
-    /// Projectors that stood still and were fenced.
+    /// Projectors that stood still, lost their partitions, and went on as members.
     pub fenced: usize,
+    /// How often partitions were handed from one projector to another, by their logs.
+    pub handed: usize,
+    /// Roles that were restarted one after another under a live tail.
+    pub rolled: usize,
+    /// States that the tail had to show, and did.
+    pub tailed: usize,
+    /// How often the tail went on behind its last message.
+    pub resumed: usize,
     /// Whether the projector was killed in the middle of the restore.
     pub amid_restore: bool,
     /// Faults made in files and table that the audit has found and repaired, by their names.
@@ -156,6 +168,7 @@ pub async fn run(course: Course) -> anyhow::Result<Outcome> {
     }
     if run.course.fleet {
         run.wake_a_zombie().await.context("the projector that stands still")?;
+        run.rolling_restart().await.context("the rolling restart")?;
     }
     if run.course.keeping {
         run.rebuild().await.context("the rebuild under load")?;
@@ -225,6 +238,8 @@ impl Run {
         run.hide_nothing().await?;
         if run.course.fleet {
             run.site.start(Role::SecondIngest)?;
+            run.site.start(Role::SecondProjector)?;
+            run.both_project().await?;
         }
         Ok(run)
     }

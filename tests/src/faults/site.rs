@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use beidou_simulator::ApiServer;
 use beidou_store::{
     Endpoint,
@@ -43,7 +43,7 @@ pub enum Role {
     SecondIngest,
     /// `beidou projector`.
     Projector,
-    /// Another one, which takes over.
+    /// Another one: both share the partitions.
     SecondProjector,
     /// `beidou query-api`: for what people ask of the projector.
     QueryApi,
@@ -97,7 +97,8 @@ impl Site {
         environment: Vec<(&'static str, String)>,
         broker: &str,
     ) -> anyhow::Result<Self> {
-        let kafka = serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10});
+        let kafka =
+            serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10, "session_seconds": 6});
         Self::with_log(servers, environment, &serde_json::json!({ "kafka": kafka }))
     }
 
@@ -171,6 +172,17 @@ impl Site {
     pub fn signal(&self, role: Role, signal: i32) -> anyhow::Result<()> {
         let part = self.parts.get(&role).with_context(|| format!("{} does not run", role.label()))?;
         Ok(part.signal(signal)?)
+    }
+
+    /// Ends a role as an operator does, and waits for that.
+    ///
+    /// # Errors
+    /// When it does not end well.
+    pub async fn stop(&mut self, role: Role) -> anyhow::Result<()> {
+        self.signal(role, libc::SIGTERM)?;
+        let status = until("the role ends as it was told", READY_LIMIT, async || self.ended(role)).await?;
+        ensure!(status.success(), "{} was to end, and ended with {status}\n{}", role.label(), self.log(role)?);
+        Ok(())
     }
 
     /// How a role has ended by itself, which then belongs to the installation no more; `None` while it runs.

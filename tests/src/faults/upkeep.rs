@@ -71,13 +71,7 @@ impl Site {
 
     async fn ask(&mut self, what: &str, wish: &Value) -> anyhow::Result<String> {
         self.start(Role::QueryApi)?;
-        let listens = until("the API listens", LIMIT, async || {
-            if let Err(error) = self.all_run() {
-                return Some(Err(error));
-            }
-            Some(Ok(self.api().ok()?))
-        });
-        let (url, token) = listens.await??;
+        let (url, token) = self.listening().await?;
         let path = format!("/api/v1/{what}");
         let answer = http().post(format!("{url}{path}")).bearer_auth(token).json(wish).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
@@ -86,6 +80,20 @@ impl Site {
         }
         let Accepted { id } = serde_json::from_str(&text)?;
         Ok(format!("{path}/{id}"))
+    }
+
+    /// URL and token of the API, once it has said that it listens.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn listening(&mut self) -> anyhow::Result<(String, String)> {
+        let listens = until("the API listens", LIMIT, async || {
+            if let Err(error) = self.all_run() {
+                return Some(Err(error));
+            }
+            Some(Ok(self.api().ok()?))
+        });
+        listens.await?
     }
 
     async fn done(&mut self, path: &str) -> anyhow::Result<Work> {
@@ -102,7 +110,7 @@ impl Site {
     fn api(&self) -> anyhow::Result<(String, String)> {
         const HOST: &str = "127.0.0.1:";
         let log = self.log(Role::QueryApi)?;
-        let line = log.lines().find(|line| line.contains("query-api listens")).context("the API listens")?;
+        let line = log.lines().rfind(|line| line.contains("query-api listens")).context("the API listens")?;
         let (_, port) = line.split_once(HOST).context("the API tells its address")?;
         let port: String = port.chars().take_while(char::is_ascii_digit).collect();
         let token = fs::read_to_string(self.data().join("token"))?;

@@ -75,6 +75,7 @@ fn a_wrong_value_is_refused_and_named() {
         ("embedded", "ownCluster.enabled=false", "no cluster to collect"),
         ("embedded", "api.replicas=2", "mode embedded is one pod"),
         ("embedded", "mode=fleet", "kafka.brokers is empty"),
+        ("fleet", "projector.replicas=2", "each would have an archive on a volume of its own"),
         ("fleet", "clustersSecret=", "clustersSecret is empty"),
         ("fleet", "clickhouse.url=", "clickhouse.url is empty"),
         ("fleet", "clickhouse.reader.passwordSecret.name=", "clickhouse.reader.passwordSecret.name is empty"),

@@ -45,6 +45,10 @@ impl Subject for Site {
         Unreleased::Goes
     }
 
+    fn shares(&self) -> bool {
+        true
+    }
+
     fn keeps(&self) -> bool {
         true
     }

@@ -8,6 +8,7 @@
 mod appending;
 mod keeping;
 mod reading;
+mod sharing;
 mod writing;
 
 use std::{fmt::Display, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ pub use reading::{
     a_limit_bounds_a_read, a_new_partition_is_empty, a_read_at_the_end_returns_empty, a_read_from_the_middle,
     a_waiting_read_is_woken, no_such_partition, partitions_are_apart,
 };
+pub use sharing::{a_member_without_partitions_is_told_so, members_share_and_take_over};
 pub use writing::{a_second_writer_is_refused_or_fences, epochs_grow};
 
 /// What happens when a partition gets a second writer while the first one lives.
@@ -62,6 +64,11 @@ pub trait Subject: Send + Sync {
     /// Whether retention waits for consumers.
     fn unreleased(&self) -> Unreleased {
         Unreleased::Held
+    }
+
+    /// Whether several members share partitions; else the first one has all for ever.
+    fn shares(&self) -> bool {
+        false
     }
 
     /// Whether what one handle appended is there when another is opened.
@@ -100,6 +107,8 @@ macro_rules! contract_tests {
             a_read_at_the_end_returns_empty,
             a_read_from_the_middle,
             a_waiting_read_is_woken,
+            a_member_without_partitions_is_told_so,
+            members_share_and_take_over,
             no_such_partition,
             partitions_are_apart,
             a_second_writer_is_refused_or_fences,

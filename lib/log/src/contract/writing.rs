@@ -20,6 +20,7 @@ async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
     let log = subject.open().await;
     let first = must("become the writer", log.writer(at, "the first").await);
     append(&first, vec![text("k", "1")]).await;
+    must("ask the first", first.is_newest().await);
     let other = if subject.keeps() { subject.open().await } else { log.clone() };
     let second = other.writer(at, "the second").await;
     let written: &[&str] = match subject.second_writer(at.topic) {
@@ -30,8 +31,11 @@ async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
         }
         SecondWriter::Fences => {
             let second = must("become the writer", second);
+            let looked = first.is_newest().await;
+            assert!(matches!(looked, Err(LogError::Fenced { at: told }) if told == at), "{looked:?}");
             append(&second, vec![text("k", "2")]).await;
             fenced(&first, at).await;
+            must("ask the second", second.is_newest().await);
             append(&second, vec![text("k", "3")]).await;
             &["1", "2", "3"]
         }

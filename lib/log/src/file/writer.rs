@@ -144,6 +144,11 @@ impl Writer for FileWriter {
         answer.await.map_err(|_thread_gone| LogError::Closed)?
     }
 
+    /// The lock of the partition is held for as long as this lives.
+    async fn is_newest(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     fn epoch(&self) -> u64 {
         self.epoch
     }

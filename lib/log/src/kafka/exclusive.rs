@@ -31,6 +31,7 @@ use rdkafka::{
     producer::Producer as _,
     topic_partition_list::{Offset as Place, TopicPartitionList},
 };
+use tokio::sync::oneshot;
 
 use super::{
     client::{Quiet, is_fenced, is_final, listen, of_writer, refused},
@@ -61,10 +62,19 @@ pub(super) struct Setup {
     pub faults: Faults,
 }
 
+/// The answer to whether a writer still is the newest.
+type Looked = oneshot::Receiver<Result<(), LogError>>;
+
+enum Order {
+    Append(Append),
+    /// Is nobody newer?
+    Look(oneshot::Sender<Result<(), LogError>>),
+}
+
 /// The handle of the writer's thread.
 pub(super) struct Exclusive {
     pub epoch: u64,
-    orders: Option<mpsc::Sender<Append>>,
+    orders: Option<mpsc::Sender<Order>>,
     stop: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -93,7 +103,17 @@ impl Exclusive {
     }
 
     pub(super) fn append(&self, append: Append) -> Result<(), LogError> {
-        self.orders.as_ref().and_then(|orders| orders.send(append).ok()).ok_or(LogError::Closed)
+        self.order(Order::Append(append))
+    }
+
+    /// Asks whether it still is the newest writer.
+    pub(super) fn look(&self) -> Result<Looked, LogError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::Look(reply)).map(|()| answer)
+    }
+
+    fn order(&self, order: Order) -> Result<(), LogError> {
+        self.orders.as_ref().and_then(|orders| orders.send(order).ok()).ok_or(LogError::Closed)
     }
 }
 
@@ -170,11 +190,18 @@ impl Work {
         }))
     }
 
-    fn run(mut self, received: &mpsc::Receiver<Append>) {
+    fn run(mut self, received: &mpsc::Receiver<Order>) {
         while let Ok(first) = received.recv() {
-            let mut group = vec![first];
-            while let (true, Ok(more)) = (group.len() < GROUP, received.try_recv()) {
-                group.push(more);
+            let (mut group, mut next) = (Vec::new(), Some(first));
+            while let Some(order) = next.take() {
+                match order {
+                    Order::Append(append) => group.push(append),
+                    Order::Look(reply) => drop(reply.send(self.look())),
+                }
+                next = if group.len() < GROUP { received.try_recv().ok() } else { None };
+            }
+            if group.is_empty() {
+                continue;
             }
             let answer = self.append(&group);
             match answer {
@@ -284,6 +311,18 @@ impl Work {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn look(&mut self) -> Result<(), LogError> {
+        let at = self.setup.at;
+        listen(&self.asking);
+        if self.fenced {
+            return Err(LogError::Fenced { at });
+        }
+        self.is_newest().map_err(|(Failure::Final(error) | Failure::Broken(error))| match is_fenced(&error) {
+            true => LogError::Fenced { at },
+            false => refused(format_args!("ask whether somebody newer writes {at}"), error),
+        })
     }
 
     /// After a commit without an answer: what stands behind the last known end, if it is this group.

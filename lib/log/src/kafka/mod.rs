@@ -5,6 +5,7 @@
 //!                                      ├─ coverage, requests ───────► one producer   idempotent, one in flight
 //!                                      └─ a ledger partition ───────► its own        transactional: fenced
 //!  read   ─► consumers assigned by hand, no group, no reset of offsets
+//!  join   ─► a consumer group, for membership and assignment only
 //! ```
 //!
 //! | file | is |
@@ -16,6 +17,7 @@
 //! | `exclusive` | the fenced writer |
 //! | `flight` | acknowledgements |
 //! | `reader` | the reading side |
+//! | `group` | who works on which partitions |
 //! | `releases` | what consumers have released; the alarm before retention overtakes one |
 //! | `client` | log lines and errors of librdkafka |
 //! | `faults` | fail points |
@@ -26,6 +28,7 @@ mod client;
 mod exclusive;
 mod faults;
 mod flight;
+mod group;
 mod options;
 mod producer;
 mod reader;
@@ -42,7 +45,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use beidou_schemas::{Offset, Record, Topic, TopicPartition};
+use beidou_schemas::{Offset, Record, Topic, TopicPartition, maintenance::fact::OUTCOMES};
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer},
@@ -52,12 +55,13 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use self::{
     client::{Quiet, listen, refused},
     exclusive::Exclusive,
+    group::KafkaMember,
     producer::{Append, Shared},
     reader::Readers,
     releases::{Releases, first_since, threat},
-    settings::{BULK, EXCLUSIVE, FACTS, PRODUCER, READER, apply},
+    settings::{BULK, EXCLUSIVE, FACTS, MEMBER, PRODUCER, READER, apply},
 };
-use crate::{Log, LogError, ReadBatch, ReadLimit, Threat, Writer, off_thread};
+use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer, off_thread};
 
 pub use faults::{Fault, Faults};
 pub use options::{InvalidKafka, Kafka, KafkaOptions, Mechanism, Sasl, Tls};
@@ -78,10 +82,11 @@ enum Writing {
     Exclusive,
 }
 
-/// Ingest is active-active and query-api stateless, so what they write has many writers; a ledger has one, and
-/// so have operations: the controllers that lead.
-fn writing(topic: Topic) -> Writing {
-    match topic {
+/// Ingest is active-active and query-api stateless, so what they write has many writers; a ledger has one, and so have the
+/// outcomes of maintenance, by whom the leading projector is known, and operations: the controllers that lead.
+fn writing(at: TopicPartition) -> Writing {
+    match at.topic {
+        _ if at == OUTCOMES => Writing::Exclusive,
         Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => Writing::Bulk,
         Topic::KubeCoverage | Topic::Maintenance | Topic::OperationCommand => Writing::Facts,
         Topic::Ledger | Topic::Operation | Topic::OperationTask => Writing::Exclusive,
@@ -113,6 +118,7 @@ struct Partition {
 struct Configs {
     exclusive: ClientConfig,
     reader: ClientConfig,
+    member: ClientConfig,
 }
 
 impl KafkaLog {
@@ -131,7 +137,7 @@ impl KafkaLog {
         };
         let mut reader = config(&[READER]);
         reader.set("group.id", format!("{}beidou.readers", options.kafka.prefix));
-        let configs = Configs { exclusive: config(&[PRODUCER, EXCLUSIVE]), reader };
+        let configs = Configs { exclusive: config(&[PRODUCER, EXCLUSIVE]), reader, member: config(&[MEMBER]) };
         let act = |error| refused("open the log in Kafka", error);
         let asking = configs.reader.create_with_context(Quiet).map_err(act)?;
         let start = |name, tables: [&[settings::Setting]; 2]| {
@@ -217,7 +223,7 @@ impl Log for KafkaLog {
     async fn writer(&self, at: TopicPartition, _name: &str) -> Result<Arc<dyn Writer>, LogError> {
         let inner = Arc::clone(&self.0);
         let topic = Arc::clone(&inner.partition(at)?.topic);
-        let right = match writing(at.topic) {
+        let right = match writing(at) {
             Writing::Bulk => Right::Bulk,
             Writing::Facts => Right::Facts,
             Writing::Exclusive => {
@@ -232,6 +238,17 @@ impl Log for KafkaLog {
             }
         };
         Ok(Arc::new(KafkaWriter { log: inner, at, topic, right }))
+    }
+
+    async fn join(&self, name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
+        let options = &self.0.options;
+        let setup = group::Setup {
+            group: format!("{}beidou.{name}", options.kafka.prefix),
+            topics: topics.iter().map(|topic| (options.name(*topic), *topic)).collect(),
+            config: self.0.configs.member.clone(),
+            session: options.session(),
+        };
+        Ok(Box::new(off_thread(move || KafkaMember::join(setup)).await?))
     }
 
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
@@ -312,6 +329,13 @@ impl Writer for KafkaWriter {
             Right::Exclusive(writer) => writer.append(append)?,
         }
         answer.await.map_err(|_thread_gone| LogError::Closed)?
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        match &self.right {
+            Right::Bulk | Right::Facts => Ok(()),
+            Right::Exclusive(writer) => writer.look()?.await.map_err(|_thread_gone| LogError::Closed)?,
+        }
     }
 
     fn epoch(&self) -> u64 {

@@ -21,6 +21,9 @@ use crate::{LogError, file::Retention};
 const BUFFER_MIB: u32 = 128;
 /// A partition that acknowledges nothing for so long is looked at: far above a change of leader, far below an hour.
 const SILENCE_SECONDS: u32 = 30;
+/// A member that gives no sign of life for so long is missed: far above a pause of a busy machine, and what its partitions
+/// stand still when it dies.
+const SESSION_SECONDS: u32 = 10;
 /// Topic names are at most 249 characters long in Kafka; ours take 22.
 const MAX_PREFIX_BYTES: usize = 100;
 
@@ -40,6 +43,8 @@ pub struct Kafka {
     pub buffer_mib: u32,
     /// A partition that acknowledges nothing for so long, while its broker answers, gets a new producer.
     pub silence_seconds: u32,
+    /// A projector that gives no sign of life for so long loses its partitions to others.
+    pub session_seconds: u32,
     /// Encrypted connections.
     pub tls: Tls,
     /// How to log in.
@@ -55,6 +60,7 @@ impl Default for Kafka {
             replicas: 3,
             buffer_mib: BUFFER_MIB,
             silence_seconds: SILENCE_SECONDS,
+            session_seconds: SESSION_SECONDS,
             tls: Tls::default(),
             sasl: Sasl::default(),
         }
@@ -175,6 +181,10 @@ impl Kafka {
         if !(5..=600).contains(&self.silence_seconds) {
             return Err(invalid("silence_seconds", self.silence_seconds, "use 5 to 600"));
         }
+        if !(6..=60).contains(&self.session_seconds) {
+            let allowed = "use 6, which brokers allow at least unless told otherwise, to 60";
+            return Err(invalid("session_seconds", self.session_seconds, allowed));
+        }
         self.check_tls()?;
         self.check_sasl()
     }
@@ -285,6 +295,10 @@ impl KafkaOptions {
         Duration::from_secs(self.kafka.silence_seconds.into())
     }
 
+    pub(super) fn session(&self) -> Duration {
+        Duration::from_secs(self.kafka.session_seconds.into())
+    }
+
     pub(super) fn buffer_bytes(&self) -> usize {
         self.kafka.buffer_mib as usize * 1024 * 1024
     }
@@ -304,7 +318,7 @@ mod tests {
         Kafka::default().check().unwrap();
         let sasl = || Sasl { user: Some("beidou".into()), password: Some("x".into()), ..Sasl::default() };
         let tls = || Tls { enabled: true, ..Tls::default() };
-        let table: [(&str, Kafka); 13] = [
+        let table: [(&str, Kafka); 14] = [
             ("brokers` is empty", Kafka { replicas: 1, ..Kafka::default() }),
             ("brokers` is \"kafka-1\"", Kafka { brokers: vec!["kafka-1".into()], ..valid() }),
             ("brokers` is \"a:1,b:2\"", Kafka { brokers: vec!["a:1,b:2".into()], ..valid() }),
@@ -312,6 +326,7 @@ mod tests {
             ("replicas` is 0", Kafka { replicas: 0, ..valid() }),
             ("buffer_mib` is 1:", Kafka { buffer_mib: 1, ..valid() }),
             ("silence_seconds` is 1:", Kafka { silence_seconds: 1, ..valid() }),
+            ("session_seconds` is 5:", Kafka { session_seconds: 5, ..valid() }),
             ("tls.key_file", Kafka { tls: Tls { cert_file: Some("c".into()), ..tls() }, ..valid() }),
             ("tls.cert_file", Kafka { tls: Tls { key_file: Some("k".into()), ..tls() }, ..valid() }),
             ("tls.enabled", Kafka { tls: Tls { enabled: false, ca_file: Some("c".into()), ..tls() }, ..valid() }),

@@ -132,6 +132,24 @@ pub const READER: &[Setting] = &[
     ),
 ];
 
+/// Of a member of a group that shares partitions; `session.timeout.ms` is `session_seconds` of the configuration.
+pub const MEMBER: &[Setting] = &[
+    set("enable.auto.commit", "false", "members share work and nothing else: positions stand in the ledger"),
+    set("auto.offset.reset", "latest", "assigned partitions are paused at once, and nothing is read through the group"),
+    set("fetch.message.max.bytes", "1024", "as above, for what is under way before they are paused"),
+    set(
+        "partition.assignment.strategy",
+        "cooperative-sticky",
+        "only partitions that move are asked back; work on the others goes on",
+    ),
+    set("heartbeat.interval.ms", "1000", "a member learns within a second that partitions are to move"),
+    set(
+        "max.poll.interval.ms",
+        "60000",
+        "a member may take so long to end its work before partitions go on; later it is fenced in the middle of it",
+    ),
+];
+
 /// Of every topic. What a topic keeps comes from the configuration: `retention.ms` and `retention.bytes`.
 pub const TOPIC: &[Setting] = &[
     set("cleanup.policy", "delete", "compaction would remove states of an Event"),
@@ -168,7 +186,7 @@ mod tests {
     #[test]
     fn the_page_shows_what_is_set() {
         let page = include_str!("../../../../docs/kafka.md");
-        let rows = [CLIENT, PRODUCER, BULK, FACTS, EXCLUSIVE, READER, TOPIC].into_iter().flatten();
+        let rows = [CLIENT, PRODUCER, BULK, FACTS, EXCLUSIVE, READER, MEMBER, TOPIC].into_iter().flatten();
         let missing: Vec<String> = rows
             .map(|Setting { key, value, why }| format!("| `{key}` | {value} | {why} |"))
             .filter(|row| !page.contains(row.as_str()))

@@ -26,6 +26,7 @@ use crate::{
     Store, StoreError,
     archive::{Archive, ArchiveError, Sum, marks, months},
     insert::{Block, insert},
+    migrate::call,
 };
 
 /// The table under construction. Nobody reads it; one that a crash left is thrown away.
@@ -176,6 +177,14 @@ impl Filling {
     async fn count(&self, table: &str) -> Result<u64, StoreError> {
         let sql = format!("SELECT count() FROM {table}");
         self.store.writer()?.query_raw(&sql).fetch_one().await.map_err(failed("count the rows of a table"))
+    }
+
+    /// Calls the table under construction whole, which it stays in the place of the old one.
+    ///
+    /// # Errors
+    /// When the store refuses or gives no answer.
+    pub async fn call_whole(&self) -> Result<(), StoreError> {
+        call(&self.store, NEXT, true).await
     }
 
     /// Puts the new table in the place of the old one. The old one bears the new one's name then, until it is discarded.

@@ -20,21 +20,21 @@ impl Run {
         let aim = self.aim();
         let mut any = vec![Role::Engine, Role::Ingest, Role::Projector];
         if self.course.fleet {
-            any.push(Role::SecondIngest);
+            any.extend([Role::SecondIngest, Role::SecondProjector]);
         }
-        let role = match self.course.only {
+        let mut role = match self.course.only {
             _ if aim.is_some() => Role::Projector,
             Some(role) => role,
             None => *any.choose(&mut self.random).context("some roles")?,
         };
         match aim {
-            Some(window) => self.projector_in(window).await?,
+            Some(window) => role = self.projector_in(window).await?,
             None => self.some_records_pass().await?,
         }
         let pid = self.site.pid(role).context("the role runs")?;
         self.site.kill(role)?;
         *self.outcome.kills.entry(role.label()).or_default() += 1;
-        if role == Role::Projector {
+        if role.name() == Role::Projector.name() {
             let steps = self.steps();
             self.outcome.in_window += usize::from(is_in(&steps, pid, Window::Table));
             self.outcome.in_archive += usize::from(is_in(&steps, pid, Window::Archive));
@@ -74,13 +74,16 @@ impl Run {
         text.lines().map(String::from).collect()
     }
 
-    async fn projector_in(&mut self, window: Window) -> anyhow::Result<()> {
-        let pid = self.site.pid(Role::Projector).context("the projector runs")?;
+    /// Waits until a projector is inside the window, and says which.
+    async fn projector_in(&mut self, window: Window) -> anyhow::Result<Role> {
+        let running = [Role::Projector, Role::SecondProjector].map(|role| Some((role, self.site.pid(role)?)));
         let inside = until("the projector is inside the window", LIMIT, async || {
             if let Err(error) = self.site.all_run() {
                 return Some(Err(error));
             }
-            is_in(&self.steps(), pid, window).then_some(Ok(()))
+            let steps = self.steps();
+            let inside = running.iter().flatten().find(|(_, pid)| is_in(&steps, *pid, window));
+            inside.map(|(role, _)| Ok(*role))
         });
         inside.await?
     }

@@ -1,33 +1,77 @@
-//! A projector that stands still, as a machine without memory does, while another one takes over.
+//! A projector that stands still, as a machine without memory does, while another one takes its partitions over.
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::{LIMIT, Run};
 use crate::{faults::site::Role, wait::until};
 
-/// What a writer says that finds a newer one.
-const FENCED: &str = "a newer writer took over";
+/// What a projector says of each change.
+const TOOK: &str = "took partitions";
+const GAVE: &str = "gave partitions back";
 
 impl Run {
-    /// Stops the clock of the projector, lets a second one take over, and wakes the first: it must write nothing and end.
+    /// Waits until both projectors have partitions.
+    pub(super) async fn both_project(&mut self) -> anyhow::Result<()> {
+        self.changed(Role::SecondProjector, TOOK, 0).await?;
+        self.changed(Role::Projector, GAVE, 0).await
+    }
+
+    /// Stops the clock of one projector until the other has all partitions, and wakes it: it must write nothing any more, and
+    /// go on with what it is given.
     pub(super) async fn wake_a_zombie(&mut self) -> anyhow::Result<()> {
         self.some_records_pass().await?;
-        self.site.signal(Role::Projector, libc::SIGSTOP)?;
-        self.site.start(Role::SecondProjector)?;
-        let before = self.rows().await?;
-        let grown = until("the second projector takes over", LIMIT, async || {
+        // Both have joined, whoever was killed before.
+        self.share_again().await?;
+        let (zombie, other) = (Role::Projector, Role::SecondProjector);
+        let [took, gave] = [TOOK, GAVE].map(|what| self.told(zombie, what));
+        let (taken, before) = (self.told(other, TOOK)?, self.rows().await?);
+        self.site.signal(zombie, libc::SIGSTOP)?;
+        self.changed(other, TOOK, taken).await?;
+        let grown = until("the other projector takes over", LIMIT, async || {
             let rows = self.rows().await.ok()?;
             (rows > before).then_some(())
         });
         grown.await?;
-        self.site.signal(Role::Projector, libc::SIGCONT)?;
-        let status = until("the first one ends by itself", LIMIT, async || self.site.ended(Role::Projector)).await?;
-        ensure!(!status.success(), "a projector that was fenced ends with an error, not with {status}");
-        let log = self.site.log(Role::Projector)?;
-        ensure!(log.lines().last().is_some_and(|line| line.contains(FENCED)), "it says why it ends: {log}");
+        self.site.signal(zombie, libc::SIGCONT)?;
+        self.changed(zombie, GAVE, gave?).await?;
+        self.changed(zombie, TOOK, took?).await?;
         self.outcome.fenced += 1;
-        self.site.kill(Role::SecondProjector)?;
-        self.site.start(Role::Projector)
+        Ok(())
+    }
+
+    /// Restarts one projector in an orderly way, which waits until both have partitions.
+    async fn share_again(&mut self) -> anyhow::Result<()> {
+        let role = Role::Projector;
+        self.site.stop(role).await?;
+        self.site.start(role)?;
+        let took = self.told(role, TOOK)?;
+        self.changed(role, TOOK, took).await
+    }
+
+    /// How often a role has told of this.
+    pub(super) fn told(&self, role: Role, what: &str) -> anyhow::Result<usize> {
+        Ok(self.site.log(role)?.lines().filter(|line| line.contains(what)).count())
+    }
+
+    /// Waits until a role has told of this more than so often.
+    pub(super) async fn changed(&mut self, role: Role, what: &str, more_than: usize) -> anyhow::Result<()> {
+        let changed = until("partitions change hands", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            (self.told(role, what).ok()? > more_than).then_some(Ok(()))
+        });
+        changed.await?.with_context(|| format!("{}: {what}", role.label()))
+    }
+
+    /// Waits until a projector that was started again has partitions; `took` is how often it had told of that before.
+    pub(super) async fn takes_again(&mut self, role: Role, took: usize) -> anyhow::Result<()> {
+        self.changed(role, TOOK, took).await
+    }
+
+    /// How often it has taken partitions, by its log.
+    pub(super) fn takes(&self, role: Role) -> anyhow::Result<usize> {
+        self.told(role, TOOK)
     }
 
     async fn rows(&mut self) -> anyhow::Result<u64> {

@@ -1,0 +1,57 @@
+//! Every role restarted, one after another, as an upgrade does, under load and under a live tail.
+
+use std::collections::HashSet;
+
+use beidou_simulator::{StateId, oracle::Judge};
+
+use super::{LIMIT, Run, tail::Tail};
+use crate::{faults::site::Role, wait::until};
+
+/// In this order; the engine last, which all wait for.
+const ORDER: [Role; 6] =
+    [Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi, Role::Engine];
+
+/// What query-api says once it is there.
+const LISTENS: &str = "query-api listens";
+
+impl Run {
+    /// Restarts all roles. What was committed meanwhile must reach the tail, which goes on behind its last message where it is
+    /// cut; that the tables lose and double nothing is judged by the verdict.
+    pub(super) async fn rolling_restart(&mut self) -> anyhow::Result<()> {
+        self.site.start(Role::QueryApi)?;
+        let address = self.site.listening().await?;
+        let tail = Tail::start(address);
+        until("the live tail runs", LIMIT, async || tail.runs().then_some(())).await?;
+        let before: HashSet<StateId> = Judge::of(&self.ledger.entries()).states().keys().copied().collect();
+        for role in ORDER {
+            let (took, listened) = (self.takes(role)?, self.told(role, LISTENS)?);
+            self.site.stop(role).await?;
+            self.site.start(role)?;
+            match role {
+                Role::Projector | Role::SecondProjector => self.takes_again(role, took).await?,
+                Role::QueryApi => {
+                    self.changed(role, LISTENS, listened).await?;
+                    tail.goes_on_at(self.site.listening().await?);
+                }
+                Role::Engine => drop(self.site.endpoint().await?),
+                Role::Ingest | Role::SecondIngest => {}
+            }
+            self.some_records_pass().await?;
+            self.outcome.rolled += 1;
+        }
+        let judge = Judge::of(&self.ledger.entries());
+        let wanted: Vec<StateId> = judge.states().keys().filter(|state| !before.contains(state)).copied().collect();
+        let missing = || {
+            let seen = tail.seen();
+            wanted.iter().filter(|state| !seen.contains(state)).count()
+        };
+        if until("the tail has shown all", self.course.patience, async || (missing() == 0).then_some(())).await.is_err()
+        {
+            self.outcome.wrong.push(format!("the live tail has not shown {} of {} states", missing(), wanted.len()));
+        }
+        (self.outcome.tailed, self.outcome.resumed) = (wanted.len() - missing(), tail.resumed());
+        self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
+        self.outcome.wrong.extend(tail.wrong());
+        Ok(())
+    }
+}
