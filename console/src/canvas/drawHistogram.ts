@@ -53,7 +53,7 @@ export function drawHistogram(c: Ctx, w: number, h: number, picture: Picture): v
 function grid(c: Ctx, w: number, base: number, most: number, scale: Scale): void {
   const color = palette();
   c.textAlign = "right";
-  for (const value of countTicks(most, 2)) {
+  for (const value of countTicks(most, 3)) {
     const y = Math.round(base - height(value, most, base - TOP, scale)) + 0.5;
     line(c, LEFT, y, w - RIGHT, y, color(value === 0 ? "line" : "line-soft"));
     c.fillStyle = color("ink-3");

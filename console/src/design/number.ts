@@ -27,3 +27,8 @@ export function signed(share: number): string {
   const percent = Math.round(share * 100);
   return `${percent >= 0 ? "+" : "−"}${Math.abs(percent)} %`;
 }
+
+/** For cells: no blank, and no more than five signs. */
+export function tight(value: number): string {
+  return short(value).replace(" ", "");
+}

@@ -12,7 +12,7 @@ import { Empty, Failed, Loading } from "../../design/states";
 import { copy } from "../../design/toast";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { clusterFlags, curl } from "../../shell/command";
+import { curl } from "../../shell/command";
 import { common, useView, type View } from "../../shell/view";
 import { duration, full } from "../../time/format";
 
@@ -25,7 +25,7 @@ export function Page() {
   const cover = useQuery(completeness(view.scope, view.anchor));
   const sort = (["cluster", "states", "occurrences", "last", "percent"] as const).find((one) => one === view.search.sort) ?? "cluster";
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
-  useChrome({ title: t("nav.clusters"), copies: { cli: `beidou clusters${clusterFlags(view.clusters)}`, api: curl("/api/v1/clusters", view.scope), sql: "SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE time >= {from} AND time < {to}\nGROUP BY cluster\nORDER BY states DESC" }, cost: costOf(list.data) });
+  useChrome({ title: t("nav.clusters"), copies: { cli: "beidou clusters", api: curl("/api/v1/clusters", view.scope), sql: "SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE time >= {from} AND time < {to}\nGROUP BY cluster\nORDER BY states DESC" }, cost: costOf(list.data) });
   if (list.isPending) return <Loading rows={10} />;
   if (list.isError) return <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} />;
   if (list.data.items.length === 0) {
@@ -52,6 +52,15 @@ export function Page() {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <section className={list.isPlaceholderData ? "scroll grow stale" : "scroll grow"} tabIndex={0} aria-label={t("nav.clusters")}>
         <table className="tbl">
+          <colgroup>
+            <col />
+            <col style={{ width: 130 }} />
+            <col style={{ width: 110 }} />
+            <col style={{ width: 110 }} />
+            <col style={{ width: 162 }} />
+            <col style={{ width: 90 }} />
+            <col style={{ width: 190 }} />
+          </colgroup>
           <thead>
             <tr>
               {head("cluster", t("col.cluster"), false)}
@@ -81,7 +90,9 @@ export function Page() {
                   <td className="num">{atLeast(group(item.occurrences), whole)}</td>
                   <td className="num mono">{item.last_time ? full(Date.parse(item.last_time), view.zone) : <span className="dim">{t("clusters.silent")}</span>}</td>
                   <td className="num">{own?.lag ? `${own.lag.p99_seconds.toFixed(1)} s` : "–"}</td>
-                  <td className="cut mono dim">{item.cluster_uid}</td>
+                  <td className="cut dim">
+                    <Id text={item.cluster_uid} most={24} />
+                  </td>
                 </tr>
               );
             })}

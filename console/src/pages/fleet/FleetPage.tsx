@@ -1,9 +1,11 @@
 /** The fleet: what is wrong anywhere, what changed most, and whether these numbers can be trusted. */
 import "./fleet.css";
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
 import { clusters, completeness, histogram, patterns, space } from "../../api/questions";
+import { HistogramChart } from "../../canvas/HistogramChart";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
 import { atLeast, short, signed } from "../../design/number";
@@ -12,13 +14,13 @@ import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { clusterFlags, curl, rangeFlags } from "../../shell/command";
-import { refresh, useView } from "../../shell/view";
+import { common, refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, duration } from "../../time/format";
-import { isRelative } from "../../time/range";
+import { absolute, isRelative } from "../../time/range";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { type Baseline, useSignals } from "./signals";
+import { type Baseline, comparable, useSignals } from "./signals";
 
 const REFRESH_MS = 30_000;
 const DAY = 86_400_000;
@@ -26,6 +28,7 @@ const DAY = 86_400_000;
 export function Page() {
   const t = useT();
   const view = useView();
+  const navigate = useNavigate();
   const length = view.bounds[1] - view.bounds[0];
   const allowed: Baseline[] = ["before", ...(length <= DAY ? (["1d"] as const) : []), ...(length <= 7 * DAY ? (["1w"] as const) : [])];
   const baseline = allowed.find((one) => one === view.search.baseline) ?? "before";
@@ -33,7 +36,7 @@ export function Page() {
   const list = useQuery(clusters(view.scope, view.anchor));
   const cover = useQuery(completeness({ ...view.scope, bins: 180 }, view.anchor));
   const signals = useSignals(view.scope, baseline, view.anchor);
-  const bins = useQuery(histogram({ ...view.scope, bins: 60 }, view.anchor));
+  const bins = useQuery(histogram({ ...view.scope, bins: 180 }, view.anchor));
   const folds = useQuery(patterns({ ...view.scope, top: 1 }, view.anchor));
   const disk = useQuery(space());
   // New numbers come by themselves while the range reaches until now and somebody looks.
@@ -61,9 +64,10 @@ export function Page() {
   const all = signals[0]?.data;
   const lag = Math.max(...(cover.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : [])), -1);
   const full = disk.data?.growth?.full_at;
+  const brush = (from: number, to: number) => void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
   const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
     { name: t("fleet.events", { length: duration(length) }), value: bins.data ? atLeast(short(bins.data.states), whole) : "…", under: bins.data ? t("fleet.occurrences", { n: short(bins.data.occurrences) }) : "", spark: total },
-    { name: t("fleet.warnings"), value: bins.data ? atLeast(short(warnings / minutes), whole) : "…", under: all && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "", spark: warned, color: "sev-warn" },
+    { name: t("fleet.warnings"), value: bins.data ? atLeast(short(warnings / minutes), whole) : "…", under: all && comparable(all) && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "", spark: warned, color: "sev-warn" },
     { name: t("fleet.clusters"), value: list.data ? String(list.data.items.length) : "…", under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "" },
     { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : "…", under: t("fleet.templatesUnder") },
     { name: t("fleet.coverage"), value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : "…", under: t("fleet.worst") },
@@ -122,6 +126,16 @@ export function Page() {
             </Empty>
           ) : null}
           {list.data && cover.data && list.data.items.length > 0 ? <Grid list={list.data.items} cover={cover.data.items} signals={signals} sort={sort} view={view} /> : null}
+          {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
+          {bins.data && list.data && list.data.items.length > 0 ? (
+            <div className="over">
+              <div className="bar plain">
+                <h2>{t("fleet.over")}</h2>
+                <span className="dim small">{t("fleet.overHint")}</span>
+              </div>
+              <HistogramChart data={bins.data} zone={view.zone} scale="linear" table={false} onBrush={brush} onBack={() => undefined} />
+            </div>
+          ) : null}
         </section>
         <FleetSide view={view} cover={cover} baseline={baseline} />
       </div>

@@ -15,7 +15,7 @@ import { withValue } from "../../query/edit";
 import { common, type View } from "../../shell/view";
 import { stripStretches } from "../../time/coverage";
 import { hm, monthDay } from "../../time/format";
-import { type Baseline, level } from "./signals";
+import { type Baseline, comparable, level } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
 
@@ -37,7 +37,7 @@ export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQue
           {changes.isError ? <Failed error={changes.error} what={t("fleet.changes")} retry={() => void changes.refetch()} /> : null}
           {changes.data && changes.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
           {changes.data?.changes.map((change) => (
-            <One key={change.field + change.value} change={change} view={view} />
+            <One key={change.field + change.value} change={change} view={view} known={comparable(changes.data)} />
           ))}
         </div>
       </section>
@@ -65,18 +65,18 @@ export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQue
   );
 }
 
-function One({ change, view }: { change: Change; view: View }) {
+function One({ change, view, known }: { change: Change; view: View; known: boolean }) {
   const t = useT();
   const text = change.label ?? change.value;
-  const glyph = GLYPHS[change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
+  const glyph = GLYPHS[known && change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
   const times = change.states_before === 0 ? null : change.states / change.states_before;
   return (
     <Link className="inc" to="/events" search={{ ...common(view.search), q: withValue("type:Warning", change.field, text), panel: "explain" } as never}>
       <Glyph name={glyph} />
       <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
-      <span className="small nowrap">{change.new ? <span className="badge warn">{t("pat.new")}</span> : times === null ? "" : times >= 1 ? `${times >= 10 ? Math.round(times) : times.toFixed(1)}×` : `÷ ${(1 / times).toFixed(1)}`}</span>
+      <span className="small nowrap">{!known ? "" : change.new ? <span className="badge warn">{t("pat.new")}</span> : times === null ? "" : times >= 1 ? `${times >= 10 ? Math.round(times) : times.toFixed(1)}×` : `÷ ${(1 / times).toFixed(1)}`}</span>
       <span className="dim small two">
-        {t(`facet.${change.field}` as Key)} · {group(change.states_before)} → {group(change.states)}
+        {t(`facet.${change.field}` as Key)} · {known ? `${group(change.states_before)} → ` : ""}{group(change.states)}
       </span>
     </Link>
   );

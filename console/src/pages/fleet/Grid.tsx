@@ -4,7 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import type { Cluster, ClusterCompleteness, Explanation } from "../../api/types";
 import { Glyph } from "../../design/Icon";
-import { group, short } from "../../design/number";
+import { group, short, tight } from "../../design/number";
 import { Id } from "../../design/parts";
 import { useT } from "../../i18n";
 import { common, type View } from "../../shell/view";
@@ -59,7 +59,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const open = (line: Line, q: string) => void navigate({ to: "/events", search: { ...common(view.search), c: line.cluster.cluster, q } as never });
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
-    <div className="scroll grow" tabIndex={0} role="group" aria-label={t("fleet.grid")}>
+    <div className="scroll gridbox" tabIndex={0} role="group" aria-label={t("fleet.grid")}>
       {order !== wanted ? (
         <button type="button" className="btn sm link reorder" onClick={() => setHeld({ key, order: wanted })}>
           {t("fleet.reorder")}
@@ -116,8 +116,8 @@ function SignalCell({ one, failed, place, name, onOpen }: { one: Cell | null | u
       <button type="button" data-cell={place} onClick={onOpen} title={`${group(one.now)} · ${before} · ${t("fleet.rule")}`} aria-label={`${name}: ${one.complete ? "" : "≥ "}${one.now}, ${before}`}>
         {one.level > 0 ? <Glyph name={GLYPHS[one.level]} /> : null}
         <span>
-          {one.complete ? "" : "≥ "}
-          {short(one.now)}
+          {one.complete ? "" : "≥"}
+          {tight(one.now)}
         </span>
       </button>
     </td>

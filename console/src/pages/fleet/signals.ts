@@ -50,6 +50,18 @@ function coverageOf(coverage: readonly ClusterCoverage[], uid: string): ClusterC
   return coverage.find((one) => one.cluster_uid === uid);
 }
 
+/** Less of the baseline than that is no baseline: what looks new may only be unknown. */
+const LEAST_SHARE = 0.9;
+
+function known(coverage: ClusterCoverage | undefined): boolean {
+  return coverage === undefined || coverage.share >= LEAST_SHARE;
+}
+
+/** Whether the time before can be compared with, for all clusters. */
+export function comparable(answer: Explanation | undefined): boolean {
+  return answer !== undefined && answer.baseline_coverage.every(known);
+}
+
 /** A cell of one cluster; null where nothing of the range is known of it. */
 export function cell(answer: Explanation, uid: string): Cell | null {
   const own = coverageOf(answer.coverage, uid);
@@ -57,7 +69,7 @@ export function cell(answer: Explanation, uid: string): Cell | null {
   if (own && own.share <= 0) return null;
   const complete = own ? missing([own], rangeTo).length === 0 : true;
   const base = coverageOf(answer.baseline_coverage, uid);
-  const baseKnown = !base || base.share > 0;
+  const baseKnown = known(base);
   const change = answer.changes.find((one) => one.field === "cluster" && one.value === uid);
   const [now, before] = [change?.states ?? 0, change?.states_before ?? 0];
   return { now, before: baseKnown ? before : null, level: change && baseKnown ? level(now, before, change.score) : 0, complete };

@@ -22,7 +22,7 @@ import { SchemaTree } from "./SchemaTree";
 const DRAFT = "beidou.sql";
 const FIRST = `-- which images fail to pull, and where?
 SELECT
-  extract(message, '"([^"]+)"') AS image,
+  extractAll(message, '"([^"]+)"')[1] AS image,
   cluster,
   sum(new_occurrences) AS failures,
   uniqExact(name) AS pods,
