@@ -3,7 +3,9 @@ import { defineConfig } from "vitest/config";
 
 // A server to develop against: the API has one origin with the console, so the proxy stands in for it.
 const target = process.env.BEIDOU_URL ?? "http://127.0.0.1:7480";
-const proxy = Object.fromEntries(["/api", "/readyz", "/healthz", "/openapi.json", "/problems"].map((path) => [path, { target, changeOrigin: true }]));
+const proxy = Object.fromEntries(
+  ["/api", "/readyz", "/healthz", "/openapi.json", "/problems"].map((path) => [path, { target, changeOrigin: true }]),
+);
 
 export default defineConfig({
   plugins: [react()],
@@ -12,6 +14,8 @@ export default defineConfig({
   build: {
     target: "es2022",
     sourcemap: false,
+    manifest: true,
+    chunkSizeWarningLimit: 700,
     // Inlined assets would need `data:` in the CSP, and the polyfill an inline script.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

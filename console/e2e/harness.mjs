@@ -48,10 +48,19 @@ export const MOST_ANSWER = 1_000_000;
 
 /** A page with what a person chose. `troubles` fills with whatever no page may do. */
 export async function openPage(world, { theme = "light", lang = "en", width = 1440, height = 900 } = {}) {
-  const context = await world.browser.newContext({ viewport: { width, height }, timezoneId: "Asia/Shanghai", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"], acceptDownloads: true });
-  await context.addInitScript((prefs) => {
-    if (!localStorage.getItem("beidou.prefs")) localStorage.setItem("beidou.prefs", JSON.stringify(prefs));
-  }, { theme, lang });
+  const context = await world.browser.newContext({
+    viewport: { width, height },
+    timezoneId: "Asia/Shanghai",
+    locale: "en-GB",
+    permissions: ["clipboard-read", "clipboard-write"],
+    acceptDownloads: true,
+  });
+  await context.addInitScript(
+    (prefs) => {
+      if (!localStorage.getItem("beidou.prefs")) localStorage.setItem("beidou.prefs", JSON.stringify(prefs));
+    },
+    { theme, lang },
+  );
   const page = await context.newPage();
   const troubles = [];
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
@@ -60,12 +69,14 @@ export async function openPage(world, { theme = "light", lang = "en", width = 14
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.origin !== world.front.url && !["blob:", "data:"].includes(url.protocol)) troubles.push(`another origin was asked: ${url.origin}`);
+    if (url.origin !== world.front.url && !["blob:", "data:"].includes(url.protocol))
+      troubles.push(`another origin was asked: ${url.origin}`);
     if (world.api.token && url.href.includes(world.api.token)) troubles.push(`the token is in an address: ${url.pathname}`);
   });
   page.on("response", async (response) => {
     const length = Number(response.headers()["content-length"] ?? 0);
-    if (new URL(response.url()).pathname.startsWith("/api/") && length > MOST_ANSWER) troubles.push(`an answer of ${length} bytes: ${response.url()}`);
+    if (new URL(response.url()).pathname.startsWith("/api/") && length > MOST_ANSWER)
+      troubles.push(`an answer of ${length} bytes: ${response.url()}`);
   });
   return {
     page,
@@ -86,7 +97,9 @@ export function number(text) {
 
 /** The planted incident, found by the first state of its kind in the API: tests name no fixed day. */
 export async function incident(world) {
-  const answer = await fetch(`${world.api.url}/api/v1/objects/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q/at`, { headers: { authorization: `Bearer ${world.api.token}` } });
+  const answer = await fetch(`${world.api.url}/api/v1/objects/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q/at`, {
+    headers: { authorization: `Bearer ${world.api.token}` },
+  });
   const { first_seen } = await answer.json();
   const begin = Date.parse(first_seen) - 4 * 60_000;
   return { begin, from: new Date(begin - 30 * 60_000).toISOString(), to: new Date(begin + 90 * 60_000).toISOString() };

@@ -23,7 +23,12 @@ try {
           console.log(`ok    ${name}`);
         } catch (error) {
           failed += 1;
-          console.log(`FAIL  ${name}\n      ${String(error?.stack ?? error).split("\n").slice(0, 6).join("\n      ")}`);
+          console.log(
+            `FAIL  ${name}\n      ${String(error?.stack ?? error)
+              .split("\n")
+              .slice(0, 6)
+              .join("\n      ")}`,
+          );
         }
       }
     }

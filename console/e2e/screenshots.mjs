@@ -25,27 +25,45 @@ async function pages(world) {
     { name: "explain", path: `/events?from=${at(0)}&to=${at(60)}&panel=explain`, ready: ".chg" },
     { name: "patterns", path: `/events?${range}&view=patterns`, ready: ".pat tbody tr" },
     {
-      name: "completion", path: `/events?${range}&c=hz-prod-02`, ready: "#row-4",
+      name: "completion",
+      path: `/events?${range}&c=hz-prod-02`,
+      ready: "#row-4",
       then: async (page) => {
         await page.keyboard.press("/");
         await page.keyboard.type("kind:Pod reason:F");
         await page.waitForSelector(".complete [role=option]:has-text('FailedMount')");
       },
     },
-    { name: "palette", path: `/?${range}`, ready: ".heat td button", then: async (page) => {
-      await page.keyboard.press(":");
-      await page.keyboard.type("node c7-r14 @hz-prod-02");
-      await page.waitForSelector("[role=option]:has-text('hz2-c7-r14')");
-    } },
+    {
+      name: "palette",
+      path: `/?${range}`,
+      ready: ".heat td button",
+      then: async (page) => {
+        await page.keyboard.press(":");
+        await page.keyboard.type("node c7-r14 @hz-prod-02");
+        await page.waitForSelector("[role=option]:has-text('hz2-c7-r14')");
+      },
+    },
     { name: "timeline", path: object, ready: ".said", both: true },
     { name: "timeline-diff", path: `${object}&tab=diff`, ready: ".df" },
     { name: "timelines", path: "/o?from=-24h", ready: ".frow" },
-    { name: "sql", path: "/sql?from=-7d", ready: ".tree .column", both: true, then: async (page) => {
-      await page.focus("textarea");
-      await page.keyboard.press("Control+Enter");
-      await page.waitForSelector(".grid [role=gridcell]");
-    } },
-    { name: "clusters", path: "/clusters?from=-7d", ready: ".clusters tbody tr", then: async (page) => page.click(".clusters .lk >> nth=1") },
+    {
+      name: "sql",
+      path: "/sql?from=-7d",
+      ready: ".tree .column",
+      both: true,
+      then: async (page) => {
+        await page.focus("textarea");
+        await page.keyboard.press("Control+Enter");
+        await page.waitForSelector(".grid [role=gridcell]");
+      },
+    },
+    {
+      name: "clusters",
+      path: "/clusters?from=-7d",
+      ready: ".clusters tbody tr",
+      then: async (page) => page.click(".clusters .lk >> nth=1"),
+    },
     { name: "coverage", path: "/coverage?from=-7d", ready: ".coverage tbody tr", both: true },
     { name: "settings", path: "/settings", ready: ".settings .dl dt" },
     { name: "keys", path: "/coverage?from=-7d", ready: ".coverage tbody tr", then: press(["?"]) },

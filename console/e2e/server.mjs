@@ -38,7 +38,11 @@ export function serve(target, port = 0) {
     }
     const file = normalize(join(DIST, path));
     const found = file.startsWith(DIST) && existsSync(file) && statSync(file).isFile() ? file : join(DIST, "index.html");
-    res.writeHead(200, { "content-type": TYPES[extname(found)] ?? "application/octet-stream", "content-security-policy": CSP, "x-content-type-options": "nosniff" });
+    res.writeHead(200, {
+      "content-type": TYPES[extname(found)] ?? "application/octet-stream",
+      "content-security-policy": CSP,
+      "x-content-type-options": "nosniff",
+    });
     createReadStream(found).pipe(res);
   });
   return new Promise((resolve) => {

@@ -1,5 +1,12 @@
 /** Routes. Each page is a chunk of its own; the address holds plain strings, so that a link is readable. */
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, parseSearchWith, stringifySearchWith } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  parseSearchWith,
+  stringifySearchWith,
+} from "@tanstack/react-router";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { clean, type Search } from "./shell/view";
@@ -8,7 +15,11 @@ const root = createRootRoute({
   component: Shell,
   notFoundComponent: NotFound,
   validateSearch: (search: Record<string, unknown>): Search =>
-    clean(Object.fromEntries(Object.entries(search).map(([key, value]) => [key, value === undefined || value === null ? undefined : String(value)]))),
+    clean(
+      Object.fromEntries(
+        Object.entries(search).map(([key, value]) => [key, value === undefined || value === null ? undefined : String(value)]),
+      ),
+    ),
 });
 
 const page = <Path extends string>(path: Path, load: () => Promise<{ Page: () => React.JSX.Element }>) =>

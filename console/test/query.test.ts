@@ -8,7 +8,11 @@ interface Golden {
   limits: { line_bytes: number; terms: number; values: number }[];
   fields: { name: string; aliases: string[] }[];
   kinds: { name: string; others: string[] }[];
-  cases: { line: string; terms?: { field?: string; not?: boolean; values?: Value[]; comparison?: string; number?: number }[]; error?: { fault: string; at: { char: number } } }[];
+  cases: {
+    line: string;
+    terms?: { field?: string; not?: boolean; values?: Value[]; comparison?: string; number?: number }[];
+    error?: { fault: string; at: { char: number } };
+  }[];
 }
 
 const golden: Golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8"));
@@ -44,9 +48,12 @@ describe("the golden cases of the Rust parser", () => {
       })),
     );
   });
-  it.each(golden.cases.filter((one) => one.error && !LEFT_TO_THE_SERVER.includes(one.error.fault)).map((one) => [one.line, one]))("refuses %s", (line, { error }) => {
-    expect(read(line).fault).toEqual({ fault: error?.fault, at: error?.at.char });
-  });
+  it.each(golden.cases.filter((one) => one.error && !LEFT_TO_THE_SERVER.includes(one.error.fault)).map((one) => [one.line, one]))(
+    "refuses %s",
+    (line, { error }) => {
+      expect(read(line).fault).toEqual({ fault: error?.fault, at: error?.at.char });
+    },
+  );
 });
 
 describe("tokens", () => {

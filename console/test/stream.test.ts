@@ -7,7 +7,10 @@ const TEXT = ': heartbeat\nid: a1\nretry: 2000\n\nid: a2\ndata: {"x":\ndata: 1}\
 describe("a stream of events", () => {
   it("is the same however it is cut", () => {
     const whole = new Splitter().push(TEXT);
-    expect(whole).toEqual([{ id: "a2", event: "message", data: '{"x":\n1}' }, { id: "a3", event: "gap", data: "g" }]);
+    expect(whole).toEqual([
+      { id: "a2", event: "message", data: '{"x":\n1}' },
+      { id: "a3", event: "gap", data: "g" },
+    ]);
     for (let size = 1; size < 9; size += 1) {
       const splitter = new Splitter();
       const found = [];
@@ -25,7 +28,9 @@ describe("a stream of events", () => {
 
 describe("a call", () => {
   it("has one address for one question", () => {
-    expect(queryString({ to: "now", from: "-6h", q: "", cluster: ["a", "b"], total: true })).toBe("?cluster=a&cluster=b&from=-6h&to=now&total=true");
+    expect(queryString({ to: "now", from: "-6h", q: "", cluster: ["a", "b"], total: true })).toBe(
+      "?cluster=a&cluster=b&from=-6h&to=now&total=true",
+    );
   });
   it("tells what it cost", () => {
     expect(timing("store;dur=40.24, total;dur=41.00")).toEqual({ storeMs: 40.24, totalMs: 41 });

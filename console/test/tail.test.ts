@@ -28,7 +28,10 @@ describe("the live tail", () => {
   it("parks when too much is held, and knows where to go on", () => {
     const tail = new Tail();
     tail.pause();
-    tail.take(Array.from({ length: MOST_HELD }, (_, n) => message(n)), `p${MOST_HELD - 1}`);
+    tail.take(
+      Array.from({ length: MOST_HELD }, (_, n) => message(n)),
+      `p${MOST_HELD - 1}`,
+    );
     expect(tail.state().parked).toBe(true);
     tail.resume();
     expect(tail.state()).toMatchObject({ parked: false, held: 0 });
@@ -36,13 +39,24 @@ describe("the live tail", () => {
   });
   it("is bounded and says what fell out", () => {
     const tail = new Tail();
-    tail.take(Array.from({ length: MOST_ROWS + 5 }, (_, n) => message(n)), "p");
+    tail.take(
+      Array.from({ length: MOST_ROWS + 5 }, (_, n) => message(n)),
+      "p",
+    );
     expect(tail.state()).toMatchObject({ dropped: 5 });
     expect(tail.state().rows).toHaveLength(MOST_ROWS);
   });
   it("counts gaps and rejects, and takes no nonsense for an Event", () => {
     const tail = new Tail();
-    tail.take([{ id: "a", event: "gap", data: "{}" }, { id: "b", event: "reject", data: "{}" }, { id: "c", event: "message", data: "<script>" }, { id: "d", event: "message", data: "null" }], "d");
+    tail.take(
+      [
+        { id: "a", event: "gap", data: "{}" },
+        { id: "b", event: "reject", data: "{}" },
+        { id: "c", event: "message", data: "<script>" },
+        { id: "d", event: "message", data: "null" },
+      ],
+      "d",
+    );
     expect(tail.state()).toMatchObject({ gaps: 1, rejects: 1, rows: [] });
   });
 });
@@ -51,7 +65,13 @@ describe("pages of a list", () => {
   it("know where a row lies, also when pages are of unequal length", () => {
     const known = [{ rows: 200 }, { rows: 150 }, { rows: 200 }];
     expect([0, 199, 200, 349, 350, 549, 550].map((n) => place(known, n))).toEqual([
-      { page: 0, at: 0 }, { page: 0, at: 199 }, { page: 1, at: 0 }, { page: 1, at: 149 }, { page: 2, at: 0 }, { page: 2, at: 199 }, { page: 3, at: 0 },
+      { page: 0, at: 0 },
+      { page: 0, at: 199 },
+      { page: 1, at: 0 },
+      { page: 1, at: 149 },
+      { page: 2, at: 0 },
+      { page: 2, at: 199 },
+      { page: 3, at: 0 },
     ]);
   });
 });

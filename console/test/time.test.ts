@@ -12,7 +12,13 @@ describe("range", () => {
     expect(moment("2026-11-29T00:00:00Z", NOW)).toBe(Date.parse("2026-11-29T00:00:00Z"));
   });
   it("never leaves a question without bounds", () => {
-    for (const [from, to] of [["x", "now"], ["now", "-6h"], ["-0h", "now"], ["2026-11-29", "now"], [undefined, "yesterday"]] as const) {
+    for (const [from, to] of [
+      ["x", "now"],
+      ["now", "-6h"],
+      ["-0h", "now"],
+      ["2026-11-29", "now"],
+      [undefined, "yesterday"],
+    ] as const) {
       expect(readRange(from, to, NOW)).toEqual(DEFAULT_RANGE);
     }
   });
@@ -37,7 +43,11 @@ describe("format", () => {
   });
   it("tells lengths with two units", () => {
     expect([duration(350), duration(2500), duration(61_000), duration(6_720_000), duration(90_000_000)]).toEqual([
-      "350 ms", "2.5 s", "1 m 1 s", "1 h 52 m", "1 d 1 h",
+      "350 ms",
+      "2.5 s",
+      "1 m 1 s",
+      "1 h 52 m",
+      "1 d 1 h",
     ]);
   });
 });
@@ -47,7 +57,15 @@ describe("ticks", () => {
     const found = ticks(NOW - 6 * 3_600_000, NOW, 12, "Asia/Kolkata");
     expect(found.length).toBeLessThanOrEqual(13);
     expect(found[0]?.label).toMatch(/:(00|30)$/);
-    expect(ticks(NOW - 7 * 86_400_000, NOW, 8, "UTC").map((tick) => tick.label)).toEqual(["11-23", "11-24", "11-25", "11-26", "11-27", "11-28", "11-29"]);
+    expect(ticks(NOW - 7 * 86_400_000, NOW, 8, "UTC").map((tick) => tick.label)).toEqual([
+      "11-23",
+      "11-24",
+      "11-25",
+      "11-26",
+      "11-27",
+      "11-28",
+      "11-29",
+    ]);
   });
   it("of counts are whole and reach up to the most", () => {
     expect(countTicks(42_000, 2)).toEqual([0, 50_000].filter((value) => value <= 42_000));

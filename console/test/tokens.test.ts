@@ -60,34 +60,62 @@ const STATES = ["st-ok", "st-run", "st-held", "st-fail"];
 
 describe.each(Object.entries(THEMES))("%s theme", (_, t) => {
   it("has text of 4.5:1 on every surface", () => {
-    for (const ink of ["ink", "ink-2", "ink-3"]) for (const on of ["surface", "bg", "inset", "raised"]) expect(contrast(t[ink], t[on]), `${ink} on ${on}`).toBeGreaterThanOrEqual(4.5);
-    for (const ink of ["ink", "ink-2"]) for (const on of ["select", "hover"]) expect(contrast(t[ink], t[on]), `${ink} on ${on}`).toBeGreaterThanOrEqual(4.5);
+    for (const ink of ["ink", "ink-2", "ink-3"])
+      for (const on of ["surface", "bg", "inset", "raised"]) expect(contrast(t[ink], t[on]), `${ink} on ${on}`).toBeGreaterThanOrEqual(4.5);
+    for (const ink of ["ink", "ink-2"])
+      for (const on of ["select", "hover"]) expect(contrast(t[ink], t[on]), `${ink} on ${on}`).toBeGreaterThanOrEqual(4.5);
     for (const on of ["surface", "raised", "select"]) expect(contrast(t.accent, t[on]), `accent on ${on}`).toBeGreaterThanOrEqual(4.5);
     expect(contrast(t["on-accent"], t["accent-solid"])).toBeGreaterThanOrEqual(4.5);
-    for (const syntax of ["syn-key", "syn-str", "syn-num", "syn-op", "syn-com"]) expect(contrast(t[syntax], t.inset), syntax).toBeGreaterThanOrEqual(4.5);
+    for (const syntax of ["syn-key", "syn-str", "syn-num", "syn-op", "syn-com"])
+      expect(contrast(t[syntax], t.inset), syntax).toBeGreaterThanOrEqual(4.5);
   });
   it("has severity and state text of 4.5:1 on panes and tints", () => {
-    for (const name of [...SEVERITIES, ...STATES]) for (const on of ["surface", `${name}-soft`]) expect(contrast(t[`${name}-ink`], t[on]), `${name}-ink on ${on}`).toBeGreaterThanOrEqual(4.5);
+    for (const name of [...SEVERITIES, ...STATES])
+      for (const on of ["surface", `${name}-soft`])
+        expect(contrast(t[`${name}-ink`], t[on]), `${name}-ink on ${on}`).toBeGreaterThanOrEqual(4.5);
     for (const sign of ["add", "del"]) expect(contrast(t[`diff-${sign}-ink`], t[`diff-${sign}`]), sign).toBeGreaterThanOrEqual(4.5);
     expect(contrast(t["on-crit"], t["sev-crit"])).toBeGreaterThanOrEqual(4.5);
   });
   it("has marks of 3:1 on panes", () => {
-    const marks = [...SEVERITIES, ...STATES, "st-unknown", "line-ctl", "focus", "cov-full", "cov-late", "cov-gap", "cat-1", "cat-2", "cat-3", "cat-4", "cat-5", "cat-6"];
+    const marks = [
+      ...SEVERITIES,
+      ...STATES,
+      "st-unknown",
+      "line-ctl",
+      "focus",
+      "cov-full",
+      "cov-late",
+      "cov-gap",
+      "cat-1",
+      "cat-2",
+      "cat-3",
+      "cat-4",
+      "cat-5",
+      "cat-6",
+    ];
     for (const mark of marks) expect(contrast(t[mark], t.surface), mark).toBeGreaterThanOrEqual(3);
   });
   it.each(Object.entries(VISIONS))("keeps severities and states apart under %s", (_name, matrix) => {
-    for (const row of [SEVERITIES, STATES]) for (let n = 1; n < row.length; n += 1) {
-      const [a, b] = [row[n - 1] ?? "", row[n] ?? ""];
+    for (const row of [SEVERITIES, STATES])
+      for (let n = 1; n < row.length; n += 1) {
+        const [a, b] = [row[n - 1] ?? "", row[n] ?? ""];
+        expect(distance(t[a], t[b], matrix), `${a} and ${b}`).toBeGreaterThanOrEqual(16);
+      }
+    for (const [a, b] of [
+      ["cov-full", "cov-gap"],
+      ["cov-full", "cov-late"],
+      ["cov-late", "cov-gap"],
+    ] as const)
       expect(distance(t[a], t[b], matrix), `${a} and ${b}`).toBeGreaterThanOrEqual(16);
-    }
-    for (const [a, b] of [["cov-full", "cov-gap"], ["cov-full", "cov-late"], ["cov-late", "cov-gap"]] as const) expect(distance(t[a], t[b], matrix), `${a} and ${b}`).toBeGreaterThanOrEqual(16);
   });
 });
 
 describe("the file", () => {
   it("is the only one that writes a colour", () => {
     const src = fileURLToPath(new URL("../src", import.meta.url));
-    const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => /\.(css|tsx?)$/.test(name) && !/tokens\.css$|gen\.ts$/.test(name));
+    const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
+      (name) => /\.(css|tsx?)$/.test(name) && !/tokens\.css$|gen\.ts$/.test(name),
+    );
     expect(files.length).toBeGreaterThan(10);
     for (const name of files) expect(readFileSync(join(src, name), "utf8"), name).not.toMatch(/#[0-9a-fA-F]{3,8}\b(?![^<]*>)|rgba?\(/);
   });

@@ -1,7 +1,9 @@
 import { check, incident, number, openPage } from "../harness.mjs";
 
 const total = async (page) => {
-  await page.waitForFunction(() => /[\d,]+ states/.test(document.querySelector(".leg .dim")?.textContent ?? "") && !document.querySelector(".histo .stale"));
+  await page.waitForFunction(
+    () => /[\d,]+ states/.test(document.querySelector(".leg .dim")?.textContent ?? "") && !document.querySelector(".histo .stale"),
+  );
   return number(/([\d,]+) states/.exec(await page.textContent(".leg .dim"))?.[0]);
 };
 
@@ -51,11 +53,11 @@ export async function facetsFilterAndExclude(world) {
   const { page, go } = await openPage(world);
   await go("/events?from=-24h");
   const all = await total(page);
-  await page.click(".facet:has(h3:has-text('Kind')) .fv:has-text('Node') input");
-  await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "kind:Node");
+  await page.click(".facet:has(h2:has-text('Kind')) .fv:has-text('ReplicaSet') input");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "kind:ReplicaSet");
   const nodes = await total(page);
   check(nodes < all, "nothing was filtered");
-  await page.click(".facet:has(h3:has-text('Reason')) .fv .v >> nth=0");
+  await page.click(".facet:has(h2:has-text('Reason')) .fv .v >> nth=0");
   await page.click("[role=menuitem]:has-text('Exclude')");
   await page.waitForFunction(() => /-reason:/.test(new URLSearchParams(location.search).get("q") ?? ""));
   check((await total(page)) < nodes, "nothing was excluded");
@@ -151,9 +153,9 @@ export async function aQueryIsSavedAndFoundInThePalette(world) {
   await page.waitForSelector(".modal", { state: "detached" });
   await go("/settings");
   await page.keyboard.press("Control+k");
-  await page.keyboard.type("e2e mou");
-  await page.waitForSelector("[role=option]:has-text('e2e mounts')");
+  await page.keyboard.type("e2e-mou");
+  await page.waitForSelector("[role=option]:has-text('e2e-mounts')");
   await page.keyboard.press("Escape");
-  await page.click("button[aria-label='Delete e2e mounts']");
-  await page.waitForSelector("text=e2e mounts", { state: "detached" });
+  await page.click("button[aria-label='Delete e2e-mounts']");
+  await page.waitForSelector("text=e2e-mounts", { state: "detached" });
 }

@@ -10,7 +10,7 @@ export async function theIncidentIsFiveInteractionsAway(world) {
     interactions += 1;
     await page.click(selector);
   };
-  await click("button[aria-label^='Time range']");
+  await click("button.pick:has-text('Time range')");
   await click(".presets button:has-text('3 d')");
   await click(".side .inc:has-text('Failed to pull image'):has-text('new')");
   await page.waitForSelector(".er[role=row][id]");
@@ -30,7 +30,7 @@ export async function aCellOpensTheEventsThatItCounts(world) {
   const cell = page.locator(".heat tbody tr").first().locator("td button").nth(2);
   await cell.waitFor();
   const name = (await cell.getAttribute("aria-label")) ?? "";
-  const counted = Number(/: (?:≥ )?(\d+)/.exec(name)?.[1]);
+  const counted = Number(/\((\d+)\)/.exec(name)?.[1]);
   await cell.click();
   await page.waitForSelector(".leg b");
   await page.waitForFunction(() => /[\d,]+ states/.test(document.querySelector(".leg .dim")?.textContent ?? ""));

@@ -28,14 +28,24 @@ export async function routes(world) {
 
 async function violations(page) {
   await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules: { region: { enabled: false } } }));
-  return found.violations.map((one) => `${one.id}: ${one.nodes.length} × ${one.nodes[0]?.target.join(" ")} ${one.nodes[0]?.any[0]?.message ?? ""}`);
+  const found = await page.evaluate(() =>
+    window.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      rules: { region: { enabled: false } },
+    }),
+  );
+  return found.violations.map(
+    (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")} ${one.nodes[0]?.any[0]?.message ?? ""}`,
+  );
 }
 
 /** axe finds nothing on any route: light in English, dark in Chinese. */
 export async function axeFindsNothingOnAnyRoute(world) {
   const bad = [];
-  for (const [theme, lang] of [["light", "en"], ["dark", "zh"]]) {
+  for (const [theme, lang] of [
+    ["light", "en"],
+    ["dark", "zh"],
+  ]) {
     const { page, go, troubles } = await openPage(world, { theme, lang });
     for (const [name, path, ready] of await routes(world)) {
       await go(path);
@@ -52,7 +62,10 @@ export async function axeFindsNothingOnAnyRoute(world) {
 export async function axeFindsNothingOnAnyLayer(world) {
   const bad = [];
   const { from, to } = await incident(world);
-  for (const [theme, lang] of [["light", "zh"], ["dark", "en"]]) {
+  for (const [theme, lang] of [
+    ["light", "zh"],
+    ["dark", "en"],
+  ]) {
     const { page, go } = await openPage(world, { theme, lang });
     const look = async (name) => {
       await page.waitForTimeout(500);
@@ -91,7 +104,9 @@ export async function noWidthScrollsSideways(world) {
     for (const [name, path, ready] of await routes(world)) {
       await go(path);
       await page.waitForSelector(ready, { state: "attached" });
-      const over = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector(".app")?.scrollWidth ?? 0) - innerWidth);
+      const over = await page.evaluate(
+        () => Math.max(document.documentElement.scrollWidth, document.querySelector(".app")?.scrollWidth ?? 0) - innerWidth,
+      );
       if (over > 0) bad.push(`${name} at ${width}: ${over} px too wide`);
     }
   }

@@ -42,7 +42,11 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   await page.waitForTimeout(2500);
   await page.click("button:has-text('Resume')");
   const mark = others.length;
-  await page.waitForFunction((least) => Number(/([\d,]+) came/.exec(document.querySelector(".tail.on")?.textContent ?? "")?.[1]?.replaceAll(",", "") ?? 0) > least, before + 3, { timeout: 25_000 });
+  await page.waitForFunction(
+    (least) => Number(/([\d,]+) came/.exec(document.querySelector(".tail.on")?.textContent ?? "")?.[1]?.replaceAll(",", "") ?? 0) > least,
+    before + 3,
+    { timeout: 25_000 },
+  );
   check(mark > 0, "nothing came beside the page");
   // Everything that the second reader had seen at the resume is on the page: by count of the newest rows, and by name.
   const wanted = others.slice(0, mark);
@@ -55,7 +59,15 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   }
   stop.abort();
   const texts = [...shown];
-  const lost = wanted.filter((event) => !texts.some((text) => text.includes(event.reason) && text.includes(event.message.slice(0, 40)) && text.includes(event.name.slice(-6))));
-  check(lost.length === 0, `${lost.length} of ${wanted.length} were lost: ${lost.slice(0, 3).map((event) => `${event.reason} ${event.name}`)}`);
+  const lost = wanted.filter(
+    (event) =>
+      !texts.some(
+        (text) => text.includes(event.reason) && text.includes(event.message.slice(0, 40)) && text.includes(event.name.slice(-6)),
+      ),
+  );
+  check(
+    lost.length === 0,
+    `${lost.length} of ${wanted.length} were lost: ${lost.slice(0, 3).map((event) => `${event.reason} ${event.name}`)}`,
+  );
   check(troubles.length === 0, troubles.join("; "));
 }

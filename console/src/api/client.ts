@@ -69,7 +69,13 @@ export async function get<Answer>(path: string, params: Params = {}, signal?: Ab
   return parse(await send(path + queryString(params), signal ? { signal } : {}));
 }
 
-export async function sendJson<Answer>(method: "POST" | "PUT", path: string, body: unknown, params: Params = {}, signal?: AbortSignal): Promise<Answer> {
+export async function sendJson<Answer>(
+  method: "POST" | "PUT",
+  path: string,
+  body: unknown,
+  params: Params = {},
+  signal?: AbortSignal,
+): Promise<Answer> {
   const init: RequestInit = { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } };
   return parse(await send(path + queryString(params), signal ? { ...init, signal } : init));
 }

@@ -1,7 +1,23 @@
 /** The questions of the console, as options for TanStack Query. A key holds everything that changes the answer. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { get, type Params } from "./client";
-import type { Cluster, Completeness, Event, EventState, ExportList, Explanation, Facets, Histogram, Neighbours, Page, Patterns, QueryList, Ready, Space, SqlSchema } from "./types";
+import type {
+  Cluster,
+  Completeness,
+  Event,
+  EventState,
+  Explanation,
+  ExportList,
+  Facets,
+  Histogram,
+  Neighbours,
+  Page,
+  Patterns,
+  QueryList,
+  Ready,
+  Space,
+  SqlSchema,
+} from "./types";
 
 function ask<Answer extends object>(path: string, params: Params = {}, anchor?: number) {
   return queryOptions({
@@ -18,7 +34,8 @@ export const facets = (params: Params, anchor: number) => ask<Facets>("/api/v1/e
 export const patterns = (params: Params, anchor: number) => ask<Patterns>("/api/v1/events/patterns", params, anchor);
 export const explain = (params: Params, anchor: number) => ask<Explanation>("/api/v1/events/explain", params, anchor);
 export const states = (cluster: string, uid: string) => ask<Page<EventState>>(`/api/v1/events/${cluster}/${uid}`, { limit: 50 });
-export const neighbours = (cluster: string, uid: string, params: Params) => ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
+export const neighbours = (cluster: string, uid: string, params: Params) =>
+  ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
 export const queries = () => ask<QueryList>("/api/v1/queries");
 export const exportsList = () => ask<ExportList>("/api/v1/exports");
 export const space = () => ask<Space>("/api/v1/space");

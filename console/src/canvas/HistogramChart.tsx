@@ -27,7 +27,9 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
   const [cursor, setCursor] = useState<number | null>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const first = lost[0];
-  const label = first ? `${first.cluster} ${t(first.state === "gap" ? "cov.gap" : first.state === "degraded" ? "cov.degraded" : "cov.unknown")} ${duration(first.to - first.from)}` : null;
+  const label = first
+    ? `${first.cluster} ${t(first.state === "gap" ? "cov.gap" : first.state === "degraded" ? "cov.degraded" : "cov.unknown")} ${duration(first.to - first.from)}`
+    : null;
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
     (c, w, h) => drawHistogram(c, w, h, { bins, range, stretches: strip, label, zone, scale, cursor, brush: shown }),
@@ -65,7 +67,13 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
   };
   const bin = cursor === null ? undefined : bins[binAt(bins, cursor)];
   const worst = bins.reduce((a, b) => (b.total > a.total ? b : a), bins[0] ?? { from: range[0], total: 0 });
-  const name = t("hist.name", { from: full(range[0], zone), to: full(range[1], zone), total: group(data.states), peak: hms(worst.from, zone), lost: lost.length });
+  const name = t("hist.name", {
+    from: full(range[0], zone),
+    to: full(range[1], zone),
+    total: group(data.states),
+    peak: hms(worst.from, zone),
+    lost: lost.length,
+  });
   return (
     <div className="hist rel">
       <Canvas
@@ -109,15 +117,20 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
 function Table({ bins, zone }: { bins: ReturnType<typeof stacks>; zone: string }) {
   const t = useT();
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
     <section className="hist scroll" aria-label={t("hist.table")} tabIndex={0}>
       <table className="tbl">
         <thead>
           <tr>
             <th scope="col">{t("time.from")}</th>
-            <th scope="col" className="num">Warning</th>
-            <th scope="col" className="num">Normal</th>
-            <th scope="col" className="num">{t("hist.all")}</th>
+            <th scope="col" className="num">
+              Warning
+            </th>
+            <th scope="col" className="num">
+              Normal
+            </th>
+            <th scope="col" className="num">
+              {t("hist.all")}
+            </th>
             <th scope="col">{t("nav.coverage")}</th>
           </tr>
         </thead>

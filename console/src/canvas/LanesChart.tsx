@@ -42,8 +42,18 @@ export function LanesChart({ data, zone, t1, t2, onT1, onT2, onZoom, name }: Pro
         c.textAlign = "center";
         if (x(tick.at) > 18 && x(tick.at) < w - 24) c.fillText(tick.label, x(tick.at), h - 10);
       }
-      for (const part of strip) if (part.to > range[0]) hatch(c, x(Math.max(part.from, range[0])), 0, x(Math.min(part.to, range[1])) - x(Math.max(part.from, range[0])), h - AXIS, color("hatch"), 7);
-      data.lanes.forEach((_, n) => line(c, 0, (n + 1) * LANE - 0.5, w, (n + 1) * LANE - 0.5, color("line-soft")));
+      for (const part of strip)
+        if (part.to > range[0])
+          hatch(
+            c,
+            x(Math.max(part.from, range[0])),
+            0,
+            x(Math.min(part.to, range[1])) - x(Math.max(part.from, range[0])),
+            h - AXIS,
+            color("hatch"),
+            7,
+          );
+      for (let n = 1; n <= data.lanes.length; n += 1) line(c, 0, n * LANE - 0.5, w, n * LANE - 0.5, color("line-soft"));
       drawMarks(c, data, all, x);
       coverageStrip(c, 0, h - AXIS + 4, w - PAD, 9, range, strip);
       if (brush) {
@@ -66,7 +76,9 @@ export function LanesChart({ data, zone, t1, t2, onT1, onT2, onZoom, name }: Pro
     const { x, y, at, slack } = place(event);
     if (brush && event.buttons === 1) setBrush([brush[0], at]);
     const n = Math.floor(y / LANE);
-    const hit = all.filter((box) => box.lane === n && at >= box.from - slack && at <= box.to + slack).sort((a, b) => a.to - a.from - (b.to - b.from))[0];
+    const hit = all
+      .filter((box) => box.lane === n && at >= box.from - slack && at <= box.to + slack)
+      .sort((a, b) => a.to - a.from - (b.to - b.from))[0];
     setOver(hit ? { box: hit, x, y } : null);
   };
   const keys = (event: KeyboardEvent) => {

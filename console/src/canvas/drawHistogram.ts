@@ -47,7 +47,8 @@ export function drawHistogram(c: Ctx, w: number, h: number, picture: Picture): v
   }
   axis(c, w, base, picture, x);
   if (picture.brush) edges(c, base, [x(picture.brush[0]), x(picture.brush[1])]);
-  if (picture.cursor !== null) line(c, Math.round(x(picture.cursor)) + 0.5, TOP - 4, Math.round(x(picture.cursor)) + 0.5, base, color("crosshair"), [2, 3]);
+  if (picture.cursor !== null)
+    line(c, Math.round(x(picture.cursor)) + 0.5, TOP - 4, Math.round(x(picture.cursor)) + 0.5, base, color("crosshair"), [2, 3]);
 }
 
 function grid(c: Ctx, w: number, base: number, most: number, scale: Scale): void {

@@ -15,7 +15,9 @@ export interface Box {
 
 /** All marks with their times in milliseconds, spans before points so that points lie on top. */
 export function boxes(lanes: Lanes): Box[] {
-  return lanes.lanes.flatMap((lane, n) => lane.marks.map((mark) => ({ lane: n, mark, from: Date.parse(mark.from), to: Date.parse(mark.to) })));
+  return lanes.lanes.flatMap((lane, n) =>
+    lane.marks.map((mark) => ({ lane: n, mark, from: Date.parse(mark.from), to: Date.parse(mark.to) })),
+  );
 }
 
 /** The densest cell of a lane, for its height. */

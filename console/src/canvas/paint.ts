@@ -40,7 +40,15 @@ export interface Stretch {
 }
 
 /** The strip under a time axis: a line where the log is complete; dotted where intermediate states are lost, hatched where all may be. */
-export function coverageStrip(c: Ctx, x: number, y: number, w: number, h: number, range: readonly [number, number], stretches: readonly Stretch[]): void {
+export function coverageStrip(
+  c: Ctx,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
+  range: readonly [number, number],
+  stretches: readonly Stretch[],
+): void {
   const color = palette();
   const at = (t: number) => x + ((t - range[0]) / (range[1] - range[0])) * w;
   const middle = y + h / 2 - 1.5;

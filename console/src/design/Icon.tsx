@@ -57,7 +57,9 @@ const GLYPHS = {
       <path d="M6 2.800v3.800M6 8.600v.4" stroke="var(--on-crit)" strokeWidth="1.6" strokeLinecap="round" />
     </>
   ),
-  ok: <path d="M2 6.400l2.7 2.700L10 3.2" fill="none" stroke="var(--st-ok)" strokeWidth="1.9" strokeLinecap="round" strokeLinejoin="round" />,
+  ok: (
+    <path d="M2 6.400l2.7 2.700L10 3.2" fill="none" stroke="var(--st-ok)" strokeWidth="1.9" strokeLinecap="round" strokeLinejoin="round" />
+  ),
   fail: <path d="M2.6 2.600l6.8 6.800M9.4 2.600L2.6 9.4" stroke="var(--st-fail)" strokeWidth="2" strokeLinecap="round" />,
   run: (
     <>
@@ -74,7 +76,13 @@ const GLYPHS = {
   unknown: (
     <>
       <circle cx="6" cy="6" r="4.6" fill="none" stroke="var(--st-unknown)" strokeWidth="1.2" strokeDasharray="2.2 1.4" />
-      <path d="M4.7 4.900a1.3 1.3 0 1 1 1.9 1.200c-.4.2-.6.5-.6.900M6 8.700v.01" fill="none" stroke="var(--st-unknown)" strokeWidth="1.2" strokeLinecap="round" />
+      <path
+        d="M4.7 4.900a1.3 1.3 0 1 1 1.9 1.200c-.4.2-.6.5-.6.900M6 8.700v.01"
+        fill="none"
+        stroke="var(--st-unknown)"
+        strokeWidth="1.2"
+        strokeLinecap="round"
+      />
     </>
   ),
 } satisfies Record<string, ReactNode>;
@@ -98,9 +106,23 @@ export function typeGlyph(type: string | null | undefined): GlyphName {
 export function Logo() {
   return (
     <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-      <path d="M2.5 6.500L7 5.500l4.2 3.2 3.8 3 .8 6.3 5.7-1.500L21 10.500l-6 1.2" fill="none" stroke="currentColor" strokeOpacity=".45" strokeWidth="1.1" />
+      <path
+        d="M2.5 6.500L7 5.500l4.2 3.2 3.8 3 .8 6.3 5.7-1.500L21 10.500l-6 1.2"
+        fill="none"
+        stroke="currentColor"
+        strokeOpacity=".45"
+        strokeWidth="1.1"
+      />
       <g fill="currentColor">
-        {[[2.5, 6.5, 1.5], [7, 5.5, 1.5], [11.2, 8.7, 1.5], [15, 11.7, 1.7], [15.8, 18, 1.6], [21.5, 16.5, 1.8], [21, 10.5, 1.6]].map(([x, y, r]) => (
+        {[
+          [2.5, 6.5, 1.5],
+          [7, 5.5, 1.5],
+          [11.2, 8.7, 1.5],
+          [15, 11.7, 1.7],
+          [15.8, 18, 1.6],
+          [21.5, 16.5, 1.8],
+          [21, 10.5, 1.6],
+        ].map(([x, y, r]) => (
           <circle key={x} cx={x} cy={y} r={r} />
         ))}
       </g>

@@ -7,7 +7,19 @@ interface Choice<Value extends string> {
   label: ReactNode;
 }
 
-export function Segment<Value extends string>({ label, value, choices, onChange, small }: { label: string; value: Value; choices: readonly Choice<Value>[]; onChange: (value: Value) => void; small?: boolean }) {
+export function Segment<Value extends string>({
+  label,
+  value,
+  choices,
+  onChange,
+  small,
+}: {
+  label: string;
+  value: Value;
+  choices: readonly Choice<Value>[];
+  onChange: (value: Value) => void;
+  small?: boolean;
+}) {
   return (
     <fieldset className={small ? "seg sm" : "seg"} aria-label={label}>
       {choices.map((choice) => (
@@ -24,7 +36,19 @@ interface TabItem<Value extends string> extends Choice<Value> {
 }
 
 /** Tabs of one pane: arrows move, the pane has `id` + "-panel". */
-export function Tabs<Value extends string>({ id, label, value, tabs, onChange }: { id: string; label: string; value: Value; tabs: readonly TabItem<Value>[]; onChange: (value: Value) => void }) {
+export function Tabs<Value extends string>({
+  id,
+  label,
+  value,
+  tabs,
+  onChange,
+}: {
+  id: string;
+  label: string;
+  value: Value;
+  tabs: readonly TabItem<Value>[];
+  onChange: (value: Value) => void;
+}) {
   const list = useRef<HTMLDivElement>(null);
   const move = (event: KeyboardEvent) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -39,7 +63,16 @@ export function Tabs<Value extends string>({ id, label, value, tabs, onChange }:
   return (
     <div className="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={move}>
       {tabs.map((tab) => (
-        <button key={tab.value} id={`${id}-${tab.value}`} type="button" role="tab" aria-selected={tab.value === value} aria-controls={`${id}-panel`} tabIndex={tab.value === value ? 0 : -1} onClick={() => onChange(tab.value)}>
+        <button
+          key={tab.value}
+          id={`${id}-${tab.value}`}
+          type="button"
+          role="tab"
+          aria-selected={tab.value === value}
+          aria-controls={`${id}-panel`}
+          tabIndex={tab.value === value ? 0 : -1}
+          onClick={() => onChange(tab.value)}
+        >
           {tab.label}
           {tab.count === undefined ? null : <span className="c">{tab.count}</span>}
         </button>

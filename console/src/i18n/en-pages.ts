@@ -154,6 +154,7 @@ export const pages = {
   "save.all": "(no condition)",
   "save.done": "Saved as {name}",
   "save.name": "Name",
+  "save.rule": "a to z, 0 to 9 and minus",
   "save.title": "Save the query line",
   "set.about": "About this server",
   "set.access": "Access",
@@ -214,7 +215,8 @@ export const pages = {
   "sql.columns": "{n} columns",
   "sql.estimate": "reads about {rows} rows",
   "sql.first": "Nothing was run yet",
-  "sql.firstHint": "{from} and {to} in the statement are the ends of the time range above. The answer says how completely that range is known.",
+  "sql.firstHint":
+    "{from} and {to} in the statement are the ends of the time range above. The answer says how completely that range is known.",
   "sql.history": "Ran before",
   "sql.limits": "at most {time}, {rows} rows, {memory} memory",
   "sql.progress": "{rows} rows read{share}",

@@ -156,6 +156,7 @@ export const pages: Record<keyof typeof keys, string> = {
   "save.all": "（无条件）",
   "save.done": "已保存为 {name}",
   "save.name": "名称",
+  "save.rule": "a 到 z、0 到 9 与减号",
   "save.title": "保存查询",
   "set.about": "关于此服务器",
   "set.access": "访问",

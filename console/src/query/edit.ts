@@ -36,7 +36,9 @@ function replaced(line: string, from: number, to: number, text: string): string 
 function sources(line: string, term: Term): string[] {
   const { tokens, chars } = read(line);
   const inside = tokens.filter((token) => token.from >= term.from && token.to <= term.to);
-  return inside.filter((token) => !["minus", "field", "paren"].includes(token.kind)).map((token) => chars.slice(token.from, token.to).join(""));
+  return inside
+    .filter((token) => !["minus", "field", "paren"].includes(token.kind))
+    .map((token) => chars.slice(token.from, token.to).join(""));
 }
 
 /** Takes a value out of whatever term has it. */

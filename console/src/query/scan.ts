@@ -141,7 +141,8 @@ class Scanner {
       this.#token("field", begin);
       return named;
     }
-    if (named !== null && named !== "count" && (compares || sign === "~" || (sign === "!" && next === "~"))) throw new Stop(end, "comparison");
+    if (named !== null && named !== "count" && (compares || sign === "~" || (sign === "!" && next === "~")))
+      throw new Stop(end, "comparison");
     const looksLikeField = sign === ":" || ((sign === "<" || sign === ">") && next !== undefined && /[0-9=]/.test(next));
     if (named === null && looksLikeField) throw new Stop(begin, "unknown_field");
     return null;

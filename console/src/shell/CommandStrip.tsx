@@ -28,7 +28,11 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
         <span>{t("copy.as")}</span>
         {forms.map(([name, text]) =>
           text === undefined ? null : (
-            <button key={name} type="button" onClick={() => void copy(name === "URL" ? location.href : text, t("copy.done", { form: name }))}>
+            <button
+              key={name}
+              type="button"
+              onClick={() => void copy(name === "URL" ? location.href : text, t("copy.done", { form: name }))}
+            >
               {name}
             </button>
           ),

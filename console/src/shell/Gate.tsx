@@ -21,7 +21,14 @@ export function Gate({ detail }: { detail: string }) {
         <p>{t("gate.text")}</p>
         <label className="field">
           <span>{t("gate.token")}</span>
-          <input className="in mono" type="password" autoComplete="off" spellCheck={false} value={value} onChange={(event) => setValue(event.target.value)} />
+          <input
+            className="in mono"
+            type="password"
+            autoComplete="off"
+            spellCheck={false}
+            value={value}
+            onChange={(event) => setValue(event.target.value)}
+          />
         </label>
         <p className="small dim" role="alert">
           {detail}

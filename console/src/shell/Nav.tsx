@@ -43,7 +43,15 @@ export function Nav() {
         <div key={group.head ?? "top"} style={group.head === null ? { paddingTop: 4 } : undefined}>
           {group.head === null ? null : <h2>{t(group.head)}</h2>}
           {group.items.map((item) => (
-            <Link key={item.to} className="go" to={item.to} search={common(search) as never} activeOptions={{ exact: item.to === "/", includeSearch: false }} title={t(item.name)} aria-label={t(item.name)}>
+            <Link
+              key={item.to}
+              className="go"
+              to={item.to}
+              search={common(search) as never}
+              activeOptions={{ exact: item.to === "/", includeSearch: false }}
+              title={t(item.name)}
+              aria-label={t(item.name)}
+            >
               <Icon name={item.icon} />
               <span>{t(item.name)}</span>
             </Link>
@@ -60,7 +68,10 @@ function Intake() {
   const t = useT();
   const bins = useQuery({ ...histogram({ from: "-15m", to: "now", bins: 90 }, 0), refetchInterval: 15_000 });
   const late = useQuery({ ...completeness({ from: "-15m", to: "now" }, 0), refetchInterval: 15_000 });
-  const values = useMemo(() => (bins.data?.bins ?? []).slice(0, -1).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
+  const values = useMemo(
+    () => (bins.data?.bins ?? []).slice(0, -1).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
+    [bins.data],
+  );
   // The newest bins may not be settled: the rate is that of the minute before them.
   const settled = bins.data?.bins.slice(-9, -3) ?? [];
   const seconds = settled.length * (bins.data?.bin_seconds ?? 10);

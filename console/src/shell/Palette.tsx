@@ -90,12 +90,17 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
           }}
           onKeyDown={keys}
         />
-        <span className="small dim nowrap">{objects.data ? t("palette.searched", { ms: duration(costOf(objects.data)?.totalMs ?? 0) }) : objects.isFetching ? t("state.loading") : ""}</span>
+        <span className="small dim nowrap">
+          {objects.data
+            ? t("palette.searched", { ms: duration(costOf(objects.data)?.totalMs ?? 0) })
+            : objects.isFetching
+              ? t("state.loading")
+              : ""}
+        </span>
       </div>
       <div className="list" role="listbox" id={`${id}-list`} aria-label={t("palette.results")}>
         {groups.map((group) =>
           group.items.length === 0 ? null : (
-            // biome-ignore lint/a11y/useSemanticElements: a listbox has groups, not fieldsets
             <div key={group.title} role="group" aria-label={group.title}>
               <div className="group" aria-hidden="true">
                 {group.title}
@@ -105,8 +110,15 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
                 const mine = place;
                 return (
                   // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the combobox
-                  // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the combobox
-                  <div key={item.key} id={`${id}-${mine}`} role="option" aria-selected={mine === chosen} className={mine === chosen ? "it on" : "it"} onMouseMove={() => setAt(mine)} onClick={() => act(item)}>
+                  <div
+                    key={item.key}
+                    id={`${id}-${mine}`}
+                    role="option"
+                    aria-selected={mine === chosen}
+                    className={mine === chosen ? "it on" : "it"}
+                    onMouseMove={() => setAt(mine)}
+                    onClick={() => act(item)}
+                  >
                     <Icon name={item.icon} />
                     {item.word ? <span className="mono w">{item.word}</span> : null}
                     {item.parts ? (
@@ -127,17 +139,32 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
             </div>
           ),
         )}
-        {flat.length === 0 ? <p className="dim" style={{ padding: 12 }}>{objects.isFetching ? t("state.loading") : t("palette.none")}</p> : null}
+        {flat.length === 0 ? (
+          <p className="dim" style={{ padding: 12 }}>
+            {objects.isFetching ? t("state.loading") : t("palette.none")}
+          </p>
+        ) : null}
       </div>
       <div className="ft">
-        <span><kbd>↵</kbd> {t("keys.open")}</span>
-        <span><kbd>⇥</kbd> {t("palette.complete")}</span>
-        <span><kbd>@</kbd> {t("palette.cluster")}</span>
-        <span><kbd>/</kbd> {t("palette.regex")}</span>
-        <span><kbd>!</kbd> {t("palette.not")}</span>
-        <span className="end"><kbd>esc</kbd></span>
+        <span>
+          <kbd>↵</kbd> {t("keys.open")}
+        </span>
+        <span>
+          <kbd>⇥</kbd> {t("palette.complete")}
+        </span>
+        <span>
+          <kbd>@</kbd> {t("palette.cluster")}
+        </span>
+        <span>
+          <kbd>/</kbd> {t("palette.regex")}
+        </span>
+        <span>
+          <kbd>!</kbd> {t("palette.not")}
+        </span>
+        <span className="end">
+          <kbd>esc</kbd>
+        </span>
       </div>
     </>
   );
 }
-

@@ -28,7 +28,8 @@ export function RangePicker({ open, onOpen }: { open: boolean; onOpen: (open: bo
   };
   return (
     <DialogTrigger isOpen={open} onOpenChange={onOpen}>
-      <Button className="pick" aria-label={t("time.label", { now: label })}>
+      <Button className="pick">
+        <span className="vh">{t("time.title")}: </span>
         <Icon name="clock" />
         <span>{label}</span>
         <span className="dim small long">{offset(view.zone, view.bounds[1])}</span>
@@ -38,7 +39,13 @@ export function RangePicker({ open, onOpen }: { open: boolean; onOpen: (open: bo
         <Dialog className="inner" aria-label={t("time.title")}>
           <div className="presets">
             {PRESETS.map((length) => (
-              <button key={length} type="button" className="btn sm" aria-pressed={view.range.from === `-${length}` && view.range.to === "now"} onClick={() => take({ from: `-${length}`, to: "now" })}>
+              <button
+                key={length}
+                type="button"
+                className="btn sm"
+                aria-pressed={view.range.from === `-${length}` && view.range.to === "now"}
+                onClick={() => take({ from: `-${length}`, to: "now" })}
+              >
                 {length.slice(0, -1)} {t(`time.${length.slice(-1)}` as "time.h")}
               </button>
             ))}

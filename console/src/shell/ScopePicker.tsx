@@ -17,14 +17,22 @@ export function ScopePicker() {
   const all = useQuery({ ...clusters({ from: view.range.from, to: view.range.to }, view.anchor) });
   const [only] = view.clusters;
   const count = all.data?.items.length;
-  const label = view.clusters.length === 0 ? (count === undefined ? t("scope.all") : t("scope.allN", { n: count })) : view.clusters.length === 1 ? (only ?? "") : t("scope.n", { n: view.clusters.length });
+  const label =
+    view.clusters.length === 0
+      ? count === undefined
+        ? t("scope.all")
+        : t("scope.allN", { n: count })
+      : view.clusters.length === 1
+        ? (only ?? "")
+        : t("scope.n", { n: view.clusters.length });
   const toggle = (name: string) => {
     const next = view.clusters.includes(name) ? view.clusters.filter((known) => known !== name) : [...view.clusters, name];
     view.set({ c: next.sort().join(",") });
   };
   return (
     <DialogTrigger isOpen={open} onOpenChange={setOpen}>
-      <Button className="pick" aria-label={t("scope.label", { now: label })}>
+      <Button className="pick">
+        <span className="vh">{t("scope.title")}: </span>
         <Icon name="clusters" />
         <span className="long">{label}</span>
         <Icon name="down" />

@@ -25,19 +25,27 @@ export function TopBar({ onPalette, rangeOpen, onRange }: Props) {
         {chrome.crumbs}
         <h1 className={chrome.mono ? "mono" : undefined}>{chrome.title}</h1>
       </div>
-      <button type="button" className="find" onClick={onPalette} aria-label={t("palette.open")}>
+      <button type="button" className="find" onClick={onPalette}>
         <Icon name="search" />
         <span className="grow cut kb">{t("palette.hint")}</span>
-        <kbd>:</kbd>
-        <kbd>⌘K</kbd>
+        <kbd aria-hidden="true">:</kbd>
+        <kbd aria-hidden="true">⌘K</kbd>
       </button>
       <ScopePicker />
       <RangePicker open={rangeOpen} onOpen={onRange} />
       <span className="sep" />
-      <Button className="pick" aria-label={t("lang.switch")} onPress={() => setPrefs({ lang: lang === "zh" ? "en" : "zh" })}>
+      <Button
+        className="pick"
+        aria-label={`${lang === "zh" ? "中文" : "EN"}: ${t("lang.switch")}`}
+        onPress={() => setPrefs({ lang: lang === "zh" ? "en" : "zh" })}
+      >
         <span className="small">{lang === "zh" ? "中文" : "EN"}</span>
       </Button>
-      <Button className="pick" aria-label={t(theme === "dark" ? "theme.toLight" : "theme.toDark")} onPress={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}>
+      <Button
+        className="pick"
+        aria-label={t(theme === "dark" ? "theme.toLight" : "theme.toDark")}
+        onPress={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}
+      >
         <Icon name={theme === "dark" ? "sun" : "moon"} />
       </Button>
     </header>

@@ -29,11 +29,30 @@ interface Context {
   t: Translate;
 }
 
-const PATHS: Record<PageName, string> = { fleet: "/", events: "/events", timelines: "/o", sql: "/sql", clusters: "/clusters", coverage: "/coverage", settings: "/settings" };
-const ICONS: Record<PageName, IconName> = { fleet: "fleet", events: "events", timelines: "lanes", sql: "sql", clusters: "clusters", coverage: "coverage", settings: "gear" };
+const PATHS: Record<PageName, string> = {
+  fleet: "/",
+  events: "/events",
+  timelines: "/o",
+  sql: "/sql",
+  clusters: "/clusters",
+  coverage: "/coverage",
+  settings: "/settings",
+};
+const ICONS: Record<PageName, IconName> = {
+  fleet: "fleet",
+  events: "events",
+  timelines: "lanes",
+  sql: "sql",
+  clusters: "clusters",
+  coverage: "coverage",
+  settings: "gear",
+};
 const MOST_OBJECTS = 8;
 
-export function useChoices(command: Command, context: Context): { groups: { title: string; items: Choice[] }[]; objects: UseQueryResult<Page<Event>> } {
+export function useChoices(
+  command: Command,
+  context: Context,
+): { groups: { title: string; items: Choice[] }[]; objects: UseQueryResult<Page<Event>> } {
   const { view, t } = context;
   const line = command.what === "objects" && command.line !== "" ? command.line : "";
   const clusters = command.what === "objects" && command.clusters.length > 0 ? command.clusters : view.clusters;
@@ -55,7 +74,13 @@ export function useChoices(command: Command, context: Context): { groups: { titl
         items: (saved.data?.items ?? [])
           .filter((item) => command.what === "objects" && item.name.toLowerCase().includes(word))
           .slice(0, 5)
-          .map((item) => ({ key: `saved-${item.name}`, icon: "star", label: item.name, hint: item.subject, act: () => go(context, "/events", { q: item.line }) })),
+          .map((item) => ({
+            key: `saved-${item.name}`,
+            icon: "star",
+            label: item.name,
+            hint: item.subject,
+            act: () => go(context, "/events", { q: item.line }),
+          })),
       },
     ],
   };
@@ -90,9 +115,26 @@ function actions(command: Command, clusters: string[], context: Context): Choice
   switch (command.what) {
     case "objects": {
       if (command.line !== "") {
-        return [{ key: "events", icon: "events", word: ":events", label: t("palette.eventsOf"), hint: command.line, act: () => go(context, "/events", { ...scope, q: command.line }) }];
+        return [
+          {
+            key: "events",
+            icon: "events",
+            word: ":events",
+            label: t("palette.eventsOf"),
+            hint: command.line,
+            act: () => go(context, "/events", { ...scope, q: command.line }),
+          },
+        ];
       }
-      const pages = PAGES.map((page): Choice => ({ key: page, icon: ICONS[page], word: `:${page}`, label: t(`nav.${page}`), act: () => go(context, PATHS[page]) }));
+      const pages = PAGES.map(
+        (page): Choice => ({
+          key: page,
+          icon: ICONS[page],
+          word: `:${page}`,
+          label: t(`nav.${page}`),
+          act: () => go(context, PATHS[page]),
+        }),
+      );
       return [
         ...pages,
         { key: "node", icon: "node", word: ":node", label: t("palette.nodes"), complete: ":node " },
@@ -104,17 +146,48 @@ function actions(command: Command, clusters: string[], context: Context): Choice
     case "page": {
       const own: Search = command.clusters.length > 0 ? { c: command.clusters.join(",") } : {};
       const rest: Search = command.page === "events" && command.rest !== "" ? { q: command.rest } : {};
-      return [{ key: "page", icon: ICONS[command.page], word: `:${command.page}`, label: t(`nav.${command.page}`), hint: command.rest, act: () => go(context, PATHS[command.page], { ...own, ...rest }) }];
+      return [
+        {
+          key: "page",
+          icon: ICONS[command.page],
+          word: `:${command.page}`,
+          label: t(`nav.${command.page}`),
+          hint: command.rest,
+          act: () => go(context, PATHS[command.page], { ...own, ...rest }),
+        },
+      ];
     }
     case "range":
-      return [{ key: "range", icon: "clock", word: ":range", label: t("time.last", { length: command.since.slice(1) }), act: () => view.set({ from: command.since, to: "now" }) }];
+      return [
+        {
+          key: "range",
+          icon: "clock",
+          word: ":range",
+          label: t("time.last", { length: command.since.slice(1) }),
+          act: () => view.set({ from: command.since, to: "now" }),
+        },
+      ];
     case "theme":
-      return [{ key: "theme", icon: command.theme === "dark" ? "moon" : "sun", word: ":theme", label: command.theme, act: () => setPrefs({ theme: command.theme }) }];
+      return [
+        {
+          key: "theme",
+          icon: command.theme === "dark" ? "moon" : "sun",
+          word: ":theme",
+          label: command.theme,
+          act: () => setPrefs({ theme: command.theme }),
+        },
+      ];
     case "lang":
       return [{ key: "lang", icon: "gear", word: ":lang", label: command.lang, act: () => setPrefs({ lang: command.lang }) }];
     case "help":
       return [{ key: "keys", icon: "table", word: ":keys", label: t("keys.help"), act: context.onHelp }];
     case "unknown":
-      return PAGES.filter((page) => page.startsWith(command.word)).map((page) => ({ key: page, icon: ICONS[page], word: `:${page}`, label: t(`nav.${page}`), act: () => go(context, PATHS[page]) }));
+      return PAGES.filter((page) => page.startsWith(command.word)).map((page) => ({
+        key: page,
+        icon: ICONS[page],
+        word: `:${page}`,
+        label: t(`nav.${page}`),
+        act: () => go(context, PATHS[page]),
+      }));
   }
 }

@@ -54,7 +54,13 @@ export const KEY_MAP: readonly KeyGroup[] = [
       ["⌥← ⌥→", "keys.t1"],
     ],
   },
-  { title: "keys.sql", keys: [["⌘↵", "keys.run"], ["⌘.", "keys.cancel"]] },
+  {
+    title: "keys.sql",
+    keys: [
+      ["⌘↵", "keys.run"],
+      ["⌘.", "keys.cancel"],
+    ],
+  },
 ];
 
 /** Whether the key was meant for a field, not for the page. */

@@ -3,15 +3,49 @@ import { written } from "../query/edit";
 
 /** Kinds by kubectl's short names. The golden cases of the query line hold this list to the server's. */
 export const KINDS: Record<string, string> = {
-  po: "Pod", pod: "Pod", pods: "Pod", no: "Node", node: "Node", nodes: "Node", deploy: "Deployment", deployment: "Deployment", deployments: "Deployment",
-  rs: "ReplicaSet", replicaset: "ReplicaSet", sts: "StatefulSet", statefulset: "StatefulSet", ds: "DaemonSet", daemonset: "DaemonSet", job: "Job", jobs: "Job",
-  cj: "CronJob", cronjob: "CronJob", hpa: "HorizontalPodAutoscaler", svc: "Service", service: "Service", pvc: "PersistentVolumeClaim", pv: "PersistentVolume",
-  ing: "Ingress", ns: "Namespace", namespace: "Namespace", pdb: "PodDisruptionBudget", hr: "HelmRelease",
+  po: "Pod",
+  pod: "Pod",
+  pods: "Pod",
+  no: "Node",
+  node: "Node",
+  nodes: "Node",
+  deploy: "Deployment",
+  deployment: "Deployment",
+  deployments: "Deployment",
+  rs: "ReplicaSet",
+  replicaset: "ReplicaSet",
+  sts: "StatefulSet",
+  statefulset: "StatefulSet",
+  ds: "DaemonSet",
+  daemonset: "DaemonSet",
+  job: "Job",
+  jobs: "Job",
+  cj: "CronJob",
+  cronjob: "CronJob",
+  hpa: "HorizontalPodAutoscaler",
+  svc: "Service",
+  service: "Service",
+  pvc: "PersistentVolumeClaim",
+  pv: "PersistentVolume",
+  ing: "Ingress",
+  ns: "Namespace",
+  namespace: "Namespace",
+  pdb: "PodDisruptionBudget",
+  hr: "HelmRelease",
 };
 
 export const PAGES = ["fleet", "events", "timelines", "sql", "clusters", "coverage", "settings"] as const;
 export type PageName = (typeof PAGES)[number];
-const PAGE_ALIASES: Record<string, PageName> = { home: "fleet", ev: "events", event: "events", tl: "timelines", timeline: "timelines", cl: "clusters", cov: "coverage", gaps: "coverage" };
+const PAGE_ALIASES: Record<string, PageName> = {
+  home: "fleet",
+  ev: "events",
+  event: "events",
+  tl: "timelines",
+  timeline: "timelines",
+  cl: "clusters",
+  cov: "coverage",
+  gaps: "coverage",
+};
 
 export type Command =
   | { what: "objects"; kind: string | null; line: string; text: string; clusters: string[] }

@@ -78,5 +78,8 @@ export function clean(search: Search): Search {
 
 /** The path of an object's timeline. */
 export function objectPath(cluster: string, kind: string, namespace: string, name: string) {
-  return { to: "/o/$cluster/$kind/$namespace/$name" as const, params: { cluster, kind, namespace: namespace === "" ? "_" : namespace, name } };
+  return {
+    to: "/o/$cluster/$kind/$namespace/$name" as const,
+    params: { cluster, kind, namespace: namespace === "" ? "_" : namespace, name },
+  };
 }

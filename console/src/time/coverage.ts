@@ -25,7 +25,13 @@ export function missing(coverage: readonly ClusterCoverage[] | undefined, rangeT
   const parts = (coverage ?? []).flatMap((cluster) =>
     cluster.parts
       .filter((part) => !isSettling(part, rangeTo))
-      .map((part) => ({ cluster: cluster.cluster, state: part.state, reason: part.reason, from: Date.parse(part.from), to: Date.parse(part.to) })),
+      .map((part) => ({
+        cluster: cluster.cluster,
+        state: part.state,
+        reason: part.reason,
+        from: Date.parse(part.from),
+        to: Date.parse(part.to),
+      })),
   );
   return parts.sort((a, b) => b.to - b.from - (a.to - a.from));
 }

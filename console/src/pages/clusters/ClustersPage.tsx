@@ -25,7 +25,15 @@ export function Page() {
   const cover = useQuery(completeness(view.scope, view.anchor));
   const sort = (["cluster", "states", "occurrences", "last", "percent"] as const).find((one) => one === view.search.sort) ?? "cluster";
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
-  useChrome({ title: t("nav.clusters"), copies: { cli: "beidou clusters", api: curl("/api/v1/clusters", view.scope), sql: "SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE time >= {from} AND time < {to}\nGROUP BY cluster\nORDER BY states DESC" }, cost: costOf(list.data) });
+  useChrome({
+    title: t("nav.clusters"),
+    copies: {
+      cli: "beidou clusters",
+      api: curl("/api/v1/clusters", view.scope),
+      sql: "SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE time >= {from} AND time < {to}\nGROUP BY cluster\nORDER BY states DESC",
+    },
+    cost: costOf(list.data),
+  });
   if (list.isPending) return <Loading rows={10} />;
   if (list.isError) return <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} />;
   if (list.data.items.length === 0) {
@@ -37,10 +45,21 @@ export function Page() {
     );
   }
   const known = (uid: string) => cover.data?.items.find((item) => item.cluster_uid === uid);
-  const value = (item: Cluster) => ({ cluster: 0, states: item.states, occurrences: item.occurrences, last: item.last_time ? Date.parse(item.last_time) : 0, percent: -Number(known(item.cluster_uid)?.percent ?? 0) })[sort];
+  const value = (item: Cluster) =>
+    ({
+      cluster: 0,
+      states: item.states,
+      occurrences: item.occurrences,
+      last: item.last_time ? Date.parse(item.last_time) : 0,
+      percent: -Number(known(item.cluster_uid)?.percent ?? 0),
+    })[sort];
   const rows = [...list.data.items].sort((a, b) => value(b) - value(a) || a.cluster.localeCompare(b.cluster));
   const head = (name: Sort, label: string, number = true) => (
-    <th scope="col" className={number ? "num" : undefined} aria-sort={sort === name ? (name === "cluster" ? "ascending" : "descending") : "none"}>
+    <th
+      scope="col"
+      className={number ? "num" : undefined}
+      aria-sort={sort === name ? (name === "cluster" ? "ascending" : "descending") : "none"}
+    >
       <button type="button" className="th" onClick={() => view.set({ sort: name === "cluster" ? "" : name }, { replace: true })}>
         {label}
         {sort === name ? " ↓" : ""}
@@ -49,7 +68,6 @@ export function Page() {
   );
   return (
     <div className="clusters row flush grow">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <section className={list.isPlaceholderData ? "scroll grow stale" : "scroll grow"} tabIndex={0} aria-label={t("nav.clusters")}>
         <table className="tbl">
           <colgroup>
@@ -68,7 +86,9 @@ export function Page() {
               {head("states", t("col.states"))}
               {head("occurrences", t("col.occurrences"))}
               {head("last", t("clusters.last"))}
-              <th scope="col" className="num">{t("nav.lag")}</th>
+              <th scope="col" className="num">
+                {t("nav.lag")}
+              </th>
               <th scope="col">{t("clusters.uid")}</th>
             </tr>
           </thead>
@@ -79,16 +99,24 @@ export function Page() {
               return (
                 <tr key={item.cluster_uid} className={item.cluster_uid === chosen?.cluster_uid ? "sel" : undefined}>
                   <td>
-                    <button type="button" className="lk" aria-pressed={item === chosen} onClick={() => view.set({ row: item === chosen ? "" : item.cluster_uid }, { replace: true })}>
+                    <button
+                      type="button"
+                      className="lk"
+                      aria-pressed={item === chosen}
+                      onClick={() => view.set({ row: item === chosen ? "" : item.cluster_uid }, { replace: true })}
+                    >
                       <Id text={item.cluster} most={26} />
                     </button>
                   </td>
                   <td className="num">
-                    <Glyph name={own ? (whole ? "ok" : own.gap_seconds > 0 ? "error" : "warn") : "unknown"} /> {own ? `${own.percent} %` : t("cov.neverWatched")}
+                    <Glyph name={own ? (whole ? "ok" : own.gap_seconds > 0 ? "error" : "warn") : "unknown"} />{" "}
+                    {own ? `${own.percent} %` : t("cov.neverWatched")}
                   </td>
                   <td className="num">{atLeast(group(item.states), whole)}</td>
                   <td className="num">{atLeast(group(item.occurrences), whole)}</td>
-                  <td className="num mono">{item.last_time ? full(Date.parse(item.last_time), view.zone) : <span className="dim">{t("clusters.silent")}</span>}</td>
+                  <td className="num mono">
+                    {item.last_time ? full(Date.parse(item.last_time), view.zone) : <span className="dim">{t("clusters.silent")}</span>}
+                  </td>
                   <td className="num">{own?.lag ? `${own.lag.p99_seconds.toFixed(1)} s` : "–"}</td>
                   <td className="cut dim">
                     <Id text={item.cluster_uid} most={24} />
@@ -106,7 +134,12 @@ export function Page() {
 
 function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompleteness | undefined; view: View }) {
   const t = useT();
-  const top = useQuery(facets({ from: view.range.from, to: view.range.to, cluster: item.cluster_uid, type: "Warning", fields: ["reason", "node"], top: 10 }, view.anchor));
+  const top = useQuery(
+    facets(
+      { from: view.range.from, to: view.range.to, cluster: item.cluster_uid, type: "Warning", fields: ["reason", "node"], top: 10 },
+      view.anchor,
+    ),
+  );
   const search = { ...common(view.search), c: item.cluster };
   return (
     <aside className="panel vl col" aria-label={item.cluster}>
@@ -115,7 +148,12 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
         <h2 className="mono cut">
           <Foreign text={item.cluster} />
         </h2>
-        <button type="button" className="btn bare sm icon end" aria-label={t("action.close")} onClick={() => view.set({ row: "" }, { replace: true })}>
+        <button
+          type="button"
+          className="btn bare sm icon end"
+          aria-label={t("action.close")}
+          onClick={() => view.set({ row: "" }, { replace: true })}
+        >
           <Icon name="close" />
         </button>
       </div>
@@ -133,7 +171,6 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
           uid
         </button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <div className="scroll grow pad" tabIndex={0} role="group" aria-label={t("clusters.detail")}>
         <dl className="dl">
           <dt>uid</dt>
@@ -154,12 +191,19 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
         {top.data?.facets.map((facet) => (
           <div key={facet.field} className="toplist">
             <h3>{t(facet.field === "node" ? "clusters.topNodes" : "clusters.topReasons")}</h3>
-            {facet.values.filter((value) => value.value !== "").map((value) => (
-              <Link key={value.value} className="it" to="/events" search={{ ...search, q: `${facet.field}:${value.value}`, sev: "Warning" } as never}>
-                <Foreign className="cut mono" text={value.value} most={60} />
-                <span className="end num">{group(value.states)}</span>
-              </Link>
-            ))}
+            {facet.values
+              .filter((value) => value.value !== "")
+              .map((value) => (
+                <Link
+                  key={value.value}
+                  className="it"
+                  to="/events"
+                  search={{ ...search, q: `${facet.field}:${value.value}`, sev: "Warning" } as never}
+                >
+                  <Foreign className="cut mono" text={value.value} most={60} />
+                  <span className="end num">{group(value.states)}</span>
+                </Link>
+              ))}
           </div>
         ))}
       </div>

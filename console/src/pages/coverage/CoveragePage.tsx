@@ -39,7 +39,11 @@ export function Page() {
   if (answer.data.items.length === 0) {
     return (
       <Empty title={t("fleet.none")}>
-        <p>{answer.data.imported_only.length > 0 ? t("cov.importedOnly", { names: answer.data.imported_only.join(", ") }) : t("fleet.noneHint")}</p>
+        <p>
+          {answer.data.imported_only.length > 0
+            ? t("cov.importedOnly", { names: answer.data.imported_only.join(", ") })
+            : t("fleet.noneHint")}
+        </p>
         <code>beidou up --kubeconfig ~/.kube/config</code>
       </Empty>
     );
@@ -47,7 +51,6 @@ export function Page() {
   const range = [Date.parse(answer.data.range.from), Date.parse(answer.data.range.to)] as const;
   return (
     <div className="coverage col grow">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <section className={answer.isPlaceholderData ? "scroll upper stale" : "scroll upper"} tabIndex={0} aria-label={t("cov.byCluster")}>
         <table className="tbl">
           <colgroup>
@@ -63,18 +66,36 @@ export function Page() {
           <thead>
             <tr>
               <th scope="col">{t("col.cluster")}</th>
-              <th scope="col" className="num">{t("cov.complete")}</th>
+              <th scope="col" className="num">
+                {t("cov.complete")}
+              </th>
               <th scope="col">{span(range[0], range[1], view.zone, view.anchor, t("time.today"))}</th>
-              <th scope="col" className="num">{t("cov.gap")}</th>
-              <th scope="col" className="num">{t("cov.degraded")}</th>
-              <th scope="col" className="num">{t("cov.unknown")}</th>
-              <th scope="col" className="num" title={t("nav.lagHint")}>{t("cov.lag50")}</th>
-              <th scope="col" className="num" title={t("nav.lagHint")}>{t("cov.lag99")}</th>
+              <th scope="col" className="num">
+                {t("cov.gap")}
+              </th>
+              <th scope="col" className="num">
+                {t("cov.degraded")}
+              </th>
+              <th scope="col" className="num">
+                {t("cov.unknown")}
+              </th>
+              <th scope="col" className="num" title={t("nav.lagHint")}>
+                {t("cov.lag50")}
+              </th>
+              <th scope="col" className="num" title={t("nav.lagHint")}>
+                {t("cov.lag99")}
+              </th>
             </tr>
           </thead>
           <tbody>
             {answer.data.items.map((item) => (
-              <Line key={item.cluster_uid} item={item} range={range} chosen={item.cluster_uid === row} onPick={() => view.set({ row: item.cluster_uid }, { replace: true })} />
+              <Line
+                key={item.cluster_uid}
+                item={item}
+                range={range}
+                chosen={item.cluster_uid === row}
+                onPick={() => view.set({ row: item.cluster_uid }, { replace: true })}
+              />
             ))}
             <tr className="axisrow">
               <td colSpan={2} />
@@ -86,7 +107,8 @@ export function Page() {
           </tbody>
         </table>
         <p className="small dim key">
-          <span className="full" /> {t("cov.complete")} <span className="late" /> {t("cov.degradedLong")} <span className="hatch swatch bad" /> {t("cov.gapLong")} <span className="hatch swatch" /> {t("cov.unknownLong")}
+          <span className="full" /> {t("cov.complete")} <span className="late" /> {t("cov.degradedLong")}{" "}
+          <span className="hatch swatch bad" /> {t("cov.gapLong")} <span className="hatch swatch" /> {t("cov.unknownLong")}
         </p>
       </section>
       {chosen ? <Detail key={chosen.cluster_uid} item={chosen} view={view} /> : null}
@@ -94,11 +116,25 @@ export function Page() {
   );
 }
 
-function Line({ item, range, chosen, onPick }: { item: ClusterCompleteness; range: readonly [number, number]; chosen: boolean; onPick: () => void }) {
+function Line({
+  item,
+  range,
+  chosen,
+  onPick,
+}: {
+  item: ClusterCompleteness;
+  range: readonly [number, number];
+  chosen: boolean;
+  onPick: () => void;
+}) {
   const t = useT();
   const [from, to] = range;
-  const draw: Draw = useCallback((c, w, h) => coverageStrip(c, 0, h / 2 - 5, w, 10, [from, to], stripStretches(item.strip ?? "", [from, to])), [item.strip, from, to]);
-  const length = (seconds: number, kind: string) => (seconds > 0 ? <span className={`${kind} medium`}>{duration(seconds * 1000)}</span> : <span className="dim">0</span>);
+  const draw: Draw = useCallback(
+    (c, w, h) => coverageStrip(c, 0, h / 2 - 5, w, 10, [from, to], stripStretches(item.strip ?? "", [from, to])),
+    [item.strip, from, to],
+  );
+  const length = (seconds: number, kind: string) =>
+    seconds > 0 ? <span className={`${kind} medium`}>{duration(seconds * 1000)}</span> : <span className="dim">0</span>;
   return (
     <tr className={chosen ? "sel" : undefined}>
       <td>
@@ -145,10 +181,19 @@ function Detail({ item, view }: { item: ClusterCompleteness; view: View }) {
   const params = { from: view.range.from, to: view.range.to, cluster: item.cluster_uid };
   const intervals = useQuery({
     queryKey: ["coverage", params, tab, view.anchor],
-    queryFn: ({ signal }) => get<ListPage<CoverageInterval>>("/api/v1/coverage", { ...params, limit: 500, state: tab === "parts" ? ["degraded", "gap"] : [] }, signal),
+    queryFn: ({ signal }) =>
+      get<ListPage<CoverageInterval>>(
+        "/api/v1/coverage",
+        { ...params, limit: 500, state: tab === "parts" ? ["degraded", "gap"] : [] },
+        signal,
+      ),
     enabled: tab !== "rejects",
   });
-  const rejects = useQuery({ queryKey: ["rejects", params, view.anchor], queryFn: ({ signal }) => get<ListPage<Reject>>("/api/v1/rejects", { ...params, limit: 200 }, signal), enabled: tab === "rejects" });
+  const rejects = useQuery({
+    queryKey: ["rejects", params, view.anchor],
+    queryFn: ({ signal }) => get<ListPage<Reject>>("/api/v1/rejects", { ...params, limit: 200 }, signal),
+    enabled: tab === "rejects",
+  });
   const shown = tab === "rejects" ? rejects : intervals;
   return (
     <section className="col grow ht" aria-label={item.cluster}>
@@ -159,14 +204,25 @@ function Detail({ item, view }: { item: ClusterCompleteness; view: View }) {
         </h2>
         <span className="dim small">{t("cov.settled", { time: full(Date.parse(item.settled_until), view.zone) })}</span>
         <span className="end">
-          <Tabs<Tab> id="cov" label={item.cluster} value={tab} onChange={(next) => view.set({ tab: next === "parts" ? "" : next }, { replace: true })} tabs={[{ value: "parts", label: t("cov.parts") }, { value: "sessions", label: t("cov.sessions") }, { value: "rejects", label: t("cov.rejects") }]} />
+          <Tabs<Tab>
+            id="cov"
+            label={item.cluster}
+            value={tab}
+            onChange={(next) => view.set({ tab: next === "parts" ? "" : next }, { replace: true })}
+            tabs={[
+              { value: "parts", label: t("cov.parts") },
+              { value: "sessions", label: t("cov.sessions") },
+              { value: "rejects", label: t("cov.rejects") },
+            ]}
+          />
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <div className="scroll grow" role="tabpanel" id="cov-panel" aria-labelledby={`cov-${tab}`} tabIndex={0}>
         {shown.isPending ? <Loading rows={5} /> : null}
         {shown.isError ? <Failed error={shown.error} what={t("nav.coverage")} retry={() => void shown.refetch()} /> : null}
-        {tab !== "rejects" && intervals.data ? <Intervals items={intervals.data.items} zone={view.zone} more={Boolean(intervals.data.next)} /> : null}
+        {tab !== "rejects" && intervals.data ? (
+          <Intervals items={intervals.data.items} zone={view.zone} more={Boolean(intervals.data.next)} />
+        ) : null}
         {tab === "rejects" && rejects.data ? <Rejects items={rejects.data.items} zone={view.zone} /> : null}
       </div>
     </section>
@@ -203,7 +259,9 @@ function Intervals({ items, zone, more }: { items: CoverageInterval[]; zone: str
         ))}
         {more ? (
           <tr>
-            <td colSpan={6} className="dim">{t("cov.more")}</td>
+            <td colSpan={6} className="dim">
+              {t("cov.more")}
+            </td>
           </tr>
         ) : null}
       </tbody>
@@ -220,7 +278,9 @@ function Rejects({ items, zone }: { items: Reject[]; zone: string }) {
         <tr>
           <th scope="col">{t("field.observed")}</th>
           <th scope="col">{t("cov.reason")}</th>
-          <th scope="col" className="num">{t("cov.bytes")}</th>
+          <th scope="col" className="num">
+            {t("cov.bytes")}
+          </th>
           <th scope="col">{t("cov.detail")}</th>
           <th scope="col">{t("cov.head")}</th>
         </tr>
@@ -230,9 +290,15 @@ function Rejects({ items, zone }: { items: Reject[]; zone: string }) {
           <tr key={`${item.partition}.${item.offset}`}>
             <td className="mono">{full(Date.parse(item.observed), zone)}</td>
             <td>{item.reason}</td>
-            <td className="num" title={group(item.frame_bytes)}>{bytes(item.frame_bytes)}</td>
-            <td className="cut"><Foreign text={item.detail} most={200} /></td>
-            <td className="cut mono"><Foreign text={item.head} most={200} /></td>
+            <td className="num" title={group(item.frame_bytes)}>
+              {bytes(item.frame_bytes)}
+            </td>
+            <td className="cut">
+              <Foreign text={item.detail} most={200} />
+            </td>
+            <td className="cut mono">
+              <Foreign text={item.head} most={200} />
+            </td>
           </tr>
         ))}
       </tbody>

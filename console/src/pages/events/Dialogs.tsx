@@ -40,6 +40,9 @@ function Framed({ open, title, onClose, children }: Frame) {
   );
 }
 
+/** What the server takes as a name. */
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 export function SaveDialog({ open, line, onClose }: { open: boolean; line: string; onClose: () => void }) {
   const t = useT();
   const client = useQueryClient();
@@ -65,12 +68,19 @@ export function SaveDialog({ open, line, onClose }: { open: boolean; line: strin
           </code>
           <label className="field">
             <span>{t("save.name")}</span>
-            <input className="in" value={name} maxLength={100} onChange={(event) => setName(event.target.value)} />
+            <input
+              className="in mono"
+              value={name}
+              maxLength={63}
+              spellCheck={false}
+              onChange={(event) => setName(event.target.value.toLowerCase().replace(/[\s_]+/g, "-"))}
+            />
+            <span className="small dim">{t("save.rule")}</span>
           </label>
           {save.isError ? <Failed error={save.error} what={t("save.title")} /> : null}
         </div>
         <footer>
-          <button type="submit" className="btn prime" disabled={name.trim() === "" || save.isPending}>
+          <button type="submit" className="btn prime" disabled={!NAME.test(name) || save.isPending}>
             {t("action.save")}
           </button>
         </footer>
@@ -89,12 +99,19 @@ export function ExportDialog({ open, params, total, onClose }: { open: boolean; 
   const again = () => void client.invalidateQueries({ queryKey: exportsList().queryKey.slice(0, 1) });
   const begin = useMutation({ mutationFn: () => sendJson<Export>("POST", "/api/v1/exports", { format }, params), onSuccess: again });
   const drop = useMutation({ mutationFn: (id: string) => remove(`/api/v1/exports/${id}`), onSuccess: again });
-  const fetchFile = useMutation({ mutationFn: (item: ExportItem) => download(`/api/v1/exports/${item.id}/file`, `beidou-${item.id.slice(0, 8)}.${item.format}`) });
+  const fetchFile = useMutation({
+    mutationFn: (item: ExportItem) => download(`/api/v1/exports/${item.id}/file`, `beidou-${item.id.slice(0, 8)}.${item.format}`),
+  });
   return (
     <Framed open={open} title={t("export.title")} onClose={onClose}>
       <div className="body">
         <div className="row wrap">
-          <Segment label={t("export.format")} value={format} onChange={setFormat} choices={FORMATS.map((one) => ({ value: one, label: one.toUpperCase() }))} />
+          <Segment
+            label={t("export.format")}
+            value={format}
+            onChange={setFormat}
+            choices={FORMATS.map((one) => ({ value: one, label: one.toUpperCase() }))}
+          />
           <span className="dim small">{t("export.rows", { n: total })}</span>
           <button type="button" className="btn prime end" disabled={begin.isPending} onClick={() => begin.mutate()}>
             {t("export.begin")}
@@ -109,7 +126,10 @@ export function ExportDialog({ open, params, total, onClose }: { open: boolean; 
           {list.data?.items.length === 0 ? <p className="dim small">{t("export.none")}</p> : null}
           {[...(list.data?.items ?? [])].reverse().map((item) => (
             <div key={item.id} className="row exp">
-              <Glyph name={item.state === "done" ? "ok" : item.state === "running" ? "run" : item.state === "failed" ? "fail" : "stop"} label={item.state} />
+              <Glyph
+                name={item.state === "done" ? "ok" : item.state === "running" ? "run" : item.state === "failed" ? "fail" : "stop"}
+                label={item.state}
+              />
               <span className="mono">{item.format}</span>
               <Foreign className="cut grow dim small" text={item.question} most={160} />
               <span className="num small">
@@ -122,7 +142,12 @@ export function ExportDialog({ open, params, total, onClose }: { open: boolean; 
                   {t("export.file")}
                 </button>
               ) : null}
-              <button type="button" className="btn sm icon bare" aria-label={item.state === "running" ? t("export.cancel") : t("export.remove")} onClick={() => drop.mutate(item.id)}>
+              <button
+                type="button"
+                className="btn sm icon bare"
+                aria-label={item.state === "running" ? t("export.cancel") : t("export.remove")}
+                onClick={() => drop.mutate(item.id)}
+              >
                 <Icon name="close" />
               </button>
             </div>

@@ -8,8 +8,8 @@ import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { offset } from "../../time/format";
 import { EventRow, WaitingRow } from "./EventRow";
-import type { LiveTail } from "./useTail";
 import { type Pages, usePages } from "./usePages";
+import type { LiveTail } from "./useTail";
 
 interface Props {
   params: Params;
@@ -50,7 +50,10 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
   }, [first, last, visible]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first, pages.total), [pages.first, pages.total]);
-  const at = useCallback((index: number): Event | undefined => (index < live.length ? live[index] : pages.row(index - live.length)), [live, pages]);
+  const at = useCallback(
+    (index: number): Event | undefined => (index < live.length ? live[index] : pages.row(index - live.length)),
+    [live, pages],
+  );
 
   const move = (step: number) => {
     const next = Math.min(count - 1, Math.max(0, focus + step));
@@ -82,26 +85,58 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
   if (pages.error && pages.count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
   if (count === 0) return empty;
   return (
-    <div className={pages.isDimmed ? "col grow stale" : "col grow"} role="grid" aria-label={name} aria-rowcount={pages.total ? pages.total.value + live.length : -1}>
+    <div
+      className={pages.isDimmed ? "col grow stale" : "col grow"}
+      role="grid"
+      aria-label={name}
+      aria-rowcount={pages.total ? pages.total.value + live.length : -1}
+    >
       <div className="er hd" role="row">
-        {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map((head, n) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
-          <span key={n} role="columnheader">
-            {head === "" ? <span className="vh">{t("col.type")}</span> : head}
-          </span>
-        ))}
+        {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
+          (head, n) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
+            <span key={n} role="columnheader">
+              {head === "" ? <span className="vh">{t("col.type")}</span> : head}
+            </span>
+          ),
+        )}
         <span role="columnheader" className="num" title={t("col.occurrences")}>
           ×
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-      <div className="scroll grow rows" ref={scroller} onScroll={scrolled} role="rowgroup" tabIndex={0} onFocus={() => setFocus((now) => Math.max(0, now))}>
+      <div
+        className="scroll grow rows"
+        ref={scroller}
+        onScroll={scrolled}
+        role="rowgroup"
+        tabIndex={0}
+        onFocus={() => setFocus((now) => Math.max(0, now))}
+      >
         <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
           {items.map((item) => {
             const event = at(item.index);
             return (
-              <div key={item.key} role="presentation" className={item.index === focus ? "vrow at" : "vrow"} style={{ transform: `translateY(${item.start}px)`, height: size }}>
-                {event ? <EventRow event={event} zone={zone} showDay={showDay} selected={rowKey(event) === selected} id={`row-${item.index}`} onOpen={(one) => { setFocus(item.index); onOpen(one); }} /> : <WaitingRow />}
+              <div
+                key={item.key}
+                role="presentation"
+                className={item.index === focus ? "vrow at" : "vrow"}
+                style={{ transform: `translateY(${item.start}px)`, height: size }}
+              >
+                {event ? (
+                  <EventRow
+                    event={event}
+                    zone={zone}
+                    showDay={showDay}
+                    selected={rowKey(event) === selected}
+                    id={`row-${item.index}`}
+                    onOpen={(one) => {
+                      setFocus(item.index);
+                      onOpen(one);
+                    }}
+                  />
+                ) : (
+                  <WaitingRow />
+                )}
               </div>
             );
           })}

@@ -34,10 +34,19 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
   const t = useT();
   const [tab, setTab] = useState<Tab>("fields");
   const [cluster = "", uid = "", version = ""] = row.split("~");
-  const all = useQuery({ ...states(cluster, uid), placeholderData: undefined, retry: (times, error) => asProblem(error).status === 404 && times < 4 });
+  const all = useQuery({
+    ...states(cluster, uid),
+    placeholderData: undefined,
+    retry: (times, error) => asProblem(error).status === 404 && times < 4,
+  });
   const state: EventState | undefined = all.data?.items.find((item) => item.resource_version === version) ?? all.data?.items[0];
   const event: Event | undefined = state ?? known;
-  if (!event) return <aside className="det vl col" aria-label={t("events.panel")}>{all.isError ? <Failed error={all.error} what={t("events.panel")} /> : <Loading rows={10} />}</aside>;
+  if (!event)
+    return (
+      <aside className="det vl col" aria-label={t("events.panel")}>
+        {all.isError ? <Failed error={all.error} what={t("events.panel")} /> : <Loading rows={10} />}
+      </aside>
+    );
   const path = objectPath(event.cluster, event.kind, event.namespace, event.name);
   const around = { ...common(view.search), t2: event.time };
   return (
@@ -83,14 +92,17 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
           ]}
         />
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <div className="scroll body" role="tabpanel" id="event-panel" aria-labelledby={`event-${tab}`} tabIndex={0}>
         {tab === "fields" ? <Fields event={event} zone={view.zone} /> : null}
         {tab === "json" ? (
           state ? (
             <>
               {state.damage ? <p className="error small">{state.damage}</p> : null}
-              <button type="button" className="btn sm copy" onClick={() => void copy(JSON.stringify(state.object, null, 2), t("copy.done", { form: "JSON" }))}>
+              <button
+                type="button"
+                className="btn sm copy"
+                onClick={() => void copy(JSON.stringify(state.object, null, 2), t("copy.done", { form: "JSON" }))}
+              >
                 <Icon name="copy" />
                 {t("action.copy")}
               </button>
@@ -145,17 +157,34 @@ function Fields({ event, zone }: { event: Event; zone: string }) {
           ) : null,
         )}
       </dl>
-      {event.time_flags && event.time_flags.length > 0 ? <p className="small warn">{t("events.oddTime", { flags: event.time_flags.join(", ") })}</p> : null}
+      {event.time_flags && event.time_flags.length > 0 ? (
+        <p className="small warn">{t("events.oddTime", { flags: event.time_flags.join(", ") })}</p>
+      ) : null}
     </>
   );
 }
 
-function States({ items, zone, now, onOpen }: { items: EventState[] | undefined; zone: string; now: string; onOpen: (event: Event) => void }) {
+function States({
+  items,
+  zone,
+  now,
+  onOpen,
+}: {
+  items: EventState[] | undefined;
+  zone: string;
+  now: string;
+  onOpen: (event: Event) => void;
+}) {
   if (!items) return <Loading />;
   return (
     <div className="col">
       {items.map((item) => (
-        <button key={item.resource_version} type="button" className={item.resource_version === now ? "it on" : "it"} onClick={() => onOpen(item)}>
+        <button
+          key={item.resource_version}
+          type="button"
+          className={item.resource_version === now ? "it on" : "it"}
+          onClick={() => onOpen(item)}
+        >
           <span className="mono">{full(Date.parse(item.time), zone)}</span>
           <span className="end num">× {group(item.occurrences)}</span>
         </button>

@@ -2,8 +2,8 @@
 import { memo } from "react";
 import type { Event } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
-import { Foreign, Id } from "../../design/parts";
 import { group } from "../../design/number";
+import { Foreign, Id } from "../../design/parts";
 import { hmsMillis, monthDay } from "../../time/format";
 
 interface Props {

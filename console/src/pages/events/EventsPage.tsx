@@ -43,7 +43,9 @@ export function Page() {
   const [known, setKnown] = useState<Event | undefined>();
   const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
   const bins = useQuery(histogram({ ...asked.params, bins: 180 }, view.anchor));
-  const sides = useQuery(facets({ ...asked.params, top: 25, fields: ["cluster", "reason", "kind", "namespace", "node", "component"] }, view.anchor));
+  const sides = useQuery(
+    facets({ ...asked.params, top: 25, fields: ["cluster", "reason", "kind", "namespace", "node", "component"] }, view.anchor),
+  );
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
@@ -51,7 +53,12 @@ export function Page() {
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const fault = asProblem(bins.error ?? {}).parameter?.name === "q" ? asProblem(bins.error).message : null;
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
-  useChrome({ title: t("nav.events"), copies: copies(view, asked), cost: costOf(bins.data), costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "" });
+  useChrome({
+    title: t("nav.events"),
+    copies: copies(view, asked),
+    cost: costOf(bins.data),
+    costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
+  });
 
   const onLine = useCallback((q: string) => set({ q, row: "" }), [set]);
   const onOpen = useCallback(
@@ -104,12 +111,29 @@ export function Page() {
         </button>
       </div>
       <div className="histo">
-        <Legend data={bins.data} types={asked.types} complete={lost.length === 0} lost={lost.length} view={view} rangeLabel={rangeLabel} explainOpen={explainOpen} scale={scale} onBack={before.current.length > 0 ? onBack : null} />
+        <Legend
+          data={bins.data}
+          types={asked.types}
+          complete={lost.length === 0}
+          lost={lost.length}
+          view={view}
+          rangeLabel={rangeLabel}
+          explainOpen={explainOpen}
+          scale={scale}
+          onBack={before.current.length > 0 ? onBack : null}
+        />
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
         {bins.data ? (
           <div className={bins.isPlaceholderData ? "stale" : undefined}>
-            <HistogramChart data={bins.data} zone={view.zone} scale={scale} table={search.table === "1"} onBrush={onBrush} onBack={onBack} />
+            <HistogramChart
+              data={bins.data}
+              zone={view.zone}
+              scale={scale}
+              table={search.table === "1"}
+              onBrush={onBrush}
+              onBack={onBack}
+            />
           </div>
         ) : null}
       </div>
@@ -138,12 +162,30 @@ export function Page() {
               selected={search.row ?? null}
               onOpen={onOpen}
               onFirst={(page) => setFirst(page)}
-              empty={<NoEvents line={asked.q} filtered={asked.q !== "" || asked.types.length > 0} onClear={() => set({ q: "", sev: "" })} onWider={() => set({ from: "-7d", to: "now" })} />}
+              empty={
+                <NoEvents
+                  line={asked.q}
+                  filtered={asked.q !== "" || asked.types.length > 0}
+                  onClear={() => set({ q: "", sev: "" })}
+                  onWider={() => set({ from: "-7d", to: "now" })}
+                />
+              }
             />
           )}
         </section>
-        {search.row ? <EventPanel row={search.row} known={known && rowKey(known) === search.row ? known : undefined} view={view} line={asked.q} onLine={onLine} onOpen={onOpen} /> : null}
-        {explainOpen && !search.row ? <ExplainPane params={asked.params} view={view} line={asked.q} onLine={onLine} onClose={() => set({ panel: "" })} /> : null}
+        {search.row ? (
+          <EventPanel
+            row={search.row}
+            known={known && rowKey(known) === search.row ? known : undefined}
+            view={view}
+            line={asked.q}
+            onLine={onLine}
+            onOpen={onOpen}
+          />
+        ) : null}
+        {explainOpen && !search.row ? (
+          <ExplainPane params={asked.params} view={view} line={asked.q} onLine={onLine} onClose={() => set({ panel: "" })} />
+        ) : null}
       </div>
       <SaveDialog open={dialog === "save"} line={asked.q} onClose={() => setDialog(null)} />
       <ExportDialog open={dialog === "export"} params={asked.params} total={total} onClose={() => setDialog(null)} />

@@ -28,7 +28,8 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
   const length = view.bounds[1] - view.bounds[0];
   const allowed = (ms: number) => length <= ms;
   const answer = useQuery(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
-  const when = (range: { from: string; to: string }) => span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
+  const when = (range: { from: string; to: string }) =>
+    span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
   return (
     <aside className="det vl col" aria-label={t("events.explain")}>
       <div className="bar">
@@ -44,19 +45,39 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
           label={t("explain.against")}
           value={baseline}
           onChange={setBaseline}
-          choices={[{ value: "before" as const, label: t("explain.before") }, ...(allowed(86_400_000) ? [{ value: "1d" as const, label: t("explain.day") }] : []), ...(allowed(604_800_000) ? [{ value: "1w" as const, label: t("explain.week") }] : [])]}
+          choices={[
+            { value: "before" as const, label: t("explain.before") },
+            ...(allowed(86_400_000) ? [{ value: "1d" as const, label: t("explain.day") }] : []),
+            ...(allowed(604_800_000) ? [{ value: "1w" as const, label: t("explain.week") }] : []),
+          ]}
         />
-        {answer.data ? <span className="small dim">{when(answer.data.range)} ↔ {when(answer.data.baseline)}</span> : null}
+        {answer.data ? (
+          <span className="small dim">
+            {when(answer.data.range)} ↔ {when(answer.data.baseline)}
+          </span>
+        ) : null}
       </div>
       {answer.data ? <Partial parts={missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to))} /> : null}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-      <div className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} tabIndex={0} role="group" aria-label={t("explain.changes")}>
+      <div
+        className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"}
+        tabIndex={0}
+        role="group"
+        aria-label={t("explain.changes")}
+      >
         {answer.isPending ? <Loading rows={10} /> : null}
         {answer.isError ? <Failed error={answer.error} what={t("events.explain")} retry={() => void answer.refetch()} /> : null}
         {answer.data && answer.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
-        {answer.data ? <p className="small dim pad">{t("explain.totals", { now: group(answer.data.states), before: group(answer.data.states_before) })}</p> : null}
+        {answer.data ? (
+          <p className="small dim pad">
+            {t("explain.totals", { now: group(answer.data.states), before: group(answer.data.states_before) })}
+          </p>
+        ) : null}
         {answer.data?.changes.map((change) => (
-          <One key={change.field + change.value} change={change} onPick={() => onLine(withValue(line, change.field, change.field === "cluster" ? (change.label ?? change.value) : change.value))} />
+          <One
+            key={change.field + change.value}
+            change={change}
+            onPick={() => onLine(withValue(line, change.field, change.field === "cluster" ? (change.label ?? change.value) : change.value))}
+          />
         ))}
       </div>
     </aside>
@@ -73,7 +94,17 @@ function One({ change, onPick }: { change: Change; onPick: () => void }) {
     <button type="button" className="chg" onClick={onPick} title={t("explain.score", { score: change.score.toFixed(1) })}>
       <span className="dim small">{t(`facet.${change.field}` as Key)}</span>
       <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
-      <span className="num small">{change.new ? <span className="badge warn">{t("pat.new")}</span> : times === null ? "" : times >= 1 ? `${times >= 10 ? Math.round(times) : times.toFixed(1)}×` : `÷ ${(1 / times).toFixed(1)}`}</span>
+      <span className="num small">
+        {change.new ? (
+          <span className="badge warn">{t("pat.new")}</span>
+        ) : times === null ? (
+          ""
+        ) : times >= 1 ? (
+          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
+        ) : (
+          `÷ ${(1 / times).toFixed(1)}`
+        )}
+      </span>
       <span className="bars" aria-hidden="true">
         <i className="now" style={{ width: `${(change.states / most) * 100}%` }} />
         <i style={{ width: `${(change.states_before / most) * 100}%` }} />

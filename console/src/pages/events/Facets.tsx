@@ -1,7 +1,7 @@
 /** Facets: the most frequent values of each field under the same filter, counted by the server. */
 import { useState } from "react";
 import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
-import type { Facet, Facets as Answer } from "../../api/types";
+import type { Facets as Answer, Facet } from "../../api/types";
 import { short } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { copy } from "../../design/toast";
@@ -32,17 +32,22 @@ function One({ facet, all, line, complete, onLine }: Omit<Props, "data"> & { fac
   const title = t(`facet.${facet.field}` as Key);
   return (
     <fieldset className="facet" aria-label={title}>
-      <h3>
+      <h2>
         {title}
         <span>{short(facet.different)}</span>
-      </h3>
+      </h2>
       {values.map((value) => {
         const text = facet.field === "cluster" ? (value.label ?? value.value) : value.value;
         const state = stateOf(line, facet.field, text);
         const shown = text === "" ? t("facet.none") : text;
         return (
           <div key={value.value} className={state === "not" ? "fv off" : "fv"}>
-            <input type="checkbox" checked={state === "only"} aria-label={`${title}: ${shown}`} onChange={() => onLine(state === null ? withValue(line, facet.field, text) : without(line, facet.field, text))} />
+            <input
+              type="checkbox"
+              checked={state === "only"}
+              aria-label={`${title}: ${shown}`}
+              onChange={() => onLine(state === null ? withValue(line, facet.field, text) : without(line, facet.field, text))}
+            />
             <MenuTrigger>
               <Button className="v">
                 <Foreign className={text === "" ? "dim cut" : "cut"} text={shown} most={80} />
@@ -62,10 +67,18 @@ function One({ facet, all, line, complete, onLine }: Omit<Props, "data"> & { fac
                     else void copy(text, t("copy.done", { form: facet.field }));
                   }}
                 >
-                  <MenuItem id="only" className="it">{t("facet.only")}</MenuItem>
-                  <MenuItem id="add" className="it">{t("facet.add")}</MenuItem>
-                  <MenuItem id="not" className="it">{t("facet.not")}</MenuItem>
-                  <MenuItem id="copy" className="it">{t("action.copy")}</MenuItem>
+                  <MenuItem id="only" className="it">
+                    {t("facet.only")}
+                  </MenuItem>
+                  <MenuItem id="add" className="it">
+                    {t("facet.add")}
+                  </MenuItem>
+                  <MenuItem id="not" className="it">
+                    {t("facet.not")}
+                  </MenuItem>
+                  <MenuItem id="copy" className="it">
+                    {t("action.copy")}
+                  </MenuItem>
                 </Menu>
               </Popover>
             </MenuTrigger>

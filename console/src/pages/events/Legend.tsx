@@ -1,6 +1,7 @@
 /** Above the histogram: each type with its exact total as a filter, what a bar is, and what to do with the range. */
-import { Icon, Glyph } from "../../design/Icon";
+
 import type { Histogram } from "../../api/types";
+import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Segment } from "../../design/parts";
 import { useT } from "../../i18n";
@@ -28,7 +29,13 @@ export function Legend({ data, types, complete, lost, view, rangeLabel, explainO
   return (
     <div className="leg">
       {(["Warning", "Normal"] as const).map((type) => (
-        <button key={type} type="button" aria-pressed={types.includes(type)} className={shown(type) ? "" : "off"} onClick={() => toggle(type)}>
+        <button
+          key={type}
+          type="button"
+          aria-pressed={types.includes(type)}
+          className={shown(type) ? "" : "off"}
+          onClick={() => toggle(type)}
+        >
           <Glyph name={type === "Warning" ? "warn" : "info"} />
           <span>{type}</span>
           <b>{data ? atLeast(group(count(type)), complete) : "…"}</b>
@@ -50,13 +57,33 @@ export function Legend({ data, types, complete, lost, view, rangeLabel, explainO
             {t("events.back")}
           </button>
         ) : null}
-        <button type="button" className="btn bare sm link" aria-pressed={explainOpen} onClick={() => view.set({ panel: explainOpen ? "" : "explain", row: "" })}>
+        <button
+          type="button"
+          className="btn bare sm link"
+          aria-pressed={explainOpen}
+          onClick={() => view.set({ panel: explainOpen ? "" : "explain", row: "" })}
+        >
           <Icon name="bolt" />
           {t("events.explainRange", { range: rangeLabel })}
         </button>
         <span className="dim small">{data ? t("hist.bar", { length: duration(data.bin_seconds * 1000) }) : ""}</span>
-        <Segment small label={t("hist.scale")} value={scale} onChange={(next) => view.set({ scale: next === "sqrt" ? "sqrt" : "" }, { replace: true })} choices={[{ value: "linear", label: t("hist.linear") }, { value: "sqrt", label: "√" }]} />
-        <button type="button" className="btn bare sm icon" aria-label={t("hist.table")} aria-pressed={view.search.table === "1"} onClick={() => view.set({ table: view.search.table === "1" ? "" : "1" }, { replace: true })}>
+        <Segment
+          small
+          label={t("hist.scale")}
+          value={scale}
+          onChange={(next) => view.set({ scale: next === "sqrt" ? "sqrt" : "" }, { replace: true })}
+          choices={[
+            { value: "linear", label: t("hist.linear") },
+            { value: "sqrt", label: "√" },
+          ]}
+        />
+        <button
+          type="button"
+          className="btn bare sm icon"
+          aria-label={t("hist.table")}
+          aria-pressed={view.search.table === "1"}
+          onClick={() => view.set({ table: view.search.table === "1" ? "" : "1" }, { replace: true })}
+        >
           <Icon name="table" />
         </button>
       </span>

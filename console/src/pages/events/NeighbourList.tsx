@@ -42,7 +42,7 @@ export function NeighbourList({ event, onOpen }: { event: Event; onOpen: (event:
   return (
     <section className="col grow ht" aria-label={t("events.neighbours")}>
       <div className="bar soft">
-        <h3 className="small">{t("events.neighbours")}</h3>
+        <h2 className="small">{t("events.neighbours")}</h2>
         <label className="small dim">
           <span className="vh">{t("events.share")}</span>
           <select className="in sm" value={scope} onChange={(change) => setScope(change.target.value as typeof scope)}>
@@ -54,18 +54,26 @@ export function NeighbourList({ event, onOpen }: { event: Event; onOpen: (event:
           </select>
         </label>
         <span className="dim small">± 60 s</span>
-        <span className="end dim small num">{answer.data ? `${all.length - 1}${answer.data.more_after || answer.data.more_before ? "+" : ""}` : ""}</span>
+        <span className="end dim small num">
+          {answer.data ? `${all.length - 1}${answer.data.more_after || answer.data.more_before ? "+" : ""}` : ""}
+        </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <div className="scroll grow" tabIndex={0} role="group" aria-label={t("events.neighbours")}>
         {answer.isPending ? <Loading rows={5} /> : null}
         {answer.isError ? <Failed error={answer.error} what={t("events.neighbours")} retry={() => void answer.refetch()} /> : null}
         {all.map((one, n) => (
-          <button key={`${one.uid}${one.resource_version}`} type="button" className={n === me ? "nb me" : "nb"} aria-current={n === me} onClick={() => onOpen(one)}>
+          <button
+            key={`${one.uid}${one.resource_version}`}
+            type="button"
+            className={n === me ? "nb me" : "nb"}
+            aria-current={n === me}
+            onClick={() => onOpen(one)}
+          >
             <span className="mono num dim">{distance(Date.parse(one.time) - begin)}</span>
             <Glyph name={typeGlyph(one.type)} label={one.type} />
             <span className="cut">
-              <Foreign className="medium" text={one.reason} most={40} /> <Foreign className="dim" text={scope === "object" ? one.message : one.name} most={160} />
+              <Foreign className="medium" text={one.reason} most={40} />{" "}
+              <Foreign className="dim" text={scope === "object" ? one.message : one.name} most={160} />
             </span>
           </button>
         ))}

@@ -23,7 +23,6 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
   const whole = missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to)).length === 0;
   const most = items[0]?.states ?? 1;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
     <section className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} aria-label={t("events.patterns")} tabIndex={0}>
       <table className="tbl pat">
         <colgroup>
@@ -35,16 +34,27 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
         </colgroup>
         <thead>
           <tr>
-            <th scope="col" className="num">{t("col.states")}</th>
+            <th scope="col" className="num">
+              {t("col.states")}
+            </th>
             <th scope="col">{t("pat.before")}</th>
             <th scope="col">{t("pat.pattern", { n: group(different) })}</th>
             <th scope="col">{t("pat.last")}</th>
-            <th scope="col" className="num">{t("nav.clusters")}</th>
+            <th scope="col" className="num">
+              {t("nav.clusters")}
+            </th>
           </tr>
         </thead>
         <tbody>
           {items.map((item) => (
-            <Row key={item.pattern} item={item} most={most} whole={whole} zone={view.zone} onPick={() => onLine(only(line, "pattern", item.pattern))} />
+            <Row
+              key={item.pattern}
+              item={item}
+              most={most}
+              whole={whole}
+              zone={view.zone}
+              onPick={() => onLine(only(line, "pattern", item.pattern))}
+            />
           ))}
         </tbody>
       </table>
@@ -60,7 +70,13 @@ function Row({ item, most, whole, zone, onPick }: { item: Pattern; most: number;
         <i style={{ width: `${(item.states / most) * 100}%` }} className={item.example?.type === "Warning" ? "w" : ""} aria-hidden="true" />
         <span>{group(item.states)}</span>
       </td>
-      <td>{item.new ? <span className={whole ? "badge warn" : "badge info"}>{whole ? t("pat.new") : t("pat.newMaybe")}</span> : <span className="dim num">{short(item.states_before)}</span>}</td>
+      <td>
+        {item.new ? (
+          <span className={whole ? "badge warn" : "badge info"}>{whole ? t("pat.new") : t("pat.newMaybe")}</span>
+        ) : (
+          <span className="dim num">{short(item.states_before)}</span>
+        )}
+      </td>
       <td>
         <button type="button" className="lk row" onClick={onPick} title={item.example?.message}>
           <Glyph name={typeGlyph(item.example?.type)} label={item.example?.type ?? ""} />

@@ -11,7 +11,16 @@ import { accepted } from "../../query/edit";
 import { read } from "../../query/scan";
 import type { View } from "../../shell/view";
 
-const CLASS: Record<string, string> = { field: "k", minus: "o", paren: "o", quoted: "s", pattern: "s", glob: "nn", compare: "nn", bad: "bad" };
+const CLASS: Record<string, string> = {
+  field: "k",
+  minus: "o",
+  paren: "o",
+  quoted: "s",
+  pattern: "s",
+  glob: "nn",
+  compare: "nn",
+  bad: "bad",
+};
 
 /** The line in colours: spans over the very characters that are typed. */
 function Coloured({ line }: { line: string }): ReactNode {
@@ -160,7 +169,6 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
           <div className="group">{field ? t("events.valuesOf", { field }) : t("events.fields")}</div>
           {items.map((item, n) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the line
-            // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the line
             <div
               key={item.value}
               id={`${id}-${n}`}

@@ -26,7 +26,12 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
         <>
           <Icon name="live" />
           <span className="cut" role="status">
-            {tail.paused ? t("tail.paused") : t("tail.on")} {tail.paused ? <b className="medium">{t("tail.held", { n: group(tail.held) })}</b> : <b className="medium">{t("tail.rows", { n: group(tail.rows.length) })}</b>}
+            {tail.paused ? t("tail.paused") : t("tail.on")}{" "}
+            {tail.paused ? (
+              <b className="medium">{t("tail.held", { n: group(tail.held) })}</b>
+            ) : (
+              <b className="medium">{t("tail.rows", { n: group(tail.rows.length) })}</b>
+            )}
           </span>
           {tail.paused ? (
             <button
@@ -57,7 +62,12 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
         </span>
       )}
       <span className="row end">
-        <button type="button" className="btn bare sm" aria-pressed={patterns} onClick={() => view.set({ view: patterns ? "" : "patterns" })}>
+        <button
+          type="button"
+          className="btn bare sm"
+          aria-pressed={patterns}
+          onClick={() => view.set({ view: patterns ? "" : "patterns" })}
+        >
           <Icon name="filter" />
           {t("events.patterns")}
         </button>

@@ -1,7 +1,7 @@
 /** What the events page asks, out of its address. Pure, so that the commands at the foot and the calls never differ. */
 import type { Params } from "../../api/client";
-import { clusterFlags, curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
 import type { Copies } from "../../shell/chrome";
+import { clusterFlags, curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
 import type { View } from "../../shell/view";
 
 export interface Question {

@@ -32,7 +32,15 @@ export class Tail {
 
   state(): TailState {
     const parked = this.#held.length >= MOST_HELD;
-    return { rows: this.#rows, held: this.#held.length, paused: this.#paused, parked, gaps: this.#gaps, rejects: this.#rejects, dropped: this.#dropped };
+    return {
+      rows: this.#rows,
+      held: this.#held.length,
+      paused: this.#paused,
+      parked,
+      gaps: this.#gaps,
+      rejects: this.#rejects,
+      dropped: this.#dropped,
+    };
   }
 
   /** Messages in the order in which they came. */

@@ -49,7 +49,9 @@ export function usePages(path: string, params: Params, anchor: number, visible: 
   const wanted = useMemo(() => {
     const from = place(known, Math.max(0, visible[0] - 20)).page;
     const to = place(known, visible[1] + 40).page;
-    return Array.from({ length: to - from + 1 }, (_, n) => from + n).filter((n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"));
+    return Array.from({ length: to - from + 1 }, (_, n) => from + n).filter(
+      (n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"),
+    );
   }, [known, known.length, next, visible[0], visible[1]]);
 
   const results = useQueries({

@@ -65,5 +65,8 @@ export function useTail(on: boolean, params: Params): LiveTail {
     setState(tail.current.state());
     if (wasParked) setRound((n) => n + 1);
   }, []);
-  return useMemo(() => ({ ...state, stream: stream.state, since: stream.since, pause, resume, has: (event) => tail.current.has(event) }), [state, stream, pause, resume]);
+  return useMemo(
+    () => ({ ...state, stream: stream.state, since: stream.since, pause, resume, has: (event) => tail.current.has(event) }),
+    [state, stream, pause, resume],
+  );
 }

@@ -58,21 +58,51 @@ export function Page() {
     costText: t("fleet.cost", { n: signals.length }),
   });
   const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
-  const warned = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : (bin.by_type.find((one) => one.type === "Warning")?.states ?? 0))), [bins.data]);
+  const warned = useMemo(
+    () =>
+      (bins.data?.bins ?? []).map((bin) =>
+        bin.coverage === "gap" ? null : (bin.by_type.find((one) => one.type === "Warning")?.states ?? 0),
+      ),
+    [bins.data],
+  );
   const warnings = bins.data?.by_type.find((one) => one.type === "Warning")?.states ?? 0;
   const minutes = (view.bounds[1] - view.bounds[0]) / 60_000;
   const all = signals[0]?.data;
   const lag = Math.max(...(cover.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : [])), -1);
   const full = disk.data?.growth?.full_at;
-  const brush = (from: number, to: number) => void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
+  const brush = (from: number, to: number) =>
+    void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
   const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
-    { name: t("fleet.events", { length: duration(length) }), value: bins.data ? atLeast(short(bins.data.states), whole) : "…", under: bins.data ? t("fleet.occurrences", { n: short(bins.data.occurrences) }) : "", spark: total },
-    { name: t("fleet.warnings"), value: bins.data ? atLeast(short(warnings / minutes), whole) : "…", under: all && comparable(all) && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "", spark: warned, color: "sev-warn" },
-    { name: t("fleet.clusters"), value: list.data ? String(list.data.items.length) : "…", under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "" },
+    {
+      name: t("fleet.events", { length: duration(length) }),
+      value: bins.data ? atLeast(short(bins.data.states), whole) : "…",
+      under: bins.data ? t("fleet.occurrences", { n: short(bins.data.occurrences) }) : "",
+      spark: total,
+    },
+    {
+      name: t("fleet.warnings"),
+      value: bins.data ? atLeast(short(warnings / minutes), whole) : "…",
+      under: all && comparable(all) && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "",
+      spark: warned,
+      color: "sev-warn",
+    },
+    {
+      name: t("fleet.clusters"),
+      value: list.data ? String(list.data.items.length) : "…",
+      under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "",
+    },
     { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : "…", under: t("fleet.templatesUnder") },
-    { name: t("fleet.coverage"), value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : "…", under: t("fleet.worst") },
+    {
+      name: t("fleet.coverage"),
+      value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : "…",
+      under: t("fleet.worst"),
+    },
     { name: t("nav.lag"), value: lag < 0 ? "–" : `${lag.toFixed(1)} s`, under: "p99" },
-    { name: t("fleet.disk"), value: full ? day(Date.parse(full), view.zone) : "–", under: disk.data?.growth ? t("fleet.perDay", { n: short(disk.data.growth.rows_per_day) }) : "" },
+    {
+      name: t("fleet.disk"),
+      value: full ? day(Date.parse(full), view.zone) : "–",
+      under: disk.data?.growth ? t("fleet.perDay", { n: short(disk.data.growth.rows_per_day) }) : "",
+    },
   ];
   return (
     <div className="fleet col grow">
@@ -112,8 +142,26 @@ export function Page() {
                 {t("fleet.noData")}
               </span>
             </span>
-            <Segment small label={t("fleet.baseline")} value={baseline} onChange={(next) => view.set({ baseline: next === "before" ? "" : next })} choices={allowed.map((one) => ({ value: one, label: t(one === "before" ? "explain.before" : one === "1d" ? "explain.day" : "explain.week") }))} />
-            <Segment small label={t("fleet.sort")} value={sort} onChange={(next) => view.set({ sort: next === "name" ? "name" : "" })} choices={[{ value: "worst", label: t("fleet.worstFirst") }, { value: "name", label: t("fleet.byName") }]} />
+            <Segment
+              small
+              label={t("fleet.baseline")}
+              value={baseline}
+              onChange={(next) => view.set({ baseline: next === "before" ? "" : next })}
+              choices={allowed.map((one) => ({
+                value: one,
+                label: t(one === "before" ? "explain.before" : one === "1d" ? "explain.day" : "explain.week"),
+              }))}
+            />
+            <Segment
+              small
+              label={t("fleet.sort")}
+              value={sort}
+              onChange={(next) => view.set({ sort: next === "name" ? "name" : "" })}
+              choices={[
+                { value: "worst", label: t("fleet.worstFirst") },
+                { value: "name", label: t("fleet.byName") },
+              ]}
+            />
           </div>
           {list.isPending || cover.isPending ? <Loading rows={12} /> : null}
           {list.isError ? <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} /> : null}
@@ -125,7 +173,9 @@ export function Page() {
               <code>beidou import --cluster NAME dump.json</code>
             </Empty>
           ) : null}
-          {list.data && cover.data && list.data.items.length > 0 ? <Grid list={list.data.items} cover={cover.data.items} signals={signals} sort={sort} view={view} /> : null}
+          {list.data && cover.data && list.data.items.length > 0 ? (
+            <Grid list={list.data.items} cover={cover.data.items} signals={signals} sort={sort} view={view} />
+          ) : null}
           {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
           {bins.data && list.data && list.data.items.length > 0 ? (
             <div className="over">

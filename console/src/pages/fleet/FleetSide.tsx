@@ -21,7 +21,18 @@ const GLYPHS = ["info", "warn", "error", "crit"] as const;
 
 export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQueryResult<Completeness>; baseline: Baseline }) {
   const t = useT();
-  const changes = useQuery(explain({ ...view.scope, q: "type:Warning", top: 8, fields: ["reason", "pattern", "node", "cluster", "namespace"], baseline: baseline === "before" ? undefined : baseline }, view.anchor));
+  const changes = useQuery(
+    explain(
+      {
+        ...view.scope,
+        q: "type:Warning",
+        top: 8,
+        fields: ["reason", "pattern", "node", "cluster", "namespace"],
+        baseline: baseline === "before" ? undefined : baseline,
+      },
+      view.anchor,
+    ),
+  );
   return (
     <aside className="side col" aria-label={t("fleet.side")}>
       <section className="col grow hb">
@@ -31,7 +42,6 @@ export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQue
             {t("fleet.explainAll")}
           </Link>
         </div>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
         <div className="scroll grow" tabIndex={0} role="group" aria-label={t("fleet.changes")}>
           {changes.isPending ? <Loading rows={6} /> : null}
           {changes.isError ? <Failed error={changes.error} what={t("fleet.changes")} retry={() => void changes.refetch()} /> : null}
@@ -55,7 +65,9 @@ export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQue
           <div className="row small dim axis" aria-hidden="true">
             {[0, 0.5, 1].map((share) => {
               const ms = view.bounds[0] + share * (view.bounds[1] - view.bounds[0]);
-              return <span key={share}>{view.bounds[1] - view.bounds[0] > 2 * 86_400_000 ? monthDay(ms, view.zone) : hm(ms, view.zone)}</span>;
+              return (
+                <span key={share}>{view.bounds[1] - view.bounds[0] > 2 * 86_400_000 ? monthDay(ms, view.zone) : hm(ms, view.zone)}</span>
+              );
             })}
           </div>
         ) : null}
@@ -71,12 +83,29 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
   const glyph = GLYPHS[known && change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
   const times = change.states_before === 0 ? null : change.states / change.states_before;
   return (
-    <Link className="inc" to="/events" search={{ ...common(view.search), q: withValue("type:Warning", change.field, text), panel: "explain" } as never}>
+    <Link
+      className="inc"
+      to="/events"
+      search={{ ...common(view.search), q: withValue("type:Warning", change.field, text), panel: "explain" } as never}
+    >
       <Glyph name={glyph} />
       <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
-      <span className="small nowrap">{!known ? "" : change.new ? <span className="badge warn">{t("pat.new")}</span> : times === null ? "" : times >= 1 ? `${times >= 10 ? Math.round(times) : times.toFixed(1)}×` : `÷ ${(1 / times).toFixed(1)}`}</span>
+      <span className="small nowrap">
+        {!known ? (
+          ""
+        ) : change.new ? (
+          <span className="badge warn">{t("pat.new")}</span>
+        ) : times === null ? (
+          ""
+        ) : times >= 1 ? (
+          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
+        ) : (
+          `÷ ${(1 / times).toFixed(1)}`
+        )}
+      </span>
       <span className="dim small two">
-        {t(`facet.${change.field}` as Key)} · {known ? `${group(change.states_before)} → ` : ""}{group(change.states)}
+        {t(`facet.${change.field}` as Key)} · {known ? `${group(change.states_before)} → ` : ""}
+        {group(change.states)}
       </span>
     </Link>
   );
@@ -85,7 +114,10 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
 function Strip({ item, range }: { item: ClusterCompleteness; range: readonly [number, number] }) {
   const t = useT();
   const [from, to] = range;
-  const draw: Draw = useCallback((c, w) => coverageStrip(c, 0, 2, w, 8, [from, to], stripStretches(item.strip ?? "", [from, to])), [item.strip, from, to]);
+  const draw: Draw = useCallback(
+    (c, w) => coverageStrip(c, 0, 2, w, 8, [from, to], stripStretches(item.strip ?? "", [from, to])),
+    [item.strip, from, to],
+  );
   return (
     <div className="cov">
       <Id text={item.cluster} most={14} />

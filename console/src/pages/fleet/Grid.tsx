@@ -56,9 +56,9 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
     const [row = 0, column = 0] = (focus.dataset.cell ?? "0,0").split(",").map(Number);
     table.current?.querySelector<HTMLElement>(`[data-cell="${row + (step[0] ?? 0)},${column + (step[1] ?? 0)}"]`)?.focus();
   };
-  const open = (line: Line, q: string) => void navigate({ to: "/events", search: { ...common(view.search), c: line.cluster.cluster, q } as never });
+  const open = (line: Line, q: string) =>
+    void navigate({ to: "/events", search: { ...common(view.search), c: line.cluster.cluster, q } as never });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
     <div className="scroll gridbox" tabIndex={0} role="group" aria-label={t("fleet.grid")}>
       {order !== wanted ? (
         <button type="button" className="btn sm link reorder" onClick={() => setHeld({ key, order: wanted })}>
@@ -68,9 +68,15 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
       <table className="heat" ref={table} onKeyDown={keys} aria-label={t("fleet.grid")}>
         <thead>
           <tr>
-            <th scope="col" className="left">{t("col.cluster")}</th>
+            <th scope="col" className="left">
+              {t("col.cluster")}
+            </th>
             <th scope="col">{t("col.states")}</th>
-            <th scope="col">{t("sig.lag")}<br />{t("sig.lag2")}</th>
+            <th scope="col">
+              {t("sig.lag")}
+              <br />
+              {t("sig.lag2")}
+            </th>
             {SIGNALS.map((signal) => (
               <th key={signal.id} scope="col" title={signal.line}>
                 {t(signal.title)}
@@ -78,7 +84,10 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
                 {t(signal.under)}
               </th>
             ))}
-            <th scope="col">{t("sig.coverage")}<br />%</th>
+            <th scope="col">
+              {t("sig.coverage")}
+              <br />%
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -94,7 +103,16 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
               {line.cells.map((one, n) => {
                 const signal = SIGNALS[n];
                 if (!signal) return null;
-                return <SignalCell key={signal.id} one={one} failed={signals[n]?.isError ?? false} place={`${row},${n + 1}`} name={`${line.cluster.cluster} ${t(signal.title)}`} onOpen={() => open(line, signal.line)} />;
+                return (
+                  <SignalCell
+                    key={signal.id}
+                    one={one}
+                    failed={signals[n]?.isError ?? false}
+                    place={`${row},${n + 1}`}
+                    name={`${line.cluster.cluster} ${t(signal.title)}`}
+                    onOpen={() => open(line, signal.line)}
+                  />
+                );
               })}
               <CoverCell cover={line.cover} view={view} />
             </tr>
@@ -105,15 +123,48 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   );
 }
 
-function SignalCell({ one, failed, place, name, onOpen }: { one: Cell | null | undefined; failed: boolean; place: string; name: string; onOpen: () => void }) {
+function SignalCell({
+  one,
+  failed,
+  place,
+  name,
+  onOpen,
+}: {
+  one: Cell | null | undefined;
+  failed: boolean;
+  place: string;
+  name: string;
+  onOpen: () => void;
+}) {
   const t = useT();
-  if (failed) return <td className="nd hatch" title={t("fleet.cellFailed")}><span className="vh">{t("fleet.noData")}</span></td>;
-  if (one === undefined) return <td><i className="bone" /></td>;
-  if (one === null) return <td className="nd hatch" title={t("fleet.silent")}><span className="vh">{t("fleet.noData")}</span></td>;
+  if (failed)
+    return (
+      <td className="nd hatch" title={t("fleet.cellFailed")}>
+        <span className="vh">{t("fleet.noData")}</span>
+      </td>
+    );
+  if (one === undefined)
+    return (
+      <td>
+        <i className="bone" />
+      </td>
+    );
+  if (one === null)
+    return (
+      <td className="nd hatch" title={t("fleet.silent")}>
+        <span className="vh">{t("fleet.noData")}</span>
+      </td>
+    );
   const before = one.before === null ? t("fleet.beforeUnknown") : t("fleet.beforeWas", { n: group(one.before) });
   return (
     <td className={one.level > 0 ? `l${one.level}` : undefined}>
-      <button type="button" data-cell={place} onClick={onOpen} title={`${group(one.now)} · ${before} · ${t("fleet.rule")}`} aria-label={`${name}: ${one.complete ? "" : "≥ "}${one.now}, ${before}`}>
+      <button
+        type="button"
+        data-cell={place}
+        onClick={onOpen}
+        title={`${group(one.now)} · ${before} · ${t("fleet.rule")}`}
+        aria-label={`${name}: ${one.complete ? "" : "≥"}${tight(one.now)} (${one.now}), ${before}`}
+      >
         {one.level > 0 ? <Glyph name={GLYPHS[one.level]} /> : null}
         <span>
           {one.complete ? "" : "≥"}
@@ -126,7 +177,12 @@ function SignalCell({ one, failed, place, name, onOpen }: { one: Cell | null | u
 
 function LagCell({ cover }: { cover: ClusterCompleteness | undefined }) {
   const t = useT();
-  if (!cover?.lag) return <td className="nd hatch" title={t("fleet.noLag")}><span className="vh">{t("fleet.noData")}</span></td>;
+  if (!cover?.lag)
+    return (
+      <td className="nd hatch" title={t("fleet.noLag")}>
+        <span className="vh">{t("fleet.noData")}</span>
+      </td>
+    );
   const seconds = cover.lag.p99_seconds;
   const level = seconds >= LAG_S[1] ? 2 : seconds >= LAG_S[0] ? 1 : 0;
   return (
@@ -139,7 +195,12 @@ function LagCell({ cover }: { cover: ClusterCompleteness | undefined }) {
 
 function CoverCell({ cover, view }: { cover: ClusterCompleteness | undefined; view: View }) {
   const t = useT();
-  if (!cover) return <td className="nd hatch" title={t("cov.neverWatched")}><span className="vh">{t("fleet.noData")}</span></td>;
+  if (!cover)
+    return (
+      <td className="nd hatch" title={t("cov.neverWatched")}>
+        <span className="vh">{t("fleet.noData")}</span>
+      </td>
+    );
   const level = cover.gap_seconds > 0 ? 2 : cover.percent === "100" ? 0 : 1;
   return (
     <td className={level > 0 ? `l${level}` : undefined}>

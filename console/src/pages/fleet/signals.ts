@@ -59,14 +59,14 @@ function known(coverage: ClusterCoverage | undefined): boolean {
 
 /** Whether the time before can be compared with, for all clusters. */
 export function comparable(answer: Explanation | undefined): boolean {
-  return answer !== undefined && answer.baseline_coverage.every(known);
+  return answer?.baseline_coverage.every(known) ?? false;
 }
 
 /** A cell of one cluster; null where nothing of the range is known of it. */
 export function cell(answer: Explanation, uid: string): Cell | null {
   const own = coverageOf(answer.coverage, uid);
   const rangeTo = Date.parse(answer.range.to);
-  if (own && own.share <= 0) return null;
+  if (own?.share === 0) return null;
   const complete = own ? missing([own], rangeTo).length === 0 : true;
   const base = coverageOf(answer.baseline_coverage, uid);
   const baseKnown = known(base);
@@ -80,6 +80,8 @@ export type Baseline = "before" | "1d" | "1w";
 /** All signals: one call each, whatever the number of clusters. */
 export function useSignals(scope: Params, baseline: Baseline, anchor: number) {
   return useQueries({
-    queries: SIGNALS.map((signal) => explain({ ...scope, q: signal.line, fields: ["cluster"], top: 50, baseline: baseline === "before" ? undefined : baseline }, anchor)),
+    queries: SIGNALS.map((signal) =>
+      explain({ ...scope, q: signal.line, fields: ["cluster"], top: 50, baseline: baseline === "before" ? undefined : baseline }, anchor),
+    ),
   });
 }

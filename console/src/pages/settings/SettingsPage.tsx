@@ -22,7 +22,6 @@ export function Page() {
   const t = useT();
   useChrome({ title: t("nav.settings"), copies: { cli: "beidou context", api: `curl ${location.origin}/readyz` }, cost: null });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
     <div className="settings scroll grow" tabIndex={0} role="group" aria-label={t("nav.settings")}>
       <Look />
       <Access />
@@ -42,23 +41,66 @@ function Look() {
       <h2>{t("set.look")}</h2>
       <div className="line">
         <span>{t("set.theme")}</span>
-        <Segment label={t("set.theme")} value={prefs.theme} onChange={(theme) => setPrefs({ theme })} choices={[{ value: "system", label: t("set.system") }, { value: "light", label: t("set.light") }, { value: "dark", label: t("set.dark") }]} />
+        <Segment
+          label={t("set.theme")}
+          value={prefs.theme}
+          onChange={(theme) => setPrefs({ theme })}
+          choices={[
+            { value: "system", label: t("set.system") },
+            { value: "light", label: t("set.light") },
+            { value: "dark", label: t("set.dark") },
+          ]}
+        />
       </div>
       <div className="line">
         <span>{t("set.lang")}</span>
-        <Segment label={t("set.lang")} value={prefs.lang} onChange={(lang) => setPrefs({ lang })} choices={[{ value: "system", label: t("set.system") }, { value: "en", label: "English" }, { value: "zh", label: "中文" }]} />
+        <Segment
+          label={t("set.lang")}
+          value={prefs.lang}
+          onChange={(lang) => setPrefs({ lang })}
+          choices={[
+            { value: "system", label: t("set.system") },
+            { value: "en", label: "English" },
+            { value: "zh", label: "中文" },
+          ]}
+        />
       </div>
       <div className="line">
         <span>{t("set.density")}</span>
-        <Segment label={t("set.density")} value={prefs.density} onChange={(density) => setPrefs({ density })} choices={[{ value: "compact", label: t("set.compact") }, { value: "normal", label: t("set.normal") }, { value: "comfortable", label: t("set.comfortable") }]} />
+        <Segment
+          label={t("set.density")}
+          value={prefs.density}
+          onChange={(density) => setPrefs({ density })}
+          choices={[
+            { value: "compact", label: t("set.compact") },
+            { value: "normal", label: t("set.normal") },
+            { value: "comfortable", label: t("set.comfortable") },
+          ]}
+        />
       </div>
       <div className="line">
         <span>{t("time.zone")}</span>
-        <Segment label={t("time.zone")} value={view.zone === "UTC" ? "UTC" : "local"} onChange={(zone) => view.set({ tz: zone === "UTC" ? "UTC" : "" })} choices={[{ value: "local", label: BROWSER_ZONE === "UTC" ? t("time.local") : BROWSER_ZONE }, { value: "UTC", label: "UTC" }]} />
+        <Segment
+          label={t("time.zone")}
+          value={view.zone === "UTC" ? "UTC" : "local"}
+          onChange={(zone) => view.set({ tz: zone === "UTC" ? "UTC" : "" })}
+          choices={[
+            { value: "local", label: BROWSER_ZONE === "UTC" ? t("time.local") : BROWSER_ZONE },
+            { value: "UTC", label: "UTC" },
+          ]}
+        />
       </div>
       <div className="line">
         <span>{t("set.nav")}</span>
-        <Segment label={t("set.nav")} value={prefs.folded ? "folded" : "open"} onChange={(value) => setPrefs({ folded: value === "folded" })} choices={[{ value: "open", label: t("set.open") }, { value: "folded", label: t("set.folded") }]} />
+        <Segment
+          label={t("set.nav")}
+          value={prefs.folded ? "folded" : "open"}
+          onChange={(value) => setPrefs({ folded: value === "folded" })}
+          choices={[
+            { value: "open", label: t("set.open") },
+            { value: "folded", label: t("set.folded") },
+          ]}
+        />
       </div>
     </section>
   );
@@ -79,7 +121,15 @@ function Access() {
       <h2>{t("set.access")}</h2>
       <p className="dim">{has ? t("set.tokenHas") : t("set.tokenNone")}</p>
       <form className="row" onSubmit={submit}>
-        <input className="in mono grow" type="password" autoComplete="off" aria-label={t("gate.token")} placeholder={t("gate.token")} value={value} onChange={(event) => setValue(event.target.value)} />
+        <input
+          className="in mono grow"
+          type="password"
+          autoComplete="off"
+          aria-label={t("gate.token")}
+          placeholder={t("gate.token")}
+          value={value}
+          onChange={(event) => setValue(event.target.value)}
+        />
         <button type="submit" className="btn" disabled={value.trim() === ""}>
           {t("set.tokenReplace")}
         </button>
@@ -96,7 +146,10 @@ function Saved() {
   const view = useView();
   const client = useQueryClient();
   const list = useQuery(queries());
-  const drop = useMutation({ mutationFn: (name: string) => remove(`/api/v1/queries/${encodeURIComponent(name)}`), onSuccess: () => void client.invalidateQueries({ queryKey: queries().queryKey.slice(0, 1) }) });
+  const drop = useMutation({
+    mutationFn: (name: string) => remove(`/api/v1/queries/${encodeURIComponent(name)}`),
+    onSuccess: () => void client.invalidateQueries({ queryKey: queries().queryKey.slice(0, 1) }),
+  });
   return (
     <section>
       <h2>{t("palette.saved")}</h2>
@@ -115,7 +168,12 @@ function Saved() {
           <span className="dim small nowrap">
             {item.subject} · {full(Date.parse(item.time), view.zone)}
           </span>
-          <button type="button" className="btn sm icon bare" aria-label={t("set.delete", { name: item.name })} onClick={() => drop.mutate(item.name)}>
+          <button
+            type="button"
+            className="btn sm icon bare"
+            aria-label={t("set.delete", { name: item.name })}
+            onClick={() => drop.mutate(item.name)}
+          >
             <Icon name="close" />
           </button>
         </div>
@@ -127,8 +185,15 @@ function Saved() {
 function RunningNow() {
   const t = useT();
   const client = useQueryClient();
-  const list = useQuery({ queryKey: ["running", "list"], queryFn: ({ signal }) => get<RunningList>("/api/v1/running", {}, signal), refetchInterval: 3000 });
-  const stop = useMutation({ mutationFn: (id: string) => remove(`/api/v1/running/${id}`), onSuccess: () => void client.invalidateQueries({ queryKey: ["running"] }) });
+  const list = useQuery({
+    queryKey: ["running", "list"],
+    queryFn: ({ signal }) => get<RunningList>("/api/v1/running", {}, signal),
+    refetchInterval: 3000,
+  });
+  const stop = useMutation({
+    mutationFn: (id: string) => remove(`/api/v1/running/${id}`),
+    onSuccess: () => void client.invalidateQueries({ queryKey: ["running"] }),
+  });
   return (
     <section>
       <h2>{t("set.running")}</h2>

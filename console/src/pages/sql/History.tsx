@@ -36,12 +36,18 @@ export function History({ onPick }: { onPick: (sql: string) => void }) {
         <span className="dim small">{items.length}</span>
       </button>
       {open ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
         <div className="scroll menu" tabIndex={0} role="group" aria-label={t("sql.history")}>
           {items.map((sql) => (
             <button key={sql} type="button" className="it" onClick={() => onPick(sql)} title={sql.slice(0, 600)}>
               <Icon name="clock" />
-              <Foreign className="cut mono" text={sql.replace(/--[^\n]*\n/g, "").replace(/\s+/g, " ").trim()} most={120} />
+              <Foreign
+                className="cut mono"
+                text={sql
+                  .replace(/--[^\n]*\n/g, "")
+                  .replace(/\s+/g, " ")
+                  .trim()}
+                most={120}
+              />
             </button>
           ))}
         </div>

@@ -34,13 +34,26 @@ export function ResultGrid({ data, summary }: { data: SqlAnswer; asked: string; 
   );
   const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
   const vertical = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: 12 });
-  const horizontal = useVirtualizer({ horizontal: true, count: data.columns.length, getScrollElement: () => scroller.current, estimateSize: (n) => widths[n] ?? NARROWEST, overscan: 4 });
+  const horizontal = useVirtualizer({
+    horizontal: true,
+    count: data.columns.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (n) => widths[n] ?? NARROWEST,
+    overscan: 4,
+  });
   const measure = data.columns.findIndex((column) => isNumber(column.type));
   const most = measure < 0 ? 1 : rows.reduce((top, row) => Math.max(top, Number(row[measure]) || 0), 1);
   const columns = horizontal.getVirtualItems();
   const save = (kind: "csv" | "json") => {
     const names = data.columns.map((column) => column.name);
-    const text = kind === "csv" ? csv(names, rows) : JSON.stringify(rows.map((row) => Object.fromEntries(names.map((name, n) => [name, row[n]]))), null, 1);
+    const text =
+      kind === "csv"
+        ? csv(names, rows)
+        : JSON.stringify(
+            rows.map((row) => Object.fromEntries(names.map((name, n) => [name, row[n]]))),
+            null,
+            1,
+          );
     saveBlob(new Blob([text], { type: kind === "csv" ? "text/csv" : "application/json" }), `beidou-sql.${kind}`);
   };
   return (
@@ -61,12 +74,25 @@ export function ResultGrid({ data, summary }: { data: SqlAnswer; asked: string; 
           </button>
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-      <div className="scroll grow grid" ref={scroller} role="grid" aria-label={t("sql.result")} aria-rowcount={rows.length} aria-colcount={data.columns.length} tabIndex={0}>
+      <div
+        className="scroll grow grid"
+        ref={scroller}
+        role="grid"
+        aria-label={t("sql.result")}
+        aria-rowcount={rows.length}
+        aria-colcount={data.columns.length}
+        tabIndex={0}
+      >
         <div role="rowgroup" className="heads" style={{ width: horizontal.getTotalSize() }}>
           <div role="row">
             {columns.map((column) => (
-              <span key={column.key} role="columnheader" className="cell head" style={{ left: column.start, width: column.size }} title={data.columns[column.index]?.type}>
+              <span
+                key={column.key}
+                role="columnheader"
+                className="cell head"
+                style={{ left: column.start, width: column.size }}
+                title={data.columns[column.index]?.type}
+              >
                 {data.columns[column.index]?.name}
               </span>
             ))}
@@ -79,9 +105,18 @@ export function ResultGrid({ data, summary }: { data: SqlAnswer; asked: string; 
                 const value = rows[line.index]?.[column.index];
                 const number = isNumber(data.columns[column.index]?.type ?? "");
                 return (
-                  <span key={column.key} role="gridcell" className={number ? "cell num" : "cell mono"} style={{ left: column.start, width: column.size }}>
+                  <span
+                    key={column.key}
+                    role="gridcell"
+                    className={number ? "cell num" : "cell mono"}
+                    style={{ left: column.start, width: column.size }}
+                  >
                     {column.index === measure ? <i style={{ width: `${((Number(value) || 0) / most) * 40}%` }} aria-hidden="true" /> : null}
-                    {value === null ? <span className="dim">NULL</span> : <Foreign text={number ? grouped(value) : textOf(value)} most={300} />}
+                    {value === null ? (
+                      <span className="dim">NULL</span>
+                    ) : (
+                      <Foreign text={number ? grouped(value) : textOf(value)} most={300} />
+                    )}
                   </span>
                 );
               })}

@@ -21,20 +21,33 @@ export function SchemaTree({ onPick }: { onPick: (word: string) => void }) {
       </div>
       {schema.isPending ? <Loading rows={10} /> : null}
       {schema.isError ? <Failed error={schema.error} what={t("sql.schema")} retry={() => void schema.refetch()} /> : null}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
       <div className="scroll grow tree" tabIndex={0} role="group" aria-label={t("sql.schema")}>
         {schema.data?.views.map((item) => (
           <div key={item.name}>
-            <button type="button" className="it" aria-expanded={open.includes(item.name)} onClick={() => toggle(item.name)} title={item.comment}>
+            <button
+              type="button"
+              className="it"
+              aria-expanded={open.includes(item.name)}
+              onClick={() => toggle(item.name)}
+              title={item.comment}
+            >
               <Icon name={open.includes(item.name) ? "down" : "right"} />
               <span className="mono">{item.name}</span>
               <span className="end">{t("sql.columns", { n: item.columns.length })}</span>
             </button>
             {open.includes(item.name)
               ? item.columns.map((column) => (
-                  <button key={column.name} type="button" className="it column" onClick={() => onPick(column.name)} title={column.comment ?? ""}>
+                  <button
+                    key={column.name}
+                    type="button"
+                    className="it column"
+                    onClick={() => onPick(column.name)}
+                    title={column.comment ?? ""}
+                  >
                     <span className="mono cut">{column.name}</span>
-                    <span className="end mono">{column.type.replace(/LowCardinality\((.*)\)/, "$1").replace(/DateTime64.*/, "DateTime64")}</span>
+                    <span className="end mono">
+                      {column.type.replace(/LowCardinality\((.*)\)/, "$1").replace(/DateTime64.*/, "DateTime64")}
+                    </span>
                   </button>
                 ))
               : null}
@@ -57,7 +70,15 @@ export function SchemaTree({ onPick }: { onPick: (word: string) => void }) {
           </div>
         ))}
       </div>
-      {schema.data ? <p className="small dim pad ht">{t("sql.limits", { time: duration(schema.data.limits.seconds * 1000), rows: group(schema.data.limits.rows), memory: bytes(schema.data.limits.memory_bytes) })}</p> : null}
+      {schema.data ? (
+        <p className="small dim pad ht">
+          {t("sql.limits", {
+            time: duration(schema.data.limits.seconds * 1000),
+            rows: group(schema.data.limits.rows),
+            memory: bytes(schema.data.limits.memory_bytes),
+          })}
+        </p>
+      ) : null}
     </section>
   );
 }

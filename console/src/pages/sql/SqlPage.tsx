@@ -65,7 +65,13 @@ export function Page() {
     queryFn: async ({ signal }) => {
       abort.current = new AbortController();
       signal.addEventListener("abort", () => abort.current?.abort());
-      const found = await sendJson<SqlAnswer>("POST", "/api/v1/sql", { query: asked?.sql ?? "", max_rows: MOST_ROWS }, range, abort.current.signal);
+      const found = await sendJson<SqlAnswer>(
+        "POST",
+        "/api/v1/sql",
+        { query: asked?.sql ?? "", max_rows: MOST_ROWS },
+        range,
+        abort.current.signal,
+      );
       remember(asked?.sql ?? "");
       return found;
     },
@@ -90,7 +96,9 @@ export function Page() {
       api: `curl -H "Authorization: Bearer $BEIDOU_TOKEN" -H 'content-type: application/json' -d ${shellWord(JSON.stringify({ query: text }))} ${shellWord(`${location.origin}/api/v1/sql?from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`)}`,
     },
     cost: costOf(answer.data),
-    costText: answer.data ? t("sql.read", { rows: short(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) }) : "",
+    costText: answer.data
+      ? t("sql.read", { rows: short(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) })
+      : "",
   });
   const insert = (word: string) => {
     const area = editor.current;
@@ -117,7 +125,11 @@ export function Page() {
               <span className="error">{wrong.message}</span>
             ) : estimate.data ? (
               <>
-                {estimate.data.allowed ? null : <Glyph name="error" />} {t(estimate.data.allowed ? "sql.estimate" : "sql.tooMuch", { rows: short(estimate.data.rows), most: short(estimate.data.most_rows) })}
+                {estimate.data.allowed ? null : <Glyph name="error" />}{" "}
+                {t(estimate.data.allowed ? "sql.estimate" : "sql.tooMuch", {
+                  rows: short(estimate.data.rows),
+                  most: short(estimate.data.most_rows),
+                })}
               </>
             ) : (
               ""
@@ -134,7 +146,14 @@ export function Page() {
             {t("sql.run")} <kbd className="on">⌘↵</kbd>
           </button>
         </div>
-        <Editor ref={editor} value={text} fault={wrong?.parameter?.line?.character ?? null} onChange={setText} onRun={run} onCancel={() => void cancel()} />
+        <Editor
+          ref={editor}
+          value={text}
+          fault={wrong?.parameter?.line?.character ?? null}
+          onChange={setText}
+          onRun={run}
+          onCancel={() => void cancel()}
+        />
         <div className="col grow ht">
           {asked === null ? (
             <Empty title={t("sql.first")}>
@@ -146,7 +165,11 @@ export function Page() {
           {answer.data && !answer.isFetching ? (
             <>
               <Partial parts={answer.data.range ? missing(answer.data.coverage, Date.parse(answer.data.range.to)) : []} />
-              <ResultGrid data={answer.data} asked={asked?.sql ?? ""} summary={`${duration(answer.data.statistics.elapsed * 1000)} · ${t("sql.read", { rows: group(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) })}`} />
+              <ResultGrid
+                data={answer.data}
+                asked={asked?.sql ?? ""}
+                summary={`${duration(answer.data.statistics.elapsed * 1000)} · ${t("sql.read", { rows: group(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) })}`}
+              />
             </>
           ) : null}
         </div>
@@ -170,14 +193,22 @@ async function stopOwn(sql: string): Promise<void> {
 /** Rows read so far, once it takes longer than a second. */
 function Running({ sql }: { sql: string }) {
   const t = useT();
-  const list = useQuery({ queryKey: ["running"], queryFn: ({ signal }) => get<RunningList>("/api/v1/running", {}, signal), refetchInterval: 1000, retry: false });
+  const list = useQuery({
+    queryKey: ["running"],
+    queryFn: ({ signal }) => get<RunningList>("/api/v1/running", {}, signal),
+    refetchInterval: 1000,
+    retry: false,
+  });
   const begin = sql.replace(/\s+/g, " ").trim().slice(0, 60);
   const own = list.data?.items.find((item) => item.query.replace(/\s+/g, " ").trim().startsWith(begin));
   return (
     <>
       {own?.progress ? (
         <p className="small dim pad" role="status">
-          {t("sql.progress", { rows: group(own.progress.rows_read), share: own.progress.share ? ` · ${Math.round(own.progress.share * 100)} %` : "" })}
+          {t("sql.progress", {
+            rows: group(own.progress.rows_read),
+            share: own.progress.share ? ` · ${Math.round(own.progress.share * 100)} %` : "",
+          })}
         </p>
       ) : null}
       <Loading rows={8} />

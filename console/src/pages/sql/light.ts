@@ -1,8 +1,11 @@
 /** SQL cut into pieces for colours. No grammar: what it is not sure of stays plain. Pure. */
 const WORDS =
-  "select from where group by order limit having with as and or not in like ilike between is null distinct union all join left right inner full outer cross on using asc desc offset case when then else end interval array settings prewhere final sample any global exists over partition rows".split(" ");
+  "select from where group by order limit having with as and or not in like ilike between is null distinct union all join left right inner full outer cross on using asc desc offset case when then else end interval array settings prewhere final sample any global exists over partition rows".split(
+    " ",
+  );
 const KEYWORDS = new Set(WORDS);
-const PIECE = /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^'\\]|\\[\s\S]|'')*(?:'|$))|(\{\w+(?::[^}]*)?\})|(\b\d+(?:\.\d+)?\b)|([A-Za-z_]\w*)/g;
+const PIECE =
+  /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^'\\]|\\[\s\S]|'')*(?:'|$))|(\{\w+(?::[^}]*)?\})|(\b\d+(?:\.\d+)?\b)|([A-Za-z_]\w*)/g;
 
 export interface Piece {
   text: string;
@@ -16,7 +19,19 @@ export function pieces(sql: string): Piece[] {
     if (match.index > at) found.push({ text: sql.slice(at, match.index), kind: "" });
     const [text, comment, string, bound, number, word] = match;
     const after = sql.slice(match.index + text.length).trimStart()[0];
-    const kind = comment ? "cm" : string ? "s" : bound ? "nn" : number ? "nn" : word && KEYWORDS.has(word.toLowerCase()) ? "o" : after === "(" ? "k" : "";
+    const kind = comment
+      ? "cm"
+      : string
+        ? "s"
+        : bound
+          ? "nn"
+          : number
+            ? "nn"
+            : word && KEYWORDS.has(word.toLowerCase())
+              ? "o"
+              : after === "("
+                ? "k"
+                : "";
     found.push({ text, kind });
     at = match.index + text.length;
   }

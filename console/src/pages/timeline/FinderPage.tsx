@@ -25,8 +25,16 @@ export function Page() {
   const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
   const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;
   const params = { ...scope, q: line, limit: 500 };
-  const found = useQuery({ queryKey: ["finder", params, view.anchor], queryFn: ({ signal }) => get<ListPage<Event>>("/api/v1/events", params, signal), placeholderData: (before) => before });
-  useChrome({ title: t("nav.timelines"), copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) }, cost: costOf(found.data) });
+  const found = useQuery({
+    queryKey: ["finder", params, view.anchor],
+    queryFn: ({ signal }) => get<ListPage<Event>>("/api/v1/events", params, signal),
+    placeholderData: (before) => before,
+  });
+  useChrome({
+    title: t("nav.timelines"),
+    copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) },
+    cost: costOf(found.data),
+  });
   const objects = new Map<string, { event: Event; states: number; warnings: number }>();
   for (const event of found.data?.items ?? []) {
     const key = `${event.cluster_uid}/${event.kind}/${event.namespace}/${event.name}`;
@@ -45,7 +53,15 @@ export function Page() {
       <section className="col grow">
         <form className="bar tallbar" onSubmit={submit}>
           <Icon name="search" />
-          <input className="in mono grow" data-filter value={input} spellCheck={false} aria-label={t("finder.label")} placeholder={t("finder.hint")} onChange={(event) => setInput(event.target.value)} />
+          <input
+            className="in mono grow"
+            data-filter
+            value={input}
+            spellCheck={false}
+            aria-label={t("finder.label")}
+            placeholder={t("finder.hint")}
+            onChange={(event) => setInput(event.target.value)}
+          />
           <button type="submit" className="btn prime">
             {t("events.search")}
           </button>
@@ -58,10 +74,19 @@ export function Page() {
             <p>{t("finder.noneHint")}</p>
           </Empty>
         ) : null}
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-        <div className={found.isPlaceholderData ? "scroll grow stale" : "scroll grow"} tabIndex={0} role="group" aria-label={t("finder.label")}>
+        <div
+          className={found.isPlaceholderData ? "scroll grow stale" : "scroll grow"}
+          tabIndex={0}
+          role="group"
+          aria-label={t("finder.label")}
+        >
           {[...objects.values()].map(({ event }) => (
-            <Link key={event.cluster_uid + event.kind + event.namespace + event.name} className="frow" {...objectPath(event.cluster, event.kind, event.namespace, event.name)} search={common(view.search) as never}>
+            <Link
+              key={event.cluster_uid + event.kind + event.namespace + event.name}
+              className="frow"
+              {...objectPath(event.cluster, event.kind, event.namespace, event.name)}
+              search={common(view.search) as never}
+            >
               <Icon name={event.kind === "Node" ? "node" : "object"} />
               <span className="dim cut">{event.kind}</span>
               <Id text={event.name} most={44} />
@@ -85,7 +110,12 @@ export function Page() {
           </div>
           <div className="menu">
             {last.map((ref) => (
-              <Link key={ref.cluster + ref.kind + ref.namespace + ref.name} className="it" {...objectPath(ref.cluster, ref.kind, ref.namespace === "_" ? "" : ref.namespace, ref.name)} search={common(view.search) as never}>
+              <Link
+                key={ref.cluster + ref.kind + ref.namespace + ref.name}
+                className="it"
+                {...objectPath(ref.cluster, ref.kind, ref.namespace === "_" ? "" : ref.namespace, ref.name)}
+                search={common(view.search) as never}
+              >
                 <Icon name={ref.kind === "Node" ? "node" : "object"} />
                 <Id text={ref.name} most={28} />
                 <span className="end">{ref.cluster}</span>

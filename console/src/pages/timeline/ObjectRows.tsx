@@ -63,23 +63,42 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
             setAsked(line.trim());
           }}
         >
-          <input className="in mono" data-filter aria-label={t("lanes.filter")} placeholder={t("lanes.filter")} value={line} spellCheck={false} onChange={(event) => setLine(event.target.value)} />
+          <input
+            className="in mono"
+            data-filter
+            aria-label={t("lanes.filter")}
+            placeholder={t("lanes.filter")}
+            value={line}
+            spellCheck={false}
+            onChange={(event) => setLine(event.target.value)}
+          />
         </form>
       </div>
       {pages.isLoading ? <Loading rows={8} /> : null}
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("lanes.rows")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && pages.count === 0 ? <p className="pad dim">{t("events.none")}</p> : null}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-      <div className={pages.isDimmed ? "scroll grow stale" : "scroll grow"} ref={scroller} tabIndex={0} role="group" aria-label={t("lanes.rows")}>
+      <div
+        className={pages.isDimmed ? "scroll grow stale" : "scroll grow"}
+        ref={scroller}
+        tabIndex={0}
+        role="group"
+        aria-label={t("lanes.rows")}
+      >
         <div style={{ height: rows.getTotalSize(), position: "relative" }}>
           {items.map((item) => {
             const event = pages.row(item.index);
             return (
               <div key={item.key} className="orow" style={{ transform: `translateY(${item.start}px)`, height: size }}>
                 {event ? (
-                  <button type="button" className={item.index === at ? "ev now" : "ev"} aria-current={item.index === at} onClick={() => onT2(Date.parse(event.time))}>
+                  <button
+                    type="button"
+                    className={item.index === at ? "ev now" : "ev"}
+                    aria-current={item.index === at}
+                    onClick={() => onT2(Date.parse(event.time))}
+                  >
                     <span className="mono">
-                      <span className="dim">{monthDay(Date.parse(event.time), view.zone)}</span> {hmsMillis(Date.parse(event.time), view.zone)}
+                      <span className="dim">{monthDay(Date.parse(event.time), view.zone)}</span>{" "}
+                      {hmsMillis(Date.parse(event.time), view.zone)}
                     </span>
                     <Glyph name={typeGlyph(event.type)} label={event.type} />
                     <span className={event.type === "Warning" ? "cut medium warn" : "cut medium"}>

@@ -5,8 +5,8 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { costOf, get } from "../../api/client";
 import type { Lanes } from "../../api/types";
-import { LANE } from "../../canvas/lanes";
 import { LanesChart } from "../../canvas/LanesChart";
+import { LANE } from "../../canvas/lanes";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
@@ -61,7 +61,11 @@ export function Page() {
   const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
   const params = { from: range.from, to: range.to, width };
   const url = objectUrl(ref);
-  const lanes = useQuery({ queryKey: [url, "lanes", params, view.anchor], queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal), placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined) });
+  const lanes = useQuery({
+    queryKey: [url, "lanes", params, view.anchor],
+    queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal),
+    placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined),
+  });
   const ends = lanes.data ? ([Date.parse(lanes.data.range.from), Date.parse(lanes.data.range.to)] as const) : view.bounds;
   const t2 = Math.min(ends[1], Math.max(ends[0], given ?? ends[1]));
   useEffect(() => {
@@ -90,7 +94,13 @@ export function Page() {
     costText: lanes.data ? t("lanes.cost", { lanes: lanes.data.lanes.length, states: group(states), marks: lanes.data.marks }) : "",
   });
   const setT = (patch: { t1?: number; t2?: number }) =>
-    view.set({ ...(patch.t1 === undefined ? {} : { t1: new Date(Math.round(patch.t1)).toISOString() }), ...(patch.t2 === undefined ? {} : { t2: new Date(Math.round(patch.t2)).toISOString() }) }, { replace: true });
+    view.set(
+      {
+        ...(patch.t1 === undefined ? {} : { t1: new Date(Math.round(patch.t1)).toISOString() }),
+        ...(patch.t2 === undefined ? {} : { t2: new Date(Math.round(patch.t2)).toISOString() }),
+      },
+      { replace: true },
+    );
   const lost = missing(lanes.data?.coverage, ends[1]);
   const query = `kind:${written(ref.kind)} name:${written(ref.name)}${ref.namespace === "_" ? "" : ` namespace:${written(ref.namespace)}`}`;
   const length = view.range.to === "now" ? view.range.from.slice(1) : "";
@@ -121,7 +131,16 @@ export function Page() {
           <span className="small dim">
             T2 <b className="mono medium accent">{hms(t2, view.zone)}</b>
           </span>
-          <Segment small label={t("time.title")} value={length} choices={["1h", "24h", "7d", "30d"].map((one) => ({ value: one, label: `${one.slice(0, -1)} ${t(`time.${one.slice(-1)}` as "time.h")}` }))} onChange={(one) => view.set({ from: `-${one}`, to: "now" })} />
+          <Segment
+            small
+            label={t("time.title")}
+            value={length}
+            choices={["1h", "24h", "7d", "30d"].map((one) => ({
+              value: one,
+              label: `${one.slice(0, -1)} ${t(`time.${one.slice(-1)}` as "time.h")}`,
+            }))}
+            onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
+          />
           <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
             <Icon name="events" />
             {t("nav.events")}
@@ -134,8 +153,11 @@ export function Page() {
       {lanes.data && lanes.data.lanes.length === 0 ? <Nothing url={url} view={view} /> : null}
       {lanes.data && lanes.data.lanes.length > 0 ? (
         <>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-          <section className={lanes.isPlaceholderData ? "lanes hb scroll stale" : "lanes hb scroll"} tabIndex={0} aria-label={t("lanes.label")}>
+          <section
+            className={lanes.isPlaceholderData ? "lanes hb scroll stale" : "lanes hb scroll"}
+            tabIndex={0}
+            aria-label={t("lanes.label")}
+          >
             <div className="names">
               {lanes.data.lanes.map((lane) => (
                 <div key={`${lane.type}${lane.reason}`} className="l" style={{ height: LANE }}>
@@ -174,13 +196,21 @@ export function Page() {
 /** No Event in the range: when there were some. */
 function Nothing({ url, view }: { url: string; view: View }) {
   const t = useT();
-  const at = useQuery({ queryKey: [url, "at", "now", view.anchor], queryFn: ({ signal }) => get<import("../../api/types").ObjectAt>(`${url}/at`, { t: view.range.to }, signal), retry: false });
+  const at = useQuery({
+    queryKey: [url, "at", "now", view.anchor],
+    queryFn: ({ signal }) => get<import("../../api/types").ObjectAt>(`${url}/at`, { t: view.range.to }, signal),
+    retry: false,
+  });
   const nearest = at.data?.last_seen ?? at.data?.first_seen;
   return (
     <Empty title={t("lanes.none")}>
       <p>{nearest ? t("lanes.nearest", { time: nearest.slice(0, 19).replace("T", " ") }) : t("lanes.never")}</p>
       {nearest ? (
-        <button type="button" className="btn" onClick={() => view.set({ ...absolute(Date.parse(nearest) - 3_600_000, Date.parse(nearest) + 3_600_000), t2: nearest })}>
+        <button
+          type="button"
+          className="btn"
+          onClick={() => view.set({ ...absolute(Date.parse(nearest) - 3_600_000, Date.parse(nearest) + 3_600_000), t2: nearest })}
+        >
           {t("lanes.goThere")}
         </button>
       ) : null}

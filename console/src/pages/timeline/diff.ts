@@ -19,8 +19,16 @@ export function difference(before: readonly Event[], after: readonly Event[]): D
     const was = old.get(keyOf(event));
     old.delete(keyOf(event));
     if (!was) found.push({ sign: "+", type: event.type, reason: event.reason, message: event.message, text: `× ${event.occurrences}` });
-    else if (was.id !== event.id) found.push({ sign: "~", type: event.type, reason: event.reason, message: event.message, text: `× ${was.occurrences} → × ${event.occurrences}` });
+    else if (was.id !== event.id)
+      found.push({
+        sign: "~",
+        type: event.type,
+        reason: event.reason,
+        message: event.message,
+        text: `× ${was.occurrences} → × ${event.occurrences}`,
+      });
   }
-  for (const event of old.values()) found.push({ sign: "-", type: event.type, reason: event.reason, message: event.message, text: `× ${event.occurrences}` });
+  for (const event of old.values())
+    found.push({ sign: "-", type: event.type, reason: event.reason, message: event.message, text: `× ${event.occurrences}` });
   return found;
 }

@@ -7,7 +7,9 @@ const MOST = 12;
 export function recent(): Ref[] {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(value) ? value.filter((one): one is Ref => typeof one?.name === "string" && typeof one?.cluster === "string").slice(0, MOST) : [];
+    return Array.isArray(value)
+      ? value.filter((one): one is Ref => typeof one?.name === "string" && typeof one?.cluster === "string").slice(0, MOST)
+      : [];
   } catch {
     return [];
   }
