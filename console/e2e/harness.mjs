@@ -1,0 +1,106 @@
+/** What every end-to-end test needs: a real server, a browser, and a page that reports everything that goes wrong. */
+import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { serve } from "./server.mjs";
+
+/** The server of BEIDOU_URL, or a demo of BEIDOU_BIN with data of its own. */
+export async function backend() {
+  if (process.env.BEIDOU_URL) return { url: process.env.BEIDOU_URL, token: process.env.BEIDOU_TOKEN ?? "", stop: () => undefined };
+  const binary = process.env.BEIDOU_BIN;
+  if (!binary) throw new Error("set BEIDOU_URL and BEIDOU_TOKEN, or BEIDOU_BIN");
+  const data = mkdtempSync(join(tmpdir(), "console-e2e-"));
+  const child = spawn(binary, ["demo", "--data", data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  await new Promise((resolve, reject) => {
+    child.stdout.on("data", (piece) => {
+      said += piece;
+      if (/An incident is hidden/.test(said)) resolve();
+    });
+    child.on("exit", (code) => reject(new Error(`the demo ended with ${code}: ${said}`)));
+  });
+  const url = /URL\s+(http\S+)/.exec(said)?.[1] ?? "";
+  const token = /token\s+(bd_\w+)/.exec(said)?.[1] ?? "";
+  return { url, token, stop: () => child.kill("SIGINT") };
+}
+
+/** Serves the console in front of it; with BEIDOU_EMBEDDED the server does so itself. */
+export async function start() {
+  const api = await backend();
+  const front = process.env.BEIDOU_EMBEDDED ? { url: api.url, setAway: null, close: () => undefined } : await serve(api.url);
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  return {
+    api,
+    front,
+    browser,
+    async stop() {
+      await browser.close();
+      front.close();
+      api.stop();
+    },
+  };
+}
+
+const EXPECTED = [/Failed to load resource/, /net::ERR_/];
+export const MOST_ANSWER = 1_000_000;
+
+/** A page with what a person chose. `troubles` fills with whatever no page may do. */
+export async function openPage(world, { theme = "light", lang = "en", width = 1440, height = 900 } = {}) {
+  const context = await world.browser.newContext({
+    viewport: { width, height },
+    timezoneId: "Asia/Shanghai",
+    locale: "en-GB",
+    permissions: ["clipboard-read", "clipboard-write"],
+    acceptDownloads: true,
+  });
+  await context.addInitScript(
+    (prefs) => {
+      if (!localStorage.getItem("beidou.prefs")) localStorage.setItem("beidou.prefs", JSON.stringify(prefs));
+    },
+    { theme, lang },
+  );
+  const page = await context.newPage();
+  const troubles = [];
+  page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !EXPECTED.some((one) => one.test(message.text()))) troubles.push(`console: ${message.text()}`);
+  });
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== world.front.url && !["blob:", "data:"].includes(url.protocol))
+      troubles.push(`another origin was asked: ${url.origin}`);
+    if (world.api.token && url.href.includes(world.api.token)) troubles.push(`the token is in an address: ${url.pathname}`);
+  });
+  page.on("response", async (response) => {
+    const length = Number(response.headers()["content-length"] ?? 0);
+    if (new URL(response.url()).pathname.startsWith("/api/") && length > MOST_ANSWER)
+      troubles.push(`an answer of ${length} bytes: ${response.url()}`);
+  });
+  return {
+    page,
+    context,
+    troubles,
+    go: (path) => page.goto(`${world.front.url}${path}#token=${world.api.token}`),
+  };
+}
+
+export function check(condition, what) {
+  if (!condition) throw new Error(what);
+}
+
+/** The number in a text such as "≥ 2,655 states". */
+export function number(text) {
+  return Number((/([\d,]+)/.exec(text ?? "")?.[1] ?? "NaN").replaceAll(",", ""));
+}
+
+/** The planted incident, found by the first state of its kind in the API: tests name no fixed day. */
+export async function incident(world) {
+  const answer = await fetch(`${world.api.url}/api/v1/objects/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q/at`, {
+    headers: { authorization: `Bearer ${world.api.token}` },
+  });
+  const { first_seen } = await answer.json();
+  const begin = Date.parse(first_seen) - 4 * 60_000;
+  return { begin, from: new Date(begin - 30 * 60_000).toISOString(), to: new Date(begin + 90 * 60_000).toISOString() };
+}

@@ -1,0 +1,40 @@
+/** `npm run e2e [name]`: all tests, or those whose name holds the word. `npm run screenshots`: pictures of every page. */
+import { start } from "./harness.mjs";
+import { screenshots } from "./screenshots.mjs";
+import * as access from "./tests/access.mjs";
+import * as events from "./tests/events.mjs";
+import * as fleet from "./tests/fleet.mjs";
+import * as hostile from "./tests/hostile.mjs";
+import * as looks from "./tests/looks.mjs";
+import * as others from "./tests/others.mjs";
+import * as tail from "./tests/tail.mjs";
+
+const world = await start();
+const word = process.argv[2] ?? "";
+let failed = 0;
+try {
+  if (word === "screenshots") await screenshots(world);
+  else {
+    for (const suite of [access, fleet, events, tail, others, hostile, looks]) {
+      for (const [name, test] of Object.entries(suite)) {
+        if (!name.toLowerCase().includes(word.toLowerCase())) continue;
+        try {
+          await test(world);
+          console.log(`ok    ${name}`);
+        } catch (error) {
+          failed += 1;
+          console.log(
+            `FAIL  ${name}\n      ${String(error?.stack ?? error)
+              .split("\n")
+              .slice(0, 6)
+              .join("\n      ")}`,
+          );
+        }
+      }
+    }
+  }
+} finally {
+  await world.stop();
+}
+console.log(failed === 0 ? "all passed" : `${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

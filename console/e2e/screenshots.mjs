@@ -1,0 +1,90 @@
+/** Pictures of every page, 1440 × 900, into docs/pictures/. */
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { incident, openPage } from "./harness.mjs";
+
+const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
+
+async function pages(world) {
+  const { begin, from, to } = await incident(world);
+  const range = `from=${from}&to=${to}`;
+  const at = (minutes) => new Date(begin + minutes * 60_000).toISOString();
+  const object = `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}&t1=${at(6)}&t2=${at(57)}`;
+  const press = (keys) => async (page) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const openRow = async (page) => {
+    await page.click("#row-4");
+    await page.waitForSelector(".nb");
+  };
+  return [
+    { name: "fleet", path: "/?from=-3d", ready: ".heat td button", both: true },
+    { name: "fleet-zh", path: "/?from=-3d", ready: ".heat td button", lang: "zh" },
+    { name: "events", path: `/events?${range}&q=-reason:Scheduled kind:(Pod Node)`, ready: "#row-4", then: openRow, both: true },
+    { name: "events-gap", path: "/events?from=-7d", ready: "#row-4" },
+    { name: "explain", path: `/events?from=${at(0)}&to=${at(60)}&panel=explain`, ready: ".chg" },
+    { name: "patterns", path: `/events?${range}&view=patterns`, ready: ".pat tbody tr" },
+    {
+      name: "completion",
+      path: `/events?${range}&c=hz-prod-02`,
+      ready: "#row-4",
+      then: async (page) => {
+        await page.keyboard.press("/");
+        await page.keyboard.type("kind:Pod reason:F");
+        await page.waitForSelector(".complete [role=option]:has-text('FailedMount')");
+      },
+    },
+    {
+      name: "palette",
+      path: `/?${range}`,
+      ready: ".heat td button",
+      then: async (page) => {
+        await page.keyboard.press(":");
+        await page.keyboard.type("node c7-r14 @hz-prod-02");
+        await page.waitForSelector("[role=option]:has-text('hz2-c7-r14')");
+      },
+    },
+    { name: "timeline", path: object, ready: ".said", both: true },
+    { name: "timeline-diff", path: `${object}&tab=diff`, ready: ".df" },
+    { name: "timelines", path: "/o?from=-24h", ready: ".frow" },
+    {
+      name: "sql",
+      path: "/sql?from=-7d",
+      ready: ".tree .column",
+      both: true,
+      then: async (page) => {
+        await page.focus("textarea");
+        await page.keyboard.press("Control+Enter");
+        await page.waitForSelector(".grid [role=gridcell]");
+      },
+    },
+    {
+      name: "clusters",
+      path: "/clusters?from=-7d",
+      ready: ".clusters tbody tr",
+      then: async (page) => page.click(".clusters .lk >> nth=1"),
+    },
+    { name: "coverage", path: "/coverage?from=-7d", ready: ".coverage tbody tr", both: true },
+    { name: "settings", path: "/settings", ready: ".settings .dl dt" },
+    { name: "keys", path: "/coverage?from=-7d", ready: ".coverage tbody tr", then: press(["?"]) },
+  ];
+}
+
+export async function screenshots(world) {
+  mkdirSync(OUT, { recursive: true });
+  for (const { name, path, ready, both, lang, then } of await pages(world)) {
+    for (const theme of both ? ["light", "dark"] : ["light"]) {
+      const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
+      await go(path);
+      await page.waitForSelector(ready);
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      if (then) await then(page);
+      await page.waitForTimeout(1200);
+      await page.mouse.move(720, 2);
+      const file = `${OUT}/console-${name}${theme === "dark" ? "-dark" : ""}.png`;
+      await page.screenshot({ path: file });
+      console.log(file);
+      await context.close();
+    }
+  }
+}

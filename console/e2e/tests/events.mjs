@@ -1,0 +1,161 @@
+import { check, incident, number, openPage } from "../harness.mjs";
+
+const total = async (page) => {
+  await page.waitForFunction(
+    () => /[\d,]+ states/.test(document.querySelector(".leg .dim")?.textContent ?? "") && !document.querySelector(".histo .stale"),
+  );
+  return number(/([\d,]+) states/.exec(await page.textContent(".leg .dim"))?.[0]);
+};
+
+export async function aBrushIsTheRangeAndGoesBack(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}`);
+  const before = await total(page);
+  const box = await page.locator(".hist canvas").boundingBox();
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction((old) => !location.search.includes(encodeURIComponent(old)), from);
+  const after = await total(page);
+  check(after > 0 && after < before, `${before} became ${after}`);
+  const listed = number(await page.textContent(".tail .cut"));
+  check(listed === after, `the list has ${listed}, the histogram ${after}`);
+  await page.dblclick(".hist canvas");
+  await page.waitForFunction((old) => location.search.includes(encodeURIComponent(old)), from);
+  check((await total(page)) === before, "the range before did not come back");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function completionProposesWithCounts(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-7d");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.keyboard.press("/");
+  await page.keyboard.type("reason:FailedM");
+  await page.waitForSelector(".complete [role=option]:has-text('FailedMount')");
+  await page.keyboard.press("Tab");
+  check((await page.inputValue("input[data-filter]")).startsWith("reason:FailedMount"), "the proposal was not taken");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "reason:FailedMount");
+  await page.waitForSelector(".er[role=row][id]:has-text('FailedMount')");
+}
+
+export async function aWrongLineIsToldAtItsPlace(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-7d&q=nmespace:shop");
+  await page.waitForSelector(".fault:has-text('did you mean namespace')");
+  check(await page.locator(".qtext .bad").count(), "the fault is not marked");
+}
+
+export async function facetsFilterAndExclude(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-24h");
+  const all = await total(page);
+  await page.click(".facet:has(h2:has-text('Kind')) .fv:has-text('ReplicaSet') input");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("q") === "kind:ReplicaSet");
+  const nodes = await total(page);
+  check(nodes < all, "nothing was filtered");
+  await page.click(".facet:has(h2:has-text('Reason')) .fv .v >> nth=0");
+  await page.click("[role=menuitem]:has-text('Exclude')");
+  await page.waitForFunction(() => /-reason:/.test(new URLSearchParams(location.search).get("q") ?? ""));
+  check((await total(page)) < nodes, "nothing was excluded");
+}
+
+export async function aLinkShowsTheSameToSomebodyElse(world) {
+  const one = await openPage(world);
+  const { from, to } = await incident(world);
+  await one.go(`/events?from=${from}&to=${to}&c=hz-prod-02&q=reason:Failed&sev=Warning`);
+  await one.page.waitForSelector(".er[role=row][id]");
+  await one.page.click("#row-3");
+  await one.page.waitForSelector(".det .dl");
+  const [count, row] = [await total(one.page), await one.page.textContent("#row-3")];
+  const link = new URL(one.page.url());
+  const two = await openPage(world, { theme: "dark" });
+  await two.go(link.pathname + link.search);
+  await two.page.waitForSelector(".er.sel");
+  check((await total(two.page)) === count, "another count");
+  check((await two.page.textContent(".er.sel")) === row, "another row is open");
+  await two.page.waitForSelector(".det .dl");
+}
+
+export async function aGapIsShownAsAGap(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-7d");
+  await page.waitForSelector(".list .note:has-text('sz-prod-01')");
+  check(/degraded for 40 m/.test(await page.textContent(".list .note")), "the gap is not told");
+  check((await page.textContent(".leg b")).startsWith("≥"), "the count claims to be exact");
+  await page.waitForTimeout(300);
+  const dotted = await page.evaluate(() => {
+    const canvas = document.querySelector(".hist canvas");
+    const wanted = getComputedStyle(document.documentElement).getPropertyValue("--cov-late").trim();
+    const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(wanted.slice(at, at + 2), 16));
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    for (let n = 0; n < data.length; n += 4) if (data[n] === r && data[n + 1] === g && data[n + 2] === b) found += 1;
+    return found;
+  });
+  check(dotted > 2, "the strip shows no gap");
+  await page.click("button[aria-label='Show as table']");
+  await page.waitForSelector(".hist td:has-text('degraded')");
+}
+
+export async function aLongListHoldsFewRows(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/events?from=-7d");
+  await page.waitForSelector(".er[role=row][id]");
+  const seen = new Set();
+  for (let n = 0; n < 40; n += 1) {
+    await page.evaluate(() => document.querySelector(".rows").scrollBy(0, 2400));
+    await page.waitForTimeout(40);
+    for (const id of await page.$$eval(".vrow .er[id]", (rows) => rows.map((row) => row.id))) seen.add(id);
+  }
+  await page.waitForSelector(".vrow .er[id]");
+  check((await page.locator(".vrow").count()) < 120, "too many rows in the document");
+  check(seen.size > 500, `only ${seen.size} rows came`);
+  await page.evaluate(() => document.querySelector(".rows").scrollTo(0, 0));
+  await page.waitForSelector("#row-0");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function patternsAndExplainAreFilters(world) {
+  const { page, go } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}&view=patterns&panel=explain`);
+  await page.waitForSelector(".pat tbody tr:has-text('Failed to pull image')");
+  await page.waitForSelector(".chg:has-text('FailedMount')");
+  await page.click(".chg:has-text('FailedMount') >> nth=0");
+  await page.waitForFunction(() => (new URLSearchParams(location.search).get("q") ?? "").includes("FailedMount"));
+}
+
+export async function anExportHasAllRows(world) {
+  const { page, go } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}&q=reason:FailedMount`);
+  const rows = await total(page);
+  await page.click("button:has-text('Export')");
+  await page.click("text=Begin export");
+  await page.waitForSelector(`.exp:has-text('done'):has-text('${rows.toLocaleString("en")}')`, { timeout: 20_000 });
+  const download = page.waitForEvent("download");
+  await page.click(".exp >> nth=0 >> button:has-text('File')");
+  check(/\.csv$/.test((await download).suggestedFilename()), "no file came");
+  await page.click(".exp >> nth=0 >> button[aria-label='Remove the export']");
+}
+
+export async function aQueryIsSavedAndFoundInThePalette(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-24h&q=reason:FailedMount");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.click("button:has-text('Save')");
+  await page.fill(".modal input", "e2e mounts");
+  await page.click(".modal button:has-text('Save')");
+  await page.waitForSelector(".modal", { state: "detached" });
+  await go("/settings");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("e2e-mou");
+  await page.waitForSelector("[role=option]:has-text('e2e-mounts')");
+  await page.keyboard.press("Escape");
+  await page.click("button[aria-label='Delete e2e-mounts']");
+  await page.waitForSelector("text=e2e-mounts", { state: "detached" });
+}

@@ -1,0 +1,50 @@
+import { check, openPage } from "../harness.mjs";
+
+/** The incident of the demo, from the home page in five interactions: range, 3 days, the change, the row, its timeline. */
+export async function theIncidentIsFiveInteractionsAway(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/");
+  await page.waitForSelector(".heat tbody tr");
+  let interactions = 0;
+  const click = async (selector) => {
+    interactions += 1;
+    await page.click(selector);
+  };
+  await click("button.pick:has-text('Time range')");
+  await click(".presets button:has-text('3 d')");
+  await click(".side .inc:has-text('Failed to pull image'):has-text('new')");
+  await page.waitForSelector(".er[role=row][id]");
+  await click(".er[role=row][id]");
+  await page.waitForSelector(".det .msg:has-text('mirror.hz')");
+  await page.waitForSelector(".det .msg:has-text('503')");
+  await click(".det a:has-text('Timeline')");
+  await page.waitForSelector(".lanecanvas canvas");
+  check(page.url().includes("/o/hz-prod-02/"), `not at the object: ${page.url()}`);
+  check(interactions <= 5, `${interactions} interactions`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function aCellOpensTheEventsThatItCounts(world) {
+  const { page, go } = await openPage(world);
+  await go("/?from=-24h");
+  const cell = page.locator(".heat tbody tr").first().locator("td button").nth(2);
+  await cell.waitFor();
+  const name = (await cell.getAttribute("aria-label")) ?? "";
+  const counted = Number(/\((\d+)\)/.exec(name)?.[1]);
+  await cell.click();
+  await page.waitForSelector(".leg b");
+  await page.waitForFunction(() => /[\d,]+ states/.test(document.querySelector(".leg .dim")?.textContent ?? ""));
+  const shown = Number(/([\d,]+) states/.exec(await page.textContent(".leg .dim"))?.[1].replaceAll(",", ""));
+  // The range moves with now: a few states may come and go between the two.
+  check(Math.abs(shown - counted) <= Math.max(20, counted * 0.01), `${name} opened ${shown}`);
+}
+
+export async function theGridIsWalkedByArrows(world) {
+  const { page, go } = await openPage(world);
+  await go("/?from=-24h");
+  await page.waitForSelector("[data-cell='0,1']");
+  await page.focus("[data-cell='0,1']");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowDown");
+  check((await page.evaluate(() => document.activeElement?.getAttribute("data-cell"))) === "1,2", "the focus is elsewhere");
+}

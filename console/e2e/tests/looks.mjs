@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { check, incident, openPage } from "../harness.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Every route, with what is open on it. */
+export async function routes(world) {
+  const { from, to } = await incident(world);
+  const range = `from=${from}&to=${to}`;
+  return [
+    ["fleet", "/?from=-3d", ".heat tbody td button"],
+    ["events", `/events?${range}`, ".er[role=row][id]"],
+    ["explain", `/events?${range}&panel=explain`, ".chg"],
+    ["patterns", `/events?${range}&view=patterns`, ".pat tbody tr"],
+    ["table", `/events?${range}&table=1`, ".hist td"],
+    ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
+    ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
+    ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
+    ["finder", "/o?from=-24h", ".frow"],
+    ["sql", "/sql?from=-7d", ".tree .column"],
+    ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
+    ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
+    ["settings", "/settings", ".settings .dl dt"],
+    ["nowhere", "/nowhere", ".empty"],
+  ];
+}
+
+async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() =>
+    window.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      rules: { region: { enabled: false } },
+    }),
+  );
+  return found.violations.map(
+    (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")} ${one.nodes[0]?.any[0]?.message ?? ""}`,
+  );
+}
+
+/** axe finds nothing on any route: light in English, dark in Chinese. */
+export async function axeFindsNothingOnAnyRoute(world) {
+  const bad = [];
+  for (const [theme, lang] of [
+    ["light", "en"],
+    ["dark", "zh"],
+  ]) {
+    const { page, go, troubles } = await openPage(world, { theme, lang });
+    for (const [name, path, ready] of await routes(world)) {
+      await go(path);
+      await page.waitForSelector(ready);
+      await page.waitForTimeout(400);
+      for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
+    }
+    bad.push(...troubles);
+  }
+  check(bad.length === 0, bad.join("\n"));
+}
+
+/** The layers too: palette, keys, range, scope, an open Event, a facet's menu, the export. */
+export async function axeFindsNothingOnAnyLayer(world) {
+  const bad = [];
+  const { from, to } = await incident(world);
+  for (const [theme, lang] of [
+    ["light", "zh"],
+    ["dark", "en"],
+  ]) {
+    const { page, go } = await openPage(world, { theme, lang });
+    const look = async (name) => {
+      await page.waitForTimeout(500);
+      for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
+      await page.keyboard.press("Escape");
+      await page.waitForTimeout(200);
+    };
+    await go(`/events?from=${from}&to=${to}`);
+    await page.waitForSelector("#row-0");
+    await page.keyboard.press(":");
+    await page.keyboard.type("node r14");
+    await page.waitForSelector("[role=option]");
+    await look("palette");
+    await page.keyboard.press("?");
+    await look("keys");
+    await page.keyboard.press("t");
+    await look("range");
+    await page.click(".top .pick >> nth=0");
+    await look("scope");
+    await page.click(".fv .v >> nth=0");
+    await look("facet");
+    await page.click(".events .q .btn >> nth=2");
+    await look("export");
+    await page.click("#row-0");
+    await page.waitForSelector(".det .dl");
+    await look("event");
+  }
+  check(bad.length === 0, bad.join("\n"));
+}
+
+/** 1280 and 2560 wide, and 640 as 1280 is at 200 per cent: no page scrolls sideways, and the title is in its place. */
+export async function noWidthScrollsSideways(world) {
+  const bad = [];
+  for (const width of [640, 1280, 2560]) {
+    const { page, go } = await openPage(world, { width, height: 900 });
+    for (const [name, path, ready] of await routes(world)) {
+      await go(path);
+      await page.waitForSelector(ready, { state: "attached" });
+      const over = await page.evaluate(
+        () => Math.max(document.documentElement.scrollWidth, document.querySelector(".app")?.scrollWidth ?? 0) - innerWidth,
+      );
+      if (over > 0) bad.push(`${name} at ${width}: ${over} px too wide`);
+    }
+  }
+  check(bad.length === 0, bad.join("; "));
+}
+
+/** Both languages and themes can be chosen, stay chosen, and leave identifiers alone. */
+export async function languageAndThemeAreChosenAndKept(world) {
+  const { page, go } = await openPage(world);
+  await go("/settings");
+  await page.waitForSelector("text=Appearance");
+  await page.click("button:has-text('中文')");
+  await page.waitForSelector("text=外观");
+  await page.click("button:has-text('深色')");
+  check((await page.evaluate(() => document.documentElement.dataset.theme)) === "dark", "not dark");
+  await page.reload();
+  await page.waitForSelector("text=外观");
+  check((await page.evaluate(() => document.documentElement.lang)) === "zh-CN", "the language is not told");
+  await page.click("nav a[href^='/events']");
+  await page.waitForSelector("#row-0");
+  check(/Warning/.test(await page.textContent(".leg")), "a type was translated");
+  check((await page.textContent(".crumb h1")) === "事件检索", "the title is not Chinese");
+}

@@ -1,0 +1,116 @@
+import { check, incident, openPage } from "../harness.mjs";
+
+export async function thePaletteFindsAnObjectAndGoesThere(world) {
+  const { page, go } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/?from=${from}&to=${to}`);
+  await page.waitForSelector(".heat tbody tr");
+  await page.keyboard.press(":");
+  await page.keyboard.type("node c7-r14-u22 @hz-prod-02");
+  await page.waitForSelector("[role=option]:has-text('hz2-c7-r14-u22')");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".lanecanvas canvas");
+  check(new URL(page.url()).pathname === "/o/hz-prod-02/Node/_/hz2-c7-r14-u22", page.url());
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type(":events reason:NodeNotReady @hz-prod-02");
+  await page.waitForSelector("[role=option]:has-text(':events')");
+  await page.waitForTimeout(200);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(
+    () => location.pathname === "/events" && new URLSearchParams(location.search).get("q") === "reason:NodeNotReady",
+  );
+  check(new URL(page.url()).searchParams.get("from") === from, "the range was lost on the way");
+}
+
+/** No pointer at all: pages, filter, rows, panel, histogram, help. */
+export async function everythingGoesByKeyboard(world) {
+  const { page, go } = await openPage(world);
+  await go("/?from=-24h");
+  await page.waitForSelector(".heat tbody tr");
+  await page.keyboard.press("g");
+  await page.keyboard.press("e");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.keyboard.press("/");
+  await page.keyboard.type("reason:BackOff");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => location.search.includes("BackOff"));
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".er[role=row][id]:has-text('BackOff')");
+  for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
+  await page.waitForSelector(".det .dl");
+  const first = await page.textContent(".det .msg");
+  await page.keyboard.press("j");
+  await page.waitForFunction(
+    (old) => document.querySelector(".det .msg")?.textContent !== old || document.querySelector("#row-2.sel"),
+    first,
+  );
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".det", { state: "detached" });
+  await page.keyboard.press("b");
+  for (const key of ["ArrowRight", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"]) await page.keyboard.press(key);
+  await page.waitForFunction(() => /from=2/.test(location.search));
+  await page.keyboard.press("?");
+  await page.waitForSelector(".modal .keys");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("t");
+  await page.waitForSelector(".presets");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Tab");
+  check((await page.evaluate(() => document.activeElement !== document.body)) === true, "the focus is lost");
+}
+
+export async function theTimelineComparesTwoMoments(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { begin, from, to } = await incident(world);
+  await go(
+    `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}&t1=${new Date(begin + 5 * 60_000).toISOString()}&t2=${new Date(begin + 60 * 60_000).toISOString()}&tab=diff`,
+  );
+  await page.waitForSelector(".df.a:has-text('Started')");
+  await page.focus(".lanecanvas canvas");
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForFunction((old) => new URLSearchParams(location.search).get("t2") !== old, new Date(begin + 60 * 60_000).toISOString());
+  await page.click(".ev:has-text('Pulling') >> nth=0");
+  await page.waitForSelector(".ev.now:has-text('Pulling')");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function anObjectWithoutEventsHereShowsTheWay(world) {
+  const { page, go } = await openPage(world);
+  await go("/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=-1h");
+  await page.click("text=Go there");
+  await page.waitForSelector(".lanecanvas canvas");
+}
+
+export async function sqlRunsAndSavesAndRefuses(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.waitForSelector("text=reads about");
+  await page.focus("textarea");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector(".grid [role=gridcell]:has-text('mirror.hz')");
+  await page.waitForSelector(".note:has-text('sz-prod-01')");
+  const download = page.waitForEvent("download");
+  await page.click("button:has-text('CSV')");
+  check((await download).suggestedFilename() === "beidou-sql.csv", "no file");
+  await page.fill("textarea", "DROP TABLE events");
+  await page.waitForSelector(".bar .error");
+  await page.fill("textarea", "SELECT name FROM system.tables");
+  await page.click(".btn.prime:not(:disabled)");
+  await page.waitForSelector("[role=alert]");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function copyAsGivesWhatTheStripShows(world) {
+  const { page, go } = await openPage(world);
+  await go("/events?from=-6h&q=reason:BackOff&c=hz-prod-02");
+  await page.waitForSelector(".er[role=row][id]");
+  const copied = async (form) => {
+    await page.click(`.cmd .as button:has-text("${form}")`);
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  check((await copied("CLI")) === "beidou events --since 6h -c hz-prod-02 reason:BackOff", await copied("CLI"));
+  const curl = await copied("API");
+  check(curl.includes("/api/v1/events?cluster=hz-prod-02&from=-6h") && !curl.includes(world.api.token), curl);
+  check((await copied("URL")) === page.url(), "another address");
+}

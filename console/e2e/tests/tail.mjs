@@ -1,0 +1,73 @@
+import { check, number, openPage } from "../harness.mjs";
+
+/** Follows the same tail beside the page, as the truth. */
+async function truth(world, signal) {
+  const seen = [];
+  const response = await fetch(`${world.api.url}/api/v1/events/tail`, { headers: { authorization: `Bearer ${world.api.token}` }, signal });
+  void (async () => {
+    let rest = "";
+    for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop();
+      for (const line of lines) if (line.startsWith("data: {")) seen.push(JSON.parse(line.slice(6)));
+    }
+  })().catch(() => undefined);
+  return seen;
+}
+
+const came = async (page) => number(/([\d,]+) came/.exec(await page.textContent(".tail.on"))?.[0]);
+
+/** Pauses on scroll, holds back, goes on, and has lost nothing; also when the connection breaks meanwhile. */
+export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/events?from=-1h");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.click("button:has-text('Live tail')");
+  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  const stop = new AbortController();
+  const others = await truth(world, stop.signal);
+  await page.waitForTimeout(4500);
+  const before = await came(page);
+  await page.evaluate(() => document.querySelector(".rows").scrollTo(0, 400));
+  await page.waitForSelector(".tail:has-text('paused')");
+  const top = await page.evaluate(() => document.querySelector(".rows").scrollTop);
+  await page.waitForFunction(() => /[1-9]\d* newer/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  check((await page.evaluate(() => document.querySelector(".rows").scrollTop)) === top, "the list moved while it was read");
+  if (world.front.setAway) {
+    world.front.setAway(true);
+    await page.waitForSelector(".tail:has-text('as of')", { timeout: 20_000 });
+    await page.waitForTimeout(2500);
+    world.front.setAway(false);
+  }
+  await page.waitForTimeout(2500);
+  await page.click("button:has-text('Resume')");
+  const mark = others.length;
+  await page.waitForFunction(
+    (least) => Number(/([\d,]+) came/.exec(document.querySelector(".tail.on")?.textContent ?? "")?.[1]?.replaceAll(",", "") ?? 0) > least,
+    before + 3,
+    { timeout: 25_000 },
+  );
+  check(mark > 0, "nothing came beside the page");
+  // Everything that the second reader had seen at the resume is on the page: by count of the newest rows, and by name.
+  const wanted = others.slice(0, mark);
+  const shown = new Set();
+  await page.waitForTimeout(1500);
+  for (let n = 0; n < 20; n += 1) {
+    for (const text of await page.$$eval(".vrow .er[id]", (rows) => rows.map((row) => row.textContent))) shown.add(text);
+    await page.evaluate(() => document.querySelector(".rows").scrollBy(0, 400));
+    await page.waitForTimeout(60);
+  }
+  stop.abort();
+  const texts = [...shown];
+  const lost = wanted.filter(
+    (event) =>
+      !texts.some(
+        (text) => text.includes(event.reason) && text.includes(event.message.slice(0, 40)) && text.includes(event.name.slice(-6)),
+      ),
+  );
+  check(
+    lost.length === 0,
+    `${lost.length} of ${wanted.length} were lost: ${lost.slice(0, 3).map((event) => `${event.reason} ${event.name}`)}`,
+  );
+  check(troubles.length === 0, troubles.join("; "));
+}

@@ -1,0 +1,55 @@
+/** The questions of the console, as options for TanStack Query. A key holds everything that changes the answer. */
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { get, type Params } from "./client";
+import type {
+  Cluster,
+  Completeness,
+  Event,
+  EventState,
+  Explanation,
+  ExportList,
+  Facets,
+  Histogram,
+  Neighbours,
+  Page,
+  Patterns,
+  QueryList,
+  Ready,
+  Space,
+  SqlSchema,
+} from "./types";
+
+function ask<Answer extends object>(path: string, params: Params = {}, anchor?: number) {
+  return queryOptions({
+    queryKey: [path, params, anchor ?? 0],
+    queryFn: ({ signal }) => get<Answer>(path, params, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export const clusters = (params: Params, anchor: number) => ask<Page<Cluster>>("/api/v1/clusters", { ...params, limit: 1000 }, anchor);
+export const completeness = (params: Params, anchor: number) => ask<Completeness>("/api/v1/coverage/clusters", params, anchor);
+export const histogram = (params: Params, anchor: number) => ask<Histogram>("/api/v1/events/histogram", params, anchor);
+export const facets = (params: Params, anchor: number) => ask<Facets>("/api/v1/events/facets", params, anchor);
+export const patterns = (params: Params, anchor: number) => ask<Patterns>("/api/v1/events/patterns", params, anchor);
+export const explain = (params: Params, anchor: number) => ask<Explanation>("/api/v1/events/explain", params, anchor);
+export const states = (cluster: string, uid: string) => ask<Page<EventState>>(`/api/v1/events/${cluster}/${uid}`, { limit: 50 });
+export const neighbours = (cluster: string, uid: string, params: Params) =>
+  ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
+export const queries = () => ask<QueryList>("/api/v1/queries");
+export const exportsList = () => ask<ExportList>("/api/v1/exports");
+export const space = () => ask<Space>("/api/v1/space");
+export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");
+export const ready = () => ask<Ready>("/readyz");
+
+/** Pages of a list are no placeholder for one another. */
+export function page(path: string, params: Params, cursor: string | null, anchor: number) {
+  const all = cursor === null ? params : { ...params, cursor };
+  return queryOptions({
+    queryKey: [path, params, anchor, "page", cursor ?? ""],
+    queryFn: ({ signal }) => get<Page<Event>>(path, all, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    // Pages far from the eye are let go: the tab holds what it shows and a little more.
+    gcTime: 20_000,
+  });
+}

@@ -1,0 +1,51 @@
+/** Names for the shapes of the API. All come from the committed OpenAPI document; nothing is declared twice. */
+import type { components } from "./schema.gen";
+
+type Schemas = components["schemas"];
+
+export type Event = Schemas["Event"];
+export type EventState = Schemas["EventState"];
+export type Cluster = Schemas["Cluster"];
+export type ClusterCoverage = Schemas["ClusterCoverage"];
+export type CoveragePart = Schemas["CoveragePart"];
+export type CoverageInterval = Schemas["CoverageInterval"];
+export type ClusterCompleteness = Schemas["ClusterCompleteness"];
+export type Completeness = Schemas["Completeness"];
+export type Histogram = Schemas["Histogram"];
+export type Bin = Schemas["Bin"];
+export type Facets = Schemas["Facets"];
+export type Facet = Schemas["Facet"];
+export type Patterns = Schemas["Patterns"];
+export type Pattern = Schemas["Pattern"];
+export type Explanation = Schemas["Explanation"];
+export type Change = Schemas["Change"];
+export type Neighbours = Schemas["Neighbours"];
+export type Lanes = Schemas["Lanes"];
+export type Lane = Schemas["Lane"];
+export type Mark = Schemas["Mark"];
+export type ObjectAt = Schemas["ObjectAt"];
+export type Proposals = Schemas["Proposals"];
+export type Proposal = Schemas["Proposal"];
+export type QueryItem = Schemas["QueryItem"];
+export type QueryList = Schemas["QueryList"];
+export type Export = Schemas["Export"];
+export type ExportFormat = Schemas["ExportFormat"];
+export type ExportItem = Schemas["ExportItem"];
+export type ExportList = Schemas["ExportList"];
+export type Reject = Schemas["Reject"];
+export type Space = Schemas["Space"];
+export type Ready = Schemas["Ready"];
+export type RunningList = Schemas["RunningList"];
+export type SqlSchema = Schemas["SqlSchema"];
+export type SqlAnswer = Schemas["SqlAnswer"];
+export type SqlEstimate = Schemas["SqlEstimate"];
+export type RangeAnswer = Schemas["RangeAnswer"];
+export type ProblemBody = Schemas["Problem"];
+
+export interface Page<Row> {
+  items: Row[];
+  next?: string | null;
+  range: RangeAnswer;
+  coverage: ClusterCoverage[];
+  total?: { value: number; exact: boolean } | null;
+}

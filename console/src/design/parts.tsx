@@ -1,0 +1,98 @@
+/** Small parts: choices side by side, tabs, menus, text of others. */
+import { type KeyboardEvent, type ReactNode, useRef } from "react";
+import { middle, visible } from "./visible";
+
+interface Choice<Value extends string> {
+  value: Value;
+  label: ReactNode;
+}
+
+export function Segment<Value extends string>({
+  label,
+  value,
+  choices,
+  onChange,
+  small,
+}: {
+  label: string;
+  value: Value;
+  choices: readonly Choice<Value>[];
+  onChange: (value: Value) => void;
+  small?: boolean;
+}) {
+  return (
+    <fieldset className={small ? "seg sm" : "seg"} aria-label={label}>
+      {choices.map((choice) => (
+        <button key={choice.value} type="button" aria-pressed={choice.value === value} onClick={() => onChange(choice.value)}>
+          {choice.label}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+interface TabItem<Value extends string> extends Choice<Value> {
+  count?: ReactNode;
+}
+
+/** Tabs of one pane: arrows move, the pane has `id` + "-panel". */
+export function Tabs<Value extends string>({
+  id,
+  label,
+  value,
+  tabs,
+  onChange,
+}: {
+  id: string;
+  label: string;
+  value: Value;
+  tabs: readonly TabItem<Value>[];
+  onChange: (value: Value) => void;
+}) {
+  const list = useRef<HTMLDivElement>(null);
+  const move = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const at = tabs.findIndex((tab) => tab.value === value);
+    const next = tabs[(at + step + tabs.length) % tabs.length];
+    if (!next) return;
+    onChange(next.value);
+    list.current?.querySelector<HTMLElement>(`#${id}-${next.value}`)?.focus();
+  };
+  return (
+    <div className="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={move}>
+      {tabs.map((tab) => (
+        <button
+          key={tab.value}
+          id={`${id}-${tab.value}`}
+          type="button"
+          role="tab"
+          aria-selected={tab.value === value}
+          aria-controls={`${id}-panel`}
+          tabIndex={tab.value === value ? 0 : -1}
+          onClick={() => onChange(tab.value)}
+        >
+          {tab.label}
+          {tab.count === undefined ? null : <span className="c">{tab.count}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** Text of others on one line: inert, its controls visible, its direction kept to itself. */
+export function Foreign({ text, most, className, mid }: { text: string; most?: number; className?: string; mid?: number }) {
+  const shown = visible(text, most ?? 500);
+  const cut = mid === undefined ? shown : middle(shown, mid);
+  return (
+    <bdi className={className} {...(cut === text ? {} : { title: visible(text, 1000) })}>
+      {cut}
+    </bdi>
+  );
+}
+
+/** An identifier, cut in the middle where it is too long. */
+export function Id({ text, most = 24 }: { text: string; most?: number }) {
+  return <Foreign className="mono" text={text} most={1000} mid={most} />;
+}

@@ -1,0 +1,106 @@
+/** The six states of a pane: loading, empty, error, partial, no permission, stale. Every page uses these and no others. */
+import type { ReactNode } from "react";
+import type { Problem } from "../api/problem";
+import { asProblem } from "../api/problem";
+import { useT } from "../i18n";
+import { useView } from "../shell/view";
+import type { Missing } from "../time/coverage";
+import { duration, hms, span } from "../time/format";
+import { Glyph, Icon } from "./Icon";
+
+/** Lines where rows will be; they appear only after 150 ms. */
+export function Loading({ rows = 8 }: { rows?: number }) {
+  const t = useT();
+  return (
+    <div className="bones" role="status" aria-label={t("state.loading")}>
+      {Array.from({ length: rows }, (_, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: bones have no identity
+        <i key={n} style={{ width: `${88 - ((n * 37) % 46)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+/** Why there is nothing, and the nearest thing that there is. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty" role="status">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** What failed, whether it is tried again, and the id to ask somebody with. */
+export function Failed({ error, what, retry }: { error: unknown; what: string; retry?: () => void }) {
+  const t = useT();
+  const problem = asProblem(error);
+  if (problem.forbidden) return <Forbidden problem={problem} what={what} />;
+  return (
+    <div className="empty" role="alert">
+      <h2>
+        <Glyph name="fail" /> {problem.unreachable ? t("state.unreachable") : t("state.failed", { what })}
+      </h2>
+      <p>{problem.unreachable ? t("state.unreachableHint") : problem.message}</p>
+      {problem.requestId ? (
+        <p className="small dim">
+          {t("state.request")} <code>{problem.requestId}</code>
+        </p>
+      ) : null}
+      {retry ? (
+        <button type="button" className="btn" onClick={retry}>
+          <Icon name="refresh" />
+          {t("action.retry")}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function Forbidden({ problem, what }: { problem: Problem; what: string }) {
+  const t = useT();
+  return (
+    <div className="empty" role="alert">
+      <h2>
+        <Icon name="lock" /> {t("state.forbidden", { what })}
+      </h2>
+      <p>{problem.message}</p>
+      <p className="dim">{t("state.forbiddenHint")}</p>
+    </div>
+  );
+}
+
+/** Parts of the range are not known: which, how long, and since when. The answer below stays. */
+export function Partial({ parts }: { parts: readonly Missing[] }) {
+  const t = useT();
+  const { zone, anchor } = useView();
+  const first = parts[0];
+  if (!first) return null;
+  const text = t("state.partial", {
+    cluster: first.cluster,
+    state: t(first.state === "gap" ? "cov.gap" : first.state === "degraded" ? "cov.degraded" : "cov.unknown"),
+    length: duration(first.to - first.from),
+    when: span(first.from, first.to, zone, anchor, t("time.today")),
+  });
+  return (
+    <div className="note plain" role="note">
+      <span className="hatch swatch" aria-hidden="true" />
+      <span className="cut">
+        {text} <span className="dim">· {first.reason}</span>
+        {parts.length > 1 ? <span className="dim"> · {t("state.partialMore", { n: parts.length - 1 })}</span> : null}
+      </span>
+    </div>
+  );
+}
+
+/** A pane whose live source is lost: since when, and that what is shown is old. */
+export function Stale({ since }: { since: number }) {
+  const t = useT();
+  const { zone } = useView();
+  return (
+    <span className="badge warn" role="status">
+      <Glyph name="warn" />
+      {t("state.asOf", { time: hms(since, zone) })}
+    </span>
+  );
+}

@@ -1,0 +1,216 @@
+/** Events: one line, the histogram, facets, the list, and the open Event beside it. */
+import "./events.css";
+import { useQuery } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { costOf } from "../../api/client";
+import { asProblem } from "../../api/problem";
+import { facets, histogram } from "../../api/questions";
+import type { Event, Page as ListPage } from "../../api/types";
+import { HistogramChart } from "../../canvas/HistogramChart";
+import { Icon } from "../../design/Icon";
+import { atLeast, group, short } from "../../design/number";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { useT } from "../../i18n";
+import { useChrome } from "../../shell/chrome";
+import { useKeys } from "../../shell/keys";
+import { refresh, useView } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { day, span } from "../../time/format";
+import { absolute } from "../../time/range";
+import { ExportDialog, SaveDialog } from "./Dialogs";
+import { EventList, rowKey } from "./EventList";
+import { EventPanel } from "./EventPanel";
+import { ExplainPane } from "./ExplainPane";
+import { FacetList } from "./Facets";
+import { Legend } from "./Legend";
+import { PatternsPane } from "./PatternsPane";
+import { QueryLine } from "./QueryLine";
+import { copies, question } from "./question";
+import { TailBar } from "./TailBar";
+import { useTail } from "./useTail";
+
+/** How long the log needs to show what the tail began with in the tables. */
+const SETTLE_MS = 3000;
+
+export function Page() {
+  const t = useT();
+  const view = useView();
+  const asked = question(view);
+  const { search, set } = view;
+  const [tailing, setTailing] = useState(false);
+  const [dialog, setDialog] = useState<"save" | "export" | null>(null);
+  const [first, setFirst] = useState<ListPage<Event> | undefined>();
+  const [known, setKnown] = useState<Event | undefined>();
+  const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
+  const bins = useQuery(histogram({ ...asked.params, bins: 180 }, view.anchor));
+  const sides = useQuery(
+    facets({ ...asked.params, top: 25, fields: ["cluster", "reason", "kind", "namespace", "node", "component"] }, view.anchor),
+  );
+  const tail = useTail(tailing, asked.params);
+  const scale = search.scale === "sqrt" ? "sqrt" : "linear";
+  const patternsOpen = search.view === "patterns";
+  const explainOpen = search.panel === "explain";
+  const lost = missing(bins.data?.coverage, view.bounds[1]);
+  const fault = asProblem(bins.error ?? {}).parameter?.name === "q" ? asProblem(bins.error).message : null;
+  const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
+  useChrome({
+    title: t("nav.events"),
+    copies: copies(view, asked),
+    cost: costOf(bins.data),
+    costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
+  });
+
+  const onLine = useCallback((q: string) => set({ q, row: "" }), [set]);
+  const onOpen = useCallback(
+    (event: Event | null) => {
+      setKnown(event ?? undefined);
+      set({ row: event ? rowKey(event) : "", panel: "" }, { replace: true });
+    },
+    [set],
+  );
+  const onBrush = (from: number, to: number) => {
+    before.current.push({ from: search.from, to: search.to });
+    const next = absolute(from, to);
+    set({ from: next.from, to: next.to });
+  };
+  const onBack = () => {
+    const last = before.current.pop();
+    if (last) set({ from: last.from ?? "", to: last.to ?? "" });
+  };
+  const toggleTail = useCallback(() => setTailing((now) => !now), []);
+  // The tail begins now; the list is asked again when the tables hold what came before it.
+  useEffect(() => {
+    if (!tailing) return;
+    refresh();
+    const timer = setTimeout(refresh, SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [tailing]);
+  useKeys({
+    l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
+    p: () => set({ view: patternsOpen ? "" : "patterns" }),
+    b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
+    e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
+  });
+  const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
+  const showDay = day(view.bounds[0], view.zone) !== day(view.bounds[1], view.zone);
+  return (
+    <div className="events col grow">
+      <div className="q">
+        <QueryLine value={asked.q} view={view} onRun={onLine} fault={fault} />
+        <button type="button" className="btn tall" onClick={() => setDialog("save")}>
+          <Icon name="save" />
+          <span className="wide">{t("action.save")}</span>
+        </button>
+        <button type="button" className="btn tall" onClick={() => setDialog("export")}>
+          <Icon name="download" />
+          <span className="wide">{t("export.button")}</span>
+        </button>
+        <button type="button" className="btn tall" aria-pressed={tailing} onClick={toggleTail}>
+          <Icon name="live" />
+          <span className="wide">{t("events.tail")}</span>
+        </button>
+      </div>
+      <div className="histo">
+        <Legend
+          data={bins.data}
+          types={asked.types}
+          complete={lost.length === 0}
+          lost={lost.length}
+          view={view}
+          rangeLabel={rangeLabel}
+          explainOpen={explainOpen}
+          scale={scale}
+          onBack={before.current.length > 0 ? onBack : null}
+        />
+        {bins.isPending ? <Loading rows={4} /> : null}
+        {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
+        {bins.data ? (
+          <div className={bins.isPlaceholderData ? "stale" : undefined}>
+            <HistogramChart
+              data={bins.data}
+              zone={view.zone}
+              scale={scale}
+              table={search.table === "1"}
+              onBrush={onBrush}
+              onBack={onBack}
+            />
+          </div>
+        ) : null}
+      </div>
+      <div className="row flush grow ht">
+        <aside className="facets vr scroll" aria-label={t("events.facets")}>
+          {sides.isPending ? <Loading rows={14} /> : null}
+          {sides.isError && !fault ? <Failed error={sides.error} what={t("events.facets")} retry={() => void sides.refetch()} /> : null}
+          {sides.data ? (
+            <div className={sides.isPlaceholderData ? "stale" : undefined}>
+              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} onLine={onLine} />
+            </div>
+          ) : null}
+        </aside>
+        <section className="col grow list" aria-label={t("events.list")}>
+          <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={first} />
+          <Partial parts={lost} />
+          {patternsOpen ? (
+            <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
+          ) : (
+            <EventList
+              params={asked.params}
+              anchor={view.anchor}
+              zone={view.zone}
+              showDay={showDay}
+              tail={tailing ? tail : null}
+              selected={search.row ?? null}
+              onOpen={onOpen}
+              onFirst={(page) => setFirst(page)}
+              empty={
+                <NoEvents
+                  line={asked.q}
+                  filtered={asked.q !== "" || asked.types.length > 0}
+                  onClear={() => set({ q: "", sev: "" })}
+                  onWider={() => set({ from: "-7d", to: "now" })}
+                />
+              }
+            />
+          )}
+        </section>
+        {search.row ? (
+          <EventPanel
+            row={search.row}
+            known={known && rowKey(known) === search.row ? known : undefined}
+            view={view}
+            line={asked.q}
+            onLine={onLine}
+            onOpen={onOpen}
+          />
+        ) : null}
+        {explainOpen && !search.row ? (
+          <ExplainPane params={asked.params} view={view} line={asked.q} onLine={onLine} onClose={() => set({ panel: "" })} />
+        ) : null}
+      </div>
+      <SaveDialog open={dialog === "save"} line={asked.q} onClose={() => setDialog(null)} />
+      <ExportDialog open={dialog === "export"} params={asked.params} total={total} onClose={() => setDialog(null)} />
+    </div>
+  );
+}
+
+/** Nothing matches: the nearest thing that would. */
+function NoEvents({ line, filtered, onClear, onWider }: { line: string; filtered: boolean; onClear: () => void; onWider: () => void }) {
+  const t = useT();
+  return (
+    <Empty title={t("events.none")}>
+      <p>{filtered ? t("events.noneFiltered") : t("events.noneAtAll")}</p>
+      <div className="row">
+        {filtered ? (
+          <button type="button" className="btn" onClick={onClear}>
+            {t("events.clear")}
+          </button>
+        ) : null}
+        <button type="button" className="btn" onClick={onWider}>
+          {t("events.wider")}
+        </button>
+      </div>
+      {filtered ? null : <code>beidou up --kubeconfig ~/.kube/config</code>}
+      {line === "" ? null : <p className="small dim mono">{line}</p>}
+    </Empty>
+  );
+}

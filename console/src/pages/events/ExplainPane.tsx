@@ -1,0 +1,117 @@
+/** What changed most in the range against the time before: values ranked by the server, each one a filter. */
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { Params } from "../../api/client";
+import { explain } from "../../api/questions";
+import type { Change } from "../../api/types";
+import { Icon } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Foreign, Segment } from "../../design/parts";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { type Key, useT } from "../../i18n";
+import { withValue } from "../../query/edit";
+import type { View } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { span } from "../../time/format";
+
+interface Props {
+  params: Params;
+  view: View;
+  line: string;
+  onLine: (line: string) => void;
+  onClose: () => void;
+}
+
+export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
+  const t = useT();
+  const [baseline, setBaseline] = useState<"before" | "1d" | "1w">("before");
+  const length = view.bounds[1] - view.bounds[0];
+  const allowed = (ms: number) => length <= ms;
+  const answer = useQuery(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
+  const when = (range: { from: string; to: string }) =>
+    span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
+  return (
+    <aside className="det vl col" aria-label={t("events.explain")}>
+      <div className="bar">
+        <Icon name="bolt" />
+        <h2>{t("events.explain")}</h2>
+        <button type="button" className="btn bare sm icon end" aria-label={t("action.close")} onClick={onClose}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <div className="row hb pad wrap">
+        <Segment
+          small
+          label={t("explain.against")}
+          value={baseline}
+          onChange={setBaseline}
+          choices={[
+            { value: "before" as const, label: t("explain.before") },
+            ...(allowed(86_400_000) ? [{ value: "1d" as const, label: t("explain.day") }] : []),
+            ...(allowed(604_800_000) ? [{ value: "1w" as const, label: t("explain.week") }] : []),
+          ]}
+        />
+        {answer.data ? (
+          <span className="small dim">
+            {when(answer.data.range)} ↔ {when(answer.data.baseline)}
+          </span>
+        ) : null}
+      </div>
+      {answer.data ? <Partial parts={missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to))} /> : null}
+      <div
+        className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"}
+        tabIndex={0}
+        role="group"
+        aria-label={t("explain.changes")}
+      >
+        {answer.isPending ? <Loading rows={10} /> : null}
+        {answer.isError ? <Failed error={answer.error} what={t("events.explain")} retry={() => void answer.refetch()} /> : null}
+        {answer.data && answer.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
+        {answer.data ? (
+          <p className="small dim pad">
+            {t("explain.totals", { now: group(answer.data.states), before: group(answer.data.states_before) })}
+          </p>
+        ) : null}
+        {answer.data?.changes.map((change) => (
+          <One
+            key={change.field + change.value}
+            change={change}
+            onPick={() => onLine(withValue(line, change.field, change.field === "cluster" ? (change.label ?? change.value) : change.value))}
+          />
+        ))}
+      </div>
+    </aside>
+  );
+}
+
+/** One change: a value, how much of it there is, and how much there was. */
+function One({ change, onPick }: { change: Change; onPick: () => void }) {
+  const t = useT();
+  const most = Math.max(change.states, change.states_before, 1);
+  const times = change.states_before === 0 ? null : change.states / change.states_before;
+  const text = change.label ?? change.value;
+  return (
+    <button type="button" className="chg" onClick={onPick} title={t("explain.score", { score: change.score.toFixed(1) })}>
+      <span className="dim small">{t(`facet.${change.field}` as Key)}</span>
+      <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
+      <span className="num small">
+        {change.new ? (
+          <span className="badge warn">{t("pat.new")}</span>
+        ) : times === null ? (
+          ""
+        ) : times >= 1 ? (
+          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
+        ) : (
+          `÷ ${(1 / times).toFixed(1)}`
+        )}
+      </span>
+      <span className="bars" aria-hidden="true">
+        <i className="now" style={{ width: `${(change.states / most) * 100}%` }} />
+        <i style={{ width: `${(change.states_before / most) * 100}%` }} />
+      </span>
+      <span className="num small dim">
+        {group(change.states_before)} → <b className="medium sub">{group(change.states)}</b>
+      </span>
+    </button>
+  );
+}

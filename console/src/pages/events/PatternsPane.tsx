@@ -1,0 +1,90 @@
+/** Like messages folded to one line each: how often, since when, and which are new against the time before. */
+import { useQuery } from "@tanstack/react-query";
+import type { Params } from "../../api/client";
+import { patterns } from "../../api/questions";
+import type { Pattern } from "../../api/types";
+import { Glyph, typeGlyph } from "../../design/Icon";
+import { group, short } from "../../design/number";
+import { Foreign } from "../../design/parts";
+import { Empty, Failed, Loading } from "../../design/states";
+import { useT } from "../../i18n";
+import { only } from "../../query/edit";
+import type { View } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { full } from "../../time/format";
+
+export function PatternsPane({ params, view, line, onLine }: { params: Params; view: View; line: string; onLine: (line: string) => void }) {
+  const t = useT();
+  const answer = useQuery(patterns({ ...params, top: 200 }, view.anchor));
+  if (answer.isPending) return <Loading rows={16} />;
+  if (answer.isError) return <Failed error={answer.error} what={t("events.patterns")} retry={() => void answer.refetch()} />;
+  const { items, different } = answer.data;
+  if (items.length === 0) return <Empty title={t("events.noPatterns")} />;
+  const whole = missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to)).length === 0;
+  const most = items[0]?.states ?? 1;
+  return (
+    <section className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} aria-label={t("events.patterns")} tabIndex={0}>
+      <table className="tbl pat">
+        <colgroup>
+          <col style={{ width: 108 }} />
+          <col style={{ width: 66 }} />
+          <col />
+          <col style={{ width: 150 }} />
+          <col style={{ width: 84 }} />
+        </colgroup>
+        <thead>
+          <tr>
+            <th scope="col" className="num">
+              {t("col.states")}
+            </th>
+            <th scope="col">{t("pat.before")}</th>
+            <th scope="col">{t("pat.pattern", { n: group(different) })}</th>
+            <th scope="col">{t("pat.last")}</th>
+            <th scope="col" className="num">
+              {t("nav.clusters")}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((item) => (
+            <Row
+              key={item.pattern}
+              item={item}
+              most={most}
+              whole={whole}
+              zone={view.zone}
+              onPick={() => onLine(only(line, "pattern", item.pattern))}
+            />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Row({ item, most, whole, zone, onPick }: { item: Pattern; most: number; whole: boolean; zone: string; onPick: () => void }) {
+  const t = useT();
+  return (
+    <tr>
+      <td className="num barcell">
+        <i style={{ width: `${(item.states / most) * 100}%` }} className={item.example?.type === "Warning" ? "w" : ""} aria-hidden="true" />
+        <span>{group(item.states)}</span>
+      </td>
+      <td>
+        {item.new ? (
+          <span className={whole ? "badge warn" : "badge info"}>{whole ? t("pat.new") : t("pat.newMaybe")}</span>
+        ) : (
+          <span className="dim num">{short(item.states_before)}</span>
+        )}
+      </td>
+      <td>
+        <button type="button" className="lk row" onClick={onPick} title={item.example?.message}>
+          <Glyph name={typeGlyph(item.example?.type)} label={item.example?.type ?? ""} />
+          <Foreign className="cut" text={item.pattern} most={400} />
+        </button>
+      </td>
+      <td className="dim mono">{full(Date.parse(item.last_time), zone)}</td>
+      <td className="num dim">{item.clusters}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,77 @@
+/** The line above the list: what the list is, and how the live tail fares. */
+import type { Event, Page } from "../../api/types";
+import { Icon } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Stale } from "../../design/states";
+import { useT } from "../../i18n";
+import type { View } from "../../shell/view";
+import { knownUntil } from "../../time/coverage";
+import { hms } from "../../time/format";
+import type { LiveTail } from "./useTail";
+
+interface Props {
+  tail: LiveTail | null;
+  view: View;
+  patterns: boolean;
+  total: string;
+  first: Page<Event> | undefined;
+}
+
+export function TailBar({ tail, view, patterns, total, first }: Props) {
+  const t = useT();
+  const until = knownUntil(first?.coverage);
+  return (
+    <div className={tail ? "tail on" : "tail"}>
+      {tail ? (
+        <>
+          <Icon name="live" />
+          <span className="cut" role="status">
+            {tail.paused ? t("tail.paused") : t("tail.on")}{" "}
+            {tail.paused ? (
+              <b className="medium">{t("tail.held", { n: group(tail.held) })}</b>
+            ) : (
+              <b className="medium">{t("tail.rows", { n: group(tail.rows.length) })}</b>
+            )}
+          </span>
+          {tail.paused ? (
+            <button
+              type="button"
+              className="btn bare sm link"
+              onClick={() => {
+                document.querySelector(".rows")?.scrollTo({ top: 0 });
+                tail.resume();
+              }}
+            >
+              {t("tail.resume")} <kbd>l</kbd>
+            </button>
+          ) : (
+            <button type="button" className="btn bare sm link" onClick={tail.pause}>
+              {t("tail.pause")}
+            </button>
+          )}
+          {tail.parked ? <span className="small dim">{t("tail.parked")}</span> : null}
+          {tail.stream === "lost" ? <Stale since={tail.since} /> : null}
+          {tail.gaps > 0 ? <span className="badge error">{t("tail.gaps", { n: tail.gaps })}</span> : null}
+          {tail.rejects > 0 ? <span className="badge warn">{t("tail.rejects", { n: tail.rejects })}</span> : null}
+          {tail.dropped > 0 ? <span className="small dim">{t("tail.dropped", { n: group(tail.dropped) })}</span> : null}
+        </>
+      ) : (
+        <span className="cut">
+          {t("events.newest", { n: total })}
+          {until === null ? "" : ` · ${t("state.asOf", { time: hms(until, view.zone) })}`}
+        </span>
+      )}
+      <span className="row end">
+        <button
+          type="button"
+          className="btn bare sm"
+          aria-pressed={patterns}
+          onClick={() => view.set({ view: patterns ? "" : "patterns" })}
+        >
+          <Icon name="filter" />
+          {t("events.patterns")}
+        </button>
+      </span>
+    </div>
+  );
+}

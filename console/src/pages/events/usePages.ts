@@ -1,0 +1,95 @@
+/** A list of any length by cursors: only pages near the eye are held, and a page that was let go is asked for again. */
+import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Params } from "../../api/client";
+import { page } from "../../api/questions";
+import type { Event, Page } from "../../api/types";
+
+export const PAGE_ROWS = 200;
+
+export interface Pages {
+  /** Rows that can be scrolled to now: those of known pages, and one that waits behind them. */
+  count: number;
+  row: (index: number) => Event | undefined;
+  first: Page<Event> | undefined;
+  total: { value: number; exact: boolean } | null;
+  isLoading: boolean;
+  isDimmed: boolean;
+  error: unknown;
+  retry: () => void;
+}
+
+interface Known {
+  cursor: string | null;
+  rows: number;
+}
+
+/** Which page a row lies on, and where on it. */
+export function place(known: readonly { rows: number }[], index: number): { page: number; at: number } {
+  let before = 0;
+  for (let n = 0; n < known.length; n += 1) {
+    const rows = known[n]?.rows ?? 0;
+    if (index < before + rows) return { page: n, at: index - before };
+    before += rows;
+  }
+  return { page: known.length, at: 0 };
+}
+
+/** Pages of `path`; `visible` are the first and last row that are shown. */
+export function usePages(path: string, params: Params, anchor: number, visible: readonly [number, number], counted = true): Pages {
+  const client = useQueryClient();
+  const base = useMemo(() => ({ ...params, limit: PAGE_ROWS, total: counted ? true : undefined }), [params, counted]);
+  const key = JSON.stringify([path, base, anchor]);
+  const chain = useRef<{ key: string; known: Known[]; next: string | null | undefined }>({ key: "", known: [], next: undefined });
+  const old = useRef<Page<Event> | undefined>(undefined);
+  const [, redraw] = useState(0);
+  if (chain.current.key !== key) chain.current = { key, known: [], next: undefined };
+  const { known, next } = chain.current;
+
+  const wanted = useMemo(() => {
+    const from = place(known, Math.max(0, visible[0] - 20)).page;
+    const to = place(known, visible[1] + 40).page;
+    return Array.from({ length: to - from + 1 }, (_, n) => from + n).filter(
+      (n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"),
+    );
+  }, [known, known.length, next, visible[0], visible[1]]);
+
+  const results = useQueries({
+    queries: wanted.map((n) => {
+      const cursor = n < known.length ? (known[n]?.cursor ?? null) : n === 0 ? null : (next ?? null);
+      return page(path, base, cursor, anchor);
+    }),
+  });
+
+  useEffect(() => {
+    const state = chain.current;
+    wanted.forEach((n, place) => {
+      const data = results[place]?.data;
+      if (!data || n !== state.known.length) return;
+      state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows: data.items.length });
+      state.next = data.next ?? null;
+      redraw((times) => times + 1);
+    });
+  });
+
+  const byPage = new Map(wanted.map((n, at) => [n, results[at]?.data]));
+  const first = byPage.get(0) ?? client.getQueryData<Page<Event>>(page(path, base, null, anchor).queryKey);
+  if (first) old.current = first;
+  const dimmed = first === undefined && known.length === 0 && old.current !== undefined;
+  const rows = known.reduce((sum, one) => sum + one.rows, 0);
+  const failed = results.find((result) => result.isError);
+  return {
+    count: dimmed ? (old.current?.items.length ?? 0) : rows + (typeof next === "string" ? 1 : 0),
+    row: (index) => {
+      if (dimmed) return old.current?.items[index];
+      const { page: n, at } = place(known, index);
+      return byPage.get(n)?.items[at];
+    },
+    first: first ?? old.current,
+    total: (first ?? old.current)?.total ?? null,
+    isLoading: first === undefined && known.length === 0 && !failed,
+    isDimmed: dimmed,
+    error: failed?.error,
+    retry: () => void failed?.refetch(),
+  };
+}

@@ -1,0 +1,199 @@
+/** The fleet: what is wrong anywhere, what changed most, and whether these numbers can be trusted. */
+import "./fleet.css";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useMemo } from "react";
+import { costOf } from "../../api/client";
+import { clusters, completeness, histogram, patterns, space } from "../../api/questions";
+import { HistogramChart } from "../../canvas/HistogramChart";
+import { Spark } from "../../canvas/Spark";
+import { Glyph } from "../../design/Icon";
+import { atLeast, short, signed } from "../../design/number";
+import { Segment } from "../../design/parts";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { useT } from "../../i18n";
+import { useChrome } from "../../shell/chrome";
+import { clusterFlags, curl, rangeFlags } from "../../shell/command";
+import { common, refresh, useView } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { day, duration } from "../../time/format";
+import { absolute, isRelative } from "../../time/range";
+import { FleetSide } from "./FleetSide";
+import { Grid } from "./Grid";
+import { type Baseline, comparable, useSignals } from "./signals";
+
+const REFRESH_MS = 30_000;
+const DAY = 86_400_000;
+
+export function Page() {
+  const t = useT();
+  const view = useView();
+  const navigate = useNavigate();
+  const length = view.bounds[1] - view.bounds[0];
+  const allowed: Baseline[] = ["before", ...(length <= DAY ? (["1d"] as const) : []), ...(length <= 7 * DAY ? (["1w"] as const) : [])];
+  const baseline = allowed.find((one) => one === view.search.baseline) ?? "before";
+  const sort = view.search.sort === "name" ? "name" : "worst";
+  const list = useQuery(clusters(view.scope, view.anchor));
+  const cover = useQuery(completeness({ ...view.scope, bins: 180 }, view.anchor));
+  const signals = useSignals(view.scope, baseline, view.anchor);
+  const bins = useQuery(histogram({ ...view.scope, bins: 180 }, view.anchor));
+  const folds = useQuery(patterns({ ...view.scope, top: 1 }, view.anchor));
+  const disk = useQuery(space());
+  // New numbers come by themselves while the range reaches until now and somebody looks.
+  useEffect(() => {
+    if (!isRelative(view.range)) return;
+    const timer = setInterval(() => (document.visibilityState === "visible" ? refresh() : undefined), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [view.range]);
+  const lost = missing(bins.data?.coverage, view.bounds[1]);
+  const whole = lost.length === 0;
+  useChrome({
+    title: t("nav.fleet"),
+    copies: {
+      cli: `beidou explain --by cluster ${rangeFlags(view.range)}${clusterFlags(view.clusters)} 'type:Warning'`,
+      sql: `SELECT cluster, reason, sum(new_occurrences) AS n\nFROM events\nWHERE time >= {from} AND time < {to} AND type = 'Warning'\nGROUP BY cluster, reason\nORDER BY n DESC`,
+      api: curl("/api/v1/events/explain", { ...view.scope, q: "type:Warning", fields: ["cluster"] }),
+    },
+    cost: costOf(bins.data),
+    costText: t("fleet.cost", { n: signals.length }),
+  });
+  const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
+  const warned = useMemo(
+    () =>
+      (bins.data?.bins ?? []).map((bin) =>
+        bin.coverage === "gap" ? null : (bin.by_type.find((one) => one.type === "Warning")?.states ?? 0),
+      ),
+    [bins.data],
+  );
+  const warnings = bins.data?.by_type.find((one) => one.type === "Warning")?.states ?? 0;
+  const minutes = (view.bounds[1] - view.bounds[0]) / 60_000;
+  const all = signals[0]?.data;
+  const lag = Math.max(...(cover.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : [])), -1);
+  const full = disk.data?.growth?.full_at;
+  const brush = (from: number, to: number) =>
+    void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
+  const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
+    {
+      name: t("fleet.events", { length: duration(length) }),
+      value: bins.data ? atLeast(short(bins.data.states), whole) : "…",
+      under: bins.data ? t("fleet.occurrences", { n: short(bins.data.occurrences) }) : "",
+      spark: total,
+    },
+    {
+      name: t("fleet.warnings"),
+      value: bins.data ? atLeast(short(warnings / minutes), whole) : "…",
+      under: all && comparable(all) && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "",
+      spark: warned,
+      color: "sev-warn",
+    },
+    {
+      name: t("fleet.clusters"),
+      value: list.data ? String(list.data.items.length) : "…",
+      under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "",
+    },
+    { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : "…", under: t("fleet.templatesUnder") },
+    {
+      name: t("fleet.coverage"),
+      value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : "…",
+      under: t("fleet.worst"),
+    },
+    { name: t("nav.lag"), value: lag < 0 ? "–" : `${lag.toFixed(1)} s`, under: "p99" },
+    {
+      name: t("fleet.disk"),
+      value: full ? day(Date.parse(full), view.zone) : "–",
+      under: disk.data?.growth ? t("fleet.perDay", { n: short(disk.data.growth.rows_per_day) }) : "",
+    },
+  ];
+  return (
+    <div className="fleet col grow">
+      <div className="ribbon">
+        {figures.map((figure) => (
+          <div key={figure.name} className={figure.spark ? "with" : undefined}>
+            <span className="lab">{figure.name}</span>
+            <b>
+              {figure.value}
+              <small>{figure.under}</small>
+            </b>
+            {figure.spark && figure.spark.length > 1 ? <Spark values={figure.spark} color={figure.color ?? "accent"} /> : null}
+          </div>
+        ))}
+      </div>
+      <Partial parts={lost} />
+      <div className="row flush grow">
+        <section className="col grow vr" aria-label={t("fleet.grid")}>
+          <div className="bar plain">
+            <h2>{t("fleet.grid")}</h2>
+            <span className="dim small cut">{t(`fleet.against.${baseline}`)}</span>
+            <span className="row end small dim legend">
+              <span className="row tight">
+                <Glyph name="warn" />
+                {t("fleet.watch")}
+              </span>
+              <span className="row tight">
+                <Glyph name="error" />
+                {t("fleet.bad")}
+              </span>
+              <span className="row tight">
+                <Glyph name="crit" />
+                {t("fleet.page")}
+              </span>
+              <span className="row tight">
+                <span className="hatch swatch" />
+                {t("fleet.noData")}
+              </span>
+            </span>
+            <Segment
+              small
+              label={t("fleet.baseline")}
+              value={baseline}
+              onChange={(next) => view.set({ baseline: next === "before" ? "" : next })}
+              choices={allowed.map((one) => ({
+                value: one,
+                label: t(one === "before" ? "explain.before" : one === "1d" ? "explain.day" : "explain.week"),
+              }))}
+            />
+            <Segment
+              small
+              label={t("fleet.sort")}
+              value={sort}
+              onChange={(next) => view.set({ sort: next === "name" ? "name" : "" })}
+              choices={[
+                { value: "worst", label: t("fleet.worstFirst") },
+                { value: "name", label: t("fleet.byName") },
+              ]}
+            />
+          </div>
+          {list.isPending || cover.isPending ? <Loading rows={12} /> : null}
+          {list.isError ? <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} /> : null}
+          {cover.isError ? <Failed error={cover.error} what={t("nav.coverage")} retry={() => void cover.refetch()} /> : null}
+          {list.data?.items.length === 0 ? (
+            <Empty title={t("fleet.none")}>
+              <p>{t("fleet.noneHint")}</p>
+              <code>beidou up --kubeconfig ~/.kube/config</code>
+              <code>beidou import --cluster NAME dump.json</code>
+            </Empty>
+          ) : null}
+          {list.data && cover.data && list.data.items.length > 0 ? (
+            <Grid list={list.data.items} cover={cover.data.items} signals={signals} sort={sort} view={view} />
+          ) : null}
+          {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
+          {bins.data && list.data && list.data.items.length > 0 ? (
+            <div className="over">
+              <div className="bar plain">
+                <h2>{t("fleet.over")}</h2>
+                <span className="dim small">{t("fleet.overHint")}</span>
+              </div>
+              <HistogramChart data={bins.data} zone={view.zone} scale="linear" table={false} onBrush={brush} onBack={() => undefined} />
+            </div>
+          ) : null}
+        </section>
+        <FleetSide view={view} cover={cover} baseline={baseline} />
+      </div>
+    </div>
+  );
+}
+
+/** Per cent come as text, cut off and not rounded; the lowest keeps its digits. */
+function lowest(percents: readonly string[]): string {
+  return percents.reduce((a, b) => (Number(b) < Number(a) ? b : a), percents[0] ?? "–");
+}

@@ -1,0 +1,128 @@
+/** Beside the grid: what changed most in the whole scope, and the coverage of the log cluster by cluster. */
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useCallback } from "react";
+import { explain } from "../../api/questions";
+import type { Change, ClusterCompleteness, Completeness } from "../../api/types";
+import { Canvas, type Draw } from "../../canvas/Canvas";
+import { coverageStrip } from "../../canvas/paint";
+import { Glyph } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Foreign, Id } from "../../design/parts";
+import { Empty, Failed, Loading } from "../../design/states";
+import { type Key, useT } from "../../i18n";
+import { withValue } from "../../query/edit";
+import { common, type View } from "../../shell/view";
+import { stripStretches } from "../../time/coverage";
+import { hm, monthDay } from "../../time/format";
+import { type Baseline, comparable, level } from "./signals";
+
+const GLYPHS = ["info", "warn", "error", "crit"] as const;
+
+export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQueryResult<Completeness>; baseline: Baseline }) {
+  const t = useT();
+  const changes = useQuery(
+    explain(
+      {
+        ...view.scope,
+        q: "type:Warning",
+        top: 8,
+        fields: ["reason", "pattern", "node", "cluster", "namespace"],
+        baseline: baseline === "before" ? undefined : baseline,
+      },
+      view.anchor,
+    ),
+  );
+  return (
+    <aside className="side col" aria-label={t("fleet.side")}>
+      <section className="col grow hb">
+        <div className="hd">
+          <h2>{t("fleet.changes")}</h2>
+          <Link to="/events" search={{ ...common(view.search), q: "type:Warning", panel: "explain" } as never}>
+            {t("fleet.explainAll")}
+          </Link>
+        </div>
+        <div className="scroll grow" tabIndex={0} role="group" aria-label={t("fleet.changes")}>
+          {changes.isPending ? <Loading rows={6} /> : null}
+          {changes.isError ? <Failed error={changes.error} what={t("fleet.changes")} retry={() => void changes.refetch()} /> : null}
+          {changes.data && changes.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
+          {changes.data?.changes.map((change) => (
+            <One key={change.field + change.value} change={change} view={view} known={comparable(changes.data)} />
+          ))}
+        </div>
+      </section>
+      <section className="cover">
+        <div className="hd">
+          <h2>{t("nav.coverage")}</h2>
+          <Link to="/coverage" search={common(view.search) as never}>
+            {t("fleet.allClusters")}
+          </Link>
+        </div>
+        {cover.data?.items.slice(0, 6).map((item) => (
+          <Strip key={item.cluster_uid} item={item} range={[Date.parse(cover.data.range.from), Date.parse(cover.data.range.to)]} />
+        ))}
+        {cover.data ? (
+          <div className="row small dim axis" aria-hidden="true">
+            {[0, 0.5, 1].map((share) => {
+              const ms = view.bounds[0] + share * (view.bounds[1] - view.bounds[0]);
+              return (
+                <span key={share}>{view.bounds[1] - view.bounds[0] > 2 * 86_400_000 ? monthDay(ms, view.zone) : hm(ms, view.zone)}</span>
+              );
+            })}
+          </div>
+        ) : null}
+        <p className="small dim">{t("fleet.gapHint")}</p>
+      </section>
+    </aside>
+  );
+}
+
+function One({ change, view, known }: { change: Change; view: View; known: boolean }) {
+  const t = useT();
+  const text = change.label ?? change.value;
+  const glyph = GLYPHS[known && change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
+  const times = change.states_before === 0 ? null : change.states / change.states_before;
+  return (
+    <Link
+      className="inc"
+      to="/events"
+      search={{ ...common(view.search), q: withValue("type:Warning", change.field, text), panel: "explain" } as never}
+    >
+      <Glyph name={glyph} />
+      <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
+      <span className="small nowrap">
+        {!known ? (
+          ""
+        ) : change.new ? (
+          <span className="badge warn">{t("pat.new")}</span>
+        ) : times === null ? (
+          ""
+        ) : times >= 1 ? (
+          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
+        ) : (
+          `÷ ${(1 / times).toFixed(1)}`
+        )}
+      </span>
+      <span className="dim small two">
+        {t(`facet.${change.field}` as Key)} · {known ? `${group(change.states_before)} → ` : ""}
+        {group(change.states)}
+      </span>
+    </Link>
+  );
+}
+
+function Strip({ item, range }: { item: ClusterCompleteness; range: readonly [number, number] }) {
+  const t = useT();
+  const [from, to] = range;
+  const draw: Draw = useCallback(
+    (c, w) => coverageStrip(c, 0, 2, w, 8, [from, to], stripStretches(item.strip ?? "", [from, to])),
+    [item.strip, from, to],
+  );
+  return (
+    <div className="cov">
+      <Id text={item.cluster} most={14} />
+      <Canvas draw={draw} name={t("cov.stripName", { cluster: item.cluster, percent: item.percent })} />
+      <span className={item.percent === "100" ? "num dim" : "num warn medium"}>{item.percent} %</span>
+    </div>
+  );
+}

@@ -1,0 +1,129 @@
+/** The way to an object: by name, by kind, or among those with the most warnings. */
+import "./timeline.css";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { costOf, get } from "../../api/client";
+import type { Event, Page as ListPage } from "../../api/types";
+import { Glyph, Icon, typeGlyph } from "../../design/Icon";
+import { Foreign, Id } from "../../design/parts";
+import { Empty, Failed, Loading } from "../../design/states";
+import { useT } from "../../i18n";
+import { useChrome } from "../../shell/chrome";
+import { curl, rangeFlags } from "../../shell/command";
+import { readCommand } from "../../shell/palette";
+import { common, objectPath, useView } from "../../shell/view";
+import { full } from "../../time/format";
+import { recent } from "./recent";
+
+export function Page() {
+  const t = useT();
+  const view = useView();
+  const asked = view.search.q ?? "";
+  const [input, setInput] = useState(asked);
+  const command = readCommand(asked);
+  const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
+  const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;
+  const params = { ...scope, q: line, limit: 500 };
+  const found = useQuery({
+    queryKey: ["finder", params, view.anchor],
+    queryFn: ({ signal }) => get<ListPage<Event>>("/api/v1/events", params, signal),
+    placeholderData: (before) => before,
+  });
+  useChrome({
+    title: t("nav.timelines"),
+    copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) },
+    cost: costOf(found.data),
+  });
+  const objects = new Map<string, { event: Event; states: number; warnings: number }>();
+  for (const event of found.data?.items ?? []) {
+    const key = `${event.cluster_uid}/${event.kind}/${event.namespace}/${event.name}`;
+    const known = objects.get(key) ?? { event, states: 0, warnings: 0 };
+    known.states += 1;
+    if (event.type === "Warning") known.warnings += 1;
+    objects.set(key, known);
+  }
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    view.set({ q: input.trim() });
+  };
+  const last = recent();
+  return (
+    <div className="finder row flush grow">
+      <section className="col grow">
+        <form className="bar tallbar" onSubmit={submit}>
+          <Icon name="search" />
+          <input
+            className="in mono grow"
+            data-filter
+            value={input}
+            spellCheck={false}
+            aria-label={t("finder.label")}
+            placeholder={t("finder.hint")}
+            onChange={(event) => setInput(event.target.value)}
+          />
+          <button type="submit" className="btn prime">
+            {t("events.search")}
+          </button>
+        </form>
+        <p className="small dim pad">{asked === "" ? t("finder.warned") : t("finder.found", { n: objects.size })}</p>
+        {found.isPending ? <Loading rows={12} /> : null}
+        {found.isError ? <Failed error={found.error} what={t("nav.timelines")} retry={() => void found.refetch()} /> : null}
+        {found.data && objects.size === 0 ? (
+          <Empty title={t("finder.none")}>
+            <p>{t("finder.noneHint")}</p>
+          </Empty>
+        ) : null}
+        <div
+          className={found.isPlaceholderData ? "scroll grow stale" : "scroll grow"}
+          tabIndex={0}
+          role="group"
+          aria-label={t("finder.label")}
+        >
+          {[...objects.values()].map(({ event }) => (
+            <Link
+              key={event.cluster_uid + event.kind + event.namespace + event.name}
+              className="frow"
+              {...objectPath(event.cluster, event.kind, event.namespace, event.name)}
+              search={common(view.search) as never}
+            >
+              <Icon name={event.kind === "Node" ? "node" : "object"} />
+              <span className="dim cut">{event.kind}</span>
+              <Id text={event.name} most={44} />
+              <span className="cut dim mono">
+                <Foreign text={event.namespace === "" ? "" : event.namespace} />
+              </span>
+              <Id text={event.cluster} most={20} />
+              <span className="row tight cut">
+                <Glyph name={typeGlyph(event.type)} label={event.type} />
+                <Foreign text={event.reason} most={40} />
+              </span>
+              <span className="num dim mono">{full(Date.parse(event.time), view.zone)}</span>
+            </Link>
+          ))}
+        </div>
+      </section>
+      {last.length > 0 ? (
+        <aside className="panel vl col" aria-label={t("finder.recent")}>
+          <div className="bar">
+            <h2>{t("finder.recent")}</h2>
+          </div>
+          <div className="menu">
+            {last.map((ref) => (
+              <Link
+                key={ref.cluster + ref.kind + ref.namespace + ref.name}
+                className="it"
+                {...objectPath(ref.cluster, ref.kind, ref.namespace === "_" ? "" : ref.namespace, ref.name)}
+                search={common(view.search) as never}
+              >
+                <Icon name={ref.kind === "Node" ? "node" : "object"} />
+                <Id text={ref.name} most={28} />
+                <span className="end">{ref.cluster}</span>
+              </Link>
+            ))}
+          </div>
+        </aside>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,107 @@
+/** The object at T2, or what differs between T1 and T2, as far as Events tell it. */
+import { useQuery } from "@tanstack/react-query";
+import { get } from "../../api/client";
+import type { ObjectAt } from "../../api/types";
+import { Glyph, typeGlyph } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Foreign, Tabs } from "../../design/parts";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { useT } from "../../i18n";
+import type { View } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { duration, full } from "../../time/format";
+import { difference } from "./diff";
+
+type Tab = "state" | "diff";
+
+export function StatePanel({ url, view, t1, t2 }: { url: string; view: View; t1: number | null; t2: number }) {
+  const t = useT();
+  const tab: Tab = view.search.tab === "diff" ? "diff" : "state";
+  // To the millisecond behind T2: the state that happened at T2 belongs to it.
+  const ask = (at: number) => ({
+    queryKey: [url, "at", Math.round(at)],
+    queryFn: ({ signal }: { signal: AbortSignal }) => get<ObjectAt>(`${url}/at`, { t: new Date(Math.round(at) + 1).toISOString() }, signal),
+    placeholderData: (before: ObjectAt | undefined) => before,
+  });
+  const now = useQuery(ask(t2));
+  const then = useQuery({ ...ask(t1 ?? t2), enabled: tab === "diff" && t1 !== null });
+  const changes = now.data && then.data ? difference(then.data.items, now.data.items) : [];
+  return (
+    <aside className="panel st vl col" aria-label={t("lanes.state")}>
+      <div className="hb">
+        <Tabs<Tab>
+          id="st"
+          label={t("lanes.state")}
+          value={tab}
+          onChange={(next) => view.set({ tab: next === "diff" ? "diff" : "" }, { replace: true })}
+          tabs={[
+            { value: "state", label: t("lanes.stateAt") },
+            { value: "diff", label: t("lanes.diff"), count: t1 !== null && then.data ? changes.length : "" },
+          ]}
+        />
+      </div>
+      <div className="scroll grow" role="tabpanel" id="st-panel" aria-labelledby={`st-${tab}`} tabIndex={0}>
+        {now.isPending ? <Loading rows={6} /> : null}
+        {now.isError ? <Failed error={now.error} what={t("lanes.state")} retry={() => void now.refetch()} /> : null}
+        {now.data && tab === "state" ? <At data={now.data} t2={t2} zone={view.zone} /> : null}
+        {tab === "diff" && t1 === null ? (
+          <Empty title={t("lanes.noT1")}>
+            <p>{t("lanes.setT1")}</p>
+          </Empty>
+        ) : null}
+        {tab === "diff" && t1 !== null && then.isError ? <Failed error={then.error} what={t("lanes.diff")} /> : null}
+        {tab === "diff" && t1 !== null && then.data && now.data ? (
+          changes.length === 0 ? (
+            <Empty title={t("lanes.same")} />
+          ) : (
+            changes.map((change) => (
+              <div
+                key={change.sign + change.type + change.reason + change.message}
+                className={change.sign === "+" ? "df a" : change.sign === "-" ? "df d" : "df"}
+              >
+                <span>{change.sign === "-" ? "−" : change.sign}</span>
+                <span>
+                  <b className="medium">{change.reason}</b> {change.text}
+                  <br />
+                  <Foreign text={change.message} most={240} />
+                </span>
+              </div>
+            ))
+          )
+        ) : null}
+      </div>
+    </aside>
+  );
+}
+
+function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
+  const t = useT();
+  if (data.items.length === 0) {
+    return (
+      <Empty title={data.first_seen ? t("lanes.firstSeen", { time: full(Date.parse(data.first_seen), zone) }) : t("lanes.never")}>
+        <p className="dim">{t("lanes.beforeFirst")}</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <Partial parts={missing(data.coverage, Date.parse(data.range.to))} />
+      <p className="small dim pad">
+        {t("lanes.atHint", { n: group(data.states), first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–" })}
+      </p>
+      {data.items.map((event) => (
+        <div key={event.uid + event.reason} className="said">
+          <Glyph name={typeGlyph(event.type)} label={event.type} />
+          <b className={event.type === "Warning" ? "medium warn cut" : "medium cut"}>
+            <Foreign text={event.reason} most={60} />{" "}
+            {event.occurrences > 1 ? <span className="dim">× {group(event.occurrences)}</span> : null}
+          </b>
+          <span className="dim small nowrap">{t("lanes.ago", { length: duration(Math.max(0, t2 - Date.parse(event.time))) })}</span>
+          <span className="sub small msg">
+            <Foreign text={event.message} most={300} />
+          </span>
+        </div>
+      ))}
+    </>
+  );
+}

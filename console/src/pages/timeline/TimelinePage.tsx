@@ -1,0 +1,219 @@
+/** One object over time: lanes folded by the server, the rows under them, and its state at T. */
+import "./timeline.css";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { costOf, get } from "../../api/client";
+import type { Lanes } from "../../api/types";
+import { LanesChart } from "../../canvas/LanesChart";
+import { LANE } from "../../canvas/lanes";
+import { Glyph, Icon, typeGlyph } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Foreign, Segment } from "../../design/parts";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { useT } from "../../i18n";
+import { written } from "../../query/edit";
+import { useChrome } from "../../shell/chrome";
+import { curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
+import { common, useView, type View } from "../../shell/view";
+import { missing } from "../../time/coverage";
+import { hms } from "../../time/format";
+import { absolute } from "../../time/range";
+import { ObjectRows } from "./ObjectRows";
+import { remember } from "./recent";
+import { StatePanel } from "./StatePanel";
+
+export interface Ref {
+  cluster: string;
+  kind: string;
+  namespace: string;
+  name: string;
+}
+
+export function objectUrl(ref: Ref): string {
+  return `/api/v1/objects/${[ref.cluster, ref.kind, ref.namespace, ref.name].map(encodeURIComponent).join("/")}`;
+}
+
+function copiesOf(ref: Ref, view: View) {
+  const namespace = ref.namespace === "_" ? "" : ` -n ${shellWord(ref.namespace)}`;
+  return {
+    cli: `beidou timeline ${shellWord(`${ref.kind.toLowerCase()}/${ref.name}`)}${namespace} -c ${shellWord(ref.cluster)} ${rangeFlags(view.range)}`,
+    sql: `SELECT time, type, reason, message, new_occurrences\nFROM events\nWHERE time >= {from} AND time < {to} AND cluster = ${sqlText(ref.cluster)} AND kind = ${sqlText(ref.kind)}\n  AND namespace = ${sqlText(ref.namespace === "_" ? "" : ref.namespace)} AND name = ${sqlText(ref.name)}\nORDER BY time DESC`,
+    kubectl: `kubectl --context ${shellWord(ref.cluster)}${namespace} describe ${ref.kind.toLowerCase()} ${shellWord(ref.name)}`,
+    api: curl(`${objectUrl(ref)}/lanes`, { from: view.range.from, to: view.range.to, width: 1200 }),
+  };
+}
+
+/** A moment of the address; what is no moment is left out. */
+function momentOf(text: string | undefined): number | null {
+  const value = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(value) ? null : value;
+}
+
+export function Page() {
+  const t = useT();
+  const ref = useParams({ strict: false }) as unknown as Ref;
+  const view = useView();
+  const holder = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(1200);
+  const given = momentOf(view.search.t2);
+  const t1 = momentOf(view.search.t1);
+  const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
+  const params = { from: range.from, to: range.to, width };
+  const url = objectUrl(ref);
+  const lanes = useQuery({
+    queryKey: [url, "lanes", params, view.anchor],
+    queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal),
+    placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined),
+  });
+  const ends = lanes.data ? ([Date.parse(lanes.data.range.from), Date.parse(lanes.data.range.to)] as const) : view.bounds;
+  const t2 = Math.min(ends[1], Math.max(ends[0], given ?? ends[1]));
+  useEffect(() => {
+    const measured = holder.current?.clientWidth ?? 0;
+    if (measured > 0) setWidth(Math.min(4000, Math.max(100, Math.round((measured - 164) / 100) * 100)));
+  }, []);
+  useEffect(() => remember(ref), [ref]);
+  const states = lanes.data?.lanes.reduce((sum, lane) => sum + lane.states, 0) ?? 0;
+  useChrome({
+    title: ref.name,
+    mono: true,
+    crumbs: (
+      <>
+        <Link to="/o" search={common(view.search) as never}>
+          {t("nav.timelines")}
+        </Link>
+        <span className="sl">/</span>
+        <Link to="/clusters" search={common(view.search) as never} className="mono">
+          {ref.cluster}
+        </Link>
+        <span className="sl">/</span>
+      </>
+    ),
+    copies: copiesOf(ref, view),
+    cost: costOf(lanes.data),
+    costText: lanes.data ? t("lanes.cost", { lanes: lanes.data.lanes.length, states: group(states), marks: lanes.data.marks }) : "",
+  });
+  const setT = (patch: { t1?: number; t2?: number }) =>
+    view.set(
+      {
+        ...(patch.t1 === undefined ? {} : { t1: new Date(Math.round(patch.t1)).toISOString() }),
+        ...(patch.t2 === undefined ? {} : { t2: new Date(Math.round(patch.t2)).toISOString() }),
+      },
+      { replace: true },
+    );
+  const lost = missing(lanes.data?.coverage, ends[1]);
+  const query = `kind:${written(ref.kind)} name:${written(ref.name)}${ref.namespace === "_" ? "" : ` namespace:${written(ref.namespace)}`}`;
+  const length = view.range.to === "now" ? view.range.from.slice(1) : "";
+  return (
+    <div className="timeline col grow" ref={holder}>
+      <div className="obj">
+        <Icon name={ref.kind === "Node" ? "node" : "object"} />
+        <b className="medium">
+          <Foreign text={ref.kind} most={40} />
+        </b>
+        {ref.namespace === "_" ? null : (
+          <span className="dim mono">
+            <Foreign text={ref.namespace} most={60} />
+          </span>
+        )}
+        {lanes.data?.lanes.slice(0, 3).map((lane) =>
+          lane.reason && lane.type === "Warning" ? (
+            <span key={lane.reason} className="badge warn">
+              <Glyph name="warn" />
+              {lane.reason} × {group(lane.occurrences)}
+            </span>
+          ) : null,
+        )}
+        <span className="row end">
+          <span className="small dim">
+            T1 <b className="mono medium sub">{t1 === null ? "–" : hms(t1, view.zone)}</b>
+          </span>
+          <span className="small dim">
+            T2 <b className="mono medium accent">{hms(t2, view.zone)}</b>
+          </span>
+          <Segment
+            small
+            label={t("time.title")}
+            value={length}
+            choices={["1h", "24h", "7d", "30d"].map((one) => ({
+              value: one,
+              label: `${one.slice(0, -1)} ${t(`time.${one.slice(-1)}` as "time.h")}`,
+            }))}
+            onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
+          />
+          <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
+            <Icon name="events" />
+            {t("nav.events")}
+          </Link>
+        </span>
+      </div>
+      <Partial parts={lost} />
+      {lanes.isPending ? <Loading rows={8} /> : null}
+      {lanes.isError ? <Failed error={lanes.error} what={t("nav.timelines")} retry={() => void lanes.refetch()} /> : null}
+      {lanes.data && lanes.data.lanes.length === 0 ? <Nothing url={url} view={view} /> : null}
+      {lanes.data && lanes.data.lanes.length > 0 ? (
+        <>
+          <section
+            className={lanes.isPlaceholderData ? "lanes hb scroll stale" : "lanes hb scroll"}
+            tabIndex={0}
+            aria-label={t("lanes.label")}
+          >
+            <div className="names">
+              {lanes.data.lanes.map((lane) => (
+                <div key={`${lane.type}${lane.reason}`} className="l" style={{ height: LANE }}>
+                  <span className="row tight">
+                    <Glyph name={typeGlyph(lane.type)} label={lane.type ?? ""} />
+                    <b className="cut">{lane.reason ?? t("lanes.others")}</b>
+                  </span>
+                  <span className="num dim small" title={t("col.occurrences")}>
+                    × {group(lane.occurrences)}
+                  </span>
+                </div>
+              ))}
+              <div className="l last small dim">{t("nav.coverage")}</div>
+            </div>
+            <LanesChart
+              data={lanes.data}
+              zone={view.zone}
+              t1={t1}
+              t2={t2}
+              onT1={(at) => setT({ t1: at })}
+              onT2={(at) => setT({ t2: at })}
+              onZoom={(from, to) => view.set(absolute(from, to) as { from: string; to: string })}
+              name={t("lanes.name", { n: lanes.data.lanes.length, states: group(states) })}
+            />
+          </section>
+          <div className="row flush grow">
+            <ObjectRows url={url} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
+            <StatePanel url={url} view={view} t1={t1} t2={t2} />
+          </div>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** No Event in the range: when there were some. */
+function Nothing({ url, view }: { url: string; view: View }) {
+  const t = useT();
+  const at = useQuery({
+    queryKey: [url, "at", "now", view.anchor],
+    queryFn: ({ signal }) => get<import("../../api/types").ObjectAt>(`${url}/at`, { t: view.range.to }, signal),
+    retry: false,
+  });
+  const nearest = at.data?.last_seen ?? at.data?.first_seen;
+  return (
+    <Empty title={t("lanes.none")}>
+      <p>{nearest ? t("lanes.nearest", { time: nearest.slice(0, 19).replace("T", " ") }) : t("lanes.never")}</p>
+      {nearest ? (
+        <button
+          type="button"
+          className="btn"
+          onClick={() => view.set({ ...absolute(Date.parse(nearest) - 3_600_000, Date.parse(nearest) + 3_600_000), t2: nearest })}
+        >
+          {t("lanes.goThere")}
+        </button>
+      ) : null}
+    </Empty>
+  );
+}

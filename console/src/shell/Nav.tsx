@@ -1,0 +1,93 @@
+/** The navigation: only pages that exist, and at the foot how much comes in and how late. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { completeness, histogram } from "../api/questions";
+import { Spark } from "../canvas/Spark";
+import { Icon, type IconName, Logo } from "../design/Icon";
+import { short } from "../design/number";
+import { type Key, useT } from "../i18n";
+import { common, type Search } from "./view";
+
+const ENTRIES: readonly { head: Key | null; items: readonly { to: string; icon: IconName; name: Key }[] }[] = [
+  { head: null, items: [{ to: "/", icon: "fleet", name: "nav.fleet" }] },
+  {
+    head: "nav.observe",
+    items: [
+      { to: "/events", icon: "events", name: "nav.events" },
+      { to: "/o", icon: "lanes", name: "nav.timelines" },
+      { to: "/sql", icon: "sql", name: "nav.sql" },
+    ],
+  },
+  {
+    head: "nav.assure",
+    items: [
+      { to: "/clusters", icon: "clusters", name: "nav.clusters" },
+      { to: "/coverage", icon: "coverage", name: "nav.coverage" },
+      { to: "/settings", icon: "gear", name: "nav.settings" },
+    ],
+  },
+];
+
+export function Nav() {
+  const t = useT();
+  const search = useSearch({ strict: false }) as Search;
+  return (
+    <nav className="nav" aria-label={t("nav.label")}>
+      <Link className="brand" to="/" search={common(search) as never}>
+        <Logo />
+        <span>Beidou</span>
+        <small>v0.1</small>
+      </Link>
+      {ENTRIES.map((group) => (
+        <div key={group.head ?? "top"} style={group.head === null ? { paddingTop: 4 } : undefined}>
+          {group.head === null ? null : <h2>{t(group.head)}</h2>}
+          {group.items.map((item) => (
+            <Link
+              key={item.to}
+              className="go"
+              to={item.to}
+              search={common(search) as never}
+              activeOptions={{ exact: item.to === "/", includeSearch: false }}
+              title={t(item.name)}
+              aria-label={t(item.name)}
+            >
+              <Icon name={item.icon} />
+              <span>{t(item.name)}</span>
+            </Link>
+          ))}
+        </div>
+      ))}
+      <Intake />
+    </nav>
+  );
+}
+
+/** Incoming states of the last quarter of an hour, and how late they were read. */
+function Intake() {
+  const t = useT();
+  const bins = useQuery({ ...histogram({ from: "-15m", to: "now", bins: 90 }, 0), refetchInterval: 15_000 });
+  const late = useQuery({ ...completeness({ from: "-15m", to: "now" }, 0), refetchInterval: 15_000 });
+  const values = useMemo(
+    () => (bins.data?.bins ?? []).slice(0, -1).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
+    [bins.data],
+  );
+  // The newest bins may not be settled: the rate is that of the minute before them.
+  const settled = bins.data?.bins.slice(-9, -3) ?? [];
+  const seconds = settled.length * (bins.data?.bin_seconds ?? 10);
+  const rate = settled.length === 0 ? null : settled.reduce((sum, bin) => sum + bin.states, 0) / seconds;
+  const lags = (late.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : []));
+  return (
+    <div className="navfoot">
+      <div className="row">
+        <span>{t("nav.ingest")}</span>
+        <b>{rate === null || bins.isError ? "–" : `${rate >= 100 ? short(rate) : rate.toFixed(1)} /s`}</b>
+      </div>
+      {values.length > 1 ? <Spark values={values} color="st-ok" /> : null}
+      <div className="row" title={t("nav.lagHint")}>
+        <span>{t("nav.lag")}</span>
+        <b>{lags.length === 0 || late.isError ? "–" : `${Math.max(...lags).toFixed(1)} s`}</b>
+      </div>
+    </div>
+  );
+}

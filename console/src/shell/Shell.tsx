@@ -1,0 +1,77 @@
+/** The frame: navigation, bars, palette, and the keys that work everywhere. */
+import { useQuery } from "@tanstack/react-query";
+import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { useState } from "react";
+import { asProblem } from "../api/problem";
+import { clusters } from "../api/questions";
+import { Toast } from "../design/toast";
+import { useT } from "../i18n";
+import { shifted } from "../time/range";
+import { CommandStrip } from "./CommandStrip";
+import { Gate } from "./Gate";
+import { KeysHelp } from "./KeysHelp";
+import { useKeys } from "./keys";
+import { Nav } from "./Nav";
+import { Palette } from "./Palette";
+import { setPrefs, usePrefs } from "./prefs";
+import { TopBar } from "./TopBar";
+import { common, refresh, useView } from "./view";
+
+/** Work pages that need the width begin with a folded navigation, until a person says otherwise. */
+const WIDE = ["/events", "/sql"];
+
+export function Shell() {
+  const t = useT();
+  const view = useView();
+  const navigate = useNavigate();
+  const prefs = usePrefs();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const [palette, setPalette] = useState<string | null>(null);
+  const [help, setHelp] = useState(false);
+  const [range, setRange] = useState(false);
+  const [unfolded, setUnfolded] = useState(false);
+  const door = useQuery({ ...clusters({ from: view.range.from, to: view.range.to }, view.anchor) });
+  const wide = WIDE.some((begin) => path.startsWith(begin));
+  const folded = prefs.folded || (wide && !unfolded);
+  const go = (to: string) => void navigate({ to, search: common(view.search) as never });
+  const shift = (direction: -1 | 1) => {
+    const next = shifted(view.range, direction, Date.now());
+    view.set({ from: next.from, to: next.to });
+  };
+  useKeys({
+    ":": () => setPalette(":"),
+    "Mod+k": () => setPalette(""),
+    "?": () => setHelp(true),
+    t: () => setRange(true),
+    R: refresh,
+    "[": () => (wide && !prefs.folded ? setUnfolded(!unfolded) : setPrefs({ folded: !prefs.folded })),
+    c: () => document.querySelector<HTMLElement>(".cmd .as button")?.focus(),
+    "/": () => document.querySelector<HTMLElement>("[data-filter]")?.focus(),
+    "Shift+ArrowLeft": () => shift(-1),
+    "Shift+ArrowRight": () => shift(1),
+    "g f": () => go("/"),
+    "g e": () => go("/events"),
+    "g t": () => go("/o"),
+    "g a": () => go("/sql"),
+    "g n": () => go("/clusters"),
+    "g o": () => go("/coverage"),
+    "g s": () => go("/settings"),
+  });
+  if (door.isError && asProblem(door.error).status === 401) return <Gate detail={asProblem(door.error).message} />;
+  return (
+    <div className={folded ? "app fold" : "app"}>
+      <a className="skip" href="#main">
+        {t("nav.skip")}
+      </a>
+      <Nav />
+      <TopBar onPalette={() => setPalette("")} rangeOpen={range} onRange={setRange} />
+      <main className="main" id="main" tabIndex={-1}>
+        <Outlet />
+      </main>
+      <CommandStrip onKeys={() => setHelp(true)} />
+      <Palette open={palette !== null} start={palette ?? ""} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
+      <KeysHelp open={help} onClose={() => setHelp(false)} />
+      <Toast />
+    </div>
+  );
+}

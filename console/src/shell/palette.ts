@@ -1,0 +1,120 @@
+/** The grammar of the palette, after k9s: `:node c7-r14 @hz-prod-02`, `:events reason:Failed`, `/regex/`, `!not`. Pure. */
+import { written } from "../query/edit";
+
+/** Kinds by kubectl's short names. The golden cases of the query line hold this list to the server's. */
+export const KINDS: Record<string, string> = {
+  po: "Pod",
+  pod: "Pod",
+  pods: "Pod",
+  no: "Node",
+  node: "Node",
+  nodes: "Node",
+  deploy: "Deployment",
+  deployment: "Deployment",
+  deployments: "Deployment",
+  rs: "ReplicaSet",
+  replicaset: "ReplicaSet",
+  sts: "StatefulSet",
+  statefulset: "StatefulSet",
+  ds: "DaemonSet",
+  daemonset: "DaemonSet",
+  job: "Job",
+  jobs: "Job",
+  cj: "CronJob",
+  cronjob: "CronJob",
+  hpa: "HorizontalPodAutoscaler",
+  svc: "Service",
+  service: "Service",
+  pvc: "PersistentVolumeClaim",
+  pv: "PersistentVolume",
+  ing: "Ingress",
+  ns: "Namespace",
+  namespace: "Namespace",
+  pdb: "PodDisruptionBudget",
+  hr: "HelmRelease",
+};
+
+export const PAGES = ["fleet", "events", "timelines", "sql", "clusters", "coverage", "settings"] as const;
+export type PageName = (typeof PAGES)[number];
+const PAGE_ALIASES: Record<string, PageName> = {
+  home: "fleet",
+  ev: "events",
+  event: "events",
+  tl: "timelines",
+  timeline: "timelines",
+  cl: "clusters",
+  cov: "coverage",
+  gaps: "coverage",
+};
+
+export type Command =
+  | { what: "objects"; kind: string | null; line: string; text: string; clusters: string[] }
+  | { what: "page"; page: PageName; rest: string; clusters: string[] }
+  | { what: "range"; since: string }
+  | { what: "theme"; theme: "light" | "dark" }
+  | { what: "lang"; lang: "en" | "zh" }
+  | { what: "help" }
+  | { what: "unknown"; word: string };
+
+/** What a line of the palette means. Without a colon in front it looks for objects by name. */
+export function readCommand(input: string): Command {
+  const text = input.trim();
+  if (!text.startsWith(":")) return objects(null, text);
+  const [head = "", ...tail] = text.slice(1).split(/\s+/);
+  const word = head.toLowerCase();
+  const rest = tail.join(" ");
+  if (word === "") return objects(null, "");
+  const kind = KINDS[word];
+  if (kind) return objects(kind, rest);
+  const page = (PAGES as readonly string[]).includes(word) ? (word as PageName) : PAGE_ALIASES[word];
+  if (page) return { what: "page", page, ...scoped(rest, page !== "sql") };
+  if ((word === "range" || word === "since" || word === "last") && /^\d+[smhdw]$/.test(rest)) return { what: "range", since: `-${rest}` };
+  if (word === "theme" && (rest === "dark" || rest === "light")) return { what: "theme", theme: rest };
+  if (word === "lang" && (rest === "en" || rest === "zh")) return { what: "lang", lang: rest };
+  if (word === "keys" || word === "help" || word === "?") return { what: "help" };
+  return { what: "unknown", word };
+}
+
+function scoped(text: string, scope: boolean): { rest: string; clusters: string[] } {
+  if (!scope) return { rest: text, clusters: [] };
+  const clusters: string[] = [];
+  const kept = text.split(/\s+/).filter((word) => {
+    if (!/^@[\w.-]+$/.test(word)) return true;
+    clusters.push(word.slice(1));
+    return false;
+  });
+  return { rest: kept.join(" ").trim(), clusters };
+}
+
+/** Words become conditions on the name; the query line does the finding, on the server. */
+function objects(kind: string | null, text: string): Command {
+  const { rest, clusters } = scoped(text, true);
+  const terms = kind ? [`kind:${kind}`] : [];
+  for (const word of rest.split(/\s+/)) {
+    if (word === "" || word === "!") continue;
+    const [sign, name] = word.startsWith("!") ? ["-", word.slice(1)] : ["", word];
+    if (/^\/.+\/$/.test(name)) terms.push(`${sign}name:${name}`);
+    else if (name.includes("*") && /^[\w.*-]+$/.test(name)) terms.push(`${sign}name:${name}`);
+    else if (/^[\w.-]+$/.test(name)) terms.push(`${sign}name:*${name}*`);
+    else terms.push(`${sign}name:${written(name)}`);
+  }
+  return { what: "objects", kind, line: terms.join(" "), text: rest, clusters };
+}
+
+/** The parts of a name that were asked for, to be marked. */
+export function hits(name: string, text: string): { text: string; hit: boolean }[] {
+  const words = text.split(/\s+/).filter((word) => /^[\w.-]+$/.test(word));
+  const lower = name.toLowerCase();
+  const marked = new Array<boolean>(name.length).fill(false);
+  for (const word of words) {
+    const at = lower.indexOf(word.toLowerCase());
+    if (at >= 0) marked.fill(true, at, at + word.length);
+  }
+  const parts: { text: string; hit: boolean }[] = [];
+  for (let n = 0; n < name.length; n += 1) {
+    const last = parts.at(-1);
+    if (last && last.hit === marked[n]) last.text += name[n];
+    else parts.push({ text: name[n] ?? "", hit: marked[n] ?? false });
+  }
+  return parts;
+}

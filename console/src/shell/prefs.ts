@@ -1,0 +1,66 @@
+/** What a person chose for this browser: theme, language, density, folded navigation. It changes no answer, so it is not in the address. */
+import { useSyncExternalStore } from "react";
+
+export interface Prefs {
+  theme: "system" | "light" | "dark";
+  lang: "system" | "en" | "zh";
+  density: "compact" | "normal" | "comfortable";
+  folded: boolean;
+}
+
+const KEY = "beidou.prefs";
+const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false };
+const listeners = new Set<() => void>();
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function load(): Prefs {
+  try {
+    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+let current = load();
+
+export function setPrefs(patch: Partial<Prefs>): void {
+  current = { ...current, ...patch };
+  try {
+    localStorage.setItem(KEY, JSON.stringify(current));
+  } catch {
+    // A browser that stores nothing keeps the choice as long as the page.
+  }
+  apply();
+  for (const listener of listeners) listener();
+}
+
+export function usePrefs(): Prefs {
+  return useSyncExternalStore(subscribe, () => current);
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function themeOf(prefs: Prefs): "light" | "dark" {
+  return prefs.theme === "system" ? (dark.matches ? "dark" : "light") : prefs.theme;
+}
+
+export function langOf(prefs: Prefs): "en" | "zh" {
+  if (prefs.lang !== "system") return prefs.lang;
+  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+}
+
+export function apply(): void {
+  const root = document.documentElement;
+  root.dataset.theme = themeOf(current);
+  root.dataset.density = current.density;
+  root.lang = langOf(current) === "zh" ? "zh-CN" : "en";
+}
+
+dark.addEventListener("change", () => {
+  apply();
+  current = { ...current };
+  for (const listener of listeners) listener();
+});

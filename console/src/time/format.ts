@@ -1,0 +1,82 @@
+/** Times and lengths as people read them, in the zone of the address. */
+const cache = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = zone + JSON.stringify(options);
+  let found = cache.get(key);
+  if (!found) {
+    found = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hourCycle: "h23", ...options });
+    cache.set(key, found);
+  }
+  return found;
+}
+
+export const BROWSER_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
+/** A zone that this browser knows, else its own. */
+export function readZone(zone: string | undefined): string {
+  if (!zone) return BROWSER_ZONE;
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    return BROWSER_ZONE;
+  }
+}
+
+/** The zone's distance from UTC at a moment: `UTC+8`. */
+export function offset(zone: string, ms: number): string {
+  const part = formatter(zone, { timeZoneName: "shortOffset" })
+    .formatToParts(ms)
+    .find((p) => p.type === "timeZoneName")?.value;
+  return (part ?? "UTC").replace("GMT", "UTC").replace(/\+0$/, "");
+}
+
+export function hm(ms: number, zone: string): string {
+  return formatter(zone, { hour: "2-digit", minute: "2-digit" }).format(ms);
+}
+
+export function hms(ms: number, zone: string): string {
+  return formatter(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+}
+
+export function hmsMillis(ms: number, zone: string): string {
+  return `${hms(ms, zone)}.${String(Math.floor(ms % 1000)).padStart(3, "0")}`;
+}
+
+export function day(ms: number, zone: string): string {
+  const parts = formatter(zone, { year: "numeric", month: "2-digit", day: "2-digit" }).formatToParts(ms);
+  const of = (type: string) => parts.find((part) => part.type === type)?.value ?? "";
+  return `${of("year")}-${of("month")}-${of("day")}`;
+}
+
+/** Month and day alone: `11-27`. */
+export function monthDay(ms: number, zone: string): string {
+  return day(ms, zone).slice(5);
+}
+
+export function full(ms: number, zone: string): string {
+  return `${day(ms, zone)} ${hms(ms, zone)}`;
+}
+
+/** Two moments, the day only where it says something: `08:26 – 14:26 today`. */
+export function span(fromMs: number, toMs: number, zone: string, now: number, today: string): string {
+  const [from, to] = [day(fromMs, zone), day(toMs, zone)];
+  const clock = (ms: number) => (ms % 60_000 === 0 ? hm(ms, zone) : hms(ms, zone));
+  if (from === to) return `${clock(fromMs)} – ${clock(toMs)} ${from === day(now, zone) ? today : from.slice(5)}`;
+  return `${from.slice(5)} ${hm(fromMs, zone)} – ${to.slice(5)} ${hm(toMs, zone)}`;
+}
+
+/** A length with two units at most: `1 h 52 m`, `350 ms`. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  const m = Math.floor(s / 60);
+  if (m < 60) return s % 60 ? `${m} m ${s % 60} s` : `${m} m`;
+  const h = Math.floor(m / 60);
+  if (h < 24) return m % 60 ? `${h} h ${m % 60} m` : `${h} h`;
+  const d = Math.floor(h / 24);
+  return h % 24 ? `${d} d ${h % 24} h` : `${d} d`;
+}

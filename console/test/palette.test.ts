@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { snapped, stacks } from "../src/canvas/histogram";
+import { boxes, neighbourMark } from "../src/canvas/lanes";
+import { translator } from "../src/i18n";
+import { en } from "../src/i18n/en";
+import { zh } from "../src/i18n/zh";
+import { comparable, level } from "../src/pages/fleet/signals";
+import { csv, pieces } from "../src/pages/sql/light";
+import { difference } from "../src/pages/timeline/diff";
+import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
+import { hits, KINDS, readCommand } from "../src/shell/palette";
+import { isSettling, missing, stripStretches } from "../src/time/coverage";
+
+describe("the palette's grammar", () => {
+  it("finds objects by kind, part of the name, cluster, regex and not", () => {
+    expect(readCommand(":node c7-r14 @hz-prod-02")).toMatchObject({
+      what: "objects",
+      kind: "Node",
+      line: "kind:Node name:*c7-r14*",
+      clusters: ["hz-prod-02"],
+    });
+    expect(readCommand("web-* !canary /^a/")).toMatchObject({ what: "objects", line: "name:web-* -name:*canary* name:/^a/" });
+    expect(readCommand(":")).toMatchObject({ what: "objects", line: "" });
+  });
+  it("goes to pages with the rest as their question", () => {
+    expect(readCommand(":events reason:Failed @hz")).toEqual({ what: "page", page: "events", rest: "reason:Failed", clusters: ["hz"] });
+    expect(readCommand(":range 6h")).toEqual({ what: "range", since: "-6h" });
+    expect(readCommand(":range six")).toEqual({ what: "unknown", word: "range" });
+    expect(readCommand(":drain x")).toEqual({ what: "unknown", word: "drain" });
+  });
+  it("knows kinds as the server does", () => {
+    const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {
+      kinds: { name: string; others: string[] }[];
+    };
+    const known = new Map(
+      golden.kinds.flatMap((kind) => [kind.name.toLowerCase(), ...kind.others].map((word) => [word, kind.name] as const)),
+    );
+    for (const [word, kind] of Object.entries(KINDS)) expect(known.get(word), word).toBe(kind);
+  });
+  it("marks what was asked for", () => {
+    expect(hits("hz2-c7-r14-u22", "C7-r14")).toEqual([
+      { text: "hz2-", hit: false },
+      { text: "c7-r14", hit: true },
+      { text: "-u22", hit: false },
+    ]);
+  });
+});
+
+describe("equal commands", () => {
+  it("quote what a shell or SQL would take apart", () => {
+    expect(shellWord("it's $HOME")).toBe(`'it'\\''s $HOME'`);
+    expect(shellWord("reason:BackOff")).toBe("reason:BackOff");
+    expect(sqlText("a'b\\")).toBe("'a\\'b\\\\'");
+    expect(rangeFlags({ from: "-6h", to: "now" })).toBe("--since 6h");
+    expect(rangeFlags({ from: "2026-11-27T00:00:00Z", to: "-1h" })).toBe("--since 2026-11-27T00:00:00Z --until 1h");
+  });
+});
+
+describe("completeness", () => {
+  const to = Date.parse("2026-11-29T06:00:00Z");
+  const part = (reason: string, from: string, until = "2026-11-29T06:00:00Z") => ({ state: "unknown", reason, from, to: until });
+  it("takes the waiting end of a range for no gap, and everything else for one", () => {
+    expect(isSettling(part("not_yet_proven", "2026-11-29T05:59:20Z"), to)).toBe(true);
+    expect(isSettling(part("not_yet_proven", "2026-11-29T05:50:00Z"), to)).toBe(false);
+    expect(isSettling(part("not_watched", "2026-11-29T05:59:20Z"), to)).toBe(false);
+    expect(isSettling(part("not_yet_proven", "2026-11-29T04:00:00Z", "2026-11-29T04:00:30Z"), to)).toBe(false);
+    expect(missing(undefined, to)).toEqual([]);
+  });
+  it("joins the letters of a strip", () => {
+    expect(stripStretches("ccggdc", [0, 600])).toEqual([
+      { from: 200, to: 400, kind: "gap" },
+      { from: 400, to: 500, kind: "late" },
+    ]);
+  });
+});
+
+describe("charts", () => {
+  it("snap a brush to whole bins", () => {
+    const bin = (n: number) => ({
+      from: new Date(n * 1000).toISOString(),
+      to: new Date((n + 1) * 1000).toISOString(),
+      states: 3,
+      occurrences: 3,
+      coverage: "complete",
+      incomplete_clusters: 0,
+      by_type: [
+        { type: "Warning", states: 1, occurrences: 1 },
+        { type: "Odd", states: 2, occurrences: 2 },
+      ],
+    });
+    const list = stacks([bin(0), bin(1), bin(2)]);
+    expect(list[0]?.counts).toEqual({ Warning: 1, Normal: 0, other: 2 });
+    expect(snapped(list, 2100, 1200)).toEqual([1000, 3000]);
+    expect(snapped(list, 9000, 9500)).toBeNull();
+  });
+  it("step from mark to mark in a lane", () => {
+    const mark = (second: number, shape: "point" | "span") => ({
+      shape,
+      x: 0,
+      to_x: 1,
+      from: new Date(second * 1000).toISOString(),
+      to: new Date(second * 1000).toISOString(),
+      states: 1,
+      occurrences: 1,
+    });
+    const all = boxes({
+      lanes: [{ different: 1, states: 3, occurrences: 3, marks: [mark(0, "span"), mark(1, "point"), mark(5, "point")] }],
+    } as never);
+    expect([neighbourMark(all, 0, 1000, 1), neighbourMark(all, 0, 1000, -1), neighbourMark(all, 0, 5000, -1)]).toEqual([5000, null, 1000]);
+  });
+  it("give a level only to a rise that is large and no chance", () => {
+    expect([level(120, 100, 5), level(200, 100, 40), level(500, 100, 200), level(9000, 10, 5000), level(10, 100, 500)]).toEqual([
+      0, 1, 2, 3, 0,
+    ]);
+    expect(comparable(undefined)).toBe(false);
+  });
+});
+
+describe("the object at two moments", () => {
+  const event = (reason: string, id: string, occurrences = 1) =>
+    ({ reason, id, occurrences, type: "Warning", component: "kubelet", message: "m" }) as never;
+  it("tells what came, went and changed", () => {
+    const found = difference([event("A", "1"), event("B", "1")], [event("B", "2", 5), event("C", "1")]);
+    expect(found.map(({ sign, reason, text }) => [sign, reason, text])).toEqual([
+      ["~", "B", "× 1 → × 5"],
+      ["+", "C", "× 1"],
+      ["-", "A", "× 1"],
+    ]);
+  });
+});
+
+describe("SQL", () => {
+  it("is coloured without losing a character", () => {
+    const sql = "SELECT 'it''s', count() -- x\nFROM events WHERE time >= {from} LIMIT 10 /* open";
+    expect(
+      pieces(sql)
+        .map((piece) => piece.text)
+        .join(""),
+    ).toBe(sql);
+    expect(pieces("SELECT 1 FROM x").map((piece) => piece.kind)).toEqual(["o", "", "nn", "", "o", "", ""]);
+  });
+  it("becomes CSV that no spreadsheet runs", () => {
+    expect(
+      csv(
+        ["a", "b"],
+        [
+          ['x,"y"', null],
+          ["=1+1", -2],
+          [{ k: 1 }, "\n"],
+        ],
+      ),
+    ).toBe('a,b\r\n"x,""y""",\r\n\'=1+1,-2\r\n"{""k"":1}","\n"');
+  });
+});
+
+describe("languages", () => {
+  it("have the same keys and the same blanks to fill", () => {
+    expect(Object.keys(zh)).toEqual(Object.keys(en));
+    const blanks = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort();
+    for (const key of Object.keys(en) as (keyof typeof en)[]) expect(blanks(zh[key]), key).toEqual(blanks(en[key]));
+    expect(translator("zh")("time.last", { length: "6 h" })).toBe("最近 6 h");
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import type { Message } from "../src/api/stream";
+import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
+import { place } from "../src/pages/events/usePages";
+
+const message = (n: number): Message => ({ id: `p${n}`, event: "message", data: JSON.stringify({ id: `0.u.${n}`, cluster_uid: "c" }) });
+const ids = (tail: Tail) => tail.state().rows.map((row) => row.id);
+
+describe("the live tail", () => {
+  it("shows the newest first, each state once", () => {
+    const tail = new Tail();
+    tail.take([message(1), message(2)], "p2");
+    tail.take([message(2), message(3)], "p3");
+    expect(ids(tail)).toEqual(["0.u.3", "0.u.2", "0.u.1"]);
+    expect(tail.lastId).toBe("p3");
+  });
+  it("holds back while a person reads, and loses nothing when it goes on", () => {
+    const tail = new Tail();
+    tail.take([message(1)], "p1");
+    tail.pause();
+    tail.take([message(2), message(3)], "p3");
+    expect(ids(tail)).toEqual(["0.u.1"]);
+    expect(tail.state()).toMatchObject({ held: 2, paused: true });
+    tail.resume();
+    expect(ids(tail)).toEqual(["0.u.3", "0.u.2", "0.u.1"]);
+    expect(tail.state()).toMatchObject({ held: 0, paused: false });
+  });
+  it("parks when too much is held, and knows where to go on", () => {
+    const tail = new Tail();
+    tail.pause();
+    tail.take(
+      Array.from({ length: MOST_HELD }, (_, n) => message(n)),
+      `p${MOST_HELD - 1}`,
+    );
+    expect(tail.state().parked).toBe(true);
+    tail.resume();
+    expect(tail.state()).toMatchObject({ parked: false, held: 0 });
+    expect(tail.lastId).toBe(`p${MOST_HELD - 1}`);
+  });
+  it("is bounded and says what fell out", () => {
+    const tail = new Tail();
+    tail.take(
+      Array.from({ length: MOST_ROWS + 5 }, (_, n) => message(n)),
+      "p",
+    );
+    expect(tail.state()).toMatchObject({ dropped: 5 });
+    expect(tail.state().rows).toHaveLength(MOST_ROWS);
+  });
+  it("counts gaps and rejects, and takes no nonsense for an Event", () => {
+    const tail = new Tail();
+    tail.take(
+      [
+        { id: "a", event: "gap", data: "{}" },
+        { id: "b", event: "reject", data: "{}" },
+        { id: "c", event: "message", data: "<script>" },
+        { id: "d", event: "message", data: "null" },
+      ],
+      "d",
+    );
+    expect(tail.state()).toMatchObject({ gaps: 1, rejects: 1, rows: [] });
+  });
+});
+
+describe("pages of a list", () => {
+  it("know where a row lies, also when pages are of unequal length", () => {
+    const known = [{ rows: 200 }, { rows: 150 }, { rows: 200 }];
+    expect([0, 199, 200, 349, 350, 549, 550].map((n) => place(known, n))).toEqual([
+      { page: 0, at: 0 },
+      { page: 0, at: 199 },
+      { page: 1, at: 0 },
+      { page: 1, at: 149 },
+      { page: 2, at: 0 },
+      { page: 2, at: 199 },
+      { page: 3, at: 0 },
+    ]);
+  });
+});

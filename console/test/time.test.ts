@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { duration, offset, readZone, span } from "../src/time/format";
+import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
+import { countTicks, ticks } from "../src/time/ticks";
+
+const NOW = Date.parse("2026-11-29T06:40:00Z");
+
+describe("range", () => {
+  it("keeps relative ends relative and reads absolute ones", () => {
+    expect(readRange("-6h", "now", NOW)).toEqual({ from: "-6h", to: "now" });
+    expect(moment("-6h", NOW)).toBe(NOW - 6 * 3_600_000);
+    expect(moment("2026-11-29T00:00:00Z", NOW)).toBe(Date.parse("2026-11-29T00:00:00Z"));
+  });
+  it("never leaves a question without bounds", () => {
+    for (const [from, to] of [
+      ["x", "now"],
+      ["now", "-6h"],
+      ["-0h", "now"],
+      ["2026-11-29", "now"],
+      [undefined, "yesterday"],
+    ] as const) {
+      expect(readRange(from, to, NOW)).toEqual(DEFAULT_RANGE);
+    }
+  });
+  it("moves by half its length and stops at now", () => {
+    expect(bounds(shifted({ from: "-2h", to: "now" }, -1, NOW), NOW)).toEqual([NOW - 3 * 3_600_000, NOW - 3_600_000]);
+    expect(bounds(shifted({ from: "-2h", to: "now" }, 1, NOW), NOW)).toEqual([NOW - 2 * 3_600_000, NOW]);
+    expect(bounds(zoomed(absolute(NOW - 4000_000, NOW - 2000_000), 2, NOW), NOW)).toEqual([NOW - 5000_000, NOW - 1000_000]);
+  });
+  it("writes lengths as it reads them", () => {
+    for (const text of ["30s", "15m", "6h", "3d", "2w"]) expect(lengthText(lengthMs(text) ?? 0)).toBe(text);
+    expect(lengthMs("6 h")).toBeNull();
+  });
+});
+
+describe("format", () => {
+  it("names the zone and the day only where it says something", () => {
+    expect(offset("Asia/Shanghai", NOW)).toBe("UTC+8");
+    expect(offset("UTC", NOW)).toBe("UTC");
+    expect(readZone("Mars/Olympus")).toBe(readZone(undefined));
+    expect(span(NOW - 3_600_000, NOW, "UTC", NOW, "today")).toBe("05:40 – 06:40 today");
+    expect(span(NOW - 86_400_000, NOW, "UTC", NOW, "today")).toBe("11-28 06:40 – 11-29 06:40");
+  });
+  it("tells lengths with two units", () => {
+    expect([duration(350), duration(2500), duration(61_000), duration(6_720_000), duration(90_000_000)]).toEqual([
+      "350 ms",
+      "2.5 s",
+      "1 m 1 s",
+      "1 h 52 m",
+      "1 d 1 h",
+    ]);
+  });
+});
+
+describe("ticks", () => {
+  it("are round in the zone, and not too many", () => {
+    const found = ticks(NOW - 6 * 3_600_000, NOW, 12, "Asia/Kolkata");
+    expect(found.length).toBeLessThanOrEqual(13);
+    expect(found[0]?.label).toMatch(/:(00|30)$/);
+    expect(ticks(NOW - 7 * 86_400_000, NOW, 8, "UTC").map((tick) => tick.label)).toEqual([
+      "11-23",
+      "11-24",
+      "11-25",
+      "11-26",
+      "11-27",
+      "11-28",
+      "11-29",
+    ]);
+  });
+  it("of counts are whole and reach up to the most", () => {
+    expect(countTicks(42_000, 2)).toEqual([0, 50_000].filter((value) => value <= 42_000));
+    expect(countTicks(42_000, 3)).toEqual([0, 20_000, 40_000]);
+    expect(countTicks(2, 4)).toEqual([0, 1, 2]);
+    expect(countTicks(0, 4)).toEqual([0]);
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { atLeast, bytes, short } from "../src/design/number";
+import { middle, visible, visibleLines } from "../src/design/visible";
+
+describe("hostile text", () => {
+  it("shows control characters in place of obeying them", () => {
+    expect(visible("\u001b[31mred\u001b[0m\n\t\u0000\u007f\u0085")).toBe("␛[31mred␛[0m⏎⇥␀␡⟦85⟧");
+  });
+  it("shows marks that turn the reading order or hide", () => {
+    expect(visible("a\u202eb\u200bc\u2066d\ufeff\u{e0041}")).toBe("a⟦202E⟧b⟦200B⟧c⟦2066⟧d⟦FEFF⟧⟦E0041⟧");
+  });
+  it("keeps markup as text and cuts what is long", () => {
+    expect(visible("<script>alert(1)</script>")).toBe("<script>alert(1)</script>");
+    expect(visible("x".repeat(100_000), 300)).toHaveLength(301);
+  });
+  it("keeps line breaks where lines are read", () => {
+    expect(visibleLines("a\n\tb\r\u001b")).toBe("a\n\tb␍␛");
+  });
+});
+
+describe("identifiers and numbers", () => {
+  it("cuts in the middle, at the length that was asked for", () => {
+    expect(middle("recsys-ranker-6c9f7d8b5c-x2k9q", 17)).toBe("recsys-ra…c-x2k9q");
+    expect(middle("recsys-ranker-6c9f7d8b5c-x2k9q", 17)).toHaveLength(17);
+    expect(middle("short", 17)).toBe("short");
+  });
+  it("shortens numbers and says what is a lower bound", () => {
+    expect([short(9999), short(12_345), short(1_234_567), short(2_000_000_000)]).toEqual(["9,999", "12.3 k", "1.2 M", "2.00 B"]);
+    expect(atLeast("12", false)).toBe("≥ 12");
+    expect(bytes(65_259_291)).toBe("65.3 MB");
+  });
+});

@@ -1,0 +1,24 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// A server to develop against: the API has one origin with the console, so the proxy stands in for it.
+const target = process.env.BEIDOU_URL ?? "http://127.0.0.1:7480";
+const proxy = Object.fromEntries(
+  ["/api", "/readyz", "/healthz", "/openapi.json", "/problems"].map((path) => [path, { target, changeOrigin: true }]),
+);
+
+export default defineConfig({
+  plugins: [react()],
+  server: { proxy },
+  preview: { proxy },
+  build: {
+    target: "es2022",
+    sourcemap: false,
+    manifest: true,
+    chunkSizeWarningLimit: 700,
+    // Inlined assets would need `data:` in the CSP, and the polyfill an inline script.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
+});
