@@ -17,10 +17,11 @@ impl Board {
         if fact.epoch < self.epoch {
             return Applied::Stale;
         }
-        let (seq, epoch) = match fact.object {
-            Object::Board => (self.seq, self.epoch),
-            Object::Operation(id) => self.operations.get(&id).map_or((0, 0), |found| (found.seq, found.epoch)),
-            Object::Task(id) => self.tasks.get(&id).map_or((0, 0), |found| (found.seq, found.epoch)),
+        let seq = self.seq_of(fact.object);
+        let epoch = match fact.object {
+            Object::Operation(id) => self.operations.get(&id).map_or(self.epoch, |found| found.epoch),
+            Object::Task(id) => self.tasks.get(&id).map_or(self.epoch, |found| found.epoch),
+            Object::Board => self.epoch,
         };
         if self.is_broken(fact.object) {
             return Applied::Stopped;

@@ -12,7 +12,11 @@ use super::{Board, Refused, refused::names};
 const MOST_NAMES: usize = 20;
 
 /// The bundle that an operation uses.
-pub(crate) fn bundle_of<'a>(board: &'a Board, spec: &OperationSpec, built_in: &'a BundleShape) -> Result<&'a BundleShape, Refused> {
+pub(crate) fn bundle_of<'a>(
+    board: &'a Board,
+    spec: &OperationSpec,
+    built_in: &'a BundleShape,
+) -> Result<&'a BundleShape, Refused> {
     let of_type = || board.bundles.values().filter(|bundle| bundle.operation_type == spec.operation_type);
     if let Some(name) = &spec.bundle {
         let known = board.bundles.get(name).or_else(|| (*name == built_in.name).then_some(built_in));
@@ -101,12 +105,9 @@ fn order(of: OperationType) -> Option<&'static [TaskStepKind]> {
             Step::UncordonNodes,
             Step::ScaleUpSubWorkprocess,
         ]),
-        OperationType::ScaleDown | OperationType::NodeRemove => Some(&[
-            Step::ScaleDownPreCheck,
-            Step::ScaleDownWorkprocess,
-            Step::ScaleDown,
-            Step::ScaleDownSubWorkprocess,
-        ]),
+        OperationType::ScaleDown | OperationType::NodeRemove => {
+            Some(&[Step::ScaleDownPreCheck, Step::ScaleDownWorkprocess, Step::ScaleDown, Step::ScaleDownSubWorkprocess])
+        }
         OperationType::Cordon
         | OperationType::Uncordon
         | OperationType::Drain
@@ -130,7 +131,11 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type == kind);
     if !known {
         let fitting = board.bundles.values().filter(|bundle| bundle.operation_type == kind).map(|bundle| &*bundle.name);
-        return Err(Refused::new("operationIds[0]", bundle, format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES))));
+        return Err(Refused::new(
+            "operationIds[0]",
+            bundle,
+            format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES)),
+        ));
     }
     let steps: Vec<TaskStepKind> = spec.operation_task_step.iter().map(|named| named.step).collect();
     let places: Vec<Option<usize>> = steps.iter().map(|step| order.iter().position(|known| known == step)).collect();

@@ -2,8 +2,8 @@
 
 use beidou_schemas::{
     operation::{
-        Actor, Batches, Limits, LockScope, OperationSpec, OperationType, Order, Owner, Plan, RetryScope, Stage, StepPlan,
-        SuccessRule, UndoKind,
+        Actor, Batches, Limits, LockScope, OperationSpec, OperationType, Order, Owner, Plan, RetryScope, Stage,
+        StepPlan, SuccessRule, UndoKind,
         bundle::{BundleShape, StepShape},
     },
     runner::BundleRef,
@@ -119,7 +119,8 @@ fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPla
     let shapes: Vec<&StepShape> = spec.operation_flow.iter().filter_map(shape).collect();
     let changes_before = |place: usize| shapes[..place].iter().any(|step| step.mutates);
     // Of a dry run nothing can be checked behind a change that was not made.
-    let kept = shapes.iter().enumerate().filter(|(place, step)| !(spec.dry_run && step.checks && changes_before(*place)));
+    let kept =
+        shapes.iter().enumerate().filter(|(place, step)| !(spec.dry_run && step.checks && changes_before(*place)));
     let mut steps: Vec<StepPlan> = kept
         .map(|(_, step)| StepPlan {
             name: step.name.clone(),

@@ -106,7 +106,8 @@ fn take_result(operation: &mut Operation, result: &HostResult, time: Micros) {
 }
 
 fn end(operation: &mut Operation, ended: &AttemptEnded, time: Micros) {
-    let Some(attempt) = operation.attempts.last_mut().filter(|last| last.id == ended.attempt && last.over.is_none()) else {
+    let Some(attempt) = operation.attempts.last_mut().filter(|last| last.id == ended.attempt && last.over.is_none())
+    else {
         return;
     };
     let AttemptEnded { end, exit, signal, message, .. } = ended.clone();

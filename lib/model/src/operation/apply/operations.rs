@@ -16,11 +16,9 @@ pub(super) fn apply(board: &mut Board, operation: &mut Operation, fact: &Fact) {
     (operation.seq, operation.epoch, operation.updated) = (fact.seq, fact.epoch, fact.time);
     match &fact.body {
         Body::LockTaken(_) | Body::LockRenewed(_) | Body::LockReleased(_) => lock(board, operation, fact),
-        Body::UndoOwed(_)
-        | Body::UndoStarted(_)
-        | Body::UndoDone(_)
-        | Body::UndoFailed(_)
-        | Body::UndoSettled(_) => undo(operation, fact),
+        Body::UndoOwed(_) | Body::UndoStarted(_) | Body::UndoDone(_) | Body::UndoFailed(_) | Body::UndoSettled(_) => {
+            undo(operation, fact)
+        }
         Body::AttemptIntended(_)
         | Body::AttemptOffered(_)
         | Body::AttemptLaunched(_)
@@ -168,7 +166,9 @@ fn undo(operation: &mut Operation, fact: &Fact) {
 
 fn owe(operation: &mut Operation, owed: &UndoOwed, time: Micros) {
     let Some(step) = operation.plan.steps.iter().position(|step| step.name == owed.step) else { return };
-    let Some(plan) = operation.plan.steps[step].undo.iter().find(|undo| undo.kind == owed.kind).cloned() else { return };
+    let Some(plan) = operation.plan.steps[step].undo.iter().find(|undo| undo.kind == owed.kind).cloned() else {
+        return;
+    };
     for host in owed.hosts.iter().filter_map(|host| operation.place(host)).collect::<Vec<_>>() {
         let is_known = operation.debts.iter().any(|debt| debt.kind == owed.kind && debt.host == host && debt.stands());
         if !is_known {

@@ -83,8 +83,7 @@ fn step(task: &mut Task, fact: &Fact) {
             let (mode, until, seq) = (asked.mode, asked.until, fact.seq);
             at(task, asked.step, &|step| {
                 let (ticket, why) = (String::new(), String::new());
-                step.gate =
-                    Some(GateState { mode, asked: time, until, seq, told: false, answer: None, ticket, why });
+                step.gate = Some(GateState { mode, asked: time, until, seq, told: false, answer: None, ticket, why });
             });
             let asks = task.steps.get(asked.step as usize).is_some_and(|step| tells(task, step));
             if asks {

@@ -20,7 +20,11 @@ pub(super) fn suspended() -> Held {
 pub(super) fn follow(draft: &mut Draft<'_>, operation: &Operation, command: &Command) -> Result<(), Refused> {
     let (object, subject) = (Object::Operation(operation.id), command.subject.clone());
     if operation.broken {
-        return Err(Refused::new("object", operation.id, "its facts do not follow one another: nothing is done any more"));
+        return Err(Refused::new(
+            "object",
+            operation.id,
+            "its facts do not follow one another: nothing is done any more",
+        ));
     }
     if operation.phase.is_over() || operation.ending.is_some() {
         return Err(Refused::new("phase", operation.phase, "an operation that is not over, and not at its end"));

@@ -83,7 +83,11 @@ fn gate(draft: &mut Draft<'_>, task: &Task, command: &Command, answer: &Answer, 
     }
     match gate.mode {
         GateMode::Webhook if command.via != Via::Callback => {
-            return Err(Refused::new("subject", &command.subject, "the ticket system's signed callback: the gate asks it"));
+            return Err(Refused::new(
+                "subject",
+                &command.subject,
+                "the ticket system's signed callback: the gate asks it",
+            ));
         }
         GateMode::Approval | GateMode::Open if command.subject == task.subject => {
             let allowed = "another subject than the one that asked for the task";

@@ -36,7 +36,9 @@ fn why_stop(turn: &Turn<'_>, operation: &Operation, attempt: &Attempt, own: bool
     let limits = &operation.plan.limits;
     let passed = |ms: u64| turn.now >= after(attempt.heard, ms);
     match attempt.claimed {
-        _ if attempt.purpose == Purpose::Act && operation.phase == Phase::Cancelling => Some(Reason::CancelledOnRequest),
+        _ if attempt.purpose == Purpose::Act && operation.phase == Phase::Cancelling => {
+            Some(Reason::CancelledOnRequest)
+        }
         Some(_) if turn.now >= attempt.deadline() => Some(Reason::DeadlinePassed),
         Some(_) if !own && passed(limits.silence_ms) => Some(Reason::RunnerSilent),
         None if passed(limits.claim_ms) => Some(Reason::NeverClaimed),

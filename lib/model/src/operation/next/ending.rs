@@ -2,9 +2,7 @@
 
 use beidou_schemas::operation::{
     AttemptEnd, HostState, Object, Purpose, Settled, UndoBy, UndoKind,
-    fact::{
-        AttemptIntended, Finished, LockReleased, Released, UndoDone, UndoFailed, UndoSettled, UndoStarted,
-    },
+    fact::{AttemptIntended, Finished, LockReleased, Released, UndoDone, UndoFailed, UndoSettled, UndoStarted},
 };
 
 use super::{Action, Turn, stages::attempt_id};

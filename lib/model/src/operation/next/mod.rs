@@ -119,7 +119,9 @@ impl Turn<'_> {
     /// Tells people, of each fact that waits for it.
     fn tell(&mut self) {
         let runs = self.board.operations.values().filter(|found| !found.broken && !found.notices.is_empty());
-        for (object, notice) in runs.flat_map(|run| run.notices.iter().map(|notice| (Object::Operation(run.id), notice))) {
+        for (object, notice) in
+            runs.flat_map(|run| run.notices.iter().map(|notice| (Object::Operation(run.id), notice)))
+        {
             match notice.after <= self.now {
                 true => self.actions.push(Action::Notify { object, of_seq: notice.of_seq }),
                 false => self.actions.push(Action::Wait { object, until: notice.after }),

@@ -70,7 +70,8 @@ fn intend(turn: &mut Turn<'_>, operation: &Operation, stage: &Stage, todo: &[u32
             turn.record(object, UndoOwed { step, kind, hosts });
         }
     }
-    let same = |attempt: &&crate::operation::Attempt| attempt.purpose == Purpose::Act && attempt.stage == operation.stage;
+    let same =
+        |attempt: &&crate::operation::Attempt| attempt.purpose == Purpose::Act && attempt.stage == operation.stage;
     let number = operation.attempts.iter().filter(same).count() as u32 + 1;
     let intended = AttemptIntended {
         attempt: attempt_id(operation.id, &step.name, stage.step, stage.batch, number),

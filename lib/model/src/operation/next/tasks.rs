@@ -3,11 +3,12 @@
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase, Reason,
-        TaskStepKind,
+        Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase,
+        Reason, TaskStepKind,
         bundle::BundleShape,
         fact::{
-            CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded, TaskStepStarted,
+            CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded,
+            TaskStepStarted,
         },
     },
 };

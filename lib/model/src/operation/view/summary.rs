@@ -81,7 +81,8 @@ fn step_summary(operation: &Operation, step: u32) -> StepSummary {
     }
     let mut changes = operation.changes.iter().filter(|change| change.step == step).map(|change| change.time);
     let started = changes.next();
-    let open = hosts[usize::from(HostState::Waiting.number()) - 1] + hosts[usize::from(HostState::Running.number()) - 1];
+    let open =
+        hosts[usize::from(HostState::Waiting.number()) - 1] + hosts[usize::from(HostState::Running.number()) - 1];
     let ended = if open == 0 { changes.last().or(started) } else { None };
     StepSummary { name: operation.step(step).name.clone(), hosts, started, ended }
 }
