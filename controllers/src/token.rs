@@ -18,6 +18,14 @@ use crate::error::ControllersError;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub(crate) String);
 
+impl Secret {
+    /// What it is: for whoever hands it over.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("<secret>")
