@@ -111,7 +111,7 @@ impl SshHosts {
     pub fn start(count: usize) -> anyhow::Result<Self> {
         installed("ansible")?;
         let (network, lock) = free_network()?;
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("ansible/hosts");
+        let program = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/ansible/hosts"));
         let mut script = Command::new(program)
             .args([count.to_string(), network.to_string()])
             .stdin(Stdio::piped())

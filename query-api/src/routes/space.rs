@@ -82,7 +82,7 @@ pub(crate) struct TopicItem {
     topic: &'static str,
     /// What it takes.
     bytes: u64,
-    /// What it takes at most.
+    /// What it takes at most; 0 where nothing of it ever goes.
     most_bytes: u64,
 }
 

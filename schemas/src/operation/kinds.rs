@@ -100,7 +100,8 @@ impl From<runner::HostState> for HostState {
             runner::HostState::Ok => Self::Ok,
             runner::HostState::Failed => Self::Failed,
             runner::HostState::Unreachable => Self::Unreachable,
-            runner::HostState::Skipped => Self::Skipped,
+            // The run had ended before this host: nothing was left out on purpose, and it may not go on.
+            runner::HostState::Skipped => Self::Cancelled,
             runner::HostState::Unknown => Self::Unknown,
             runner::HostState::Cancelled => Self::Cancelled,
         }

@@ -15,7 +15,9 @@ fn allowed(package: &str) -> Option<Arrows> {
     use Arrows::{All, Only};
     Some(match package {
         "beidou-schemas" | "beidou-service" => Only(&[]),
-        "beidou-model" | "beidou-log" | "beidou-simulator" => Only(&["schemas"]),
+        "beidou-model" | "beidou-log" | "beidou-simulator" | "beidou-crds" | "beidou-playbooks" => Only(&["schemas"]),
+        "beidou-runner" => Only(&["schemas", "playbooks", "service"]),
+        "beidou-controllers" => Only(&["schemas", "model", "crds", "playbooks", "log", "service"]),
         "beidou-store" => Only(&["schemas", "model"]),
         "beidou-ingest" => Only(&["schemas", "model", "log", "service"]),
         "beidou-projector" | "beidou-query-api" => Only(&["schemas", "model", "log", "store", "service"]),

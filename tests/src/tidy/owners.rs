@@ -20,12 +20,12 @@ const OWNED: [Owned; 10] = [
     owned("sqlparser", &["beidou-store"]),
     owned("arrow*", &["beidou-store", "beidou-projector"]),
     owned("rdkafka*", &["beidou-log"]),
-    owned("kube*", &["beidou-ingest"]),
-    owned("k8s-openapi", &["beidou-ingest"]),
+    owned("kube*", &["beidou-ingest", "beidou-crds", "beidou-controllers"]),
+    owned("k8s-openapi", &["beidou-ingest", "beidou-crds", "beidou-controllers"]),
     // Tests may answer HTTP, to stand in for an API server.
     Owned {
         library: "axum*",
-        owners: &["beidou-store", "beidou-service", "beidou-query-api", "beidou-simulator"],
+        owners: &["beidou-store", "beidou-service", "beidou-query-api", "beidou-simulator", "beidou-controllers"],
         free_in_tests: true,
     },
 ];

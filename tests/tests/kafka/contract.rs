@@ -36,7 +36,7 @@ impl Subject for Site {
 
     fn second_writer(&self, topic: Topic) -> SecondWriter {
         match topic {
-            Topic::Ledger => SecondWriter::Fences,
+            Topic::Ledger | Topic::Operation | Topic::OperationTask => SecondWriter::Fences,
             _ => SecondWriter::Shares,
         }
     }

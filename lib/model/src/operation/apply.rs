@@ -1,0 +1,158 @@
+//! What each fact changes.
+
+mod attempts;
+mod operations;
+mod tasks;
+
+use beidou_schemas::operation::{
+    Object, Phase, Reason,
+    fact::{Body, Fact},
+};
+
+use super::{Applied, Board, Operation, RefusedObject, Task};
+
+impl Board {
+    /// Takes a fact in.
+    pub fn apply(&mut self, fact: &Fact) -> Applied {
+        if fact.epoch < self.epoch {
+            return Applied::Stale;
+        }
+        let seq = self.seq_of(fact.object);
+        let epoch = match fact.object {
+            Object::Operation(id) => self.operations.get(&id).map_or(self.epoch, |found| found.epoch),
+            Object::Task(id) => self.tasks.get(&id).map_or(self.epoch, |found| found.epoch),
+            Object::Board => self.epoch,
+        };
+        if self.is_broken(fact.object) {
+            return Applied::Stopped;
+        }
+        if fact.seq <= seq && (fact.epoch <= epoch || fact.object == Object::Board) {
+            return Applied::Repeated;
+        }
+        if fact.seq != seq + 1 {
+            return self.stop(fact, seq);
+        }
+        if let Some(cause) = fact.cause {
+            self.follow(cause);
+        }
+        match fact.object {
+            Object::Board => self.apply_own(fact),
+            Object::Operation(id) => match self.operations.remove(&id) {
+                // Taken out, so that locks of the board can be moved beside it.
+                Some(mut operation) => {
+                    operations::apply(self, &mut operation, fact);
+                    self.operations.insert(id, operation);
+                }
+                None => self.first(fact),
+            },
+            Object::Task(id) => match self.tasks.get_mut(&id) {
+                Some(task) => tasks::apply(task, fact),
+                None => self.first(fact),
+            },
+        }
+        Applied::Taken
+    }
+
+    fn is_broken(&self, object: Object) -> bool {
+        match object {
+            Object::Board => false,
+            Object::Operation(id) => self.operations.get(&id).is_some_and(|found| found.broken),
+            Object::Task(id) => self.tasks.get(&id).is_some_and(|found| found.broken),
+        }
+    }
+
+    /// Two writers have written, or facts are lost: whatever follows would be a guess.
+    fn stop(&mut self, fact: &Fact, seq: u64) -> Applied {
+        let message = format!("fact {} of epoch {} follows fact {seq}", fact.seq, fact.epoch);
+        let reason = Some(Reason::SequenceBroken);
+        let time = fact.time;
+        match fact.object {
+            // The board's own facts replace one another: the newest one is right.
+            Object::Board => {
+                self.seq = fact.seq;
+                self.apply_own(fact);
+            }
+            Object::Operation(id) => match self.operations.get_mut(&id) {
+                Some(found) => {
+                    (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
+                    (found.message, found.since, found.updated) = (message, time, time);
+                }
+                None => self.strangers += 1,
+            },
+            Object::Task(id) => match self.tasks.get_mut(&id) {
+                Some(found) => {
+                    (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
+                    (found.message, found.since, found.updated) = (message, time, time);
+                }
+                None => self.strangers += 1,
+            },
+        }
+        Applied::Stopped
+    }
+
+    fn apply_own(&mut self, fact: &Fact) {
+        self.seq = fact.seq;
+        match &fact.body {
+            Body::WriterStarted(started) => {
+                (self.epoch, self.writer, self.since) = (fact.epoch, started.writer.clone(), fact.time);
+                // While nobody listened nothing could be heard: every runner gets its full time again.
+                for attempt in self.operations.values_mut().filter_map(|found| found.attempts.last_mut()) {
+                    if attempt.over.is_none() {
+                        attempt.heard = attempt.heard.max(fact.time);
+                    }
+                }
+            }
+            Body::BundleKnown(known) => {
+                self.bundles.insert(known.bundle.name.clone(), known.bundle.clone());
+            }
+            Body::BundleLost(lost) => {
+                self.bundles.remove(&lost.name);
+            }
+            Body::ClusterRuled(ruled) => match &ruled.rules {
+                Some(rules) => {
+                    self.clusters.insert(ruled.cluster.clone(), rules.clone());
+                }
+                None => {
+                    self.clusters.remove(&ruled.cluster);
+                }
+            },
+            // That it was refused is all that must be known: its cause is followed.
+            Body::CommandRefused(_) => {}
+            _ => self.strangers += 1,
+        }
+    }
+
+    /// The first fact of an object.
+    fn first(&mut self, fact: &Fact) {
+        let Fact { seq, epoch, time, .. } = *fact;
+        match (fact.object, &fact.body) {
+            (Object::Operation(id), Body::Accepted(accepted)) => {
+                if let Some(owner) = accepted.owner
+                    && let Some(task) = self.tasks.get_mut(&owner.task)
+                    && let Some(step) = task.steps.iter_mut().find(|step| step.kind == owner.step)
+                {
+                    step.operation = Some(id);
+                }
+                self.operations.insert(id, Operation::new(id, accepted.clone(), seq, epoch, time));
+            }
+            (Object::Task(id), Body::TaskAccepted(accepted)) => {
+                self.tasks.insert(id, Task::new(id, accepted.clone(), seq, epoch, time));
+            }
+            (object, Body::Refused(refused)) => {
+                let said = refused.clone();
+                let refused = RefusedObject {
+                    object,
+                    name: said.name,
+                    subject: said.subject,
+                    cluster: said.cluster,
+                    at: time,
+                    field: said.field,
+                    value: said.value,
+                    allowed: said.allowed,
+                };
+                self.refused.insert(object.id(), refused);
+            }
+            _ => self.strangers += 1,
+        }
+    }
+}

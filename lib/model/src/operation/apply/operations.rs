@@ -1,0 +1,186 @@
+//! Facts of an operation's way, its locks and its undo ledger.
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        HostState, Phase, Reason, UndoKind,
+        fact::{Body, Fact, Held, LockTaken, Released, StageEnded, UndoOwed},
+    },
+};
+
+use super::attempts;
+use crate::operation::{Board, Debt, DebtState, LockSpan, Notice, Operation};
+
+/// Takes a fact of an operation in. Kinds of other objects say nothing about it.
+pub(super) fn apply(board: &mut Board, operation: &mut Operation, fact: &Fact) {
+    (operation.seq, operation.epoch, operation.updated) = (fact.seq, fact.epoch, fact.time);
+    match &fact.body {
+        Body::LockTaken(_) | Body::LockRenewed(_) | Body::LockReleased(_) => lock(board, operation, fact),
+        Body::UndoOwed(_) | Body::UndoStarted(_) | Body::UndoDone(_) | Body::UndoFailed(_) | Body::UndoSettled(_) => {
+            undo(operation, fact)
+        }
+        Body::AttemptIntended(_)
+        | Body::AttemptOffered(_)
+        | Body::AttemptLaunched(_)
+        | Body::AttemptClaimed(_)
+        | Body::Heard(_)
+        | Body::HostResult(_)
+        | Body::StopAsked(_)
+        | Body::AttemptEnded(_) => attempts::apply(operation, fact),
+        _ => way(operation, fact),
+    }
+}
+
+fn enter(operation: &mut Operation, phase: Phase, reason: Option<Reason>, message: &str, time: Micros) {
+    (operation.phase, operation.reason, operation.since) = (phase, reason, time);
+    operation.message = message.to_owned();
+}
+
+fn way(operation: &mut Operation, fact: &Fact) {
+    let time = fact.time;
+    match &fact.body {
+        Body::Approved(approved) => operation.approved = Some(approved.subject.clone()),
+        Body::Started(_) => {
+            operation.started = Some(time);
+            enter(operation, Phase::Running, None, "", time);
+        }
+        Body::Held(held) => hold(operation, held, fact),
+        Body::Resumed(_) => {
+            let phase = if operation.started.is_some() { Phase::Running } else { Phase::Pending };
+            // Only failures that somebody saw are accepted: not those of a stage that was held for another reason.
+            operation.accepted |= matches!(
+                operation.reason,
+                Some(
+                    Reason::CanaryFailed
+                        | Reason::FailedHosts
+                        | Reason::OutcomeUnknown
+                        | Reason::RunnerSilent
+                        | Reason::DeadlinePassed
+                )
+            );
+            enter(operation, phase, None, "", time);
+        }
+        Body::CancelAsked(asked) => {
+            let message = format!("{} cancelled it: {}", asked.subject, asked.why);
+            enter(operation, Phase::Cancelling, Some(Reason::CancelledOnRequest), message.trim_end_matches(": "), time);
+        }
+        Body::StageEnded(StageEnded { stage, .. }) => {
+            let soak_ms = operation.plan.stages.get(*stage as usize).map_or(0, |stage| stage.soak_ms);
+            operation.soak_until = crate::operation::attempt::after(time, soak_ms);
+            operation.stage = stage + 1;
+            operation.accepted = false;
+        }
+        Body::StepSkipped(skipped) => {
+            let Some(step) = operation.plan.steps.iter().position(|step| step.name == skipped.step) else { return };
+            for host in 0..operation.plan.hosts.len() as u32 {
+                if operation.cell(step as u32, host).state != HostState::Ok {
+                    operation.set(step as u32, host, HostState::Skipped, time, 0);
+                }
+            }
+        }
+        Body::RetryAsked(asked) => {
+            operation.accepted = false;
+            let Some(step) = operation.plan.stages.get(asked.stage as usize).map(|stage| stage.step) else { return };
+            let hosts: Vec<u32> = asked.hosts.iter().filter_map(|host| operation.place(host)).collect();
+            hosts.into_iter().for_each(|host| operation.set(step, host, HostState::Waiting, time, 0));
+        }
+        Body::Ending(ending) => operation.ending = Some(ending.clone()),
+        Body::Finished(finished) => {
+            enter(operation, finished.phase, Some(finished.reason), &finished.message, time);
+            operation.ended = Some(time);
+            operation.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+        }
+        Body::Notified(told) => operation.notices.retain(|notice| notice.of_seq != told.of_seq),
+        Body::NotifyFailed(failed) => put_off(&mut operation.notices, failed.of_seq, failed.again),
+        // A rejection is followed by an ending; what rose is followed by a hold.
+        _ => {}
+    }
+}
+
+/// Tries of a notification at most: five in growing distance reach over an hour.
+const MOST_TRIES: u32 = 5;
+
+/// A notification failed: later, or never.
+pub(super) fn put_off(notices: &mut Vec<Notice>, of_seq: u64, again: Micros) {
+    for notice in notices.iter_mut().filter(|notice| notice.of_seq == of_seq) {
+        (notice.tries, notice.after) = (notice.tries + 1, again);
+    }
+    notices.retain(|notice| notice.tries < MOST_TRIES);
+}
+
+fn hold(operation: &mut Operation, held: &Held, fact: &Fact) {
+    let phase = match held.reason {
+        Reason::OutcomeUnknown | Reason::RunnerSilent => Phase::Unknown,
+        _ => Phase::Held,
+    };
+    enter(operation, phase, Some(held.reason), &held.message, fact.time);
+    operation.trouble = None;
+    operation.notices.push(Notice { of_seq: fact.seq, tries: 0, after: fact.time });
+}
+
+fn lock(board: &mut Board, operation: &mut Operation, fact: &Fact) {
+    match &fact.body {
+        Body::LockTaken(LockTaken { locks, until, why }) => {
+            for lock in locks {
+                board.locks.insert(lock.clone(), operation.id);
+            }
+            let (locks, until, why) = (locks.clone(), *until, why.clone());
+            operation.locks.push(LockSpan { locks, since: fact.time, until, why, released: None });
+        }
+        Body::LockRenewed(renewed) => {
+            if let Some(span) = operation.locks.last_mut().filter(|span| span.released.is_none()) {
+                span.until = renewed.until;
+            }
+        }
+        Body::LockReleased(released) => release(board, operation, fact.time, released.why),
+        _ => {}
+    }
+}
+
+fn release(board: &mut Board, operation: &mut Operation, time: Micros, why: Released) {
+    let id = operation.id;
+    let Some(span) = operation.locks.last_mut().filter(|span| span.released.is_none()) else { return };
+    span.released = Some((time, why));
+    board.locks.retain(|_, holder| *holder != id);
+}
+
+fn undo(operation: &mut Operation, fact: &Fact) {
+    let time = fact.time;
+    match &fact.body {
+        Body::UndoOwed(owed) => owe(operation, owed, time),
+        Body::UndoStarted(started) => debts(operation, started.kind, &started.host, |debt| {
+            (debt.state, debt.tries) = (DebtState::Started { at: time }, started.number);
+        }),
+        Body::UndoDone(done) => debts(operation, done.kind, &done.host, |debt| debt.state = DebtState::Done),
+        Body::UndoFailed(failed) => debts(operation, failed.kind, &failed.host, |debt| {
+            (debt.state, debt.why) = (DebtState::Owed, failed.why.clone());
+        }),
+        Body::UndoSettled(settled) => {
+            for host in &settled.hosts {
+                debts(operation, settled.kind, host, |debt| debt.state = DebtState::Settled { why: settled.why });
+            }
+        }
+        _ => {}
+    }
+}
+
+fn owe(operation: &mut Operation, owed: &UndoOwed, time: Micros) {
+    let Some(step) = operation.plan.steps.iter().position(|step| step.name == owed.step) else { return };
+    let Some(plan) = operation.plan.steps[step].undo.iter().find(|undo| undo.kind == owed.kind).cloned() else {
+        return;
+    };
+    for host in owed.hosts.iter().filter_map(|host| operation.place(host)).collect::<Vec<_>>() {
+        let is_known = operation.debts.iter().any(|debt| debt.kind == owed.kind && debt.host == host && debt.stands());
+        if !is_known {
+            let (kind, by, purpose) = (owed.kind, plan.by, plan.purpose);
+            let (step, state, why) = (step as u32, DebtState::Owed, String::new());
+            operation.debts.push(Debt { step, kind, host, by, purpose, since: time, state, tries: 0, why });
+        }
+    }
+}
+
+fn debts(operation: &mut Operation, kind: UndoKind, host: &str, change: impl Fn(&mut Debt)) {
+    let Some(host) = operation.place(host) else { return };
+    let fits = |debt: &&mut Debt| debt.kind == kind && debt.host == host && debt.stands();
+    operation.debts.iter_mut().filter(fits).for_each(change);
+}

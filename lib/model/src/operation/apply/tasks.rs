@@ -1,0 +1,110 @@
+//! Facts of a task.
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        Phase, Reason,
+        fact::{Body, Fact},
+    },
+};
+
+use super::operations::put_off;
+use crate::operation::{GateState, Notice, StepState, Task, TaskStep};
+
+/// Takes a fact of a task in.
+pub(super) fn apply(task: &mut Task, fact: &Fact) {
+    (task.seq, task.epoch, task.updated) = (fact.seq, fact.epoch, fact.time);
+    match &fact.body {
+        Body::TaskStepStarted(_)
+        | Body::OperationAsked(_)
+        | Body::GateAsked(_)
+        | Body::GateAnswered(_)
+        | Body::TaskStepEnded(_) => step(task, fact),
+        _ => way(task, fact),
+    }
+}
+
+fn enter(task: &mut Task, phase: Phase, reason: Option<Reason>, message: &str, time: Micros) {
+    (task.phase, task.reason, task.since) = (phase, reason, time);
+    task.message = message.to_owned();
+}
+
+fn way(task: &mut Task, fact: &Fact) {
+    let time = fact.time;
+    match &fact.body {
+        Body::Held(held) => {
+            enter(task, Phase::Held, Some(held.reason), &held.message, time);
+            task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+        }
+        Body::Resumed(_) => {
+            // A gate that nobody answered is opened anew.
+            let unanswered = matches!(task.reason, Some(Reason::GateTimedOut | Reason::WebhookFailed));
+            if let Some(step) = task.steps.iter_mut().find(|step| step.state == StepState::Running)
+                && unanswered
+                && step.gate.as_ref().is_some_and(|gate| gate.answer.is_none())
+            {
+                step.gate = None;
+            }
+            let started = task.steps.first().is_some_and(|step| step.state != StepState::Waiting);
+            enter(task, if started { Phase::Running } else { Phase::Pending }, None, "", time);
+        }
+        Body::CancelAsked(asked) => {
+            let message = format!("{} cancelled it: {}", asked.subject, asked.why);
+            enter(task, Phase::Cancelling, Some(Reason::CancelledOnRequest), message.trim_end_matches(": "), time);
+        }
+        Body::Finished(finished) => {
+            enter(task, finished.phase, Some(finished.reason), &finished.message, time);
+            task.ended = Some(time);
+            task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+        }
+        Body::Notified(told) => {
+            task.notices.retain(|notice| notice.of_seq != told.of_seq);
+            for gate in task.steps.iter_mut().filter_map(|step| step.gate.as_mut()) {
+                gate.told |= gate.seq == told.of_seq;
+            }
+        }
+        Body::NotifyFailed(failed) => put_off(&mut task.notices, failed.of_seq, failed.again),
+        _ => {}
+    }
+}
+
+fn step(task: &mut Task, fact: &Fact) {
+    let time = fact.time;
+    let at = |task: &mut Task, place: u32, change: &dyn Fn(&mut TaskStep)| {
+        task.steps.get_mut(place as usize).into_iter().for_each(change);
+    };
+    match &fact.body {
+        Body::TaskStepStarted(started) => {
+            at(task, started.step, &|step| (step.state, step.started) = (StepState::Running, Some(time)));
+            enter(task, Phase::Running, None, "", time);
+        }
+        Body::OperationAsked(asked) => at(task, asked.step, &|step| step.asked = Some((asked.clone(), time))),
+        Body::GateAsked(asked) => {
+            let (mode, until, seq) = (asked.mode, asked.until, fact.seq);
+            at(task, asked.step, &|step| {
+                let (ticket, why) = (String::new(), String::new());
+                step.gate = Some(GateState { mode, asked: time, until, seq, told: false, answer: None, ticket, why });
+            });
+            let asks = task.steps.get(asked.step as usize).is_some_and(|step| tells(task, step));
+            if asks {
+                task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+            }
+        }
+        Body::GateAnswered(answered) => at(task, answered.step, &|step| {
+            if let Some(gate) = &mut step.gate {
+                gate.answer = Some((answered.open, answered.subject.clone()));
+                (gate.ticket, gate.why) = (answered.ticket.clone(), answered.why.clone());
+            }
+        }),
+        Body::TaskStepEnded(ended) => at(task, ended.step, &|step| {
+            step.state = if ended.ok { StepState::Done } else { StepState::Failed };
+            (step.ended, step.message) = (Some(time), ended.message.clone());
+        }),
+        _ => {}
+    }
+}
+
+/// Whether a webhook is told of the step's gate.
+fn tells(task: &Task, step: &TaskStep) -> bool {
+    task.gate_of(step.kind).is_some_and(|gate| gate.webhook.is_some())
+}

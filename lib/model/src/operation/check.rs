@@ -1,0 +1,155 @@
+//! Whether a specification can be followed. What is refused names field, value, and what is allowed.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use beidou_schemas::operation::{
+    LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind, bundle::BundleShape,
+};
+
+use super::{Board, Refused, refused::names};
+
+/// Names that a refusal lists at most.
+const MOST_NAMES: usize = 20;
+
+/// The bundle that an operation uses.
+pub(crate) fn bundle_of<'a>(
+    board: &'a Board,
+    spec: &OperationSpec,
+    built_in: &'a BundleShape,
+) -> Result<&'a BundleShape, Refused> {
+    let of_type = || board.bundles.values().filter(|bundle| bundle.operation_type == spec.operation_type);
+    if let Some(name) = &spec.bundle {
+        let known = board.bundles.get(name).or_else(|| (*name == built_in.name).then_some(built_in));
+        let allowed = || format!("one of: {}", names(board.bundles.keys().map(String::as_str), MOST_NAMES));
+        let bundle = known.ok_or_else(|| Refused::new("bundle", name, allowed()))?;
+        if bundle.operation_type != spec.operation_type {
+            let fitting = names(of_type().map(|bundle| &*bundle.name), MOST_NAMES);
+            return Err(Refused::new("bundle", name, format!("a bundle for {}: {fitting}", spec.operation_type)));
+        }
+        return Ok(bundle);
+    }
+    let own = (spec.operation_type == built_in.operation_type).then_some(built_in);
+    of_type().next().or(own).ok_or_else(|| {
+        let mut types: Vec<&str> = board.bundles.values().map(|bundle| bundle.operation_type.name()).collect();
+        types.sort_unstable();
+        types.dedup();
+        let allowed = format!("a type that a bundle is there for: {}", names(types, MOST_NAMES));
+        Refused::new("operationType", spec.operation_type, allowed)
+    })
+}
+
+/// Cluster, machines and flow.
+pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShape) -> Result<(), Refused> {
+    if bundle.needs_cluster {
+        cluster(board, "clusterName", &spec.cluster_name)?;
+    }
+    let machines: Vec<(&str, Option<u16>)> = spec.operation_machines.iter().map(|m| (&*m.ip, m.port)).collect();
+    addresses("operationMachines", "ip", &machines)?;
+    if spec.dry_run && bundle.lock == LockScope::None && !bundle.steps.iter().any(|step| step.mutates) {
+        return Err(Refused::new("dryRun", true, "false: the bundle changes nothing anyway"));
+    }
+    let flow = &spec.operation_flow;
+    if flow.is_empty() || flow.len() >= MOST_STEPS {
+        return Err(Refused::new("operationFlow", flow.len(), format!("1 to {} steps", MOST_STEPS - 1)));
+    }
+    let known = || names(bundle.steps.iter().map(|step| &*step.name), MOST_NAMES);
+    for (place, name) in flow.iter().enumerate() {
+        let field = || format!("operationFlow[{place}]");
+        if !bundle.steps.iter().any(|step| step.name == *name) {
+            return Err(Refused::new(field(), name, format!("a step of bundle {}: {}", bundle.name, known())));
+        }
+        if flow[..place].contains(name) {
+            return Err(Refused::new(field(), name, "each step once"));
+        }
+    }
+    Ok(())
+}
+
+fn cluster(board: &Board, field: &str, name: &str) -> Result<(), Refused> {
+    if board.clusters.contains_key(name) {
+        return Ok(());
+    }
+    let known = names(board.clusters.keys().map(String::as_str), MOST_NAMES);
+    Err(Refused::new(field, name, format!("a cluster that Beidou knows: {known}")))
+}
+
+/// Addresses of machines: valid, each once, ports likewise.
+fn addresses(field: &str, key: &str, machines: &[(&str, Option<u16>)]) -> Result<(), Refused> {
+    if machines.is_empty() || machines.len() > MOST_HOSTS {
+        return Err(Refused::new(field, machines.len(), format!("1 to {MOST_HOSTS} machines")));
+    }
+    let mut seen = BTreeMap::new();
+    for (place, (address, port)) in machines.iter().enumerate() {
+        let at = format!("{field}[{place}].{key}");
+        let Ok(parsed) = address.parse::<IpAddr>() else {
+            return Err(Refused::new(at, address, "an IPv4 or IPv6 address"));
+        };
+        if let Some(before) = seen.insert(parsed, place) {
+            return Err(Refused::new(at, address, format!("each address once; {field}[{before}] has it too")));
+        }
+        if *port == Some(0) {
+            return Err(Refused::new(format!("{field}[{place}].port"), 0, "1 to 65535"));
+        }
+    }
+    Ok(())
+}
+
+/// Types that a task can be of, and the order in which steps of each may stand.
+fn order(of: OperationType) -> Option<&'static [TaskStepKind]> {
+    use TaskStepKind as Step;
+    match of {
+        OperationType::ScaleUp | OperationType::NodeJoin => Some(&[
+            Step::ScaleUpPreCheck,
+            Step::ScaleUpWorkprocess,
+            Step::ScaleUp,
+            Step::UncordonNodes,
+            Step::ScaleUpSubWorkprocess,
+        ]),
+        OperationType::ScaleDown | OperationType::NodeRemove => {
+            Some(&[Step::ScaleDownPreCheck, Step::ScaleDownWorkprocess, Step::ScaleDown, Step::ScaleDownSubWorkprocess])
+        }
+        OperationType::Cordon
+        | OperationType::Uncordon
+        | OperationType::Drain
+        | OperationType::Reboot
+        | OperationType::Command => None,
+    }
+}
+
+/// A task: cluster, machines, bundles, steps.
+pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
+    cluster(board, "cluster", &spec.cluster)?;
+    let machines: Vec<(&str, Option<u16>)> = spec.operation_task_machines.iter().map(|m| (&*m.name, m.port)).collect();
+    addresses("operationTaskMachines", "name", &machines)?;
+    let kind = spec.operation_task_type;
+    let Some(order) = order(kind) else {
+        return Err(Refused::new("operationTaskType", kind, "ScaleUp, NodeJoin, ScaleDown or NodeRemove"));
+    };
+    let [bundle] = &spec.operation_ids[..] else {
+        return Err(Refused::new("operationIds", spec.operation_ids.join(", "), "the name of one bundle"));
+    };
+    let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type == kind);
+    if !known {
+        let fitting = board.bundles.values().filter(|bundle| bundle.operation_type == kind).map(|bundle| &*bundle.name);
+        return Err(Refused::new(
+            "operationIds[0]",
+            bundle,
+            format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES)),
+        ));
+    }
+    let steps: Vec<TaskStepKind> = spec.operation_task_step.iter().map(|named| named.step).collect();
+    let places: Vec<Option<usize>> = steps.iter().map(|step| order.iter().position(|known| known == step)).collect();
+    let rises = places.windows(2).all(|pair| pair[0] < pair[1]);
+    if steps.is_empty() || places.contains(&None) || !rises {
+        let given: Vec<&str> = steps.iter().map(|step| step.name()).collect();
+        let allowed = format!("some of, in this order: {}", names(order.iter().map(|step| step.name()), MOST_NAMES));
+        return Err(Refused::new("operationTaskStep", given.join(", "), allowed));
+    }
+    let gates = [("workprocess", &spec.workprocess), ("subWorkprocess", &spec.sub_workprocess)];
+    for (field, gate) in gates {
+        if gate.mode == beidou_schemas::operation::GateMode::Webhook && gate.webhook.is_none() {
+            return Err(Refused::new(format!("{field}.webhook"), "", "the name of a webhook of the configuration"));
+        }
+    }
+    Ok(())
+}

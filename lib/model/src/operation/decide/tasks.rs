@@ -1,0 +1,125 @@
+//! Commands to a task. What is about hosts goes to the operation of its present step.
+
+use beidou_schemas::operation::{
+    GateMode, Object, Owner, Phase, Reason, Via,
+    command::{Answer, Ask, Command, Skip},
+    fact::{CancelAsked, GateAnswered, Held, Resumed, TaskStepEnded},
+};
+
+use super::operations;
+use crate::operation::{Board, Operation, Refused, StepState, Task, draft::Draft};
+
+/// Whether a task may make an operation for a step.
+pub(super) fn may_make(board: &Board, owner: Owner) -> Result<(), Refused> {
+    let present = board.tasks.get(&owner.task).filter(|task| task.phase == Phase::Running || task.phase.stands_still());
+    let step = present.and_then(Task::present).map(|(_, step)| step).filter(|step| step.kind == owner.step);
+    match step {
+        Some(step) if step.operation.is_none() && step.asked.is_some() => Ok(()),
+        _ => Err(Refused::new("owner", owner.task, format!("a task whose present step {} asked for it", owner.step))),
+    }
+}
+
+/// Follows a command, or refuses.
+pub(super) fn follow(board: &Board, draft: &mut Draft<'_>, task: &Task, command: &Command) -> Result<(), Refused> {
+    if task.broken || task.phase.is_over() {
+        return Err(Refused::new("phase", task.phase, "a task that is not over"));
+    }
+    let object = Object::Task(task.id);
+    let subject = command.subject.clone();
+    let child = task.present_operation().and_then(|id| board.made_by(task.id, id));
+    let child = child.filter(|child| !child.phase.is_over() && !child.broken && child.ending.is_none());
+    match &command.ask {
+        Ask::Approve(answer) => gate(draft, task, command, answer, true)?,
+        Ask::Reject(answer) => gate(draft, task, command, answer, false)?,
+        Ask::Hold(hold) => {
+            if !matches!(task.phase, Phase::Pending | Phase::Running) {
+                return Err(Refused::new("phase", task.phase, "possible in: Pending, Running"));
+            }
+            let reason = if hold.suspend { Reason::Suspended } else { Reason::HeldOnRequest };
+            let message = if hold.why.is_empty() { format!("{subject} held it") } else { hold.why.clone() };
+            let held = Held { reason, message, subject: Some(subject) };
+            draft.add(object, held.clone());
+            if let Some(child) = child.filter(|child| matches!(child.phase, Phase::Pending | Phase::Running)) {
+                draft.add(Object::Operation(child.id), held);
+            }
+        }
+        Ask::Resume(word) => {
+            if !task.phase.stands_still() {
+                return Err(Refused::new("phase", task.phase, "possible in: Held"));
+            }
+            let resumed = Resumed { subject: Some(subject), why: word.why.clone() };
+            draft.add(object, resumed.clone());
+            if let Some(child) = child.filter(|child| child.phase.stands_still()) {
+                draft.add(Object::Operation(child.id), resumed);
+            }
+        }
+        Ask::Cancel(word) => {
+            if task.phase == Phase::Cancelling {
+                return Err(Refused::new("phase", task.phase, "it is being cancelled already"));
+            }
+            draft.add(object, CancelAsked { subject, why: word.why.clone() });
+        }
+        Ask::Retry(_) => operations::follow(draft, child_of(child, task)?, command)?,
+        Ask::Skip(skip) => leave_out(draft, task, child, skip, &subject)?,
+        Ask::RequestOperation(_) | Ask::RequestTask(_) => {
+            return Err(Refused::new("object", task.id, "a request names what is not there yet"));
+        }
+    }
+    Ok(())
+}
+
+fn child_of<'a>(child: Option<&'a Operation>, task: &Task) -> Result<&'a Operation, Refused> {
+    let step = task.present().map_or("none", |(_, step)| step.kind.name());
+    child.ok_or_else(|| Refused::new("step", step, "a step whose operation stands still"))
+}
+
+fn gate(draft: &mut Draft<'_>, task: &Task, command: &Command, answer: &Answer, open: bool) -> Result<(), Refused> {
+    let waits = task.present().and_then(|(place, step)| Some((place, step, step.gate.as_ref()?)));
+    let Some((step, state, gate)) = waits.filter(|(_, _, gate)| gate.answer.is_none()) else {
+        return Err(Refused::new("approval", task.phase, "a task that waits at a work-order gate"));
+    };
+    if task.phase == Phase::Cancelling || state.state != StepState::Running {
+        return Err(Refused::new("phase", task.phase, "a task that goes on"));
+    }
+    match gate.mode {
+        GateMode::Webhook if command.via != Via::Callback => {
+            return Err(Refused::new(
+                "subject",
+                &command.subject,
+                "the ticket system's signed callback: the gate asks it",
+            ));
+        }
+        GateMode::Approval | GateMode::Open if command.subject == task.subject => {
+            let allowed = "another subject than the one that asked for the task";
+            return Err(Refused::new("subject", &command.subject, allowed));
+        }
+        GateMode::Webhook | GateMode::Approval | GateMode::Open => {}
+    }
+    let (subject, ticket, why) = (command.subject.clone(), answer.ticket.clone(), answer.why.clone());
+    draft.add(Object::Task(task.id), GateAnswered { step, open, subject, ticket, why });
+    if task.reason == Some(Reason::GateTimedOut) {
+        draft.add(Object::Task(task.id), Resumed { subject: None, why: "the gate was answered".into() });
+    }
+    Ok(())
+}
+
+fn leave_out(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    child: Option<&Operation>,
+    skip: &Skip,
+    subject: &str,
+) -> Result<(), Refused> {
+    let Some((place, step)) = task.present().filter(|(_, step)| step.kind.name() == skip.step) else {
+        let present = task.present().map_or("none", |(_, step)| step.kind.name());
+        return Err(Refused::new("step", &skip.step, format!("the present step: {present}")));
+    };
+    if child.is_some() || !task.phase.stands_still() || step.state != StepState::Running {
+        return Err(Refused::new("step", &skip.step, "a step of a held task whose operation is over"));
+    }
+    let reason = Reason::Completed;
+    let message = format!("{subject} left it out: {}", skip.why);
+    draft.add(Object::Task(task.id), Resumed { subject: Some(subject.into()), why: format!("skip {}", skip.step) });
+    draft.add(Object::Task(task.id), TaskStepEnded { step: place, ok: true, reason, message });
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! An operation at its end: the undo ledger is worked off, then it is over.
+
+use beidou_schemas::operation::{
+    AttemptEnd, HostState, Object, Purpose, Settled, UndoBy, UndoKind,
+    fact::{AttemptIntended, Finished, LockReleased, Released, UndoDone, UndoFailed, UndoSettled, UndoStarted},
+};
+
+use super::{Action, Turn, stages::attempt_id};
+use crate::operation::{Debt, DebtState, Operation, attempt::after, refused::names};
+
+/// Entries that the last message names at most.
+const MOST_NAMES: usize = 20;
+
+/// What is due of it.
+pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    account(turn, operation);
+    if turn.draft.has(object) {
+        return;
+    }
+    let open = |debt: &&Debt| debt.is_open(operation.plan.limits.undo_tries) && !is_behind_join(operation, debt);
+    let debts: Vec<&Debt> = operation.debts.iter().filter(open).collect();
+    begin(turn, operation, &debts);
+    if turn.draft.has(object) {
+        return;
+    }
+    for debt in &debts {
+        if let (DebtState::Started { at }, UndoBy::Api) = (&debt.state, debt.by) {
+            let [host] = &operation.addresses(&[debt.host])[..] else { continue };
+            turn.act(Action::Undo { operation: operation.id, kind: debt.kind, host: host.clone() });
+            turn.wait(object, after(*at, operation.plan.limits.undo_ms));
+        }
+    }
+    if debts.is_empty() {
+        finish(turn, operation);
+    }
+}
+
+/// Cordon and taint of a host stay as long as it is a node that must go.
+fn is_behind_join(operation: &Operation, debt: &Debt) -> bool {
+    debt.kind != UndoKind::Join
+        && operation.debts.iter().any(|other| other.kind == UndoKind::Join && other.host == debt.host && other.stands())
+}
+
+/// What came of tries: playbooks have told it per host, the rest has a deadline.
+fn account(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    let last = operation.attempts.last().filter(|attempt| attempt.purpose == Purpose::Undo);
+    for debt in &operation.debts {
+        let DebtState::Started { at } = debt.state else { continue };
+        let [host] = &operation.addresses(&[debt.host])[..] else { continue };
+        let (kind, host) = (debt.kind, host.clone());
+        let told = last.filter(|attempt| debt.by == UndoBy::Playbook && attempt.hosts.contains(&debt.host));
+        let late = turn.now >= after(at, operation.plan.limits.undo_ms);
+        match told {
+            Some(attempt) => {
+                let outcome = attempt.results.get(&debt.host);
+                if outcome.is_some_and(|outcome| HostState::from(outcome.state) == HostState::Ok) {
+                    turn.record(object, UndoDone { kind, host: host.clone() });
+                    settle_rest(turn, operation, debt.host, &host);
+                } else {
+                    let end = attempt.over.as_ref().map_or(AttemptEnd::Missing, |over| over.end);
+                    let said = outcome.and_then(|outcome| outcome.message.clone());
+                    let why = said.unwrap_or_else(|| format!("attempt {} ended: {end}", attempt.id));
+                    turn.record(object, UndoFailed { kind, host, why });
+                }
+            }
+            None if late => turn.record(object, UndoFailed { kind, host, why: "it took too long".into() }),
+            None => {}
+        }
+    }
+    // What controllers undid at the API server may have been the node itself.
+    for debt in operation.debts.iter().filter(|debt| debt.kind == UndoKind::Join && debt.state == DebtState::Done) {
+        let [host] = &operation.addresses(&[debt.host])[..] else { continue };
+        settle_rest(turn, operation, debt.host, &host.clone());
+    }
+}
+
+/// A node that is gone has neither cordon nor taint.
+fn settle_rest(turn: &mut Turn<'_>, operation: &Operation, host: u32, address: &str) {
+    let object = Object::Operation(operation.id);
+    for kind in [UndoKind::Cordon, UndoKind::Taint] {
+        if operation.debts.iter().any(|debt| debt.kind == kind && debt.host == host && debt.stands()) {
+            turn.record(object, UndoSettled { kind, hosts: vec![address.into()], why: Settled::Released });
+        }
+    }
+}
+
+/// Everything that controllers undo begins at once; playbooks one after the other, each for all its hosts.
+fn begin(turn: &mut Turn<'_>, operation: &Operation, debts: &[&Debt]) {
+    let object = Object::Operation(operation.id);
+    let owed = |by: UndoBy| debts.iter().filter(move |debt| debt.by == by && debt.state == DebtState::Owed);
+    let start = |turn: &mut Turn<'_>, debt: &Debt| {
+        for host in operation.addresses(&[debt.host]) {
+            turn.record(object, UndoStarted { kind: debt.kind, host, number: debt.tries + 1 });
+        }
+    };
+    owed(UndoBy::Api).for_each(|debt| start(turn, debt));
+    let Some(first) = owed(UndoBy::Playbook).next() else { return };
+    let (step, kind) = (first.step, first.kind);
+    let group: Vec<&Debt> =
+        owed(UndoBy::Playbook).filter(|debt| debt.step == step && debt.kind == kind).copied().collect();
+    group.iter().for_each(|debt| start(turn, debt));
+    let same = |attempt: &&crate::operation::Attempt| attempt.purpose == Purpose::Undo && attempt.step == step;
+    let number = operation.attempts.iter().filter(same).count() as u32 + 1;
+    let name = &operation.step(step).name;
+    let stage = operation.plan.stages.iter().position(|stage| stage.step == step).unwrap_or(0) as u32;
+    let hosts: Vec<u32> = group.iter().map(|debt| debt.host).collect();
+    let intended = AttemptIntended {
+        attempt: attempt_id(operation.id, &format!("undo-{name}"), step, 0, number),
+        stage,
+        step: name.clone(),
+        batch: 0,
+        number,
+        purpose: Purpose::Undo,
+        hosts: operation.addresses(&hosts),
+        deadline_ms: operation.plan.limits.undo_ms,
+    };
+    turn.record(object, intended);
+}
+
+fn finish(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    let Some(ending) = operation.ending.clone() else { return };
+    let left: Vec<String> = operation
+        .debts
+        .iter()
+        .filter(|debt| debt.stands())
+        .map(|debt| format!("{} of {}", debt.kind, operation.plan.hosts[debt.host as usize]))
+        .collect();
+    let message = match left.is_empty() {
+        true => ending.message,
+        false => format!("{}; not undone: {}", ending.message, names(left.iter().map(String::as_str), MOST_NAMES)),
+    };
+    if operation.held_locks().is_some() {
+        turn.record(object, LockReleased { why: Released::Over });
+    }
+    turn.record(object, Finished { phase: ending.phase, reason: ending.reason, message });
+}

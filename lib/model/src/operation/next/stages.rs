@@ -1,0 +1,173 @@
+//! An operation on its way: it starts, takes one stage after the other, holds where too much failed, concludes.
+
+use beidou_schemas::operation::{
+    AttemptId, HostState, Object, OperationId, Phase, Purpose, Reason, Settled, Stage, UndoKind,
+    fact::{AttemptIntended, Ending, Held, StageEnded, Started, UndoOwed, UndoSettled},
+};
+
+use super::{Turn, gates};
+use crate::operation::{Operation, attempt::after};
+
+/// What is due of an operation of which nothing acts.
+pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    match operation.phase {
+        Phase::Pending => pending(turn, operation),
+        Phase::Running => running(turn, operation),
+        Phase::Cancelling => {
+            let (phase, reason) = (Phase::Cancelled, Reason::CancelledOnRequest);
+            conclude_with(turn, operation, Ending { phase, reason, message: operation.message.clone() });
+        }
+        Phase::Held | Phase::Unknown => {}
+        Phase::Succeeded | Phase::Failed | Phase::Cancelled => debug_assert!(false, "{object} is over"),
+    }
+}
+
+fn pending(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    let last = after(operation.since, operation.plan.limits.pending_ms);
+    if turn.now >= last {
+        let (phase, reason) = (Phase::Failed, Reason::NeverStarted);
+        let why = gates::waits(turn.board, operation, turn.now).map(|closed| closed.why).unwrap_or_default();
+        let message = format!("it has waited since {} {why}", operation.since);
+        return turn.record(object, Ending { phase, reason, message });
+    }
+    turn.wait(object, last);
+    if gates::open(turn, operation) {
+        turn.record(object, Started {});
+    }
+}
+
+fn running(turn: &mut Turn<'_>, operation: &Operation) {
+    let object = Object::Operation(operation.id);
+    if let Some((reason, message)) = &operation.trouble {
+        return turn.record(object, Held { reason: *reason, message: message.clone(), subject: None });
+    }
+    let Some(stage) = operation.present() else { return conclude(turn, operation) };
+    let todo = operation.todo(stage);
+    if todo.is_empty() {
+        return judge(turn, operation, stage);
+    }
+    if turn.now < operation.soak_until {
+        return turn.wait(object, operation.soak_until);
+    }
+    if gates::open(turn, operation) {
+        intend(turn, operation, stage, &todo);
+    }
+}
+
+/// What is owed stands in the log before the act.
+fn intend(turn: &mut Turn<'_>, operation: &Operation, stage: &Stage, todo: &[u32]) {
+    let object = Object::Operation(operation.id);
+    let step = operation.step(stage.step);
+    for undo in &step.undo {
+        let owes = |host: &u32| {
+            operation.debts.iter().any(|debt| debt.kind == undo.kind && debt.host == *host && debt.stands())
+        };
+        let new: Vec<u32> = todo.iter().copied().filter(|host| !owes(host)).collect();
+        if !new.is_empty() {
+            let (step, kind, hosts) = (step.name.clone(), undo.kind, operation.addresses(&new));
+            turn.record(object, UndoOwed { step, kind, hosts });
+        }
+    }
+    let same =
+        |attempt: &&crate::operation::Attempt| attempt.purpose == Purpose::Act && attempt.stage == operation.stage;
+    let number = operation.attempts.iter().filter(same).count() as u32 + 1;
+    let intended = AttemptIntended {
+        attempt: attempt_id(operation.id, &step.name, stage.step, stage.batch, number),
+        stage: operation.stage,
+        step: step.name.clone(),
+        batch: stage.batch,
+        number,
+        purpose: Purpose::Act,
+        hosts: operation.addresses(todo),
+        deadline_ms: step.deadline_ms,
+    };
+    turn.record(object, intended);
+}
+
+/// The id of an attempt; of a step whose name is no part of a DNS label, by its place.
+pub(super) fn attempt_id(operation: OperationId, name: &str, step: u32, batch: u32, number: u32) -> AttemptId {
+    let by_place = |_| AttemptId::new(operation.0, &format!("step{step}"), batch, number);
+    let id = AttemptId::new(operation.0, name, batch, number).or_else(by_place);
+    id.expect("three numbers of 32 bits fit into a label")
+}
+
+/// The stage is through; or too much of it failed.
+fn judge(turn: &mut Turn<'_>, operation: &Operation, stage: &Stage) {
+    let object = Object::Operation(operation.id);
+    let (ok, bad) = operation.tally(stage);
+    let why = (bad > 0 && !operation.accepted).then(|| why_hold(operation, stage, ok, bad)).flatten();
+    match why {
+        Some(reason) => {
+            let step = &operation.step(stage.step).name;
+            let message = format!("{step}, batch {}: {bad} of {} hosts did not come through", stage.batch, ok + bad);
+            turn.record(object, Held { reason, message, subject: None });
+        }
+        None => turn.record(object, StageEnded { stage: operation.stage, ok, bad }),
+    }
+}
+
+fn why_hold(operation: &Operation, stage: &Stage, ok: u32, bad: u32) -> Option<Reason> {
+    let last = operation.attempts.last().filter(|attempt| attempt.stage == operation.stage);
+    let stopped = last.and_then(|attempt| attempt.stop.as_ref()).map(|stop| stop.reason);
+    let unknown = stage.hosts.iter().any(|host| operation.cell(stage.step, *host).state == HostState::Unknown);
+    let limits = &operation.plan.limits;
+    let share = u64::from(bad) * 100 >= u64::from(limits.hold_at_percent) * u64::from(ok + bad);
+    match stopped {
+        Some(Reason::RunnerSilent) if unknown => Some(Reason::RunnerSilent),
+        _ if unknown => Some(Reason::OutcomeUnknown),
+        Some(Reason::DeadlinePassed) => Some(Reason::DeadlinePassed),
+        _ if stage.canary => Some(Reason::CanaryFailed),
+        _ if bad >= limits.hold_at_hosts || share => Some(Reason::FailedHosts),
+        _ => None,
+    }
+}
+
+/// All stages are through: the success rule says how it ends.
+fn conclude(turn: &mut Turn<'_>, operation: &Operation) {
+    let hosts = operation.plan.hosts.len() as u32;
+    let through = (0..hosts).filter(|host| operation.is_through(*host)).count() as u32;
+    let rule = &operation.plan.success;
+    let enough = u64::from(through) * 100 >= u64::from(rule.min_percent) * u64::from(hosts);
+    let good = enough && rule.max_failed.is_none_or(|most| hosts - through <= most);
+    let message = format!("{through} of {hosts} hosts came through");
+    let (phase, reason) = match good {
+        true => (Phase::Succeeded, Reason::Completed),
+        false => (Phase::Failed, Reason::SuccessRuleUnmet),
+    };
+    conclude_with(turn, operation, Ending { phase, reason, message });
+}
+
+/// What need not be undone is settled with the ending.
+fn conclude_with(turn: &mut Turn<'_>, operation: &Operation, ending: Ending) {
+    let object = Object::Operation(operation.id);
+    for kind in UndoKind::ALL {
+        for why in Settled::ALL {
+            let settles = |debt: &&crate::operation::Debt| {
+                debt.kind == *kind && debt.stands() && settled(operation, debt) == Some(*why)
+            };
+            let hosts: Vec<u32> = operation.debts.iter().filter(settles).map(|debt| debt.host).collect();
+            if !hosts.is_empty() {
+                let (kind, hosts, why) = (*kind, operation.addresses(&hosts), *why);
+                turn.record(object, UndoSettled { kind, hosts, why });
+            }
+        }
+    }
+    turn.record(object, ending);
+}
+
+/// A host that came through all steps keeps what was done to it.
+fn settled(operation: &Operation, debt: &crate::operation::Debt) -> Option<Settled> {
+    if !operation.is_through(debt.host) {
+        return None;
+    }
+    let released = operation.plan.steps.iter().any(|step| step.actor == beidou_schemas::operation::Actor::Release);
+    Some(match debt.kind {
+        UndoKind::Join => Settled::Purpose,
+        UndoKind::Cordon | UndoKind::Taint if debt.purpose => Settled::Purpose,
+        UndoKind::Cordon | UndoKind::Taint if released => Settled::Released,
+        UndoKind::Cordon | UndoKind::Taint if operation.owner.is_some() => Settled::Task,
+        UndoKind::Cordon | UndoKind::Taint => Settled::Purpose,
+    })
+}

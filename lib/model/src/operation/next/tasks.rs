@@ -1,0 +1,253 @@
+//! A task on its way through its steps: operations are made, gates are opened, what comes of them is taken over.
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase,
+        Reason, TaskStepKind,
+        bundle::BundleShape,
+        fact::{
+            CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded,
+            TaskStepStarted,
+        },
+    },
+};
+use uuid::Builder;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{Action, Turn};
+use crate::operation::{Operation, StepState, Task, TaskStep, attempt::after, built_in};
+
+/// How long an operation may take to be there once it is asked for.
+const MAKE_MS: u64 = 600_000;
+
+/// What is due of it.
+pub(super) fn due(turn: &mut Turn<'_>, task: &Task) {
+    let object = Object::Task(task.id);
+    match task.phase {
+        Phase::Cancelling => return cancelling(turn, task),
+        Phase::Held | Phase::Unknown => return held(turn, task),
+        Phase::Pending | Phase::Running => {}
+        Phase::Succeeded | Phase::Failed | Phase::Cancelled => return,
+    }
+    let Some((place, step)) = task.present() else {
+        let (phase, reason, message) = (Phase::Succeeded, Reason::Completed, "all steps are done".to_owned());
+        return turn.record(object, Finished { phase, reason, message });
+    };
+    match step.state {
+        StepState::Waiting => turn.record(object, TaskStepStarted { step: place, kind: step.kind }),
+        StepState::Failed => {
+            let message = format!("{}: {}{}", step.kind, step.message, left_tainted(turn, task));
+            let (phase, reason) = (Phase::Failed, reason_of(task, step));
+            turn.record(object, Finished { phase, reason, message });
+        }
+        StepState::Running => match task.gate_of(step.kind) {
+            Some(_) => gate(turn, task, place, step),
+            None => operation(turn, task, place, step),
+        },
+        StepState::Done => {}
+    }
+}
+
+fn reason_of(task: &Task, step: &TaskStep) -> Reason {
+    match step.gate.as_ref().and_then(|gate| gate.answer.as_ref()) {
+        Some((false, _)) => Reason::Rejected,
+        _ if task.gate_of(step.kind).is_some() => Reason::GateTimedOut,
+        _ => Reason::OperationFailed,
+    }
+}
+
+/// Nodes that an operation of the task left cordoned and tainted, and that no step has released.
+fn left_tainted(turn: &Turn<'_>, task: &Task) -> String {
+    let released = task.steps.iter().any(|s| s.kind == TaskStepKind::UncordonNodes && s.state == StepState::Done);
+    let through = through(turn, task, TaskStepKind::ScaleUp).unwrap_or_default().len();
+    match through {
+        0 => String::new(),
+        _ if released => String::new(),
+        nodes => format!("; {nodes} nodes stay cordoned and tainted"),
+    }
+}
+
+fn cancelling(turn: &mut Turn<'_>, task: &Task) {
+    let object = Object::Task(task.id);
+    let child = child(turn, task).filter(|child| !child.phase.is_over() && !child.broken);
+    match child {
+        None => {
+            let (phase, reason) = (Phase::Cancelled, Reason::CancelledOnRequest);
+            let message = format!("{}{}", task.message, left_tainted(turn, task));
+            turn.record(object, Finished { phase, reason, message });
+        }
+        Some(child) if child.phase != Phase::Cancelling && child.ending.is_none() => {
+            let (subject, why) = (format!("task {}", task.name), task.message.clone());
+            turn.record(Object::Operation(child.id), CancelAsked { subject, why });
+        }
+        Some(_) => {}
+    }
+}
+
+/// A task that stands still because its operation did goes on with it.
+fn held(turn: &mut Turn<'_>, task: &Task) {
+    let goes_on = child(turn, task).is_none_or(|child| !child.phase.stands_still());
+    if task.reason == Some(Reason::OperationHeld) && goes_on {
+        let why = "its operation goes on".to_owned();
+        turn.record(Object::Task(task.id), Resumed { subject: None, why });
+    }
+}
+
+fn child<'a>(turn: &Turn<'a>, task: &Task) -> Option<&'a Operation> {
+    turn.board.made_by(task.id, task.present_operation()?)
+}
+
+fn ended(turn: &mut Turn<'_>, task: &Task, step: u32, ok: bool, reason: Reason, message: String) {
+    turn.record(Object::Task(task.id), TaskStepEnded { step, ok, reason, message });
+}
+
+fn gate(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
+    let object = Object::Task(task.id);
+    let Some(asked) = task.gate_of(step.kind) else { return };
+    let hosts = task.spec.operation_task_machines.len() as u64;
+    let small = asked.mode != GateMode::Open && hosts <= u64::from(asked.open_up_to_hosts);
+    let mode = if small { GateMode::Open } else { asked.mode };
+    let open = |turn: &mut Turn<'_>, why: &str| {
+        let (subject, ticket) = ("policy".to_owned(), String::new());
+        turn.record(object, GateAnswered { step: place, open: true, subject, ticket, why: why.into() });
+    };
+    let Some(gate) = &step.gate else {
+        let until = after(turn.now, asked.deadline_seconds.saturating_mul(1000));
+        return turn.record(object, GateAsked { step: place, mode, until });
+    };
+    if let Some((answer, subject)) = &gate.answer {
+        let reason = if *answer { Reason::Completed } else { Reason::Rejected };
+        let said = if *answer { "opened by" } else { "rejected by" };
+        let message = [format!("{said} {subject}"), gate.ticket.clone(), gate.why.clone()];
+        let message = message.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        return ended(turn, task, place, *answer, reason, message);
+    }
+    let untold = asked.webhook.is_some() && !gate.told;
+    let given_up = untold && !task.notices.iter().any(|notice| notice.of_seq == gate.seq);
+    if gate.mode == GateMode::Open && !untold {
+        return open(turn, if small { "a small change" } else { "nobody must be asked" });
+    }
+    let late = turn.now >= gate.until;
+    if given_up || late {
+        let (reason, message) = match given_up {
+            true => (Reason::WebhookFailed, "the webhook did not take the work order".to_owned()),
+            false => (Reason::GateTimedOut, format!("nobody has answered since {}", gate.asked)),
+        };
+        return turn.record(object, Held { reason, message, subject: None });
+    }
+    turn.wait(object, gate.until);
+}
+
+fn operation(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
+    let object = Object::Task(task.id);
+    let Some((asked, since)) = &step.asked else {
+        return match asked_of(turn, task, place, step.kind) {
+            Ok(asked) => turn.record(object, asked),
+            Err(message) => ended(turn, task, place, false, Reason::NoHostsLeft, message),
+        };
+    };
+    match child(turn, task) {
+        Some(child) => follow(turn, task, place, child),
+        None => make(turn, task, place, asked, *since),
+    }
+}
+
+fn make(turn: &mut Turn<'_>, task: &Task, place: u32, asked: &OperationAsked, since: Micros) {
+    let object = Object::Task(task.id);
+    if let Some(refused) = turn.board.refused.values().find(|refused| refused.name == asked.name) {
+        let message = format!("{}: {:?} is not possible; {}", refused.field, refused.value, refused.allowed);
+        return ended(turn, task, place, false, Reason::SpecRefused, message);
+    }
+    // A resume counts anew.
+    let last = after(since.max(task.since), MAKE_MS);
+    if turn.now >= last {
+        let (reason, message) = (Reason::NeverStarted, format!("operation {} was not made", asked.name));
+        return turn.record(object, Held { reason, message, subject: None });
+    }
+    turn.act(Action::CreateOperation { task: task.id, asked: Box::new(asked.clone()) });
+    turn.wait(object, last);
+}
+
+fn follow(turn: &mut Turn<'_>, task: &Task, place: u32, child: &Operation) {
+    let message = format!("{}: {}", child.name, child.message);
+    match child.phase {
+        Phase::Succeeded => ended(turn, task, place, true, Reason::Completed, message),
+        Phase::Failed => ended(turn, task, place, false, Reason::OperationFailed, message),
+        Phase::Cancelled => ended(turn, task, place, false, Reason::OperationCancelled, message),
+        Phase::Held | Phase::Unknown => {
+            let held = Held { reason: Reason::OperationHeld, message, subject: None };
+            turn.record(Object::Task(task.id), held);
+        }
+        Phase::Pending | Phase::Running | Phase::Cancelling => {}
+    }
+}
+
+/// Addresses that came through the operation of a step; `None` where the task has no such step.
+fn through(turn: &Turn<'_>, task: &Task, kind: TaskStepKind) -> Option<Vec<String>> {
+    let step = task.steps.iter().find(|step| step.kind == kind)?;
+    let operation = step.operation.and_then(|id| turn.board.made_by(task.id, id));
+    Some(operation.map_or_else(Vec::new, |operation| {
+        let all = 0..operation.plan.hosts.len() as u32;
+        operation.addresses(&all.filter(|host| operation.is_through(*host)).collect::<Vec<_>>())
+    }))
+}
+
+/// The operation of a step: only hosts that came through the step before it.
+fn asked_of(turn: &Turn<'_>, task: &Task, place: u32, kind: TaskStepKind) -> Result<OperationAsked, String> {
+    let before = match kind {
+        TaskStepKind::UncordonNodes => Some(TaskStepKind::ScaleUp),
+        TaskStepKind::ScaleUp => Some(TaskStepKind::ScaleUpPreCheck),
+        TaskStepKind::ScaleDown => Some(TaskStepKind::ScaleDownPreCheck),
+        _ => None,
+    };
+    let skipped = |kind| task.steps.iter().any(|s| s.kind == kind && s.operation.is_none());
+    let kept = before.filter(|kind| !skipped(*kind)).and_then(|kind| through(turn, task, kind));
+    let machine = |named: &NamedMachine| Machine {
+        ip: named.name.clone(),
+        role: named.role.clone(),
+        user: named.user.clone(),
+        port: named.port,
+        ..Machine::default()
+    };
+    let named = task.spec.operation_task_machines.iter();
+    let machines: Vec<Machine> =
+        named.filter(|named| kept.as_ref().is_none_or(|kept| kept.contains(&named.name))).map(machine).collect();
+    if machines.is_empty() {
+        return Err("no machine came through the step before".into());
+    }
+    let name = format!("{}-{}", task.name, kind.name().to_ascii_lowercase());
+    let hash = xxh3_128(format!("{}/{place}/{kind}", task.id).as_bytes());
+    let operation = OperationId(Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid());
+    Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, kind, machines) })
+}
+
+fn spec_of(turn: &Turn<'_>, task: &Task, kind: TaskStepKind, machines: Vec<Machine>) -> OperationSpec {
+    let own = built_in();
+    let uncordons = kind == TaskStepKind::UncordonNodes;
+    let bundle: Option<&BundleShape> = match uncordons {
+        true => Some(turn.board.bundles.get(&own.name).unwrap_or(&own)),
+        false => task.spec.operation_ids.first().and_then(|name| turn.board.bundles.get(name)),
+    };
+    let steps = bundle.map_or(&[][..], |bundle| &bundle.steps);
+    let change = steps.iter().position(|step| step.mutates).unwrap_or(steps.len());
+    let checks = matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck);
+    let part = if checks { &steps[..change] } else { &steps[change..] };
+    // Nodes stay cordoned and tainted until the step that lifts it.
+    let flow = part.iter().filter(|step| uncordons || step.actor != Actor::Release).map(|step| step.name.clone());
+    OperationSpec {
+        cluster_name: task.spec.cluster.clone(),
+        operation_type: if uncordons { OperationType::Uncordon } else { task.spec.operation_task_type },
+        operation_flow: flow.collect(),
+        operation_machines: machines,
+        bundle: bundle.map(|bundle| bundle.name.clone()),
+        parameters: if uncordons { Default::default() } else { task.spec.parameters.clone() },
+        secrets: if uncordons { Vec::new() } else { task.spec.secrets.clone() },
+        batches: if uncordons { Batches::default() } else { task.spec.batches.clone() },
+        require_approval: false,
+        dry_run: false,
+        ignore_windows: false,
+        suspend: false,
+        labels: Default::default(),
+    }
+}

@@ -1,0 +1,232 @@
+//! What the shell saw becomes facts.
+
+use std::collections::BTreeMap;
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Reason, UndoKind,
+        bundle::BundleShape,
+        fact::{
+            AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, BundleKnown, BundleLost, ClusterRuled, Fact,
+            Heard, Held, HostResult, Notified, NotifyFailed, UndoDone, UndoFailed, WarningsRose, WriterStarted,
+        },
+    },
+    runner::HostOutcome,
+};
+use uuid::Uuid;
+
+use super::{Attempt, Board, Operation, draft::Draft};
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// A bundle is there.
+    Bundle(Box<BundleShape>),
+    /// A bundle is gone.
+    BundleGone(String),
+    /// What holds on a cluster; none when it is gone.
+    Cluster(String, Option<ClusterRules>),
+    /// A token was made for an attempt.
+    Offered(OperationId, AttemptOffered),
+    /// A runner was made.
+    Launched(OperationId, AttemptLaunched),
+    /// A runner wants the work.
+    Claimed(OperationId, AttemptClaimed),
+    /// A runner was heard.
+    Heard(OperationId, Heard),
+    /// What became of a host.
+    Result(OperationId, HostResult),
+    /// An attempt is over; outcomes that were not told before come with it.
+    Ended(OperationId, AttemptEnded, BTreeMap<String, HostOutcome>),
+    /// A host was released, or an entry of the undo ledger was undone.
+    UndoDone(OperationId, UndoKind, String),
+    /// It could not be undone.
+    UndoFailed(OperationId, UndoKind, String, String),
+    /// Warnings rose on touched nodes.
+    Warnings(OperationId, WarningsRose),
+    /// People were told, or a webhook took a work order.
+    Told(Object, u64),
+    /// They could not be told; when to try again.
+    NotTold(Object, NotifyFailed),
+}
+
+/// What was seen changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// There is no such thing.
+    #[error("{0} is not known")]
+    Unknown(String),
+    /// The attempt is over, or another one runs.
+    #[error("attempt {0} is over")]
+    Over(AttemptId),
+    /// Another runner has claimed it.
+    #[error("attempt {attempt} is claimed by runner {runner}")]
+    Claimed {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Who has it.
+        runner: Uuid,
+    },
+    /// The board knows it already.
+    #[error("nothing new")]
+    Known,
+}
+
+/// The first fact of a writer: it has read everything before, and its epoch is above all of them.
+pub fn begin(board: &Board, writer: &str, now: Micros) -> Fact {
+    let body = WriterStarted { writer: writer.to_owned() }.into();
+    Fact { object: Object::Board, seq: board.seq + 1, epoch: board.epoch + 1, time: now, cause: None, body }
+}
+
+/// The facts that follow from what was seen.
+///
+/// # Errors
+/// [`Ignored`] when nothing follows.
+pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ignored> {
+    let mut draft = Draft::new(board, now);
+    match seen {
+        Seen::Bundle(_) | Seen::BundleGone(_) | Seen::Cluster(..) => known(board, seen, &mut draft)?,
+        Seen::Offered(id, offered) => {
+            open(board, *id, &offered.attempt)?;
+            draft.add(Object::Operation(*id), offered.clone());
+        }
+        Seen::Launched(id, launched) => {
+            let (_, attempt) = open(board, *id, &launched.attempt)?;
+            let is_new = attempt.launched.as_ref().is_none_or(|known| known.place != launched.place);
+            is_new.then_some(()).ok_or(Ignored::Known)?;
+            draft.add(Object::Operation(*id), launched.clone());
+        }
+        Seen::Claimed(id, claimed) => claim(board, *id, claimed, &mut draft)?,
+        Seen::Heard(id, heard) => {
+            open(board, *id, &heard.attempt)?;
+            draft.add(Object::Operation(*id), heard.clone());
+        }
+        Seen::Result(id, result) => {
+            let (operation, attempt) = open(board, *id, &result.attempt)?;
+            let host = operation.place(&result.host).filter(|host| attempt.hosts.contains(host));
+            let host = host.ok_or_else(|| Ignored::Unknown(format!("host {}", result.host)))?;
+            (!attempt.results.contains_key(&host)).then_some(()).ok_or(Ignored::Known)?;
+            draft.add(Object::Operation(*id), result.clone());
+        }
+        Seen::Ended(id, ended, outcomes) => end(board, *id, ended, outcomes, &mut draft)?,
+        Seen::UndoDone(id, kind, host) => {
+            owed(board, *id, *kind, host)?;
+            draft.add(Object::Operation(*id), UndoDone { kind: *kind, host: host.clone() });
+        }
+        Seen::UndoFailed(id, kind, host, why) => {
+            owed(board, *id, *kind, host)?;
+            draft.add(Object::Operation(*id), UndoFailed { kind: *kind, host: host.clone(), why: why.clone() });
+        }
+        Seen::Warnings(id, rose) => warn(board, *id, rose, &mut draft)?,
+        Seen::Told(object, of_seq) => {
+            notice(board, *object, *of_seq)?;
+            draft.add(*object, Notified { of_seq: *of_seq });
+        }
+        Seen::NotTold(object, failed) => {
+            notice(board, *object, failed.of_seq)?;
+            draft.add(*object, failed.clone());
+        }
+    }
+    Ok(draft.done())
+}
+
+fn known(board: &Board, seen: &Seen, draft: &mut Draft<'_>) -> Result<(), Ignored> {
+    let is_new = match seen {
+        Seen::Bundle(bundle) => board.bundles.get(&bundle.name) != Some(bundle),
+        Seen::BundleGone(name) => board.bundles.contains_key(name),
+        Seen::Cluster(name, rules) => board.clusters.get(name) != rules.as_ref(),
+        _ => false,
+    };
+    is_new.then_some(()).ok_or(Ignored::Known)?;
+    match seen {
+        Seen::Bundle(bundle) => draft.add(Object::Board, BundleKnown { bundle: (**bundle).clone() }),
+        Seen::BundleGone(name) => draft.add(Object::Board, BundleLost { name: name.clone() }),
+        Seen::Cluster(cluster, rules) => {
+            draft.add(Object::Board, ClusterRuled { cluster: cluster.clone(), rules: rules.clone() });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn operation(board: &Board, id: OperationId) -> Result<&Operation, Ignored> {
+    let found = board.operations.get(&id).filter(|operation| !operation.broken);
+    found.ok_or_else(|| Ignored::Unknown(format!("operation {id}")))
+}
+
+fn open<'a>(board: &'a Board, id: OperationId, attempt: &AttemptId) -> Result<(&'a Operation, &'a Attempt), Ignored> {
+    let operation = operation(board, id)?;
+    let open = operation.open_attempt().filter(|open| open.id == *attempt);
+    open.map(|open| (operation, open)).ok_or_else(|| Ignored::Over(attempt.clone()))
+}
+
+/// At most one runner gets the work. The same one may ask again; who comes when the attempt is to stop gets nothing.
+fn claim(board: &Board, id: OperationId, claimed: &AttemptClaimed, draft: &mut Draft<'_>) -> Result<(), Ignored> {
+    let (_, attempt) = open(board, id, &claimed.attempt)?;
+    match attempt.runner {
+        Some(runner) if runner == claimed.runner => Err(Ignored::Known),
+        Some(runner) => Err(Ignored::Claimed { attempt: attempt.id.clone(), runner }),
+        None if attempt.stop.is_some() => Err(Ignored::Over(attempt.id.clone())),
+        None => {
+            draft.add(Object::Operation(id), claimed.clone());
+            Ok(())
+        }
+    }
+}
+
+fn end(
+    board: &Board,
+    id: OperationId,
+    ended: &AttemptEnded,
+    outcomes: &BTreeMap<String, HostOutcome>,
+    draft: &mut Draft<'_>,
+) -> Result<(), Ignored> {
+    let (operation, attempt) = open(board, id, &ended.attempt)?;
+    for host in &attempt.hosts {
+        let address = &operation.plan.hosts[*host as usize];
+        if let Some(outcome) = outcomes.get(address).filter(|_| !attempt.results.contains_key(host)) {
+            let (attempt, host, outcome) = (attempt.id.clone(), address.clone(), outcome.clone());
+            draft.add(Object::Operation(id), HostResult { attempt, host, outcome });
+        }
+    }
+    let mut ended = ended.clone();
+    // A runner that nobody gave the work has done nothing, whatever its process says.
+    if attempt.claimed.is_none() && !matches!(ended.end, AttemptEnd::NotStarted) {
+        ended.end = AttemptEnd::NeverClaimed;
+    }
+    draft.add(Object::Operation(id), ended);
+    Ok(())
+}
+
+fn owed(board: &Board, id: OperationId, kind: UndoKind, host: &str) -> Result<(), Ignored> {
+    let operation = operation(board, id)?;
+    let host = operation.place(host).ok_or_else(|| Ignored::Unknown(format!("host {host}")))?;
+    let stands = operation.debts.iter().any(|debt| debt.kind == kind && debt.host == host && debt.stands());
+    stands.then_some(()).ok_or(Ignored::Known)
+}
+
+fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'_>) -> Result<(), Ignored> {
+    let operation = operation(board, id)?;
+    if operation.phase != Phase::Running || operation.ending.is_some() {
+        return Err(Ignored::Known);
+    }
+    let WarningsRose { hosts, count, before, reason } = rose;
+    let message = format!(
+        "{count} Warnings on {} nodes since the step began, {before} in as much time before; most: {reason}",
+        hosts.len()
+    );
+    draft.add(Object::Operation(id), rose.clone());
+    draft.add(Object::Operation(id), Held { reason: Reason::WarningsRose, message, subject: None });
+    Ok(())
+}
+
+fn notice(board: &Board, object: Object, of_seq: u64) -> Result<(), Ignored> {
+    let notices = match object {
+        Object::Board => None,
+        Object::Operation(id) => board.operations.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
+        Object::Task(id) => board.tasks.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
+    };
+    let waits = notices.is_some_and(|notices| notices.iter().any(|notice| notice.of_seq == of_seq));
+    waits.then_some(()).ok_or(Ignored::Known)
+}

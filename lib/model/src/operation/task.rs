@@ -1,0 +1,168 @@
+//! An automatic task, as the facts tell it.
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        GateMode, OperationId, Phase, Reason, TaskId, TaskSpec, TaskStepKind,
+        fact::{OperationAsked, TaskAccepted},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::Notice;
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Its turn has not come.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It went well.
+    Done,
+    /// It did not.
+    Failed,
+}
+
+/// A work order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateState {
+    /// Who answers.
+    pub mode: GateMode,
+    /// Since when it is open.
+    pub asked: Micros,
+    /// Until when.
+    pub until: Micros,
+    /// The fact that opened it.
+    pub seq: u64,
+    /// The webhook has taken it.
+    pub told: bool,
+    /// The answer, and who gave it.
+    pub answer: Option<(bool, String)>,
+    /// The number of the work order in the team's system.
+    pub ticket: String,
+    /// What was said.
+    pub why: String,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskStep {
+    /// Which.
+    pub kind: TaskStepKind,
+    /// Where it stands.
+    pub state: StepState,
+    /// When it began.
+    pub started: Option<Micros>,
+    /// When it ended.
+    pub ended: Option<Micros>,
+    /// The operation that is to be made, and since when.
+    pub asked: Option<(OperationAsked, Micros)>,
+    /// The operation that was made.
+    pub operation: Option<OperationId>,
+    /// Its work order.
+    pub gate: Option<GateState>,
+    /// For people.
+    pub message: String,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// For people: `namespace/name`.
+    pub name: String,
+    /// Who asked.
+    pub subject: String,
+    /// What it is to do.
+    pub spec: TaskSpec,
+    /// The number of its last fact.
+    pub seq: u64,
+    /// The epoch of its last fact.
+    pub epoch: u64,
+    /// When it was accepted.
+    pub created: Micros,
+    /// When its last fact was written.
+    pub updated: Micros,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Why, where it stands still or is over.
+    pub reason: Option<Reason>,
+    /// The same for people.
+    pub message: String,
+    /// Since when it stands there.
+    pub since: Micros,
+    /// Its steps.
+    pub steps: Vec<TaskStep>,
+    /// When it was over.
+    pub ended: Option<Micros>,
+    /// What people are to be told.
+    pub notices: Vec<Notice>,
+    /// Its facts do not follow one another: nothing is done any more.
+    pub broken: bool,
+}
+
+impl Task {
+    pub(crate) fn new(id: TaskId, accepted: TaskAccepted, seq: u64, epoch: u64, now: Micros) -> Self {
+        let TaskAccepted { name, subject, spec } = accepted;
+        let step = |kind| TaskStep {
+            kind,
+            state: StepState::Waiting,
+            started: None,
+            ended: None,
+            asked: None,
+            operation: None,
+            gate: None,
+            message: String::new(),
+        };
+        let steps = spec.operation_task_step.iter().map(|named| step(named.step)).collect();
+        Self {
+            id,
+            name,
+            subject,
+            spec,
+            seq,
+            epoch,
+            created: now,
+            updated: now,
+            phase: Phase::Pending,
+            reason: None,
+            message: String::new(),
+            since: now,
+            steps,
+            ended: None,
+            notices: Vec::new(),
+            broken: false,
+        }
+    }
+
+    /// The first step that is not done: a place, and the step.
+    pub fn present(&self) -> Option<(u32, &TaskStep)> {
+        let place = self.steps.iter().position(|step| step.state != StepState::Done)?;
+        Some((place as u32, &self.steps[place]))
+    }
+
+    /// The operation of the present step.
+    pub fn present_operation(&self) -> Option<OperationId> {
+        self.present().and_then(|(_, step)| step.operation)
+    }
+}
+
+impl Task {
+    /// The gate that a step is, if it is one.
+    pub fn gate_of(&self, kind: TaskStepKind) -> Option<&beidou_schemas::operation::Gate> {
+        match kind {
+            TaskStepKind::ScaleUpWorkprocess | TaskStepKind::ScaleDownWorkprocess => Some(&self.spec.workprocess),
+            TaskStepKind::ScaleUpSubWorkprocess | TaskStepKind::ScaleDownSubWorkprocess => {
+                Some(&self.spec.sub_workprocess)
+            }
+            TaskStepKind::ScaleUpPreCheck
+            | TaskStepKind::ScaleUp
+            | TaskStepKind::UncordonNodes
+            | TaskStepKind::ScaleDownPreCheck
+            | TaskStepKind::ScaleDown => None,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Proof: named cases, a world that answers at random, and a log that folds to the same board for ever.
+
+mod cases;
+mod golden;
+mod properties;
+mod setting;
+mod world;

@@ -1,0 +1,168 @@
+//! What goes wrong with hosts, runners and doors: no host is acted on twice, nothing hangs, nothing is called good that is not.
+
+use beidou_playbooks::Bundle;
+use beidou_schemas::runner::{Assignment, Ended, HostState};
+use serde_json::json;
+
+use crate::{
+    door::Door,
+    site::{Site, finish, states, until},
+    ssh_hosts::Fault,
+};
+
+fn assignment(site: &Site) -> Assignment {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bundles/count");
+    site.assignment(&Bundle::of_folder(folder.as_ref()).unwrap(), "count", json!({}))
+}
+
+async fn begun(site: &Site, numbers: &[usize]) {
+    until("every host has begun", async || {
+        numbers.iter().all(|number| site.acts(*number).contains("begun")).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+fn ansible_of(runner: u32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{runner}/task/{runner}/children")).ok()?;
+    children.split_whitespace().find_map(|pid| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        line.contains("ansible-playbook").then(|| pid.parse().ok())?
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_runner_is_refused_and_touches_nothing() {
+    let site = Site::new(1).unwrap();
+    let door = Door::open(assignment(&site)).await.unwrap();
+    let mut first = site.start(&door, &[]).unwrap();
+    begun(&site, &[1]).await;
+    let mut second = site.start(&door, &[]).unwrap();
+    assert!(!second.end().await.unwrap().success());
+    assert!(second.log().contains("nothing was touched"), "{}", second.log());
+    site.go();
+    assert!(first.end().await.unwrap().success());
+    assert_eq!(site.acts(1), "begun done after");
+    assert_eq!(states(&door), [(HostState::Ok, String::new())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_runner_leaves_a_fence_behind_that_the_next_attempt_respects() {
+    let site = Site::new(2).unwrap();
+    let door = Door::open(assignment(&site)).await.unwrap();
+    let mut first = site.start(&door, &[]).unwrap();
+    begun(&site, &[1, 2]).await;
+    first.kill();
+    // The command goes on on the hosts; another attempt does not act beside it.
+    let busy = site.run(assignment(&site)).await.unwrap();
+    assert_eq!(states(&busy), vec![(HostState::Failed, "host-busy".to_owned()); 2]);
+    assert_eq!((site.acts(1), site.acts(2)), ("begun".into(), "begun".into()));
+    site.go();
+    until("the command has ended", async || {
+        (site.acts(1) == "begun done" && site.acts(2) == "begun done").then_some(())
+    })
+    .await
+    .unwrap();
+    let third = until("the hosts are free", async || {
+        let door = site.run(assignment(&site)).await.unwrap();
+        states(&door).iter().all(|(state, _)| *state == HostState::Ok).then_some(door)
+    });
+    third.await.unwrap();
+    assert_eq!(site.acts(1), "begun done begun done after");
+    let older = Assignment { fence: 1, ..assignment(&site) };
+    assert_eq!(states(&site.run(older).await.unwrap()), vec![(HostState::Failed, "fenced".to_owned()); 2]);
+    assert_eq!(site.acts(1), "begun done begun done after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_ansible_leaves_its_hosts_unknown() {
+    let site = Site::new(2).unwrap();
+    let door = Door::open(assignment(&site)).await.unwrap();
+    let mut runner = site.start(&door, &[]).unwrap();
+    begun(&site, &[1, 2]).await;
+    let ansible = until("ansible-playbook runs", async || ansible_of(runner.pid())).await.unwrap();
+    // SAFETY: kill takes no pointers; the process is our own grandchild.
+    assert_eq!(unsafe { libc::kill(ansible, libc::SIGKILL) }, 0);
+    assert!(runner.end().await.unwrap().success(), "{}", runner.log());
+    let end = finish(&door);
+    assert_eq!((end.ended, end.exit, end.signal), (Ended::Missing, None, Some(libc::SIGKILL)));
+    assert_eq!(states(&door), vec![(HostState::Unknown, "run-lost".to_owned()); 2]);
+    site.go();
+    until("the command has ended", async || (site.acts(1) == "begun done").then_some(())).await.unwrap();
+    assert_eq!(site.acts(1), "begun done", "no worker went on to the next task");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_ends_the_run_and_says_what_is_not_known() {
+    let site = Site::new(1).unwrap();
+    let door = Door::open(assignment(&site)).await.unwrap();
+    let mut runner = site.start(&door, &[]).unwrap();
+    begun(&site, &[1]).await;
+    door.look(|attempt| attempt.cancel = true);
+    assert!(runner.end().await.unwrap().success(), "{}", runner.log());
+    let end = finish(&door);
+    assert_eq!((end.ended, end.reason.as_deref()), (Ended::Missing, Some("cancelled")));
+    assert_eq!(end.hosts["host1"].state, HostState::Unknown);
+    assert!(door.look(|attempt| attempt.heartbeats > 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_goes_and_loses_answers_gets_every_event_once() {
+    let site = Site::new(3).unwrap();
+    let mut door = Door::open(assignment(&site)).await.unwrap();
+    let mut runner = site.start(&door, &[]).unwrap();
+    begun(&site, &[1, 2, 3]).await;
+    door.close().await;
+    site.go();
+    until("the run went on", async || site.acts(1).contains("after").then_some(())).await.unwrap();
+    door.look(|attempt| attempt.lose_answers.extend([(), (), ()]));
+    door.reopen().await.unwrap();
+    assert!(runner.end().await.unwrap().success(), "{}", runner.log());
+    let end = finish(&door);
+    assert_eq!(states(&door), vec![(HostState::Ok, String::new()); 3]);
+    let seqs: Vec<_> = door.look(|attempt| attempt.events.iter().map(|event| event.seq).collect());
+    assert_eq!(seqs, (1..=end.last_seq).collect::<Vec<_>>());
+    let output = door.look(|attempt| String::from_utf8_lossy(&attempt.output).into_owned());
+    assert_eq!(output.matches("PLAY RECAP").count(), 1, "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_hosts_are_named_and_do_not_hold_up_the_good_one() {
+    let mut site = Site::new(5).unwrap();
+    site.go();
+    site.hosts.fault(1, Fault::Off).unwrap();
+    site.hosts.fault(2, Fault::Hang).unwrap();
+    site.hosts.print(3, "rm /root/.ssh/authorized_keys").unwrap();
+    site.hosts.fault(4, Fault::Fill).unwrap();
+    let mut assignment = assignment(&site);
+    let host5 = site.hosts.hosts()[4].clone();
+    let door = site.run(assignment.clone()).await.unwrap();
+    let [one, two, three, four, five] = states(&door).try_into().unwrap();
+    assert!(matches!(one, (HostState::Unreachable, ref code) if code == "no-route" || code == "timeout"), "{one:?}");
+    assert!(matches!(two, (HostState::Unreachable, ref code) if code == "timeout"), "{two:?}");
+    assert_eq!(three, (HostState::Unreachable, "auth-refused".into()));
+    assert_eq!((four.0, four.1.as_str()), (HostState::Failed, "disk-full"));
+    assert_eq!(five, (HostState::Ok, String::new()));
+    site.hosts.fault(2, Fault::Wake).unwrap();
+    // A host with another key than the one that is known.
+    assignment.limit = vec!["host5".into()];
+    assignment.fence += 1;
+    assignment.attempt = "12345678-count-b0-a99".parse().unwrap();
+    assignment.ssh.known_hosts = format!("{} {}\n", host5.address, site.hosts.hosts()[0].public_key);
+    let door = site.run(assignment).await.unwrap();
+    assert_eq!(states(&door), [(HostState::Unreachable, "host-key".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_stops_answering_in_the_middle_ends_the_task() {
+    let mut site = Site::new(2).unwrap();
+    let door = Door::open(assignment(&site)).await.unwrap();
+    let mut runner = site.start(&door, &[]).unwrap();
+    begun(&site, &[1, 2]).await;
+    site.hosts.fault(1, Fault::Hang).unwrap();
+    site.hosts.print(2, "touch /tmp/go").unwrap();
+    assert!(runner.end().await.unwrap().success(), "{}", runner.log());
+    let [one, two] = states(&door).try_into().unwrap();
+    assert_eq!((one.0, two.0), (HostState::Unreachable, HostState::Ok), "{one:?}");
+    site.hosts.fault(1, Fault::Wake).unwrap();
+}
