@@ -76,8 +76,9 @@ tools:
 
 node:
 	@command -v npm > /dev/null || { echo "Node.js is missing: install version 20.19 or newer from https://nodejs.org" >&2; exit 1; }
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
-	  if (a < 20 || (a == 20 && b < 19)) { console.error("Node.js " + process.versions.node + " is too old: 20.19 or newer is needed"); process.exit(1); }'
+	@version=$$(node --version); version=$${version#v}; \
+	  [ "$$(printf '%s\n' 20.19.0 $$version | sort -V | head -1)" = 20.19.0 ] || \
+	  { echo "Node.js $$version is too old: 20.19 or newer is needed" >&2; exit 1; }
 
 console/dist/files.txt: $(CONSOLE) query-api/openapi.json
 	@$(MAKE) node

@@ -21,7 +21,7 @@ const TYPES = {
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 const packed = join(dist, 'packed');
-const isBuilt = (file) => !relative(dist, file).startsWith('packed') && !['files.txt', '.gitignore'].includes(relative(dist, file));
+const isBuilt = (file) => !/^(packed|\.)/.test(relative(dist, file)) && relative(dist, file) !== 'files.txt';
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => join(entry.parentPath, entry.name))
