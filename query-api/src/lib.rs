@@ -38,4 +38,5 @@ mod tail;
 mod upkeep;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};
+pub use console::has_console;
 pub use server::{Bound, ServeError, bind, serve};

@@ -19,13 +19,22 @@ pub fn beginning(context: &Context, took: Duration) -> String {
     let title = Paint::Bold.on("beidou demo", Look::of_stdout().colour);
     format!(
         "{title}: three simulated clusters, 300 nodes, seven days of Events. Not for production.\n\n  \
-         URL    {url}    (up in {took:.1} s)\n  \
+         {console}URL    {url}    (up in {took:.1} s)\n  \
          token  {token}\n  \
          curl   curl -H 'Authorization: Bearer {token}' {url}/api/v1/clusters\n",
+        console = console(context),
         url = context.url,
         token = context.token,
         took = took.as_secs_f64(),
     )
+}
+
+/// The address for a browser: it takes the token out of it at once.
+fn console(context: &Context) -> String {
+    match beidou_query_api::has_console() {
+        true => format!("open   {}/#token={}\n  ", context.url, context.token),
+        false => String::new(),
+    }
 }
 
 /// What stands after the history.

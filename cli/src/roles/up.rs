@@ -97,6 +97,9 @@ fn banner(process: &Process, context: &Context, clusters: &[String]) -> String {
     let mut table = Table::new([Column::whole(""), Column::whole("")]);
     let mut row = |name: &str, value: String| table.row(vec![Cell::new(name, Paint::Dim), Cell::from(value)]);
     row("API", context.url.clone());
+    if beidou_query_api::has_console() {
+        row("console", format!("{}/#token=TOKEN in a browser", context.url));
+    }
     row("token", format!("{} (whole: {})", token::hint(&context.token), crate::places::token(&process.data).display()));
     row("data", process.data.display().to_string());
     row("clusters", if clusters.is_empty() { "none yet".into() } else { clusters.join(", ") });

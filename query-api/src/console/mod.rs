@@ -28,6 +28,11 @@ use crate::{
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/console.rs"));
 const INDEX: &str = "index.html";
 
+/// Whether this binary has the console.
+pub fn has_console() -> bool {
+    find(FILES, INDEX).is_some()
+}
+
 /// `/`
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     match find(FILES, INDEX) {
