@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { snapped, stacks } from "../src/canvas/histogram";
 import { boxes, neighbourMark } from "../src/canvas/lanes";
+import { timesText } from "../src/design/times";
 import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
-import { comparable, level } from "../src/pages/fleet/signals";
+import { cell, comparable, level } from "../src/pages/fleet/signals";
 import { csv, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
 import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
@@ -160,5 +161,35 @@ describe("languages", () => {
     const blanks = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort();
     for (const key of Object.keys(en) as (keyof typeof en)[]) expect(blanks(zh[key]), key).toEqual(blanks(en[key]));
     expect(translator("zh")("time.last", { length: "6 h" })).toBe("最近 6 h");
+  });
+});
+
+describe("more or less than before", () => {
+  it("is one short word, and never infinite", () => {
+    expect([
+      timesText(30, 10, "gone"),
+      timesText(1200, 10, "gone"),
+      timesText(10, 41, "gone"),
+      timesText(0, 9, "gone"),
+      timesText(5, 0, "gone"),
+    ]).toEqual(["3.0×", "120×", "÷ 4.1", "gone", ""]);
+  });
+  it("of a cluster of imports alone is a lower bound, and nothing found is not zero", () => {
+    const range = { from: "2026-11-27T00:00:00Z", to: "2026-11-28T00:00:00Z" };
+    const answer = {
+      range,
+      baseline: range,
+      coverage: [],
+      baseline_coverage: [],
+      changes: [
+        { field: "cluster", value: "u", new: true, states: 7, states_before: 0, occurrences: 7, occurrences_before: 0, score: 900 },
+      ],
+      states: 7,
+      states_before: 0,
+      occurrences: 7,
+      occurrences_before: 0,
+    };
+    expect(cell(answer, "u")).toEqual({ now: 7, before: null, level: 0, complete: false });
+    expect(cell(answer, "v")).toBeNull();
   });
 });

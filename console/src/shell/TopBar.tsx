@@ -1,6 +1,7 @@
 /** The bar above the page: path and title, search, scope, range, language, theme. */
 import { Button } from "react-aria-components";
 import { Icon } from "../design/Icon";
+import { Foreign } from "../design/parts";
 import { useT } from "../i18n";
 import { useChromeNow } from "./chrome";
 import { langOf, setPrefs, themeOf, usePrefs } from "./prefs";
@@ -23,7 +24,9 @@ export function TopBar({ onPalette, rangeOpen, onRange }: Props) {
     <header className="top">
       <div className="crumb">
         {chrome.crumbs}
-        <h1 className={chrome.mono ? "mono" : undefined}>{chrome.title}</h1>
+        <h1 className={chrome.mono ? "mono" : undefined} title={chrome.title}>
+          <Foreign text={chrome.title} {...(chrome.mono ? { mid: 32 } : {})} />
+        </h1>
       </div>
       <button type="button" className="find" onClick={onPalette}>
         <Icon name="search" />

@@ -86,7 +86,7 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
   if (count === 0) return empty;
   return (
     <div
-      className={pages.isDimmed ? "col grow stale" : "col grow"}
+      className={`col grow${pages.isDimmed ? " stale" : ""}${showDay ? " days" : ""}`}
       role="grid"
       aria-label={name}
       aria-rowcount={pages.total ? pages.total.value + live.length : -1}

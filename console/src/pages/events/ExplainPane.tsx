@@ -8,6 +8,7 @@ import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
 import type { View } from "../../shell/view";
@@ -88,7 +89,6 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
 function One({ change, onPick }: { change: Change; onPick: () => void }) {
   const t = useT();
   const most = Math.max(change.states, change.states_before, 1);
-  const times = change.states_before === 0 ? null : change.states / change.states_before;
   const text = change.label ?? change.value;
   return (
     <button type="button" className="chg" onClick={onPick} title={t("explain.score", { score: change.score.toFixed(1) })}>
@@ -97,12 +97,8 @@ function One({ change, onPick }: { change: Change; onPick: () => void }) {
       <span className="num small">
         {change.new ? (
           <span className="badge warn">{t("pat.new")}</span>
-        ) : times === null ? (
-          ""
-        ) : times >= 1 ? (
-          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
         ) : (
-          `÷ ${(1 / times).toFixed(1)}`
+          timesText(change.states, change.states_before, t("explain.gone"))
         )}
       </span>
       <span className="bars" aria-hidden="true">

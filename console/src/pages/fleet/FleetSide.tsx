@@ -10,6 +10,7 @@ import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
+import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
 import { common, type View } from "../../shell/view";
@@ -81,7 +82,6 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
   const t = useT();
   const text = change.label ?? change.value;
   const glyph = GLYPHS[known && change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
-  const times = change.states_before === 0 ? null : change.states / change.states_before;
   return (
     <Link
       className="inc"
@@ -95,12 +95,8 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
           ""
         ) : change.new ? (
           <span className="badge warn">{t("pat.new")}</span>
-        ) : times === null ? (
-          ""
-        ) : times >= 1 ? (
-          `${times >= 10 ? Math.round(times) : times.toFixed(1)}×`
         ) : (
-          `÷ ${(1 / times).toFixed(1)}`
+          timesText(change.states, change.states_before, t("explain.gone"))
         )}
       </span>
       <span className="dim small two">

@@ -67,11 +67,13 @@ export function cell(answer: Explanation, uid: string): Cell | null {
   const own = coverageOf(answer.coverage, uid);
   const rangeTo = Date.parse(answer.range.to);
   if (own?.share === 0) return null;
-  const complete = own ? missing([own], rangeTo).length === 0 : true;
+  // A cluster of imports alone claims nothing: what is found is a lower bound, and nothing found is not zero.
+  const complete = own !== undefined && missing([own], rangeTo).length === 0;
   const base = coverageOf(answer.baseline_coverage, uid);
-  const baseKnown = known(base);
+  const baseKnown = own !== undefined && known(base);
   const change = answer.changes.find((one) => one.field === "cluster" && one.value === uid);
   const [now, before] = [change?.states ?? 0, change?.states_before ?? 0];
+  if (!own && now === 0) return null;
   return { now, before: baseKnown ? before : null, level: change && baseKnown ? level(now, before, change.score) : 0, complete };
 }
 

@@ -91,7 +91,7 @@ export function Page() {
   useChrome({
     title: "SQL",
     copies: {
-      cli: `beidou sql ${rangeFlags(view.range)} ${shellWord(text.replace(/\s+/g, " ").trim())}`,
+      cli: `beidou sql ${rangeFlags(view.range)} ${shellWord(text.trim())}`,
       sql: text,
       api: `curl -H "Authorization: Bearer $BEIDOU_TOKEN" -H 'content-type: application/json' -d ${shellWord(JSON.stringify({ query: text }))} ${shellWord(`${location.origin}/api/v1/sql?from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`)}`,
     },
