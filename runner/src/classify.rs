@@ -10,10 +10,10 @@ const KNOWN: [(&str, &str, &str); 17] = [
         "A command of an earlier attempt still runs on the host. Wait until it ends, or end it there.",
     ),
     ("beidou-fence: newer", "fenced", "A later attempt has this host. Look at that one."),
-    ("beidou-fence: cannot", "fence-failed", "Look at /var/lib/beidou on the host, and at its disk."),
     ("No space left on device", "disk-full", "Free space on the host."),
     ("Disk quota exceeded", "disk-full", "Free space on the host."),
     ("Read-only file system", "disk-readonly", "Look at the host's disk: the kernel makes it read-only after errors."),
+    ("beidou-fence: cannot", "fence-failed", "Look at /var/lib/beidou on the host, and at its disk."),
     (
         "Host key verification failed",
         "host-key",

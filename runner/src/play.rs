@@ -86,7 +86,7 @@ fn ansible(arguments: &Arguments, assignment: &Assignment, material: &Material, 
     command.envs(settings);
     if !places.bundle.join("ansible.cfg").exists() {
         // Not that of whoever runs us.
-        command.env("ANSIBLE_CONFIG", "/dev/null");
+        command.env("ANSIBLE_CONFIG", places.private.join("ansible.cfg"));
     }
     command
 }

@@ -164,6 +164,7 @@ async fn run(
     bundle.write(&folders.bundle).map_err(|error| Unready::Bundle(error.to_string()))?;
     private.write("patterns.json", &serde_json::to_vec(&redactor.patterns()).map_err(io::Error::from)?)?;
     fs::write(folders.plugins.join("beidou_events.py"), PLUGIN)?;
+    private.write("ansible.cfg", b"")?;
     restore_facts(door, &folders.facts).await;
 
     let report = Report::new(spool.clone(), redactor, &assignment.limit);

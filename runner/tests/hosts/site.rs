@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Waiting ends here: a step on three hosts takes seconds, on a machine with much to do a minute.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Site {
     pub hosts: SshHosts,
@@ -39,10 +39,6 @@ pub struct Runner {
 impl Site {
     pub fn new(count: usize) -> anyhow::Result<Self> {
         Ok(Self { hosts: SshHosts::start(count)?, folder: tempfile::tempdir()?, fence: 0.into() })
-    }
-
-    pub fn name(number: usize) -> String {
-        format!("host{number}")
     }
 
     /// An assignment of all hosts.
