@@ -110,6 +110,9 @@ kafka:
 duckdb:
 	@tests/duckdb/install > /dev/null
 
+ansible:
+	@tests/ansible/install > /dev/null
+
 # All by Go, whose caches are shared: one after the other.
 helm: kubernetes
 	@nice -n 10 tests/helm/install
