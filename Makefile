@@ -20,9 +20,11 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 	$(call say,starting the demo (Ctrl-C ends it))
 	@exec $(BEIDOU) demo $(ARGS)
 
-test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
+test: tools console ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
 	@$(MAKE) -j2 kubernetes helm duckdb kafka ansible compiled s3
+	$(call say,the console: types, lints, unit tests, sizes)
+	@cd console && npm run --silent check && npm run --silent size
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
 	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
