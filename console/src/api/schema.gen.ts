@@ -2497,7 +2497,7 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
-             * @description What it takes at most.
+             * @description What it takes at most; 0 where nothing of it ever goes.
              */
             most_bytes: number;
             /** @description Its name. */
