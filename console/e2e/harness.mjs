@@ -62,6 +62,7 @@ export async function openPage(world, { theme = "light", lang = "en", width = 14
     { theme, lang },
   );
   const page = await context.newPage();
+  page.setDefaultTimeout(Number(process.env.E2E_TIMEOUT_MS ?? 45_000));
   const troubles = [];
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("console", (message) => {
