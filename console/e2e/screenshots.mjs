@@ -31,7 +31,7 @@ async function pages(world) {
       then: async (page) => {
         await page.keyboard.press("/");
         await page.keyboard.type("kind:Pod reason:F");
-        await page.waitForSelector(".complete [role=option]:has-text('FailedMount')");
+        await page.waitForSelector(".complete [role=option]:has-text('Failed')");
       },
     },
     {
@@ -72,7 +72,9 @@ async function pages(world) {
 
 export async function screenshots(world) {
   mkdirSync(OUT, { recursive: true });
+  const only = process.argv[3] ?? "";
   for (const { name, path, ready, both, lang, then } of await pages(world)) {
+    if (!name.includes(only)) continue;
     for (const theme of both ? ["light", "dark"] : ["light"]) {
       const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
       await go(path);

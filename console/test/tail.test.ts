@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../src/api/stream";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
 import { place } from "../src/pages/events/usePages";
+import { merged } from "../src/pages/events/useTail";
 
 const message = (n: number): Message => ({ id: `p${n}`, event: "message", data: JSON.stringify({ id: `0.u.${n}`, cluster_uid: "c" }) });
 const ids = (tail: Tail) => tail.state().rows.map((row) => row.id);
@@ -58,6 +59,15 @@ describe("the live tail", () => {
       "d",
     );
     expect(tail.state()).toMatchObject({ gaps: 1, rejects: 1, rows: [] });
+  });
+});
+
+describe("a stream that is lost", () => {
+  it("stays as old as it is, whatever is tried", () => {
+    const open = { state: "open" as const, since: 1 };
+    const lost = merged(open, "lost", 10);
+    expect(merged(merged(lost, "connecting", 20), "lost", 30)).toEqual({ state: "lost", since: 10 });
+    expect(merged(lost, "open", 40)).toEqual({ state: "open", since: 40 });
   });
 });
 

@@ -124,15 +124,15 @@ export async function patternsAndExplainAreFilters(world) {
   const { from, to } = await incident(world);
   await go(`/events?from=${from}&to=${to}&view=patterns&panel=explain`);
   await page.waitForSelector(".pat tbody tr:has-text('Failed to pull image')");
-  await page.waitForSelector(".chg:has-text('FailedMount')");
-  await page.click(".chg:has-text('FailedMount') >> nth=0");
-  await page.waitForFunction(() => (new URLSearchParams(location.search).get("q") ?? "").includes("FailedMount"));
+  await page.waitForSelector(".chg:has-text('NodeNotReady')");
+  await page.click(".chg:has-text('NodeNotReady') >> nth=0");
+  await page.waitForFunction(() => (new URLSearchParams(location.search).get("q") ?? "").includes("NodeNotReady"));
 }
 
 export async function anExportHasAllRows(world) {
   const { page, go } = await openPage(world);
   const { from, to } = await incident(world);
-  await go(`/events?from=${from}&to=${to}&q=reason:FailedMount`);
+  await go(`/events?from=${from}&to=${to}&q=reason:NodeNotReady`);
   const rows = await total(page);
   await page.click("button:has-text('Export')");
   await page.click("text=Begin export");

@@ -86,7 +86,7 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
   if (count === 0) return empty;
   return (
     <div
-      className={`col grow${pages.isDimmed ? " stale" : ""}${showDay ? " days" : ""}`}
+      className={`col grow${pages.isDimmed ? " stale" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" ? " lost" : ""}`}
       role="grid"
       aria-label={name}
       aria-rowcount={pages.total ? pages.total.value + live.length : -1}

@@ -14,6 +14,16 @@ export interface LiveTail extends TailState {
 
 const NEVER = new Tail();
 
+/** A stream that was lost stays lost, since the first moment, until it is open again: tries do not make it fresher. */
+export function merged(
+  before: { state: StreamState; since: number },
+  next: StreamState,
+  since: number,
+): { state: StreamState; since: number } {
+  if (next === "open" || before.state !== "lost") return { state: next, since };
+  return before;
+}
+
 /** Follows while `on`; a new question begins a new tail. */
 export function useTail(on: boolean, params: Params): LiveTail {
   const key = JSON.stringify(params);
@@ -47,7 +57,13 @@ export function useTail(on: boolean, params: Params): LiveTail {
     };
     const { from: _from, to: _to, ...filters } = params;
     const url = `/api/v1/events/tail${queryString(filters)}`;
-    void follow({ url, after: mine.lastId, onMessages, onState: (next, since) => setStream({ state: next, since }), signal: stop.signal });
+    void follow({
+      url,
+      after: mine.lastId,
+      onMessages,
+      onState: (next, since) => setStream((before) => merged(before, next, since)),
+      signal: stop.signal,
+    });
     return () => {
       stop.abort();
       cancelAnimationFrame(frame);
