@@ -198,6 +198,10 @@ impl Writer for DiskWriter {
     fn epoch(&self) -> u64 {
         self.writer.epoch()
     }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        self.writer.is_newest().await
+    }
 }
 
 #[tokio::test]

@@ -69,6 +69,11 @@ impl Writer for DiskWriter {
     fn epoch(&self) -> u64 {
         self.writer.epoch()
     }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        check(&self.full)?;
+        self.writer.is_newest().await
+    }
 }
 
 async fn until(projector: &mut Running, what: &str, reached: impl FnMut(&Status) -> bool) {
