@@ -67,9 +67,7 @@ impl Worker {
             | Topic::KubeImport
             | Topic::OperationCommand
             | Topic::Operation
-            | Topic::OperationTask => {
-                BTreeMap::new()
-            }
+            | Topic::OperationTask => BTreeMap::new(),
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {

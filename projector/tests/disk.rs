@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
-use beidou_projector::{Phase, ProjectorConfig, Status};
+use beidou_projector::{PartitionStatus, Phase, ProjectorConfig, Status};
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use support::{DEADLINE, Engine, Running, events, log, number};
 
@@ -81,10 +81,19 @@ async fn until(projector: &mut Running, what: &str, reached: impl FnMut(&Status)
     assert!(in_time, "not in time: {what}: {:#?}", projector.status.borrow());
 }
 
+fn says_why(partition: &PartitionStatus) -> bool {
+    let error = partition.error.as_ref();
+    partition.phase == Phase::Retrying && error.is_some_and(|e| e.contains("data/log") && e.contains("free space"))
+}
+
 fn all_wait(status: &Status) -> bool {
-    let waits =
-        |error: &Option<String>| error.as_ref().is_some_and(|e| e.contains("data/log") && e.contains("free space"));
-    !status.partitions.is_empty() && status.partitions.values().all(|p| p.phase == Phase::Retrying && waits(&p.error))
+    !status.partitions.is_empty() && status.partitions.values().all(says_why)
+}
+
+/// One makes the tables, and cannot; the others wait for them.
+fn none_begins(status: &Status) -> bool {
+    let mut all = status.partitions.values();
+    all.clone().any(says_why) && all.all(|p| p.phase != Phase::Running)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +105,7 @@ async fn a_full_disk_is_waited_for_at_any_point() {
     events::append(&log, &history[..30]).await;
     let disk = Arc::new(Disk { log: Arc::clone(&log), full: Arc::clone(&full) });
     let mut projector = Running::start(ProjectorConfig::default(), &disk, &store);
-    until(&mut projector, "full at the start", all_wait).await;
+    until(&mut projector, "full at the start", none_begins).await;
     full.store(false, Ordering::SeqCst);
     projector.caught_up(&log).await;
 

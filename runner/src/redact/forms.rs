@@ -43,6 +43,13 @@ fn of_text(text: &str) -> Vec<Vec<u8>> {
             all.push(percent(bytes, keep, upper, true));
         }
     }
+    // What Ansible prints of an answer with -vvv is Python's form of bytes, most often of JSON.
+    for inner in [text.to_owned(), json, self::json(text, true)] {
+        for quote in [false, true] {
+            all.push(python(&inner, quote, false));
+            all.push(python(&inner, quote, true));
+        }
+    }
     // Inside a longer text a secret begins at one of three places of a group of base64.
     for before in 0..3 {
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
@@ -74,6 +81,27 @@ fn json(text: &str, ascii: bool) -> String {
         }
     }
     out
+}
+
+/// As `repr` writes it: of a text, or of bytes.
+fn python(text: &str, quote: bool, bytes: bool) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\'' if quote => out.push_str("\\'"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other if bytes && !other.is_ascii() => {
+                let encoded =
+                    other.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+                out.push_str(&encoded);
+            }
+            other => out.push(other),
+        }
+    }
+    out.into_bytes()
 }
 
 fn hex(bytes: &[u8], before: &str, upper: bool) -> Vec<u8> {
@@ -114,6 +142,8 @@ mod tests {
             serde_json::to_string(&serde_json::json!({"x": {"y": secret}})).unwrap(),
             serde_json::to_string(&serde_json::to_string(secret).unwrap()).unwrap(),
             ascii_json.to_owned(),
+            format!("b'{}'", ascii_json.replace('\\', "\\\\").replace('\'', "\\'")),
+            r#"b"p/ss w\\"r'd+\xc3\xbc9""#.to_owned(),
             "p%2Fss%20w%22r%27d%2B%C3%BC9".to_owned(),
             "p%2fss+w%22r%27d%2b%c3%bc9".to_owned(),
             format!("'{}'", secret.replace('\'', "'\"'\"'")),
