@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use beidou_simulator::{StateId, oracle::Judge};
+use beidou_simulator::{
+    StateId,
+    oracle::{Entry, Judge},
+};
 
 use super::{LIMIT, Run, tail::Tail};
 use crate::{faults::site::Role, wait::until};
@@ -47,11 +50,36 @@ impl Run {
         };
         if until("the tail has shown all", self.course.patience, async || (missing() == 0).then_some(())).await.is_err()
         {
-            self.outcome.wrong.push(format!("the live tail has not shown {} of {} states", missing(), wanted.len()));
+            self.outcome.wrong.push(self.not_shown(&tail, &wanted));
         }
         (self.outcome.tailed, self.outcome.resumed) = (wanted.len() - missing(), tail.resumed());
         self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
         self.outcome.wrong.extend(tail.wrong());
         Ok(())
+    }
+
+    /// How many, when they were committed, and whether the tail stands.
+    fn not_shown(&self, tail: &Tail, wanted: &[StateId]) -> String {
+        let seen = tail.seen();
+        let missing: HashSet<StateId> = wanted.iter().filter(|state| !seen.contains(state)).copied().collect();
+        let entries = self.ledger.entries();
+        let mut when: Vec<i64> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Committed { state, at_us, .. } if missing.contains(state) => Some(*at_us),
+                _ => None,
+            })
+            .collect();
+        when.sort_unstable();
+        let now_us = jiff::Timestamp::now().as_microsecond();
+        let ago = |at: Option<&i64>| at.map_or(0.0, |at| (now_us - at) as f64 / 1e6);
+        format!(
+            "the live tail has not shown {} of {} states, committed {:.1} to {:.1} s ago; its connection {}",
+            missing.len(),
+            wanted.len(),
+            ago(when.first()),
+            ago(when.last()),
+            if tail.is_open() { "stands" } else { "has ended" },
+        )
     }
 }

@@ -24,6 +24,8 @@ struct Shown {
     last_id: Option<String>,
     /// Connections that were answered; the first one begins at the end.
     connections: usize,
+    /// The present one still stands.
+    open: bool,
     wrong: Vec<String>,
 }
 
@@ -55,6 +57,10 @@ impl Tail {
 
     pub(super) fn resumed(&self) -> usize {
         self.read(|shown| shown.connections.saturating_sub(1))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.read(|shown| shown.open)
     }
 
     pub(super) fn wrong(&self) -> Vec<String> {
@@ -93,17 +99,22 @@ async fn connection(shown: &Mutex<Shown>, url: &str, token: &str) -> anyhow::Res
         ask = ask.header("Last-Event-ID", id);
     }
     let mut answer = ask.send().await?.error_for_status()?;
-    shown.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
+    change(shown, |shown| (shown.connections, shown.open) = (shown.connections + 1, true));
     let mut buffer = Vec::new();
     // A cut is an error of the body, or its end: what was not whole by then is not counted.
     while let Ok(Some(chunk)) = answer.chunk().await {
         buffer.extend_from_slice(&chunk);
         while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
             let message: Vec<u8> = buffer.drain(..end + 2).collect();
-            take(&mut shown.lock().unwrap_or_else(PoisonError::into_inner), &String::from_utf8_lossy(&message));
+            change(shown, |shown| take(shown, &String::from_utf8_lossy(&message)));
         }
     }
+    change(shown, |shown| shown.open = false);
     Ok(())
+}
+
+fn change(shown: &Mutex<Shown>, change: impl FnOnce(&mut Shown)) {
+    change(&mut shown.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 fn take(shown: &mut Shown, message: &str) {
