@@ -1,6 +1,6 @@
 //! The settings of controllers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::error::ControllersError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControllersConfig {
-    /// Where runners and callbacks come to.
+    /// Where runners and callbacks come to. Port 0 is any one, and the same one again after a restart, if it is free.
     pub listen: String,
     /// How runners and ticket systems reach it, where that is not `listen`.
     pub url: Option<String>,
@@ -37,7 +37,7 @@ pub struct ControllersConfig {
 impl Default for ControllersConfig {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:7330".into(),
+            listen: "127.0.0.1:0".into(),
             url: None,
             management: None,
             executor: ExecutorKind::Local,
@@ -141,6 +141,15 @@ pub struct TargetConfig {
     pub parameters: serde_json::Map<String, serde_json::Value>,
 }
 
+impl TargetConfig {
+    /// A cluster of which only the name is known.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let (name, parameters) = (name.into(), serde_json::Map::new());
+        Self { name, kubeconfig: None, context: None, ssh_user: None, ssh_key: None, known_hosts: None, parameters }
+    }
+}
+
 /// A ticket system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +183,9 @@ impl ControllersConfig {
         if self.executor == ExecutorKind::Job && self.url.is_none() {
             return bad("url", "how Pods reach `controllers.listen`, where the executor is `job`");
         }
+        if self.executor == ExecutorKind::Job && self.listen.ends_with(":0") {
+            return bad("listen", "an address with a port that stays, where the executor is `job`");
+        }
         if self.job.user < 1 {
             return bad("job.user", "1 or more: runners are never root");
         }
@@ -185,6 +197,19 @@ impl ControllersConfig {
             return bad("notifications", "a url each");
         }
         Ok(())
+    }
+
+    /// Relative paths start at this folder.
+    pub fn settle_paths(&mut self, folder: &Path) {
+        let of_management = self.management.iter_mut().filter_map(|management| management.kubeconfig.as_mut());
+        let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
+        let of_hooks = self.webhooks.iter_mut().map(|hook| &mut hook.secret_file);
+        // A name alone is looked up where programs are.
+        let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);
+        let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(&mut self.bundles).chain(ansible);
+        for path in all {
+            *path = folder.join(&path);
+        }
     }
 
     /// Where runners and callbacks are sent.
@@ -208,6 +233,7 @@ mod tests {
         for (yaml, expected) in [
             ("{executor: job}", "controllers.executor"),
             ("{executor: job, management: {}}", "controllers.url"),
+            ("{executor: job, management: {}, url: 'http://controllers:7330'}", "controllers.listen"),
             ("{executor: ssh}", "unknown variant"),
             ("{job: {user: 0}}", "never root"),
             ("{webhooks: [{name: a, url: 'ftp://x', secret_file: f}]}", "controllers.webhooks"),

@@ -6,7 +6,7 @@ use beidou_log::Log;
 use beidou_model::operation::Seen;
 use beidou_schemas::operation::{ASKED, SAID, WISHED};
 use beidou_service::{CancellationToken, Part};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 
 use crate::{
     act::{Hands, Inner},
@@ -64,8 +64,8 @@ pub async fn run(config: ControllersConfig, inputs: Inputs, stop: CancellationTo
 async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), ControllersError> {
     let Inputs { log, folder, part, metrics, faults, executor } = inputs;
     part.waiting("it folds the facts");
-    let listener = listen(&config.listen).await?;
-    let address = listener.local_addr().map_err(door_error(&config.listen))?;
+    let listener = door::listen(&config.listen, &folder).await?;
+    let address = listener.local_addr().map_err(door::error(&config.listen))?;
     let resources = match &config.management {
         Some(management) => {
             Some(Resources { client: target::management(management).await?, namespace: management.namespace.clone() })
@@ -96,7 +96,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     let desks = door::Desks::default();
     let routes = door::router(Door { keeper: keeper.clone(), hands: hands.clone(), said, folder, faults, metrics: metrics.clone(), desks });
     tracing::info!(%address, "controllers take commands, runners come to the door");
-    let served = async { axum::serve(listener, routes).await.map_err(door_error(&config.listen)) };
+    let served = async { axum::serve(listener, routes).await.map_err(door::error(&config.listen)) };
     let followed = async {
         tell_bundles(&hands, &keeper).await;
         part.ready();
@@ -122,15 +122,6 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         () = of_resources => Ok(()),
         () = warnings::watch(Arc::clone(&log), keeper.clone(), config.hold_at_warnings) => Ok(()),
     }
-}
-
-async fn listen(address: &str) -> Result<TcpListener, ControllersError> {
-    TcpListener::bind(address).await.map_err(door_error(address))
-}
-
-fn door_error(address: &str) -> impl FnOnce(std::io::Error) -> ControllersError {
-    let address = address.to_owned();
-    move |source| ControllersError::Door { address, source }
 }
 
 fn make_executor(config: &ControllersConfig, folder: &std::path::Path, resources: Option<&Resources>) -> Arc<dyn Executor> {

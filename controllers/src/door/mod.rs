@@ -11,6 +11,7 @@
 mod answer;
 mod callback;
 mod files;
+mod listen;
 mod routes;
 
 use std::{
@@ -27,6 +28,8 @@ use axum::{
 use beidou_log::Writer;
 use beidou_schemas::runner::{AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, OUTPUT_PATH};
 use tokio::time::Instant;
+
+pub(crate) use listen::{error, listen};
 
 use crate::{
     act::Hands,
