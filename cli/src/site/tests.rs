@@ -93,10 +93,13 @@ fn keys_below(place: &str, (open, close): (&str, &str), all: &mut BTreeSet<Strin
     }
 }
 
+/// Places whose keys are names of clusters or parameters.
+const FREE: [&str; 2] = ["retention.clusters", "controllers.clusters.parameters"];
+
 fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {
     match value {
-        // Its keys are names of clusters.
-        serde_json::Value::Object(_) if place == "retention.clusters" => {
+        // Their keys are names that users choose.
+        serde_json::Value::Object(_) if FREE.contains(&place) => {
             all.insert(place.to_owned());
         }
         serde_json::Value::Object(fields) => {

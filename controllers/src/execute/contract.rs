@@ -11,11 +11,11 @@ pub trait Driver {
     /// A new executor over the same runners: as after a restart of controllers.
     fn executor(&self) -> Box<dyn Executor>;
     /// Lets the runner of an attempt end by itself with this exit code, and waits until it has.
-    fn end(&self, attempt: &AttemptId, exit: i32) -> impl Future<Output = ()> + Send;
+    fn end(&self, attempt: &AttemptId, exit: i32) -> impl Future<Output = ()>;
     /// Waits until the runner of an attempt is gone after it was told to stop.
-    fn stopped(&self, attempt: &AttemptId) -> impl Future<Output = ()> + Send;
+    fn stopped(&self, attempt: &AttemptId) -> impl Future<Output = ()>;
     /// How many runners were made for an attempt.
-    fn made(&self, attempt: &AttemptId) -> impl Future<Output = usize> + Send;
+    fn made(&self, attempt: &AttemptId) -> impl Future<Output = usize>;
 }
 
 /// An order for an attempt.

@@ -2,14 +2,6 @@
 //! about what blocks, and an Operation that is applied ends with its status. No kubelet is there: what it would report of a
 //! Pod, the test writes.
 
-#![expect(dead_code, reason = "the control plane has more than this needs")]
-
-#[path = "../../tests/src/control_plane.rs"]
-mod control_plane;
-#[path = "../../tests/src/installed.rs"]
-mod installed;
-#[path = "../../tests/src/wait.rs"]
-mod wait;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -28,7 +20,7 @@ use beidou_crds::{Cluster, Operation, definitions};
 use beidou_log::memory::MemoryLog;
 use beidou_schemas::{Topic, runner::AttemptId};
 use beidou_service::{CancellationToken, Readiness};
-use control_plane::{Access, ControlPlane};
+use beidou_tests::{control_plane::{Access, ControlPlane}, wait};
 use k8s_openapi::{
     api::{
         batch::v1::Job,
@@ -213,7 +205,7 @@ async fn install(admin: &Client) {
 async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admin: &Client) {
     install(admin).await;
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::default_namespaced(admin.clone());
-    let kubeconfig = inline(&control_plane.kubeconfig(Access::Admin));
+    let kubeconfig = crate::site::inline(&control_plane.kubeconfig(Access::Admin)).unwrap();
     let secret = json!({"metadata": {"name": "target"}, "stringData": {"kubeconfig": kubeconfig}});
     secrets.create(&PostParams::default(), &read(secret)).await.unwrap();
     let clusters: Api<Cluster> = Api::default_namespaced(admin.clone());
@@ -284,22 +276,4 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     }
     stop.cancel();
     running.await.unwrap().unwrap();
-}
-
-/// A kubeconfig without files: those of others are not read.
-fn inline(path: &std::path::Path) -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let data = |value: &Value| STANDARD.encode(std::fs::read(value.as_str().unwrap()).unwrap());
-    for (pointer, files) in [
-        ("/clusters/0/cluster", &["certificate-authority"][..]),
-        ("/users/0/user", &["client-certificate", "client-key"]),
-    ] {
-        let part = config.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
-        for file in files {
-            let read = data(&part.remove(*file).unwrap());
-            part.insert(format!("{file}-data"), read.into());
-        }
-    }
-    config.to_string()
 }

@@ -1,19 +1,11 @@
 //! A real API server takes the definitions, and keeps their rules by itself: good manifests pass, bad ones are refused with
 //! what is wrong.
 
-#![expect(dead_code, reason = "the control plane has more than this needs")]
-
-#[path = "../../tests/src/control_plane.rs"]
-mod control_plane;
-#[path = "../../tests/src/installed.rs"]
-mod installed;
-#[path = "../../tests/src/wait.rs"]
-mod wait;
 
 use std::time::Duration;
 
 use beidou_crds::{AutoOperationTask, Cluster, GROUP, Operation, definitions};
-use control_plane::{Access, ControlPlane};
+use beidou_tests::{control_plane::{Access, ControlPlane}, wait};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client,
