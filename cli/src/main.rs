@@ -39,6 +39,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Up(args) => roles::up::main(args).await,
         Command::Ingest(args) => roles::ingest::main(args).await,
         Command::Projector(args) => roles::projector::main(args).await,
+        Command::Controllers(args) => roles::controllers::main(args).await,
+        Command::RunStep(args) => roles::run_step::main(*args).await,
         Command::QueryApi(args) => roles::query_api::main(args).await,
         Command::Engine(args) => roles::engine::main(args).await,
         Command::Archive(args) => roles::archive::main(args).await,

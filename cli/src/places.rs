@@ -60,6 +60,11 @@ pub fn exports(data: &Path) -> PathBuf {
     data.join("exports")
 }
 
+/// The folder of controllers in a data directory: outputs, fact caches, runners.
+pub fn controllers(data: &Path) -> PathBuf {
+    data.join("controllers")
+}
+
 /// The token file of a data directory.
 pub fn token(data: &Path) -> PathBuf {
     data.join("token")

@@ -5,6 +5,7 @@
 //!                                                        └──► live ──► server (HTTP) ◄── faults
 //!                                                                        │
 //!                                                                        └──► oracle (what happened, what we lost)
+//!  runner: steps of operations on machines that do not exist, told to the door of controllers
 //! ```
 //!
 //! Invariants: a seed gives the same fleet and the same history for ever; every state that a server commits and
@@ -17,6 +18,7 @@ pub mod generate;
 pub mod history;
 pub mod live;
 pub mod oracle;
+pub mod runner;
 pub mod server;
 mod storage;
 

@@ -77,10 +77,18 @@ impl ControlPlane {
     /// When the programs are not installed (the message says how), or one of them ends or does not get ready; the
     /// message then holds the ends of their logs.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_as(&[]).await
+    }
+
+    /// The same, with a certificate for more names or addresses: of whatever stands before it.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::start`].
+    pub async fn start_as(names: &[&str]) -> anyhow::Result<Self> {
         let programs = installed("kubernetes")?;
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
-            match Self::attempt(&programs).await {
+            match Self::attempt(&programs, names).await {
                 Ok(control_plane) => return Ok(control_plane),
                 Err(Failure::PortTaken(error)) => last = Some(error),
                 Err(Failure::Other(error)) => return Err(error.context("start the Kubernetes control plane")),
@@ -107,6 +115,12 @@ impl ControlPlane {
         &self.tokens.reader
     }
 
+    /// The bearer token of [`Access::Node`].
+    #[must_use]
+    pub fn node_token(&self) -> &str {
+        &self.tokens.node
+    }
+
     /// The certificate authority's file, for clients that take no kubeconfig.
     #[must_use]
     pub fn certificate_authority(&self) -> PathBuf {
@@ -128,10 +142,10 @@ impl ControlPlane {
         drop(self);
     }
 
-    async fn attempt(programs: &Path) -> Result<Self, Failure> {
+    async fn attempt(programs: &Path, names: &[&str]) -> Result<Self, Failure> {
         let folder = TempDir::with_prefix("beidou-control-plane-")?;
         let [etcd, peer, secure] = free_ports()?;
-        let pki = Pki::create(&folder.path().join("pki"))?;
+        let pki = Pki::create(&folder.path().join("pki"), names)?;
         pki.client(Access::Admin.name(), Access::Admin.name(), Some("system:masters"))?;
         pki.client("controller-manager", "system:kube-controller-manager", None)?;
         let tokens = Tokens::new();

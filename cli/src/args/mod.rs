@@ -51,6 +51,11 @@ pub enum Command {
     Ingest(roles::Ingest),
     /// Role: project the log into ClickHouse
     Projector(roles::Projector),
+    /// Role: make operations of commands, and runners of their steps
+    Controllers(roles::Controllers),
+    /// Run one step of an operation: what controllers start, in a Job or beside them
+    #[command(hide = true)]
+    RunStep(Box<beidou_runner::Arguments>),
     /// Role: serve the HTTP API
     QueryApi(roles::QueryApi),
     /// Role: serve the embedded ClickHouse engine; or install and verify it

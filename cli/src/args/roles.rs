@@ -84,6 +84,20 @@ pub struct Projector {
     pub probe: Probe,
 }
 
+/// Flags of `beidou controllers`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = CONTROLLERS_HELP)]
+pub struct Controllers {
+    #[command(flatten)]
+    pub role: Role,
+    #[command(flatten)]
+    pub probe: Probe,
+}
+
+const CONTROLLERS_HELP: &str = "\
+Runners come to `controllers.listen`. By itself each step runs in a process beside this one, which needs ansible-playbook; \
+with `controllers.executor: job` it runs in a Job of the management cluster.";
+
 /// Flags of `beidou query-api`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct QueryApi {

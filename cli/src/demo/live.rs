@@ -1,4 +1,4 @@
-//! What goes on after the history: simulated API servers, and the real ingest watching them.
+//! What goes on after the history: simulated API servers, the real ingest watching them, and the real controllers.
 
 use anyhow::Context;
 use beidou_ingest::{ClusterConfig, clusters::Secret};
@@ -13,7 +13,7 @@ use beidou_simulator::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Stage, seed::Seeded};
+use super::{Stage, operations, seed::Seeded};
 use crate::roles::ingest;
 
 /// New states per second and cluster: what the history had on average, so that the picture goes on as it was.
@@ -38,7 +38,10 @@ pub async fn go_on(stage: &Stage, seeded: Option<Seeded>) -> anyhow::Result<()> 
         ClusterConfig::of_server(&server.cluster().name, server.url(), token)
     });
     let (_unchanged, clusters) = watch::channel(clusters.collect());
-    let result = ingest::run(stage.process.clone(), stage.log.clone(), clusters).await;
+    let servers: Vec<ApiServer> = running.iter().map(|(server, _)| server.clone()).collect();
+    let collected = ingest::run(stage.process.clone(), stage.log.clone(), clusters);
+    let controlled = operations::control(stage, servers);
+    let result = tokio::try_join!(collected, controlled).map(drop);
     for (server, _) in &running {
         server.stop();
     }

@@ -3,12 +3,14 @@
 //! ```text
 //!  simulator: a week of history ──► log ──► projector ──► engine ──► query-api ──► the commands it prints
 //!  simulator: API servers, live ──► ingest ──┘
+//!  simulator: runners ──► door of the controllers ──► log
 //! ```
 //!
 //! Nothing is faked behind the log: history takes the way of real Events, and goes on through real watches.
 
 mod live;
 mod mark;
+mod operations;
 mod seed;
 mod tell;
 

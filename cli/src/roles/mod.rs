@@ -2,18 +2,22 @@
 //!
 //! ```text
 //!  beidou ingest ──► log ◄── beidou projector ──► store (engine or server) ◄── beidou query-api
-//!  beidou up    = engine as a child + the three others in one process
+//!                     ▲ ▼
+//!              beidou controllers ◄── beidou run-step, one for each step
+//!  beidou up    = engine as a child + the four others in one process
 //! ```
 //!
 //! Processes of one host meet in the data directory: the log, the engine's endpoint file, the token.
 
 pub mod archive;
 pub mod config;
+pub mod controllers;
 pub mod engine;
 pub mod ingest;
 pub mod process;
 pub mod projector;
 pub mod query_api;
+pub mod run_step;
 pub mod together;
 pub mod up;
 

@@ -1,7 +1,7 @@
 //! `beidou up`: all roles of a site in one process, with the engine as a child.
 //!
 //! ```text
-//!  take the data directory ─► take the port ─► engine ─► projector, ingest, query-api ─► say where it is
+//!  take the data directory ─► take the port ─► engine ─► projector, ingest, controllers, query-api ─► say where it is
 //!  end: roles first, engine last, so that nothing is left to repeat
 //! ```
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use beidou_store::engine::{EngineState, Supervisor};
 
-use super::{Process, Together, engine, ingest, projector, query_api};
+use super::{Process, Together, controllers, engine, ingest, projector, query_api};
 use crate::{
     args::roles::{Up, listen_flag},
     contexts::{Context, Contexts},
@@ -45,6 +45,7 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
     let stop = process.stop.clone();
     roles.spawn("projector", async move { Ok(projector.run(stop).await?) });
     roles.spawn("ingest", ingest::run(process.clone(), log.clone(), clusters));
+    roles.spawn("controllers", controllers::run(process.clone(), log.clone(), None));
     if let Some(engine) = &engine {
         roles.spawn("engine", engine::given_up(engine.state(), process.stop.clone()));
     }

@@ -132,6 +132,41 @@ pub const EXAMPLE: &str = "\
 #  page_size: 500                            # Events in one page of a list
 #  longest_wait_ms: 30000                    # between two tries at a cluster that does not answer
 
+# How operations are run. Runners come to `listen`: port 0 is any one, and the same one again after a restart.
+#controllers:
+#  listen: 127.0.0.1:0
+#  url: http://beidou-controllers:7330       # e.g.; how runners and ticket systems reach it [default: that of `listen`]
+#  management:                               # e.g.; the cluster whose Operation, AutoOperationTask and Cluster are followed
+#    kubeconfig: management.yaml             # e.g.; relative to this file [default: the Pod's own account]
+#    context: admin@management               # e.g. [default: its current context]
+#    namespace: beidou-system
+#  executor: local                           # a process beside this one; `job`: a Job of the management cluster
+#  local:
+#    program: []                             # what a step is run by [default: this program with run-step]
+#    ansible_playbook: /opt/ansible/bin/ansible-playbook  # e.g. [default: ansible-playbook of the PATH]
+#  job:
+#    image: beidou:latest
+#    command: [beidou, run-step]
+#    user: 65532                             # never 0
+#    cpu: "4"
+#    memory: 2Gi                             # 120 MiB, and 20 MiB more for each of 50 hosts at the same time
+#  bundles: [bundles/our-scale-up]           # e.g.; folders, which go before the shipped ones of the same name
+#  clusters:                                 # e.g.; targets beside Cluster resources and `clusters` with a kubeconfig
+#  - name: hz-prod-02                        # e.g.
+#    kubeconfig: operator.yaml               # e.g.; its user may get, list and patch nodes, and evict pods
+#    context: operator@hz-prod-02            # e.g.
+#    ssh_user: admin                         # e.g.
+#    ssh_key: hz-prod-02.key                 # e.g.
+#    known_hosts: hz-prod-02.known_hosts     # e.g.
+#    parameters: {join_command_file: /etc/join}  # e.g.; what bundles begin with
+#  webhooks:                                 # e.g.; ticket systems that the gates of tasks name
+#  - name: tickets                           # e.g.
+#    url: https://tickets.example.org/beidou # e.g.
+#    secret_file: tickets.secret             # e.g.; both sign with it
+#  notifications:                            # e.g.; told when something is held or over
+#  - url: https://chat.example.org/hook      # e.g.; takes what an incoming webhook of Slack takes
+#  hold_at_warnings: 10                      # more Warnings on touched nodes than in as much time before; 0 for never
+
 # The clusters; `beidou up` takes up changes of this list while it runs.
 #clusters:
 #- name: hz-prod-02                          # e.g.

@@ -16,6 +16,7 @@ use std::{
 };
 
 use anyhow::Context;
+use beidou_controllers::ControllersConfig;
 use beidou_ingest::{ClusterConfig, IngestConfig, clusters::validate};
 use beidou_log::{
     file::{FULL_DISK_FILE, FileOptions, Retention as OfLog},
@@ -44,13 +45,14 @@ pub use follow::follow;
 pub use retention::Retention;
 
 /// Variables with our prefix that are no configuration keys: read by the clients, the engine's installer, and tests.
-const OTHER_VARIABLES: [&str; 9] = [
+const OTHER_VARIABLES: [&str; 10] = [
     "BEIDOU_URL",
     "BEIDOU_TOKEN",
     "BEIDOU_CONTEXT",
     "BEIDOU_ENGINE_LIBRARY",
     "BEIDOU_CACHE_DIR",
     "BEIDOU_FAULT",
+    "BEIDOU_FAIL_POINT",
     "BEIDOU_FAIL_POINT_FILE",
     "BEIDOU_FAIL_POINT_HOLD_MS",
     FULL_DISK_FILE,
@@ -84,6 +86,8 @@ pub struct Site {
     pub audit: Audit,
     /// How clusters are collected.
     pub ingest: IngestConfig,
+    /// How operations are run.
+    pub controllers: ControllersConfig,
     /// The clusters.
     pub clusters: Vec<ClusterConfig>,
 }
@@ -240,6 +244,7 @@ impl Site {
         for path in of_clusters.chain(of_tokens).chain(of_api).chain(of_archive).flatten() {
             *path = folder.join(&path);
         }
+        self.controllers.settle_paths(folder);
         self.log.kafka.settle_paths(folder);
         self.archive.s3.settle_paths(folder);
     }
@@ -267,6 +272,8 @@ impl Site {
         if self.engine.memory_mib < 512 {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
         }
+        let controllers = self.controllers.validate();
+        controllers.map_err(|error| usage("`controllers` is not valid", "correct it: docs/operations.md").because(error))?;
         self.archive.check()?;
         self.retention.check()?;
         self.audit.check()?;

@@ -48,6 +48,11 @@ fn the_example_is_valid_and_says_the_defaults() {
     assert_eq!(site.engine.memory_mib, default.engine.memory_mib);
     assert_eq!(site.ingest, default.ingest);
     assert_eq!(site.projector, default.projector);
+    let (controllers, usual) = (&site.controllers, &default.controllers);
+    assert_eq!((&controllers.listen, controllers.executor), (&usual.listen, usual.executor));
+    assert_eq!((&controllers.job, controllers.hold_at_warnings), (&usual.job, usual.hold_at_warnings));
+    assert_eq!(controllers.local.program, usual.local.program);
+    assert_eq!(controllers.clusters[0].ssh_key.as_deref(), Some(dir.path().join("hz-prod-02.key").as_path()));
     assert_eq!(site.telemetry, default.telemetry);
     assert_eq!(site.clusters[0].kubeconfig.as_deref(), Some(dir.path().join("kubeconfig.yaml").as_path()));
     assert!(site.server_endpoint().unwrap().is_some());
@@ -88,10 +93,13 @@ fn keys_below(place: &str, (open, close): (&str, &str), all: &mut BTreeSet<Strin
     }
 }
 
+/// Places whose keys are names of clusters or parameters.
+const FREE: [&str; 2] = ["retention.clusters", "controllers.clusters.parameters"];
+
 fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {
     match value {
-        // Its keys are names of clusters.
-        serde_json::Value::Object(_) if place == "retention.clusters" => {
+        // Their keys are names that users choose.
+        serde_json::Value::Object(_) if FREE.contains(&place) => {
             all.insert(place.to_owned());
         }
         serde_json::Value::Object(fields) => {

@@ -2,7 +2,7 @@
 //!
 //! It serves what a collector of Events needs: version, discovery, the `kube-system` namespace, list and watch of
 //! core/v1 Events straight "from etcd" (no watch cache, so no periodic bookmarks), writes of single Events and the
-//! self access reviews. Faults are turned on through [`ApiServer::faults`]; the ledger tells what really happened.
+//! self access reviews; and what operations need: nodes. Faults are turned on through [`ApiServer::faults`]; the ledger tells what really happened.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,6 +25,7 @@ use crate::storage::{Storage, Stored};
 mod access;
 mod connection;
 mod list;
+mod nodes;
 pub(crate) mod object;
 mod routes;
 pub(crate) mod shared;
@@ -115,7 +116,7 @@ impl ApiServer {
         let address = listener.local_addr()?;
         let random = stream(options.seed, options.cluster.index, Purpose::Faults);
         let storage = Storage::new(options.resource_version);
-        let state = State::new(options.cluster.uid, storage, options.access.clone(), random, options.clock.now_us());
+        let state = State::new(&options.cluster, storage, options.access.clone(), random, options.clock.now_us());
         let shared = Arc::new(Shared::new(options, state));
         let door = connection::Door { listener, shared: shared.clone() };
         let router = routes::router(shared.clone());
@@ -206,6 +207,16 @@ impl ApiServer {
     pub fn stored(&self) -> Vec<(Uuid, u64)> {
         let state = self.shared.lock();
         state.storage.objects().map(|object| (object.uid, object.resource_version)).collect()
+    }
+
+    /// Registers a node as its kubelet would, tainted until it was checked. One that is there stays as it is.
+    pub fn register_node(&self, name: &str, address: &str, taint: &str) {
+        let mut state = self.shared.lock();
+        if !state.nodes.has(name) {
+            let mut node = nodes::node_of(name, address);
+            node["spec"]["taints"] = serde_json::json!([{"key": taint, "effect": "NoSchedule"}]);
+            state.nodes.put(node);
+        }
     }
 
     /// Writes an Event as its reporter would: creates it, or updates it in place. An Event that is gone meanwhile

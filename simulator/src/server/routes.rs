@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::shared::Shared;
 use super::status::Status;
-use super::{access, list, write};
+use super::{access, list, nodes, write};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -23,6 +23,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/apis", get(groups))
         .route("/api/v1", get(resources))
         .route("/api/v1/namespaces/{name}", get(namespace))
+        .route("/api/v1/nodes", get(nodes::list).post(nodes::create))
+        .route(
+            "/api/v1/nodes/{name}",
+            get(nodes::read).put(nodes::replace).patch(nodes::patch).delete(nodes::delete),
+        )
         .route("/api/v1/events", get(list::all))
         .route("/api/v1/namespaces/{namespace}/events", get(list::in_namespace).post(write::create))
         .route("/api/v1/namespaces/{namespace}/events/{name}", get(write::read).put(write::update).patch(write::patch))

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Access;
+use super::nodes::Nodes;
 use crate::clock::Clock;
 use crate::faults::{Cut, Expiry, Refusal};
 use crate::fleet::{Cluster, Random};
@@ -42,6 +43,7 @@ pub(crate) struct Knobs {
 
 pub(crate) struct State {
     pub storage: Storage,
+    pub nodes: Nodes,
     pub knobs: Knobs,
     pub access: Access,
     pub random: Random,
@@ -69,14 +71,15 @@ pub(crate) struct Shared {
 }
 
 impl State {
-    pub fn new(cluster: Uuid, storage: Storage, access: Access, random: Random, now_us: i64) -> Self {
+    pub fn new(cluster: &Cluster, storage: Storage, access: Access, random: Random, now_us: i64) -> Self {
         Self {
             next_floor: storage.resource_version,
             storage,
+            nodes: Nodes::of(cluster),
             knobs: Knobs::default(),
             access,
             random,
-            reckoning: Reckoning::new(cluster),
+            reckoning: Reckoning::new(cluster.uid),
             next_stream: 1,
             compacted_at_us: now_us,
             connections: CancellationToken::new(),

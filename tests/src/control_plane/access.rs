@@ -1,7 +1,7 @@
 //! Who may speak to the API server, and the kubeconfig file of each.
 //!
-//! Three identities, one for each way in which a kubeconfig can prove one: certificate, token, exec plugin. Their
-//! rights differ on purpose, so that a test can show what happens where a right is missing.
+//! Three identities, one for each way in which a kubeconfig can prove one: certificate, token, exec plugin; and one of
+//! machines that become nodes. Their rights differ on purpose, so that a test can show what happens where a right is missing.
 
 use std::{
     fs, io,
@@ -24,11 +24,13 @@ pub enum Access {
     /// May do what a collector of Events needs: list, watch, create and change Events, read namespaces. Gets its
     /// token from an exec plugin.
     Collector,
+    /// May register a Node and keep it. Shows a bearer token.
+    Node,
 }
 
 impl Access {
     /// All identities.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Reader, Self::Collector];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Reader, Self::Collector, Self::Node];
 
     /// Name of the user, of the kubeconfig's context, and of the file without `.kubeconfig`.
     #[must_use]
@@ -37,6 +39,7 @@ impl Access {
             Self::Admin => "admin",
             Self::Reader => "reader",
             Self::Collector => "collector",
+            Self::Node => "node",
         }
     }
 
@@ -49,6 +52,10 @@ impl Access {
                 {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch", "get", "create", "patch"]},
                 {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
             ])),
+            Self::Node => Some(json!([
+                {"apiGroups": [""], "resources": ["nodes", "nodes/status"], "verbs": ["get", "create", "patch"]},
+                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]},
+            ])),
         }
     }
 }
@@ -57,19 +64,20 @@ impl Access {
 pub struct Tokens {
     pub(super) reader: String,
     pub(super) collector: String,
+    pub(super) node: String,
 }
 
 impl Tokens {
     /// New random tokens.
     pub(super) fn new() -> Self {
         let token = || uuid::Uuid::new_v4().simple().to_string();
-        Self { reader: token(), collector: token() }
+        Self { reader: token(), collector: token(), node: token() }
     }
 
     /// Writes the file for the API server's `--token-auth-file`: token, user, uid.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let line = |token: &str, access: Access| format!("{token},{name},{name}\n", name = access.name());
-        fs::write(path, line(&self.reader, Access::Reader) + &line(&self.collector, Access::Collector))
+        fs::write(path, line(&self.reader, Access::Reader) + &line(&self.collector, Access::Collector) + &line(&self.node, Access::Node))
     }
 }
 
@@ -85,6 +93,7 @@ pub(super) fn write_kubeconfigs(folder: &Path, server: &str, pki: &Pki, tokens: 
             Access::Admin => certificate_user(pki, access.name()),
             Access::Reader => json!({"token": tokens.reader}),
             Access::Collector => exec_user(&exec_plugin(folder, &tokens.collector)?),
+            Access::Node => json!({"token": tokens.node}),
         };
         write_kubeconfig(&kubeconfig_path(folder, access), access.name(), server, pki, &user)?;
     }
@@ -159,14 +168,19 @@ mod tests {
     #[test]
     fn the_client_library_reads_every_kubeconfig() {
         let folder = tempfile::tempdir().unwrap();
-        let pki = Pki::create(&folder.path().join("pki")).unwrap();
+        let pki = Pki::create(&folder.path().join("pki"), &[]).unwrap();
         write_kubeconfigs(folder.path(), "https://127.0.0.1:1", &pki, &Tokens::new()).unwrap();
         for access in Access::ALL {
             let config = Kubeconfig::read_from(kubeconfig_path(folder.path(), access)).unwrap();
             assert_eq!(config.current_context.as_deref(), Some(access.name()));
             let user = config.auth_infos[0].auth_info.clone().unwrap();
             let proofs = [user.client_certificate.is_some(), user.token.is_some(), user.exec.is_some()];
-            assert_eq!(proofs.iter().position(|shown| *shown), Access::ALL.iter().position(|a| *a == access));
+            let expected = match access {
+                Access::Admin => 0,
+                Access::Reader | Access::Node => 1,
+                Access::Collector => 2,
+            };
+            assert_eq!(proofs.iter().position(|shown| *shown), Some(expected));
         }
     }
 }

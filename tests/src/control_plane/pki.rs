@@ -32,11 +32,12 @@ pub enum PkiError {
 }
 
 impl Pki {
-    /// Makes `ca.crt`, `server.{crt,key}`, and `service-accounts.{key,pub}` (signs the tokens of service accounts).
+    /// Makes `ca.crt`, `server.{crt,key}`, and `service-accounts.{key,pub}` (signs the tokens of service accounts). The
+    /// server is also called by `names`.
     ///
     /// # Errors
     /// When a certificate cannot be made or written.
-    pub fn create(folder: &Path) -> Result<Self, PkiError> {
+    pub fn create(folder: &Path, names: &[&str]) -> Result<Self, PkiError> {
         fs::create_dir_all(folder)?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "beidou-tests");
@@ -47,7 +48,8 @@ impl Pki {
         fs::write(folder.join("ca.crt"), params.self_signed(&key)?.pem())?;
         let pki = Self { folder, authority: Issuer::new(params, key) };
 
-        let mut server = CertificateParams::new(SERVER_NAMES.map(String::from))?;
+        let names: Vec<String> = SERVER_NAMES.iter().chain(names).map(|name| String::from(*name)).collect();
+        let mut server = CertificateParams::new(names)?;
         server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         pki.issue("server", server)?;

@@ -32,7 +32,7 @@ struct Secured {
 impl Secured {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let pki = Pki::create(folder.path()).unwrap();
+        let pki = Pki::create(folder.path(), &[]).unwrap();
         // Kafka takes key and certificates of a PEM store out of one file.
         let read = |file: &str| std::fs::read_to_string(pki.path(file)).unwrap();
         let store = folder.path().join("store.pem");
@@ -119,7 +119,7 @@ async fn only_who_proves_who_he_is_and_has_the_right_gets_in() {
 
     let mut strange = secured.options(OWNER);
     let other = tempfile::tempdir().unwrap();
-    strange.kafka.tls.ca_file = Some(Pki::create(other.path()).unwrap().path("ca.crt"));
+    strange.kafka.tls.ca_file = Some(Pki::create(other.path(), &[]).unwrap().path("ca.crt"));
     let (_, says) = refused(&strange).await;
     assert!(says.contains("certificate"), "{says}");
 }

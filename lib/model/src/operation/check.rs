@@ -22,8 +22,9 @@ pub(crate) fn bundle_of<'a>(
         let known = board.bundles.get(name).or_else(|| (*name == built_in.name).then_some(built_in));
         let allowed = || format!("one of: {}", names(board.bundles.keys().map(String::as_str), MOST_NAMES));
         let bundle = known.ok_or_else(|| Refused::new("bundle", name, allowed()))?;
-        if bundle.operation_type != spec.operation_type {
-            let fitting = names(of_type().map(|bundle| &*bundle.name), MOST_NAMES);
+        if !bundle.operation_type.does(spec.operation_type) {
+            let fitting = board.bundles.values().filter(|bundle| bundle.operation_type.does(spec.operation_type));
+            let fitting = names(fitting.map(|bundle| &*bundle.name), MOST_NAMES);
             return Err(Refused::new("bundle", name, format!("a bundle for {}: {fitting}", spec.operation_type)));
         }
         return Ok(bundle);
@@ -128,9 +129,9 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     let [bundle] = &spec.operation_ids[..] else {
         return Err(Refused::new("operationIds", spec.operation_ids.join(", "), "the name of one bundle"));
     };
-    let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type == kind);
+    let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type.does(kind));
     if !known {
-        let fitting = board.bundles.values().filter(|bundle| bundle.operation_type == kind).map(|bundle| &*bundle.name);
+        let fitting = board.bundles.values().filter(|bundle| bundle.operation_type.does(kind)).map(|bundle| &*bundle.name);
         return Err(Refused::new(
             "operationIds[0]",
             bundle,

@@ -1,0 +1,176 @@
+//! Does what the model asks for, and tells what came of it. Nothing is decided here; each act is harmless when repeated.
+
+mod nodes;
+mod runners;
+mod tasks;
+mod watch;
+
+use std::{path::PathBuf, sync::Arc};
+
+use beidou_model::operation::{Action, Seen};
+use beidou_schemas::{
+    operation::{Object, OperationId, command::Command},
+    runner::{Assignment, AttemptId},
+};
+use tokio::sync::watch as channel;
+
+use crate::{
+    assign,
+    bundles::Bundles,
+    commands::Wisher,
+    execute::Executor,
+    fault::Faults,
+    gate::Hook,
+    keeper::{Hand, Keeper, TellError},
+    metrics::ControllersMetrics,
+    resources::Resources,
+    target::{Target, Targets},
+    token::Tokens,
+};
+
+pub(crate) use self::watch::watch;
+
+/// What acts stand on; clones share it.
+#[derive(Clone)]
+pub(crate) struct Hands(Arc<Inner>);
+
+/// See [`Hands`].
+pub(crate) struct Inner {
+    pub keeper: Keeper,
+    pub executor: Arc<dyn Executor>,
+    pub tokens: Tokens,
+    pub bundles: Bundles,
+    pub targets: channel::Receiver<Targets>,
+    pub wisher: Wisher,
+    pub resources: Option<Resources>,
+    pub hooks: Vec<Hook>,
+    pub notes: Vec<String>,
+    pub http: reqwest::Client,
+    /// Where runners and callbacks come to.
+    pub door: String,
+    pub folder: PathBuf,
+    pub faults: Faults,
+    pub metrics: ControllersMetrics,
+}
+
+impl std::ops::Deref for Hands {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Hand for Hands {
+    async fn act(&self, action: Action) -> Result<(), String> {
+        let kind = name(&action);
+        let done = match action {
+            Action::Record(_) | Action::Wait { .. } => Ok(()),
+            Action::StartAttempt { operation, attempt } => self.start(operation, &attempt).await,
+            Action::StopAttempt { operation, attempt } => self.stop(operation, &attempt).await,
+            Action::Release { operation, attempt, host } => self.release(operation, &attempt, &host).await,
+            Action::Undo { operation, kind, host } => self.undo(operation, kind, &host).await,
+            Action::CreateOperation { task, asked } => self.create(task, &asked).await,
+            Action::OpenGate { task, step, of_seq } => self.open_gate(task, step, of_seq).await,
+            Action::Notify { object, of_seq } => self.notify(object, of_seq).await,
+        };
+        let counted = if done.is_ok() { kind } else { "failed" };
+        ControllersMetrics::count(&self.metrics.acts, counted);
+        done
+    }
+}
+
+fn name(action: &Action) -> &'static str {
+    match action {
+        Action::Record(_) => "record",
+        Action::Wait { .. } => "wait",
+        Action::StartAttempt { .. } => "start_attempt",
+        Action::StopAttempt { .. } => "stop_attempt",
+        Action::Release { .. } => "release",
+        Action::Undo { .. } => "undo",
+        Action::CreateOperation { .. } => "create_operation",
+        Action::OpenGate { .. } => "open_gate",
+        Action::Notify { .. } => "notify",
+    }
+}
+
+impl Hands {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Tells; that it changes nothing is as good.
+    async fn tell(&self, seen: Seen) -> Result<(), String> {
+        match self.keeper.tell(seen).await {
+            Ok(()) => Ok(()),
+            Err(TellError::Ignored(ignored)) => {
+                tracing::debug!(%ignored, "what was seen changes nothing");
+                Ok(())
+            }
+            Err(TellError::Gone) => Err("controllers end".into()),
+        }
+    }
+
+    /// Appends commands.
+    pub(crate) async fn ask(&self, commands: &[Command]) -> Result<(), String> {
+        self.wisher.ask(commands).await.map_err(|error| crate::error::chain(&error))
+    }
+
+    pub(crate) fn webhook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
+
+    /// The cluster of an operation; one that only names machines, where nobody knows it and the bundle does not care.
+    fn target_of(&self, operation: OperationId) -> Result<Target, String> {
+        let (cluster, bundle) = self.keeper.look(|board| {
+            let found = board.operations.get(&operation)?;
+            Some((found.spec.cluster_name.clone(), found.plan.bundle.name.clone()))
+        }).ok_or_else(|| format!("operation {operation} is not known"))?;
+        if let Some(target) = self.targets.borrow().get(&cluster) {
+            return Ok(target.clone());
+        }
+        let careless = self.bundles.get(&bundle).is_some_and(|bundle| {
+            bundle.manifest().target_api == beidou_playbooks::TargetApi::None
+        });
+        let unknown = || format!("the cluster {cluster:?} is not known, or its Secrets cannot be read");
+        careless.then(|| Target::bare(&cluster)).ok_or_else(unknown)
+    }
+
+    /// The nodes that its bundle must know of.
+    async fn known_nodes(&self, target: &Target) -> Result<assign::Known, String> {
+        match target.nodes() {
+            Ok(nodes) => nodes.known().await.map_err(|error| crate::error::chain(&error)),
+            // What needs nodes says so by its own check.
+            Err(_) => Ok(assign::Known::new()),
+        }
+    }
+
+    /// What the runner of an attempt is to do.
+    pub(crate) async fn assignment(&self, id: OperationId, attempt: &AttemptId) -> Result<Assignment, String> {
+        let target = self.target_of(id)?;
+        let known = self.known_nodes(&target).await?;
+        self.keeper.look(|board| {
+            let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;
+            let attempt = operation.attempts.iter().find(|one| one.id == *attempt);
+            let attempt = attempt.ok_or_else(|| "the attempt is not known".to_owned())?;
+            let name = &operation.plan.bundle.name;
+            let bundle = self.bundles.get(name).ok_or_else(|| format!("the bundle {name} is not there"))?;
+            let path = |name: &str| self.executor.secret_path(&attempt.id, name);
+            assign::assignment(bundle, operation, attempt, &target, &known, path)
+        })
+    }
+
+    /// The files of an operation's bundle.
+    pub(crate) fn bundle_tar(&self, operation: OperationId) -> Option<Vec<u8>> {
+        let name = self.keeper.look(|board| board.operations.get(&operation).map(|found| found.plan.bundle.name.clone()))?;
+        self.bundles.get(&name).map(beidou_playbooks::Bundle::to_tar)
+    }
+
+    fn object_name(&self, object: Object) -> String {
+        self.keeper.look(|board| match object {
+            Object::Board => None,
+            Object::Operation(id) => board.operations.get(&id).map(|found| found.name.clone()),
+            Object::Task(id) => board.tasks.get(&id).map(|found| found.name.clone()),
+        }).unwrap_or_else(|| object.to_string())
+    }
+}

@@ -1,0 +1,179 @@
+//! Runners are made and stopped. A step that controllers do themselves at an API server is an attempt like any other, whose
+//! runner is this process.
+
+use std::time::Duration;
+
+use beidou_model::operation::{Attempt, Operation, Seen};
+use beidou_playbooks::{Act, ApiAct};
+use beidou_schemas::{
+    operation::{
+        AttemptEnd, OperationId,
+        fact::{AttemptEnded, AttemptLaunched, AttemptOffered},
+    },
+    runner::AttemptId,
+};
+use tokio::time::{Instant, sleep};
+
+use super::Hands;
+use crate::{
+    assign::{self, BASTION_KEY, SSH_KEY},
+    execute::{ExecuteError, Order, Secret, Standing},
+    fault::Point,
+    target::Target,
+    token::digest,
+};
+
+/// Beyond its deadline a runner has this long for its first and last words.
+const BESIDE: Duration = Duration::from_secs(300);
+/// From SIGTERM to SIGKILL: longer than the runner gives its own program.
+const STOP_GRACE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl Hands {
+    /// Operation and attempt, and what the bundle does there where controllers do it themselves.
+    fn found(&self, id: OperationId, attempt: &AttemptId) -> Result<(Operation, Attempt, Option<ApiAct>), String> {
+        self.keeper.look(|board| {
+            let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;
+            let found = operation.attempts.iter().find(|one| one.id == *attempt);
+            let found = found.ok_or_else(|| format!("attempt {attempt} is not known"))?;
+            let bundle = self.bundles.get(&operation.plan.bundle.name);
+            let step = bundle.map(|bundle| assign::step(bundle, operation, found)).transpose().unwrap_or_default();
+            let api = step.and_then(|step| match step.act {
+                Act::Api(act) => Some(act),
+                Act::Playbook(_) | Act::Command(_) => None,
+            });
+            Ok((operation.clone(), found.clone(), api))
+        })
+    }
+
+    pub(super) async fn start(&self, id: OperationId, attempt: &AttemptId) -> Result<(), String> {
+        let (operation, found, api) = self.found(id, attempt)?;
+        if found.launched.is_some() || found.over.is_some() {
+            return Ok(());
+        }
+        if let Some(act) = api {
+            return self.start_api(&operation, &found, act).await;
+        }
+        let order = match self.order(&operation, &found).await {
+            Ok(order) => order,
+            Err(Start::Later(why)) => return Err(why),
+            Err(Start::Never(why)) => return self.not_started(id, attempt, why).await,
+        };
+        let token_sha256 = digest(order.token.0.as_bytes());
+        if found.token_sha256.as_deref() != Some(&token_sha256) {
+            self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
+        }
+        self.faults.reach(Point::BeforeLaunch).await;
+        match self.executor.launch(&order).await {
+            Ok(place) => {
+                self.faults.reach(Point::AfterLaunch).await;
+                let executor = self.executor.name().to_owned();
+                self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place })).await
+            }
+            Err(error) if error.is_retryable() => Err(crate::error::chain(&error)),
+            Err(error @ (ExecuteError::Other(_) | ExecuteError::Local { .. } | ExecuteError::Kube { .. })) => {
+                self.not_started(id, attempt, crate::error::chain(&error)).await
+            }
+        }
+    }
+
+    async fn not_started(&self, id: OperationId, attempt: &AttemptId, message: String) -> Result<(), String> {
+        tracing::warn!(%attempt, message, "the runner could not be made");
+        let end = AttemptEnd::NotStarted;
+        let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message };
+        self.tell(Seen::Ended(id, ended, Default::default())).await
+    }
+
+    /// What the runner is made of: the same for the same attempt.
+    async fn order(&self, operation: &Operation, attempt: &Attempt) -> Result<Order, Start> {
+        let target = self.target_of(operation.id).map_err(Start::Later)?;
+        // What cannot be assigned is known now, not when a runner has come for it.
+        let known = self.known_nodes(&target).await.map_err(Start::Later)?;
+        let name = &operation.plan.bundle.name;
+        let bundle = self.bundles.get(name).ok_or_else(|| Start::Never(format!("the bundle {name} is not there")))?;
+        if bundle.digest() != operation.plan.bundle.digest {
+            let why = format!("the bundle {name} is not the one that the plan was made of; bring that one back, or cancel");
+            return Err(Start::Never(why));
+        }
+        let path = |name: &str| self.executor.secret_path(&attempt.id, name);
+        let assigned = assign::assignment(bundle, operation, attempt, &target, &known, path).map_err(Start::Never)?;
+        let input = [assigned.bundle.digest.clone(), assigned.limit.join(","), assigned.playbook.clone()].join("\n");
+        let secrets = self.secrets(operation, &target).await?;
+        Ok(Order {
+            attempt: attempt.id.clone(),
+            input: digest(input.as_bytes())[..32].to_owned(),
+            door: self.door.clone(),
+            token: self.tokens.of(&attempt.id),
+            secrets,
+            deadline: Duration::from_millis(attempt.deadline_ms) + BESIDE,
+        })
+    }
+
+    async fn secrets(&self, operation: &Operation, target: &Target) -> Result<Vec<(String, Secret)>, Start> {
+        let key = target.reach.key.clone().unwrap_or(Secret(String::new()));
+        let mut all = vec![(SSH_KEY.to_owned(), key)];
+        if let Some((.., Some(key))) = &target.reach.bastion {
+            all.push((BASTION_KEY.to_owned(), key.clone()));
+        }
+        for secret in &operation.spec.secrets {
+            let value = match &self.resources {
+                Some(resources) => resources.secret(&secret.secret, &secret.key).await.map_err(|error| {
+                    let text = crate::error::chain(&error);
+                    if error.is_retryable() { Start::Later(text) } else { Start::Never(text) }
+                })?,
+                None => self.secret_file(&secret.secret, &secret.key)?,
+            };
+            all.push((secret.parameter.clone(), value));
+        }
+        Ok(all)
+    }
+
+    /// Where there is no management cluster, Secrets are files: `secrets/<secret>/<key>` in the data folder.
+    fn secret_file(&self, secret: &str, key: &str) -> Result<Secret, Start> {
+        let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('/');
+        if !plain(secret) || !plain(key) {
+            return Err(Start::Never(format!("{secret}/{key} is no name of a Secret and a key")));
+        }
+        let path = self.folder.join("secrets").join(secret).join(key);
+        let read = std::fs::read_to_string(&path);
+        read.map(Secret).map_err(|error| Start::Never(format!("cannot read the secret {}: {error}", path.display())))
+    }
+
+    pub(super) async fn stop(&self, id: OperationId, attempt: &AttemptId) -> Result<(), String> {
+        let (_, found, api) = self.found(id, attempt)?;
+        let Some(launched) = found.launched.filter(|_| found.over.is_none()) else {
+            let end = AttemptEnd::NeverClaimed;
+            let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message: String::new() };
+            return self.tell(Seen::Ended(id, ended, Default::default())).await;
+        };
+        if api.is_some() || launched.executor == super::nodes::API {
+            return self.stop_api(id, attempt).await;
+        }
+        let failed = |error: ExecuteError| crate::error::chain(&error);
+        self.executor.stop(attempt, false).await.map_err(failed)?;
+        let begun = Instant::now();
+        let mut forced = false;
+        let (exit, signal, message) = loop {
+            match self.executor.look(attempt).await.map_err(failed)? {
+                Standing::Gone { exit, signal, message } => break (exit, signal, message),
+                Standing::Absent => break (None, None, "there is no such runner".into()),
+                Standing::Running => {}
+            }
+            if !forced && begun.elapsed() > STOP_GRACE {
+                forced = true;
+                self.executor.stop(attempt, true).await.map_err(failed)?;
+            }
+            sleep(LOOK_EVERY).await;
+        };
+        let ended = AttemptEnded { attempt: attempt.clone(), end: AttemptEnd::Stopped, exit, signal, message };
+        self.tell(Seen::Ended(id, ended, Default::default())).await
+    }
+}
+
+/// Why no runner is made.
+enum Start {
+    /// It may be possible later.
+    Later(String),
+    /// It never will.
+    Never(String),
+}

@@ -1,0 +1,118 @@
+//! What tasks need: their operations, work orders at ticket systems, and notes to people.
+
+use beidou_model::operation::Seen;
+use beidou_schemas::{
+    Micros,
+    operation::{
+        GateMode, Object, Owner, TaskId, Via,
+        command::{Command, RequestOperation},
+        fact::{NotifyFailed, OperationAsked},
+    },
+    time::SECOND,
+};
+use serde_json::json;
+
+use super::Hands;
+use crate::{commands::id_of, gate, keeper::now};
+
+/// A message that was not taken is sent again after this, doubled each time, an hour at most.
+const FIRST_AGAIN: i64 = 15 * SECOND;
+const MOST_DOUBLINGS: u32 = 8;
+
+impl Hands {
+    /// As a resource where tasks are resources, else by a command.
+    pub(super) async fn create(&self, task: TaskId, asked: &OperationAsked) -> Result<(), String> {
+        let Some((kind, subject)) = self.keeper.look(|board| {
+            let task = board.tasks.get(&task)?;
+            Some((task.steps.get(asked.step as usize)?.kind, task.subject.clone()))
+        }) else {
+            return Err(format!("task {task} is not known"));
+        };
+        if let Some(resources) = &self.resources
+            && resources.create_operation(task, kind, asked).await.map_err(|error| crate::error::chain(&error))?
+        {
+            return Ok(());
+        }
+        let owner = Some(Owner { task, step: kind });
+        let request = RequestOperation { name: asked.name.clone(), spec: asked.spec.clone(), owner };
+        let id = id_of(&["task", &task.to_string(), &asked.step.to_string(), &asked.operation.to_string()]);
+        if self.keeper.look(|board| board.commands.contains(&id)) {
+            return Ok(());
+        }
+        let object = Object::Operation(asked.operation);
+        self.ask(&[Command { id, object, subject, via: Via::Task, time: now(), ask: request.into() }]).await
+    }
+
+    /// A ticket system is asked, or told of a closing; where nobody is asked by a message, people are told.
+    pub(super) async fn open_gate(&self, task: TaskId, step: u32, of_seq: u64) -> Result<(), String> {
+        let found = self.keeper.look(|board| {
+            let found = board.tasks.get(&task)?;
+            let place = found.steps.get(step as usize)?;
+            let gate = found.gate_of(place.kind)?;
+            let tries = found.notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries);
+            let body = json!({
+                "task": task,
+                "name": found.name,
+                "step": step,
+                "kind": place.kind,
+                "cluster": found.spec.cluster,
+                "type": found.spec.operation_task_type,
+                "machines": found.spec.operation_task_machines.iter().map(|machine| &machine.name).collect::<Vec<_>>(),
+                "requester": found.subject,
+                "until": place.gate.as_ref().map(|gate| gate.until),
+                "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}/gate/v1/{task}/{step}", self.door)),
+                "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
+            });
+            Some((gate.mode, gate.webhook.clone(), body, found.name.clone(), tries))
+        });
+        let Some((mode, hook, body, name, tries)) = found else { return Ok(()) };
+        let sent = match hook {
+            Some(hook) => match self.webhook(&hook) {
+                Some(hook) => hook.send(&self.http, &body, now()).await,
+                None => Err(format!("no webhook is called {hook:?} in `controllers.webhooks`")),
+            },
+            None if mode == GateMode::Approval => self.note(&format!("Beidou: {name} waits for an approval")).await,
+            None => Ok(()),
+        };
+        self.told(Object::Task(task), of_seq, tries, sent).await
+    }
+
+    /// People are told of what is held or over.
+    pub(super) async fn notify(&self, object: Object, of_seq: u64) -> Result<(), String> {
+        let found = self.keeper.look(|board| {
+            let tries = |notices: &[beidou_model::operation::Notice]| {
+                notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries)
+            };
+            match object {
+                Object::Board => None,
+                Object::Operation(id) => board.operations.get(&id).map(|found| {
+                    (found.phase, found.reason, found.message.clone(), tries(&found.notices))
+                }),
+                Object::Task(id) => board.tasks.get(&id).map(|found| {
+                    (found.phase, found.reason, found.message.clone(), tries(&found.notices))
+                }),
+            }
+        });
+        let Some((phase, reason, message, tries)) = found else { return Ok(()) };
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let text = format!("Beidou: {} is {phase}{reason}. {message}", self.object_name(object));
+        let sent = self.note(text.trim()).await;
+        self.told(object, of_seq, tries, sent).await
+    }
+
+    /// To everybody; the first who does not take it is the reason to try again.
+    async fn note(&self, text: &str) -> Result<(), String> {
+        let sent = self.notes.iter().map(|url| gate::note(&self.http, url, text));
+        futures::future::join_all(sent).await.into_iter().collect()
+    }
+
+    async fn told(&self, object: Object, of_seq: u64, tries: u32, sent: Result<(), String>) -> Result<(), String> {
+        match sent {
+            Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
+            Err(why) => {
+                let again = Micros(now().0 + (FIRST_AGAIN << tries.min(MOST_DOUBLINGS)));
+                self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
+            }
+        }
+    }
+}

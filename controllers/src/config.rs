@@ -1,0 +1,246 @@
+//! The settings of controllers.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ControllersError;
+
+/// The settings. The defaults fit the embedded demo: runners beside this process, no management cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControllersConfig {
+    /// Where runners and callbacks come to. Port 0 is any one, and the same one again after a restart, if it is free.
+    pub listen: String,
+    /// How runners and ticket systems reach it, where that is not `listen`.
+    pub url: Option<String>,
+    /// The cluster whose resources are followed; none where nobody applies any.
+    pub management: Option<Management>,
+    /// How runners are made.
+    pub executor: ExecutorKind,
+    /// Settings of runners beside this process.
+    pub local: Local,
+    /// Settings of Jobs.
+    pub job: Job,
+    /// Folders with bundles of the team, each a bundle. They go before those that are shipped.
+    pub bundles: Vec<PathBuf>,
+    /// Target clusters beside those of Cluster resources.
+    pub clusters: Vec<TargetConfig>,
+    /// Ticket systems that gates name.
+    pub webhooks: Vec<Webhook>,
+    /// Who is told when something is held or over.
+    pub notifications: Vec<Notification>,
+    /// Hold an operation when its nodes have at least so many Warnings more than in as much time before; 0 for never.
+    pub hold_at_warnings: u64,
+}
+
+impl Default for ControllersConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:0".into(),
+            url: None,
+            management: None,
+            executor: ExecutorKind::Local,
+            local: Local::default(),
+            job: Job::default(),
+            bundles: Vec::new(),
+            clusters: Vec::new(),
+            webhooks: Vec::new(),
+            notifications: Vec::new(),
+            hold_at_warnings: 10,
+        }
+    }
+}
+
+/// How runners are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExecutorKind {
+    /// A process beside this one.
+    Local,
+    /// A Job of the management cluster.
+    Job,
+}
+
+/// The management cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Management {
+    /// A kubeconfig; the Pod's own account where it is missing.
+    #[serde(default)]
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of it.
+    #[serde(default)]
+    pub context: Option<String>,
+    /// The namespace of resources, Secrets and Jobs.
+    #[serde(default = "namespace")]
+    pub namespace: String,
+}
+
+fn namespace() -> String {
+    "beidou-system".into()
+}
+
+/// Runners beside this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Local {
+    /// The program and its first arguments; this program with `run-step` where nothing stands here.
+    pub program: Vec<String>,
+    /// The program ansible-playbook, where it is not in the path.
+    pub ansible_playbook: Option<PathBuf>,
+}
+
+/// Jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Job {
+    /// The image of runners.
+    pub image: String,
+    /// The program in it, with its first arguments.
+    pub command: Vec<String>,
+    /// The user in it; never 0.
+    pub user: i64,
+    /// Cores of a runner.
+    pub cpu: String,
+    /// Memory of a runner, for Ansible and for keys together.
+    pub memory: String,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        // Ansible takes 120 MiB and 20 MiB more per host at the same time: 50 of them fit.
+        let (cpu, memory) = ("4".into(), "2Gi".into());
+        Self { image: "beidou:latest".into(), command: vec!["beidou".into(), "run-step".into()], user: 65_532, cpu, memory }
+    }
+}
+
+/// A target cluster by files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// The name that operations use.
+    pub name: String,
+    /// A kubeconfig; none where only machines are touched.
+    #[serde(default)]
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of it.
+    #[serde(default)]
+    pub context: Option<String>,
+    /// Who logs in at machines.
+    #[serde(default)]
+    pub ssh_user: Option<String>,
+    /// The private key.
+    #[serde(default)]
+    pub ssh_key: Option<PathBuf>,
+    /// The known hosts.
+    #[serde(default)]
+    pub known_hosts: Option<PathBuf>,
+    /// Parameters of bundles that all operations begin with.
+    #[serde(default)]
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TargetConfig {
+    /// A cluster of which only the name is known.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let (name, parameters) = (name.into(), serde_json::Map::new());
+        Self { name, kubeconfig: None, context: None, ssh_user: None, ssh_key: None, known_hosts: None, parameters }
+    }
+}
+
+/// A ticket system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// The name that gates use.
+    pub name: String,
+    /// Where it is asked.
+    pub url: String,
+    /// The file with the secret that both sign with.
+    pub secret_file: PathBuf,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notification {
+    /// An incoming webhook of Slack, or one that takes the same JSON.
+    pub url: String,
+}
+
+impl ControllersConfig {
+    /// Checks what the types do not say.
+    ///
+    /// # Errors
+    /// When a value would make controllers useless, with what is allowed.
+    pub fn validate(&self) -> Result<(), ControllersError> {
+        let bad = |key, allowed| Err(ControllersError::Config { key, allowed });
+        if self.executor == ExecutorKind::Job && self.management.is_none() {
+            return bad("executor", "`local`, or `job` with `controllers.management`");
+        }
+        if self.executor == ExecutorKind::Job && self.url.is_none() {
+            return bad("url", "how Pods reach `controllers.listen`, where the executor is `job`");
+        }
+        if self.executor == ExecutorKind::Job && self.listen.ends_with(":0") {
+            return bad("listen", "an address with a port that stays, where the executor is `job`");
+        }
+        if self.job.user < 1 {
+            return bad("job.user", "1 or more: runners are never root");
+        }
+        let web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        if self.webhooks.iter().any(|hook| !web(&hook.url) || hook.name.is_empty()) {
+            return bad("webhooks", "a name, a url and a secret_file each");
+        }
+        if self.notifications.iter().any(|one| !web(&one.url)) {
+            return bad("notifications", "a url each");
+        }
+        Ok(())
+    }
+
+    /// Relative paths start at this folder.
+    pub fn settle_paths(&mut self, folder: &Path) {
+        let of_management = self.management.iter_mut().filter_map(|management| management.kubeconfig.as_mut());
+        let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
+        let of_hooks = self.webhooks.iter_mut().map(|hook| &mut hook.secret_file);
+        // A name alone is looked up where programs are.
+        let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);
+        let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(&mut self.bundles).chain(ansible);
+        for path in all {
+            *path = folder.join(&path);
+        }
+    }
+
+    /// Where runners and callbacks are sent.
+    #[must_use]
+    pub fn door(&self, listening: std::net::SocketAddr) -> String {
+        self.url.clone().unwrap_or_else(|| format!("http://{listening}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_key() {
+        let read = |yaml: &str| -> Result<(), String> {
+            let config: ControllersConfig = serde_yaml_ng::from_str(yaml).map_err(|error| error.to_string())?;
+            config.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!(read("{}"), Ok(()));
+        for (yaml, expected) in [
+            ("{executor: job}", "controllers.executor"),
+            ("{executor: job, management: {}}", "controllers.url"),
+            ("{executor: job, management: {}, url: 'http://controllers:7330'}", "controllers.listen"),
+            ("{executor: ssh}", "unknown variant"),
+            ("{job: {user: 0}}", "never root"),
+            ("{webhooks: [{name: a, url: 'ftp://x', secret_file: f}]}", "controllers.webhooks"),
+            ("{listn: x}", "unknown field"),
+        ] {
+            let error = read(yaml).unwrap_err();
+            assert!(error.contains(expected), "{yaml}: {error}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The signed callback of a ticket system: it opens a gate, or keeps it shut.
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+use beidou_schemas::operation::{
+    GateMode, Object, TaskId, Via,
+    command::{Answer, Ask, Command},
+};
+use serde::Deserialize;
+
+use super::{Door, answer::No};
+use crate::{commands::id_of, gate, keeper::now};
+
+/// The body of a callback.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Called {
+    /// It may go on.
+    open: bool,
+    /// The number of the work order.
+    #[serde(default)]
+    ticket: String,
+    /// For people.
+    #[serde(default)]
+    why: String,
+}
+
+pub(super) async fn answer(
+    State(door): State<Door>,
+    Path((task, step)): Path<(TaskId, u32)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, No> {
+    let hook = door.keeper.look(|board| {
+        let task = board.tasks.get(&task)?;
+        let kind = task.steps.get(step as usize)?.kind;
+        task.gate_of(kind).filter(|gate| gate.mode == GateMode::Webhook)?.webhook.clone()
+    });
+    let hook = hook.and_then(|name| door.hands.webhook(&name)).ok_or(No::NotFound)?;
+    if !gate::is_signed(&hook.secret, &headers, &body, now()) {
+        return Err(No::Unauthenticated);
+    }
+    let present = door.keeper.look(|board| board.tasks.get(&task).and_then(|task| task.present()).map(|(place, _)| place));
+    if present != Some(step) {
+        return Err(No::Bad("this gate is not open for an answer".into()));
+    }
+    let called: Called = serde_json::from_slice(&body).map_err(|error| No::Bad(error.to_string()))?;
+    let said = Answer { ticket: called.ticket, why: called.why };
+    let ask = if called.open { Ask::Approve(said) } else { Ask::Reject(said) };
+    let id = id_of(&["callback", &task.to_string(), &step.to_string(), if called.open { "open" } else { "shut" }]);
+    let (object, subject) = (Object::Task(task), format!("webhook:{}", hook.name));
+    let command = Command { id, object, subject, via: Via::Callback, time: now(), ask };
+    door.hands.ask(&[command]).await.map_err(No::Later)?;
+    Ok(StatusCode::ACCEPTED)
+}

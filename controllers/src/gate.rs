@@ -1,0 +1,101 @@
+//! Outgoing webhooks: work orders to ticket systems, signed both ways, and notes to people.
+//!
+//! A signature is `sha256=<HMAC-SHA256 of "<seconds>.<body>">` in `x-beidou-signature`; the seconds stand in
+//! `x-beidou-timestamp`. One that is older than five minutes is not good any more.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use beidou_schemas::{Micros, time::SECOND};
+use serde_json::Value;
+
+use crate::{
+    config,
+    token::{Secret, hex, same, sign},
+};
+
+/// The header with the signature.
+pub const SIGNATURE: &str = "x-beidou-signature";
+/// The header with the time.
+pub const TIMESTAMP: &str = "x-beidou-timestamp";
+/// How far clocks may be apart, and how long a message may travel.
+const GOOD_FOR: i64 = 300 * SECOND;
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
+/// A ticket system.
+#[derive(Debug, Clone)]
+pub(crate) struct Hook {
+    pub name: String,
+    pub url: String,
+    pub secret: Secret,
+}
+
+impl Hook {
+    pub(crate) fn read(config: &config::Webhook) -> Result<Self, std::io::Error> {
+        let secret = std::fs::read_to_string(&config.secret_file)?.trim().to_owned();
+        if secret.len() < 16 {
+            let why = format!("{}: the secret is shorter than 16 bytes", config.secret_file.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why));
+        }
+        Ok(Self { name: config.name.clone(), url: config.url.clone(), secret: Secret(secret) })
+    }
+
+    /// Tells it, signed.
+    pub(crate) async fn send(&self, http: &reqwest::Client, body: &Value, now: Micros) -> Result<(), String> {
+        let text = body.to_string();
+        let seconds = (now.0 / SECOND).to_string();
+        let signature = signature(&self.secret, &seconds, text.as_bytes());
+        let request = http.post(&self.url).header(TIMESTAMP, seconds).header(SIGNATURE, signature);
+        sent(request.header("content-type", "application/json").body(text)).await
+    }
+}
+
+/// Tells people, as Slack's incoming webhooks take it.
+pub(crate) async fn note(http: &reqwest::Client, url: &str, text: &str) -> Result<(), String> {
+    let body = serde_json::json!({"text": text}).to_string();
+    sent(http.post(url).header("content-type", "application/json").body(body)).await
+}
+
+async fn sent(request: reqwest::RequestBuilder) -> Result<(), String> {
+    // The URL may hold a secret: it is in no message.
+    let answer = request.timeout(ANSWER_LIMIT).send().await.map_err(|error| error.without_url().to_string())?;
+    match answer.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(format!("it answered {status}")),
+    }
+}
+
+fn signature(secret: &Secret, seconds: &str, body: &[u8]) -> String {
+    let text = [seconds.as_bytes(), b".", body].concat();
+    format!("sha256={}", hex(&sign(secret.0.as_bytes(), &text)))
+}
+
+/// Whether whoever sent it knows the secret, and did so just now.
+pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Micros) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(seconds), Some(sent)) = (text(TIMESTAMP), text(SIGNATURE)) else { return false };
+    let fresh = seconds.parse::<i64>().is_ok_and(|at| (now.0 - at.saturating_mul(SECOND)).abs() <= GOOD_FOR);
+    fresh && same(&signature(secret, seconds, body), sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fresh_message_of_who_knows_the_secret_is_good() {
+        let (secret, now) = (Secret("sixteen bytes of it".into()), Micros(1_795_444_800 * SECOND));
+        let headers = |seconds: &str, body: &[u8], secret: &Secret| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TIMESTAMP, seconds.parse().unwrap());
+            headers.insert(SIGNATURE, signature(secret, seconds, body).parse().unwrap());
+            headers
+        };
+        let (body, seconds) = (&b"{\"open\":true}"[..], "1795444800");
+        assert!(is_signed(&secret, &headers(seconds, body, &secret), body, now));
+        assert!(!is_signed(&secret, &headers(seconds, body, &secret), b"{\"open\":false}", now), "another body");
+        assert!(!is_signed(&secret, &headers(seconds, body, &Secret("another".into())), body, now), "another secret");
+        assert!(!is_signed(&secret, &headers("1795444000", body, &secret), body, now), "too old");
+        assert!(!is_signed(&secret, &HeaderMap::new(), body, now), "unsigned");
+    }
+}

@@ -1,0 +1,132 @@
+//! The resources of the management cluster: what people apply becomes commands, what the board says becomes their status.
+//!
+//! ```text
+//!  watch (one namespace) ─► cache ─┐
+//!  board changed ──────────────────┼─► all resources: wish (pure) ─► commands      show (pure) ─► status, by server-side apply
+//!  a minute passed ────────────────┘        finalizer on, before the first command; off, when all is over
+//! ```
+//!
+//! A turn takes no hint: it looks at everything, whatever woke it.
+
+mod clusters;
+mod follow;
+mod show;
+mod wish;
+
+use beidou_crds::{AutoOperationTask, Operation};
+use beidou_schemas::operation::{TaskId, TaskStepKind, fact::OperationAsked};
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+pub(crate) use self::{clusters::follow_clusters, follow::follow};
+use crate::{
+    target::TargetError,
+    token::Secret,
+};
+
+/// Names the task that made an operation.
+const TASK: &str = "caas.beidou.io/task";
+/// Names the step of that task.
+const STEP: &str = "caas.beidou.io/step";
+const MANAGER: &str = "beidou-controllers";
+
+/// The way to them; clones share it.
+#[derive(Clone)]
+pub(crate) struct Resources {
+    pub client: Client,
+    pub namespace: String,
+}
+
+impl Resources {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// A value of a Secret.
+    pub(crate) async fn secret(&self, name: &str, key: &str) -> Result<Secret, TargetError> {
+        let at = beidou_crds::SecretKey { name: name.into(), key: key.into() };
+        crate::target::value(&self.api::<KubeSecret>(), &at).await
+    }
+
+    /// Makes the operation of a task's step; false where the task is no resource.
+    pub(crate) async fn create_operation(
+        &self,
+        task: TaskId,
+        step: TaskStepKind,
+        asked: &OperationAsked,
+    ) -> Result<bool, TargetError> {
+        let failed = |act: &str| TargetError::kube(format!("{act} for a task"));
+        let tasks = self.api::<AutoOperationTask>().list(&ListParams::default()).await.map_err(failed("list tasks"))?;
+        let uid = task.to_string();
+        let Some(owner) = tasks.items.into_iter().find(|one| one.uid().as_deref() == Some(&uid)) else { return Ok(false) };
+        let name = resource_name(&owner.name_any(), step);
+        let mut spec = serde_json::to_value(&asked.spec).unwrap_or_default();
+        if let Some(spec) = spec.as_object_mut() {
+            spec.remove("labels");
+            spec.retain(|_, value| !value.is_null());
+        }
+        let operation = json!({
+            "apiVersion": "caas.beidou.io/v1alpha1",
+            "kind": "Operation",
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": {TASK: uid, STEP: step.name()},
+                "ownerReferences": [{
+                    "apiVersion": "caas.beidou.io/v1alpha1", "kind": "AutoOperationTask", "name": owner.name_any(), "uid": uid,
+                    "controller": true, "blockOwnerDeletion": true,
+                }],
+            },
+            "spec": spec,
+        });
+        // Applied, so that the same once more changes nothing.
+        let apply = PatchParams::apply(MANAGER).force();
+        let done = self.api::<Operation>().patch(&name, &apply, &Patch::Apply(operation)).await;
+        done.map_err(failed("make an operation"))?;
+        Ok(true)
+    }
+
+    /// Merges into a resource.
+    async fn merge<K>(&self, name: &str, change: Value) -> Result<(), TargetError>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        match self.api::<K>().patch(name, &PatchParams::default(), &Patch::Merge(change)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop).map_err(TargetError::kube(format!("change {name}"))),
+        }
+    }
+
+    /// Applies a status.
+    async fn status<K>(&self, kind: &str, name: &str, status: Value) -> Result<(), TargetError>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        let whole = json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "status": status});
+        let apply = PatchParams::apply(MANAGER).force();
+        match self.api::<K>().patch_status(name, &apply, &Patch::Apply(whole)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop).map_err(TargetError::kube(format!("write the status of {name}"))),
+        }
+    }
+}
+
+/// `<task>-<step>`, at most as long as a name may be.
+fn resource_name(task: &str, step: TaskStepKind) -> String {
+    let step = step.name().to_ascii_lowercase();
+    let room = 253 - step.len() - 1;
+    let task: String = task.chars().take(room).collect();
+    format!("{}-{step}", task.trim_end_matches(['-', '.']))
+}

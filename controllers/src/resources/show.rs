@@ -1,0 +1,145 @@
+//! What the board says, as the status of a resource. Pure: the same board gives the same status.
+
+use beidou_crds::{AutoOperationTaskStatus, Condition, HostCounters, LogPosition, OperationStatus};
+use beidou_model::operation::{Board, RefusedObject, view};
+use beidou_schemas::{
+    Micros, Topic,
+    operation::{HostState, OperationId, Phase, Reason, TaskId},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+use super::wish::{Stated, is_edited};
+
+/// Texts for people end here: the log has the whole.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// The status of an operation; none while nothing is known of it.
+pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<OperationStatus> {
+    if let Some(refused) = board.refused.get(&stated.uid) {
+        let (reason, message) = (Reason::SpecRefused.name().to_owned(), refusal(refused));
+        let conditions = conditions(Phase::Failed, Some(Reason::SpecRefused), &message, false, stated.generation, old, refused.at);
+        return Some(OperationStatus {
+            phase: Some(Phase::Failed.name().into()),
+            reason: Some(reason),
+            message: Some(message),
+            observed_generation: Some(stated.generation),
+            log: Some(position(1, board.epoch)),
+            conditions,
+            ..OperationStatus::default()
+        });
+    }
+    let found = board.operations.get(&OperationId(stated.uid))?;
+    let summary = view::summary(board, found, now);
+    let count = |state: HostState| {
+        let step = found.present().map(|stage| stage.step as usize).or(found.plan.steps.len().checked_sub(1));
+        step.and_then(|step| found.cells.get(step)).map_or(0, |cells| cells.iter().filter(|cell| cell.state == state).count() as u32)
+    };
+    let running = count(HostState::Running);
+    let hosts = HostCounters {
+        total: summary.hosts,
+        ok: summary.through,
+        running,
+        failed: summary.bad,
+        waiting: summary.hosts.saturating_sub(summary.through + summary.bad + running),
+    };
+    let (text, edited) = (clip(&found.message), is_edited(board, stated));
+    Some(OperationStatus {
+        phase: Some(found.phase.name().into()),
+        reason: found.reason.map(|reason| reason.name().into()),
+        message: Some(text.clone()).filter(|text| !text.is_empty()),
+        step: found.present().filter(|_| !found.phase.is_over()).map(|stage| found.step(stage.step).name.clone()),
+        observed_generation: Some(stated.generation),
+        hosts: Some(hosts),
+        log: Some(position(found.seq, found.epoch)),
+        conditions: conditions(found.phase, found.reason, &text, !edited, stated.generation, old, found.since),
+    })
+}
+
+/// The status of a task; none while nothing is known of it.
+pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition]) -> Option<AutoOperationTaskStatus> {
+    if let Some(refused) = board.refused.get(&stated.uid) {
+        let message = refusal(refused);
+        let reason = Some(Reason::SpecRefused);
+        let conditions = conditions(Phase::Failed, reason, &message, false, stated.generation, old, refused.at);
+        return Some(AutoOperationTaskStatus {
+            phase: Some(Phase::Failed.name().into()),
+            reason: reason.map(|reason| reason.name().into()),
+            message: Some(message),
+            observed_generation: Some(stated.generation),
+            log: Some(position(1, board.epoch)),
+            conditions,
+            ..AutoOperationTaskStatus::default()
+        });
+    }
+    let found = board.tasks.get(&TaskId(stated.uid))?;
+    let (text, edited) = (clip(&found.message), is_edited(board, stated));
+    Some(AutoOperationTaskStatus {
+        phase: Some(found.phase.name().into()),
+        reason: found.reason.map(|reason| reason.name().into()),
+        message: Some(text.clone()).filter(|text| !text.is_empty()),
+        step: found.present().filter(|_| !found.phase.is_over()).map(|(_, step)| step.kind.name().into()),
+        observed_generation: Some(stated.generation),
+        machines: Some(found.spec.operation_task_machines.len() as u32),
+        operation: found.present_operation().map(|operation| operation.to_string()),
+        log: Some(position(found.seq, found.epoch)),
+        conditions: conditions(found.phase, found.reason, &text, !edited, stated.generation, old, found.since),
+    })
+}
+
+fn refusal(refused: &RefusedObject) -> String {
+    let RefusedObject { field, value, allowed, .. } = refused;
+    clip(&format!("{field} is {value:?}, allowed: {allowed}"))
+}
+
+fn position(seq: u64, epoch: u64) -> LogPosition {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    LogPosition { topic: Topic::Operation.name().into(), seq: number(seq), epoch: number(epoch) }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(LONGEST_MESSAGE).collect()
+}
+
+/// Accepted, Progressing and Succeeded. A condition that stays as it was keeps its time.
+fn conditions(
+    phase: Phase,
+    reason: Option<Reason>,
+    message: &str,
+    accepted: bool,
+    generation: i64,
+    old: &[Condition],
+    since: Micros,
+) -> Vec<Condition> {
+    let word = reason.map_or(phase.name(), Reason::name);
+    let progresses = matches!(phase, Phase::Running | Phase::Cancelling);
+    let succeeded = match phase {
+        Phase::Succeeded => "True",
+        Phase::Failed | Phase::Cancelled => "False",
+        Phase::Pending | Phase::Running | Phase::Held | Phase::Cancelling | Phase::Unknown => "Unknown",
+    };
+    let refused = match reason {
+        Some(Reason::SpecRefused) => ("SpecRefused", message),
+        _ => ("EditedAfterStart", "spec was changed and stays as it was accepted: make a new one, or cancel it"),
+    };
+    let truth = |holds: bool| if holds { "True" } else { "False" };
+    [
+        ("Accepted", truth(accepted), if accepted { ("Accepted", "") } else { refused }),
+        ("Progressing", truth(progresses), (word, message)),
+        ("Succeeded", succeeded, (word, message)),
+    ]
+    .map(|(kind, status, (reason, message))| {
+        let before = old.iter().find(|one| one.type_ == kind && one.status == status);
+        let at = Timestamp::from_microsecond(since.0).unwrap_or_default();
+        // The API server keeps whole seconds.
+        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        Condition {
+            type_: kind.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: message.into(),
+            observed_generation: Some(generation),
+            last_transition_time: before.map_or(Time(at), |before| before.last_transition_time.clone()),
+        }
+    })
+    .into()
+}

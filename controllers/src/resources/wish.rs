@@ -1,0 +1,204 @@
+//! What a resource asks for, against what the board knows: commands, each with an id that the same resource gives again.
+
+use beidou_model::operation::Board;
+use beidou_schemas::{
+    Micros,
+    operation::{
+        Object, OperationId, OperationSpec, Owner, Phase, Reason, TaskId, TaskSpec, Via,
+        command::{Ask, Command, Hold, RequestOperation, RequestTask, Word},
+    },
+};
+use uuid::Uuid;
+
+use crate::commands::id_of;
+
+/// Who asks, where a resource does: the API server knows who applied it, and does not tell.
+const SUBJECT: &str = "kubernetes";
+
+/// What a resource says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stated {
+    pub uid: Uuid,
+    /// `namespace/name`.
+    pub name: String,
+    pub generation: i64,
+    pub deleted: bool,
+    pub cancel: bool,
+    pub suspend: bool,
+    pub wish: Wish,
+}
+
+/// What it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Wish {
+    Operation(Box<OperationSpec>, Option<Owner>),
+    Task(Box<TaskSpec>),
+}
+
+impl Stated {
+    pub(super) fn object(&self) -> Object {
+        match self.wish {
+            Wish::Operation(..) => Object::Operation(OperationId(self.uid)),
+            Wish::Task(_) => Object::Task(TaskId(self.uid)),
+        }
+    }
+
+    fn request(&self) -> Ask {
+        match &self.wish {
+            Wish::Operation(spec, owner) => RequestOperation { name: self.name.clone(), spec: (**spec).clone(), owner: *owner }.into(),
+            Wish::Task(spec) => RequestTask { name: self.name.clone(), spec: (**spec).clone() }.into(),
+        }
+    }
+}
+
+/// Where the board has it.
+struct There {
+    phase: Phase,
+    reason: Option<Reason>,
+    ends: bool,
+    same: bool,
+}
+
+fn there(board: &Board, stated: &Stated) -> Option<There> {
+    match &stated.wish {
+        Wish::Operation(spec, _) => board.operations.get(&OperationId(stated.uid)).map(|found| {
+            let mut accepted = found.spec.clone();
+            (accepted.suspend, accepted.labels) = (spec.suspend, spec.labels.clone());
+            let ends = found.ending.is_some() || found.phase == Phase::Cancelling;
+            There { phase: found.phase, reason: found.reason, ends, same: accepted == **spec }
+        }),
+        Wish::Task(spec) => board.tasks.get(&TaskId(stated.uid)).map(|found| {
+            let mut accepted = found.spec.clone();
+            accepted.suspend = spec.suspend;
+            let ends = found.phase == Phase::Cancelling;
+            There { phase: found.phase, reason: found.reason, ends, same: accepted == **spec }
+        }),
+    }
+}
+
+/// Whether nothing is left to be done for it.
+pub(super) fn is_over(board: &Board, stated: &Stated) -> bool {
+    there(board, stated).is_none_or(|there| there.phase.is_over())
+}
+
+/// Whether what was accepted is what stands in it now.
+pub(super) fn is_edited(board: &Board, stated: &Stated) -> bool {
+    there(board, stated).is_some_and(|there| !there.same)
+}
+
+/// What it asks for that was not asked yet.
+pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Command> {
+    let generation = stated.generation.to_string();
+    let uid = stated.uid.to_string();
+    let command = |what: &str, ask: Ask| {
+        let id = id_of(&["resource", &uid, &generation, what]);
+        Command { id, object: stated.object(), subject: SUBJECT.into(), via: Via::Resource, time: now, ask }
+    };
+    let asked = match there(board, stated) {
+        None if board.refused.contains_key(&stated.uid) || stated.deleted => None,
+        None => Some(command("request", stated.request())),
+        Some(there) if there.phase.is_over() || there.ends => None,
+        Some(_) if stated.deleted => {
+            Some(command("delete", Ask::Cancel(Word { why: "the resource was deleted".into() })))
+        }
+        Some(_) if stated.cancel => Some(command("cancel", Ask::Cancel(Word { why: "spec.cancel was set".into() }))),
+        // It is refused, and the log says so.
+        Some(there) if !there.same => Some(command("request", stated.request())),
+        Some(there) => {
+            let suspended = there.phase == Phase::Held && there.reason == Some(Reason::Suspended);
+            match (stated.suspend, suspended) {
+                (true, false) if there.phase != Phase::Held => {
+                    let why = "spec.suspend was set".into();
+                    Some(command("suspend", Ask::Hold(Hold { why, suspend: true })))
+                }
+                (false, true) => {
+                    Some(command("resume", Ask::Resume(Word { why: "spec.suspend was taken back".into() })))
+                }
+                _ => None,
+            }
+        }
+    };
+    asked.into_iter().filter(|command| !board.commands.contains(&command.id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_model::operation::{Arrived, Seen, begin, built_in, decide, observe};
+    use beidou_schemas::operation::{ClusterRules, Machine, OperationType, WISHED};
+
+    use super::*;
+
+    const NOW: Micros = Micros(1_795_444_800_000_000);
+
+    fn stated(generation: i64) -> Stated {
+        let machine = Machine { ip: "10.0.0.11".into(), ..Machine::default() };
+        let spec: OperationSpec = serde_json::from_value(serde_json::json!({
+            "clusterName": "c", "operationType": OperationType::Uncordon, "operationFlow": ["uncordon"],
+            "operationMachines": [machine],
+        }))
+        .unwrap();
+        Stated {
+            uid: Uuid::from_u128(7),
+            name: "n/a".into(),
+            generation,
+            deleted: false,
+            cancel: false,
+            suspend: false,
+            wish: Wish::Operation(Box::new(spec), None),
+        }
+    }
+
+    fn board() -> Board {
+        let mut board = Board::default();
+        let first = begin(&board, "test", NOW);
+        board.apply(&first);
+        for seen in [Seen::Cluster("c".into(), Some(ClusterRules::default())), Seen::Bundle(Box::new(built_in()))] {
+            observe(&board, &seen, NOW).unwrap().iter().for_each(|fact| drop(board.apply(fact)));
+        }
+        board
+    }
+
+    fn follow(board: &mut Board, commands: &[Command]) {
+        for (offset, command) in commands.iter().enumerate() {
+            let arrived = Arrived { command: command.clone(), partition: WISHED.partition, offset: offset as u64 };
+            decide(board, &arrived, NOW).unwrap().iter().for_each(|fact| drop(board.apply(fact)));
+        }
+    }
+
+    #[test]
+    fn a_resource_is_asked_for_once_and_its_switches_once_each() {
+        let mut board = board();
+        let asked = commands(&board, &stated(1), NOW);
+        assert_eq!(asked, commands(&board, &stated(1), NOW), "the same again until it is followed");
+        assert!(matches!(asked[0].ask, Ask::RequestOperation(_)));
+        follow(&mut board, &asked);
+        assert_eq!(commands(&board, &stated(1), NOW), []);
+        let suspend = Stated { suspend: true, generation: 2, ..stated(1) };
+        let asked = commands(&board, &suspend, NOW);
+        assert!(matches!(&asked[..], [Command { ask: Ask::Hold(Hold { suspend: true, .. }), .. }]), "{asked:?}");
+        follow(&mut board, &asked);
+        assert_eq!(commands(&board, &suspend, NOW), []);
+        let asked = commands(&board, &stated(3), NOW);
+        assert!(matches!(asked[0].ask, Ask::Resume(_)), "{asked:?}");
+    }
+
+    #[test]
+    fn a_deleted_one_is_cancelled_and_an_edited_one_is_refused() {
+        let mut board = board();
+        let gone = Stated { deleted: true, ..stated(1) };
+        assert_eq!(commands(&board, &gone, NOW), [], "what was never asked for is not cancelled");
+        assert!(is_over(&board, &gone));
+        let asked = commands(&board, &stated(1), NOW);
+        follow(&mut board, &asked);
+        assert!(!is_over(&board, &gone));
+        assert!(matches!(commands(&board, &gone, NOW)[0].ask, Ask::Cancel(_)));
+        let mut edited = stated(2);
+        if let Wish::Operation(spec, _) = &mut edited.wish {
+            spec.parameters.insert("a".into(), 1.into());
+        }
+        assert!(is_edited(&board, &edited));
+        let asked = commands(&board, &edited, NOW);
+        let arrived = Arrived { command: asked[0].clone(), partition: 1, offset: 9 };
+        assert!(decide(&board, &arrived, NOW).unwrap_err().to_string().contains("make a new one"));
+    }
+}

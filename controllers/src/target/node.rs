@@ -1,0 +1,195 @@
+//! What is done to nodes at the API server. Each act is harmless when repeated.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Node, Taint};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use super::TargetError;
+
+/// Keeps Pods off a node until it was checked.
+pub const TAINT: &str = "beidou.io/joining";
+const PAGE: u32 = 500;
+/// Whoever writes a node between our reading and our writing makes us read again.
+const TRIES: usize = 8;
+
+/// The nodes of a cluster.
+#[derive(Clone)]
+pub struct Nodes {
+    cluster: String,
+    client: Client,
+    nodes: Api<Node>,
+}
+
+impl Nodes {
+    /// Of this cluster.
+    #[must_use]
+    pub fn new(cluster: String, client: Client) -> Self {
+        let nodes = Api::all(client.clone());
+        Self { cluster, client, nodes }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// All nodes.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn list(&self) -> Result<Vec<Node>, TargetError> {
+        let (mut all, mut page) = (Vec::new(), ListParams::default().limit(PAGE));
+        loop {
+            let found = self.nodes.list(&page).await.map_err(self.failed("list nodes"))?;
+            all.extend(found.items);
+            match found.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// The node of a machine: by its name where it is told, else by its address.
+    ///
+    /// # Errors
+    /// When there is none, or the API server does not answer.
+    pub async fn find(&self, host: &str, name: Option<&str>) -> Result<Node, TargetError> {
+        let missing = || TargetError::NoNode { cluster: self.cluster.clone(), host: host.into() };
+        if let Some(name) = name {
+            let found = self.nodes.get_opt(name).await.map_err(self.failed("read a node"))?;
+            return found.ok_or_else(missing);
+        }
+        self.list().await?.into_iter().find(|node| is_at(node, host)).ok_or_else(missing)
+    }
+
+    /// Whether it is Ready, now and live.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn is_ready(&self, name: &str) -> Result<bool, TargetError> {
+        let found = self.nodes.get_opt(name).await.map_err(self.failed("read a node"))?;
+        Ok(found.is_some_and(|node| ready(&node)))
+    }
+
+    /// No new Pods, or new ones again.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn cordon(&self, name: &str, cordon: bool) -> Result<(), TargetError> {
+        let patch = Patch::Merge(json!({"spec": {"unschedulable": cordon.then_some(true)}}));
+        let done = self.nodes.patch(name, &PatchParams::default(), &patch).await;
+        done.map(drop).map_err(self.failed("cordon or uncordon a node"))
+    }
+
+    /// Puts our taint on.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn taint(&self, name: &str) -> Result<(), TargetError> {
+        self.change(name, |node| {
+            let taints = &mut node.spec.get_or_insert_default().taints.get_or_insert_default();
+            let there = taints.iter().any(|taint| taint.key == TAINT);
+            if !there {
+                let effect = "NoSchedule".to_owned();
+                taints.push(Taint { key: TAINT.into(), effect, ..Taint::default() });
+            }
+            !there
+        })
+        .await
+    }
+
+    /// Takes our taint and the cordon away, in one write.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn release(&self, name: &str) -> Result<(), TargetError> {
+        self.change(name, |node| {
+            let spec = node.spec.get_or_insert_default();
+            let taints = spec.taints.get_or_insert_default();
+            let before = (taints.len(), spec.unschedulable.unwrap_or(false));
+            // The controller manager adds its own taint for a cordon, and takes it away with it.
+            taints.retain(|taint| taint.key != TAINT);
+            spec.unschedulable = None;
+            (taints.len(), false) != before
+        })
+        .await
+    }
+
+    /// Takes our taint away.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn untaint(&self, name: &str) -> Result<(), TargetError> {
+        self.change(name, |node| {
+            let taints = node.spec.get_or_insert_default().taints.get_or_insert_default();
+            let before = taints.len();
+            taints.retain(|taint| taint.key != TAINT);
+            taints.len() != before
+        })
+        .await
+    }
+
+    /// Removes it. One that is gone is removed.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn delete(&self, name: &str) -> Result<(), TargetError> {
+        match self.nodes.delete(name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop).map_err(self.failed("delete a node")),
+        }
+    }
+
+    /// Reads, changes and writes by resourceVersion: a list of taints cannot be merged.
+    async fn change(&self, name: &str, mut edit: impl FnMut(&mut Node) -> bool) -> Result<(), TargetError> {
+        for _ in 0..TRIES {
+            let mut node = self.nodes.get(name).await.map_err(self.failed("read a node"))?;
+            if !edit(&mut node) {
+                return Ok(());
+            }
+            match self.nodes.replace(name, &PostParams::default(), &node).await {
+                Ok(_) => return Ok(()),
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                Err(error) => return Err(self.failed("change a node")(error)),
+            }
+        }
+        Err(TargetError::Value { what: "a node that others change all the time", cluster: self.cluster.clone() })
+    }
+
+    fn failed(&self, act: &str) -> impl FnOnce(kube::Error) -> TargetError {
+        TargetError::kube(format!("{act} of {}", self.cluster))
+    }
+
+    /// Name and addresses of each, for bundles that ask.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn known(&self) -> Result<BTreeMap<String, (Vec<String>, bool)>, TargetError> {
+        let nodes = self.list().await?.into_iter();
+        Ok(nodes.filter_map(|node| Some((node.metadata.name.clone()?, (addresses(&node), leads(&node))))).collect())
+    }
+}
+
+fn addresses(node: &Node) -> Vec<String> {
+    let all = node.status.as_ref().and_then(|status| status.addresses.as_ref());
+    all.into_iter().flatten().filter(|one| one.type_ != "Hostname").map(|one| one.address.clone()).collect()
+}
+
+fn is_at(node: &Node, host: &str) -> bool {
+    addresses(node).iter().any(|address| address == host) || node.metadata.name.as_deref() == Some(host)
+}
+
+fn leads(node: &Node) -> bool {
+    let labels = node.metadata.labels.as_ref();
+    labels.is_some_and(|labels| labels.contains_key("node-role.kubernetes.io/control-plane"))
+}
+
+/// Whether its kubelet says so.
+pub(crate) fn ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+}

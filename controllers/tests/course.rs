@@ -1,0 +1,117 @@
+//! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals.
+
+mod support;
+
+use beidou_controllers::{
+    ControllersError,
+    fault::{Faults, Point},
+};
+use beidou_schemas::{
+    operation::{
+        Object, Phase,
+        command::{Ask, Word},
+        fact::{Body, Fact},
+    },
+    runner::{CLAIM_PATH, Claim},
+};
+use support::{Site, is_over, names, token_of};
+
+fn finished(facts: &[Fact]) -> Phase {
+    match &facts.last().unwrap().body {
+        Body::Finished(finished) => finished.phase,
+        other => panic!("{}", other.name()),
+    }
+}
+
+#[tokio::test]
+async fn a_command_becomes_facts_in_order_and_ends() {
+    let site = Site::new();
+    let (run, stop) = site.start(Faults::default());
+    site.operate(1, &["first", "second"], &["10.0.0.1", "10.0.0.2"]).await;
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Succeeded);
+    let order: Vec<_> = names(&facts).into_iter().filter(|name| !matches!(*name, "BundleKnown" | "ClusterRuled" | "Heard")).collect();
+    let wanted = [
+        "WriterStarted", "Accepted", "Started", "AttemptIntended", "AttemptOffered", "AttemptLaunched", "AttemptClaimed",
+        "HostResult", "HostResult", "AttemptEnded", "StageEnded", "AttemptIntended", "Ending", "Finished",
+    ];
+    let mut left = order.iter();
+    for name in wanted {
+        // A runner may claim before its launch is told.
+        if !matches!(name, "AttemptLaunched" | "AttemptClaimed") {
+            assert!(left.any(|found| *found == name), "{name} is not where it should be: {order:?}");
+        }
+    }
+    assert!(site.runners.done.lock().unwrap().values().all(|times| *times == 1));
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_at_any_fail_point_loses_nothing_and_does_nothing_twice() {
+    for point in Point::ALL.into_iter().filter(|point| !matches!(point, Point::BeforeApi | Point::AfterApi)) {
+        for times in [1, 3] {
+            let site = Site::new();
+            site.operate(1, &["first", "second"], &["10.0.0.1", "10.0.0.2"]).await;
+            let (run, stop) = site.start(Faults::at(point, times));
+            let crashed = tokio::select! {
+                ended = run => matches!(ended.unwrap().unwrap_err(), ControllersError::FailPoint(_)),
+                _ = site.facts_until(is_over) => false,
+            };
+            assert!(crashed || times > 1, "{}: never reached", point.name());
+            stop.cancel();
+            let (run, stop) = site.start(Faults::default());
+            let facts = site.facts_until(is_over).await;
+            assert_eq!(finished(&facts), Phase::Succeeded, "{} {times}", point.name());
+            let done = site.runners.done.lock().unwrap().clone();
+            assert_eq!((done.len(), done.values().max()), (2, Some(&1)), "{} {times}", point.name());
+            stop.cancel();
+            run.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
+    let site = Site::new();
+    site.runners.idle.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (run, stop) = site.start(Faults::default());
+    let id = site.operate(1, &["first"], &["10.0.0.1"]).await;
+    let facts = site.facts_until(|fact| matches!(fact.body, Body::AttemptClaimed(_))).await;
+    let Body::AttemptClaimed(claimed) = &facts.last().unwrap().body else { unreachable!() };
+    let order = site.runners.order(&claimed.attempt);
+    let http = reqwest::Client::new();
+    for (token, status) in [(token_of(&order), 409), ("0000", 401)] {
+        let claim = Claim { attempt: claimed.attempt.clone(), runner: uuid::Uuid::new_v4() };
+        let request = http.post(format!("{}{CLAIM_PATH}", site.door())).header("authorization", format!("Bearer {token}"));
+        let answer = request.header("content-type", "application/json").body(serde_json::to_string(&claim).unwrap()).send();
+        assert_eq!(answer.await.unwrap().status().as_u16(), status);
+    }
+    let text: Vec<_> = facts.iter().map(|fact| String::from_utf8(fact.to_json()).unwrap()).collect();
+    assert!(!text.join("").contains(token_of(&order)), "the token is in no fact");
+
+    site.ask(Object::Operation(id), "bob", Ask::Cancel(Word::default())).await;
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Cancelled);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn unknown_steps_are_refused_with_the_known_ones_and_a_bad_host_is_told() {
+    let site = Site::new();
+    let (run, stop) = site.start(Faults::default());
+    site.operate(1, &["frist"], &["10.0.0.1"]).await;
+    let facts = site.facts_until(is_over).await;
+    match &facts.last().unwrap().body {
+        Body::Refused(refused) => assert!(refused.allowed.contains("first") && refused.allowed.contains("second"), "{refused:?}"),
+        other => panic!("{}", other.name()),
+    }
+    site.runners.bad.lock().unwrap().insert("10.0.0.2".into());
+    site.operate(2, &["first"], &["10.0.0.2"]).await;
+    let facts = site.facts_until(|fact| matches!(fact.body, Body::HostResult(_))).await;
+    let Body::HostResult(result) = &facts.last().unwrap().body else { unreachable!() };
+    assert_eq!(result.outcome.state, beidou_schemas::runner::HostState::Failed);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}

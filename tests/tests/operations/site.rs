@@ -1,0 +1,207 @@
+//! A site with machines: hosts to log in to, an API server that they join, and Beidou beside it, with its resources applied.
+
+use std::{fs, path::Path, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use beidou_crds::definitions;
+use beidou_tests::{
+    beidou::Home,
+    control_plane::{Access, ControlPlane},
+    installed::installed,
+    ssh_hosts::SshHosts,
+    wait,
+};
+use k8s_openapi::{
+    api::core::v1::{Namespace, Node},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
+    discovery::ApiResource,
+};
+use serde_json::{Value, json};
+use tokio::{io::copy_bidirectional, net::TcpListener, net::TcpStream, task::AbortHandle};
+
+/// A whole operation on three hosts takes half a minute on a quiet machine.
+pub const LIMIT: Duration = Duration::from_secs(300);
+const NAMESPACE: &str = "beidou-system";
+const CLUSTER: &str = "product-cluster";
+const KUBELET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/kubelet");
+
+pub struct Site {
+    pub home: Home,
+    pub hosts: SshHosts,
+    pub admin: Client,
+    relay: AbortHandle,
+    _control_plane: ControlPlane,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.relay.abort();
+        if std::thread::panicking() {
+            #[expect(clippy::print_stderr, reason = "a failed test shows what its server said")]
+            {
+                eprintln!("{}", self.home.log());
+            }
+        }
+    }
+}
+
+impl Site {
+    /// With so many hosts, and all that an operation on them needs.
+    pub async fn start(count: usize) -> anyhow::Result<Self> {
+        let hosts = SshHosts::start(count)?;
+        let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
+        let admin = control_plane.client(Access::Admin).await?;
+        let (relay, server) = relay(hosts.gateway(), control_plane.server_url()).await?;
+        install(&admin).await?;
+        let mut home = Home::new()?;
+        let kubeconfig = control_plane.kubeconfig(Access::Admin);
+        let config = json!({
+            "controllers": {
+                "management": {"kubeconfig": kubeconfig, "namespace": NAMESPACE},
+                "local": {"ansible_playbook": installed("ansible")?.join("bin/ansible-playbook")},
+            },
+            "clusters": [{"name": CLUSTER, "kubeconfig": kubeconfig}],
+        });
+        let file = home.path().join("site.yaml");
+        fs::write(&file, config.to_string())?;
+        home.serve(&["up", "--config", &file.display().to_string()]).await?;
+        let site = Self { home, hosts, admin, relay, _control_plane: control_plane };
+        site.describe(&server, &kubeconfig, site._control_plane.node_token()).await?;
+        Ok(site)
+    }
+
+    /// The Cluster resource, and the Secrets that it and operations name.
+    async fn describe(&self, server: &str, kubeconfig: &Path, token: &str) -> anyhow::Result<()> {
+        let authority = self._control_plane.certificate_authority();
+        for (name, key, value) in [
+            ("target", "kubeconfig", inline(kubeconfig)?),
+            ("ssh", "id", fs::read_to_string(self.hosts.private_key())?),
+            ("join", "token", token.to_owned()),
+        ] {
+            self.apply("", "v1", "Secret", json!({"metadata": {"name": name}, "stringData": {key: value}})).await?;
+        }
+        let cluster = json!({"metadata": {"name": CLUSTER}, "spec": {
+            "credentials": {"kubeconfig": {"name": "target", "key": "kubeconfig"}},
+            "ssh": {"user": "root", "privateKey": {"name": "ssh", "key": "id"}, "knownHosts": self.hosts.known_hosts()},
+            "machineRole": "Compute",
+            "parameters": {
+                "api_server": server, "cluster_ca": fs::read_to_string(authority)?,
+                "kubelet_from": "runner", "kubelet_source": KUBELET, "kubelet_path": "/usr/local/bin/kubelet",
+                "runtime_endpoint": "unix:///dev/null", "min_disk_mb": 50, "min_inodes": 1000, "max_skew_s": 30,
+            },
+        }});
+        self.beidou("Cluster", cluster).await
+    }
+
+    /// Applies a resource of ours.
+    pub async fn beidou(&self, kind: &str, object: Value) -> anyhow::Result<()> {
+        self.apply("caas.beidou.io", "v1alpha1", kind, object).await
+    }
+
+    async fn apply(&self, group: &str, version: &str, kind: &str, mut object: Value) -> anyhow::Result<()> {
+        let api = self.api(group, version, kind);
+        object["apiVersion"] = if group.is_empty() { version.into() } else { format!("{group}/{version}").into() };
+        object["kind"] = kind.into();
+        let object: DynamicObject = serde_json::from_value(object)?;
+        let name = object.metadata.name.clone().unwrap_or_default();
+        api.patch(&name, &PatchParams::apply("a-person"), &Patch::Apply(&object)).await?;
+        Ok(())
+    }
+
+    pub fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Api::namespaced_with(self.admin.clone(), NAMESPACE, &resource)
+    }
+
+    /// The status of a resource of ours, once its phase is one of these.
+    pub async fn phase(&self, kind: &str, name: &str, phases: &[&str]) -> Value {
+        let api = self.api("caas.beidou.io", "v1alpha1", kind);
+        let mut last = Value::Null;
+        let reached = wait::until(&format!("{kind} {name} is {phases:?}"), LIMIT, async || {
+            last = api.get(name).await.ok()?.data["status"].clone();
+            phases.contains(&last["phase"].as_str()?).then(|| last.clone())
+        });
+        let reached = reached.await;
+        reached.unwrap_or_else(|overdue| panic!("{overdue}: {last:#}"))
+    }
+
+    /// The cluster's nodes by name: whether pods are kept off, and whether they are Ready.
+    pub async fn nodes(&self) -> Vec<(String, bool, bool)> {
+        let nodes = Api::<Node>::all(self.admin.clone()).list(&Default::default()).await.unwrap();
+        let mut found: Vec<_> = nodes
+            .items
+            .into_iter()
+            .map(|node| {
+                let spec = node.spec.unwrap_or_default();
+                let kept_off = spec.unschedulable == Some(true) || spec.taints.is_some_and(|taints| !taints.is_empty());
+                let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+                let ready = conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True");
+                (node.metadata.name.unwrap_or_default(), kept_off, ready)
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// The addresses of all hosts.
+    pub fn addresses(&self) -> Vec<String> {
+        self.hosts.hosts().iter().map(|host| host.address.clone()).collect()
+    }
+}
+
+/// Hosts reach the API server, which listens on loopback, at their gateway.
+async fn relay(gateway: &str, server: &str) -> anyhow::Result<(AbortHandle, String)> {
+    let listener = TcpListener::bind((gateway, 0)).await?;
+    let address = listener.local_addr()?;
+    let to = server.trim_start_matches("https://").to_owned();
+    let task = tokio::spawn(async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let to = to.clone();
+            tokio::spawn(async move {
+                if let Ok(mut there) = TcpStream::connect(to).await {
+                    // Either end may close as it likes.
+                    let _ = copy_bidirectional(&mut here, &mut there).await;
+                }
+            });
+        }
+    });
+    Ok((task.abort_handle(), format!("https://{address}")))
+}
+
+/// Our definitions, and the namespace.
+async fn install(admin: &Client) -> anyhow::Result<()> {
+    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
+    Api::<Namespace>::all(admin.clone()).create(&PostParams::default(), &namespace).await?;
+    let crds = Api::<CustomResourceDefinition>::all(admin.clone());
+    for (_, definition) in definitions() {
+        let name = definition.metadata.name.clone().unwrap_or_default();
+        crds.patch(&name, &PatchParams::apply("a-person"), &Patch::Apply(&definition)).await?;
+        wait::until("the kind is established", LIMIT, async || {
+            let conditions = crds.get(&name).await.ok()?.status?.conditions?;
+            conditions.iter().any(|one| one.type_ == "Established" && one.status == "True").then_some(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// A kubeconfig without files: those of others are not read.
+pub fn inline(path: &Path) -> anyhow::Result<String> {
+    let mut config: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    for (pointer, files) in [
+        ("/clusters/0/cluster", &["certificate-authority"][..]),
+        ("/users/0/user", &["client-certificate", "client-key"]),
+    ] {
+        let Some(part) = config.pointer_mut(pointer).and_then(Value::as_object_mut) else { continue };
+        for file in files {
+            let Some(path) = part.remove(*file) else { continue };
+            let bytes = fs::read(path.as_str().unwrap_or_default())?;
+            part.insert(format!("{file}-data"), STANDARD.encode(bytes).into());
+        }
+    }
+    Ok(config.to_string())
+}
