@@ -42,20 +42,29 @@ pub(crate) fn step<'a>(bundle: &'a Bundle, operation: &Operation, attempt: &Atte
 }
 
 /// The parameters of an operation: the cluster's, where the bundle knows them, then its own.
-pub(crate) fn variables(bundle: &Bundle, operation: &Operation, target: &Target, known: &Known) -> Result<Map<String, Value>, Unassignable> {
+pub(crate) fn variables(
+    bundle: &Bundle,
+    operation: &Operation,
+    target: &Target,
+    known: &Known,
+) -> Result<Map<String, Value>, Unassignable> {
     let properties = bundle.manifest().parameters.get("properties").and_then(Value::as_object);
     let takes = |name: &str| properties.is_some_and(|all| all.contains_key(name));
-    let mut all: Map<String, Value> =
-        target.parameters.iter().filter(|(name, _)| takes(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut all: Map<String, Value> = target
+        .parameters
+        .iter()
+        .filter(|(name, _)| takes(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     if takes("existing_nodes") {
-        let node = |(name, (addresses, _)): (&String, &(Vec<String>, bool))| json!({"name": name, "addresses": addresses});
+        let node =
+            |(name, (addresses, _)): (&String, &(Vec<String>, bool))| json!({"name": name, "addresses": addresses});
         all.insert("existing_nodes".into(), known.iter().map(node).collect());
     }
     all.extend(operation.spec.parameters.clone());
     let secrets: BTreeSet<String> = operation.spec.secrets.iter().map(|secret| secret.parameter.clone()).collect();
-    let faults = |faults: Vec<beidou_playbooks::Fault>| {
-        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    };
+    let faults =
+        |faults: Vec<beidou_playbooks::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     bundle.parameters(&all, &secrets).map(|checked| checked.plain).map_err(faults)
 }
 
@@ -75,7 +84,10 @@ pub(crate) fn assignment(
         Act::Api(_) => return Err(format!("the step {} needs no runner", step.name)),
     };
     let limit = operation.addresses(&attempt.hosts);
-    let secret = |secret: &beidou_schemas::operation::SecretRef| SecretFile { name: secret.parameter.clone(), path: path(&secret.parameter) };
+    let secret = |secret: &beidou_schemas::operation::SecretRef| SecretFile {
+        name: secret.parameter.clone(),
+        path: path(&secret.parameter),
+    };
     Ok(Assignment {
         attempt: attempt.id.clone(),
         operation: operation.id.0,

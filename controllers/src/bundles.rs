@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use beidou_playbooks::{Act, ApiAct, Bundle, BundleError, LockScope as Scope, Manifest, RetryScope as Retry, Step, TargetApi};
+use beidou_playbooks::{
+    Act, ApiAct, Bundle, BundleError, LockScope as Scope, Manifest, RetryScope as Retry, Step, TargetApi,
+};
 use beidou_schemas::{
     numbered::UnknownKind,
     operation::{
@@ -19,12 +21,17 @@ pub(crate) type Bundles = BTreeMap<String, Bundle>;
 
 /// Reads all of them. A bundle that cannot be read is left out, loudly: the others are usable.
 pub(crate) fn read(folders: &[PathBuf]) -> Bundles {
-    let shipped = beidou_playbooks::shipped_names().filter_map(|name| Some((name.to_owned(), beidou_playbooks::shipped(name)?)));
+    let shipped =
+        beidou_playbooks::shipped_names().filter_map(|name| Some((name.to_owned(), beidou_playbooks::shipped(name)?)));
     let own = folders.iter().map(|folder| (folder.display().to_string(), Bundle::of_folder(folder)));
     let keep = |(place, read): (String, Result<Bundle, BundleError>)| match read {
         Ok(bundle) => Some((bundle.manifest().name.clone(), bundle)),
         Err(error) => {
-            tracing::error!(bundle = place, error = crate::error::chain(&error), "a bundle is not usable, operations with it are refused");
+            tracing::error!(
+                bundle = place,
+                error = crate::error::chain(&error),
+                "a bundle is not usable, operations with it are refused"
+            );
             None
         }
     };

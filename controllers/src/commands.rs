@@ -55,7 +55,8 @@ pub(crate) struct Wisher {
 
 impl Wisher {
     pub(crate) async fn open(log: &dyn Log, name: &str, metrics: ControllersMetrics) -> Result<Self, ControllersError> {
-        let writer = patiently(&metrics, "become the writer of", WISHED, || async { log.writer(WISHED, name).await }).await?;
+        let writer =
+            patiently(&metrics, "become the writer of", WISHED, || async { log.writer(WISHED, name).await }).await?;
         Ok(Self { writer, metrics })
     }
 

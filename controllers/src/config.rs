@@ -111,7 +111,13 @@ impl Default for Job {
     fn default() -> Self {
         // Ansible takes 120 MiB and 20 MiB more per host at the same time: 50 of them fit.
         let (cpu, memory) = ("4".into(), "2Gi".into());
-        Self { image: "beidou:latest".into(), command: vec!["beidou".into(), "run-step".into()], user: 65_532, cpu, memory }
+        Self {
+            image: "beidou:latest".into(),
+            command: vec!["beidou".into(), "run-step".into()],
+            user: 65_532,
+            cpu,
+            memory,
+        }
     }
 }
 
@@ -202,7 +208,8 @@ impl ControllersConfig {
     /// Relative paths start at this folder.
     pub fn settle_paths(&mut self, folder: &Path) {
         let of_management = self.management.iter_mut().filter_map(|management| management.kubeconfig.as_mut());
-        let of_clusters = self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
+        let of_clusters =
+            self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
         let of_hooks = self.webhooks.iter_mut().map(|hook| &mut hook.secret_file);
         // A name alone is looked up where programs are.
         let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);

@@ -178,7 +178,8 @@ impl Writing {
         let range = patiently(&self.metrics, "append to", FACTS, append).await?;
         let (mut at, mut wanted) = (range.start, records.iter());
         while at < range.end && wanted.len() > 0 {
-            let batch = patiently(&self.metrics, "read back", FACTS, || async { log.read(FACTS, at, READ).await }).await?;
+            let batch =
+                patiently(&self.metrics, "read back", FACTS, || async { log.read(FACTS, at, READ).await }).await?;
             for stored in batch.records.iter().take_while(|stored| stored.offset < range.end) {
                 let same = wanted.next().is_some_and(|record| record.value == stored.record.value);
                 if !same {
@@ -258,7 +259,9 @@ impl Writing {
                 continue;
             }
             let woken = wake(&actions).map_or(IDLE, |at| {
-                Duration::from_micros(u64::try_from(at.0 - moment.0).unwrap_or(0)).min(IDLE).max(Duration::from_millis(1))
+                Duration::from_micros(u64::try_from(at.0 - moment.0).unwrap_or(0))
+                    .min(IDLE)
+                    .max(Duration::from_millis(1))
             });
             let retried = acts.begin(actions);
             return Ok((Instant::now() + woken).min(retried.unwrap_or_else(|| Instant::now() + IDLE)));
@@ -310,7 +313,12 @@ impl<H: Hand> Acts<H> {
                 // Done and still asked for: the fact that it makes is on its way, or was ignored; not at once again either.
                 let wait = waited.map_or(FIRST_RETRY, |waited| (waited * 2).min(LONGEST_RETRY));
                 if let Err(error) = result {
-                    tracing::warn!(act = key, error, again_ms = wait.as_millis() as u64, "an act failed and is tried again");
+                    tracing::warn!(
+                        act = key,
+                        error,
+                        again_ms = wait.as_millis() as u64,
+                        "an act failed and is tried again"
+                    );
                 }
                 self.again.insert(key, (Instant::now() + wait, wait));
             }

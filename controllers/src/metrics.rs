@@ -33,7 +33,11 @@ impl ControllersMetrics {
         registry.register("task_events", "Events taken from runners", all.events.clone());
         registry.register("claims", "Claims of runners, by the answer", all.claims.clone());
         registry.register("open", "Operations and tasks that are not over, by phase", all.open.clone());
-        registry.register("log_retries", "Appends and reads that the log refused for the moment", all.log_retries.clone());
+        registry.register(
+            "log_retries",
+            "Appends and reads that the log refused for the moment",
+            all.log_retries.clone(),
+        );
         for kind in ["granted", "refused"] {
             all.claims.get_or_create_owned(&OfKind { kind });
         }

@@ -94,7 +94,15 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         metrics: metrics.clone(),
     });
     let desks = door::Desks::default();
-    let routes = door::router(Door { keeper: keeper.clone(), hands: hands.clone(), said, folder, faults, metrics: metrics.clone(), desks });
+    let routes = door::router(Door {
+        keeper: keeper.clone(),
+        hands: hands.clone(),
+        said,
+        folder,
+        faults,
+        metrics: metrics.clone(),
+        desks,
+    });
     tracing::info!(%address, "controllers take commands, runners come to the door");
     let served = async { axum::serve(listener, routes).await.map_err(door::error(&config.listen)) };
     let followed = async {
@@ -124,7 +132,11 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     }
 }
 
-fn make_executor(config: &ControllersConfig, folder: &std::path::Path, resources: Option<&Resources>) -> Arc<dyn Executor> {
+fn make_executor(
+    config: &ControllersConfig,
+    folder: &std::path::Path,
+    resources: Option<&Resources>,
+) -> Arc<dyn Executor> {
     match (config.executor, resources) {
         (ExecutorKind::Job, Some(resources)) => {
             let (client, namespace) = (resources.client.clone(), resources.namespace.clone());
@@ -132,7 +144,8 @@ fn make_executor(config: &ControllersConfig, folder: &std::path::Path, resources
         }
         // `validate` has refused a Job without a management cluster.
         (ExecutorKind::Local | ExecutorKind::Job, _) => {
-            let own = || std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_else(|_| "beidou".into());
+            let own =
+                || std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_else(|_| "beidou".into());
             let mut program = config.local.program.clone();
             if program.is_empty() {
                 program = vec![own(), "run-step".into()];
@@ -154,9 +167,8 @@ fn hooks(config: &ControllersConfig) -> Result<Vec<Hook>, ControllersError> {
 
 /// Before any command: what it may name must be known.
 async fn tell_bundles(hands: &Hands, keeper: &Keeper) {
-    let gone: Vec<String> = keeper.look(|board| {
-        board.bundles.keys().filter(|name| !hands.bundles.contains_key(*name)).cloned().collect()
-    });
+    let gone: Vec<String> =
+        keeper.look(|board| board.bundles.keys().filter(|name| !hands.bundles.contains_key(*name)).cloned().collect());
     for (name, bundle) in &hands.bundles {
         match bundles::shape(bundle) {
             // Nothing new is no news.

@@ -48,7 +48,8 @@ impl Tokens {
         }
         let key: [u8; 32] = rand::random();
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
         file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
         Ok(Self { key })
     }

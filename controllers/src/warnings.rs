@@ -95,7 +95,14 @@ impl Recent {
     }
 
     /// What rose on these nodes since then by at least so many, against as much time before.
-    fn rose(&self, cluster: &str, nodes: &BTreeSet<String>, since: Micros, now: Micros, by: u64) -> Option<WarningsRose> {
+    fn rose(
+        &self,
+        cluster: &str,
+        nodes: &BTreeSet<String>,
+        since: Micros,
+        now: Micros,
+        by: u64,
+    ) -> Option<WarningsRose> {
         let before = since.plus(-(now.0 - since.0));
         let fits = |one: &&Warning| one.cluster == cluster && nodes.contains(&one.node);
         let (mut count, mut earlier) = (0, 0);
@@ -179,7 +186,8 @@ fn judge(recent: &Mutex<Recent>, keeper: &Keeper, hold_at: u64) -> Vec<Seen> {
 
 /// Since when the present change touches which nodes; none where nothing is changed.
 fn touched(operation: &Operation) -> Option<(Micros, BTreeSet<String>)> {
-    let attempt = operation.attempts.last().filter(|one| one.purpose == Purpose::Act && one.stage == operation.stage)?;
+    let attempt =
+        operation.attempts.last().filter(|one| one.purpose == Purpose::Act && one.stage == operation.stage)?;
     let step = operation.step(attempt.step);
     if !step.mutates || step.actor == Actor::Release {
         return None;

@@ -30,10 +30,23 @@ async fn a_command_becomes_facts_in_order_and_ends() {
     site.operate(1, &["first", "second"], &["10.0.0.1", "10.0.0.2"]).await;
     let facts = site.facts_until(is_over).await;
     assert_eq!(finished(&facts), Phase::Succeeded);
-    let order: Vec<_> = names(&facts).into_iter().filter(|name| !matches!(*name, "BundleKnown" | "ClusterRuled" | "Heard")).collect();
+    let order: Vec<_> =
+        names(&facts).into_iter().filter(|name| !matches!(*name, "BundleKnown" | "ClusterRuled" | "Heard")).collect();
     let wanted = [
-        "WriterStarted", "Accepted", "Started", "AttemptIntended", "AttemptOffered", "AttemptLaunched", "AttemptClaimed",
-        "HostResult", "HostResult", "AttemptEnded", "StageEnded", "AttemptIntended", "Ending", "Finished",
+        "WriterStarted",
+        "Accepted",
+        "Started",
+        "AttemptIntended",
+        "AttemptOffered",
+        "AttemptLaunched",
+        "AttemptClaimed",
+        "HostResult",
+        "HostResult",
+        "AttemptEnded",
+        "StageEnded",
+        "AttemptIntended",
+        "Ending",
+        "Finished",
     ];
     let mut left = order.iter();
     for name in wanted {
@@ -83,8 +96,10 @@ async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
     let http = reqwest::Client::new();
     for (token, status) in [(token_of(&order), 409), ("0000", 401)] {
         let claim = Claim { attempt: claimed.attempt.clone(), runner: uuid::Uuid::new_v4() };
-        let request = http.post(format!("{}{CLAIM_PATH}", site.door())).header("authorization", format!("Bearer {token}"));
-        let answer = request.header("content-type", "application/json").body(serde_json::to_string(&claim).unwrap()).send();
+        let request =
+            http.post(format!("{}{CLAIM_PATH}", site.door())).header("authorization", format!("Bearer {token}"));
+        let answer =
+            request.header("content-type", "application/json").body(serde_json::to_string(&claim).unwrap()).send();
         assert_eq!(answer.await.unwrap().status().as_u16(), status);
     }
     let text: Vec<_> = facts.iter().map(|fact| String::from_utf8(fact.to_json()).unwrap()).collect();
@@ -104,7 +119,9 @@ async fn unknown_steps_are_refused_with_the_known_ones_and_a_bad_host_is_told() 
     site.operate(1, &["frist"], &["10.0.0.1"]).await;
     let facts = site.facts_until(is_over).await;
     match &facts.last().unwrap().body {
-        Body::Refused(refused) => assert!(refused.allowed.contains("first") && refused.allowed.contains("second"), "{refused:?}"),
+        Body::Refused(refused) => {
+            assert!(refused.allowed.contains("first") && refused.allowed.contains("second"), "{refused:?}")
+        }
         other => panic!("{}", other.name()),
     }
     site.runners.bad.lock().unwrap().insert("10.0.0.2".into());

@@ -12,9 +12,9 @@
 //! - The status is a view: phase, counters, place in the log. Results and outputs are in the log alone.
 
 mod cluster;
-mod common;
 mod convert;
 mod operation;
+mod parts;
 mod schema;
 mod task;
 
@@ -25,9 +25,9 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 pub use self::{
     cluster::{Bastion, Cluster, ClusterSpec, ClusterStatus, Credentials, Freeze, Ssh, Window},
-    common::{Batches, HostCounters, LogPosition, SecretKey, SecretParameter},
     convert::SpecError,
     operation::{Machine, Operation, OperationSpec, OperationStatus},
+    parts::{Batches, HostCounters, LogPosition, SecretKey, SecretParameter},
     task::{AutoOperationTask, AutoOperationTaskSpec, AutoOperationTaskStatus, Gate, TaskMachine, TaskStep},
 };
 

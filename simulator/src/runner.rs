@@ -136,11 +136,25 @@ impl Door {
 /// Tasks of a step, by its name.
 fn tasks(step: &str) -> &'static [&'static str] {
     match step {
-        "preCheck" => &["facts", "space below /var/lib", "clock", "way to the API server", "container runtime", "fit for the cluster"],
+        "preCheck" => &[
+            "facts",
+            "space below /var/lib",
+            "clock",
+            "way to the API server",
+            "container runtime",
+            "fit for the cluster",
+        ],
         "facts" => &["gather facts", "cache facts"],
         "scaleUp" => &[
-            "packages", "certificates", "container runtime", "images", "kubelet", "settings of the kubelet", "kubelet runs",
-            "kubelet is healthy", "kubelet has its certificate",
+            "packages",
+            "certificates",
+            "container runtime",
+            "images",
+            "kubelet",
+            "settings of the kubelet",
+            "kubelet runs",
+            "kubelet is healthy",
+            "kubelet has its certificate",
         ],
         "postCheck" => &["health of the kubelet", "kubelets that run", "clock", "a good node"],
         "reset" | "leave" => &["service", "kubelet is stopped", "nothing is left"],
@@ -257,12 +271,17 @@ impl Play {
         } else {
             TaskState::Ok
         };
-        let wrong = failed.then_some(("disk-space", "120 MiB are free below /var/lib, 10240 are needed", "Free space below /var/lib."));
+        let wrong = failed.then_some((
+            "disk-space",
+            "120 MiB are free below /var/lib, 10240 are needed",
+            "Free space below /var/lib.",
+        ));
         self.say(TaskEventKind::Host, |event| {
             (event.task, event.host, event.state) = (Some(task.into()), Some(host.into()), Some(state));
             event.duration_ms = Some(took);
             if let Some((code, message, remedy)) = wrong {
-                (event.code, event.message, event.remedy) = (Some(code.into()), Some(message.into()), Some(remedy.into()));
+                (event.code, event.message, event.remedy) =
+                    (Some(code.into()), Some(message.into()), Some(remedy.into()));
             }
         });
         let Some(outcome) = self.outcomes.get_mut(host) else { return };
@@ -275,7 +294,8 @@ impl Play {
             Some((code, message, remedy)) => {
                 outcome.state = HostState::Failed;
                 outcome.failed_task = Some(task.into());
-                (outcome.code, outcome.message, outcome.remedy) = (Some(code.into()), Some(message.into()), Some(remedy.into()));
+                (outcome.code, outcome.message, outcome.remedy) =
+                    (Some(code.into()), Some(message.into()), Some(remedy.into()));
                 self.left.retain(|one| one != host);
             }
         }

@@ -7,7 +7,7 @@ pub mod beidou;
 pub mod control_plane;
 pub mod faults;
 pub mod helm;
-mod installed;
+pub mod installed;
 pub mod kafka;
 pub mod s3;
 pub mod ssh_hosts;

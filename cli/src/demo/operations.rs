@@ -22,8 +22,8 @@ use beidou_controllers::{
 use beidou_schemas::runner::{Assignment, AttemptId};
 use beidou_service::CancellationToken;
 use beidou_simulator::{
-    server::ApiServer,
     runner::{Errand, run},
+    server::ApiServer,
 };
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -46,7 +46,9 @@ pub async fn control(stage: &Stage, servers: Vec<ApiServer>) -> anyhow::Result<(
             TargetConfig {
                 kubeconfig: Some(file.clone()),
                 context: Some(name.clone()),
-                parameters: [("kubespray_path".into(), "/opt/kubespray".into()), (FILE.into(), file_of(server))].into_iter().collect(),
+                parameters: [("kubespray_path".into(), "/opt/kubespray".into()), (FILE.into(), file_of(server))]
+                    .into_iter()
+                    .collect(),
                 ..TargetConfig::named(name)
             }
         })
@@ -85,7 +87,7 @@ impl Machines {
         let errand = Errand {
             door: order.door.clone(),
             attempt: order.attempt.clone(),
-            token: order.token.0.clone(),
+            token: order.token.reveal().to_owned(),
             seed: self.seed,
             stop: stop.clone(),
         };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use beidou_controllers::{
-    ControllersConfig, ControllersMetrics, Inputs, config::TargetConfig, execute::Executor, fault::Faults, run as control,
+    ControllersConfig, ControllersMetrics, Inputs, config::TargetConfig, execute::Executor, fault::Faults,
+    run as control,
 };
 use beidou_log::Log;
 
@@ -47,7 +48,11 @@ fn config(process: &Process) -> ControllersConfig {
         let known = config.clusters.iter().any(|one| one.name == cluster.name);
         if let Some(kubeconfig) = cluster.kubeconfig.clone().filter(|_| !known) {
             let context = cluster.context.clone();
-            config.clusters.push(TargetConfig { kubeconfig: Some(kubeconfig), context, ..TargetConfig::named(&cluster.name) });
+            config.clusters.push(TargetConfig {
+                kubeconfig: Some(kubeconfig),
+                context,
+                ..TargetConfig::named(&cluster.name)
+            });
         }
     }
     config

@@ -148,7 +148,7 @@ pub const EXAMPLE: &str = "\
 #    image: beidou:latest
 #    command: [beidou, run-step]
 #    user: 65532                             # never 0
-#    cpu: "4"
+#    cpu: '4'
 #    memory: 2Gi                             # 120 MiB, and 20 MiB more for each of 50 hosts at the same time
 #  bundles: [bundles/our-scale-up]           # e.g.; folders, which go before the shipped ones of the same name
 #  clusters:                                 # e.g.; targets beside Cluster resources and `clusters` with a kubeconfig

@@ -273,7 +273,8 @@ impl Site {
             return Err(usage("`engine.memory_mib` is not valid", "use 512 or more").into());
         }
         let controllers = self.controllers.validate();
-        controllers.map_err(|error| usage("`controllers` is not valid", "correct it: docs/operations.md").because(error))?;
+        controllers
+            .map_err(|error| usage("`controllers` is not valid", "correct it: docs/operations.md").because(error))?;
         self.archive.check()?;
         self.retention.check()?;
         self.audit.check()?;

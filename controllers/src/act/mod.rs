@@ -122,16 +122,20 @@ impl Hands {
 
     /// The cluster of an operation; one that only names machines, where nobody knows it and the bundle does not care.
     fn target_of(&self, operation: OperationId) -> Result<Target, String> {
-        let (cluster, bundle) = self.keeper.look(|board| {
-            let found = board.operations.get(&operation)?;
-            Some((found.spec.cluster_name.clone(), found.plan.bundle.name.clone()))
-        }).ok_or_else(|| format!("operation {operation} is not known"))?;
+        let (cluster, bundle) = self
+            .keeper
+            .look(|board| {
+                let found = board.operations.get(&operation)?;
+                Some((found.spec.cluster_name.clone(), found.plan.bundle.name.clone()))
+            })
+            .ok_or_else(|| format!("operation {operation} is not known"))?;
         if let Some(target) = self.targets.borrow().get(&cluster) {
             return Ok(target.clone());
         }
-        let careless = self.bundles.get(&bundle).is_some_and(|bundle| {
-            bundle.manifest().target_api == beidou_playbooks::TargetApi::None
-        });
+        let careless = self
+            .bundles
+            .get(&bundle)
+            .is_some_and(|bundle| bundle.manifest().target_api == beidou_playbooks::TargetApi::None);
         let unknown = || format!("the cluster {cluster:?} is not known, or its Secrets cannot be read");
         careless.then(|| Target::bare(&cluster)).ok_or_else(unknown)
     }
@@ -162,15 +166,18 @@ impl Hands {
 
     /// The files of an operation's bundle.
     pub(crate) fn bundle_tar(&self, operation: OperationId) -> Option<Vec<u8>> {
-        let name = self.keeper.look(|board| board.operations.get(&operation).map(|found| found.plan.bundle.name.clone()))?;
+        let name =
+            self.keeper.look(|board| board.operations.get(&operation).map(|found| found.plan.bundle.name.clone()))?;
         self.bundles.get(&name).map(beidou_playbooks::Bundle::to_tar)
     }
 
     fn object_name(&self, object: Object) -> String {
-        self.keeper.look(|board| match object {
-            Object::Board => None,
-            Object::Operation(id) => board.operations.get(&id).map(|found| found.name.clone()),
-            Object::Task(id) => board.tasks.get(&id).map(|found| found.name.clone()),
-        }).unwrap_or_else(|| object.to_string())
+        self.keeper
+            .look(|board| match object {
+                Object::Board => None,
+                Object::Operation(id) => board.operations.get(&id).map(|found| found.name.clone()),
+                Object::Task(id) => board.tasks.get(&id).map(|found| found.name.clone()),
+            })
+            .unwrap_or_else(|| object.to_string())
     }
 }

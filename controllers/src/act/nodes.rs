@@ -59,7 +59,9 @@ impl Hands {
         };
         let outcome = match done.await {
             Ok(None) => outcome(HostState::Ok, None, begun.0),
-            Ok(Some(why)) => HostOutcome { code: Some("node-not-ready".into()), ..outcome(HostState::Failed, Some(why), begun.0) },
+            Ok(Some(why)) => {
+                HostOutcome { code: Some("node-not-ready".into()), ..outcome(HostState::Failed, Some(why), begun.0) }
+            }
             Err(error) if error.is_retryable() => return Err(chain(&error)),
             Err(error) => outcome(HostState::Failed, Some(chain(&error)), begun.0),
         };
@@ -111,7 +113,8 @@ impl Hands {
         // The same runner after a restart.
         let runner = crate::commands::id_of(&["api", name.as_str()]);
         self.tell(Seen::Claimed(id, AttemptClaimed { attempt: name.clone(), runner })).await?;
-        let left: Vec<u32> = attempt.hosts.iter().filter(|host| !attempt.results.contains_key(*host)).copied().collect();
+        let left: Vec<u32> =
+            attempt.hosts.iter().filter(|host| !attempt.results.contains_key(*host)).copied().collect();
         let hosts = operation.addresses(&left);
         let limit = Duration::from_millis(attempt.deadline_ms);
         let work = stream::iter(hosts).map(|host| async move {
@@ -178,7 +181,9 @@ impl Hands {
             match act {
                 ApiAct::Cordon => nodes.cordon(&name, true).await.map_err(failed("cordon")),
                 ApiAct::Uncordon => nodes.release(&name).await.map_err(failed("uncordon")),
-                ApiAct::Drain => drain(&nodes, &name, &options(operation, limit)).await.map_err(failed("drain-blocked")),
+                ApiAct::Drain => {
+                    drain(&nodes, &name, &options(operation, limit)).await.map_err(failed("drain-blocked"))
+                }
                 ApiAct::DeleteNode => nodes.delete(&name).await.map_err(failed("delete-node")),
             }
         };
@@ -186,7 +191,9 @@ impl Hands {
         self.faults.reach(Point::AfterApi).await;
         match done {
             Ok(()) => HostOutcome { changed: 1, ..outcome(HostState::Ok, None, begun.0) },
-            Err((code, why)) => HostOutcome { code: Some(code.into()), ..outcome(HostState::Failed, Some(why), begun.0) },
+            Err((code, why)) => {
+                HostOutcome { code: Some(code.into()), ..outcome(HostState::Failed, Some(why), begun.0) }
+            }
         }
     }
 }

@@ -92,7 +92,8 @@ impl Hands {
         let name = &operation.plan.bundle.name;
         let bundle = self.bundles.get(name).ok_or_else(|| Start::Never(format!("the bundle {name} is not there")))?;
         if bundle.digest() != operation.plan.bundle.digest {
-            let why = format!("the bundle {name} is not the one that the plan was made of; bring that one back, or cancel");
+            let why =
+                format!("the bundle {name} is not the one that the plan was made of; bring that one back, or cancel");
             return Err(Start::Never(why));
         }
         let path = |name: &str| self.executor.secret_path(&attempt.id, name);
@@ -143,7 +144,8 @@ impl Hands {
         let (_, found, api) = self.found(id, attempt)?;
         let Some(launched) = found.launched.filter(|_| found.over.is_none()) else {
             let end = AttemptEnd::NeverClaimed;
-            let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message: String::new() };
+            let ended =
+                AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message: String::new() };
             return self.tell(Seen::Ended(id, ended, Default::default())).await;
         };
         if api.is_some() || launched.executor == super::nodes::API {

@@ -85,12 +85,14 @@ impl Hands {
             };
             match object {
                 Object::Board => None,
-                Object::Operation(id) => board.operations.get(&id).map(|found| {
-                    (found.phase, found.reason, found.message.clone(), tries(&found.notices))
-                }),
-                Object::Task(id) => board.tasks.get(&id).map(|found| {
-                    (found.phase, found.reason, found.message.clone(), tries(&found.notices))
-                }),
+                Object::Operation(id) => board
+                    .operations
+                    .get(&id)
+                    .map(|found| (found.phase, found.reason, found.message.clone(), tries(&found.notices))),
+                Object::Task(id) => board
+                    .tasks
+                    .get(&id)
+                    .map(|found| (found.phase, found.reason, found.message.clone(), tries(&found.notices))),
             }
         });
         let Some((phase, reason, message, tries)) = found else { return Ok(()) };

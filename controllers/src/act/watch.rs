@@ -22,7 +22,9 @@ pub(crate) async fn watch(hands: Hands) {
     let mut clear: BTreeSet<AttemptId> = hands.keeper.look(|board| {
         let all = board.operations.values().flat_map(|operation| &operation.attempts);
         let since = now().plus(-HOUR);
-        all.filter(|one| one.launched.is_some() && one.over.as_ref().is_none_or(|over| over.at > since)).map(|one| one.id.clone()).collect()
+        all.filter(|one| one.launched.is_some() && one.over.as_ref().is_none_or(|over| over.at > since))
+            .map(|one| one.id.clone())
+            .collect()
     });
     hands.resume_api().await;
     let mut beats = interval(LOOK_EVERY);
@@ -32,7 +34,11 @@ pub(crate) async fn watch(hands: Hands) {
         let (open, over) = hands.keeper.look(|board| {
             let (mut open, mut over) = (Vec::new(), BTreeSet::new());
             for operation in board.operations.values() {
-                for attempt in operation.attempts.iter().filter(|one| one.launched.as_ref().is_some_and(|launch| launch.executor != API)) {
+                for attempt in operation
+                    .attempts
+                    .iter()
+                    .filter(|one| one.launched.as_ref().is_some_and(|launch| launch.executor != API))
+                {
                     match attempt.over {
                         None => open.push((operation.id, attempt.id.clone())),
                         Some(_) if clear.contains(&attempt.id) => drop(over.insert(attempt.id.clone())),

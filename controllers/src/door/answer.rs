@@ -44,7 +44,9 @@ impl No {
 impl IntoResponse for No {
     fn into_response(self) -> Response {
         match self {
-            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "the token is not one of an open attempt\n").into_response(),
+            Self::Unauthenticated => {
+                (StatusCode::UNAUTHORIZED, "the token is not one of an open attempt\n").into_response()
+            }
             Self::Refused(refused) => (StatusCode::CONFLICT, Json(refused)).into_response(),
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
             Self::Bad(why) => (StatusCode::BAD_REQUEST, why).into_response(),
@@ -78,7 +80,10 @@ impl Known {
         let sent = sent.and_then(|value| value.strip_prefix("Bearer ")).ok_or(No::Unauthenticated)?;
         let digest = token::digest(sent.as_bytes());
         let found = door.keeper.look(|board| {
-            let mut all = board.operations.values().flat_map(|operation| operation.attempts.iter().map(move |one| (operation, one)));
+            let mut all = board
+                .operations
+                .values()
+                .flat_map(|operation| operation.attempts.iter().map(move |one| (operation, one)));
             let (operation, attempt) = all.find(|(_, one)| one.id == *attempt)?;
             let good = attempt.token_sha256.as_deref().is_some_and(|known| token::same(known, &digest));
             good.then(|| Self { operation: operation.id, attempt: attempt.clone() })

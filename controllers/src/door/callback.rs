@@ -43,7 +43,8 @@ pub(super) async fn answer(
     if !gate::is_signed(&hook.secret, &headers, &body, now()) {
         return Err(No::Unauthenticated);
     }
-    let present = door.keeper.look(|board| board.tasks.get(&task).and_then(|task| task.present()).map(|(place, _)| place));
+    let present =
+        door.keeper.look(|board| board.tasks.get(&task).and_then(|task| task.present()).map(|(place, _)| place));
     if present != Some(step) {
         return Err(No::Bad("this gate is not open for an answer".into()));
     }

@@ -27,12 +27,20 @@ pub(crate) fn output_of(folder: &Path, attempt: &AttemptId) -> PathBuf {
     folder.join("outputs").join(format!("{attempt}.log"))
 }
 
-pub(super) async fn bundle(State(door): State<Door>, headers: HeaderMap, Query(who): Query<Caller>) -> Result<Vec<u8>, No> {
+pub(super) async fn bundle(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Query(who): Query<Caller>,
+) -> Result<Vec<u8>, No> {
     let known = Known::of(&door, &headers, &who.attempt)?.claimed_by(who.runner)?;
     door.hands.bundle_tar(known.operation).ok_or(No::NotFound)
 }
 
-pub(super) async fn facts(State(door): State<Door>, headers: HeaderMap, Query(who): Query<Caller>) -> Result<Vec<u8>, No> {
+pub(super) async fn facts(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Query(who): Query<Caller>,
+) -> Result<Vec<u8>, No> {
     let known = Known::of(&door, &headers, &who.attempt)?.claimed_by(who.runner)?;
     let path = cache_of(&door, &known)?;
     fs::read(path).await.map_err(|error| match error.kind() {
@@ -59,7 +67,8 @@ pub(super) async fn keep_facts(
 
 /// A cluster's name may hold anything: its digest is the file's.
 fn cache_of(door: &Door, known: &Known) -> Result<PathBuf, No> {
-    let cluster = door.keeper.look(|board| board.operations.get(&known.operation).map(|found| found.spec.cluster_name.clone()));
+    let cluster =
+        door.keeper.look(|board| board.operations.get(&known.operation).map(|found| found.spec.cluster_name.clone()));
     let digest = crate::token::digest(cluster.ok_or(No::NotFound)?.as_bytes());
     Ok(door.folder.join("facts").join(format!("{}.tar", &digest[..32])))
 }

@@ -26,17 +26,14 @@ use axum::{
     routing::{get, post, put},
 };
 use beidou_log::Writer;
-use beidou_schemas::runner::{AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, OUTPUT_PATH};
+use beidou_schemas::runner::{
+    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, OUTPUT_PATH,
+};
 use tokio::time::Instant;
 
 pub(crate) use listen::{error, listen};
 
-use crate::{
-    act::Hands,
-    fault::Faults,
-    keeper::Keeper,
-    metrics::ControllersMetrics,
-};
+use crate::{act::Hands, fault::Faults, keeper::Keeper, metrics::ControllersMetrics};
 
 /// A part of the output, a batch of events, a fact cache.
 const LARGEST_BODY: usize = 32 << 20;

@@ -128,7 +128,8 @@ pub(super) async fn finish(
         Ended::Missing => AttemptEnd::Missing,
     };
     let message = finish.reason.unwrap_or_default();
-    let ended = AttemptEnded { attempt: finish.attempt.clone(), end, exit: finish.exit, signal: finish.signal, message };
+    let ended =
+        AttemptEnded { attempt: finish.attempt.clone(), end, exit: finish.exit, signal: finish.signal, message };
     match door.keeper.tell(Seen::Ended(known.operation, ended, finish.hosts)).await {
         Ok(()) | Err(TellError::Ignored(_)) => {}
         Err(error) => return Err(error.into()),

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use beidou_schemas::runner::AttemptId;
-use k8s_openapi::{
-    api::{
-        batch::v1::Job,
-        core::v1::{Pod, Secret as KubeSecret},
-    },
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Pod, Secret as KubeSecret},
 };
 use kube::{
     Api, Client,
@@ -65,7 +63,8 @@ impl KubernetesJob {
 
     fn job(&self, order: &Order) -> Job {
         let name = order.attempt.as_str();
-        let labels = json!({ATTEMPT: name, "app.kubernetes.io/name": "beidou-runner", "app.kubernetes.io/managed-by": "beidou"});
+        let labels =
+            json!({ATTEMPT: name, "app.kubernetes.io/name": "beidou-runner", "app.kubernetes.io/managed-by": "beidou"});
         serde_json::from_value(json!({
             "metadata": {"name": name, "labels": labels, "annotations": {INPUT: order.input}, "finalizers": [FINALIZER]},
             "spec": {
@@ -83,8 +82,16 @@ impl KubernetesJob {
     fn pod(&self, order: &Order) -> serde_json::Value {
         let config::Job { image, command, user, cpu, memory } = &self.settings;
         let arguments = [
-            "--server", &order.door, "--attempt", order.attempt.as_str(), "--token-file", "/run/beidou/secrets/token",
-            "--work", "/work", "--private", "/private",
+            "--server",
+            &order.door,
+            "--attempt",
+            order.attempt.as_str(),
+            "--token-file",
+            "/run/beidou/secrets/token",
+            "--work",
+            "/work",
+            "--private",
+            "/private",
         ];
         let limits = json!({"cpu": cpu, "memory": memory});
         json!({
@@ -168,7 +175,8 @@ impl Executor for KubernetesJob {
         let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0);
         let conditions = job.status.and_then(|status| status.conditions).unwrap_or_default();
         let stopped = conditions.iter().any(|one| one.status == "True" && one.type_ == "Suspended");
-        let end = conditions.into_iter().find(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"));
+        let end =
+            conditions.into_iter().find(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"));
         let Some(end) = end else {
             let gone = suspended && stopped && active == 0;
             let stopped = Standing::Gone { exit: None, signal: None, message: "the Job was stopped".into() };

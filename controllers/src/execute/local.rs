@@ -68,7 +68,8 @@ impl LocalProcess {
     }
 
     fn spawn(&self, order: &Order, private: &Path) -> io::Result<Child> {
-        let (program, first) = self.program.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let (program, first) =
+            self.program.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         let place = self.place(&order.attempt);
         let said = fs::OpenOptions::new().create(true).append(true).open(place.join("runner.log"))?;
         let mut command = Command::new(program);
@@ -117,7 +118,11 @@ impl Executor for LocalProcess {
             return Ok(known.to_string());
         }
         let private = self.write_secrets(order)?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(private.join("private")).map_err(local("make", &private))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(private.join("private"))
+            .map_err(local("make", &private))?;
         let child = self.spawn(order, &private).map_err(local("start", Path::new(&self.program.join(" "))))?;
         let known = child.id().and_then(Known::of).unwrap_or(Known { id: 0, started: 0 });
         // A crash before this leaves a runner that nobody knows. The next one is told the same token, and of both one claims.

@@ -89,7 +89,8 @@ async fn turn(
             None => tracing::warn!(cluster = name, "a cluster cannot be used, its status says why"),
         }
     }
-    let gone: Vec<String> = keeper.look(|board| board.clusters.keys().filter(|name| !all.contains_key(*name)).cloned().collect());
+    let gone: Vec<String> =
+        keeper.look(|board| board.clusters.keys().filter(|name| !all.contains_key(*name)).cloned().collect());
     targets.send_replace(all.clone());
     for target in all.into_values() {
         // Nothing new is no news.
@@ -140,11 +141,20 @@ async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Option<u3
         observed_generation: generation,
         last_transition_time: before.map_or(Time(now), |before| before.last_transition_time.clone()),
     };
-    let new = ClusterStatus { observed_generation: generation, nodes, version: old.version.clone(), conditions: vec![condition] };
+    let new = ClusterStatus {
+        observed_generation: generation,
+        nodes,
+        version: old.version.clone(),
+        conditions: vec![condition],
+    };
     if new != old {
         let value = serde_json::to_value(&new).unwrap_or_default();
         if let Err(error) = resources.status::<Cluster>("Cluster", &cluster.name_any(), value).await {
-            tracing::debug!(cluster = cluster.name_any(), error = chain(&error), "the status of a cluster cannot be written");
+            tracing::debug!(
+                cluster = cluster.name_any(),
+                error = chain(&error),
+                "the status of a cluster cannot be written"
+            );
         }
     }
 }

@@ -17,12 +17,7 @@ use super::{
     Resources, STEP, show,
     wish::{Stated, Wish, commands, is_over},
 };
-use crate::{
-    act::Hands,
-    error::chain,
-    keeper::now,
-    target::TargetError,
-};
+use crate::{act::Hands, error::chain, keeper::now, target::TargetError};
 
 /// All is looked at so often, whatever happens.
 const TURN_EVERY: Duration = Duration::from_secs(60);
@@ -43,7 +38,13 @@ pub(crate) async fn follow(resources: Resources, hands: Hands) {
 /// A cache of a kind, and the watch that keeps it.
 pub(super) fn cache<K>(resources: &Resources, wake: watch::Sender<()>) -> (Store<K>, impl Future<Output = ()> + use<K>)
 where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + Debug + Send + Sync + serde::de::DeserializeOwned + 'static,
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Send
+        + Sync
+        + serde::de::DeserializeOwned
+        + 'static,
     K::DynamicType: Default + Eq + Hash + Clone,
 {
     let (store, writer) = reflector::store();
@@ -130,7 +131,8 @@ async fn turn_operation(
     one: &Operation,
     sent: &mut BTreeSet<Uuid>,
 ) -> Result<(), Turn> {
-    let owner = one.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "AutoOperationTask");
+    let owner =
+        one.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "AutoOperationTask");
     let step = one.labels().get(STEP).and_then(|step| step.parse().ok());
     let owner = owner.and_then(|owner| Some(Owner { task: owner.uid.parse::<TaskId>().ok()?, step: step? }));
     let stated = Stated {

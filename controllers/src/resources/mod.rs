@@ -23,10 +23,7 @@ use kube::{
 use serde_json::{Value, json};
 
 pub(crate) use self::{clusters::follow_clusters, follow::follow};
-use crate::{
-    target::TargetError,
-    token::Secret,
-};
+use crate::{target::TargetError, token::Secret};
 
 /// Names the task that made an operation.
 const TASK: &str = "caas.beidou.io/task";
@@ -66,7 +63,9 @@ impl Resources {
         let failed = |act: &str| TargetError::kube(format!("{act} for a task"));
         let tasks = self.api::<AutoOperationTask>().list(&ListParams::default()).await.map_err(failed("list tasks"))?;
         let uid = task.to_string();
-        let Some(owner) = tasks.items.into_iter().find(|one| one.uid().as_deref() == Some(&uid)) else { return Ok(false) };
+        let Some(owner) = tasks.items.into_iter().find(|one| one.uid().as_deref() == Some(&uid)) else {
+            return Ok(false);
+        };
         let name = resource_name(&owner.name_any(), step);
         let mut spec = serde_json::to_value(&asked.spec).unwrap_or_default();
         if let Some(spec) = spec.as_object_mut() {
@@ -98,7 +97,9 @@ impl Resources {
     async fn merge<K>(&self, name: &str, change: Value) -> Result<(), TargetError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+            + Clone
+            + serde::de::DeserializeOwned
+            + std::fmt::Debug,
         K::DynamicType: Default,
     {
         match self.api::<K>().patch(name, &PatchParams::default(), &Patch::Merge(change)).await {
@@ -111,7 +112,9 @@ impl Resources {
     async fn status<K>(&self, kind: &str, name: &str, status: Value) -> Result<(), TargetError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+            + Clone
+            + serde::de::DeserializeOwned
+            + std::fmt::Debug,
         K::DynamicType: Default,
     {
         let whole = json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "status": status});

@@ -17,7 +17,8 @@ const LONGEST_MESSAGE: usize = 1024;
 pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<OperationStatus> {
     if let Some(refused) = board.refused.get(&stated.uid) {
         let (reason, message) = (Reason::SpecRefused.name().to_owned(), refusal(refused));
-        let conditions = conditions(Phase::Failed, Some(Reason::SpecRefused), &message, false, stated.generation, old, refused.at);
+        let conditions =
+            conditions(Phase::Failed, Some(Reason::SpecRefused), &message, false, stated.generation, old, refused.at);
         return Some(OperationStatus {
             phase: Some(Phase::Failed.name().into()),
             reason: Some(reason),
@@ -32,7 +33,8 @@ pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: 
     let summary = view::summary(board, found, now);
     let count = |state: HostState| {
         let step = found.present().map(|stage| stage.step as usize).or(found.plan.steps.len().checked_sub(1));
-        step.and_then(|step| found.cells.get(step)).map_or(0, |cells| cells.iter().filter(|cell| cell.state == state).count() as u32)
+        step.and_then(|step| found.cells.get(step))
+            .map_or(0, |cells| cells.iter().filter(|cell| cell.state == state).count() as u32)
     };
     let running = count(HostState::Running);
     let hosts = HostCounters {

@@ -45,7 +45,9 @@ impl Stated {
 
     fn request(&self) -> Ask {
         match &self.wish {
-            Wish::Operation(spec, owner) => RequestOperation { name: self.name.clone(), spec: (**spec).clone(), owner: *owner }.into(),
+            Wish::Operation(spec, owner) => {
+                RequestOperation { name: self.name.clone(), spec: (**spec).clone(), owner: *owner }.into()
+            }
             Wish::Task(spec) => RequestTask { name: self.name.clone(), spec: (**spec).clone() }.into(),
         }
     }
@@ -153,7 +155,7 @@ mod tests {
         let first = begin(&board, "test", NOW);
         board.apply(&first);
         for seen in [Seen::Cluster("c".into(), Some(ClusterRules::default())), Seen::Bundle(Box::new(built_in()))] {
-            observe(&board, &seen, NOW).unwrap().iter().for_each(|fact| drop(board.apply(fact)));
+            observe(&board, &seen, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
         }
         board
     }
@@ -161,7 +163,7 @@ mod tests {
     fn follow(board: &mut Board, commands: &[Command]) {
         for (offset, command) in commands.iter().enumerate() {
             let arrived = Arrived { command: command.clone(), partition: WISHED.partition, offset: offset as u64 };
-            decide(board, &arrived, NOW).unwrap().iter().for_each(|fact| drop(board.apply(fact)));
+            decide(board, &arrived, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
         }
     }
 

@@ -121,9 +121,11 @@ async fn from_text(cluster: &str, text: &str) -> Result<Config, TargetError> {
             && user.client_certificate.is_none()
             && user.client_key.is_none()
     });
-    let plain_cluster = kubeconfig.clusters.iter().filter_map(|one| one.cluster.as_ref()).all(|one| {
-        one.certificate_authority.is_none() && one.proxy_url.is_none()
-    });
+    let plain_cluster = kubeconfig
+        .clusters
+        .iter()
+        .filter_map(|one| one.cluster.as_ref())
+        .all(|one| one.certificate_authority.is_none() && one.proxy_url.is_none());
     if !plain_user || !plain_cluster {
         return Err(TargetError::NotPlain(cluster.into()));
     }

@@ -123,8 +123,7 @@ fn full_name(pod: &Pod) -> String {
 async fn evict(nodes: &Nodes, pod: &Pod, options: &DrainOptions) -> Result<Option<String>, TargetError> {
     let namespace = pod.namespace().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(nodes.client(), &namespace);
-    let delete_options =
-        Some(DeleteParams { grace_period_seconds: options.grace_seconds, ..DeleteParams::default() });
+    let delete_options = Some(DeleteParams { grace_period_seconds: options.grace_seconds, ..DeleteParams::default() });
     let how = EvictParams { delete_options, ..EvictParams::default() };
     match pods.evict(&pod.name_any(), &how).await {
         Ok(_) => Ok(None),
@@ -193,7 +192,8 @@ mod tests {
 
     #[test]
     fn what_must_not_go_is_named_with_the_way_out() {
-        let owner = |kind: &str| json!([{"apiVersion": "v1", "kind": kind, "name": "o", "uid": "u", "controller": true}]);
+        let owner =
+            |kind: &str| json!([{"apiVersion": "v1", "kind": kind, "name": "o", "uid": "u", "controller": true}]);
         let of = |name: &str, owners: serde_json::Value, volumes: serde_json::Value| {
             pod(json!({"metadata": {"name": name, "namespace": "n", "ownerReferences": owners},
                 "spec": {"containers": [], "volumes": volumes}, "status": {"phase": "Running"}}))
@@ -206,11 +206,15 @@ mod tests {
                 of("alone", json!([]), json!([])),
             ]
         };
-        let careful = DrainOptions { grace_seconds: None, delete_empty_dir: false, force: false, limit: Duration::ZERO };
+        let careful =
+            DrainOptions { grace_seconds: None, delete_empty_dir: false, force: false, limit: Duration::ZERO };
         let (go, stay) = sort(pods(), &careful);
         assert_eq!(go.iter().map(full_name).collect::<Vec<_>>(), ["n/plain"]);
         let text = lines(&stay);
-        assert!(text.contains("2 Pods stay") && text.contains("delete_empty_dir") && text.contains("n/alone"), "{text}");
+        assert!(
+            text.contains("2 Pods stay") && text.contains("delete_empty_dir") && text.contains("n/alone"),
+            "{text}"
+        );
         let (go, stay) = sort(pods(), &DrainOptions { delete_empty_dir: true, force: true, ..careful });
         assert_eq!((go.len(), stay.len()), (3, 0));
     }

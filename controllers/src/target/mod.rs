@@ -16,12 +16,12 @@ use beidou_schemas::operation::ClusterRules;
 use kube::Client;
 use serde_json::{Map, Value};
 
+pub(crate) use self::connect::{from_config, from_resource, value};
 pub use self::{
     connect::management,
     drain::{Blocked, DrainOptions, drain},
     node::{Nodes, TAINT},
 };
-pub(crate) use self::connect::{from_config, from_resource, value};
 use crate::token::Secret;
 
 /// Why a cluster cannot be used, or does not do what is asked.

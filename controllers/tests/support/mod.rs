@@ -19,10 +19,14 @@ use beidou_controllers::{
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_schemas::{
     Micros, Topic,
-    operation::{ASKED, FACTS, Object, OperationId, Via, command::{Ask, Command}, fact::{Body, Fact}},
+    operation::{
+        ASKED, FACTS, Object, OperationId, Via,
+        command::{Ask, Command},
+        fact::{Body, Fact},
+    },
     runner::{
-        Assignment, AttemptId, CLAIM_PATH, Claim, EVENTS_PATH, Ended, Events, FINISH_PATH, Finish, HostOutcome, HostState,
-        TaskEvent, TaskEventKind,
+        Assignment, AttemptId, CLAIM_PATH, Claim, EVENTS_PATH, Ended, Events, FINISH_PATH, Finish, HostOutcome,
+        HostState, TaskEvent, TaskEventKind,
     },
 };
 use beidou_service::{CancellationToken, Readiness};
@@ -112,7 +116,8 @@ impl Site {
             "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
         });
         let spec = serde_json::from_value(spec).unwrap();
-        let request = beidou_schemas::operation::command::RequestOperation { name: "n/probe".into(), spec, owner: None };
+        let request =
+            beidou_schemas::operation::command::RequestOperation { name: "n/probe".into(), spec, owner: None };
         self.ask(Object::Operation(id), "alice", request.into()).await;
         id
     }
@@ -200,7 +205,12 @@ impl Executor for Runners {
 }
 
 /// A runner of one attempt, as patient with the door as the real one.
-async fn play(order: Order, done: Arc<Mutex<BTreeMap<AttemptId, usize>>>, bad: Arc<Mutex<HashSet<String>>>, idle: bool) {
+async fn play(
+    order: Order,
+    done: Arc<Mutex<BTreeMap<AttemptId, usize>>>,
+    bad: Arc<Mutex<HashSet<String>>>,
+    idle: bool,
+) {
     let runner = Uuid::new_v4();
     let attempt = order.attempt.clone();
     let claim = Claim { attempt: attempt.clone(), runner };
@@ -216,7 +226,16 @@ async fn play(order: Order, done: Arc<Mutex<BTreeMap<AttemptId, usize>>>, bad: A
     let outcome = |host: &String| {
         let state = if bad.lock().unwrap().contains(host) { HostState::Failed } else { HostState::Ok };
         let none = || None;
-        HostOutcome { state, failed_task: none(), message: none(), code: none(), remedy: none(), changed: 1, ok: 1, duration_ms: 5 }
+        HostOutcome {
+            state,
+            failed_task: none(),
+            message: none(),
+            code: none(),
+            remedy: none(),
+            changed: 1,
+            ok: 1,
+            duration_ms: 5,
+        }
     };
     let hosts = assignment.limit.iter().map(|host| (host.clone(), outcome(host))).collect();
     let ended = Ended::Stats;

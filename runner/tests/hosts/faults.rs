@@ -132,7 +132,7 @@ async fn bad_hosts_are_named_and_do_not_hold_up_the_good_one() {
     site.go();
     site.hosts.fault(1, Fault::Off).unwrap();
     site.hosts.fault(2, Fault::Hang).unwrap();
-    site.hosts.print(3, "rm /root/.ssh/authorized_keys").unwrap();
+    site.hosts.print(3, "rm ~root/.ssh/authorized_keys").unwrap();
     site.hosts.fault(4, Fault::Fill).unwrap();
     let mut assignment = assignment(&site);
     let host5 = site.hosts.hosts()[4].clone();

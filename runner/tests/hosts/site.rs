@@ -5,7 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -20,6 +20,7 @@ use crate::{
     door::{Door, TOKEN},
     installed::installed,
     ssh_hosts::SshHosts,
+    wait,
 };
 
 /// Waiting ends here: a step on three hosts takes seconds, on a machine with much to do a minute.
@@ -171,17 +172,8 @@ impl Drop for Runner {
 }
 
 /// Asks until there is a value.
-pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> anyhow::Result<T> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        if let Some(value) = condition().await {
-            return Ok(value);
-        }
-        if Instant::now() >= end {
-            bail!("waited in vain until {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+pub async fn until<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> anyhow::Result<T> {
+    Ok(wait::until(what, LIMIT, condition).await?)
 }
 
 pub fn finish(door: &Door) -> Finish {

@@ -29,8 +29,7 @@ numbered! {
 impl OperationType {
     /// Whether a bundle of this type does what is asked: plain Ansible stands in for the cluster's own installer.
     pub fn does(self, asked: Self) -> bool {
-        self == asked
-            || matches!((self, asked), (Self::NodeJoin, Self::ScaleUp) | (Self::NodeRemove, Self::ScaleDown))
+        self == asked || matches!((self, asked), (Self::NodeJoin, Self::ScaleUp) | (Self::NodeRemove, Self::ScaleDown))
     }
 }
 

@@ -24,10 +24,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1", get(resources))
         .route("/api/v1/namespaces/{name}", get(namespace))
         .route("/api/v1/nodes", get(nodes::list).post(nodes::create))
-        .route(
-            "/api/v1/nodes/{name}",
-            get(nodes::read).put(nodes::replace).patch(nodes::patch).delete(nodes::delete),
-        )
+        .route("/api/v1/nodes/{name}", get(nodes::read).put(nodes::replace).patch(nodes::patch).delete(nodes::delete))
         .route("/api/v1/events", get(list::all))
         .route("/api/v1/namespaces/{namespace}/events", get(list::in_namespace).post(write::create))
         .route("/api/v1/namespaces/{namespace}/events/{name}", get(write::read).put(write::update).patch(write::patch))

@@ -77,7 +77,12 @@ impl Tokens {
     /// Writes the file for the API server's `--token-auth-file`: token, user, uid.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let line = |token: &str, access: Access| format!("{token},{name},{name}\n", name = access.name());
-        fs::write(path, line(&self.reader, Access::Reader) + &line(&self.collector, Access::Collector) + &line(&self.node, Access::Node))
+        fs::write(
+            path,
+            line(&self.reader, Access::Reader)
+                + &line(&self.collector, Access::Collector)
+                + &line(&self.node, Access::Node),
+        )
     }
 }
 

@@ -2,11 +2,10 @@
 //! about what blocks, and an Operation that is applied ends with its status. No kubelet is there: what it would report of a
 //! Pod, the test writes.
 
-
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use beidou_controllers::{
-    ControllersConfig, ControllersMetrics, Inputs,
+    ControllersConfig, ControllersError, ControllersMetrics, Inputs,
     config::{Job as JobSettings, Management},
     execute::{
         Executor, KubernetesJob,
@@ -20,7 +19,10 @@ use beidou_crds::{Cluster, Operation, definitions};
 use beidou_log::memory::MemoryLog;
 use beidou_schemas::{Topic, runner::AttemptId};
 use beidou_service::{CancellationToken, Readiness};
-use beidou_tests::{control_plane::{Access, ControlPlane}, wait};
+use beidou_tests::{
+    control_plane::{Access, ControlPlane},
+    wait,
+};
 use k8s_openapi::{
     api::{
         batch::v1::Job,
@@ -35,6 +37,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -85,7 +88,8 @@ async fn nodes_are_changed_and_drained(admin: &Client) {
     let ready = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
     pods.patch_status("web", &PatchParams::default(), &Patch::Merge(ready)).await.unwrap();
     let budgets: Api<PodDisruptionBudget> = Api::default_namespaced(admin.clone());
-    let budget = json!({"metadata": {"name": "web-budget"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}}});
+    let budget =
+        json!({"metadata": {"name": "web-budget"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}}});
     budgets.create(&PostParams::default(), &read(budget)).await.unwrap();
     // What the disruption controller would find: it is not among the controllers of this control plane.
     let found = json!({"status": {"observedGeneration": 1, "disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}});
@@ -124,11 +128,9 @@ impl Jobs {
 
     async fn pod(&self, attempt: &AttemptId) -> String {
         let of = ListParams::default().labels(&format!("beidou.io/attempt={attempt}"));
-        wait::until("the Job has a Pod", LIMIT, async || {
-            self.pods().list(&of).await.ok()?.items.pop()?.metadata.name
-        })
-        .await
-        .unwrap()
+        wait::until("the Job has a Pod", LIMIT, async || self.pods().list(&of).await.ok()?.items.pop()?.metadata.name)
+            .await
+            .unwrap()
     }
 }
 
@@ -146,7 +148,10 @@ impl Driver for Jobs {
         self.pods().patch_status(&pod, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
         wait::until("the Job has ended", LIMIT, async || {
             let conditions = self.jobs().get(attempt.as_str()).await.ok()?.status?.conditions?;
-            conditions.iter().any(|one| matches!(&*one.type_, "Complete" | "Failed") && one.status == "True").then_some(())
+            conditions
+                .iter()
+                .any(|one| matches!(&*one.type_, "Complete" | "Failed") && one.status == "True")
+                .then_some(())
         })
         .await
         .unwrap();
@@ -179,7 +184,10 @@ async fn pods_are_hardened(admin: &Client) {
     assert!(!text.contains(&"0".repeat(64)), "the token comes by a Secret");
     assert_eq!(pod.automount_service_account_token, Some(false));
     let security = pod.security_context.unwrap();
-    assert_eq!((security.run_as_non_root, security.seccomp_profile.unwrap().type_.as_str()), (Some(true), "RuntimeDefault"));
+    assert_eq!(
+        (security.run_as_non_root, security.seccomp_profile.unwrap().type_.as_str()),
+        (Some(true), "RuntimeDefault")
+    );
     let container = pod.containers[0].security_context.clone().unwrap();
     assert_eq!((container.read_only_root_filesystem, container.allow_privilege_escalation), (Some(true), Some(false)));
     assert!(pod.containers[0].resources.as_ref().unwrap().limits.as_ref().unwrap().contains_key("memory"));
@@ -201,6 +209,36 @@ async fn install(admin: &Client) {
     }
 }
 
+/// Controllers beside this test, with a log in memory.
+fn controllers(
+    control_plane: &ControlPlane,
+    folder: &Path,
+) -> (CancellationToken, JoinHandle<Result<(), ControllersError>>) {
+    let management = Management {
+        kubeconfig: Some(control_plane.kubeconfig(Access::Admin)),
+        context: None,
+        namespace: "default".into(),
+    };
+    let config = ControllersConfig {
+        listen: "127.0.0.1:0".into(),
+        management: Some(management),
+        hold_at_warnings: 0,
+        ..ControllersConfig::default()
+    };
+    let topics = [(Topic::OperationCommand, 2), (Topic::Operation, 1), (Topic::OperationTask, 1)];
+    let inputs = Inputs {
+        log: MemoryLog::new(topics),
+        folder: folder.into(),
+        part: Readiness::default().part("controllers"),
+        metrics: ControllersMetrics::default(),
+        faults: Faults::default(),
+        executor: None::<Arc<dyn Executor>>,
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run(config, inputs, stop.clone()));
+    (stop, running)
+}
+
 /// A cordon needs no runner: resource, command, facts, the node itself, status.
 async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admin: &Client) {
     install(admin).await;
@@ -214,21 +252,7 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     clusters.create(&PostParams::default(), &read(cluster)).await.unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    let management = Management { kubeconfig: Some(control_plane.kubeconfig(Access::Admin)), context: None, namespace: "default".into() };
-    let config = ControllersConfig {
-        listen: "127.0.0.1:0".into(), management: Some(management), hold_at_warnings: 0, ..ControllersConfig::default()
-    };
-    let topics = [(Topic::OperationCommand, 2), (Topic::Operation, 1), (Topic::OperationTask, 1)];
-    let inputs = Inputs {
-        log: MemoryLog::new(topics),
-        folder: PathBuf::from(folder.path()),
-        part: Readiness::default().part("controllers"),
-        metrics: ControllersMetrics::default(),
-        faults: Faults::default(),
-        executor: None::<Arc<dyn Executor>>,
-    };
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(run(config, inputs, stop.clone()));
+    let (stop, running) = controllers(control_plane, folder.path());
 
     wait::until("the cluster is reachable", LIMIT, async || {
         let conditions = clusters.get("c").await.ok()?.status?.conditions;
@@ -239,7 +263,9 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     let operations: Api<Operation> = Api::default_namespaced(admin.clone());
     let operation = |name: &str, flow: &str| {
         let spec = json!({"clusterName": "c", "operationType": "Cordon", "operationFlow": [flow], "operationMachines": [{"ip": "10.0.0.11"}]});
-        read::<Operation>(json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": "Operation", "metadata": {"name": name}, "spec": spec}))
+        read::<Operation>(
+            json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": "Operation", "metadata": {"name": name}, "spec": spec}),
+        )
     };
     let phase_is = async |name: &str, phases: &[&str]| {
         wait::until("the operation has its phase", LIMIT, async || {
@@ -272,7 +298,11 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     .unwrap();
     for name in ["cordon", "odd"] {
         operations.delete(name, &DeleteParams::default()).await.unwrap();
-        wait::until("the finalizer lets go", LIMIT, async || operations.get_opt(name).await.ok()?.is_none().then_some(())).await.unwrap();
+        wait::until("the finalizer lets go", LIMIT, async || {
+            operations.get_opt(name).await.ok()?.is_none().then_some(())
+        })
+        .await
+        .unwrap();
     }
     stop.cancel();
     running.await.unwrap().unwrap();

@@ -1,11 +1,13 @@
 //! A real API server takes the definitions, and keeps their rules by itself: good manifests pass, bad ones are refused with
 //! what is wrong.
 
-
 use std::time::Duration;
 
 use beidou_crds::{AutoOperationTask, Cluster, GROUP, Operation, definitions};
-use beidou_tests::{control_plane::{Access, ControlPlane}, wait};
+use beidou_tests::{
+    control_plane::{Access, ControlPlane},
+    wait,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client,
@@ -72,7 +74,12 @@ fn bad() -> Vec<(&'static str, Value, Value, &'static str)> {
         (c, cluster(), json!({"server": "http://10.0.0.1"}), "server"),
         (c, cluster(), json!({"credentials": {"token": token, "kubeconfig": token}}), "either kubeconfig or token"),
         (c, cluster(), json!({"windows": [{"start": "24:00", "minutes": 5}]}), "start"),
-        (c, cluster(), json!({"freezes": [{"from": "2026-12-27T00:00:00Z", "until": "2026-12-24T00:00:00Z", "why": "x"}]}), "ends after it begins"),
+        (
+            c,
+            cluster(),
+            json!({"freezes": [{"from": "2026-12-27T00:00:00Z", "until": "2026-12-24T00:00:00Z", "why": "x"}]}),
+            "ends after it begins",
+        ),
     ]
 }
 
@@ -92,7 +99,8 @@ fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
 }
 
 fn object(kind: &str, name: &str, spec: Value) -> DynamicObject {
-    let whole = json!({"apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let whole =
+        json!({"apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind, "metadata": {"name": name}, "spec": spec});
     serde_json::from_value(whole).unwrap()
 }
 
@@ -153,8 +161,14 @@ async fn the_api_server_keeps_the_rules() {
 async fn what_was_taken_up_is_fixed(admin: &Client) {
     let merge = PatchParams::default();
     for (kind, edits) in [
-        ("Operation", vec![json!({"operationMachines": [{"ip": "10.0.0.9"}]}), json!({"dryRun": true}), json!({"bundle": "b"})]),
-        ("AutoOperationTask", vec![json!({"operationTaskStep": [{"step": "ScaleUp"}]}), json!({"batches": {"size": 3}})]),
+        (
+            "Operation",
+            vec![json!({"operationMachines": [{"ip": "10.0.0.9"}]}), json!({"dryRun": true}), json!({"bundle": "b"})],
+        ),
+        (
+            "AutoOperationTask",
+            vec![json!({"operationTaskStep": [{"step": "ScaleUp"}]}), json!({"batches": {"size": 3}})],
+        ),
     ] {
         let api = api(admin, kind);
         let edit = |change: &Value| Patch::Merge(json!({"spec": change}));

@@ -121,7 +121,8 @@ impl Site {
     pub async fn phase(&self, kind: &str, name: &str, phases: &[&str]) -> Value {
         let api = self.api("caas.beidou.io", "v1alpha1", kind);
         let mut last = Value::Null;
-        let reached = wait::until(&format!("{kind} {name} is {phases:?}"), LIMIT, async || {
+        let what = format!("{kind} {name} is {phases:?}");
+        let reached = wait::until(&what, LIMIT, async || {
             last = api.get(name).await.ok()?.data["status"].clone();
             phases.contains(&last["phase"].as_str()?).then(|| last.clone())
         });

@@ -131,7 +131,8 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     };
     let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type.does(kind));
     if !known {
-        let fitting = board.bundles.values().filter(|bundle| bundle.operation_type.does(kind)).map(|bundle| &*bundle.name);
+        let fitting =
+            board.bundles.values().filter(|bundle| bundle.operation_type.does(kind)).map(|bundle| &*bundle.name);
         return Err(Refused::new(
             "operationIds[0]",
             bundle,
