@@ -26,6 +26,9 @@ pub fn log() -> Arc<MemoryLog> {
         (Topic::KubeEvent, PARTITIONS),
         (Topic::Ledger, ledger::partitions(PARTITIONS)),
         (Topic::Maintenance, 2),
+        (Topic::OperationCommand, 2),
+        (Topic::Operation, 1),
+        (Topic::OperationTask, 1),
     ])
 }
 

@@ -1,0 +1,1 @@
+//! The chain of an export, and the index of what runners told.
