@@ -122,7 +122,8 @@ impl SaidIndex {
         self.forget(said.operation, MOST_PLACES);
     }
 
-    fn forget(&mut self, but: OperationId, most: usize) {
+    /// Forgets places until no more than so many are left; those of one operation stay.
+    pub(super) fn forget(&mut self, but: OperationId, most: usize) {
         while self.count > most {
             let remembered = self.spans.iter_mut().filter(|(id, span)| **id != but && span.told.is_some());
             let Some((_, oldest)) = remembered.min_by_key(|(_, span)| span.last) else { return };

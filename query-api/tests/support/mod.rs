@@ -4,6 +4,7 @@
 
 pub mod engine;
 pub mod events;
+pub mod operations;
 pub mod sse;
 pub mod wait;
 
