@@ -30,6 +30,7 @@ use crate::{
     config::QueryApiConfig,
     door::{DoorMetrics, RequestId, Subject, Tokens},
     exports::Exports,
+    operations::Operations,
     problem::{Kind, Problem},
     projected::Projected,
     space::Space,
@@ -64,6 +65,7 @@ pub(crate) struct App {
     pub projected: Arc<Projected>,
     pub space: Space,
     pub upkeep: Arc<Upkeep>,
+    pub operations: Arc<Operations>,
     pub metrics: DoorMetrics,
     pub process: (Metrics, Readiness),
     pub limits: Limits,
@@ -86,6 +88,7 @@ impl App {
             projected: Projected::new(log.clone(), Duration::from_millis(config.coverage_age_ms.into())),
             space: Space::new(archive, &metrics),
             upkeep: Upkeep::new(log.clone()),
+            operations: Operations::new(log.clone()),
             store,
             log,
             signer,
@@ -156,7 +159,7 @@ pub(crate) struct PageAsk<K> {
 
 /// A page has at most so many rows.
 pub(crate) const MOST_ROWS: u64 = 1000;
-const USUAL_ROWS: u64 = 100;
+pub(crate) const USUAL_ROWS: u64 = 100;
 
 impl FromRequestParts<Arc<App>> for Ask {
     type Rejection = Problem;
@@ -176,6 +179,11 @@ impl Ask {
     /// The query string as it came.
     pub(crate) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
+    }
+
+    /// The path as it came.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
     }
 
     /// Who asks.

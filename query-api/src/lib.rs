@@ -5,6 +5,7 @@
 //!  request ──► door (request id, limits, token) ──► routes ──► ask (parameters, cursor) ──► store ──► answer
 //!                                                     │                                      coverage of the range
 //!                                                     ├──► tail ◄── log
+//!                                                     ├──► operations ◄── facts; commands ──► log
 //!                                                     └──► imports ──► log: states out of dumps, for ingest to publish
 //! ```
 //!
@@ -26,6 +27,7 @@ mod door;
 mod exports;
 mod imports;
 pub mod openapi;
+mod operations;
 mod pages;
 mod picture;
 mod problem;
@@ -39,4 +41,5 @@ mod upkeep;
 
 pub use config::{ConfigError, QueryApiConfig, TokenConfig};
 pub use console::has_console;
+pub use operations::chain as operation_export;
 pub use server::{Bound, ServeError, bind, serve};

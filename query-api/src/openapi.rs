@@ -25,6 +25,7 @@ use utoipa::{
         (name = "Events", description = "What happened."),
         (name = "Clusters", description = "What is known, and how completely."),
         (name = "SQL", description = "Questions that no call foresaw."),
+        (name = "Operations", description = "What is to be done to hosts, and how it goes."),
         (name = "Maintenance", description = "Audits and rebuilds."),
         (name = "Process", description = "Of this process.")
     ),
@@ -52,6 +53,10 @@ pub(crate) fn head() -> openapi::OpenApi {
 
 /// The whole document as JSON.
 pub fn document() -> String {
-    let document = crate::routes::api().merge(crate::routes::taking()).merge(crate::routes::open()).into_openapi();
+    let document = crate::routes::api()
+        .merge(crate::routes::operating())
+        .merge(crate::routes::taking())
+        .merge(crate::routes::open())
+        .into_openapi();
     document.to_pretty_json().expect("an API document has string keys") + "\n"
 }

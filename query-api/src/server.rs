@@ -149,15 +149,16 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let Bound { listener, address, tls, tokens, signer, config, archive } = bound;
-    let around = Around { log, store, archive, metrics, readiness, stop: stop.clone() };
+    let around = Around { log, store, archive, metrics, readiness: readiness.clone(), stop: stop.clone() };
     let app = App::new(&config, tokens, signer, around);
-    let (projected, upkeep) = (app.projected.clone(), app.upkeep.clone());
+    let (projected, upkeep, operations) = (app.projected.clone(), app.upkeep.clone(), app.operations.clone());
     let sampler = app.reader(Caller { request_id: "sample".into(), subject: "query-api".into() });
     let background = tokio::spawn(async move {
         tokio::join!(
             projected.clone().follow(stop.clone()),
             projected.sample(sampler, stop.clone()),
-            upkeep.follow(stop),
+            upkeep.follow(stop.clone()),
+            operations.follow(readiness, stop),
         );
     });
     let served = listen(listener, tls, app, address).await;

@@ -100,12 +100,34 @@ kinds! {
     UnknownWork "unknown-work" NOT_FOUND
         "No audit or rebuild has this id"
         "`/api/v1/audits` and `/api/v1/rebuilds` list the last ones."
+    UnknownOperation "unknown-operation" NOT_FOUND
+        "No operation has this id"
+        "`/api/v1/operations` lists the operations. One that was refused never was one: `detail` says what was wrong."
+    UnknownTask "unknown-task" NOT_FOUND
+        "No task has this id"
+        "`/api/v1/tasks` lists the tasks. One that was refused never was one: `detail` says what was wrong."
+    UnknownCommand "unknown-command" NOT_FOUND
+        "No command has this id"
+        "The id of a command is the idempotency key with which it was sent, or the `command` of its answer. Commands are \
+         forgotten some time after they were followed."
+    SpecRefused "spec-refused" UNPROCESSABLE_ENTITY
+        "What is asked for is not possible"
+        "The field `parameter` names the field of the body, the value that was sent and what is allowed. Clusters, bundles \
+         and steps are those that controllers know: see `/api/v1/operations/bundles` and `/api/v1/operations/calendar`."
+    NotPossible "not-possible" CONFLICT
+        "It is not possible as things stand"
+        "The field `parameter` names what stands in the way and in which state it would be possible. `actions` of \
+         `/api/v1/operations/{id}` tells what is possible now."
+    KeyReused "key-reused" CONFLICT
+        "The idempotency key stands for another command"
+        "A key is good for one command: the same key again must come from the same caller and ask for the same. Make a new \
+         UUID for each command."
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED
         "The path does not take this method"
         "All calls are described at `/api/reference` and in `/openapi.json`."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "A body has at most 16 KiB, a statement 12 KiB; only dumps to import may be of any size. Split a long list of filters over several calls."
+        "A body has at most 16 KiB, a statement 12 KiB, an operation, a task or a list of machines 2 MiB; only dumps to import may be of any size. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. In SQL a \

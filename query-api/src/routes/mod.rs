@@ -15,6 +15,7 @@ mod imports;
 mod lanes;
 mod neighbours;
 mod occurrences;
+mod operations;
 mod patterns;
 mod queries;
 mod rejects;
@@ -163,6 +164,11 @@ fn keeping() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(upkeep::rebuild))
 }
 
+/// The calls about operations and tasks: they need a token, and take bodies of some size.
+pub(crate) fn operating() -> OpenApiRouter<Arc<App>> {
+    operations::calls()
+}
+
 /// The calls that need a token and take a body without a bound.
 pub(crate) fn taking() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(imports::import))
@@ -184,12 +190,18 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
     let (taking, _) = taking().split_for_parts();
+    let (operating, _) = operating().split_for_parts();
     let guarded = api
         .route_layer(from_fn_with_state(app.clone(), authenticate))
         .route_layer(from_fn_with_state(app.clone(), room));
+    let operating = operating
+        .route_layer(from_fn_with_state(app.clone(), authenticate))
+        .route_layer(from_fn_with_state(app.clone(), room))
+        .layer(RequestBodyLimitLayer::new(operations::MOST_BODY_BYTES));
     guarded
         .merge(open)
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
+        .merge(operating)
         .merge(taking.route_layer(from_fn_with_state(app.clone(), authenticate)))
         .fallback(console::fallback)
         .method_not_allowed_fallback(|| async {

@@ -6,6 +6,9 @@
 mod support;
 
 mod door;
+mod operation_commands;
+mod operation_stream;
+mod operations;
 mod pages;
 mod store;
 mod tail;

@@ -4,6 +4,7 @@
 
 pub mod engine;
 pub mod events;
+pub mod operations;
 pub mod sse;
 pub mod wait;
 
@@ -26,6 +27,9 @@ pub fn log() -> Arc<MemoryLog> {
         (Topic::KubeEvent, PARTITIONS),
         (Topic::Ledger, ledger::partitions(PARTITIONS)),
         (Topic::Maintenance, 2),
+        (Topic::OperationCommand, 2),
+        (Topic::Operation, 1),
+        (Topic::OperationTask, 1),
     ])
 }
 

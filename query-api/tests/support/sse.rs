@@ -31,7 +31,12 @@ pub struct Tail {
 impl Tail {
     /// Opens a tail; its first frame, the position at which it begins, is read.
     pub async fn open(api: &Api, query: &str, last_event_id: Option<&str>) -> (Tail, Message) {
-        let mut request = api.request(&format!("/api/v1/events/tail?{query}"));
+        Self::open_at(api, &format!("/api/v1/events/tail?{query}"), last_event_id).await
+    }
+
+    /// The same at any path.
+    pub async fn open_at(api: &Api, path: &str, last_event_id: Option<&str>) -> (Tail, Message) {
+        let mut request = api.request(path);
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);
         }

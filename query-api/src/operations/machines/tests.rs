@@ -1,0 +1,178 @@
+//! What is read of a text, and that no line is passed over.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// `line ip name role user port group =duplicate` of each row, then `line! field` of each fault.
+fn told(text: &str, format: Option<Format>) -> (Format, Vec<String>) {
+    let parsed = parse(text, format);
+    let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".into());
+    let rows = parsed.rows.iter().map(|row| {
+        let port = row.port.map_or("-".into(), |port| port.to_string());
+        let twice = row.duplicate_of.map_or(String::new(), |line| format!(" ={line}"));
+        let (name, role, user, group) = (word(&row.name), word(&row.role), word(&row.user), word(&row.group));
+        format!("{} {} {name} {role} {user} {port} {group}{twice}", row.line, row.ip)
+    });
+    (parsed.format, rows.chain(parsed.faults.iter().map(|fault| format!("{}! {}", fault.line, fault.field))).collect())
+}
+
+#[test]
+fn pasted_lines_are_read() {
+    for (line, expected) in [
+        ("10.0.0.11", "1 10.0.0.11 - - - - -"),
+        ("10.0.0.11 node-11 Compute admin", "1 10.0.0.11 node-11 Compute admin - -"),
+        ("10.0.0.11, node-11", "1 10.0.0.11 node-11 - - - -"),
+        ("admin@10.0.0.11:2222", "1 10.0.0.11 - - admin 2222 -"),
+        ("10.0.0.11\trole=Compute user=admin # spare", "1 10.0.0.11 - Compute admin - -"),
+        ("[fd00::11]:2222", "1 fd00::11 - - - 2222 -"),
+        ("fd00::11", "1 fd00::11 - - - - -"),
+        ("10.0.0.300", "1! ip"),
+        ("node-11", "1! ip"),
+        ("10.0.0.11 Node_11", "1! name"),
+        ("10.0.0.11 a b c d", "1! line"),
+        ("10.0.0.11 colour=red", "1! line"),
+        ("10.0.0.11 name=a name=b", "1! line"),
+        ("10.0.0.11:0", "1! port"),
+        ("10.0.0.11:70000", "1! port"),
+        ("10.0.0.11 user=a/b", "1! user"),
+    ] {
+        assert_eq!(told(line, Some(Format::Lines)).1, [expected], "{line}");
+    }
+    let text = "# rack 3\n10.0.0.1\n\n10.0.0.2\r\n10.0.0.1\n10.0.0.1\n";
+    let expected =
+        ["2 10.0.0.1 - - - - -", "4 10.0.0.2 - - - - -", "5 10.0.0.1 - - - - - =2", "6 10.0.0.1 - - - - - =2"];
+    assert_eq!(told(text, None), (Format::Lines, expected.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn csv_is_read_by_its_header() {
+    let text = "Host Name;IP;Role;User\nx;10.0.0.1;Compute;admin\n";
+    assert_eq!(told(text, None).1, ["2 10.0.0.1 - Compute admin - -"], "a column of another name is left alone");
+    let text = "ip,hostname,role,port\n10.0.0.1,\"n1\",,22\n10.0.0.2,n2\n10.0.0.3,\"a\"\"b\n,n4\n1,2,3,4,5\n";
+    let expected = ["2 10.0.0.1 n1 - - 22 -", "3 10.0.0.2 n2 - - - -", "4! line", "5! ip", "6! line"];
+    assert_eq!(told(text, None), (Format::Csv, expected.map(str::to_owned).to_vec()));
+    assert_eq!(told("a,b\n10.0.0.1,x", Some(Format::Csv)).1, ["1! header", "2! ip"]);
+}
+
+#[test]
+fn an_ini_inventory_is_read_with_groups_ranges_and_variables() {
+    let text = "\
+node1 ansible_host=10.0.0.1 ansible_user=root
+
+[workers]
+node1
+node2 ansible_host=10.0.0.2 ansible_port=2222 role=Compute  # spare
+10.0.1.[08:10]
+10.0.1.9
+node3
+node4 loose
+[workers:vars]
+ansible_user='admin'
+nonsense
+[site:children]
+workers
+[site:vars]
+ansible_ssh_port=2022
+[x:y]
+";
+    let expected = [
+        "1 10.0.0.1 node1 - root 2022 workers",
+        "5 10.0.0.2 node2 Compute admin 2222 workers",
+        "7 10.0.1.9 - - admin 2022 workers",
+        "6! ip",
+        "8! ip",
+        "9! line",
+        "12! vars",
+        "17! section",
+    ];
+    assert_eq!(told(text, None), (Format::Ini, expected.map(str::to_owned).to_vec()));
+    let ranges = told("[w]\n10.0.1.[8:10]\n10.0.1.9\n", None).1;
+    assert_eq!(
+        ranges,
+        ["2 10.0.1.8 - - - - w", "2 10.0.1.9 - - - - w", "2 10.0.1.10 - - - - w", "3 10.0.1.9 - - - - w =2"]
+    );
+    assert_eq!(told("[w]\nnode[1:99999999999]\nn[5:2]\n", None).1, ["2! ip", "3! ip"]);
+}
+
+#[test]
+fn a_yaml_inventory_is_read_with_groups_and_variables() {
+    let text = "\
+all:
+  vars: {ansible_user: admin}
+  hosts:
+    node1:
+      ansible_host: 10.0.0.1
+  children:
+    workers:
+      vars:
+        ansible_port: 2222
+      hosts:
+        node1:
+        node2: {ansible_host: 10.0.0.2, ansible_user: root}
+        10.0.0.3:
+        node4:
+";
+    let expected = [
+        "4 10.0.0.1 node1 - admin 2222 workers",
+        "12 10.0.0.2 node2 - root 2222 workers",
+        "13 10.0.0.3 - - admin 2222 workers",
+        "14! ip",
+    ];
+    assert_eq!(told(text, None), (Format::Yaml, expected.map(str::to_owned).to_vec()));
+    let manifest = "- {ip: 10.0.0.11, role: Compute, user: admin}\n- 10.0.0.12\n- {name: 10.0.0.13}\n";
+    let expected = ["1 10.0.0.11 - Compute admin - -", "2 10.0.0.12 - - - - -", "3 10.0.0.13 - - - - -"];
+    assert_eq!(told(manifest, Some(Format::Yaml)).1, expected);
+    assert_eq!(told("all:\n  hosts: [\n", None).1.len(), 1);
+    assert_eq!(told("all: 7\n", None).1, ["1! group"]);
+}
+
+#[test]
+fn more_than_allowed_is_an_error_and_thousands_of_lines_are_quick() {
+    let many: Vec<String> =
+        (0..6000).map(|n| format!("10.{}.{}.{} n{n} Compute admin", n / 65536, n / 256 % 256, n % 256)).collect();
+    let parsed = parse(&many.join("\n"), None);
+    assert_eq!((parsed.rows.len(), parsed.faults.len(), parsed.faults[0].line), (5000, 1000, 5001));
+    let parsed = parse(&"\n".repeat(30_000), None);
+    assert_eq!((parsed.lines, parsed.faults.len(), parsed.faults[0].field), (30_000, 1, "text"));
+    let begun = std::time::Instant::now();
+    assert_eq!(parse(&many[..2000].join("\n"), None).rows.len(), 2000);
+    assert!(begun.elapsed().as_millis() < 300, "2,000 lines took {:?}", begun.elapsed());
+}
+
+/// Lines that look like something.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        Just("# a comment".to_owned()),
+        Just("[group:vars]".to_owned()),
+        Just("all:".to_owned()),
+        Just("ip,name,role".to_owned()),
+        "10\\.0\\.[0-9]\\.[0-9]{1,3}( [a-z]{1,3}){0,4}",
+        "[a-z@:.=\"',\\[\\]{}#0-9 -]{0,24}",
+        ".{0,16}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_a_row_an_error_or_left_out_on_purpose(
+        lines in prop::collection::vec(line(), 0..30),
+        format in prop::option::of(prop::sample::select(Format::ALL.to_vec())),
+    ) {
+        let text = lines.join("\n");
+        let parsed = parse(&text, format);
+        let all: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().collect();
+        prop_assert_eq!(parsed.lines, all.len());
+        let known: std::collections::BTreeSet<usize> = parsed.rows.iter().map(|row| row.line).chain(parsed.faults.iter().map(|fault| fault.line)).collect();
+        prop_assert!(known.iter().all(|line| (1..=all.len().max(1)).contains(line)), "{:?}", known);
+        prop_assert!(parsed.rows.iter().all(|row| row.ip.parse::<std::net::IpAddr>().is_ok()));
+        prop_assert!(parsed.faults.windows(2).all(|pair| pair[0].line < pair[1].line));
+        // Of pasted lines and CSV nothing but comments and the header may be left out.
+        let header = usize::from(parsed.format == Format::Csv);
+        let full: Vec<usize> = (1..=all.len()).filter(|line| !is_comment(all[line - 1].trim())).skip(header).collect();
+        if matches!(parsed.format, Format::Lines | Format::Csv) {
+            prop_assert!(full.iter().all(|line| known.contains(line)), "{:?} of {:?}", known, full);
+        }
+    }
+}

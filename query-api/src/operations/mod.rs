@@ -1,0 +1,224 @@
+//! Operations as callers see them: commands go onto the log, what came of them is read from there.
+//!
+//! ```text
+//!  POST ─► check (lib/model, pure) ─► append to ASKED ─► (controllers decide) ─► FACTS
+//!                                          └──────────────┬───────────────────────┘
+//!                       SAID (what runners told) ─────────┴─► follow ─► known ─► GET, streams
+//! ```
+//!
+//! What holds:
+//! - Nothing here writes facts. All state is the fold of the facts, by the same code as in controllers.
+//! - A command's id is the caller's idempotency key: the same key twice is one command, and the same answer.
+//! - What is asked is checked with the model before it is appended, so that a mistake is told while controllers are away.
+//! - A fact of a kind that this version does not know stops the fold: answers would be wrong.
+
+mod asked;
+pub mod chain;
+mod command;
+mod known;
+pub(crate) mod machines;
+mod reader;
+mod said;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use beidou_log::{Log, LogError, ReadLimit, StoredRecord, Writer};
+use beidou_schemas::{
+    Offset, TopicPartition,
+    operation::{ASKED, FACTS, Object, SAID, command::Command, fact::Fact, said::Said},
+};
+use beidou_service::{CancellationToken, Readiness};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(crate) use command::{Answered, Target, Wish, problem};
+pub(crate) use known::{FactPlace, Known, Outcome, Warned};
+pub(crate) use said::SaidAt;
+
+use self::{asked::Asked, reader::Reader, said::SaidIndex};
+use crate::problem::{Kind, Problem};
+
+/// Facts have at most 1 MB, and most have one KB; a read brings a few of them at the least.
+const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
+/// Between two tries at a log that cannot be read.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// What was appended is read back within milliseconds; after this the log has a problem, or the fold of a long log is
+/// under way.
+const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
+/// The partitions that are followed; [`Place`] is their order.
+const FOLLOWED: [TopicPartition; 3] = [FACTS, SAID, ASKED];
+
+/// How far each of [`FOLLOWED`] was read.
+type Read = [Offset; 3];
+
+/// The reader of facts and of what runners told, and the writer of commands.
+pub(crate) struct Operations {
+    log: Arc<dyn Log>,
+    known: Mutex<Known>,
+    said: Mutex<SaidIndex>,
+    asked: Mutex<Asked>,
+    read: watch::Sender<Read>,
+    /// Why the fold has stopped.
+    stopped: Mutex<Option<String>>,
+    /// One command at a time: what is checked holds until it is appended.
+    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+}
+
+impl Operations {
+    pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
+        Arc::new(Self {
+            log,
+            known: Mutex::default(),
+            said: Mutex::default(),
+            asked: Mutex::default(),
+            read: watch::Sender::new([0; 3]),
+            stopped: Mutex::default(),
+            writer: Default::default(),
+        })
+    }
+
+    /// What is known, once all facts that were in the log when this was called are known.
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&Known) -> T) -> Result<T, Problem> {
+        self.caught_up(FACTS).await?;
+        Ok(look(&locked(&self.known)))
+    }
+
+    /// What is known now.
+    pub(crate) fn glance<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&locked(&self.known))
+    }
+
+    /// The object of a command that stands in the log.
+    pub(crate) async fn object_of(&self, command: Uuid) -> Result<Option<Object>, Problem> {
+        self.caught_up(ASKED).await?;
+        Ok(locked(&self.asked).find(command).map(|taken| taken.object))
+    }
+
+    /// The facts at these offsets, which are in order.
+    pub(crate) async fn facts_at(&self, offsets: &[Offset]) -> Result<Vec<(Offset, Fact)>, Problem> {
+        let mut facts = Vec::with_capacity(offsets.len());
+        for (offset, json) in self.records(FACTS, offsets).await? {
+            let fact = Fact::from_json(&json).map_err(|error| Problem {
+                cause: format!("offset {offset} of {FACTS}: {error}"),
+                ..Problem::new(Kind::Internal, format!("the record at offset {offset} of {FACTS} cannot be read"))
+            })?;
+            facts.push((offset, fact));
+        }
+        Ok(facts)
+    }
+
+    /// The records at these offsets, which are in order.
+    pub(crate) async fn records(
+        &self,
+        at: TopicPartition,
+        offsets: &[Offset],
+    ) -> Result<Vec<(Offset, Bytes)>, Problem> {
+        let mut reader = Reader::new(&*self.log, at);
+        let mut records = Vec::with_capacity(offsets.len());
+        for offset in offsets {
+            records.push((*offset, reader.record(*offset).await?));
+        }
+        Ok(records)
+    }
+
+    /// Tells of each batch that was read.
+    pub(crate) fn changes(&self) -> watch::Receiver<Read> {
+        self.read.subscribe()
+    }
+
+    /// Waits until all that the partition has now is read.
+    async fn caught_up(&self, at: TopicPartition) -> Result<(), Problem> {
+        if self.log.partitions(at.topic) <= at.partition {
+            return Ok(());
+        }
+        if let Some(why) = locked(&self.stopped).clone() {
+            return Err(Problem::new(Kind::LogAway, format!("operations are not read any more: {why}")));
+        }
+        let bounds = self.log.bounds(at).await?;
+        // Behind a log that is empty lies nothing to be read.
+        let wanted = if bounds.start == bounds.end { 0 } else { bounds.end };
+        let place = place(at);
+        let mut read = self.read.subscribe();
+        let there = read.wait_for(|read| read[place] >= wanted);
+        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the facts of operations are not all read yet")),
+        }
+    }
+
+    /// Reads all three partitions until the end of the process.
+    pub(crate) async fn follow(self: Arc<Self>, readiness: Readiness, stop: CancellationToken) {
+        let there = FOLLOWED.iter().all(|at| self.log.partitions(at.topic) > at.partition);
+        if !there {
+            return stop.cancelled().await;
+        }
+        let part = readiness.part("query-api/operations");
+        part.waiting("it folds the facts of operations");
+        let caught_up = async {
+            loop {
+                match self.caught_up(FACTS).await {
+                    Ok(()) => break part.ready(),
+                    Err(problem) => part.waiting(problem.detail),
+                }
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+        };
+        let all =
+            futures::future::join4(self.follow_one(FACTS), self.follow_one(SAID), self.follow_one(ASKED), caught_up);
+        stop.run_until_cancelled(all).await;
+    }
+
+    async fn follow_one(&self, at: TopicPartition) {
+        let (place, mut next) = (place(at), 0);
+        loop {
+            match self.log.read(at, next, READ).await {
+                Ok(batch) => {
+                    if let Err(why) = batch.records.iter().try_for_each(|stored| self.take(at, stored)) {
+                        tracing::error!(%at, why, "operations are not read any more");
+                        *locked(&self.stopped) = Some(why);
+                        return;
+                    }
+                    next = batch.next;
+                    self.read.send_modify(|read| read[place] = next);
+                }
+                // The size of the topic of commands is bounded: what is gone is old.
+                Err(LogError::Removed { first, .. }) if first > next => next = first,
+                Err(error) => {
+                    tracing::warn!(%at, error = %error, "cannot follow operations, answers lag meanwhile");
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, at: TopicPartition, stored: &StoredRecord) -> Result<(), String> {
+        let (offset, json) = (stored.offset, &stored.record.value);
+        let unread = |error| format!("the record at offset {offset} of {at} cannot be read: {error}");
+        if at == FACTS {
+            let fact = Fact::from_json(json).map_err(unread)?;
+            locked(&self.known).take(offset, &fact);
+        } else if at == SAID {
+            let said = Said::from_json(json).map_err(unread)?;
+            locked(&self.said).take(offset, &said);
+        } else {
+            let command = Command::from_json(json).map_err(unread)?;
+            locked(&self.asked).take(&command);
+        }
+        Ok(())
+    }
+}
+
+/// The place of a partition in [`FOLLOWED`].
+fn place(at: TopicPartition) -> usize {
+    FOLLOWED.iter().position(|known| *known == at).unwrap_or_default()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

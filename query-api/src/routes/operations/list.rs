@@ -1,0 +1,247 @@
+//! `GET /api/v1/operations`: operations, filtered, sorted and paged here.
+
+use axum::Json;
+use beidou_model::operation::Operation;
+use beidou_schemas::{
+    Micros,
+    operation::{OperationType, Phase},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    item::{OperationItem, item},
+    page::{Direction, Page, cut},
+};
+use crate::{
+    answer::{Total, fit},
+    app::{Ask, now},
+    ask::{Params, range::moment},
+    problem::{Problem, ProblemBody},
+};
+
+/// Which operations.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
+struct OperationListParams {
+    /// Clusters by name. Repeat it, or put commas between: any of them.
+    #[param(style = Form, explode)]
+    cluster: Option<Vec<String>>,
+    /// Types: `ScaleUp`, `Drain` and so on; any of them.
+    #[param(style = Form, explode)]
+    r#type: Option<Vec<String>>,
+    /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
+    #[param(style = Form, explode)]
+    phase: Option<Vec<String>>,
+    /// Who asked for it; any of them.
+    #[param(style = Form, explode)]
+    subject: Option<Vec<String>>,
+    /// The task that it belongs to, by id.
+    task: Option<String>,
+    /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
+    text: Option<String>,
+    /// Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
+    from: Option<String>,
+    /// Operations that were accepted before this moment. Default: now.
+    to: Option<String>,
+    /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
+    sort: Option<String>,
+    /// `desc` (default) or `asc`.
+    order: Option<String>,
+    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the answer before. All other parameters must be unchanged.
+    cursor: Option<String>,
+}
+
+const NAMES: [&str; 12] =
+    ["cluster", "type", "phase", "subject", "task", "text", "from", "to", "sort", "order", "limit", "cursor"];
+
+/// A page of operations.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OperationList {
+    /// The rows of this page.
+    items: Vec<OperationItem>,
+    /// Pass it as `cursor`, with all other parameters unchanged, for the page behind this one; null on the last page.
+    next: Option<String>,
+    /// How many match in all.
+    total: Total,
+}
+
+/// The place of a row: what the list is sorted by, then the id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    number: i64,
+    text: String,
+    id: Uuid,
+}
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Created,
+    Updated,
+    Name,
+    Cluster,
+    Phase,
+    Bad,
+}
+
+/// Filters over operations and tasks alike.
+pub(super) struct Filter {
+    clusters: Vec<String>,
+    types: Vec<OperationType>,
+    phases: Vec<Phase>,
+    subjects: Vec<String>,
+    pub text: Option<String>,
+    from: Option<Micros>,
+    to: Option<Micros>,
+}
+
+/// What a filter looks at.
+pub(super) struct Seen<'a> {
+    pub cluster: &'a str,
+    pub kind: OperationType,
+    pub phase: Phase,
+    pub subject: &'a str,
+    pub created: Micros,
+    pub ended: Option<Micros>,
+}
+
+impl Filter {
+    pub(super) fn read(params: &Params) -> Result<Self, Problem> {
+        let mut phases = Vec::new();
+        for word in params.many("phase")? {
+            match &*word {
+                "active" => phases.extend(Phase::ALL.iter().copied().filter(|phase| !phase.is_over())),
+                word => phases.push(word.parse().map_err(|_| Problem::parameter("phase", word, phase_names()))?),
+            }
+        }
+        let types = params.many("type")?.into_iter().map(|word| {
+            word.parse().map_err(|_| {
+                let names: Vec<&str> = OperationType::ALL.iter().map(|kind| kind.name()).collect();
+                Problem::parameter("type", &word, names.join(", "))
+            })
+        });
+        let (from, to) = (moment(params, "from", now())?, moment(params, "to", now())?);
+        if let (Some(begin), Some(end)) = (from, to)
+            && begin >= end
+        {
+            let written = params.one("from")?.unwrap_or_default();
+            return Err(Problem::parameter("from", written, format!("a time before `to`, which is {end}")));
+        }
+        Ok(Self {
+            clusters: params.many("cluster")?,
+            types: types.collect::<Result<_, _>>()?,
+            phases,
+            subjects: params.many("subject")?,
+            text: params.one("text")?.map(str::to_lowercase),
+            from,
+            to,
+        })
+    }
+
+    pub(super) fn passes(&self, seen: &Seen<'_>) -> bool {
+        let any = |all: &[String], one: &str| all.is_empty() || all.iter().any(|known| known == one);
+        any(&self.clusters, seen.cluster)
+            && any(&self.subjects, seen.subject)
+            && (self.types.is_empty() || self.types.contains(&seen.kind))
+            && (self.phases.is_empty() || self.phases.contains(&seen.phase))
+            && self.to.is_none_or(|to| seen.created < to)
+            && self.from.is_none_or(|from| seen.ended.is_none_or(|ended| ended >= from))
+    }
+
+    /// Whether one of these texts holds what is looked for.
+    pub(super) fn reads<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+        let Some(wanted) = &self.text else { return true };
+        texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
+    }
+}
+
+fn phase_names() -> String {
+    let names: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
+    format!("active, {}", names.join(", "))
+}
+
+fn place(operation: &Operation, sort: Sort) -> Place {
+    let bad = || {
+        let hosts = 0..operation.plan.hosts.len();
+        hosts.filter(|host| operation.cells.iter().any(|step| step[*host].state.is_bad())).count() as i64
+    };
+    let (number, text) = match sort {
+        Sort::Created => (operation.created.0, String::new()),
+        Sort::Updated => (operation.updated.0, String::new()),
+        Sort::Name => (0, operation.name.clone()),
+        Sort::Cluster => (0, operation.spec.cluster_name.clone()),
+        Sort::Phase => (i64::from(operation.phase.number()), String::new()),
+        Sort::Bad => (bad(), String::new()),
+    };
+    Place { number, text, id: operation.id.0 }
+}
+
+fn sort(params: &Params) -> Result<Sort, Problem> {
+    Ok(match params.one("sort")? {
+        None | Some("created") => Sort::Created,
+        Some("updated") => Sort::Updated,
+        Some("name") => Sort::Name,
+        Some("cluster") => Sort::Cluster,
+        Some("phase") => Sort::Phase,
+        Some("bad") => Sort::Bad,
+        Some(other) => {
+            return Err(Problem::parameter("sort", other, "created, updated, name, cluster, phase, bad"));
+        }
+    })
+}
+
+fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
+    let seen = Seen {
+        cluster: &operation.spec.cluster_name,
+        kind: operation.spec.operation_type,
+        phase: operation.phase,
+        subject: &operation.subject,
+        created: operation.created,
+        ended: operation.ended,
+    };
+    let machines = || operation.spec.operation_machines.iter();
+    filter.passes(&seen)
+        && task.is_none_or(|task| operation.owner.is_some_and(|owner| owner.task.0 == task))
+        && (filter.text.is_none() || {
+            let id = operation.id.to_string();
+            let own = [&*operation.name, &*id, &*operation.message, &*operation.plan.bundle.name];
+            let labels = operation.spec.labels.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+            let hosts = machines().map(|machine| &*machine.ip);
+            let names = machines().filter_map(|machine| machine.name.as_deref());
+            filter.reads(own.into_iter().chain(labels).chain(hosts).chain(names))
+        })
+}
+
+/// Operations, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/operations", tag = "Operations", params(OperationListParams),
+    responses((status = 200, body = OperationList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
+    let params = ask.params(&[&NAMES])?;
+    let (filter, sort, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
+    let page = Page::<Place>::read(&ask, &params)?;
+    let task = params
+        .one("task")?
+        .map(|text| text.parse::<Uuid>().map_err(|_| Problem::parameter("task", text, "the id of a task: a UUID")));
+    let task = task.transpose()?;
+    let moment = now();
+    let list = ask.app.operations.look(|known| {
+        let all = known.board.operations.values().filter(|operation| passes(&filter, task, operation));
+        let rows = all.map(|operation| (place(operation, sort), operation)).collect();
+        let (rows, last, value) = cut(rows, &page, direction);
+        let mut items: Vec<_> = rows.iter().map(|operation| item(&known.board, operation, moment)).collect();
+        let mut more = false;
+        fit(&mut items, &mut more, &[]);
+        let last = if more { rows.get(items.len() - 1).map(|operation| place(operation, sort)) } else { last };
+        OperationList { items, next: last.map(|key| page.next(&ask, &key)), total: Total { value, exact: true } }
+    });
+    Ok(Json(list.await?))
+}

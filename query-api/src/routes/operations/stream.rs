@@ -1,0 +1,309 @@
+//! `GET …/stream`: a message for each new fact of an operation or a task, resumable by the fact's offset.
+//!
+//! What holds: a message's id is the offset of its fact, so that resuming there repeats nothing and loses nothing. Changes
+//! of cells are those of this very fact; the summary is that of the moment in which the message was made.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::Path,
+    http::HeaderMap,
+    response::{IntoResponse, Response, Sse, sse::Event},
+};
+use beidou_schemas::{
+    Micros, Offset,
+    operation::{Object, OperationId, TaskId},
+};
+use futures::StreamExt;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    id_of,
+    item::{OperationItem, item},
+    operation_of, task_of,
+    tasks::{TaskItem, task_item},
+};
+use crate::{
+    app::{App, Ask, now},
+    ask::Params,
+    operations::{FactPlace, Known},
+    problem::{Kind, Problem, ProblemBody},
+};
+
+/// Messages between the log and a connection.
+const QUEUE: usize = 64;
+/// A caller that takes nothing for so long is gone, or too slow to ever catch up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two signs of life: proxies cut connections that are silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Messages that are made at once, under one look at the board.
+const MOST_AT_ONCE: usize = 32;
+/// Changes of one message; a fact that moves more is followed by `matrix`.
+const MOST_CHANGES: usize = 5000;
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// Where the stream begins.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameter; the route reads it")]
+struct StreamParams {
+    /// The `id` of an earlier message, or the offset of a fact: the stream goes on behind it. Default: from now on.
+    after: Option<String>,
+}
+
+/// A new fact of an operation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OperationMessage {
+    /// The fact's offset: the message's id.
+    #[schema(value_type = u64)]
+    offset: Offset,
+    /// The fact's number within the operation.
+    seq: u64,
+    /// When it was written.
+    #[schema(value_type = String, format = DateTime)]
+    time: Micros,
+    /// The name of its kind: `Started`, `HostResult` and so on.
+    #[schema(value_type = String)]
+    fact: &'static str,
+    /// What it changed in the matrix, three numbers each: place of the step, place of the host, byte of its state.
+    #[schema(value_type = Vec<Vec<u32>>)]
+    changes: Vec<(u32, u32, u8)>,
+    /// It changed more than is told here: ask for the matrix.
+    more_changes: bool,
+    /// The operation now.
+    summary: OperationItem,
+}
+
+/// A new fact of a task, or of an operation that it made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskMessage {
+    /// The fact's offset: the message's id.
+    #[schema(value_type = u64)]
+    offset: Offset,
+    /// When it was written.
+    #[schema(value_type = String, format = DateTime)]
+    time: Micros,
+    /// The name of its kind.
+    #[schema(value_type = String)]
+    fact: &'static str,
+    /// The operation that it is about; null where it is about the task itself.
+    operation: Option<OperationItem>,
+    /// The task now.
+    summary: TaskItem,
+}
+
+/// New facts of an operation as they come.
+///
+/// Server-sent events. Each message holds the summary and what the fact changed in the matrix. Every message has an `id`:
+/// pass it as `Last-Event-ID` or `after` to go on behind it. A comment every 15 seconds is a sign of life. A reader that
+/// takes nothing for 30 seconds is let go. The stream ends when the operation is over and everything is told.
+#[utoipa::path(
+    get, path = "/api/v1/operations/{id}/stream", tag = "Operations",
+    params(
+        ("id" = String, Path, description = "The operation's id."), StreamParams,
+        ("Last-Event-ID" = Option<String>, Header, description = "As `after`, as EventSource sends it when it connects again; wins over `after`")
+    ),
+    responses(
+        (status = 200, description = "Messages", content((OperationMessage = "text/event-stream"))),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("token" = []))
+)]
+pub(super) async fn operation_stream(
+    ask: Ask,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let params = ask.params(&[&["after"]])?;
+    let id = id_of(&id)?;
+    ask.app.operations.look(|known| operation_of(known, id).map(drop)).await??;
+    begin(&ask, &params, &headers, Object::Operation(OperationId(id)))
+}
+
+/// New facts of a task, and of the operations that it made, as they come; messages as for an operation.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/stream", tag = "Operations",
+    params(
+        ("id" = String, Path, description = "The task's id."), StreamParams,
+        ("Last-Event-ID" = Option<String>, Header, description = "As `after`, as EventSource sends it when it connects again; wins over `after`")
+    ),
+    responses(
+        (status = 200, description = "Messages", content((TaskMessage = "text/event-stream"))),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("token" = []))
+)]
+pub(super) async fn task_stream(ask: Ask, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let params = ask.params(&[&["after"]])?;
+    let id = id_of(&id)?;
+    ask.app.operations.look(|known| task_of(known, id).map(drop)).await??;
+    begin(&ask, &params, &headers, Object::Task(TaskId(id)))
+}
+
+fn begin(ask: &Ask, params: &Params, headers: &HeaderMap, object: Object) -> Result<Response, Problem> {
+    let from = match (headers.get(LAST_EVENT_ID), params.one("after")?) {
+        (Some(id), _) => Some(("Last-Event-ID", id.to_str().unwrap_or_default())),
+        (None, Some(after)) => Some(("after", after)),
+        (None, None) => None,
+    };
+    let after = match from {
+        Some((name, text)) => Some(text.parse::<Offset>().map_err(|_| Problem {
+            kind: Kind::BadPosition,
+            ..Problem::parameter(name, text, "the id of an earlier message: the offset of a fact")
+        })?),
+        None => ask.app.operations.glance(|known| places(known, object).last().map(|(_, place)| place.offset)),
+    };
+    let place = ask.app.tail_places.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::new(Kind::Busy, "as many live tails as allowed are running"))?;
+    let (queue, messages) = mpsc::channel(QUEUE);
+    let stream = Stream { app: ask.app.clone(), object, after, queue };
+    let serve = async move {
+        stream.run().await;
+        drop(place);
+    };
+    tokio::spawn(serve.in_current_span());
+    let messages = ReceiverStream::new(messages).map(Ok::<Event, Infallible>);
+    Ok(([("x-accel-buffering", "no")], Sse::new(messages)).into_response())
+}
+
+/// Facts of an object, and of the operations of a task, in the order of the log: each with the operation that it is about
+/// and how many changes that had before.
+fn places(known: &Known, object: Object) -> Vec<((Option<Uuid>, usize), FactPlace)> {
+    let of = |id: Uuid, told: Option<Uuid>| {
+        let mut before = 0;
+        let all = known.facts(id).iter().map(move |place| {
+            let from = std::mem::replace(&mut before, place.changes);
+            ((told, from), *place)
+        });
+        all.collect::<Vec<_>>()
+    };
+    match object {
+        Object::Operation(id) => of(id.0, Some(id.0)),
+        Object::Task(id) => {
+            let steps = known.board.tasks.get(&id).map_or(&[][..], |task| &task.steps);
+            let made = steps.iter().filter_map(|step| step.operation);
+            let mut all = of(id.0, None);
+            made.for_each(|operation| all.extend(of(operation.0, Some(operation.0))));
+            all.sort_by_key(|(_, place)| place.offset);
+            all
+        }
+        Object::Board => Vec::new(),
+    }
+}
+
+struct Stream {
+    app: std::sync::Arc<App>,
+    object: Object,
+    after: Option<Offset>,
+    queue: mpsc::Sender<Event>,
+}
+
+/// The caller has gone, or was too slow.
+struct Gone;
+
+impl Stream {
+    async fn run(mut self) {
+        let (stop, gone) = (self.app.stop.clone(), self.queue.clone());
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = gone.closed() => {}
+            _ended = self.serve() => {}
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), Gone> {
+        let mut changes = self.app.operations.changes();
+        // An id without data tells where the stream begins, before anything comes.
+        self.send(self.at(Event::default().comment("begin"))).await?;
+        loop {
+            changes.borrow_and_update();
+            loop {
+                let (messages, over) = self.app.operations.glance(|known| self.messages(known));
+                if messages.is_empty() && over {
+                    return Ok(());
+                }
+                if messages.is_empty() {
+                    break;
+                }
+                for (offset, data) in messages {
+                    self.after = Some(offset);
+                    self.send(Event::default().id(offset.to_string()).data(data)).await?;
+                }
+            }
+            match tokio::time::timeout(HEARTBEAT, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Gone),
+                Err(_) => self.send(self.at(Event::default().comment("heartbeat"))).await?,
+            }
+        }
+    }
+
+    fn at(&self, event: Event) -> Event {
+        match self.after {
+            Some(offset) => event.id(offset.to_string()),
+            None => event,
+        }
+    }
+
+    /// What is behind the position, and whether nothing more will come.
+    fn messages(&self, known: &Known) -> (Vec<(Offset, String)>, bool) {
+        let places = places(known, self.object);
+        let first = self.after.map_or(0, |after| places.partition_point(|(_, place)| place.offset <= after));
+        let new = places[first..].iter().take(MOST_AT_ONCE);
+        let messages = new.filter_map(|((operation, before), place)| {
+            Some((place.offset, self.message(known, *operation, *before, place)?))
+        });
+        let over = match self.object {
+            Object::Operation(id) => known
+                .board
+                .operations
+                .get(&id)
+                .is_none_or(|operation| operation.phase.is_over() && operation.notices.is_empty()),
+            Object::Task(id) => {
+                known.board.tasks.get(&id).is_none_or(|task| task.phase.is_over() && task.notices.is_empty())
+            }
+            Object::Board => true,
+        };
+        (messages.collect(), over)
+    }
+
+    fn message(&self, known: &Known, operation: Option<Uuid>, before: usize, place: &FactPlace) -> Option<String> {
+        let board = &known.board;
+        let found = operation.and_then(|id| board.operations.get(&OperationId(id)));
+        let short = found.map(|operation| item(board, operation, now()));
+        let (offset, seq, time, fact) = (place.offset, place.seq, place.time, place.kind);
+        let json = match self.object {
+            Object::Task(id) => {
+                let summary = task_item(board.tasks.get(&id)?);
+                serde_json::to_string(&TaskMessage { offset, time, fact, operation: short, summary })
+            }
+            Object::Operation(_) | Object::Board => {
+                let changed = found?.changes.get(before..place.changes).unwrap_or_default();
+                let changes = changed.iter().take(MOST_CHANGES).map(|c| (c.step, c.host, c.state.number())).collect();
+                let more_changes = changed.len() > MOST_CHANGES;
+                serde_json::to_string(&OperationMessage {
+                    offset,
+                    seq,
+                    time,
+                    fact,
+                    changes,
+                    more_changes,
+                    summary: short?,
+                })
+            }
+        };
+        json.ok()
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Gone> {
+        match tokio::time::timeout(PATIENCE, self.queue.send(event)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}

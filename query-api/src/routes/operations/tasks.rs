@@ -1,0 +1,301 @@
+//! `GET /api/v1/tasks`, `GET /api/v1/tasks/{id}`: automatic tasks and where they stand.
+
+use axum::{Json, extract::Path};
+use beidou_model::operation::{GateState, StepState, Task, view};
+use beidou_schemas::{
+    Micros,
+    operation::{GateMode, Object, OperationType, Phase, Reason, TaskSpec, TaskStepKind},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    detail::{ActionItem, actions},
+    id_of,
+    item::{OperationItem, item},
+    list::{Filter, Seen},
+    page::{Direction, Page, cut},
+    task_of,
+};
+use crate::{
+    answer::{Total, fit},
+    app::{Ask, now},
+    ask::Params,
+    problem::{Problem, ProblemBody},
+};
+
+/// Which tasks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
+struct TaskListParams {
+    /// Clusters by name; any of them.
+    #[param(style = Form, explode)]
+    cluster: Option<Vec<String>>,
+    /// Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them.
+    #[param(style = Form, explode)]
+    r#type: Option<Vec<String>>,
+    /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
+    #[param(style = Form, explode)]
+    phase: Option<Vec<String>>,
+    /// Who asked for it; any of them.
+    #[param(style = Form, explode)]
+    subject: Option<Vec<String>>,
+    /// Text within name, id, message, bundle or the address of a machine; case does not matter.
+    text: Option<String>,
+    /// Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
+    from: Option<String>,
+    /// Tasks that were accepted before this moment. Default: now.
+    to: Option<String>,
+    /// `created` (default), `updated`, `name`.
+    sort: Option<String>,
+    /// `desc` (default) or `asc`.
+    order: Option<String>,
+    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the answer before. All other parameters must be unchanged.
+    cursor: Option<String>,
+}
+
+const NAMES: [&str; 11] =
+    ["cluster", "type", "phase", "subject", "text", "from", "to", "sort", "order", "limit", "cursor"];
+
+/// A work order of a task.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct GateItem {
+    /// Who answers: `approval` (another subject), `webhook` (a ticket system), `open` (itself).
+    #[schema(value_type = String)]
+    mode: GateMode,
+    /// Since when it is open.
+    #[schema(value_type = String, format = DateTime)]
+    asked: Micros,
+    /// Until when an answer is waited for.
+    #[schema(value_type = String, format = DateTime)]
+    until: Micros,
+    /// The answer: true lets the task go on; null while none came.
+    open: Option<bool>,
+    /// Who answered.
+    answered_by: Option<String>,
+    /// The number of the work order in the team's system; may be empty.
+    ticket: String,
+    /// What was said; may be empty.
+    why: String,
+}
+
+/// A step of a task.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TaskStepItem {
+    /// `ScaleUpPreCheck`, `ScaleUpWorkprocess`, `ScaleUp`, `UncordonNodes`, `ScaleUpSubWorkprocess` and so on.
+    #[schema(value_type = String)]
+    step: TaskStepKind,
+    /// `waiting`, `running`, `done`, `failed`.
+    #[schema(value_type = String)]
+    state: StepState,
+    /// The operation that it made.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    operation: Option<Uuid>,
+    /// When it began.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started: Option<Micros>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended: Option<Micros>,
+    /// Its work order, where it is one and has begun.
+    gate: Option<GateItem>,
+    /// For people; may be empty.
+    message: String,
+}
+
+/// An automatic task in short.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TaskItem {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: Uuid,
+    /// For people: `namespace/name`.
+    name: String,
+    /// The cluster.
+    cluster: String,
+    /// What kind of cluster it is, such as `native`.
+    cluster_type: String,
+    /// `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    task_type: OperationType,
+    /// The bundle whose operations it makes.
+    bundle: String,
+    /// `Pending`, `Running`, `Held`, `Cancelling`, `Succeeded`, `Failed`, `Cancelled`, `Unknown`.
+    #[schema(value_type = String)]
+    phase: Phase,
+    /// Why it waits, is held, or ended so; `AwaitingApproval` at a work order.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+    /// The same for people.
+    message: String,
+    /// Who asked for it.
+    subject: String,
+    /// When it was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    created: Micros,
+    /// When its last fact was written.
+    #[schema(value_type = String, format = DateTime)]
+    updated: Micros,
+    /// Since when it is in this phase.
+    #[schema(value_type = String, format = DateTime)]
+    since: Micros,
+    /// When it was over.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended: Option<Micros>,
+    /// How many machines.
+    machines: u32,
+    /// Its steps in order.
+    steps: Vec<TaskStepItem>,
+    /// The number of its last fact.
+    seq: u64,
+}
+
+/// A page of tasks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskList {
+    /// The rows of this page.
+    items: Vec<TaskItem>,
+    /// Pass it as `cursor`, with all other parameters unchanged, for the page behind this one; null on the last page.
+    next: Option<String>,
+    /// How many match in all.
+    total: Total,
+}
+
+/// One task.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskDetail {
+    /// In short.
+    summary: TaskItem,
+    /// What it is to do, as it was asked for.
+    #[schema(value_type = Object)]
+    spec: TaskSpec,
+    /// The operations that it made, in order.
+    operations: Vec<OperationItem>,
+    /// What the caller may ask for now.
+    actions: Vec<ActionItem>,
+}
+
+/// A task in short.
+pub(super) fn task_item(task: &Task) -> TaskItem {
+    let summary = view::task_summary(task);
+    let steps = task.steps.iter().zip(summary.steps).map(|(step, short)| TaskStepItem {
+        step: short.kind,
+        state: short.state,
+        operation: short.operation.map(|id| id.0),
+        started: short.started,
+        ended: short.ended,
+        gate: step.gate.as_ref().map(gate_item),
+        message: short.message,
+    });
+    TaskItem {
+        id: task.id.0,
+        name: task.name.clone(),
+        cluster: task.spec.cluster.clone(),
+        cluster_type: task.spec.cluster_type.clone(),
+        task_type: task.spec.operation_task_type,
+        bundle: task.spec.operation_ids.join(", "),
+        phase: summary.phase,
+        reason: summary.reason,
+        message: summary.message,
+        subject: task.subject.clone(),
+        created: task.created,
+        updated: task.updated,
+        since: task.since,
+        ended: task.ended,
+        machines: task.spec.operation_task_machines.len() as u32,
+        steps: steps.collect(),
+        seq: task.seq,
+    }
+}
+
+fn gate_item(gate: &GateState) -> GateItem {
+    let (open, answered_by) = gate.answer.clone().unzip();
+    let (ticket, why) = (gate.ticket.clone(), gate.why.clone());
+    GateItem { mode: gate.mode, asked: gate.asked, until: gate.until, open, answered_by, ticket, why }
+}
+
+/// The place of a row: what the list is sorted by, then the id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Place(i64, String, Uuid);
+
+type Key = fn(&Task) -> Place;
+
+fn sort(params: &Params) -> Result<Key, Problem> {
+    Ok(match params.one("sort")? {
+        None | Some("created") => |task| Place(task.created.0, String::new(), task.id.0),
+        Some("updated") => |task| Place(task.updated.0, String::new(), task.id.0),
+        Some("name") => |task| Place(0, task.name.clone(), task.id.0),
+        Some(other) => return Err(Problem::parameter("sort", other, "created, updated, name")),
+    })
+}
+
+fn passes(filter: &Filter, task: &Task) -> bool {
+    let seen = Seen {
+        cluster: &task.spec.cluster,
+        kind: task.spec.operation_task_type,
+        phase: task.phase,
+        subject: &task.subject,
+        created: task.created,
+        ended: task.ended,
+    };
+    filter.passes(&seen)
+        && (filter.text.is_none() || {
+            let id = task.id.to_string();
+            let machines = task.spec.operation_task_machines.iter().map(|machine| &*machine.name);
+            let bundles = task.spec.operation_ids.iter().map(String::as_str);
+            filter.reads([&*task.name, &*id, &*task.message].into_iter().chain(machines).chain(bundles))
+        })
+}
+
+/// Automatic tasks, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/tasks", tag = "Operations", params(TaskListParams),
+    responses((status = 200, body = TaskList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn tasks(ask: Ask) -> Result<Json<TaskList>, Problem> {
+    let params = ask.params(&[&NAMES])?;
+    let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
+    let page = Page::<Place>::read(&ask, &params)?;
+    let list = ask.app.operations.look(|known| {
+        let all = known.board.tasks.values().filter(|task| passes(&filter, task));
+        let (rows, last, value) = cut(all.map(|task| (key(task), task)).collect(), &page, direction);
+        let mut items: Vec<_> = rows.iter().map(|task| task_item(task)).collect();
+        let mut more = false;
+        fit(&mut items, &mut more, &[]);
+        let last = if more { rows.get(items.len() - 1).map(|task| key(task)) } else { last };
+        TaskList { items, next: last.map(|place| page.next(&ask, &place)), total: Total { value, exact: true } }
+    });
+    Ok(Json(list.await?))
+}
+
+/// One task: summary, specification, the operations that it made.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}", tag = "Operations", params(("id" = String, Path, description = "The task's id.")),
+    responses((status = 200, body = TaskDetail), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
+    security(("token" = []))
+)]
+pub(super) async fn task(ask: Ask, Path(id): Path<String>) -> Result<Json<TaskDetail>, Problem> {
+    ask.params(&[])?;
+    let id = id_of(&id)?;
+    let (subject, moment) = (&ask.caller().subject, now());
+    let look = ask.app.operations.look(|known| {
+        let task = task_of(known, id)?;
+        let board = &known.board;
+        let made = task.steps.iter().filter_map(|step| board.operations.get(&step.operation?));
+        let present = task.present().map(|(_, step)| step.kind.name());
+        Ok(Json(TaskDetail {
+            summary: task_item(task),
+            spec: task.spec.clone(),
+            operations: made.map(|operation| item(board, operation, moment)).collect(),
+            actions: actions(known, Object::Task(task.id), subject, present, moment),
+        }))
+    });
+    look.await?
+}
