@@ -114,6 +114,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         )
         .map(drop)
     };
+    let warned = warnings::hold_at_rise(Arc::clone(&log), keeper.clone(), targets.subscribe(), config.hold_at_warnings);
     let clusters = resources::follow_clusters(resources.clone(), config.clusters.clone(), keeper.clone(), targets);
     let of_resources = async {
         match resources {
@@ -128,7 +129,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         () = crate::act::watch(hands.clone()) => Ok(()),
         () = clusters => Ok(()),
         () = of_resources => Ok(()),
-        () = warnings::watch(Arc::clone(&log), keeper.clone(), config.hold_at_warnings) => Ok(()),
+        () = warned => Ok(()),
     }
 }
 

@@ -15,14 +15,20 @@ use beidou_schemas::{
     time::HOUR,
 };
 use serde::Deserialize;
+use tokio::sync::watch;
 
-use crate::keeper::{Keeper, now};
+use crate::{
+    keeper::{Keeper, now},
+    target::Targets,
+};
 
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from_secs(5) };
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Warnings that are remembered: of a storm the newest ones.
 const MOST: usize = 200_000;
+/// Before the uid of a cluster.
+const SOURCE: &str = "/clusters/";
 /// How far back they are compared.
 const SPAN: i64 = 2 * HOUR;
 /// Nodes that a fact names.
@@ -33,6 +39,7 @@ const MOST_NAMED: usize = 100;
 struct Warning {
     time: Micros,
     cluster: String,
+    cluster_uid: String,
     node: String,
     reason: String,
 }
@@ -87,7 +94,8 @@ impl Recent {
         }
         let time = stored.record.header("ce_time").and_then(Micros::parse).unwrap_or_default();
         let cluster = stored.record.header("ce_clustername").unwrap_or_default().to_owned();
-        self.0.push_back(Warning { time, cluster, node, reason: raw.reason });
+        let cluster_uid = stored.record.header("ce_source").unwrap_or_default().trim_start_matches(SOURCE).to_owned();
+        self.0.push_back(Warning { time, cluster, cluster_uid, node, reason: raw.reason });
         let oldest = time.plus(-SPAN);
         while self.0.len() > MOST || self.0.front().is_some_and(|first| first.time < oldest) {
             self.0.pop_front();
@@ -97,14 +105,16 @@ impl Recent {
     /// What rose on these nodes since then by at least so many, against as much time before.
     fn rose(
         &self,
-        cluster: &str,
+        (cluster, uid): (&str, Option<&str>),
         nodes: &BTreeSet<String>,
         since: Micros,
         now: Micros,
         by: u64,
     ) -> Option<WarningsRose> {
         let before = since.plus(-(now.0 - since.0));
-        let fits = |one: &&Warning| one.cluster == cluster && nodes.contains(&one.node);
+        // A cluster may have one name here and another one where it is watched: then its uid is told.
+        let is_of = |one: &Warning| uid.map_or(one.cluster == cluster, |uid| one.cluster_uid == uid);
+        let fits = |one: &&Warning| is_of(one) && nodes.contains(&one.node);
         let (mut count, mut earlier) = (0, 0);
         let (mut hosts, mut reasons) = (BTreeSet::new(), BTreeMap::<&str, u64>::new());
         for warning in self.0.iter().filter(fits) {
@@ -127,7 +137,7 @@ impl Recent {
 }
 
 /// Reads and judges until it is dropped. With 0 nothing is held.
-pub(crate) async fn watch(log: Arc<dyn Log>, keeper: Keeper, hold_at: u64) {
+pub(crate) async fn hold_at_rise(log: Arc<dyn Log>, keeper: Keeper, targets: watch::Receiver<Targets>, hold_at: u64) {
     if hold_at == 0 || log.partitions(Topic::KubeEvent) == 0 {
         return std::future::pending().await;
     }
@@ -137,7 +147,8 @@ pub(crate) async fn watch(log: Arc<dyn Log>, keeper: Keeper, hold_at: u64) {
     let judged = async {
         loop {
             tokio::time::sleep(JUDGE_EVERY).await;
-            for seen in judge(&recent, &keeper, hold_at) {
+            let seen = judge(&recent, &keeper, &targets.borrow(), hold_at);
+            for seen in seen {
                 // What is held already is not held twice.
                 let _ = keeper.tell(seen).await;
             }
@@ -169,7 +180,7 @@ async fn read(log: Arc<dyn Log>, at: TopicPartition, recent: Arc<Mutex<Recent>>)
     }
 }
 
-fn judge(recent: &Mutex<Recent>, keeper: &Keeper, hold_at: u64) -> Vec<Seen> {
+fn judge(recent: &Mutex<Recent>, keeper: &Keeper, targets: &Targets, hold_at: u64) -> Vec<Seen> {
     let moment = now();
     let recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
     keeper.look(|board| {
@@ -177,7 +188,9 @@ fn judge(recent: &Mutex<Recent>, keeper: &Keeper, hold_at: u64) -> Vec<Seen> {
         running
             .filter_map(|operation| {
                 let (since, nodes) = touched(operation)?;
-                let rose = recent.rose(&operation.spec.cluster_name, &nodes, since, moment, hold_at)?;
+                let name = &operation.spec.cluster_name;
+                let uid = targets.get(name).and_then(|target| target.uid.as_deref());
+                let rose = recent.rose((name, uid), &nodes, since, moment, hold_at)?;
                 Some(Seen::Warnings(operation.id, rose))
             })
             .collect()
@@ -209,7 +222,11 @@ mod tests {
 
     fn event(second: i64, kind: &str, node: &str) -> StoredRecord {
         let value = json!({"type": kind, "reason": "NodeNotReady", "involvedObject": {"kind": "Node", "name": node}});
-        let headers = [("ce_time", Micros(second * SECOND).to_string()), ("ce_clustername", "c".into())];
+        let headers = [
+            ("ce_time", Micros(second * SECOND).to_string()),
+            ("ce_clustername", "c".into()),
+            ("ce_source", "/clusters/u".into()),
+        ];
         let headers: Headers = headers.into_iter().collect();
         StoredRecord { offset: 0, record: Record { key: Default::default(), headers, value: value.to_string().into() } }
     }
@@ -227,10 +244,12 @@ mod tests {
         }
         let nodes = BTreeSet::from(["n1".to_owned()]);
         let at = |second: i64| Micros(second * SECOND);
-        let rose = recent.rose("c", &nodes, at(100), at(110), 2).unwrap();
+        let rose = recent.rose(("c", None), &nodes, at(100), at(110), 2).unwrap();
         assert_eq!((rose.count, rose.before, &*rose.reason), (5, 3, "NodeNotReady"));
-        assert_eq!(recent.rose("c", &nodes, at(100), at(110), 3), None, "not by so many");
-        assert_eq!(recent.rose("d", &nodes, at(100), at(110), 1), None, "another cluster");
+        assert_eq!(recent.rose(("c", None), &nodes, at(100), at(110), 3), None, "not by so many");
+        assert_eq!(recent.rose(("d", None), &nodes, at(100), at(110), 1), None, "another cluster");
+        assert!(recent.rose(("d", Some("u")), &nodes, at(100), at(110), 2).is_some(), "known by its uid");
+        assert_eq!(recent.rose(("c", Some("v")), &nodes, at(100), at(110), 1), None, "another uid");
     }
 
     #[test]
