@@ -46,7 +46,7 @@ async fn forgotten_places_are_found_again() {
     let page = operations.said(&known, (0, 1), None, |_, _| true, 100).await.unwrap();
     assert_eq!(page.events.iter().map(|(_, event)| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert!(page.events.iter().all(|(said, event)| event.seq < 4 || said.epoch == 2), "the later writer counts");
-    assert_eq!(operations.told(OperationId(Uuid::nil())).await.unwrap().offsets(), Vec::<i64>::new());
+    assert_eq!(operations.told(OperationId(Uuid::nil())).await.unwrap().offsets(), Vec::<u64>::new());
     stop.cancel();
 }
 
