@@ -79,7 +79,10 @@ fn what_is_no_manifest_is_refused_with_its_place_and_what_is_allowed() {
         (format!("{head}kind: Cluster\n"), "kind is \"Cluster\"; allowed: Operation, AutoOperationTask"),
         (format!("{head}kind: Operation\nmetadata: {{}}\n"), "metadata.name is missing"),
         (format!("{head}kind: Operation\nmetadata: {{name: a}}\n"), "spec is missing"),
-        (format!("{head}kind: Operation\nmetadata: {{name: a}}\nspec: {{cancel: true}}\n"), "spec.cancel is true; allowed: false"),
+        (
+            format!("{head}kind: Operation\nmetadata: {{name: a}}\nspec: {{cancel: true}}\n"),
+            "spec.cancel is true; allowed: false",
+        ),
         (format!("{MANIFESTS}---\nkind: Other\n"), "document 4: apiVersion"),
         ("a: [1\n".into(), "document 1 is no YAML"),
     ] {
@@ -111,10 +114,15 @@ fn answers_and_lines_are_short_and_whole() {
     let told = json!({"time": "2026-11-23T14:42:03Z", "fact": "Held"});
     let line = watch::line(Kind::Operation, &summary, Some(&told), |time| time.to_string());
     assert_eq!(line, "2026-11-23T14:42:03Z  Held  scaleUp, batch 0  0 of 5 through, 1 bad  CanaryFailed: 1 of 1");
-    let of = |phase: &str| watch::ended(Kind::Operation, &json!({"phase": phase, "name": "ops/a", "message": "m", "id": "i"}));
+    let of = |phase: &str| {
+        watch::ended(Kind::Operation, &json!({"phase": phase, "name": "ops/a", "message": "m", "id": "i"}))
+    };
     assert!(of("Succeeded").is_ok());
     assert!(of("Failed").unwrap_err().text.contains("ops/a is Failed: m"));
-    assert_eq!([length(900), length(61_000), length(600_000), length(7_260_000)], ["900 ms", "61 s", "10 min", "2 h 1 min"]);
+    assert_eq!(
+        [length(900), length(61_000), length(600_000), length(7_260_000)],
+        ["900 ms", "61 s", "10 min", "2 h 1 min"]
+    );
 }
 
 #[test]
@@ -138,7 +146,9 @@ fn machines_become_a_table_and_a_manifest() {
 fn export_of(facts: &[Fact]) -> String {
     let (mut chain, mut text) = (Chain::default(), String::new());
     let head = json!({"kind": "head", "format": beidou_query_api::operation_export::FORMAT}).to_string();
-    let facts = facts.iter().map(|fact| format!(r#"{{"kind":"fact","offset":0,"fact":{}}}"#, String::from_utf8(fact.to_json()).unwrap()));
+    let facts = facts
+        .iter()
+        .map(|fact| format!(r#"{{"kind":"fact","offset":0,"fact":{}}}"#, String::from_utf8(fact.to_json()).unwrap()));
     for line in std::iter::once(head).chain(facts) {
         chain.push(line.as_bytes());
         text += &(line + "\n");
@@ -180,7 +190,10 @@ fn a_play_keeps_the_order_and_the_pauses() {
     let opened = replay::open(&export_of(&run())).unwrap();
     let frames = replay::frames(&opened, 60);
     let lines: Vec<&String> = frames.iter().flat_map(|(_, lines)| lines).collect();
-    assert!(lines[0].contains("Accepted") && lines.iter().any(|line| line.ends_with("scaleUp  10.0.0.1  running")), "{lines:#?}");
+    assert!(
+        lines[0].contains("Accepted") && lines.iter().any(|line| line.ends_with("scaleUp  10.0.0.1  running")),
+        "{lines:#?}"
+    );
     let times: Vec<&str> = lines.iter().map(|line| line.split_once(' ').unwrap().0).collect();
     assert!(times.is_sorted());
     assert_eq!(frames[0].0, Duration::ZERO);
@@ -317,7 +330,11 @@ async fn manifests_are_applied_and_people_have_their_say() {
         beidou(&server, line).await.unwrap_or_else(|error| panic!("{line}: {}", text(&error)));
     }
     let again = beidou(&server, "operation hold scaleup-2024").await.unwrap_err();
-    assert!(code(&again) == Code::Failure && text(&again).contains("possible in: Pending, Running"), "{}", text(&again));
+    assert!(
+        code(&again) == Code::Failure && text(&again).contains("possible in: Pending, Running"),
+        "{}",
+        text(&again)
+    );
     let unknown = beidou(&server, "operation show nothing").await.unwrap_err();
     assert_eq!(code(&unknown), Code::NotFound);
     let two = beidou(&server, &format!("operation apply -f {path} --watch")).await.unwrap_err();
@@ -327,7 +344,10 @@ async fn manifests_are_applied_and_people_have_their_say() {
     for act in ["plan", "apply"] {
         let refused = beidou(&server, &format!("operation {act} -f {path}")).await.unwrap_err();
         let said = text(&refused);
-        assert!(code(&refused) == Code::Usage && said.contains("operationFlow[1]") && said.contains("preCheck, scaleUp"), "{said}");
+        assert!(
+            code(&refused) == Code::Usage && said.contains("operationFlow[1]") && said.contains("preCheck, scaleUp"),
+            "{said}"
+        );
     }
     stop.cancel();
 }
