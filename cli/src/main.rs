@@ -17,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, Keeping, Statement};
+use args::{Acting, Cli, Command, Keeping, Statement};
 use clap::Parser;
 pub(crate) use speak::{say, tell};
 
@@ -59,6 +59,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Statement(command) => state(command).await,
         Command::Import(args) => client::import(args).await,
         Command::Keeping(command) => keep(command).await,
+        Command::Acting(Acting::Operation(args)) => client::operation(*args).await,
+        Command::Acting(Acting::Task(args)) => client::task(*args).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {
             args::completion(args.shell);

@@ -6,6 +6,7 @@ pub mod clients;
 pub mod import;
 pub mod kind;
 pub mod line;
+pub mod operations;
 pub mod pictures;
 pub mod roles;
 pub mod sql;
@@ -96,6 +97,9 @@ pub enum Command {
     /// What keeps Events well.
     #[command(flatten)]
     Keeping(Keeping),
+    /// What acts on hosts.
+    #[command(flatten)]
+    Acting(Acting),
     /// Choose among the servers that `demo` and `up` have made known
     Context(clients::Context),
     /// Print a completion script for your shell
@@ -130,6 +134,16 @@ pub enum Keeping {
     Backup(roles::Backup),
     /// Make a new data directory of a backup
     Restore(roles::Restore),
+}
+
+/// The commands that act on hosts.
+#[derive(Debug, Subcommand)]
+pub enum Acting {
+    /// Do something to hosts: apply, look on, hold, retry, cancel, export, replay
+    #[command(visible_alias = "op")]
+    Operation(Box<operations::Operation>),
+    /// Run an automatic task: operations one after the other, with work orders between them
+    Task(Box<operations::Task>),
 }
 
 /// Prints the completion script of a shell.

@@ -6,6 +6,7 @@ use std::{error::Error, time::Duration};
 
 use reqwest::{Method, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::caret::caret;
 use crate::{
@@ -21,6 +22,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 const ANSWER_TO_CALL: Duration = Duration::from_secs(60);
 /// A server that starts or restarts its engine says 503; so often it is asked again.
 const TRIES: u32 = 4;
+/// The pause before a command is sent again to which no answer came.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two tries, whatever the server says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -200,6 +203,34 @@ impl Http {
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(self.refused(status, response, &[query, said].concat()).await),
+        }
+    }
+
+    /// A command under an idempotency key: sent until an answer comes, since the same key again is the same command.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, or is not Beidou's.
+    pub async fn command(&self, path: &str, body: &serde_json::Value, key: Uuid) -> Result<serde_json::Value, Failure> {
+        let mut tried = 1;
+        loop {
+            let request = self.request_by(Method::POST, path, &[]).timeout(ANSWER).json(body);
+            let sent = request.header("Idempotency-Key", key.to_string()).send().await;
+            let again = match &sent {
+                Ok(response) => pause(response),
+                // Whether it arrived is not known; the key makes that harmless.
+                Err(error) => (!error.is_connect()).then_some(FIRST_PAUSE),
+            };
+            match (again, sent) {
+                (Some(pause), _) if tried < TRIES => {
+                    tried += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                (_, Err(error)) => return Err(self.unreachable(error)),
+                (_, Ok(response)) if response.status().is_success() => {
+                    return response.json().await.map_err(|error| self.strange(error));
+                }
+                (_, Ok(response)) => return Err(self.refused(response.status(), response, &[]).await),
+            }
         }
     }
 

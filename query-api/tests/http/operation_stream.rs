@@ -55,6 +55,8 @@ async fn a_stream_tells_each_fact_once_and_goes_on_behind_any_of_them() {
     let operation = &board.operations[&OperationId(RUN)];
     let mut cells = view::matrix_at(operation, operation.created.plus(-1)).bytes;
     cells.fill(1);
+    let told = all.iter().map(|message| message.json()["changes"].as_array().unwrap().len()).sum::<usize>();
+    assert_eq!(told, operation.changes.len(), "each change once");
     for change in all.iter().flat_map(|message| message.json()["changes"].as_array().unwrap().clone()) {
         let number = |at: usize| change[at].as_u64().unwrap() as usize;
         cells[number(0) * 5 + number(1)] = number(2) as u8;

@@ -14,6 +14,10 @@ pub(super) fn hint(status: StatusCode, kind: &str, is_statement: bool) -> (Code,
         StatusCode::CONFLICT if kind == "exports-full" => {
             (Code::Failure, "`beidou exports` lists what takes the room, `beidou exports remove ID` frees it")
         }
+        StatusCode::CONFLICT if kind == "not-possible" => {
+            (Code::Failure, "`beidou operation show` and `beidou task show` tell what is possible now")
+        }
+        StatusCode::CONFLICT if kind == "key-reused" => (Code::Usage, "leave --key out, or make a new UUID"),
         StatusCode::SERVICE_UNAVAILABLE => (Code::Failure, "try again in a moment; /readyz of the server says more"),
         StatusCode::GATEWAY_TIMEOUT if is_statement => (
             Code::Failure,
@@ -35,6 +39,8 @@ fn of_unknown(kind: &str) -> &'static str {
         "unknown-query" => "`beidou queries` lists the saved ones",
         "unknown-work" => "ask for it again with `beidou audit` or `beidou rebuild`",
         "no-export" => "`beidou exports` lists all; only those that are done have a file",
+        "unknown-operation" => "`beidou operation list` shows names and ids",
+        "unknown-task" => "`beidou task list` shows names and ids",
         "not-running" => "`beidou running` lists what runs, `beidou exports` all exports",
         _ => "check the URL; client and server should have the same version",
     }
@@ -55,6 +61,10 @@ mod tests {
             (404, "not-found", false, Code::NotFound, "same version"),
             (404, "", false, Code::NotFound, "same version"),
             (409, "exports-full", false, Code::Failure, "beidou exports remove"),
+            (404, "unknown-operation", false, Code::NotFound, "beidou operation list"),
+            (404, "unknown-task", false, Code::NotFound, "beidou task list"),
+            (409, "not-possible", false, Code::Failure, "possible now"),
+            (409, "key-reused", false, Code::Usage, "new UUID"),
             (504, "time-limit", false, Code::Failure, "--since, or add filters"),
             (504, "time-limit", true, Code::Failure, "time >= {from}"),
             (500, "internal", true, Code::Failure, "log of the server"),

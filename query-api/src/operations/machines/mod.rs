@@ -166,7 +166,7 @@ fn bound(rows: &mut Vec<Row>, faults: &mut BTreeMap<usize, Fault>, lines: usize)
 fn guess(lines: &[&str]) -> Format {
     let mut full = lines.iter().map(|line| line.trim()).filter(|line| !is_comment(line));
     let Some(first) = full.next() else { return Format::Lines };
-    if first == "---" || is_key(first) {
+    if first == "---" || first.starts_with("- ") || is_key(first) {
         return Format::Yaml;
     }
     if is_section(first) || lines.iter().any(|line| is_section(line.trim()) || line.contains("ansible_")) {
