@@ -52,7 +52,7 @@ pub(crate) struct Answered {
 impl Operations {
     /// Appends a command, if the model finds nothing against it; returns when something came of it, or nothing in time.
     pub(crate) async fn ask(&self, wish: Wish) -> Result<Answered, Problem> {
-        if self.log.partitions(ASKED.topic) <= ASKED.partition {
+        if self.log.partitions(ASKED.topic) == 0 {
             return Err(Problem::new(Kind::LogAway, "the log has no topic for commands"));
         }
         let (id, object) = self.append(&wish).await?;

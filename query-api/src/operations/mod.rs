@@ -33,7 +33,7 @@ use beidou_schemas::{
     Offset, TopicPartition,
     operation::{ASKED, FACTS, Object, SAID, command::Command, fact::Fact, said::Said},
 };
-use beidou_service::{CancellationToken, Readiness};
+use beidou_service::{CancellationToken, Readiness, readiness::Part};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -169,18 +169,19 @@ impl Operations {
                 tokio::time::sleep(RETRY_EVERY).await;
             }
         };
-        let all =
-            futures::future::join4(self.follow_one(FACTS), self.follow_one(SAID), self.follow_one(ASKED), caught_up);
+        let follow = |at| self.follow_one(at, &part);
+        let all = futures::future::join4(follow(FACTS), follow(SAID), follow(ASKED), caught_up);
         stop.run_until_cancelled(all).await;
     }
 
-    async fn follow_one(&self, at: TopicPartition) {
+    async fn follow_one(&self, at: TopicPartition, part: &Part) {
         let (place, mut next) = (place(at), 0);
         loop {
             match self.log.read(at, next, READ).await {
                 Ok(batch) => {
                     if let Err(why) = batch.records.iter().try_for_each(|stored| self.take(at, stored)) {
                         tracing::error!(%at, why, "operations are not read any more");
+                        part.waiting(why.clone());
                         *locked(&self.stopped) = Some(why);
                         return;
                     }

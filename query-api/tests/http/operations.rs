@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::support::{
     Api, log,
     operations::{RUN, TASK, golden, golden_until, said, say, tell},
-    texts, without_store,
+    texts,
+    wait::until,
+    without_store,
 };
 
 async fn recorded() -> (Api, Board) {
@@ -368,6 +370,11 @@ async fn a_fact_that_this_version_does_not_know_stops_the_answers() {
     let text = text.replace(&format!("\"kind\":{}", newer.body.number()), "\"kind\":250");
     let record = beidou_schemas::Record { value: text.into_bytes().into(), ..newer.to_record() };
     crate::support::operations::append(&log, beidou_schemas::operation::FACTS, vec![record]).await;
+    until("the role says so", async || {
+        let parts = api.get("/readyz").await.json();
+        parts["parts"]["query-api/operations"].as_str().is_some_and(|state| state.contains("cannot be read"))
+    })
+    .await;
     let refused = api.get("/api/v1/operations").await;
     assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("/problems/log-away")), "{}", refused.text);
 }

@@ -105,12 +105,12 @@ impl Reader<'_> {
 
     /// The next line that names this; else the last one that was found.
     fn line_of(&mut self, name: &str) -> usize {
-        let names = |line: &&str| !name.is_empty() && !line.trim_start().starts_with('#') && line.contains(name);
-        if let Some(behind) = self.lines[self.at.min(self.lines.len())..].iter().position(names) {
+        let names = |line: &str| !name.is_empty() && !line.trim_start().starts_with('#') && line.contains(name);
+        if let Some(behind) = self.lines[self.at.min(self.lines.len())..].iter().position(|line| names(line)) {
             self.at += behind + 1;
             return self.at;
         }
-        match self.lines.iter().position(|line| names(&line)) {
+        match self.lines.iter().position(|line| names(line)) {
             Some(place) => place + 1,
             None => self.at.max(1),
         }

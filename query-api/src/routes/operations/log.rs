@@ -151,7 +151,7 @@ struct Wish {
 pub(super) async fn operation_log(ask: Ask, Path(id): Path<String>) -> Result<Json<LogPage>, Problem> {
     let params = ask.params(&[&NAMES])?;
     let (id, wish, page) = (id_of(&id)?, wish(&params)?, Page::<SaidAt>::read(&ask, &params)?);
-    let names = ask.app.operations.look(|known| Ok::<_, Problem>(names(operation_of(known, id)?, &wish)?)).await??;
+    let names = ask.app.operations.look(|known| names(operation_of(known, id)?, &wish)).await??;
     let told = ask.app.operations.told(OperationId(id)).await?;
     let first =
         wish.attempt.as_ref().and_then(|attempt| told.place(attempt)).map_or((0, 1), |place| (place, wish.from));

@@ -147,7 +147,7 @@ pub(super) fn stages(operation: &Operation, forecast: &view::Forecast) -> Vec<St
         let (ok, bad) = operation.tally(stage);
         let like = forecast.steps.iter().find(|known| known.step == step);
         let started = acts(place).next().map(|attempt| attempt.intended);
-        let over = acts(place).last().and_then(|attempt| attempt.over.as_ref()).map(|over| over.at);
+        let over = acts(place).next_back().and_then(|attempt| attempt.over.as_ref()).map(|over| over.at);
         let state = match place.cmp(&operation.stage) {
             std::cmp::Ordering::Less => "done",
             std::cmp::Ordering::Greater => "waiting",

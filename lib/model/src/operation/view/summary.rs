@@ -83,7 +83,7 @@ fn step_summary(operation: &Operation, step: u32) -> StepSummary {
     let started = changes.next();
     let open =
         hosts[usize::from(HostState::Waiting.number()) - 1] + hosts[usize::from(HostState::Running.number()) - 1];
-    let ended = if open == 0 { changes.last().or(started) } else { None };
+    let ended = if open == 0 { changes.next_back().or(started) } else { None };
     StepSummary { name: operation.step(step).name.clone(), hosts, started, ended }
 }
 
