@@ -44,7 +44,9 @@ impl Drop for Site {
             #[expect(clippy::print_stderr, reason = "a failed test shows what its server said")]
             {
                 eprintln!("{}", self.home.log());
-                for attempt in fs::read_dir(self.home.data().join("controllers/runners")).into_iter().flatten().flatten() {
+                for attempt in
+                    fs::read_dir(self.home.data().join("controllers/runners")).into_iter().flatten().flatten()
+                {
                     let said = fs::read_to_string(attempt.path().join("runner.log")).unwrap_or_default();
                     eprintln!("--- {}\n{said}", attempt.path().display());
                 }
