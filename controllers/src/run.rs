@@ -66,12 +66,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     part.waiting("it folds the facts");
     let listener = door::listen(&config.listen, &folder).await?;
     let address = listener.local_addr().map_err(door::error(&config.listen))?;
-    let resources = match &config.management {
-        Some(management) => {
-            Some(Resources { client: target::management(management).await?, namespace: management.namespace.clone() })
-        }
-        None => None,
-    };
+    let resources = management(&config).await?;
     let executor = executor.unwrap_or_else(|| make_executor(&config, &folder, resources.as_ref()));
     let (keeper, writing) = keeper::open(Arc::clone(&log), WRITER, faults.clone(), metrics.clone()).await?;
     let wisher = Wisher::open(&*log, WRITER, metrics.clone()).await?;
@@ -131,6 +126,12 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         () = of_resources => Ok(()),
         () = warned => Ok(()),
     }
+}
+
+/// What is followed, where anything is.
+async fn management(config: &ControllersConfig) -> Result<Option<Resources>, ControllersError> {
+    let Some(management) = &config.management else { return Ok(None) };
+    Ok(Some(Resources { client: target::management(management).await?, namespace: management.namespace.clone() }))
 }
 
 fn make_executor(

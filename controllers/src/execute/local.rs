@@ -75,7 +75,7 @@ impl LocalProcess {
         let mut command = Command::new(program);
         command.args(first).args(["--server", &order.door, "--attempt", order.attempt.as_str()]);
         command.arg("--token-file").arg(private.join(TOKEN)).arg("--work").arg(place.join("work"));
-        command.arg("--private").arg(private.join("private"));
+        // Its own folder it makes itself, with a short name: paths of sockets are short.
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).process_group(0).kill_on_drop(false);
         command.spawn()
     }
@@ -118,11 +118,6 @@ impl Executor for LocalProcess {
             return Ok(known.to_string());
         }
         let private = self.write_secrets(order)?;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(private.join("private"))
-            .map_err(local("make", &private))?;
         let child = self.spawn(order, &private).map_err(local("start", Path::new(&self.program.join(" "))))?;
         let known = child.id().and_then(Known::of).unwrap_or(Known { id: 0, started: 0 });
         // A crash before this leaves a runner that nobody knows. The next one is told the same token, and of both one claims.

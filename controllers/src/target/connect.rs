@@ -39,6 +39,8 @@ async fn from_file(cluster: &str, path: &Path, context: Option<&str>) -> Result<
 }
 
 fn client(cluster: &str, mut config: Config) -> Result<Client, TargetError> {
+    // A refusal is told and tried again by who asked: a budget that holds a Pod answers 429, for hours.
+    config.default_retry = false;
     config.connect_timeout = Some(CONNECT_LIMIT);
     config.read_timeout = config.read_timeout.or(Some(ANSWER_LIMIT * 6));
     Client::try_from(config).map_err(TargetError::kube(format!("build a client of {cluster}")))
