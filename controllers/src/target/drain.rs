@@ -9,8 +9,9 @@ use std::{
 use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, EvictParams, ListParams},
+    api::{ListParams, PostParams},
 };
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{Nodes, TargetError};
@@ -123,9 +124,14 @@ fn full_name(pod: &Pod) -> String {
 async fn evict(nodes: &Nodes, pod: &Pod, options: &DrainOptions) -> Result<Option<String>, TargetError> {
     let namespace = pod.namespace().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(nodes.client(), &namespace);
-    let delete_options = Some(DeleteParams { grace_period_seconds: options.grace_seconds, ..DeleteParams::default() });
-    let how = EvictParams { delete_options, ..EvictParams::default() };
-    match pods.evict(&pod.name_any(), &how).await {
+    let name = pod.name_any();
+    // The client's own call for this (5.0) sends the grace under a name that the API server does not know.
+    let delete_options = json!({"gracePeriodSeconds": options.grace_seconds});
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace},
+        "deleteOptions": delete_options,
+    });
+    match pods.create_subresource::<_, Value>("eviction", &name, &PostParams::default(), &eviction).await {
         Ok(_) => Ok(None),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
         Err(kube::Error::Api(status)) if status.code == 429 => Ok(Some(budget(nodes, pod, &status.message).await)),

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use beidou_controllers::target::TAINT;
 use beidou_crds::definitions;
 use beidou_tests::{
     beidou::Home,
@@ -148,7 +149,9 @@ impl Site {
             .into_iter()
             .map(|node| {
                 let spec = node.spec.unwrap_or_default();
-                let kept_off = spec.unschedulable == Some(true) || spec.taints.is_some_and(|taints| !taints.is_empty());
+                // The taint of a node that is not Ready is taken away by a controller that this control plane has not.
+                let ours = spec.taints.is_some_and(|taints| taints.iter().any(|taint| taint.key == TAINT));
+                let kept_off = spec.unschedulable == Some(true) || ours;
                 let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
                 let ready = conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True");
                 (node.metadata.name.unwrap_or_default(), kept_off, ready)
