@@ -139,6 +139,8 @@ pub struct Outcome {
 struct Run {
     course: Course,
     random: StdRng,
+    /// Of a fleet: roles whose turn to be killed has not come in this round.
+    turns: Vec<Role>,
     servers: Vec<ApiServer>,
     feeds: Vec<Live>,
     /// Of each cluster an Event that is overwritten while nobody watches.
@@ -230,8 +232,20 @@ impl Run {
         site.endpoint().await?;
         let random = StdRng::seed_from_u64(course.seed);
         let (own, outcome) = (HashSet::new(), Outcome::default());
-        let mut run =
-            Self { course, random, servers, feeds, busy, ledger, site, broker, own, told_until_us: 0, outcome };
+        let mut run = Self {
+            course,
+            random,
+            turns: Vec::new(),
+            servers,
+            feeds,
+            busy,
+            ledger,
+            site,
+            broker,
+            own,
+            told_until_us: 0,
+            outcome,
+        };
         run.every_cluster_watched().await?;
         run.set_rate(run.course.rate);
         run.rows_are_there().await?;

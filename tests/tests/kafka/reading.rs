@@ -1,8 +1,17 @@
 //! The reading side: ends that are known, transactions that are not read, retention that is told in time.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, SystemTime},
+};
 
-use beidou_log::{Log, LogError, ReadLimit, Threat};
+use beidou_log::{
+    Log, LogError, ReadLimit, Threat,
+    kafka::{Fault, Faults, KafkaOptions},
+};
 use beidou_schemas::Offset;
 use beidou_tests::{kafka::Broker, wait::until};
 use rdkafka::{
@@ -35,6 +44,25 @@ async fn a_read_outside_of_what_is_there_is_told_and_never_reset() {
         let before = log.read(EVENTS, 1, limit).await;
         assert!(matches!(before, Err(LogError::Removed { from: 1, first: 2, .. })), "{before:?}");
     }
+}
+
+/// A read that waits is told by what comes: a consumer from which nothing comes would keep its reader waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_brings_nothing_gives_its_place_to_another() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    let puts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&puts);
+    options.faults = Faults::new(move |at| (at == EVENTS && count.fetch_add(1, SeqCst) == 0).then_some(Fault::Deaf));
+    let log = open(&options).await;
+    // By another one, whose hook is not asked.
+    let other = open(&KafkaOptions { faults: Faults::default(), ..options.clone() }).await;
+    other.writer(EVENTS, "test").await.unwrap().append(vec![text("a"), text("b")]).await.unwrap();
+    let short = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::from_millis(500) };
+    let deaf = log.read(EVENTS, 0, short).await.unwrap();
+    assert_eq!((deaf.records.len(), deaf.next, puts.load(SeqCst)), (0, 0, 1));
+    let heard = log.read(EVENTS, 0, PATIENT).await.unwrap();
+    assert_eq!((heard.next, puts.load(SeqCst)), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,24 +1,26 @@
-//! Fail points of the writing side, for tests.
+//! Fail points, for tests.
 
 use std::{fmt, sync::Arc};
 
 use beidou_schemas::TopicPartition;
 
-/// What a test makes of an append.
+/// What a test makes of an append, or of a consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Its producer is broken for good once the records are handed over, as after a lost sequence.
     Fatal,
+    /// The consumer brings nothing from where it is put, and says nothing of it.
+    Deaf,
 }
 
 type Hook = dyn Fn(TopicPartition) -> Option<Fault> + Send + Sync;
 
-/// A hook that tests put behind the handing over of each batch.
+/// A hook that tests put behind the handing over of each batch, and behind the putting of each consumer.
 #[derive(Clone, Default)]
 pub struct Faults(Option<Arc<Hook>>);
 
 impl Faults {
-    /// Asks `hook` after each batch that was handed to a producer.
+    /// Asks `hook` after each batch that was handed to a producer, and each consumer that was put to an offset.
     pub fn new(hook: impl Fn(TopicPartition) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }

@@ -160,7 +160,7 @@ impl KafkaLog {
                 let name: Arc<str> = options.name(*topic).into();
                 let partition = |number| {
                     let at = TopicPartition::new(*topic, number);
-                    let readers = Readers::new(at, Arc::clone(&name), configs.reader.clone());
+                    let readers = Readers::new(at, Arc::clone(&name), configs.reader.clone(), options.faults.clone());
                     Partition { topic: Arc::clone(&name), readers }
                 };
                 (*topic, (0..*count).map(partition).collect())

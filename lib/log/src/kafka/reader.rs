@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A consumer fetches ahead, so a reader that goes on where it stopped finds its records in memory. No group is joined:
-//! who reads what is decided above.
+//! who reads what is decided above. One that brings nothing of what is there gives its place to another.
 
 use std::{
     ops::Range,
@@ -24,7 +24,10 @@ use rdkafka::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::client::{Quiet, code, refused};
+use super::{
+    client::{Quiet, code, refused},
+    faults::{Fault, Faults},
+};
 use crate::{LogError, ReadBatch, ReadLimit, StoredRecord};
 
 /// Consumers that a partition keeps while nobody reads: one for the projector, one for its archive or a tail.
@@ -39,6 +42,7 @@ pub(super) struct Readers {
     at: TopicPartition,
     topic: Arc<str>,
     config: ClientConfig,
+    faults: Faults,
     idle: Mutex<Vec<Reader>>,
 }
 
@@ -49,6 +53,10 @@ struct Reader {
     next: Offset,
     /// It was put there by the read that goes on: an end that it tells is not one of long ago, left in its queue.
     fresh: bool,
+    /// It has told the end since its last record.
+    ended: bool,
+    /// The end of the log when it last brought nothing, if it has brought nothing since.
+    silent_at: Option<Offset>,
 }
 
 impl Drop for Reader {
@@ -70,8 +78,8 @@ enum Came {
 }
 
 impl Readers {
-    pub(super) fn new(at: TopicPartition, topic: Arc<str>, config: ClientConfig) -> Self {
-        Self { at, topic, config, idle: Mutex::default() }
+    pub(super) fn new(at: TopicPartition, topic: Arc<str>, config: ClientConfig, faults: Faults) -> Self {
+        Self { at, topic, config, faults, idle: Mutex::default() }
     }
 
     /// Reads as [`crate::Log::read`] promises; `bounds` asks the broker.
@@ -110,7 +118,7 @@ impl Readers {
                     batch.next = stored.offset + 1;
                     batch.records.push(stored);
                 }
-                Ok(Came::End) if known.is_none() => {}
+                Ok(Came::End) if known.is_none() => reader.ended = true,
                 // All that lies before the end that was asked for has been passed.
                 Ok(Came::End) if reader.fresh => batch.next = batch.next.max(upto),
                 Ok(Came::End) => self.put(&mut reader, batch.next)?,
@@ -124,8 +132,27 @@ impl Readers {
             }
         }
         (reader.next, reader.fresh) = (batch.next, false);
+        if !batch.records.is_empty() {
+            (reader.ended, reader.silent_at) = (false, None);
+        } else if known.is_none() && self.is_deaf(&mut reader, bounds).await {
+            tracing::warn!(partition = %self.at, from, "a consumer brought nothing of what is there: another one takes its place");
+            return Ok(batch);
+        }
         self.put_back(reader);
         Ok(batch)
+    }
+
+    /// Whether a reader that brought nothing should have: the log has grown since it was silent before, or it has never come
+    /// to an end that lies ahead. Without an answer nothing is said.
+    async fn is_deaf<B>(&self, reader: &mut Reader, bounds: impl Fn() -> B) -> bool
+    where
+        B: Future<Output = Result<Range<Offset>, LogError>>,
+    {
+        let Ok(bounds) = bounds().await else { return false };
+        match reader.silent_at.replace(bounds.end) {
+            Some(before) => bounds.end > before,
+            None => bounds.end > reader.next && !reader.ended,
+        }
     }
 
     fn within(&self, from: Offset, bounds: &Range<Offset>) -> Result<(), LogError> {
@@ -154,7 +181,7 @@ impl Readers {
             Some(reader) => reader,
             None => {
                 let consumer = self.config.create_with_context(Quiet).map_err(|error| self.refused(error))?;
-                Reader { consumer: Some(consumer), next: from, fresh: true }
+                Reader { consumer: Some(consumer), next: from, fresh: true, ended: false, silent_at: None }
             }
         };
         self.put(&mut reader, from)?;
@@ -164,9 +191,13 @@ impl Readers {
     /// Puts a consumer to an offset; what it had fetched is forgotten.
     fn put(&self, reader: &mut Reader, from: Offset) -> Result<(), LogError> {
         let list = place(&self.topic, self.at.partition, from).map_err(|error| self.refused(error))?;
-        let assigned = reader.consumer.as_ref().map_or(Ok(()), |consumer| consumer.assign(&list));
-        assigned.map_err(|error| self.refused(error))?;
-        (reader.next, reader.fresh) = (from, true);
+        if let Some(consumer) = &reader.consumer {
+            consumer.assign(&list).map_err(|error| self.refused(error))?;
+            if self.faults.after(self.at) == Some(Fault::Deaf) {
+                consumer.pause(&list).map_err(|error| self.refused(error))?;
+            }
+        }
+        (reader.next, reader.fresh, reader.ended, reader.silent_at) = (from, true, false, None);
         Ok(())
     }
 

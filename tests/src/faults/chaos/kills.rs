@@ -4,7 +4,10 @@ use std::{collections::HashMap, fs};
 
 use anyhow::Context;
 use beidou_simulator::Cut;
-use rand::{RngExt, seq::IndexedRandom};
+use rand::{
+    RngExt,
+    seq::{IndexedRandom, SliceRandom},
+};
 
 use super::{LIMIT, Run, Window};
 use crate::{faults::site::Role, wait::until};
@@ -18,14 +21,11 @@ impl Run {
     /// Kills a role at random, or the projector (or the engine below it) inside a window, and starts it again.
     pub(super) async fn kill_one(&mut self) -> anyhow::Result<()> {
         let aim = self.aim();
-        let mut any = vec![Role::Engine, Role::Ingest, Role::Projector];
-        if self.course.fleet {
-            any.extend([Role::SecondIngest, Role::SecondProjector]);
-        }
         let mut role = match self.course.only {
             _ if aim.is_some() => Role::Projector,
             Some(role) => role,
-            None => *any.choose(&mut self.random).context("some roles")?,
+            None if self.course.fleet => self.next_turn()?,
+            None => *[Role::Engine, Role::Ingest, Role::Projector].choose(&mut self.random).context("some roles")?,
         };
         match aim {
             Some(window) => role = self.projector_in(window).await?,
@@ -49,6 +49,16 @@ impl Run {
         *self.outcome.kills.entry("broker").or_default() += 1;
         self.some_records_pass().await?;
         self.broker.as_mut().context("the log is in a broker")?.restart().await
+    }
+
+    /// Each role of a fleet once in a round, in any order.
+    fn next_turn(&mut self) -> anyhow::Result<Role> {
+        if self.turns.is_empty() {
+            let mut all = [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector];
+            all.shuffle(&mut self.random);
+            self.turns = all.to_vec();
+        }
+        self.turns.pop().context("some roles")
     }
 
     /// The window of the next kill, if it is aimed at one.
