@@ -12,6 +12,7 @@ mod live;
 mod mark;
 mod operations;
 mod seed;
+mod story;
 mod tell;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};

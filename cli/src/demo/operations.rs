@@ -28,7 +28,7 @@ use beidou_simulator::{
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::Stage;
+use super::{Stage, story};
 use crate::roles::controllers;
 
 /// Runs the controllers of the demo until the process shall end.
@@ -54,7 +54,16 @@ pub async fn control(stage: &Stage, servers: Vec<ApiServer>) -> anyhow::Result<(
         })
         .collect();
     let machines = Machines { servers, seed: stage.mark.seed, running: Mutex::default() };
-    controllers::run(process, stage.log.clone(), Some(Arc::new(machines))).await
+    // Dropped with the controllers: nobody would answer any more.
+    let controlled = controllers::run(process, stage.log.clone(), Some(Arc::new(machines)));
+    let told = async {
+        story::tell(stage.context.clone(), stage.mark.seed).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = controlled => ended,
+        never = told => never,
+    }
 }
 
 /// The parameter of Kubespray's bundles that tells which cluster a step is for.

@@ -84,6 +84,7 @@ fn further(stage: &Stage) -> String {
     format!(
         "  live      {live}\n  \
          gaps      {program} coverage --since 7d\n  \
+         nodes     {program} operation list    (a rack of machines that do not exist joins hz-prod-02)\n  \
          yours     Ctrl-C, then {program} up --kubeconfig ~/.kube/config\n  \
          wipe      {wipe}\n\
          Context {name:?} is the current one of the command line.",

@@ -142,7 +142,7 @@ pub const EXAMPLE: &str = "\
 #    namespace: beidou-system
 #  executor: local                           # a process beside this one; `job`: a Job of the management cluster
 #  local:
-#    program: []                             # what a step is run by [default: this program with run-step]
+#    program: [/usr/bin/beidou, run-step]    # e.g.; what a step is run by [default: this program with run-step]
 #    ansible_playbook: /opt/ansible/bin/ansible-playbook  # e.g. [default: ansible-playbook of the PATH]
 #  job:
 #    image: beidou:latest

@@ -51,7 +51,6 @@ fn the_example_is_valid_and_says_the_defaults() {
     let (controllers, usual) = (&site.controllers, &default.controllers);
     assert_eq!((&controllers.listen, controllers.executor), (&usual.listen, usual.executor));
     assert_eq!((&controllers.job, controllers.hold_at_warnings), (&usual.job, usual.hold_at_warnings));
-    assert_eq!(controllers.local.program, usual.local.program);
     assert_eq!(controllers.clusters[0].ssh_key.as_deref(), Some(dir.path().join("hz-prod-02.key").as_path()));
     assert_eq!(site.telemetry, default.telemetry);
     assert_eq!(site.clusters[0].kubeconfig.as_deref(), Some(dir.path().join("kubeconfig.yaml").as_path()));

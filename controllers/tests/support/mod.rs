@@ -62,6 +62,8 @@ pub struct Site {
 
 impl Site {
     pub fn new() -> Self {
+        // HTTP clients are built without a choice of cryptography; only the first test of a process makes it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let bundle = folder.path().join("probe");
         fs::create_dir(&bundle).unwrap();
