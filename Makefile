@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled
+.PHONY: help demo test check nightly fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -41,7 +41,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools fuzz ## the long proofs: ten times the kills of the fault test, and all fuzz targets
+nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault test, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
@@ -52,6 +52,10 @@ fuzz: tools ## look for inputs that break a reader: each target for a minute (FU
 	@for target in $$(sed -n 's/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml | tail -n +2); do \
 	  echo "==> $$target"; mkdir -p target/fuzz/$$target; cargo fuzz run --sanitizer none $$target target/fuzz/$$target fuzz/corpus/$$target -- \
 	  -max_total_time=$${FUZZ_SECONDS:-60} -max_len=65536 -print_final_stats=1 2>&1 | tail -12; done
+
+e2e: engine browser ## the console in Chromium, against the real binary with the demo's data
+	$(call say,Playwright drives Chromium - five to ten minutes)
+	@cd console && BEIDOU_BIN=$(CURDIR)/$(BEIDOU) npm run e2e
 
 bench: tools engine ## the measured claims, each against a peer or a limit in the same run
 	$(call say,measuring with full optimisation)
