@@ -66,7 +66,9 @@ async fn three_machines_join_and_a_second_run_changes_nothing() {
     }
     let left = site.run(assignment(&site, &api, "leave")).await.unwrap();
     assert_eq!(states(&left), vec![(HostState::Ok, String::new()); 3]);
-    assert_eq!(site.hosts.print(1, "ls /etc/kubernetes; pgrep -cf kubelet || true").unwrap(), "manifests\n0");
+    // The shell that asks has the pattern in its own words, and must not match it.
+    let left = "ls /etc/kubernetes; pgrep -cf '[/]usr/local/bin/kubelet' || true";
+    assert_eq!(site.hosts.print(1, left).unwrap(), "manifests\n0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
