@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../src/api/stream";
+import { place } from "../src/api/usePages";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
-import { place } from "../src/pages/events/usePages";
 import { merged } from "../src/pages/events/useTail";
 
 const message = (n: number): Message => ({ id: `p${n}`, event: "message", data: JSON.stringify({ id: `0.u.${n}`, cluster_uid: "c" }) });

@@ -13,6 +13,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
     ["CLI", copies.cli],
     ["SQL", copies.sql],
     ["kubectl", copies.kubectl],
+    ["YAML", copies.yaml],
     ["API", copies.api],
   ];
   const [head = "beidou", ...rest] = copies.cli.split(" ");

@@ -1,18 +1,26 @@
 /** A list of any length by cursors: only pages near the eye are held, and a page that was let go is asked for again. */
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import type { Params } from "../../api/client";
-import { page } from "../../api/questions";
-import type { Event, Page } from "../../api/types";
+import type { Params } from "./client";
+import { page } from "./questions";
 
 export const PAGE_ROWS = 200;
 
-export interface Pages {
+/** What the page of any list has. */
+export interface AnyPage<Row> {
+  items: Row[];
+  next?: string | null;
+  total?: { value: number; exact: boolean } | null;
+}
+
+export interface Pages<Row, Answer extends AnyPage<Row>> {
   /** Rows that can be scrolled to now: those of known pages, and one that waits behind them. */
   count: number;
-  row: (index: number) => Event | undefined;
-  first: Page<Event> | undefined;
+  row: (index: number) => Row | undefined;
+  first: Answer | undefined;
   total: { value: number; exact: boolean } | null;
+  /** Nothing is behind the last known row, for now. */
+  atEnd: boolean;
   isLoading: boolean;
   isDimmed: boolean;
   error: unknown;
@@ -35,13 +43,20 @@ export function place(known: readonly { rows: number }[], index: number): { page
   return { page: known.length, at: 0 };
 }
 
-/** Pages of `path`; `visible` are the first and last row that are shown. */
-export function usePages(path: string, params: Params, anchor: number, visible: readonly [number, number], counted = true): Pages {
+/** Pages of `path`; `visible` are the first and last row that are shown. `growing` is the time between two looks for what
+ * has come behind the last page, or 0. */
+export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
+  path: string,
+  params: Params,
+  anchor: number,
+  visible: readonly [number, number],
+  { growing = 0, limit = PAGE_ROWS }: { growing?: number; limit?: number } = {},
+): Pages<Row, Answer> {
   const client = useQueryClient();
-  const base = useMemo(() => ({ ...params, limit: PAGE_ROWS, total: counted ? true : undefined }), [params, counted]);
+  const base = useMemo(() => ({ ...params, limit }), [params, limit]);
   const key = JSON.stringify([path, base, anchor]);
   const chain = useRef<{ key: string; known: Known[]; next: string | null | undefined }>({ key: "", known: [], next: undefined });
-  const old = useRef<Page<Event> | undefined>(undefined);
+  const old = useRef<Answer | undefined>(undefined);
   const [, redraw] = useState(0);
   if (chain.current.key !== key) chain.current = { key, known: [], next: undefined };
   const { known, next } = chain.current;
@@ -57,7 +72,8 @@ export function usePages(path: string, params: Params, anchor: number, visible: 
   const results = useQueries({
     queries: wanted.map((n) => {
       const cursor = n < known.length ? (known[n]?.cursor ?? null) : n === 0 ? null : (next ?? null);
-      return page(path, base, cursor, anchor);
+      const last = growing > 0 && n >= known.length - 1 && typeof next !== "string";
+      return { ...page<Answer>(path, base, cursor, anchor), ...(last ? { refetchInterval: growing } : {}) };
     }),
   });
 
@@ -65,15 +81,18 @@ export function usePages(path: string, params: Params, anchor: number, visible: 
     const state = chain.current;
     wanted.forEach((n, place) => {
       const data = results[place]?.data;
-      if (!data || n !== state.known.length) return;
-      state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows: data.items.length });
+      if (!data) return;
+      const last = n === state.known.length - 1 ? state.known[n] : undefined;
+      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows: data.items.length });
+      else if (last && (last.rows !== data.items.length || state.next !== (data.next ?? null))) last.rows = data.items.length;
+      else return;
       state.next = data.next ?? null;
       redraw((times) => times + 1);
     });
   });
 
   const byPage = new Map(wanted.map((n, at) => [n, results[at]?.data]));
-  const first = byPage.get(0) ?? client.getQueryData<Page<Event>>(page(path, base, null, anchor).queryKey);
+  const first = byPage.get(0) ?? client.getQueryData<Answer>(page<Answer>(path, base, null, anchor).queryKey);
   if (first) old.current = first;
   const dimmed = first === undefined && known.length === 0 && old.current !== undefined;
   const rows = known.reduce((sum, one) => sum + one.rows, 0);
@@ -87,6 +106,7 @@ export function usePages(path: string, params: Params, anchor: number, visible: 
     },
     first: first ?? old.current,
     total: (first ?? old.current)?.total ?? null,
+    atEnd: next === null,
     isLoading: first === undefined && known.length === 0 && !failed,
     isDimmed: dimmed,
     error: failed?.error,
