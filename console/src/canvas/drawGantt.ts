@@ -97,12 +97,16 @@ function bar(
   const to = Math.min(stage.ended ? Date.parse(stage.ended) : picture.at, picture.at);
   const counts = countsAt(profile, picture.at);
   const [a, b] = [x(from), Math.max(x(from) + 3, x(to))];
-  const whole = stage.ended && Date.parse(stage.ended) <= picture.at && counts.bad === 0;
-  if (whole || !profile || profile.times.length === 0) {
-    c.fillStyle = color(whole ? "st-ok" : "st-run");
+  const ended = stage.ended !== null && stage.ended !== undefined && Date.parse(stage.ended) <= picture.at;
+  if (ended || !profile || profile.times.length === 0) {
+    c.fillStyle = color(ended ? "st-ok" : "st-run");
     c.beginPath();
     c.roundRect(a, y + 3, b - a - 0.5, ROW - 6, 2.5);
     c.fill();
+    // What went wrong in it lies above, as high as its share, and never too low to be seen.
+    const bad = counts.bad === 0 ? 0 : Math.max(3, (counts.bad / Math.max(1, stage.hosts)) * (ROW - 6));
+    c.fillStyle = color("st-fail");
+    c.fillRect(a, y + 3, b - a - 0.5, bad);
   } else area(c, a, b, y + 2, ROW - 4, picture, stage, profile, x);
   if (!words) return;
   const text = picture.stageWords(stage, counts);

@@ -89,6 +89,7 @@ export const work = {
   "plan.ignoreWindows": "Begin outside of windows and freezes (only with an approval)",
   "plan.inventory": "Inventory",
   "plan.lineOf": "line {line}",
+  "plan.lines": "{format}, lines: {n}",
   "plan.listHint": "one per line, or separated by commas",
   "plan.machine": "Machine",
   "plan.machines": "Machines",

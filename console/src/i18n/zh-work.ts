@@ -90,6 +90,7 @@ export const work: Record<keyof typeof keys, string> = {
   "plan.ignoreWindows": "在窗口和冻结之外开始（仅在获批后）",
   "plan.inventory": "清单",
   "plan.lineOf": "第 {line} 行",
+  "plan.lines": "{format}，{n} 行",
   "plan.listHint": "每行一个，或用逗号分隔",
   "plan.machine": "机器",
   "plan.machines": "机器",

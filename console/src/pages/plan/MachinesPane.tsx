@@ -78,7 +78,7 @@ export function MachinesPane({ work }: { work: Work }) {
         </label>
         <span className="end small dim" role="status">
           {tooLarge ? <span className="error">&gt; 2 MB</span> : null}
-          {reading ? t("plan.reading") : answer ? `${answer.format} · ${t("plan.lineOf", { line: group(answer.lines) })}` : ""}
+          {reading ? t("plan.reading") : answer ? t("plan.lines", { format: answer.format, n: group(answer.lines) }) : ""}
         </span>
       </div>
       <div className="twolists">

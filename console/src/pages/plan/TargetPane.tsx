@@ -2,19 +2,14 @@
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { TYPES } from "../../operation/states";
-import { nameOf } from "./draft";
+import { bundlesFor, nameOf } from "./draft";
 import type { Work } from "./useDraft";
 
 export function TargetPane({ work }: { work: Work }) {
   const t = useT();
   const { draft, set, bundles, bundle, clusters, flow } = work;
   const all = bundles.data?.items ?? [];
-  const own = all.filter(
-    (one) =>
-      one.type === draft.type ||
-      (one.type === "NodeJoin" && draft.type === "ScaleUp") ||
-      (one.type === "NodeRemove" && draft.type === "ScaleDown"),
-  );
+  const own = bundlesFor(all, draft.type);
   const choose = (type: string) => set({ type, bundle: "", flow: null, values: {}, secrets: {}, name: nameOf(type, new Date()) });
   return (
     <section className="wpane" id="step-1" aria-label={t("plan.target")}>

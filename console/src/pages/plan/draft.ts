@@ -59,6 +59,12 @@ export function flowOf(bundle: { name: string; steps: readonly { name: string }[
   return bundle.steps.map((step) => step.name).filter((name) => !undoes.includes(name));
 }
 
+/** Bundles that do what is asked: the cluster's own installer first, then plain Ansible, which stands in for it. */
+export function bundlesFor<Bundle extends { type: string }>(all: readonly Bundle[], asked: string): Bundle[] {
+  const standsIn = { ScaleUp: "NodeJoin", ScaleDown: "NodeRemove" }[asked];
+  return [...all.filter((one) => one.type === asked), ...all.filter((one) => one.type === standsIn)];
+}
+
 /** More hosts than so many: the name of the cluster is typed before the start. */
 export const TYPE_NAME_ABOVE = 20;
 

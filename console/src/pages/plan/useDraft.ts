@@ -6,7 +6,7 @@ import type { BundleItem, BundleList, MachineRow, MachinesAnswer, PlanAnswer } f
 import { useT } from "../../i18n";
 import { useDelayed } from "../../operation/useDelayed";
 import { useView } from "../../shell/view";
-import { type Draft, EMPTY, flowOf, keep, kept, type Missing, missingOf, nameOf, specOf } from "./draft";
+import { bundlesFor, type Draft, EMPTY, flowOf, keep, kept, type Missing, missingOf, nameOf, specOf } from "./draft";
 import { type Field, fieldsOf } from "./schema";
 
 const TYPING_MS = 250;
@@ -45,7 +45,7 @@ export function useDraft(): Work {
   const bundles = useQuery(bundleList());
   const known = useQuery(calendar());
   const clusters = (known.data?.clusters ?? []).map((one) => one.cluster);
-  const own = (bundles.data?.items ?? []).filter((one) => does(one.type, draft.type));
+  const own = bundlesFor(bundles.data?.items ?? [], draft.type);
   const bundle = own.find((one) => one.name === draft.bundle) ?? (draft.bundle === "" ? own[0] : undefined);
   const shown = useMemo(() => ({ ...draft, bundle: bundle?.name ?? draft.bundle }), [draft, bundle]);
   const fields = useMemo(() => fieldsOf(bundle?.parameters), [bundle]);
@@ -99,11 +99,6 @@ export function useDraft(): Work {
     missing,
     plan,
   };
-}
-
-/** Plain Ansible stands in for a cluster's own installer. */
-function does(bundle: string, asked: string): boolean {
-  return bundle === asked || (bundle === "NodeJoin" && asked === "ScaleUp") || (bundle === "NodeRemove" && asked === "ScaleDown");
 }
 
 /** What was written before in this tab; an address that names a type or a cluster wins over it. */

@@ -1,6 +1,6 @@
 /** The slider under the axis: any second of the run, with the Warnings of its cluster behind it. */
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { histogram } from "../../api/questions";
 import { LABEL, RIGHT } from "../../canvas/drawGantt";
 import { Spark } from "../../canvas/Spark";
@@ -9,6 +9,7 @@ import { useT } from "../../i18n";
 import { SPEEDS } from "../../operation/clock";
 import { useView } from "../../shell/view";
 import { hms } from "../../time/format";
+import { ShownTime } from "./ShownTime";
 import type { Run } from "./useRun";
 
 const BINS = 120;
@@ -43,6 +44,15 @@ export function ReplayBar({ run, axis }: { run: Run; axis: readonly [number, num
     () => (bins.data?.bins ?? []).filter((bin) => Date.parse(bin.from) < end).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
     [bins.data, end],
   );
+  // Thumb and clock go with the pictures, frame by frame.
+  const thumb = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const follow = () => {
+      if (thumb.current) thumb.current.value = String(store.moment() - store.begin);
+    };
+    follow();
+    return store.beat(follow);
+  }, [store]);
   return (
     <div className="replay">
       <span className="row tight tools">
@@ -85,14 +95,15 @@ export function ReplayBar({ run, axis }: { run: Run; axis: readonly [number, num
           min={0}
           max={Math.max(STEP_MS, end - begin)}
           step={STEP_MS}
-          value={snapshot.shown - begin}
+          ref={thumb}
+          defaultValue={snapshot.shown - begin}
           aria-label={t("run.slider")}
           aria-valuetext={hms(snapshot.shown, zone)}
           onChange={(event) => store.seek(begin + Number(event.target.value))}
         />
       </span>
       <span className="row end now">
-        <span className="mono">{hms(snapshot.shown, zone)}</span>
+        <ShownTime store={store} />
         <button type="button" className="btn sm" aria-pressed={!snapshot.replay} onClick={() => store.live()}>
           <Icon name="live" />
           {t(over ? "run.end" : "run.live")}

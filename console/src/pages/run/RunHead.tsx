@@ -15,6 +15,7 @@ import { PhaseBadge } from "../../operation/Phase";
 import { common, useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
 import { HoldNote } from "./HoldNote";
+import { ShownTime } from "./ShownTime";
 import { useSelection } from "./selection";
 import type { Run } from "./useRun";
 
@@ -110,7 +111,7 @@ export function RunHead({ run }: { run: Run }) {
         <div className="note run" role="status">
           <Icon name="clock" />
           <span className="cut">
-            {t("run.asRecorded", { time: hms(snapshot.shown, view.zone), phase: t(`phase.${summary.phase}` as Key) })}
+            {t("run.asRecorded")} <ShownTime store={store} />. {t("run.isNow", { phase: t(`phase.${summary.phase}` as Key) })}
           </span>
         </div>
       ) : (
