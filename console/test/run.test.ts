@@ -199,7 +199,7 @@ describe("where hosts stand", () => {
     expect(nextBad(new Uint8Array(8), 2, 4, 0)).toBeNull();
   });
   it("is a share of all hosts in the counts of the API, which count a host in each step", () => {
-    const steps = [{ hosts: { ok: 8, failed: 2 } }, { hosts: { running: 5, waiting: 5 } }];
+    const steps: { hosts: Record<string, number> }[] = [{ hosts: { ok: 8, failed: 2 } }, { hosts: { running: 5, waiting: 5 } }];
     expect(share({ bad: 2, through: 1, total: 10 }, steps)).toEqual({ bad: 2, running: 5, through: 1, waiting: 2, total: 10 });
     expect(share({ bad: 2, through: 8, total: 10 }, steps)).toMatchObject({ running: 0, waiting: 0 });
   });

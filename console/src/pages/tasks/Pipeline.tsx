@@ -8,16 +8,19 @@ export function stageGlyph(step: TaskStepItem): GlyphName {
   return ({ waiting: "wait", running: "run", done: "ok", failed: "fail" } as const)[step.state] ?? "unknown";
 }
 
+/** All signs, and the name of the stage in which it stands. */
 export function Pipeline({ steps }: { steps: readonly TaskStepItem[] }) {
   const t = useT();
+  const present =
+    steps.find((step) => step.state === "running" || step.state === "failed") ?? steps.findLast((step) => step.state === "done");
   return (
     <span className="pipeline">
       {steps.map((step) => {
         const state = t(`taskState.${step.state}` as Key);
         return (
-          <span key={step.step} className={step.state === "waiting" ? "stage dim" : "stage"} title={`${step.step}: ${state}`}>
-            <Glyph name={stageGlyph(step)} label={state} />
-            <span className="cut">{step.step.replace(/^Scale(Up|Down)(?=.)/, "")}</span>
+          <span key={step.step} className="stage" title={`${step.step}: ${state}`}>
+            <Glyph name={stageGlyph(step)} label={`${step.step}: ${state}`} />
+            {step === present ? <span className="mono">{step.step}</span> : null}
           </span>
         );
       })}
