@@ -16,6 +16,8 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await go("/operations/new?type=ScaleUp&c=hz-prod-02");
   const list = machines(30, 40).map((one) => `${one.ip} ${one.name}`);
   await page.fill(".paste textarea", [...list.slice(0, 3), "no-machine", list[0], ...list.slice(3)].join("\n"));
+  await page.click("button:has-text('Not taken 2')");
+  await page.click(".mr .linkline >> nth=0");
   await page.waitForSelector(".gutter .bad >> nth=1");
   check((await page.textContent(".gutter .bad >> nth=0")) === "4", "the bad line is not marked where it was pasted");
   check((await page.getAttribute(".review", "aria-disabled")) === "true", "bad lines can be started");

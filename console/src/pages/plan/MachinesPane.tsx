@@ -22,6 +22,7 @@ export function MachinesPane({ work }: { work: Work }) {
   const { draft, set, machines } = work;
   const { answer, rows, bad, badLines, reading, error } = machines;
   const [shown, setShown] = useState<"all" | "bad" | "ready">("all");
+  const [wanted, setWanted] = useState<{ line: number } | null>(null);
   const [tooLarge, setTooLarge] = useState(false);
   const latest = useRef(draft.text);
   latest.current = draft.text;
@@ -82,7 +83,7 @@ export function MachinesPane({ work }: { work: Work }) {
         </span>
       </div>
       <div className="twolists">
-        <PasteBox text={draft.text} bad={badLines} label={t("plan.machines")} hint={t("plan.machinesHint")} onText={add} />
+        <PasteBox text={draft.text} bad={badLines} label={t("plan.machines")} hint={t("plan.machinesHint")} onText={add} wanted={wanted} />
         <div className="result col">
           <div className="row resultbar">
             <Segment
@@ -102,7 +103,7 @@ export function MachinesPane({ work }: { work: Work }) {
               </button>
             ) : null}
           </div>
-          {error ? <Failed error={error} what={t("plan.machines")} /> : <Rows lines={lines} />}
+          {error ? <Failed error={error} what={t("plan.machines")} /> : <Rows lines={lines} onLine={(line) => setWanted({ line })} />}
         </div>
       </div>
     </section>
@@ -113,7 +114,7 @@ function lineOf(line: Line): number {
   return "row" in line ? line.row.line : line.error.line;
 }
 
-function Rows({ lines }: { lines: readonly Line[] }) {
+function Rows({ lines, onLine }: { lines: readonly Line[]; onLine: (line: number) => void }) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({ count: lines.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8 });
@@ -124,6 +125,11 @@ function Rows({ lines }: { lines: readonly Line[] }) {
       <span className="mono cut sub">{name}</span>
       <span className="cut">{result}</span>
     </>
+  );
+  const number = (line: number) => (
+    <button type="button" className="linkline" aria-label={t("plan.lineOf", { line })} onClick={() => onLine(line)}>
+      {line}
+    </button>
   );
   return (
     <>
@@ -137,7 +143,7 @@ function Rows({ lines }: { lines: readonly Line[] }) {
               <div key={item.key} className="mr vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
                 {"row" in line
                   ? cells(
-                      line.row.line,
+                      number(line.row.line),
                       line.row.ip,
                       [line.row.name, line.row.role, line.row.user].filter(Boolean).join(" · "),
                       line.row.duplicate_of ? (
@@ -151,7 +157,7 @@ function Rows({ lines }: { lines: readonly Line[] }) {
                       ),
                     )
                   : cells(
-                      line.error.line,
+                      number(line.error.line),
                       <Foreign text={line.error.value} most={80} />,
                       line.error.field,
                       <span className="error">

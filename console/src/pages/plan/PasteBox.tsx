@@ -9,9 +9,11 @@ interface Props {
   label: string;
   hint: string;
   onText: (text: string) => void;
+  /** A line to be brought into sight; another object is another wish. */
+  wanted?: { line: number } | null;
 }
 
-export function PasteBox({ text, bad, label, hint, onText }: Props) {
+export function PasteBox({ text, bad, label, hint, onText, wanted }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [view, setView] = useState({ top: 0, height: 260 });
   const count = useMemo(() => text.split("\n").length, [text]);
@@ -23,6 +25,15 @@ export function PasteBox({ text, bad, label, hint, onText }: Props) {
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
+  useEffect(() => {
+    if (!wanted || !area.current) return;
+    const before = area.current.value.split("\n").slice(0, wanted.line - 1);
+    const begin = before.reduce((sum, line) => sum + line.length + 1, 0);
+    // The focus brings the cursor into sight in its own way: the place is set behind it.
+    area.current.setSelectionRange(begin, begin);
+    area.current.focus({ preventScroll: true });
+    area.current.scrollTop = (wanted.line - 3) * LINE;
+  }, [wanted]);
   const first = Math.max(0, Math.floor(view.top / LINE) - 2);
   const last = Math.min(count, Math.ceil((view.top + view.height) / LINE) + 2);
   return (
