@@ -1,6 +1,6 @@
 /** What runners told: of one host, step or attempt, or of all; by sequence, without holes, up to the shown moment. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import { OPERATIONS } from "../../api/operations";
 import type { LogItem, LogPage } from "../../api/types";
 import { usePages } from "../../api/usePages";
@@ -55,6 +55,21 @@ export function LogPane({ run }: { run: Run }) {
     const box = scroller.current;
     if (!box || !follow) return;
     if (box.scrollHeight - box.scrollTop - box.clientHeight > ROW * 6) setFollow(false);
+  };
+  const click = (event: MouseEvent<HTMLElement>) => {
+    const at = (event.target as HTMLElement).closest<HTMLElement>("[data-line]")?.dataset.line;
+    const line = at === undefined ? undefined : pages.row(Number(at));
+    if (line) setOpen(same(open, line) ? null : line);
+  };
+  const keys = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const shown = items.map((item) => item.index).find((index) => same(open, pages.row(index)));
+    const next = Math.min(count - 1, Math.max(0, (shown ?? (step > 0 ? first - 1 : last + 1)) + step));
+    setFollow(false);
+    setOpen(pages.row(next) ?? null);
+    rows.scrollToIndex(next);
   };
   const machines = useMemo(() => machinesOf(detail.spec), [detail.spec]);
   const chosenAttempt = detail.attempts.find((one) => one.id === attempt);
@@ -128,6 +143,8 @@ export function LogPane({ run }: { run: Run }) {
         className="scroll grow log"
         ref={scroller}
         onScroll={scrolled}
+        onClick={click}
+        onKeyDown={keys}
         tabIndex={0}
         role="log"
         aria-live="off"
@@ -138,16 +155,8 @@ export function LogPane({ run }: { run: Run }) {
           {items.map((item) => {
             const line = pages.row(item.index);
             return (
-              <div key={item.key} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
-                {line ? (
-                  <LogRow
-                    line={line}
-                    zone={view.zone}
-                    withHost={!host}
-                    open={same(open, line)}
-                    onOpen={() => setOpen(same(open, line) ? null : line)}
-                  />
-                ) : null}
+              <div key={item.key} data-line={item.index} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
+                {line ? <LogRow line={line} zone={view.zone} withHost={!host} open={same(open, line)} /> : null}
               </div>
             );
           })}
@@ -165,8 +174,8 @@ export function LogPane({ run }: { run: Run }) {
   );
 }
 
-function same(a: LogItem | null, b: LogItem): boolean {
-  return a !== null && a.attempt === b.attempt && a.seq === b.seq;
+function same(a: LogItem | null, b: LogItem | undefined): boolean {
+  return a !== null && b !== undefined && a.attempt === b.attempt && a.seq === b.seq;
 }
 
 /** How many lines lie at the moment or before it: lines follow one another as they were told. */
