@@ -86,3 +86,64 @@ export async function someTask(world) {
   })();
   return world.someTask;
 }
+
+const NAMES = ["preCheck", "facts", "scaleUp", "postCheck"];
+
+/** A run as people meet it: some machines failed their check, batches went through, and somebody holds it in the middle. */
+export async function pictureRun(world) {
+  // A like run before it, so that there is a forecast.
+  const before = await start(world, { cluster: "hz-prod-01", block: 40, count: 3, batches: { canary: 1, soakSeconds: 1 } });
+  const over = await throughIt(world, before, ({ summary }) => summary.ended !== null);
+  if (over.summary.phase !== "Succeeded") console.log(`the run before ended as ${over.summary.phase}: ${over.summary.message}`);
+  await quiet(world, "hz-prod-02");
+  const made = await api(world, "/operations", {
+    name: "ops/scale-up-general-c7",
+    spec: {
+      clusterName: "hz-prod-02",
+      operationType: "ScaleUp",
+      bundle: "scale-up",
+      operationFlow: NAMES,
+      operationMachines: Array.from({ length: 60 }, (_, n) => ({
+        ip: `10.86.${14 + Math.floor(n / 44)}.${(n % 44) + 3}`,
+        name: `hz2-c7-r${14 + Math.floor(n / 44)}-u${String((n % 44) + 1).padStart(2, "0")}`,
+        role: "Compute",
+      })),
+      batches: { canary: 1, soakSeconds: 3, size: 20 },
+    },
+  });
+  await throughIt(world, made.id, ({ stages }) => stages.some((one) => one.batch === 2 && one.state === "running"));
+  await api(world, `/operations/${made.id}/hold`, { why: "the registry answers slowly" });
+  await until(
+    "a held run",
+    () => api(world, `/operations/${made.id}`),
+    (one) => one.summary.phase === "Held",
+  );
+  return made.id;
+}
+
+/** Lets a run go on wherever it holds itself, until it is as wanted. */
+async function throughIt(world, id, wanted) {
+  return until(
+    `the end of ${id}`,
+    async () => {
+      const detail = await api(world, `/operations/${id}`);
+      if (detail.summary.phase === "Held" && !wanted(detail)) await api(world, `/operations/${id}/resume`, {}).catch(() => undefined);
+      return detail;
+    },
+    wanted,
+    300,
+  );
+}
+
+/** A task at its work order: its first machines passed, at the second try where need be. */
+export async function taskAtGate(world) {
+  const id = await someTask(world);
+  const ask = async () => {
+    const detail = await api(world, `/tasks/${id}`);
+    if (detail.summary.phase === "Held" && detail.summary.reason === "OperationHeld")
+      await api(world, `/tasks/${id}/retry`, {}).catch(() => undefined);
+    return detail;
+  };
+  await until("a task at its work order", ask, (one) => one.summary.steps.some((step) => step.gate));
+  return id;
+}

@@ -66,7 +66,7 @@ export const run = {
   "host.waiting": "waiting",
   "op.batch": "batch {n}",
   "op.canary": "canary",
-  "op.shareOf": "{bad} went wrong, {running} running, {through} through, of {total}",
+  "op.shareOf": "{bad} went wrong, {cancelled} cancelled, {running} running, {through} through, of {total}",
   "phase.Cancelled": "Cancelled",
   "phase.Cancelling": "Cancelling",
   "phase.Failed": "Failed",

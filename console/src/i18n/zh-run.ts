@@ -67,7 +67,7 @@ export const run: Record<keyof typeof keys, string> = {
   "host.waiting": "等待中",
   "op.batch": "第 {n} 批",
   "op.canary": "金丝雀",
-  "op.shareOf": "共 {total} 台：{bad} 台异常，{running} 台运行中，{through} 台完成",
+  "op.shareOf": "共 {total} 台：{bad} 台异常，{cancelled} 台已取消，{running} 台运行中，{through} 台完成",
   "phase.Cancelled": "已取消",
   "phase.Cancelling": "取消中",
   "phase.Failed": "失败",

@@ -21,6 +21,7 @@ export function HostBar({ share }: { share: Share }) {
   const t = useT();
   const label = t("op.shareOf", {
     bad: group(share.bad),
+    cancelled: group(share.cancelled),
     running: group(share.running),
     through: group(share.through),
     total: group(share.total),
@@ -29,9 +30,21 @@ export function HostBar({ share }: { share: Share }) {
   return (
     <span className="hostbar" role="img" aria-label={label} title={label}>
       {part(share.bad, "fail")}
+      {part(share.cancelled, "stop")}
       {part(share.running, "run")}
       {part(share.through, "ok")}
       {share.waiting === 0 ? null : <i style={{ flex: `${share.waiting} 0 0px` }} />}
     </span>
+  );
+}
+
+/** The same in numbers. */
+export function HostNumbers({ share }: { share: Share }) {
+  return (
+    <>
+      {share.bad > 0 ? <span className="fail medium">{group(share.bad)} × · </span> : null}
+      {share.cancelled > 0 ? <span className="dim">{group(share.cancelled)} ⊘ · </span> : null}
+      {group(share.through)} / {group(share.total)}
+    </>
   );
 }

@@ -81,9 +81,10 @@ export function asPhase(name: string): Phase {
 
 export const TYPES = ["ScaleUp", "ScaleDown", "Cordon", "Uncordon", "Drain", "Reboot", "Command", "NodeJoin", "NodeRemove"] as const;
 
-/** Where hosts stand, out of the counts of all steps: bad, running, through, and those whose turn has not come. */
+/** Where hosts stand, out of the counts of all steps: gone wrong, cancelled, running, through, and those whose turn has not come. */
 export interface Share {
   bad: number;
+  cancelled: number;
   running: number;
   through: number;
   waiting: number;
@@ -91,8 +92,10 @@ export interface Share {
 }
 
 export function share(hosts: { bad: number; through: number; total: number }, steps: readonly { hosts: Record<string, number> }[]): Share {
-  const running = steps.reduce((sum, step) => sum + (step.hosts.running ?? 0), 0);
+  const of = (state: string) => steps.reduce((sum, step) => sum + (step.hosts[state] ?? 0), 0);
+  // The API counts cancelled hosts among the bad ones. A host ends in one step, so that the steps add up.
+  const cancelled = Math.min(hosts.bad, of("cancelled"));
   const rest = Math.max(0, hosts.total - hosts.bad - hosts.through);
-  const now = Math.min(running, rest);
-  return { bad: hosts.bad, running: now, through: hosts.through, waiting: rest - now, total: hosts.total };
+  const running = Math.min(of("running"), rest);
+  return { bad: hosts.bad - cancelled, cancelled, running, through: hosts.through, waiting: rest - running, total: hosts.total };
 }

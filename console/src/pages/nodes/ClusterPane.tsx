@@ -8,7 +8,7 @@ import { group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
-import { HostBar, PhaseBadge } from "../../operation/Phase";
+import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
 import { common, useView } from "../../shell/view";
 import { duration, full } from "../../time/format";
@@ -95,7 +95,7 @@ function Recent({ cluster }: { cluster: string }) {
               <Id text={item.name} most={32} />
             </Link>
             <span className="end small num">
-              {group(item.hosts.through)} / {group(item.hosts.total)}
+              <HostNumbers share={share(item.hosts, item.steps)} />
             </span>
           </div>
           <HostBar share={share(item.hosts, item.steps)} />

@@ -12,13 +12,13 @@ import { Foreign, Id } from "../../design/parts";
 import { Empty } from "../../design/states";
 import { useT } from "../../i18n";
 import { type Column, LiveList } from "../../operation/LiveList";
-import { HostBar, PhaseBadge } from "../../operation/Phase";
+import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { isOver, share, TYPES } from "../../operation/states";
 import { useChrome } from "../../shell/chrome";
 import { clusterFlags, curl, rangeFlags, shellWord } from "../../shell/command";
 import { useKeys } from "../../shell/keys";
 import { common, useView } from "../../shell/view";
-import { duration, full } from "../../time/format";
+import { duration, moment } from "../../time/format";
 import { FilterLine } from "./FilterLine";
 
 export function Page() {
@@ -64,12 +64,7 @@ export function Page() {
       key: "hosts",
       head: t("ops.through"),
       number: true,
-      cell: (item) => (
-        <>
-          {item.hosts.bad > 0 ? <span className="fail medium">{group(item.hosts.bad)} × · </span> : null}
-          {group(item.hosts.through)} / {group(item.hosts.total)}
-        </>
-      ),
+      cell: (item) => <HostNumbers share={share(item.hosts, item.steps)} />,
     },
     {
       key: "now",
@@ -104,7 +99,7 @@ export function Page() {
       key: "time",
       head: t("ops.begun"),
       number: true,
-      cell: (item) => full(Date.parse(item.started ?? item.created), view.zone).slice(5),
+      cell: (item) => moment(Date.parse(item.started ?? item.created), view.zone, view.anchor),
     },
     {
       key: "length",

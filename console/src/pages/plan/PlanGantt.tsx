@@ -25,30 +25,32 @@ export function PlanGantt({ plan }: { plan: PlanAnswer }) {
   const canary = stages.some((stage) => stage.canary);
   return (
     <div className="plangantt">
-      <GanttChart
-        rows={rows.length}
-        axis={axis}
-        name={t("run.ganttName", { n: stages.length, steps: plan.plan.steps.length })}
-        picture={() => ({
-          rows,
-          stages,
-          profiles: [],
-          coming,
-          axis,
-          at: now,
-          live: true,
-          over: false,
-          heldSince: null,
-          marks: [],
-          zone,
-          rowName: (row) => (row.batch === null ? row.name : batchName(t, row.batch, row.canary, canary)),
-          stageWords: () => "",
-          partWords: () => "",
-          cursor: hms(now, zone),
-          heldWords: "",
-          ghostWords: duration(Math.max(0, (coming.at(-1)?.to ?? now) - now)),
-        })}
-      />
+      <div className="ganttwrap">
+        <GanttChart
+          rows={rows.length}
+          axis={axis}
+          name={t("run.ganttName", { n: stages.length, steps: plan.plan.steps.length })}
+          picture={() => ({
+            rows,
+            stages,
+            profiles: [],
+            coming,
+            axis,
+            at: now,
+            live: true,
+            over: false,
+            heldSince: null,
+            marks: [],
+            zone,
+            rowName: (row) => (row.batch === null ? row.name : batchName(t, row.batch, row.canary, canary)),
+            stageWords: () => "",
+            partWords: () => "",
+            cursor: hms(now, zone),
+            heldWords: "",
+            ghostWords: duration(Math.max(0, (coming.at(-1)?.to ?? now) - now)),
+          })}
+        />
+      </div>
       {plan.forecast.unknown.length > 0 ? (
         <p className="small dim">{t("run.noLike", { steps: plan.forecast.unknown.join(", ") })}</p>
       ) : null}

@@ -2,10 +2,9 @@
 import { Link } from "@tanstack/react-router";
 import type { GateItem, OperationItem, TaskDetail, TaskStepItem } from "../../api/types";
 import { Glyph } from "../../design/Icon";
-import { group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
 import { type Key, useT } from "../../i18n";
-import { HostBar, PhaseBadge } from "../../operation/Phase";
+import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
 import { common, useView } from "../../shell/view";
 import { duration, full, hms } from "../../time/format";
@@ -99,8 +98,7 @@ function Operation({ item }: { item: OperationItem }) {
       </Link>
       <HostBar share={counts} />
       <span className="small num">
-        {counts.bad > 0 ? <span className="fail medium">{group(counts.bad)} × · </span> : null}
-        {group(counts.through)} / {group(counts.total)}
+        <HostNumbers share={counts} />
       </span>
       <span className="dim small cut grow">
         <Foreign text={item.message} most={200} />

@@ -17,7 +17,7 @@ import { isOver } from "../../operation/states";
 import { useChrome } from "../../shell/chrome";
 import { clusterFlags, curl, rangeFlags, shellWord } from "../../shell/command";
 import { common, useView } from "../../shell/view";
-import { full } from "../../time/format";
+import { moment } from "../../time/format";
 import { FilterLine } from "../operations/FilterLine";
 import { Pipeline } from "./Pipeline";
 
@@ -67,7 +67,7 @@ export function Page() {
         </span>
       ),
     },
-    { key: "time", head: t("ops.created"), number: true, cell: (item) => full(Date.parse(item.created), view.zone).slice(5) },
+    { key: "time", head: t("ops.created"), number: true, cell: (item) => moment(Date.parse(item.created), view.zone, view.anchor) },
   ];
   const filtered = Boolean(search.q || search.type || search.phase || view.clusters.length);
   return (
