@@ -91,6 +91,8 @@ const NAMES = ["preCheck", "facts", "scaleUp", "postCheck"];
 
 /** A run as people meet it: some machines failed their check, batches went through, and somebody holds it in the middle. */
 export async function pictureRun(world) {
+  const known = (await api(world, "/operations?text=ops/scale-up-general-c7&phase=Held")).items[0];
+  if (known) return known.id;
   // A like run before it, so that there is a forecast.
   const before = await start(world, { cluster: "hz-prod-01", block: 40, count: 3, batches: { canary: 1, soakSeconds: 1 } });
   const over = await throughIt(world, before, ({ summary }) => summary.ended !== null);

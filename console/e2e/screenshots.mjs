@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { incident, openPage } from "./harness.mjs";
-import { machines, pictureRun, taskAtGate } from "./operations.mjs";
+import { api, machines, pictureRun, taskAtGate } from "./operations.mjs";
 
 const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 
@@ -25,10 +25,11 @@ async function pages(world, only) {
   const shown = OPERATIONS.some((name) => name.includes(only));
   const task = shown ? await taskAtGate(world) : "";
   const run = shown ? await pictureRun(world) : "";
+  const begun = shown ? Date.parse((await api(world, `/operations/${run}`)).stages.find((one) => one.batch === 1).started) : 0;
   return [
     { name: "operations", path: "/operations", ready: ".livelist .vrow" },
     { name: "run", path: `/operations/${run}`, ready: ".gh", both: true, then: press(["f"]) },
-    { name: "run-replay", path: `/operations/${run}?group=all`, ready: ".hl", then: press([" ", " ", ">", ">", ">", ">"]) },
+    { name: "run-replay", path: `/operations/${run}?t=${new Date(begun + 9000).toISOString()}&group=all`, ready: ".hl" },
     {
       name: "new-operation",
       path: "/operations/new?type=ScaleUp&c=sz-prod-01",

@@ -7,6 +7,7 @@ import {
   parseSearchWith,
   stringifySearchWith,
 } from "@tanstack/react-router";
+import { Broken } from "./shell/Broken";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { clean, type Search } from "./shell/view";
@@ -44,6 +45,7 @@ const routes = root.addChildren([
 
 export const router = createRouter({
   routeTree: routes,
+  defaultErrorComponent: Broken,
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
   parseSearch: parseSearchWith((text) => text),

@@ -46,6 +46,13 @@ describe("the film of a run", () => {
     expect([...film.at(10)]).toEqual([2, 3, 0, 0, 0, 0]);
     expect(film.count).toBe(2);
   });
+  it("begins with what every cell is before its first change", () => {
+    const film = new Film(1, 2, 1);
+    film.add(10, 0, 0, 2);
+    expect([...film.at(9)]).toEqual([1, 1]);
+    expect([...film.at(10)]).toEqual([2, 1]);
+    expect([...film.at(9)]).toEqual([1, 1]);
+  });
   it("knows the next change in both directions", () => {
     const film = new Film(1, 4);
     for (const t of [10, 20, 20, 30]) film.add(t, 0, 0, 2);

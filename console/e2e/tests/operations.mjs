@@ -98,6 +98,9 @@ export async function aRunIsReplayedToTheSecond(world) {
   const running = bytes.filter((byte) => byte === 2).length;
   check(running > 0, "nothing ran then");
   await page.waitForFunction((n) => document.querySelector(".legend [data-count=running]")?.textContent?.startsWith(`${n} `), running);
+  // The film has come by now or soon, and shows what the matrix of the server does.
+  const waiting = Array.from({ length: 40 }, (_, host) => bytes[host]).filter((byte) => byte === 1).length;
+  check((await count(page, "waiting")) === waiting, `not ${waiting} hosts wait`);
   check((await count(page, "bad")) === 0, "the failures of later are shown");
   for (const name of ["hold", "resume", "retry", "cancel"])
     check((await page.getAttribute(`[data-act=${name}]`, "aria-disabled")) === "true", `${name} acts in a replay`);
@@ -115,6 +118,8 @@ export async function aRunIsReplayedToTheSecond(world) {
   check(asked.length - before <= 2, `${asked.length - before} matrices were asked for while it played`);
   await page.keyboard.press("f");
   await page.waitForFunction(() => new URLSearchParams(location.search).get("host")?.startsWith("10.86.77."));
+  await page.click("button:has-text('All hosts')");
+  await page.waitForSelector(".hl >> nth=8");
   await page.click("button:has-text('Back to live')");
   await phase(page, "Held");
   check(new URL(page.url()).searchParams.get("t") === null, "the moment stays in the address of the live run");

@@ -157,6 +157,7 @@ export const frame = {
   "scope.pick": "Or some of them",
   "scope.title": "Cluster scope",
   "state.asOf": "as of {time}",
+  "state.broken": "This page could not be drawn",
   "state.failed": "{what} could not be asked",
   "state.forbidden": "No access: {what}",
   "state.forbiddenHint": "It exists. Who runs this server grants tokens; Settings replaces the token of this tab.",

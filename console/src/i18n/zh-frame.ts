@@ -159,6 +159,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "scope.pick": "或选择部分",
   "scope.title": "集群范围",
   "state.asOf": "截至 {time}",
+  "state.broken": "此页面无法显示",
   "state.failed": "{what} 查询失败",
   "state.forbidden": "无权访问：{what}",
   "state.forbiddenHint": "内容存在。令牌由服务器管理员发放，可在“设置”中替换此标签页的令牌。",

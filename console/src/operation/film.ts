@@ -14,16 +14,14 @@ export class Film {
   #marks: Uint8Array[];
   #now: Uint8Array;
   #at = 0;
-  /** Until when every change is known, in milliseconds; before it nothing is missing. */
-  knownUntil = Number.NEGATIVE_INFINITY;
-
-  constructor(steps: number, hosts: number) {
+  /** `base` is what every cell is before its first change. */
+  constructor(steps: number, hosts: number, base = 0) {
     this.steps = steps;
     this.hosts = hosts;
     const size = steps * hosts;
     this.#every = Math.max(CHECKPOINT_AT_LEAST, size);
-    this.#now = new Uint8Array(size);
-    this.#marks = [new Uint8Array(size)];
+    this.#now = new Uint8Array(size).fill(base);
+    this.#marks = [new Uint8Array(size).fill(base)];
   }
 
   get count(): number {

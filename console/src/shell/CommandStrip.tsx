@@ -40,7 +40,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
         )}
       </fieldset>
       <span className="end nowrap cost">
-        {costText ? <span className="long">{costText} · </span> : null}
+        {costText ? <span className="long">{cost ? `${costText} · ` : costText}</span> : null}
         {cost ? `${duration(cost.totalMs ?? 0)} · ${bytes(cost.bytes)}` : ""}
       </span>
       <button type="button" onClick={onKeys}>

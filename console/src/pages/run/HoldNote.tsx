@@ -16,7 +16,8 @@ export function HoldNote({ detail, groups, now }: { detail: OperationDetail; gro
   const hold = detail.hold;
   if (!hold) return null;
   const since = Date.parse(hold.since);
-  const [worst] = groups;
+  // What somebody held on request has no cause among the hosts.
+  const worst = hold.bad > 0 ? groups[0] : undefined;
   const risen = detail.warnings.at(-1);
   const around = {
     ...common(view.search),
@@ -31,7 +32,7 @@ export function HoldNote({ detail, groups, now }: { detail: OperationDetail; gro
       <span className="holdtext">
         <b className="medium">{t("run.heldAt", { reason: hold.reason ?? "Held", time: hms(since, view.zone) })}</b>{" "}
         <Foreign text={hold.message} most={300} />{" "}
-        {hold.hosts > 0
+        {hold.bad > 0
           ? t("run.rule", {
               bad: group(hold.bad),
               hosts: group(hold.hosts),

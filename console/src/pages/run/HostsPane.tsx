@@ -1,6 +1,6 @@
 /** Hosts under the matrix: those with one error folded into one group, or all of them, the worst first. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { OPERATIONS } from "../../api/operations";
 import type { HostErrorGroup, HostItem, HostList } from "../../api/types";
 import { usePages } from "../../api/usePages";
@@ -8,6 +8,7 @@ import { Icon } from "../../design/Icon";
 import { Segment } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
+import { whyNot } from "../../operation/acts";
 import { useKeys } from "../../shell/keys";
 import { useView } from "../../shell/view";
 import { GroupRow, HostRow, MoreRow } from "./HostRows";
@@ -51,7 +52,9 @@ export function HostsPane({ run }: { run: Run }) {
   const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 10 });
   const items = rows.getVirtualItems();
   const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
-  if (!lines && (first !== visible[0] || last !== visible[1])) setVisible([first, last]);
+  useEffect(() => {
+    if (!byError && (first !== visible[0] || last !== visible[1])) setVisible([first, last]);
+  }, [byError, first, last, visible]);
   const line = (index: number): Line | undefined => {
     if (lines) return lines[index];
     const host = pages.row(index);
@@ -85,6 +88,7 @@ export function HostsPane({ run }: { run: Run }) {
     document.querySelector<HTMLElement>('.runhead [data-act="retry"]')?.click();
   };
   const steps = detail.plan.steps.map((step) => step.name);
+  const canRetry = !snapshot.replay && whyNot(detail.actions, "retry") === null;
   return (
     <div className="hosts col grow">
       <div className="bar ht">
@@ -134,9 +138,7 @@ export function HostsPane({ run }: { run: Run }) {
             const found = line(item.index);
             return (
               <div key={item.key} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
-                {found?.what === "group" ? (
-                  <GroupRow group={found.group} onRetry={snapshot.replay || over ? null : () => retry(found.group)} />
-                ) : null}
+                {found?.what === "group" ? <GroupRow group={found.group} onRetry={canRetry ? () => retry(found.group) : null} /> : null}
                 {found?.what === "more" ? <MoreRow n={found.n} onMore={() => setShown([...shown, found.key])} /> : null}
                 {found?.what === "rest" ? (
                   <div className="gh">

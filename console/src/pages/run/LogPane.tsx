@@ -51,11 +51,6 @@ export function LogPane({ run }: { run: Run }) {
   useEffect(() => {
     if (follow && count > 0) rows.scrollToIndex(count - 1, { align: "end" });
   }, [follow, count, rows]);
-  const scrolled = () => {
-    const box = scroller.current;
-    if (!box || !follow) return;
-    if (box.scrollHeight - box.scrollTop - box.clientHeight > ROW * 6) setFollow(false);
-  };
   const click = (event: MouseEvent<HTMLElement>) => {
     const at = (event.target as HTMLElement).closest<HTMLElement>("[data-line]")?.dataset.line;
     const line = at === undefined ? undefined : pages.row(Number(at));
@@ -142,7 +137,8 @@ export function LogPane({ run }: { run: Run }) {
       <div
         className="scroll grow log"
         ref={scroller}
-        onScroll={scrolled}
+        onWheel={(event) => event.deltaY < 0 && setFollow(false)}
+        onPointerDown={(event) => event.target === event.currentTarget && setFollow(false)}
         onClick={click}
         onKeyDown={keys}
         tabIndex={0}

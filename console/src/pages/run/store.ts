@@ -5,6 +5,7 @@ import type { OperationMessage } from "../../api/types";
 import { type Clock, faster, pause, play, read, SPEEDS, seek, standing } from "../../operation/clock";
 import { Film } from "../../operation/film";
 import { type Place, Profiles } from "../../operation/profile";
+import { WAITING } from "../../operation/states";
 
 /** React is told at most so often while a replay plays; lists are asked for at most each second. */
 const TOLD_MS = 200;
@@ -42,7 +43,8 @@ export class RunStore {
   snapshot: Snapshot;
 
   constructor(steps: readonly string[], hosts: number, stages: readonly Place[], begin: number, ended: number | null) {
-    this.film = new Film(steps.length, hosts);
+    // From its acceptance on every host waits: that is no change of its own.
+    this.film = new Film(steps.length, hosts, WAITING);
     this.profiles = new Profiles(this.film, steps, stages);
     this.#live = new Uint8Array(steps.length * hosts);
     this.#begin = begin;
