@@ -16,6 +16,8 @@ export interface AnyPage<Row> {
 export interface Pages<Row, Answer extends AnyPage<Row>> {
   /** Rows that can be scrolled to now: those of known pages, and one that waits behind them. */
   count: number;
+  /** Rows up to the wanted moment; null where none is wanted. */
+  untilMoment: number | null;
   row: (index: number) => Row | undefined;
   first: Answer | undefined;
   total: { value: number; exact: boolean } | null;
@@ -30,6 +32,23 @@ export interface Pages<Row, Answer extends AnyPage<Row>> {
 interface Known {
   cursor: string | null;
   rows: number;
+  /** The times of its rows, where somebody asks for a moment: they stay when the rows are let go. */
+  times: Float64Array;
+}
+
+const NO_TIMES = new Float64Array(0);
+
+/** How many rows lie at a moment or before it; rows follow one another in time. */
+export function rowsUntil(known: readonly { rows: number; times: Float64Array }[], moment: number): number {
+  let before = 0;
+  for (const { rows, times } of known) {
+    if ((times[rows - 1] ?? moment) > moment) {
+      const at = times.findIndex((time) => time > moment);
+      return before + (at < 0 ? rows : at);
+    }
+    before += rows;
+  }
+  return before;
 }
 
 /** Which page a row lies on, and where on it. */
@@ -43,14 +62,23 @@ export function place(known: readonly { rows: number }[], index: number): { page
   return { page: known.length, at: 0 };
 }
 
-/** Pages of `path`; `visible` are the first and last row that are shown. `growing` is the time between two looks for what
- * has come behind the last page, or 0. */
+interface Options<Row> {
+  /** Between two looks for what has come behind the last page; 0 for none. */
+  growing?: number;
+  limit?: number;
+  /** The time of a row, where a list is shown up to a moment. */
+  timeOf?: (row: Row) => number;
+  /** Up to which moment rows are wanted; null for all. */
+  until?: number | null;
+}
+
+/** Pages of `path`; `visible` are the first and last row that are shown. */
 export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   path: string,
   params: Params,
   anchor: number,
   visible: readonly [number, number],
-  { growing = 0, limit = PAGE_ROWS }: { growing?: number; limit?: number } = {},
+  { growing = 0, limit = PAGE_ROWS, timeOf, until = null }: Options<Row> = {},
 ): Pages<Row, Answer> {
   const client = useQueryClient();
   const base = useMemo(() => ({ ...params, limit }), [params, limit]);
@@ -64,10 +92,11 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   const wanted = useMemo(() => {
     const from = place(known, Math.max(0, visible[0] - 20)).page;
     const to = place(known, visible[1] + 40).page;
-    return Array.from({ length: to - from + 1 }, (_, n) => from + n).filter(
-      (n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"),
-    );
-  }, [known, known.length, next, visible[0], visible[1]]);
+    const seen = Array.from({ length: to - from + 1 }, (_, n) => from + n);
+    // The moment lies behind what is known: one page further.
+    if (until !== null && !seen.includes(known.length) && (known.at(-1)?.times.at(-1) ?? 0) <= until) seen.push(known.length);
+    return seen.filter((n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"));
+  }, [known, known.length, next, visible[0], visible[1], until]);
 
   const results = useQueries({
     queries: wanted.map((n) => {
@@ -83,8 +112,10 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
       const data = results[place]?.data;
       if (!data) return;
       const last = n === state.known.length - 1 ? state.known[n] : undefined;
-      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows: data.items.length });
-      else if (last && (last.rows !== data.items.length || state.next !== (data.next ?? null))) last.rows = data.items.length;
+      const rows = data.items.length;
+      const times = () => (timeOf ? Float64Array.from(data.items, timeOf) : NO_TIMES);
+      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows, times: times() });
+      else if (last && (last.rows !== rows || state.next !== (data.next ?? null))) Object.assign(last, { rows, times: times() });
       else return;
       state.next = data.next ?? null;
       redraw((times) => times + 1);
@@ -98,6 +129,7 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   const rows = known.reduce((sum, one) => sum + one.rows, 0);
   const failed = results.find((result) => result.isError);
   return {
+    untilMoment: until === null ? null : rowsUntil(known, until),
     count: dimmed ? (old.current?.items.length ?? 0) : rows + (typeof next === "string" ? 1 : 0),
     row: (index) => {
       if (dimmed) return old.current?.items[index];

@@ -34,20 +34,20 @@ export function LogPane({ run }: { run: Run }) {
     [host, step, attempt, text, errors],
   );
   const id = detail.summary.id;
+  const upTo = snapshot.replay ? snapshot.asked : null;
   const pages = usePages<LogItem, LogPage>(`${OPERATIONS}/${id}/log`, params, 0, visible, {
     growing: over || snapshot.replay ? 0 : LIVE_MS,
     limit: LIMIT,
+    timeOf,
+    until: upTo,
   });
-  const upTo = snapshot.replay ? snapshot.asked : null;
-  const count = useMemo(() => until(pages.count, pages.row, upTo), [pages, upTo]);
+  const count = pages.untilMoment ?? pages.count;
   const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 20 });
   const items = rows.getVirtualItems();
   const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
   useEffect(() => {
-    // In a replay the pages behind its end are wanted too: they say where it is.
-    const to = upTo === null ? last : Math.max(last, count + 1);
-    if (first !== visible[0] || to !== visible[1]) setVisible([first, to]);
-  }, [first, last, count, upTo, visible]);
+    if (first !== visible[0] || last !== visible[1]) setVisible([first, last]);
+  }, [first, last, visible]);
   useEffect(() => {
     if (follow && count > 0) rows.scrollToIndex(count - 1, { align: "end" });
   }, [follow, count, rows]);
@@ -174,16 +174,7 @@ function same(a: LogItem | null, b: LogItem | undefined): boolean {
   return a !== null && b !== undefined && a.attempt === b.attempt && a.seq === b.seq;
 }
 
-/** How many lines lie at the moment or before it: lines follow one another as they were told. */
-function until(count: number, row: (index: number) => LogItem | undefined, moment: number | null): number {
-  if (moment === null) return count;
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const line = row(middle);
-    // A page that is not here yet lies behind those that are.
-    if (line && Date.parse(line.time) <= moment) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** Lines follow one another as they were told. */
+function timeOf(line: LogItem): number {
+  return Date.parse(line.time);
 }
