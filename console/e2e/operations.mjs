@@ -23,7 +23,7 @@ export async function until(what, ask, wanted, seconds = 120) {
 
 /** Addresses of machines; one of ten has a full disk at its first check. */
 export function machines(block, count) {
-  return Array.from({ length: count }, (_, n) => ({ ip: `10.86.${block}.${n + 1}`, name: `e2e-${block}-${n + 1}` }));
+  return Array.from({ length: count }, (_, n) => ({ ip: `10.86.${block}.${n + 1}`, name: `hz2-c7-b${block}-u${n + 1}` }));
 }
 
 /** Cancels what runs on a cluster, so that its lock is free. */
@@ -39,7 +39,7 @@ export async function quiet(world, cluster) {
 export async function start(world, { cluster, block, count, ...spec }) {
   await quiet(world, cluster);
   const made = await api(world, "/operations", {
-    name: `e2e/block-${block}-${Date.now()}`,
+    name: `ops/scale-up-b${block}-${String(Date.now()).slice(-6)}`,
     spec: {
       clusterName: cluster,
       operationType: "ScaleUp",
@@ -72,7 +72,7 @@ export async function someTask(world) {
     await quiet(world, "hz-prod-01");
     const steps = ["ScaleUpPreCheck", "ScaleUpWorkprocess", "ScaleUp", "UncordonNodes", "ScaleUpSubWorkprocess"];
     const made = await api(world, "/tasks", {
-      name: `e2e/task-${Date.now()}`,
+      name: `ops/add-workers-${String(Date.now()).slice(-6)}`,
       spec: {
         cluster: "hz-prod-01",
         clusterType: "native",

@@ -8,6 +8,11 @@ const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 
 const OPERATIONS = ["operations", "run", "run-replay", "new-operation", "tasks", "task", "nodes"];
 
+/** A page by a part of its name, or several: `run,tasks`. */
+function wanted(name, only) {
+  return only.split(",").some((part) => name.includes(part));
+}
+
 async function pages(world, only) {
   const { begin, from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
@@ -22,7 +27,7 @@ async function pages(world, only) {
   };
   const list = machines(20, 236).map((one, n) => `${one.ip} hz2-c7-r${11 + (n % 6)}-u${String(1 + Math.floor(n / 6)).padStart(2, "0")}`);
   // Runs take a minute to be made: only where a picture of one is wanted.
-  const shown = OPERATIONS.some((name) => name.includes(only));
+  const shown = OPERATIONS.some((name) => wanted(name, only));
   const task = shown ? await taskAtGate(world) : "";
   const run = shown ? await pictureRun(world) : "";
   const begun = shown ? Date.parse((await api(world, `/operations/${run}`)).stages.find((one) => one.batch === 1).started) : 0;
@@ -107,7 +112,7 @@ export async function screenshots(world) {
   mkdirSync(OUT, { recursive: true });
   const only = process.argv[3] ?? "";
   for (const { name, path, ready, both, lang, then } of await pages(world, only)) {
-    if (!name.includes(only)) continue;
+    if (!wanted(name, only)) continue;
     for (const theme of both ? ["light", "dark"] : ["light"]) {
       const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
       await go(path);

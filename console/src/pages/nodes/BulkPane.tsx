@@ -1,6 +1,6 @@
 /** A list of nodes, what is to be done with them, and the preview of it. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { bundleList, planOf, readMachines } from "../../api/operations";
 import type { BundleItem, ClusterCalendar, PlanAnswer } from "../../api/types";
@@ -135,11 +135,6 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
           onStarted={() => setText("")}
         />
       ) : null}
-      <p className="small dim pad">
-        <Link to="/operations" search={{ ...common(view.search), c: cluster.cluster } as never}>
-          {t("nodes.recent")}
-        </Link>
-      </p>
     </section>
   );
 }

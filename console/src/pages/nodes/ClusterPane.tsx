@@ -62,7 +62,11 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
             <Foreign className="dim" text={item.lock.why} most={120} />
           </p>
         ))}
-        <h3>{t("nodes.recent")}</h3>
+        <h3>
+          <Link to="/operations" search={{ ...common(search), c: cluster.cluster } as never}>
+            {t("nodes.recent")}
+          </Link>
+        </h3>
         <Recent cluster={cluster.cluster} />
       </div>
     </aside>

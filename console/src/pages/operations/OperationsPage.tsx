@@ -48,8 +48,8 @@ export function Page() {
       head: t("ops.name"),
       cell: (item) => (
         <Link {...link(item)} className="cut two">
-          <Id text={item.name} most={44} />
-          <span className="small dim">{item.id}</span>
+          <Id text={item.name} most={30} />
+          <span className="small dim">{item.id.slice(0, 8)}</span>
         </Link>
       ),
     },
