@@ -4,7 +4,11 @@ import { defineConfig } from "vitest/config";
 // A server to develop against: the API has one origin with the console, so the proxy stands in for it.
 const target = process.env.BEIDOU_URL ?? "http://127.0.0.1:7480";
 const proxy = Object.fromEntries(
-  ["/api", "/readyz", "/healthz", "/openapi.json", "/problems"].map((path) => [path, { target, changeOrigin: true }]),
+  // Writes are checked for their origin: behind the proxy it is that of the server.
+  ["/api", "/readyz", "/healthz", "/openapi.json", "/problems"].map((path) => [
+    path,
+    { target, changeOrigin: true, headers: { origin: new URL(target).origin } },
+  ]),
 );
 
 export default defineConfig({

@@ -6,6 +6,7 @@ import * as events from "./tests/events.mjs";
 import * as fleet from "./tests/fleet.mjs";
 import * as hostile from "./tests/hostile.mjs";
 import * as looks from "./tests/looks.mjs";
+import * as operations from "./tests/operations.mjs";
 import * as others from "./tests/others.mjs";
 import * as tail from "./tests/tail.mjs";
 
@@ -15,7 +16,7 @@ let failed = 0;
 try {
   if (word === "screenshots") await screenshots(world);
   else {
-    for (const suite of [access, fleet, events, tail, others, hostile, looks]) {
+    for (const suite of [access, fleet, events, tail, operations, others, hostile, looks]) {
       for (const [name, test] of Object.entries(suite)) {
         if (!name.toLowerCase().includes(word.toLowerCase())) continue;
         try {

@@ -2,10 +2,18 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { incident, openPage } from "./harness.mjs";
+import { api, machines, pictureRun, taskAtGate } from "./operations.mjs";
 
 const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 
-async function pages(world) {
+const OPERATIONS = ["operations", "run", "run-replay", "new-operation", "tasks", "task", "nodes"];
+
+/** A page by a part of its name, or several: `run,tasks`. */
+function wanted(name, only) {
+  return only.split(",").some((part) => name.includes(part));
+}
+
+async function pages(world, only) {
   const { begin, from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
   const at = (minutes) => new Date(begin + minutes * 60_000).toISOString();
@@ -17,7 +25,37 @@ async function pages(world) {
     await page.click("#row-4");
     await page.waitForSelector(".nb");
   };
+  const list = machines(20, 236).map((one, n) => `${one.ip} hz2-c7-r${11 + (n % 6)}-u${String(1 + Math.floor(n / 6)).padStart(2, "0")}`);
+  // Runs take a minute to be made: only where a picture of one is wanted.
+  const shown = OPERATIONS.some((name) => wanted(name, only));
+  const task = shown ? await taskAtGate(world) : "";
+  const run = shown ? await pictureRun(world) : "";
+  const begun = shown ? Date.parse((await api(world, `/operations/${run}`)).stages.find((one) => one.batch === 1).started) : 0;
   return [
+    { name: "operations", path: "/operations", ready: ".livelist .vrow" },
+    { name: "run", path: `/operations/${run}`, ready: ".gh", both: true, then: press(["f"]) },
+    { name: "run-replay", path: `/operations/${run}?t=${new Date(begun + 9000).toISOString()}&group=all`, ready: ".hl" },
+    {
+      name: "new-operation",
+      path: "/operations/new?type=ScaleUp&c=sz-prod-01",
+      ready: ".paste textarea",
+      then: async (page) => {
+        await page.fill(".paste textarea", [...list.slice(0, 3), "hz2-c7-r99", list[1], ...list.slice(3)].join("\n"));
+        await page.click("button:has-text('Drop 2 bad lines')");
+        await page.waitForSelector(".review[aria-disabled=false]");
+      },
+    },
+    { name: "tasks", path: "/tasks", ready: ".livelist .vrow" },
+    { name: "task", path: `/tasks/${task}`, ready: ".gate-dl" },
+    {
+      name: "nodes",
+      path: "/nodes?c=hz-prod-02",
+      ready: ".nodeside .recent",
+      then: async (page) => {
+        await page.fill(".paste textarea", list.slice(0, 18).join("\n"));
+        await page.waitForSelector(".bulk .btn.prime[aria-disabled=false]");
+      },
+    },
     { name: "fleet", path: "/?from=-3d", ready: ".heat td button", both: true },
     { name: "fleet-zh", path: "/?from=-3d", ready: ".heat td button", lang: "zh" },
     { name: "events", path: `/events?${range}&q=-reason:Scheduled kind:(Pod Node)`, ready: "#row-4", then: openRow, both: true },
@@ -73,8 +111,8 @@ async function pages(world) {
 export async function screenshots(world) {
   mkdirSync(OUT, { recursive: true });
   const only = process.argv[3] ?? "";
-  for (const { name, path, ready, both, lang, then } of await pages(world)) {
-    if (!name.includes(only)) continue;
+  for (const { name, path, ready, both, lang, then } of await pages(world, only)) {
+    if (!wanted(name, only)) continue;
     for (const theme of both ? ["light", "dark"] : ["light"]) {
       const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
       await go(path);

@@ -12,7 +12,9 @@ const API = /^\/(api|readyz|healthz|metrics|openapi\.json|problems)/;
 
 function proxy(target, req, res) {
   const url = new URL(req.url, target);
-  const out = request(url, { method: req.method, headers: { ...req.headers, host: url.host } }, (answer) => {
+  // Writes are checked for their origin: behind this server it is that of the API.
+  const origin = req.headers.origin === undefined ? {} : { origin: url.origin };
+  const out = request(url, { method: req.method, headers: { ...req.headers, ...origin, host: url.host } }, (answer) => {
     res.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(res);
   });

@@ -7,6 +7,7 @@ import {
   parseSearchWith,
   stringifySearchWith,
 } from "@tanstack/react-router";
+import { Broken } from "./shell/Broken";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { clean, type Search } from "./shell/view";
@@ -31,6 +32,12 @@ const routes = root.addChildren([
   page("/o", () => import("./pages/timeline/FinderPage")),
   page("/o/$cluster/$kind/$namespace/$name", () => import("./pages/timeline/TimelinePage")),
   page("/sql", () => import("./pages/sql/SqlPage")),
+  page("/operations", () => import("./pages/operations/OperationsPage")),
+  page("/operations/new", () => import("./pages/plan/NewOperationPage")),
+  page("/operations/$id", () => import("./pages/run/RunPage")),
+  page("/tasks", () => import("./pages/tasks/TasksPage")),
+  page("/tasks/$id", () => import("./pages/tasks/TaskPage")),
+  page("/nodes", () => import("./pages/nodes/NodesPage")),
   page("/clusters", () => import("./pages/clusters/ClustersPage")),
   page("/coverage", () => import("./pages/coverage/CoveragePage")),
   page("/settings", () => import("./pages/settings/SettingsPage")),
@@ -38,6 +45,7 @@ const routes = root.addChildren([
 
 export const router = createRouter({
   routeTree: routes,
+  defaultErrorComponent: Broken,
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
   parseSearch: parseSearchWith((text) => text),

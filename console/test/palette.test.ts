@@ -28,7 +28,15 @@ describe("the palette's grammar", () => {
     expect(readCommand(":events reason:Failed @hz")).toEqual({ what: "page", page: "events", rest: "reason:Failed", clusters: ["hz"] });
     expect(readCommand(":range 6h")).toEqual({ what: "range", since: "-6h" });
     expect(readCommand(":range six")).toEqual({ what: "unknown", word: "range" });
-    expect(readCommand(":drain x")).toEqual({ what: "unknown", word: "drain" });
+    expect(readCommand(":evict x")).toEqual({ what: "unknown", word: "evict" });
+  });
+  it("finds operations and tasks, and opens forms that act on nodes without acting", () => {
+    expect(readCommand(":op 0417 @hz-prod-02")).toEqual({ what: "find", in: "operations", text: "0417", clusters: ["hz-prod-02"] });
+    expect(readCommand(":task scale-up")).toEqual({ what: "find", in: "tasks", text: "scale-up", clusters: [] });
+    expect(readCommand(":drain @hz-prod-02")).toEqual({ what: "act", act: "Drain", clusters: ["hz-prod-02"] });
+    expect(readCommand(":operations Held")).toMatchObject({ what: "page", page: "operations", rest: "Held" });
+    expect(readCommand(":nodes")).toMatchObject({ what: "page", page: "nodes" });
+    expect(readCommand(":nodes r14")).toMatchObject({ what: "objects", kind: "Node" });
   });
   it("knows kinds as the server does", () => {
     const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {

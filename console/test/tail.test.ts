@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../src/api/stream";
+import { place, rowsUntil } from "../src/api/usePages";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
-import { place } from "../src/pages/events/usePages";
 import { merged } from "../src/pages/events/useTail";
 
 const message = (n: number): Message => ({ id: `p${n}`, event: "message", data: JSON.stringify({ id: `0.u.${n}`, cluster_uid: "c" }) });
@@ -83,5 +83,16 @@ describe("pages of a list", () => {
       { page: 2, at: 199 },
       { page: 3, at: 0 },
     ]);
+  });
+});
+
+describe("a list up to a moment", () => {
+  it("counts the rows of pages, also of those that were let go", () => {
+    const known = [
+      { rows: 3, times: Float64Array.from([1, 2, 3]) },
+      { rows: 2, times: Float64Array.from([3, 9]) },
+    ];
+    expect([0, 1, 2.5, 3, 8, 9, 99].map((t) => rowsUntil(known, t))).toEqual([0, 1, 2, 4, 4, 5, 5]);
+    expect(rowsUntil([], 5)).toBe(0);
   });
 });

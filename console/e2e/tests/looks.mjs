@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { check, incident, openPage } from "../harness.mjs";
+import { heldRun, someTask } from "../operations.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -8,6 +9,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export async function routes(world) {
   const { from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
+  const [run, task] = [await heldRun(world), await someTask(world)];
   return [
     ["fleet", "/?from=-3d", ".heat tbody td button"],
     ["events", `/events?${range}`, ".er[role=row][id]"],
@@ -19,6 +21,16 @@ export async function routes(world) {
     ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
     ["finder", "/o?from=-24h", ".frow"],
     ["sql", "/sql?from=-7d", ".tree .column"],
+    ["operations", "/operations", ".livelist .vrow"],
+    ["no operations", "/operations?q=nothing-of-this-name", ".empty"],
+    ["run", `/operations/${run}`, ".hl"],
+    ["run, replay", `/operations/${run}?t=${new Date(Date.now() - 1000).toISOString()}`, ".badge.run"],
+    ["run, ledger", `/operations/${run}?tab=ledger`, ".ledger"],
+    ["run, attempts", `/operations/${run}?tab=attempts&group=all`, ".attempt"],
+    ["new operation", "/operations/new?type=Command&c=hz-prod-02", ".planpane .missing"],
+    ["tasks", "/tasks", ".livelist .vrow"],
+    ["task", `/tasks/${task}`, ".stagebox"],
+    ["nodes", "/nodes?c=hz-prod-02", ".nodeside h3"],
     ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
     ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
     ["settings", "/settings", ".settings .dl dt"],

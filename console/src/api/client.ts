@@ -69,14 +69,22 @@ export async function get<Answer>(path: string, params: Params = {}, signal?: Ab
   return parse(await send(path + queryString(params), signal ? { signal } : {}));
 }
 
+/** Bytes as they are, with the headers that tell their shape. */
+export async function getBytes(path: string, params: Params = {}, signal?: AbortSignal): Promise<{ bytes: Uint8Array; headers: Headers }> {
+  const init = { headers: { accept: "application/octet-stream" }, ...(signal ? { signal } : {}) };
+  const response = await send(path + queryString(params), init);
+  return { bytes: new Uint8Array(await response.arrayBuffer()), headers: response.headers };
+}
+
 export async function sendJson<Answer>(
   method: "POST" | "PUT",
   path: string,
   body: unknown,
   params: Params = {},
   signal?: AbortSignal,
+  headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const init: RequestInit = { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const init: RequestInit = { method, body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } };
   return parse(await send(path + queryString(params), signal ? { ...init, signal } : init));
 }
 

@@ -4,7 +4,6 @@ import { get, type Params } from "./client";
 import type {
   Cluster,
   Completeness,
-  Event,
   EventState,
   Explanation,
   ExportList,
@@ -19,7 +18,7 @@ import type {
   SqlSchema,
 } from "./types";
 
-function ask<Answer extends object>(path: string, params: Params = {}, anchor?: number) {
+export function ask<Answer extends object>(path: string, params: Params = {}, anchor?: number) {
   return queryOptions({
     queryKey: [path, params, anchor ?? 0],
     queryFn: ({ signal }) => get<Answer>(path, params, signal),
@@ -43,11 +42,11 @@ export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");
 export const ready = () => ask<Ready>("/readyz");
 
 /** Pages of a list are no placeholder for one another. */
-export function page(path: string, params: Params, cursor: string | null, anchor: number) {
+export function page<Answer>(path: string, params: Params, cursor: string | null, anchor: number) {
   const all = cursor === null ? params : { ...params, cursor };
   return queryOptions({
     queryKey: [path, params, anchor, "page", cursor ?? ""],
-    queryFn: ({ signal }) => get<Page<Event>>(path, all, signal),
+    queryFn: ({ signal }) => get<Answer>(path, all, signal),
     staleTime: Number.POSITIVE_INFINITY,
     // Pages far from the eye are let go: the tab holds what it shows and a little more.
     gcTime: 20_000,

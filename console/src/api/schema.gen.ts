@@ -423,6 +423,377 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Operations, the newest first. */
+        get: operations["operations"];
+        put?: never;
+        /** Makes an operation: answered when it is accepted, or refused with what is allowed. */
+        post: operations["make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bundles that controllers know: types, steps, parameters. */
+        get: operations["bundles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When clusters may be touched, and who holds what and why. */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/commands/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came of a command that nothing was heard of in time. */
+        get: operations["command_outcome"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads a pasted list of machines: lines, CSV with a header, or an Ansible inventory (INI or YAML). Nothing is stored. */
+        post: operations["parse_machines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The plan of a specification: steps, stages, forecast, and what would hold it back. Nothing is written. */
+        post: operations["plan_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One operation: summary, specification, plan, stages with times, attempts, undo ledger, forecast, holds, locks. */
+        get: operations["operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves an operation that waits for another subject than the requester. */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels an operation: runners stop, and what was done is undone. */
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One operation as one file: NDJSON with a hash chain.
+         * @description The first line names format and operation, `digest` lines what went into it, `fact` lines are its facts and `said` lines
+         *     what runners told, both in the order of the log and as they stand there. The last line has the number of lines before it
+         *     and the head of the chain. docs/operations-api.md has the rule; `beidou operation replay FILE` verifies and opens it.
+         */
+        get: operations["export_operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The facts of an operation, in order: its state at any moment is their fold. */
+        get: operations["operation_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds an operation: what runs goes on to its end, nothing more begins. */
+        post: operations["hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hosts of an operation at a moment, the worst first. */
+        get: operations["hosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runners told, in order and without holes; from the log, which keeps it for ever. */
+        get: operations["operation_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hosts × steps at a moment, one byte each: JSON, or with `Accept: application/octet-stream` the bytes alone.
+         * @description The bytes alone come with the headers `x-beidou-at`, `x-beidou-seq`, `x-beidou-steps` and `x-beidou-hosts`.
+         */
+        get: operations["matrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/matrix/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed in the matrix between two moments, for replay. */
+        get: operations["matrix_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects it: it is over. */
+        post: operations["reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets an operation that stands still go on. Failures that were seen are accepted by it. */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries hosts of the present step again: a new attempt; hosts that went well are left out. */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leaves a step out. */
+        post: operations["skip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * New facts of an operation as they come.
+         * @description Server-sent events. Each message holds the summary and what the fact changed in the matrix. Every message has an `id`:
+         *     pass it as `Last-Event-ID` or `after` to go on behind it. A comment every 15 seconds is a sign of life. A reader that
+         *     takes nothing for 30 seconds is let go. The stream ends when the operation is over and everything is told.
+         */
+        get: operations["operation_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/queries": {
         parameters: {
             query?: never;
@@ -617,6 +988,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Automatic tasks, the newest first. */
+        get: operations["tasks"];
+        put?: never;
+        /** Makes a task: answered when it is accepted, or refused with what is allowed. */
+        post: operations["make_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task: summary, specification, the operations that it made. */
+        get: operations["task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves the work order at which a task waits. */
+        post: operations["approve_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a task, and the operation of its present step: what was done is undone. */
+        post: operations["cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The facts of a task, in order. */
+        get: operations["task_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Holds a task, and the operation of its present step. */
+        post: operations["hold_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects it. */
+        post: operations["reject_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a task that stands still go on, and the operation of its present step. */
+        post: operations["resume_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries hosts of the present step's operation again. */
+        post: operations["retry_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leaves the present step of a held task out. */
+        post: operations["skip_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** New facts of a task, and of the operations that it made, as they come; messages as for an operation. */
+        get: operations["task_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -680,6 +1239,22 @@ export interface components {
              */
             id: string;
         };
+        /** @description What the caller may ask for now. */
+        ActionItem: {
+            /** @description `hold`, `resume`, `cancel`, `retry`, `skip`, `approve`, `reject`: the last part of the path. */
+            action: string;
+            /** @description It would be followed now. */
+            possible: boolean;
+            /** @description Why not. */
+            why?: string | null;
+        };
+        /** @description The answer of an approver. */
+        AnswerBody: {
+            /** @description The number of the work order in the team's system; may be empty. */
+            ticket?: string;
+            /** @description Why, for people; may be empty. */
+            why?: string;
+        };
         /** @description The archive. */
         ArchiveItem: {
             /**
@@ -691,6 +1266,95 @@ export interface components {
             days: components["schemas"]["FilesItem"];
             /** @description Files of a range of the log, not compacted yet. */
             ranges: components["schemas"]["FilesItem"];
+        };
+        /** @description One run of a runner. */
+        AttemptItem: {
+            /**
+             * Format: int32
+             * @description Hosts that did not.
+             */
+            bad: number;
+            /**
+             * Format: int32
+             * @description The batch of the step.
+             */
+            batch: number;
+            /**
+             * Format: date-time
+             * @description When a runner had the work.
+             */
+            claimed?: string | null;
+            /**
+             * Format: int64
+             * @description How long it may take from its claim on, in milliseconds.
+             */
+            deadline_ms: number;
+            /** @description `finished`, `missing`, `silent`, `never_claimed`, `stopped`, `not_stopped`, `not_started`. */
+            end?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended?: string | null;
+            /** @description `local`, `job`. */
+            executor?: string | null;
+            /**
+             * Format: int32
+             * @description The exit code: for people, never the result.
+             */
+            exit?: number | null;
+            /**
+             * Format: date-time
+             * @description When something was heard of it last.
+             */
+            heard: string;
+            /**
+             * Format: int32
+             * @description How many hosts.
+             */
+            hosts: number;
+            /** @description Its id: the `attempt` of the log. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When a runner was asked for.
+             */
+            intended: string;
+            /**
+             * Format: date-time
+             * @description When the runner was made.
+             */
+            launched?: string | null;
+            /** @description For people. */
+            message: string;
+            /**
+             * Format: int32
+             * @description 1 for the first of this step and batch.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description Hosts that went well so far.
+             */
+            ok: number;
+            /** @description Where it runs: a process, or `namespace/job`. */
+            place?: string | null;
+            /** @description `act`, or `undo`. */
+            purpose: string;
+            /**
+             * Format: int32
+             * @description The signal that ended it.
+             */
+            signal?: number | null;
+            /**
+             * Format: int32
+             * @description The place of its stage.
+             */
+            stage: number;
+            /** @description The step. */
+            step: string;
+            /** @description Why it is to stop. */
+            stop?: string | null;
         };
         /** @description What an audit shall compare. */
         AuditWish: {
@@ -766,6 +1430,65 @@ export interface components {
              */
             to: string;
         };
+        /** @description A bundle. */
+        BundleItem: {
+            /** @description How hosts are taken in batches where the operation does not say: the names of the fields are those of the resource. */
+            batches: Record<string, never>;
+            /** @description Controllers carry it themselves. */
+            built_in: boolean;
+            /** @description SHA-256 over its files, 64 hex digits. */
+            digest: string;
+            /** @description What it locks: `cluster`, `node`, `none`. */
+            lock: string;
+            /** @description Its name. */
+            name: string;
+            /** @description It works on a cluster that Beidou knows. */
+            needs_cluster: boolean;
+            /** @description `steps`: all batches of a step, then the next step; `batches`: all steps of a batch, then the next batch. */
+            order: string;
+            /** @description Its parameters: a JSON Schema, secret ones marked `x-secret`. */
+            parameters: Record<string, never>;
+            /** @description Its steps in order. */
+            steps: components["schemas"]["BundleStepItem"][];
+            /** @description What it does: `ScaleUp`, `Drain` and so on. */
+            type: string;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description All bundles. */
+        BundleList: {
+            /** @description By name; at most 1 MB of them. */
+            items: components["schemas"]["BundleItem"][];
+        };
+        /** @description A step of a bundle. */
+        BundleStepItem: {
+            /** @description Who does it: `ansible`, `command`, `release`. */
+            actor: string;
+            /** @description It decides whether a host may be released. */
+            checks: boolean;
+            /**
+             * Format: int64
+             * @description How long one attempt may take, in milliseconds.
+             */
+            deadline_ms: number;
+            /** @description It changes hosts or cluster. */
+            mutates: boolean;
+            /** @description Its name: a word of `operationFlow`. */
+            name: string;
+            /** @description What it owes for each host from its beginning on: `cordon`, `taint`, `join`. */
+            owes: string[];
+            /** @description What a retry may repeat: `host`, `step`, `none`. */
+            retry: string;
+        };
+        /** @description Windows, freezes and locks. */
+        CalendarAnswer: {
+            /** @description By name. */
+            clusters: components["schemas"]["ClusterCalendar"][];
+            /** @description What was locked, the newest first; the last two hundred. */
+            ledger: components["schemas"]["LedgerItem"][];
+            /** @description What is locked now. */
+            locks: components["schemas"]["LedgerItem"][];
+        };
         /** @description A value that came more often, or less often. */
         Change: {
             /** @description Name of the field. */
@@ -803,6 +1526,26 @@ export interface components {
             /** @description Its value, at most 256 characters of it; empty where the Event has none. */
             value: string;
         };
+        /** @description What changed between two moments. */
+        ChangesAnswer: {
+            /**
+             * @description In order, four numbers each: microseconds after `from`, place of the step, place of the host, byte of its state from
+             *     then on. With the matrix at `from` they give the matrix at any moment between.
+             */
+            changes: number[][];
+            /**
+             * Format: date-time
+             * @description Changes are after this moment,
+             */
+            from: string;
+            /** @description Pass it as `cursor` for what follows; null at the end. One answer has at most 20,000 changes. */
+            next?: string | null;
+            /**
+             * Format: date-time
+             * @description up to this one.
+             */
+            to: string;
+        };
         /** @description A cluster. */
         Cluster: {
             /** @description Its present name. */
@@ -837,6 +1580,34 @@ export interface components {
              *     counts ten times. Where the coverage is not complete there may have been more.
              */
             states: number;
+        };
+        /** @description When a cluster may be touched. */
+        ClusterCalendar: {
+            /**
+             * Format: int32
+             * @description Changes of more hosts need the approval of another subject; null means never.
+             */
+            approve_above_hosts?: number | null;
+            /** @description The cluster. */
+            cluster: string;
+            /** @description When nothing may begin. */
+            freezes: components["schemas"]["FreezeItem"][];
+            /** @description Changes may begin now. */
+            open: boolean;
+            /**
+             * Format: date-time
+             * @description When it opens.
+             */
+            opens?: string | null;
+            /**
+             * Format: int32
+             * @description Nodes that it has; 0 where that is not known.
+             */
+            pool: number;
+            /** @description Why not: `AwaitingWindow`, `Frozen`. */
+            reason?: string | null;
+            /** @description When changes may begin; none means always. */
+            windows: components["schemas"]["WindowItem"][];
         };
         /** @description How complete a range is for one cluster. */
         ClusterCompleteness: {
@@ -922,6 +1693,23 @@ export interface components {
              */
             share: number;
         };
+        /** @description What came of a command. */
+        CommandAnswer: {
+            /**
+             * Format: uuid
+             * @description The command: the idempotency key, made here where none came.
+             */
+            command: string;
+            /**
+             * Format: uuid
+             * @description The operation or task that it is about.
+             */
+            id: string;
+            operation?: components["schemas"]["OperationItem"] | null;
+            /** @description `followed`, or `waiting`: nothing came of it in time; ask `/api/v1/operations/commands/{command}`. */
+            outcome: string;
+            task?: components["schemas"]["TaskItem"] | null;
+        };
         /** @description How complete a range is, cluster by cluster, for all that were watched or that are named. */
         Completeness: {
             /**
@@ -996,6 +1784,35 @@ export interface components {
              * @description First moment behind it.
              */
             to: string;
+        };
+        /** @description Entries of the undo ledger that are alike. */
+        DebtGroup: {
+            /** @description How it is undone: `api`, `playbook`. */
+            by: string;
+            /**
+             * Format: int32
+             * @description How many hosts.
+             */
+            count: number;
+            /** @description The first fifty of them, by address. */
+            hosts: string[];
+            /** @description What was done: `cordon`, `taint`, `join`. */
+            kind: string;
+            /** @description It was the purpose: nothing is undone when all ends well. */
+            purpose: boolean;
+            /** @description Why it is settled: `purpose`, `task`, `released`. */
+            settled?: string | null;
+            /** @description `owed`, `started`, `done`, `settled`, `given_up`. */
+            state: string;
+            /** @description The step that owes it. */
+            step: string;
+            /**
+             * Format: int32
+             * @description Tries so far, of the one that was tried most.
+             */
+            tries: number;
+            /** @description What the last failed try said. */
+            why: string;
         };
         /** @description A disk of the store; with the embedded engine it is that of the data directory. */
         DiskItem: {
@@ -1249,6 +2066,66 @@ export interface components {
              */
             states: number;
         };
+        /** @description The command that a fact follows from. */
+        FactCause: {
+            /**
+             * Format: uuid
+             * @description Its id: the caller's idempotency key.
+             */
+            command: string;
+            /**
+             * Format: int64
+             * @description Its offset there.
+             */
+            offset: number;
+            /**
+             * Format: int32
+             * @description Its partition of the command topic: 0 of the API, 1 of resources and callbacks.
+             */
+            partition: number;
+        };
+        /** @description A fact. */
+        FactItem: {
+            /** @description What it says. */
+            body: Record<string, never>;
+            cause?: components["schemas"]["FactCause"] | null;
+            /**
+             * Format: int64
+             * @description Of the writer.
+             */
+            epoch: number;
+            /**
+             * Format: int32
+             * @description The number of its kind.
+             */
+            kind: number;
+            /** @description The name of its kind: `Accepted`, `Started`, `AttemptIntended` and so on. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Where it stands in the topic of facts: grows, with holes.
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description 1, 2, 3… of this operation or task.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            time: string;
+        };
+        /** @description A page of facts. */
+        FactPage: {
+            /** @description In order. */
+            items: components["schemas"]["FactItem"][];
+            /** @description Pass it as `cursor` for what follows; null at the end. */
+            next?: string | null;
+            /** @description How many there are. */
+            total: components["schemas"]["Total"];
+        };
         /** @description Files. */
         FilesItem: {
             /**
@@ -1266,6 +2143,71 @@ export interface components {
              * @description Their rows; null where only the files themselves say it.
              */
             rows?: number | null;
+        };
+        /** @description How long it takes. */
+        ForecastItem: {
+            /**
+             * Format: date-time
+             * @description When it ends by the half of like runs, counted from now; null where unknown, or where it is over or stands still.
+             */
+            ends_p50?: string | null;
+            /**
+             * Format: date-time
+             * @description By nine of ten.
+             */
+            ends_p90?: string | null;
+            /**
+             * Format: int64
+             * @description All stages one after the other, with their soaking, in milliseconds; null while a step is unknown.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Likewise.
+             */
+            p90_ms?: number | null;
+            /** @description Steps that like runs are known of. */
+            steps: components["schemas"]["StepForecastItem"][];
+            /** @description Steps that no like run is known of. */
+            unknown: string[];
+        };
+        /** @description A time in which nothing may begin. */
+        FreezeItem: {
+            /**
+             * Format: date-time
+             * @description From when.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until: string;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description A work order of a task. */
+        GateItem: {
+            /** @description Who answered. */
+            answered_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is open.
+             */
+            asked: string;
+            /** @description Who answers: `approval` (another subject), `webhook` (a ticket system), `open` (itself). */
+            mode: string;
+            /** @description The answer: true lets the task go on; null while none came. */
+            open?: boolean | null;
+            /** @description The number of the work order in the team's system; may be empty. */
+            ticket: string;
+            /**
+             * Format: date-time
+             * @description Until when an answer is waited for.
+             */
+            until: string;
+            /** @description What was said; may be empty. */
+            why: string;
         };
         /** @description What a day adds: the rows of the last 24 full hours by the Events' own time, at what a row takes. */
         GrowthItem: {
@@ -1285,6 +2227,27 @@ export interface components {
              * @description Rows.
              */
             rows_per_day: number;
+        };
+        /** @description Something that an operation waits for before anything of it begins. */
+        GuardItem: {
+            /** @description `approval`, `window`, `lock`, `suspend`. */
+            guard: string;
+            /** @description The same for people; may be empty. */
+            message: string;
+            /** @description It would let the operation begin now. */
+            open: boolean;
+            /**
+             * Format: uuid
+             * @description The operation that stands in the way, where one does.
+             */
+            operation?: string | null;
+            /** @description Why not: `AwaitingApproval`, `AwaitingWindow`, `Frozen`, `AwaitingLock`, `Suspended`. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description When it opens, or is worth another look; null where nobody knows.
+             */
+            until?: string | null;
         };
         /**
          * @description Events per bin of time. Counts are exact for the whole range; a bin that reaches beyond the range counts what lies
@@ -1314,6 +2277,154 @@ export interface components {
              * @description States in the range: an Event that Kubernetes updates ten times counts ten times.
              */
             states: number;
+        };
+        /** @description What holds it, with the numbers. */
+        HoldItem: {
+            /**
+             * Format: int32
+             * @description and those that are not.
+             */
+            bad: number;
+            /**
+             * Format: int32
+             * @description The rule: so many failed hosts of a batch hold,
+             */
+            hold_at_hosts: number;
+            /**
+             * Format: int32
+             * @description or this share of it.
+             */
+            hold_at_percent: number;
+            /**
+             * Format: int32
+             * @description Hosts of the stage,
+             */
+            hosts: number;
+            /** @description The same for people, with the numbers. */
+            message: string;
+            /**
+             * Format: int32
+             * @description those that are through,
+             */
+            ok: number;
+            /** @description Why: `CanaryFailed`, `FailedHosts`, `WarningsRose`, `HeldOnRequest` and so on. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /**
+             * Format: int32
+             * @description The stage in which it stands.
+             */
+            stage?: number | null;
+        };
+        /** @description How many hosts stand where. */
+        HostCounts: {
+            /**
+             * Format: int32
+             * @description A step went wrong on them.
+             */
+            bad: number;
+            /**
+             * Format: int32
+             * @description Came through all steps.
+             */
+            through: number;
+            /**
+             * Format: int32
+             * @description All.
+             */
+            total: number;
+        };
+        /** @description What went wrong on a host. */
+        HostError: {
+            /** @description The attempt that said so; null where none did. */
+            attempt?: string | null;
+            /** @description The stable word for it; may be empty. */
+            code: string;
+            /** @description What it said. */
+            message: string;
+            /** @description What to do about it; may be empty. */
+            remedy: string;
+            /** @description The step. */
+            step: string;
+            /** @description The task that failed; may be empty. */
+            task: string;
+        };
+        /** @description Hosts with one error. */
+        HostErrorGroup: {
+            /** @description The stable word for it; may be empty. */
+            code: string;
+            /** @description How many hosts. */
+            count: number;
+            /** @description The first two hundred of them, by address. */
+            hosts: string[];
+            /** @description What the first of them said. */
+            message: string;
+            /** @description What to do about it; may be empty. */
+            remedy: string;
+            /** @description Where they stand. */
+            state: string;
+            /** @description The step. */
+            step: string;
+            /** @description The task that failed; may be empty. */
+            task: string;
+        };
+        /** @description A host. */
+        HostItem: {
+            /** @description A step went wrong on it. */
+            bad: boolean;
+            error?: components["schemas"]["HostError"] | null;
+            /** @description Its address. */
+            host: string;
+            /** @description The name of its node, where the specification names it. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Its place in the plan: its column in the matrix.
+             */
+            place: number;
+            /** @description Its role. */
+            role?: string | null;
+            /** @description Where it stands in each step, in order. */
+            steps: components["schemas"]["HostStep"][];
+            /** @description It came through all steps. */
+            through: boolean;
+        };
+        /** @description A page of hosts. */
+        HostList: {
+            /**
+             * Format: date-time
+             * @description The moment.
+             */
+            at: string;
+            /** @description Where `group=error`: groups of all bad hosts, the largest first, fifty at most. */
+            groups?: components["schemas"]["HostErrorGroup"][] | null;
+            /** @description The hosts of this page. */
+            items: components["schemas"]["HostItem"][];
+            /** @description Pass it as `cursor`, with all other parameters unchanged, for the page behind this one; null on the last page. */
+            next?: string | null;
+            /** @description How many match in all. */
+            total: components["schemas"]["Total"];
+        };
+        /** @description A host in a step. */
+        HostStep: {
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds; null while it is not through.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description `waiting`, `running`, `ok`, `failed`, `unreachable`, `skipped`, `unknown`, `cancelled`. */
+            state: string;
+            /** @description The step. */
+            step: string;
         };
         /** @description A cluster that states were imported into. */
         ImportCluster: {
@@ -1491,6 +2602,22 @@ export interface components {
              * @description Pixels over the whole range.
              */
             width: number;
+        };
+        /** @description What an operation has, or had, locked. */
+        LedgerItem: {
+            /** @description What, since when, until when, and why. */
+            lock: components["schemas"]["LockItem"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description The operation.
+             */
+            operation: string;
+            /** @description Where it stands. */
+            phase: string;
+            /** @description Who asked for it. */
+            subject: string;
         };
         /** @description A page of a list. */
         List_Cluster: {
@@ -1746,6 +2873,175 @@ export interface components {
             range: components["schemas"]["RangeAnswer"];
             total?: components["schemas"]["Total"] | null;
         };
+        /** @description What an operation has, or had, locked. */
+        LockItem: {
+            /** @description The cluster. */
+            cluster: string;
+            /**
+             * Format: int32
+             * @description How many nodes.
+             */
+            count: number;
+            /** @description The first fifty of them, by address. */
+            hosts: string[];
+            /**
+             * Format: date-time
+             * @description Since when it is free; null while it holds.
+             */
+            released?: string | null;
+            /** @description Why it is free: `over`, `expired`. */
+            released_why?: string | null;
+            /** @description `cluster`, or `node`. */
+            scope: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description Until when, unless renewed.
+             */
+            until: string;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description Numbers that are missing within an attempt. */
+        LogHole: {
+            /** @description The attempt. */
+            attempt: string;
+            /**
+             * Format: int64
+             * @description The first missing number.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The last one.
+             */
+            to: number;
+        };
+        /** @description A line of the log. */
+        LogItem: {
+            /** @description The module. */
+            action?: string | null;
+            /** @description The attempt. */
+            attempt: string;
+            /**
+             * Format: int32
+             * @description The batch of the step.
+             */
+            batch: number;
+            /** @description Why it failed, as a stable word. */
+            code?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took there, in milliseconds.
+             */
+            duration_ms?: number | null;
+            /** @description The host. */
+            host?: string | null;
+            /** @description Which item of a loop. */
+            item?: string | null;
+            /** @description `start`, `play`, `task`, `host_start`, `item`, `retry`, `host`, `no_hosts`, `stats`, `note`. */
+            kind: string;
+            /** @description For people: redacted, at most 2 KB. */
+            message?: string | null;
+            /**
+             * Format: int32
+             * @description The number of the attempt.
+             */
+            number: number;
+            /** @description The play. */
+            play?: string | null;
+            /** @description What to do about it. */
+            remedy?: string | null;
+            /** @description Chosen keys of the module's result, redacted. */
+            results?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description 1, 2, 3… within the attempt.
+             */
+            seq: number;
+            /** @description `ok`, `changed`, `failed`, `unreachable`, `skipped`, `ignored`. */
+            state?: string | null;
+            /** @description The step. */
+            step: string;
+            /** @description The task. */
+            task?: string | null;
+            /**
+             * Format: date-time
+             * @description When, by the runner's clock.
+             */
+            time: string;
+        };
+        /** @description A page of the log. */
+        LogPage: {
+            /** @description Numbers that the log does not have: lines that a runner lost, and says so itself. */
+            holes: components["schemas"]["LogHole"][];
+            /**
+             * @description Lines in order: attempts as they began, each by its sequence. Empty where nothing of a long part was wanted: go on
+             *     with `next`.
+             */
+            items: components["schemas"]["LogItem"][];
+            /** @description Pass it as `cursor` for what follows; null where nothing is told yet behind the last line. */
+            next?: string | null;
+        };
+        /** @description A line that is no machine. */
+        MachineError: {
+            /** @description What is allowed. */
+            allowed: string;
+            /** @description What is wrong: `ip`, `name`, `role`, `user`, `port`, `header`, `line` and so on. */
+            field: string;
+            /** @description The line, counted from 1. */
+            line: number;
+            /** @description What stands there, shortened. */
+            value: string;
+        };
+        /** @description A machine that was read. */
+        MachineRow: {
+            /** @description The first line that has the same address; null where none has. */
+            duplicate_of?: number | null;
+            /** @description The first group of the inventory that it is in. */
+            group?: string | null;
+            /** @description Its address. */
+            ip: string;
+            /** @description Its line, counted from 1. */
+            line: number;
+            /** @description The name of its node. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description The port of its SSH server.
+             */
+            port?: number | null;
+            /** @description Its role. */
+            role?: string | null;
+            /** @description Who logs in. */
+            user?: string | null;
+        };
+        /** @description What a list says. */
+        MachinesAnswer: {
+            /** @description How many rows have the address of an earlier line. */
+            duplicates: number;
+            /** @description In order of lines, one per line at most. */
+            errors: components["schemas"]["MachineError"][];
+            /** @description The form that it was read as: `lines`, `csv`, `ini`, `yaml`. */
+            format: string;
+            /** @description How many lines the text has. Those without a row or an error are blank, comments, or structure. */
+            lines: number;
+            /** @description Errors that are left out: one answer has a thousand. */
+            more_errors: number;
+            /** @description In order of lines; 5,000 at most, the rest are errors. */
+            rows: components["schemas"]["MachineRow"][];
+        };
+        /** @description A list of machines, in whatever form people have it. */
+        MachinesText: {
+            /** @description `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`. */
+            format?: string;
+            /** @description The text: 20,000 lines and 2 MB at most. */
+            text: string;
+        };
         /** @description Something to draw. */
         Mark: {
             /**
@@ -1788,6 +3084,28 @@ export interface components {
              * @description First pixel.
              */
             x: number;
+        };
+        /** @description Hosts × steps at a moment. */
+        MatrixAnswer: {
+            /**
+             * Format: date-time
+             * @description The moment.
+             */
+            at: string;
+            /**
+             * @description Base64 of `steps × hosts` bytes, row by row: byte `step * hosts + host`. 0: not accepted yet, 1 waiting, 2 running,
+             *     3 ok, 4 failed, 5 unreachable, 6 skipped, 7 unknown, 8 cancelled.
+             */
+            bytes: string;
+            /** @description How many hosts: the columns, in the order of `plan.hosts`. */
+            hosts: number;
+            /**
+             * Format: int64
+             * @description The number of the operation's last fact.
+             */
+            seq: number;
+            /** @description The names of the steps: the rows. */
+            steps: string[];
         };
         /** @description What else happened around one state of an Event. */
         Neighbours: {
@@ -1891,6 +3209,186 @@ export interface components {
             /** @description Sources of which occurrences probably are missing or folded, the most first; at most 100. */
             suspects: components["schemas"]["Suspect"][];
         };
+        /** @description The bundle that an operation uses. */
+        OperationBundle: {
+            /** @description SHA-256 over its files, 64 hex digits. */
+            digest: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description One operation. */
+        OperationDetail: {
+            /** @description What the caller may ask for now. */
+            actions: components["schemas"]["ActionItem"][];
+            /** @description Runs of runners, in order; the last thousand. */
+            attempts: components["schemas"]["AttemptItem"][];
+            /** @description The undo ledger. */
+            debts: components["schemas"]["DebtGroup"][];
+            /** @description How long it takes. */
+            forecast: components["schemas"]["ForecastItem"];
+            hold?: components["schemas"]["HoldItem"] | null;
+            /** @description What it has locked, and had; the newest last. */
+            locks: components["schemas"]["LockItem"][];
+            /** @description Earlier attempts that are left out. */
+            more_attempts: number;
+            /** @description How it is carried out. */
+            plan: components["schemas"]["PlanItem"];
+            /** @description What it is to do, as it was asked for: the names of the fields are those of the resource. */
+            spec: Record<string, never>;
+            /** @description Its stages with their times, one after the other. */
+            stages: components["schemas"]["StageItem"][];
+            /** @description In short. */
+            summary: components["schemas"]["OperationItem"];
+            /** @description Rises of Warnings on its nodes; the newest last. */
+            warnings: components["schemas"]["WarningsItem"][];
+        };
+        /** @description An operation in short. */
+        OperationItem: {
+            /** @description Who approved. */
+            approved_by?: string | null;
+            /** @description The bundle. */
+            bundle: components["schemas"]["OperationBundle"];
+            /** @description The cluster. */
+            cluster: string;
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             */
+            created: string;
+            /** @description Changes are only tried. */
+            dry_run: boolean;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended?: string | null;
+            /**
+             * Format: date-time
+             * @description When something was last heard of the runner that acts; null while none acts.
+             */
+            heard?: string | null;
+            /** @description Hosts. */
+            hosts: components["schemas"]["HostCounts"];
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The same for people, with the numbers. */
+            message: string;
+            /** @description For people: `namespace/name`. */
+            name: string;
+            /** @description It waits for, or had, the approval of another subject than the requester. */
+            needs_approval: boolean;
+            /**
+             * Format: int32
+             * @description Entries of the undo ledger that stand.
+             */
+            owed: number;
+            owner?: components["schemas"]["OperationOwner"] | null;
+            /** @description `Pending`, `Running`, `Held`, `Cancelling`, `Succeeded`, `Failed`, `Cancelled`, `Unknown`. */
+            phase: string;
+            present?: components["schemas"]["PresentStage"] | null;
+            /** @description Why it waits, is held, or ended so, such as `AwaitingLock`, `CanaryFailed`; null while it runs. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description The number of its last fact.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description Since when it is in this phase.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When its first step could begin.
+             */
+            started?: string | null;
+            /** @description Its steps. */
+            steps: components["schemas"]["StepCounts"][];
+            /** @description Who asked for it. */
+            subject: string;
+            /** @description `ScaleUp`, `ScaleDown`, `Cordon`, `Uncordon`, `Drain`, `Reboot`, `Command`, `NodeJoin`, `NodeRemove`. */
+            type: string;
+            /**
+             * Format: int32
+             * @description Entries that were undone.
+             */
+            undone: number;
+            /**
+             * Format: date-time
+             * @description When its last fact was written.
+             */
+            updated: string;
+        };
+        /** @description A page of operations. */
+        OperationList: {
+            /** @description The rows of this page. */
+            items: components["schemas"]["OperationItem"][];
+            /** @description Pass it as `cursor`, with all other parameters unchanged, for the page behind this one; null on the last page. */
+            next?: string | null;
+            /** @description How many match in all. */
+            total: components["schemas"]["Total"];
+        };
+        /** @description A new fact of an operation. */
+        OperationMessage: {
+            /** @description What it changed in the matrix, three numbers each: place of the step, place of the host, byte of its state. */
+            changes: number[][];
+            /** @description The name of its kind: `Started`, `HostResult` and so on. */
+            fact: string;
+            /** @description It changed more than is told here: ask for the matrix. */
+            more_changes: boolean;
+            /**
+             * Format: int64
+             * @description The fact's offset: the message's id.
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description The fact's number within the operation.
+             */
+            seq: number;
+            /** @description The operation now. */
+            summary: components["schemas"]["OperationItem"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            time: string;
+        };
+        /** @description The task that an operation belongs to. */
+        OperationOwner: {
+            /** @description Its name, where the task is known. */
+            name?: string | null;
+            /** @description The step of the task, such as `ScaleUp`. */
+            step: string;
+            /**
+             * Format: uuid
+             * @description The task.
+             */
+            task: string;
+        };
+        /** @description An operation to be made. */
+        OperationWish: {
+            /**
+             * @description For people: `namespace/name`.
+             * @example beidou-system/scaleup-2024
+             */
+            name: string;
+            /**
+             * @description What it is to do: the names of the fields are those of the resource, `clusterName`, `operationType`,
+             *     `operationFlow`, `operationMachines` and so on.
+             */
+            spec: Record<string, never>;
+        };
         /** @description A template of messages. */
         Pattern: {
             /**
@@ -1980,6 +3478,128 @@ export interface components {
             items: components["schemas"]["Pattern"][];
             /** @description The effective range. */
             range: components["schemas"]["RangeAnswer"];
+        };
+        /** @description What would be done. */
+        PlanAnswer: {
+            /** @description It would begin at once. */
+            begins_at_once: boolean;
+            /** @description The bundle that would be used. */
+            bundle: string;
+            /** @description How long it would take; `ends_…` are counted from now, where every guard is open. */
+            forecast: components["schemas"]["ForecastItem"];
+            /** @description What it would wait for. */
+            guards: components["schemas"]["GuardItem"][];
+            /** @description Hosts, steps, bounds. */
+            plan: components["schemas"]["PlanItem"];
+            /** @description What would be done, one after the other. */
+            stages: components["schemas"]["PlannedStage"][];
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description How it is carried out. */
+        PlanItem: {
+            /** @description Another subject than the requester must approve. */
+            approval: boolean;
+            /** @description The hosts by address: a host's place here is its column in the matrix. */
+            hosts: string[];
+            /** @description Bounds. */
+            limits: components["schemas"]["PlanLimits"];
+            /** @description What is locked: `cluster`, `node`, `none`. */
+            lock: string;
+            /** @description The steps in order: a step's place here is its row in the matrix. */
+            steps: components["schemas"]["PlanStep"][];
+        };
+        /** @description Bounds of an operation. */
+        PlanLimits: {
+            /**
+             * Format: int32
+             * @description Hold when so many hosts of a batch failed.
+             */
+            hold_at_hosts: number;
+            /**
+             * Format: int32
+             * @description Hold when this share of a batch failed.
+             */
+            hold_at_percent: number;
+            /**
+             * Format: int32
+             * @description and at most so many did not; null means any number.
+             */
+            most_failed?: number | null;
+            /**
+             * Format: int64
+             * @description How long it may wait for its start, in milliseconds.
+             */
+            pending_ms: number;
+            /**
+             * Format: int64
+             * @description How long nothing may be heard of a runner, in milliseconds.
+             */
+            silence_ms: number;
+            /**
+             * Format: int32
+             * @description It has succeeded when at least this share of the hosts came through,
+             */
+            success_percent: number;
+        };
+        /** @description A step of the plan. */
+        PlanStep: {
+            /** @description Who does it: `ansible`, `command`, `release` (controllers lift cordon and taint). */
+            actor: string;
+            /** @description It decides whether a host may be released. */
+            checks: boolean;
+            /**
+             * Format: int64
+             * @description How long one attempt may take, in milliseconds.
+             */
+            deadline_ms: number;
+            /** @description It changes hosts or cluster. */
+            mutates: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description What it owes for each host from its beginning on: `cordon`, `taint`, `join`. */
+            owes: string[];
+            /** @description What a retry may repeat: `host`, `step`, `none`. */
+            retry: string;
+        };
+        /** @description One batch of one step of a plan. */
+        PlannedStage: {
+            /**
+             * Format: int32
+             * @description The batch of the step, counted from 0.
+             */
+            batch: number;
+            /** @description It is the first of several: a failure in it holds the operation. */
+            canary: boolean;
+            /** @description Its hosts as ranges of places in `plan.hosts`: first, and first behind it. */
+            host_ranges: number[][];
+            /**
+             * Format: int32
+             * @description How many hosts.
+             */
+            hosts: number;
+            /**
+             * Format: int64
+             * @description How long it is watched before the next stage, in milliseconds.
+             */
+            soak_ms: number;
+            /**
+             * Format: int32
+             * @description Its place, counted from 0.
+             */
+            stage: number;
+            /** @description The step. */
+            step: string;
+        };
+        /** @description The stage that is next, or runs. */
+        PresentStage: {
+            /**
+             * Format: int32
+             * @description The batch of the step, counted from 0.
+             */
+            batch: number;
+            /** @description The step. */
+            step: string;
         };
         /** @description Problem details (RFC 9457), media type `application/problem+json`. */
         Problem: {
@@ -2147,6 +3767,11 @@ export interface components {
             /** @description The first character behind it. */
             to: number;
         };
+        /** @description Hosts to be tried again. */
+        RetryBody: {
+            /** @description Their addresses; none means all that are not through. */
+            hosts?: string[];
+        };
         /** @description A statement that runs. */
         RunningItem: {
             /**
@@ -2179,6 +3804,13 @@ export interface components {
          * @enum {string}
          */
         Shape: "point" | "density" | "span";
+        /** @description A step to be left out. */
+        SkipBody: {
+            /** @description The step. */
+            step: string;
+            /** @description Why, for people; may be empty. */
+            why?: string;
+        };
         /** @description What everything takes. */
         Space: {
             archive?: components["schemas"]["ArchiveItem"] | null;
@@ -2356,6 +3988,109 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        /** @description One batch of one step. Stages are taken one after the other. */
+        StageItem: {
+            /**
+             * Format: int32
+             * @description Hosts that are not.
+             */
+            bad: number;
+            /**
+             * Format: int32
+             * @description The batch of the step, counted from 0.
+             */
+            batch: number;
+            /** @description It is the first of several: a failure in it holds the operation. */
+            canary: boolean;
+            /**
+             * Format: date-time
+             * @description When its last attempt was over.
+             */
+            ended?: string | null;
+            /** @description Its hosts as ranges of places in `plan.hosts`: first, and first behind it. */
+            host_ranges: number[][];
+            /**
+             * Format: int32
+             * @description How many hosts.
+             */
+            hosts: number;
+            /**
+             * Format: int32
+             * @description Hosts that are through.
+             */
+            ok: number;
+            /**
+             * Format: int64
+             * @description Half of like runs took no longer, in milliseconds; null where none is known.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Nine of ten took no longer.
+             */
+            p90_ms?: number | null;
+            /**
+             * Format: int64
+             * @description How long it is watched before the next stage, in milliseconds.
+             */
+            soak_ms: number;
+            /**
+             * Format: int32
+             * @description Its place, counted from 0.
+             */
+            stage: number;
+            /**
+             * Format: date-time
+             * @description When its first attempt was asked for.
+             */
+            started?: string | null;
+            /** @description `waiting`, `running`, `done`, `held` (the operation stands still in it). */
+            state: string;
+            /** @description The step. */
+            step: string;
+        };
+        /** @description A step with the number of its hosts in each state. */
+        StepCounts: {
+            /**
+             * Format: date-time
+             * @description When the last change came, where no host waits or runs any more.
+             */
+            ended?: string | null;
+            /**
+             * @description State → hosts, states without hosts left out: `waiting`, `running`, `ok`, `failed`, `unreachable`, `skipped`,
+             *     `unknown`, `cancelled`.
+             */
+            hosts: {
+                [key: string]: number;
+            };
+            /** @description The step. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the first host began.
+             */
+            started?: string | null;
+        };
+        /** @description How long a batch of a step takes, by like runs: same bundle and step, the newest fifty. */
+        StepForecastItem: {
+            /**
+             * Format: int64
+             * @description Half of them took no longer, in milliseconds.
+             */
+            p50_ms: number;
+            /**
+             * Format: int64
+             * @description Nine of ten took no longer, in milliseconds.
+             */
+            p90_ms: number;
+            /**
+             * Format: int32
+             * @description Attempts that this is known from.
+             */
+            runs: number;
+            /** @description The step. */
+            step: string;
+        };
         /** @description What was stopped. */
         Stopped: {
             /** @description Its id. */
@@ -2488,6 +4223,140 @@ export interface components {
              */
             partition: number;
         };
+        /** @description One task. */
+        TaskDetail: {
+            /** @description What the caller may ask for now. */
+            actions: components["schemas"]["ActionItem"][];
+            /** @description The operations that it made, in order. */
+            operations: components["schemas"]["OperationItem"][];
+            /** @description What it is to do, as it was asked for. */
+            spec: Record<string, never>;
+            /** @description In short. */
+            summary: components["schemas"]["TaskItem"];
+        };
+        /** @description An automatic task in short. */
+        TaskItem: {
+            /** @description The bundle whose operations it makes. */
+            bundle: string;
+            /** @description The cluster. */
+            cluster: string;
+            /** @description What kind of cluster it is, such as `native`. */
+            cluster_type: string;
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended?: string | null;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description How many machines.
+             */
+            machines: number;
+            /** @description The same for people. */
+            message: string;
+            /** @description For people: `namespace/name`. */
+            name: string;
+            /** @description `Pending`, `Running`, `Held`, `Cancelling`, `Succeeded`, `Failed`, `Cancelled`, `Unknown`. */
+            phase: string;
+            /** @description Why it waits, is held, or ended so; `AwaitingApproval` at a work order. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description The number of its last fact.
+             */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description Since when it is in this phase.
+             */
+            since: string;
+            /** @description Its steps in order. */
+            steps: components["schemas"]["TaskStepItem"][];
+            /** @description Who asked for it. */
+            subject: string;
+            /** @description `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`. */
+            type: string;
+            /**
+             * Format: date-time
+             * @description When its last fact was written.
+             */
+            updated: string;
+        };
+        /** @description A page of tasks. */
+        TaskList: {
+            /** @description The rows of this page. */
+            items: components["schemas"]["TaskItem"][];
+            /** @description Pass it as `cursor`, with all other parameters unchanged, for the page behind this one; null on the last page. */
+            next?: string | null;
+            /** @description How many match in all. */
+            total: components["schemas"]["Total"];
+        };
+        /** @description A new fact of a task, or of an operation that it made. */
+        TaskMessage: {
+            /** @description The name of its kind. */
+            fact: string;
+            /**
+             * Format: int64
+             * @description The fact's offset: the message's id.
+             */
+            offset: number;
+            operation?: components["schemas"]["OperationItem"] | null;
+            /** @description The task now. */
+            summary: components["schemas"]["TaskItem"];
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            time: string;
+        };
+        /** @description A step of a task. */
+        TaskStepItem: {
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended?: string | null;
+            gate?: components["schemas"]["GateItem"] | null;
+            /** @description For people; may be empty. */
+            message: string;
+            /**
+             * Format: uuid
+             * @description The operation that it made.
+             */
+            operation?: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            started?: string | null;
+            /** @description `waiting`, `running`, `done`, `failed`. */
+            state: string;
+            /** @description `ScaleUpPreCheck`, `ScaleUpWorkprocess`, `ScaleUp`, `UncordonNodes`, `ScaleUpSubWorkprocess` and so on. */
+            step: string;
+        };
+        /** @description A task to be made. */
+        TaskWish: {
+            /**
+             * @description For people: `namespace/name`.
+             * @example beidou-system/scaleup-2024-q3
+             */
+            name: string;
+            /**
+             * @description What it is to do: the names of the fields are those of the resource, `cluster`, `operationIds`,
+             *     `operationTaskMachines`, `operationTaskStep`, `operationTaskType` and so on.
+             */
+            spec: Record<string, never>;
+        };
         /** @description A topic of the log. */
         TopicItem: {
             /**
@@ -2527,6 +4396,53 @@ export interface components {
             states: number;
             /** @description `Normal`, `Warning`, or `other` for all that are neither. */
             type: string;
+        };
+        /** @description Warnings rose on the touched nodes. */
+        WarningsItem: {
+            /**
+             * Format: int64
+             * @description Warnings in as much time before.
+             */
+            before: number;
+            /**
+             * Format: int64
+             * @description Warnings since the stage began.
+             */
+            count: number;
+            /** @description The nodes, at most a hundred. */
+            hosts: string[];
+            /** @description The most frequent reason. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+        };
+        /** @description A weekly time in which changes may begin. */
+        WindowItem: {
+            /** @description Days on which it begins: 1 is Monday, 7 Sunday; none means every day. */
+            days: number[];
+            /**
+             * Format: int32
+             * @description How long it is open, in minutes.
+             */
+            minutes: number;
+            /**
+             * Format: int32
+             * @description The minute of the day at which it begins.
+             */
+            start_minute: number;
+            /**
+             * Format: int32
+             * @description What the cluster's people add to UTC, in minutes.
+             */
+            utc_offset_minutes: number;
+        };
+        /** @description A word beside an act. */
+        WordBody: {
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description An audit or a rebuild. */
         WorkItem: {
@@ -3916,6 +5832,890 @@ export interface operations {
             };
         };
     };
+    operations: {
+        parameters: {
+            query?: {
+                /** @description Clusters by name. Repeat it, or put commas between: any of them. */
+                cluster?: string[];
+                /** @description Types: `ScaleUp`, `Drain` and so on; any of them. */
+                type?: string[];
+                /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
+                phase?: string[];
+                /** @description Who asked for it; any of them. */
+                subject?: string[];
+                /** @description The task that it belongs to, by id. */
+                task?: string;
+                /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
+                text?: string;
+                /** @description Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                from?: string;
+                /** @description Operations that were accepted before this moment. Default: now. */
+                to?: string;
+                /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */
+                sort?: string;
+                /** @description `desc` (default) or `asc`. */
+                order?: string;
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. All other parameters must be unchanged. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationWish"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bundles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: {
+                /** @description Clusters by name; any of them. Default: all. */
+                cluster?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    command_outcome: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The command's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    parse_machines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachinesText"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinesAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationWish"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines of JSON */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_facts: {
+        parameters: {
+            query?: {
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactPage"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hosts: {
+        parameters: {
+            query?: {
+                /** @description `error` adds the groups of hosts with one error. */
+                group?: string;
+                /** @description The moment: RFC 3339, or relative to now. Default: now. */
+                t?: string;
+                /**
+                 * @description States, in any step: `failed`, `running` and so on; `bad` stands for `failed`, `unreachable`, `unknown`,
+                 *     `cancelled`; any of them.
+                 */
+                state?: string[];
+                /** @description Text within address, name or role. */
+                text?: string;
+                /** @description `worst` (default), `place` (as in the plan). */
+                sort?: string;
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. All other parameters must be unchanged; give `t` where the run moves. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_log: {
+        parameters: {
+            query?: {
+                /** @description What was told of this host: its address, or its name in the inventory. Lines of plays and tasks are of no host. */
+                host?: string;
+                /** @description What was told in this step. */
+                step?: string;
+                /** @description What this attempt told: its id. */
+                attempt?: string;
+                /** @description From this number of the attempt on; only with `attempt`. */
+                seq?: number;
+                /** @description Kinds: `host`, `task` and so on; any of them. */
+                kind?: string[];
+                /** @description Text within task, message or code. */
+                text?: string;
+                /** @description At most so many lines; a page ends earlier where it would be larger than 1 MB, or has read 32 MB. */
+                limit?: number;
+                /**
+                 * @description `next` of the answer before: attempts follow one another, each by its sequence. All other parameters must be
+                 *     unchanged.
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    matrix: {
+        parameters: {
+            query?: {
+                /** @description The moment: RFC 3339, or relative to now. Default: now. */
+                t?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatrixAnswer"];
+                    "application/octet-stream": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    matrix_changes: {
+        parameters: {
+            query?: {
+                /** @description Changes after this moment: RFC 3339, or relative to now. Default: since the operation was accepted. */
+                from?: string;
+                /** @description Changes up to this moment, this one included. Default: now. */
+                to?: string;
+                /** @description `next` of the answer before. All other parameters must be unchanged. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skip: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkipBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_stream: {
+        parameters: {
+            query?: {
+                /** @description The `id` of an earlier message, or the offset of a fact: the stream goes on behind it. Default: from now on. */
+                after?: string;
+            };
+            header?: {
+                /** @description As `after`, as EventSource sends it when it connects again; wins over `after` */
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["OperationMessage"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     queries: {
         parameters: {
             query?: never;
@@ -4328,6 +7128,539 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SqlSchema"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tasks: {
+        parameters: {
+            query?: {
+                /** @description Clusters by name; any of them. */
+                cluster?: string[];
+                /** @description Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
+                type?: string[];
+                /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
+                phase?: string[];
+                /** @description Who asked for it; any of them. */
+                subject?: string[];
+                /** @description Text within name, id, message, bundle or the address of a machine; case does not matter. */
+                text?: string;
+                /** @description Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                from?: string;
+                /** @description Tasks that were accepted before this moment. Default: now. */
+                to?: string;
+                /** @description `created` (default), `updated`, `name`. */
+                sort?: string;
+                /** @description `desc` (default) or `asc`. */
+                order?: string;
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. All other parameters must be unchanged. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskWish"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    task_facts: {
+        parameters: {
+            query?: {
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactPage"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skip_task: {
+        parameters: {
+            query?: {
+                /** @description How long an outcome is waited for, in milliseconds; without one in time the answer is 202. */
+                wait_ms?: number;
+            };
+            header?: {
+                /** @description A UUID: the same again is the same command. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkipBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    task_stream: {
+        parameters: {
+            query?: {
+                /** @description The `id` of an earlier message, or the offset of a fact: the stream goes on behind it. Default: from now on. */
+                after?: string;
+            };
+            header?: {
+                /** @description As `after`, as EventSource sends it when it connects again; wins over `after` */
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["TaskMessage"];
                 };
             };
             default: {

@@ -35,6 +35,14 @@ const PATHS = {
   file: "M4 2.500h5L12 5.500v8H4z",
   eye: "M1.8 8S4 3.8 8 3.8 14.2 8 14.2 8 12 12.2 8 12.2 1.8 8 1.8 8zM8 9.600a1.6 1.6 0 1 0 0-3.2 1.6 1.6 0 0 0 0 3.200z",
   lock: "M4 7.500h8v6H4zM5.5 7.500V5.500a2.5 2.5 0 0 1 5 0v2",
+  ops: "M2.5 2.500h4v4h-4zM9.5 9.500h4v4h-4zM6.5 4.500h3a2 2 0 0 1 2 2v3",
+  tasks: "M13.3 8a5.3 5.3 0 1 1-2-4.150M13.3 2.200v2.600h-2.6M8 5v3.200l2 1.3",
+  pause: "M5.5 3.500v9M10.5 3.500v9",
+  back: "M5.5 4.500L2.5 7.500l3 3M2.5 7.500h7a3.5 3.5 0 0 1 0 7h-2",
+  skip: "M4 3.500v9l6-4.500zM12 3.500v9",
+  undo: "M5.5 4L2.5 7l3 3M2.5 7h7.5a3.5 3.5 0 0 1 0 7H7",
+  check: "M3 8.500l3.2 3.200L13 4.8",
+  down2: "M8 3v9M4 8.500l4 4 4-4",
 } as const;
 
 export type IconName = keyof typeof PATHS;
@@ -73,6 +81,9 @@ const GLYPHS = {
       <path d="M3 9l6-6" stroke="var(--st-stop)" strokeWidth="1.5" />
     </>
   ),
+  held: <path d="M3.600 2v8M8.400 2v8" stroke="var(--st-held)" strokeWidth="2.2" strokeLinecap="round" />,
+  wait: <circle cx="6" cy="6" r="4.2" fill="none" stroke="var(--st-stop)" strokeWidth="1.3" strokeDasharray="1.600 1.600" />,
+  skip: <path d="M2.500 6h7" stroke="var(--st-stop)" strokeWidth="2" strokeLinecap="round" />,
   unknown: (
     <>
       <circle cx="6" cy="6" r="4.6" fill="none" stroke="var(--st-unknown)" strokeWidth="1.2" strokeDasharray="2.2 1.4" />

@@ -1,5 +1,7 @@
 /** English, all of it. */
 import { frame } from "./en-frame";
 import { pages } from "./en-pages";
+import { run } from "./en-run";
+import { work } from "./en-work";
 
-export const en = { ...frame, ...pages };
+export const en = { ...frame, ...pages, ...run, ...work };

@@ -1,5 +1,7 @@
 /** Chinese, all of it. */
 import { frame } from "./zh-frame";
 import { pages } from "./zh-pages";
+import { run } from "./zh-run";
+import { work } from "./zh-work";
 
-export const zh = { ...frame, ...pages };
+export const zh = { ...frame, ...pages, ...run, ...work };

@@ -13,6 +13,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
     ["CLI", copies.cli],
     ["SQL", copies.sql],
     ["kubectl", copies.kubectl],
+    ["YAML", copies.yaml],
     ["API", copies.api],
   ];
   const [head = "beidou", ...rest] = copies.cli.split(" ");
@@ -39,7 +40,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
         )}
       </fieldset>
       <span className="end nowrap cost">
-        {costText ? <span className="long">{costText} · </span> : null}
+        {costText ? <span className="long">{cost ? `${costText} · ` : costText}</span> : null}
         {cost ? `${duration(cost.totalMs ?? 0)} · ${bytes(cost.bytes)}` : ""}
       </span>
       <button type="button" onClick={onKeys}>

@@ -20,6 +20,14 @@ const ENTRIES: readonly { head: Key | null; items: readonly { to: string; icon: 
     ],
   },
   {
+    head: "nav.operate",
+    items: [
+      { to: "/operations", icon: "ops", name: "nav.operations" },
+      { to: "/tasks", icon: "tasks", name: "nav.tasks" },
+      { to: "/nodes", icon: "node", name: "nav.nodes" },
+    ],
+  },
+  {
     head: "nav.assure",
     items: [
       { to: "/clusters", icon: "clusters", name: "nav.clusters" },

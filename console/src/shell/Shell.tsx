@@ -18,7 +18,7 @@ import { TopBar } from "./TopBar";
 import { common, refresh, useView } from "./view";
 
 /** Work pages that need the width begin with a folded navigation, until a person says otherwise. */
-const WIDE = ["/events", "/sql"];
+const WIDE = ["/events", "/sql", "/operations/"];
 
 export function Shell() {
   const t = useT();
@@ -53,8 +53,11 @@ export function Shell() {
     "g e": () => go("/events"),
     "g t": () => go("/o"),
     "g a": () => go("/sql"),
-    "g n": () => go("/clusters"),
-    "g o": () => go("/coverage"),
+    "g n": () => go("/nodes"),
+    "g o": () => go("/operations"),
+    "g k": () => go("/tasks"),
+    "g c": () => go("/clusters"),
+    "g v": () => go("/coverage"),
     "g s": () => go("/settings"),
   });
   if (door.isError && asProblem(door.error).status === 401) return <Gate detail={asProblem(door.error).message} />;

@@ -3,9 +3,10 @@ import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import type { useNavigate } from "@tanstack/react-router";
 import { get } from "../api/client";
 import { queries } from "../api/questions";
-import type { Event, Page } from "../api/types";
+import type { Event, OperationItem, OperationList, Page, TaskItem, TaskList } from "../api/types";
 import type { IconName } from "../design/Icon";
 import type { Translate } from "../i18n";
+import { asPhase } from "../operation/states";
 import { type Command, hits, PAGES, type PageName } from "./palette";
 import { setPrefs } from "./prefs";
 import { common, objectPath, type Search, type View } from "./view";
@@ -34,6 +35,9 @@ const PATHS: Record<PageName, string> = {
   events: "/events",
   timelines: "/o",
   sql: "/sql",
+  operations: "/operations",
+  tasks: "/tasks",
+  nodes: "/nodes",
   clusters: "/clusters",
   coverage: "/coverage",
   settings: "/settings",
@@ -43,6 +47,9 @@ const ICONS: Record<PageName, IconName> = {
   events: "events",
   timelines: "lanes",
   sql: "sql",
+  operations: "ops",
+  tasks: "tasks",
+  nodes: "node",
   clusters: "clusters",
   coverage: "coverage",
   settings: "gear",
@@ -62,12 +69,21 @@ export function useChoices(
     enabled: line !== "",
     retry: false,
   });
+  const found = useFound(command, view);
   const saved = useQuery(queries());
   const word = command.what === "objects" ? command.text.toLowerCase() : "";
   return {
     objects,
     groups: [
-      { title: t("palette.objects"), items: line === "" ? [] : objectsOf(objects.data?.items ?? [], word, context) },
+      {
+        title: t("palette.objects"),
+        items:
+          command.what === "find"
+            ? foundOf(found, command, context)
+            : line === ""
+              ? []
+              : objectsOf(objects.data?.items ?? [], word, context),
+      },
       { title: t("palette.do"), items: actions(command, clusters, context) },
       {
         title: t("palette.saved"),
@@ -84,6 +100,36 @@ export function useChoices(
       },
     ],
   };
+}
+
+function mine(clusters: readonly string[]): Search {
+  return clusters.length > 0 ? { c: clusters.join(",") } : {};
+}
+
+/** Operations or tasks that match, of any time: an id in a chat may be old. */
+function useFound(command: Command, view: View): (OperationItem | TaskItem)[] {
+  const text = command.what === "find" ? command.text : "";
+  const path = command.what === "find" ? `/api/v1/${command.in}` : "";
+  const clusters = command.what === "find" && command.clusters.length > 0 ? command.clusters : view.clusters;
+  const list = useQuery({
+    queryKey: ["palette", path, text, clusters],
+    queryFn: ({ signal }) => get<OperationList | TaskList>(path, { text, cluster: clusters, limit: MOST_OBJECTS }, signal),
+    enabled: command.what === "find",
+    retry: false,
+  });
+  return list.data?.items ?? [];
+}
+
+function foundOf(items: readonly (OperationItem | TaskItem)[], command: Command & { what: "find" }, context: Context): Choice[] {
+  const to = command.in === "operations" ? "/operations/$id" : "/tasks/$id";
+  return items.map((item) => ({
+    key: item.id,
+    icon: ICONS[command.in],
+    parts: hits(item.name, command.text),
+    label: `${item.type} · ${item.cluster} · ${context.t(`phase.${asPhase(item.phase)}`)}`,
+    hint: item.id.slice(0, 8),
+    act: () => void context.navigate({ to, params: { id: item.id }, search: common(context.view.search) as never } as never),
+  }));
 }
 
 function go({ navigate, view }: Context, to: string, search: Search = {}): void {
@@ -139,13 +185,18 @@ function actions(command: Command, clusters: string[], context: Context): Choice
         ...pages,
         { key: "node", icon: "node", word: ":node", label: t("palette.nodes"), complete: ":node " },
         { key: "pod", icon: "object", word: ":pod", label: t("palette.pods"), complete: ":pod " },
+        { key: "op", icon: "ops", word: ":op", label: t("palette.ops"), complete: ":op " },
+        { key: "task", icon: "tasks", word: ":task", label: t("palette.tasks"), complete: ":task " },
+        { key: "new", icon: "plus", word: ":new", label: t("nav.newOperation"), act: () => go(context, "/operations/new") },
+        { key: "drain", icon: "node", word: ":drain", label: t("palette.drain"), act: () => go(context, "/nodes", { act: "Drain" }) },
         { key: "range", icon: "clock", word: ":range", label: t("palette.range"), complete: ":range " },
         { key: "keys", icon: "table", word: ":keys", label: t("keys.help"), act: context.onHelp },
       ];
     }
     case "page": {
       const own: Search = command.clusters.length > 0 ? { c: command.clusters.join(",") } : {};
-      const rest: Search = command.page === "events" && command.rest !== "" ? { q: command.rest } : {};
+      const asks = ["events", "operations", "tasks"].includes(command.page) && command.rest !== "";
+      const rest: Search = asks ? { q: command.rest } : {};
       return [
         {
           key: "page",
@@ -157,6 +208,38 @@ function actions(command: Command, clusters: string[], context: Context): Choice
         },
       ];
     }
+    case "find":
+      return [
+        {
+          key: "list",
+          icon: ICONS[command.in],
+          word: `:${command.in}`,
+          label: t(`nav.${command.in}`),
+          hint: command.text,
+          act: () => go(context, PATHS[command.in], { ...mine(command.clusters), ...(command.text === "" ? {} : { q: command.text }) }),
+        },
+      ];
+    case "act":
+      return [
+        {
+          key: "act",
+          icon: "node",
+          word: `:${command.act.toLowerCase()}`,
+          label: t("palette.nodeAct", { act: command.act }),
+          hint: command.clusters.join(", "),
+          act: () => go(context, "/nodes", { ...mine(command.clusters), act: command.act }),
+        },
+      ];
+    case "new":
+      return [
+        {
+          key: "new",
+          icon: "plus",
+          word: ":new",
+          label: t("nav.newOperation"),
+          act: () => go(context, "/operations/new", mine(command.clusters)),
+        },
+      ];
     case "range":
       return [
         {

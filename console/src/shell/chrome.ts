@@ -7,6 +7,7 @@ export interface Copies {
   api?: string;
   sql?: string;
   kubectl?: string;
+  yaml?: string;
 }
 
 export interface Chrome {

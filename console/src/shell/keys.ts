@@ -29,8 +29,11 @@ export const KEY_MAP: readonly KeyGroup[] = [
       ["g e", "nav.events"],
       ["g t", "nav.timelines"],
       ["g a", "nav.sql"],
-      ["g n", "nav.clusters"],
-      ["g o", "nav.coverage"],
+      ["g o", "nav.operations"],
+      ["g k", "nav.tasks"],
+      ["g n", "nav.nodes"],
+      ["g c", "nav.clusters"],
+      ["g v", "nav.coverage"],
       ["g s", "nav.settings"],
     ],
   },
@@ -46,6 +49,18 @@ export const KEY_MAP: readonly KeyGroup[] = [
     ],
   },
   {
+    title: "keys.run",
+    keys: [
+      ["Space", "keys.play"],
+      [", .", "keys.second"],
+      ["⇧, ⇧.", "keys.change"],
+      ["f", "keys.nextBad"],
+      ["x", "keys.choose"],
+      ["h", "keys.hold"],
+      ["r", "keys.retry"],
+    ],
+  },
+  {
     title: "keys.charts",
     keys: [
       ["← →", "keys.bin"],
@@ -57,7 +72,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
   {
     title: "keys.sql",
     keys: [
-      ["⌘↵", "keys.run"],
+      ["⌘↵", "keys.runSql"],
       ["⌘.", "keys.cancel"],
     ],
   },

@@ -34,7 +34,7 @@ export const KINDS: Record<string, string> = {
   hr: "HelmRelease",
 };
 
-export const PAGES = ["fleet", "events", "timelines", "sql", "clusters", "coverage", "settings"] as const;
+export const PAGES = ["fleet", "events", "timelines", "sql", "operations", "tasks", "nodes", "clusters", "coverage", "settings"] as const;
 export type PageName = (typeof PAGES)[number];
 const PAGE_ALIASES: Record<string, PageName> = {
   home: "fleet",
@@ -47,9 +47,24 @@ const PAGE_ALIASES: Record<string, PageName> = {
   gaps: "coverage",
 };
 
+/** What opens the form of an act on nodes; nothing acts from here. */
+export const NODE_ACTS = { cordon: "Cordon", uncordon: "Uncordon", drain: "Drain", reboot: "Reboot" } as const;
+export type NodeAct = (typeof NODE_ACTS)[keyof typeof NODE_ACTS];
+/** Words that look for operations or tasks by name, id, host or label. */
+const FINDERS: Record<string, "operations" | "tasks"> = {
+  op: "operations",
+  operation: "operations",
+  ops: "operations",
+  task: "tasks",
+  at: "tasks",
+};
+
 export type Command =
   | { what: "objects"; kind: string | null; line: string; text: string; clusters: string[] }
   | { what: "page"; page: PageName; rest: string; clusters: string[] }
+  | { what: "find"; in: "operations" | "tasks"; text: string; clusters: string[] }
+  | { what: "act"; act: NodeAct; clusters: string[] }
+  | { what: "new"; clusters: string[] }
   | { what: "range"; since: string }
   | { what: "theme"; theme: "light" | "dark" }
   | { what: "lang"; lang: "en" | "zh" }
@@ -64,7 +79,14 @@ export function readCommand(input: string): Command {
   const word = head.toLowerCase();
   const rest = tail.join(" ");
   if (word === "") return objects(null, "");
-  const kind = KINDS[word];
+  const finder = FINDERS[word];
+  if (finder) {
+    const { rest: text, clusters } = scoped(rest, true);
+    return { what: "find", in: finder, text, clusters };
+  }
+  if (word in NODE_ACTS) return { what: "act", act: NODE_ACTS[word as keyof typeof NODE_ACTS], clusters: scoped(rest, true).clusters };
+  if (word === "new") return { what: "new", clusters: scoped(rest, true).clusters };
+  const kind = word === "nodes" && rest === "" ? undefined : KINDS[word];
   if (kind) return objects(kind, rest);
   const page = (PAGES as readonly string[]).includes(word) ? (word as PageName) : PAGE_ALIASES[word];
   if (page) return { what: "page", page, ...scoped(rest, page !== "sql") };

@@ -58,6 +58,11 @@ export function full(ms: number, zone: string): string {
   return `${day(ms, zone)} ${hms(ms, zone)}`;
 }
 
+/** A moment in a list: the clock alone today, with the day before. */
+export function moment(ms: number, zone: string, now: number): string {
+  return day(ms, zone) === day(now, zone) ? hms(ms, zone) : `${monthDay(ms, zone)} ${hm(ms, zone)}`;
+}
+
 /** Two moments, the day only where it says something: `08:26 – 14:26 today`. */
 export function span(fromMs: number, toMs: number, zone: string, now: number, today: string): string {
   const [from, to] = [day(fromMs, zone), day(toMs, zone)];

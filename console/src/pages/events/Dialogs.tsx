@@ -1,44 +1,16 @@
 /** Save a query line under a name; write what matches to a file of any length. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { download, type Params, remove, sendJson } from "../../api/client";
 import { exportsList, queries } from "../../api/questions";
 import type { Export, ExportFormat, ExportItem } from "../../api/types";
+import { Framed } from "../../design/Framed";
 import { Glyph, Icon } from "../../design/Icon";
 import { bytes, group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { toast } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
-
-interface Frame {
-  open: boolean;
-  title: string;
-  onClose: () => void;
-  children: React.ReactNode;
-}
-
-function Framed({ open, title, onClose, children }: Frame) {
-  const t = useT();
-  return (
-    <ModalOverlay className="veil" isOpen={open} onOpenChange={(now) => (now ? undefined : onClose())} isDismissable>
-      <Modal className="modal">
-        <Dialog>
-          <header>
-            <Heading slot="title" level={2}>
-              {title}
-            </Heading>
-            <button type="button" className="btn bare sm icon end" aria-label={t("action.close")} onClick={onClose}>
-              <Icon name="close" />
-            </button>
-          </header>
-          {children}
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
-  );
-}
 
 /** What the server takes as a name. */
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;

@@ -3,12 +3,12 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
+import { type Pages, usePages } from "../../api/usePages";
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { offset } from "../../time/format";
 import { EventRow, WaitingRow } from "./EventRow";
-import { type Pages, usePages } from "./usePages";
 import type { LiveTail } from "./useTail";
 
 interface Props {
@@ -19,7 +19,7 @@ interface Props {
   tail: LiveTail | null;
   selected: string | null;
   onOpen: (event: Event | null) => void;
-  onFirst: (first: Page<Event> | undefined, total: Pages["total"]) => void;
+  onFirst: (first: Page<Event> | undefined, total: Pages<Event, Page<Event>>["total"]) => void;
   empty: React.ReactNode;
 }
 
@@ -38,7 +38,10 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
   const [focus, setFocus] = useState(-1);
   const live = tail?.rows ?? [];
-  const pages = usePages("/api/v1/events", params, anchor, [Math.max(0, visible[0] - live.length), Math.max(0, visible[1] - live.length)]);
+  const pages = usePages<Event, Page<Event>>("/api/v1/events", { ...params, total: true }, anchor, [
+    Math.max(0, visible[0] - live.length),
+    Math.max(0, visible[1] - live.length),
+  ]);
   const count = live.length + pages.count;
   const size = rowHeight();
   const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: 12 });

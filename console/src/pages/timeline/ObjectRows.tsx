@@ -1,6 +1,8 @@
 /** The rows of an object, newest first; the one at T2 is marked. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
+import type { Event } from "../../api/types";
+import { usePages } from "../../api/usePages";
 import { Glyph, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
@@ -10,7 +12,6 @@ import { useKeys } from "../../shell/keys";
 import type { View } from "../../shell/view";
 import { hmsMillis, monthDay } from "../../time/format";
 import type { Range } from "../../time/range";
-import { usePages } from "../events/usePages";
 
 interface Props {
   url: string;
@@ -28,7 +29,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   const [asked, setAsked] = useState("");
   const [visible, setVisible] = useState<[number, number]>([0, 40]);
   const params = useMemo(() => ({ from: range.from, to: range.to, q: asked }), [range.from, range.to, asked]);
-  const pages = usePages(`${url}/timeline`, params, view.anchor, visible, false);
+  const pages = usePages<Event>(`${url}/timeline`, params, view.anchor, visible);
   const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
   const rows = useVirtualizer({ count: pages.count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: 10 });
   const items = rows.getVirtualItems();

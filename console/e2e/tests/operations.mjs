@@ -1,0 +1,218 @@
+import { check, number, openPage } from "../harness.mjs";
+import { api, heldRun, machines, quiet, someTask, start } from "../operations.mjs";
+
+const count = (page, what) => page.textContent(`.legend [data-count=${what}]`).then(number);
+const phase = (page, name) => page.waitForSelector(`.runhead .badge:has-text("${name}")`, { timeout: 90_000 });
+const act = async (page, name) => {
+  await page.click(`.runhead [data-act=${name}][aria-disabled=false]`);
+  await page.click(".modal footer [type=submit]");
+  await page.waitForSelector(".modal", { state: "detached" });
+};
+
+/** From a pasted list, with a bad line in it, to a run; then hold, retry one host, resume. */
+export async function anOperationIsStartedHeldRetriedAndResumed(world) {
+  await quiet(world, "hz-prod-02");
+  const { page, go, troubles } = await openPage(world);
+  await go("/operations/new?type=ScaleUp&c=hz-prod-02");
+  const list = machines(30, 40).map((one) => `${one.ip} ${one.name}`);
+  await page.fill(".paste textarea", [...list.slice(0, 3), "no-machine", list[0], ...list.slice(3)].join("\n"));
+  await page.click("button:has-text('Not taken 2')");
+  await page.click(".mr .linkline >> nth=0");
+  await page.waitForSelector(".gutter .bad >> nth=1");
+  check((await page.textContent(".gutter .bad >> nth=0")) === "4", "the bad line is not marked where it was pasted");
+  check((await page.getAttribute(".review", "aria-disabled")) === "true", "bad lines can be started");
+  await page.click("button:has-text('Drop 2 bad lines')");
+  await page.waitForSelector(".guards");
+  await page.waitForSelector(".review[aria-disabled=false]");
+  check(/- ip: 10\.86\.30\.40/.test(await page.textContent("#as-panel")), "the YAML lacks a machine");
+  await page.click(".review");
+  await page.waitForSelector(".modal .warn, .modal :text('begins at once')");
+  check(await page.isDisabled(".modal [type=submit]"), "40 hosts start without the name of the cluster");
+  await page.fill(".modal input", "hz-prod-02");
+  await page.click(".modal [type=submit]");
+  await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
+  const id = new URL(page.url()).pathname.split("/").at(-1);
+  await phase(page, "Running");
+  await page.waitForFunction(() => /^40 /.test(document.querySelector(".legend [data-count=running]")?.textContent ?? ""));
+  await page.keyboard.press("h");
+  await page.waitForSelector(".modal");
+  await page.keyboard.press("Enter");
+  await phase(page, "Held");
+  check((await page.getAttribute("[data-act=hold]", "title")).length > 3, "it is not said why a held run cannot be held");
+  await page.waitForFunction(() => /^[1-9]\d* /.test(document.querySelector(".legend [data-count=bad]")?.textContent ?? ""), null, {
+    timeout: 90_000,
+  });
+  await page.waitForFunction(() => /^0 /.test(document.querySelector(".legend [data-count=running]")?.textContent ?? ""));
+  const bad = await count(page, "bad");
+  await page.waitForSelector(".gh:has-text('disk-space')");
+  await page.click(".hl input[type=checkbox] >> nth=0");
+  await page.waitForSelector("[data-act=retry]:has-text('Retry 1')");
+  await act(page, "retry");
+  await page.waitForFunction((n) => document.querySelector(".legend [data-count=bad]")?.textContent?.startsWith(`${n} `), bad - 1, {
+    timeout: 90_000,
+  });
+  const attempts = (await api(world, `/operations/${id}`)).attempts.filter((one) => one.step === "preCheck");
+  check(attempts.length === 2 && attempts[1].hosts === 1, `a retry of one host is ${JSON.stringify(attempts.map((one) => one.hosts))}`);
+  await phase(page, "Held");
+  await act(page, "resume");
+  await phase(page, "Running");
+  await page.keyboard.press("h");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".modal", { state: "detached" });
+  check(troubles.length === 0, troubles.join("; "));
+  await quiet(world, "hz-prod-02");
+}
+
+/** A cancel says what it undoes, and the ledger tells what came of it. */
+export async function anotherIsCancelledAndItsLedgerIsTold(world) {
+  const id = await start(world, { cluster: "hz-prod-02", block: 31, count: 6, operationFlow: ["scaleUp", "postCheck"] });
+  const { page, go, troubles } = await openPage(world);
+  await go(`/operations/${id}`);
+  await page.waitForFunction(() => /[1-9]/.test(document.querySelector("#side-ledger .c")?.textContent ?? ""), null, { timeout: 60_000 });
+  await page.click("[data-act=cancel][aria-disabled=false]");
+  await page.waitForSelector(".modal:has-text('undo ledger')");
+  await page.fill(".modal input", "not today");
+  await page.click(".modal [type=submit]");
+  await phase(page, "Cancelled");
+  await page.click("#side-ledger");
+  await page.waitForSelector(".debt");
+  check((await page.locator("[data-act=cancel]").count()) === 0, "a run that is over can be cancelled");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Replay shows the matrix of then, without asking for each picture, and acts on nothing. */
+export async function aRunIsReplayedToTheSecond(world) {
+  const id = await heldRun(world);
+  const { summary } = await api(world, `/operations/${id}`);
+  const begin = Date.parse(summary.steps[0].started);
+  const then = new Date(begin + 2000).toISOString();
+  const { page, go, troubles } = await openPage(world);
+  const asked = [];
+  page.on("request", (request) => {
+    if (/\/matrix/.test(request.url())) asked.push(request.url());
+  });
+  await go(`/operations/${id}?t=${then}`);
+  await page.waitForSelector(".badge:has-text('Replay')");
+  const matrix = await api(world, `/operations/${id}/matrix?t=${encodeURIComponent(then)}`);
+  const bytes = Buffer.from(matrix.bytes, "base64");
+  const running = bytes.filter((byte) => byte === 2).length;
+  check(running > 0, "nothing ran then");
+  await page.waitForFunction((n) => document.querySelector(".legend [data-count=running]")?.textContent?.startsWith(`${n} `), running);
+  // The film has come by now or soon, and shows what the matrix of the server does.
+  const waiting = Array.from({ length: 40 }, (_, host) => bytes[host]).filter((byte) => byte === 1).length;
+  check((await count(page, "waiting")) === waiting, `not ${waiting} hosts wait`);
+  check((await count(page, "bad")) === 0, "the failures of later are shown");
+  for (const name of ["hold", "resume", "retry", "cancel"])
+    check((await page.getAttribute(`[data-act=${name}]`, "aria-disabled")) === "true", `${name} acts in a replay`);
+  await page.waitForSelector("text=actions work on the live run only");
+  await page.keyboard.press(".");
+  await page.waitForFunction((t) => new URLSearchParams(location.search).get("t") !== t, then);
+  const second = Date.parse(new URL(page.url()).searchParams.get("t"));
+  check(second > Date.parse(then) && second <= Date.parse(then) + 1000, `one second forth is ${second - Date.parse(then)} ms`);
+  await page.selectOption(".replay select", "60");
+  const before = asked.length;
+  await page.keyboard.press(" ");
+  await page.waitForFunction(() => /^[1-9]/.test(document.querySelector(".legend [data-count=bad]")?.textContent ?? ""), null, {
+    timeout: 30_000,
+  });
+  check(asked.length - before <= 2, `${asked.length - before} matrices were asked for while it played`);
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("host")?.startsWith("10.86.77."));
+  await page.click("button:has-text('All hosts')");
+  await page.waitForSelector(".hl >> nth=8");
+  await page.click("button:has-text('Back to live')");
+  await phase(page, "Held");
+  check(new URL(page.url()).searchParams.get("t") === null, "the moment stays in the address of the live run");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** No pointer at all: list, run, log of a failed host, replay, preview, back. */
+export async function operationsGoByKeyboard(world) {
+  const id = await heldRun(world);
+  const { page, go, troubles } = await openPage(world);
+  await go("/?from=-24h");
+  await page.waitForSelector(".heat tbody tr");
+  await page.keyboard.press("g");
+  await page.keyboard.press("o");
+  await page.waitForSelector(".livelist .vrow");
+  await page.keyboard.press("/");
+  await page.keyboard.type(id);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll(".livelist .vrow").length === 1);
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(new RegExp(id));
+  await phase(page, "Held");
+  await page.waitForSelector(".hl");
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => location.search.includes("host="));
+  await page.waitForSelector(".ll.bad");
+  await page.keyboard.press("x");
+  await page.waitForSelector("[data-act=retry]:has-text('Retry 1')");
+  await page.keyboard.press("r");
+  await page.waitForSelector(".modal:has-text('A new attempt')");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".modal", { state: "detached" });
+  await page.keyboard.press("<");
+  await page.waitForSelector(".badge:has-text('Replay')");
+  await page.keyboard.press(":");
+  await page.keyboard.type(`op ${id}`);
+  await page.waitForSelector(`[role=option]:has-text("${id.slice(0, 8)}")`);
+  await page.keyboard.press("Enter");
+  await phase(page, "Held");
+  check(new URL(page.url()).searchParams.get("t") === null, "the palette opens the run in its past");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** What waits for somebody else says so to who asked for it, and refuses. */
+export async function whoAskedCannotApprove(world) {
+  const id = await start(world, { cluster: "hz-prod-02", block: 32, count: 2, requireApproval: true });
+  const { page, go } = await openPage(world);
+  await go(`/operations/${id}`);
+  await page.waitForSelector("[data-act=approve][aria-disabled=true]");
+  check(/subject|person|self|request/i.test(await page.getAttribute("[data-act=approve]", "title")), "it is not said why");
+  await page.waitForSelector("text=AwaitingApproval");
+  await quiet(world, "hz-prod-02");
+}
+
+/** Nodes in bulk: the list is read, the preview says what it waits for, and the run begins. */
+export async function nodesAreCordonedFromAList(world) {
+  await quiet(world, "hz-prod-02");
+  const { page, go, troubles } = await openPage(world);
+  await go("/nodes?c=hz-prod-02&act=Cordon");
+  await page.fill(".paste textarea", "10.86.33.1\n10.86.33.2\nwhat\n");
+  await page.waitForSelector(".gutter .bad");
+  await page.click("button:has-text('Drop 1 bad lines')");
+  await page.click("button:has-text('Preview Cordon of 2 nodes')[aria-disabled=false]");
+  await page.click(".modal [type=submit]");
+  await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
+  await page.waitForSelector("h2:has-text('Cordon 2 hosts')");
+  check(troubles.length === 0, troubles.join("; "));
+  await quiet(world, "hz-prod-02");
+}
+
+/** A task shows its stages, and leads to the operations that it made and back. */
+export async function aTaskLeadsToItsOperations(world) {
+  const id = await someTask(world);
+  const { page, go, troubles } = await openPage(world);
+  await go("/tasks");
+  await page.click(`.tasklist a[href*="${id}"]`);
+  await page.waitForSelector(".stagebox >> nth=4");
+  await page.waitForSelector(".opline a", { timeout: 60_000 });
+  await page.click(".opline a >> nth=0");
+  await page.waitForSelector(".runhead a");
+  await page.click(".runhead a");
+  await page.waitForURL(new RegExp(`/tasks/${id}`));
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** An address that leads nowhere says so, and leads on. */
+export async function anOperationThatIsNotThereIsToldSo(world) {
+  const { page, go } = await openPage(world);
+  await go("/operations/00000000-0000-4000-8000-000000000000");
+  await page.waitForSelector("h2:has-text('There is no such operation')");
+  await page.click(".empty a");
+  await page.waitForURL(/\/operations(\?|$)/);
+}

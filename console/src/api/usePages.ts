@@ -1,0 +1,147 @@
+/** A list of any length by cursors: only pages near the eye are held, and a page that was let go is asked for again. */
+import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Params } from "./client";
+import { page } from "./questions";
+
+export const PAGE_ROWS = 200;
+
+/** What the page of any list has. */
+export interface AnyPage<Row> {
+  items: Row[];
+  next?: string | null;
+  total?: { value: number; exact: boolean } | null;
+}
+
+export interface Pages<Row, Answer extends AnyPage<Row>> {
+  /** Rows that can be scrolled to now: those of known pages, and one that waits behind them. */
+  count: number;
+  /** Rows up to the wanted moment; null where none is wanted. */
+  untilMoment: number | null;
+  row: (index: number) => Row | undefined;
+  first: Answer | undefined;
+  total: { value: number; exact: boolean } | null;
+  /** Nothing is behind the last known row, for now. */
+  atEnd: boolean;
+  isLoading: boolean;
+  isDimmed: boolean;
+  error: unknown;
+  retry: () => void;
+}
+
+interface Known {
+  cursor: string | null;
+  rows: number;
+  /** The times of its rows, where somebody asks for a moment: they stay when the rows are let go. */
+  times: Float64Array;
+}
+
+const NO_TIMES = new Float64Array(0);
+
+/** How many rows lie at a moment or before it; rows follow one another in time. */
+export function rowsUntil(known: readonly { rows: number; times: Float64Array }[], moment: number): number {
+  let before = 0;
+  for (const { rows, times } of known) {
+    if ((times[rows - 1] ?? moment) > moment) {
+      const at = times.findIndex((time) => time > moment);
+      return before + (at < 0 ? rows : at);
+    }
+    before += rows;
+  }
+  return before;
+}
+
+/** Which page a row lies on, and where on it. */
+export function place(known: readonly { rows: number }[], index: number): { page: number; at: number } {
+  let before = 0;
+  for (let n = 0; n < known.length; n += 1) {
+    const rows = known[n]?.rows ?? 0;
+    if (index < before + rows) return { page: n, at: index - before };
+    before += rows;
+  }
+  return { page: known.length, at: 0 };
+}
+
+interface Options<Row> {
+  /** Between two looks for what has come behind the last page; 0 for none. */
+  growing?: number;
+  limit?: number;
+  /** The time of a row, where a list is shown up to a moment. */
+  timeOf?: (row: Row) => number;
+  /** Up to which moment rows are wanted; null for all. */
+  until?: number | null;
+}
+
+/** Pages of `path`; `visible` are the first and last row that are shown. */
+export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
+  path: string,
+  params: Params,
+  anchor: number,
+  visible: readonly [number, number],
+  { growing = 0, limit = PAGE_ROWS, timeOf, until = null }: Options<Row> = {},
+): Pages<Row, Answer> {
+  const client = useQueryClient();
+  const base = useMemo(() => ({ ...params, limit }), [params, limit]);
+  const key = JSON.stringify([path, base, anchor]);
+  const chain = useRef<{ key: string; known: Known[]; next: string | null | undefined }>({ key: "", known: [], next: undefined });
+  const old = useRef<Answer | undefined>(undefined);
+  const [, redraw] = useState(0);
+  if (chain.current.key !== key) chain.current = { key, known: [], next: undefined };
+  const { known, next } = chain.current;
+
+  const wanted = useMemo(() => {
+    const from = place(known, Math.max(0, visible[0] - 20)).page;
+    const to = place(known, visible[1] + 40).page;
+    const seen = Array.from({ length: to - from + 1 }, (_, n) => from + n);
+    // The moment lies behind what is known: one page further.
+    if (until !== null && !seen.includes(known.length) && (known.at(-1)?.times.at(-1) ?? 0) <= until) seen.push(known.length);
+    return seen.filter((n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"));
+  }, [known, known.length, next, visible[0], visible[1], until]);
+
+  const results = useQueries({
+    queries: wanted.map((n) => {
+      const cursor = n < known.length ? (known[n]?.cursor ?? null) : n === 0 ? null : (next ?? null);
+      const last = growing > 0 && n >= known.length - 1 && typeof next !== "string";
+      return { ...page<Answer>(path, base, cursor, anchor), ...(last ? { refetchInterval: growing } : {}) };
+    }),
+  });
+
+  useEffect(() => {
+    const state = chain.current;
+    wanted.forEach((n, place) => {
+      const data = results[place]?.data;
+      if (!data) return;
+      const last = n === state.known.length - 1 ? state.known[n] : undefined;
+      const rows = data.items.length;
+      const times = () => (timeOf ? Float64Array.from(data.items, timeOf) : NO_TIMES);
+      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows, times: times() });
+      else if (last && (last.rows !== rows || state.next !== (data.next ?? null))) Object.assign(last, { rows, times: times() });
+      else return;
+      state.next = data.next ?? null;
+      redraw((times) => times + 1);
+    });
+  });
+
+  const byPage = new Map(wanted.map((n, at) => [n, results[at]?.data]));
+  const first = byPage.get(0) ?? client.getQueryData<Answer>(page<Answer>(path, base, null, anchor).queryKey);
+  if (first) old.current = first;
+  const dimmed = first === undefined && known.length === 0 && old.current !== undefined;
+  const rows = known.reduce((sum, one) => sum + one.rows, 0);
+  const failed = results.find((result) => result.isError);
+  return {
+    untilMoment: until === null ? null : rowsUntil(known, until),
+    count: dimmed ? (old.current?.items.length ?? 0) : rows + (typeof next === "string" ? 1 : 0),
+    row: (index) => {
+      if (dimmed) return old.current?.items[index];
+      const { page: n, at } = place(known, index);
+      return byPage.get(n)?.items[at];
+    },
+    first: first ?? old.current,
+    total: (first ?? old.current)?.total ?? null,
+    atEnd: next === null,
+    isLoading: first === undefined && known.length === 0 && !failed,
+    isDimmed: dimmed,
+    error: failed?.error,
+    retry: () => void failed?.refetch(),
+  };
+}

@@ -1,0 +1,117 @@
+/** The preview of an act: what it does, to how many, with the words that go into the log; nothing happens before it is sent. */
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { command, newKey } from "../api/operations";
+import type { CommandAnswer } from "../api/types";
+import { Framed } from "../design/Framed";
+import { Icon } from "../design/Icon";
+import { Foreign } from "../design/parts";
+import { Failed } from "../design/states";
+import { toast } from "../design/toast";
+import { type Key, useT } from "../i18n";
+import { ACT_ICON, type Act, bodyOf } from "./acts";
+
+interface Props {
+  /** Null is closed. */
+  act: Act | null;
+  /** `/api/v1/operations/{id}`, or of a task. */
+  path: string;
+  name: string;
+  /** What it means here, in numbers. */
+  effect: string;
+  steps: readonly string[];
+  step: string;
+  hosts: readonly string[];
+  onClose: () => void;
+  onDone: (answer: CommandAnswer) => void;
+}
+
+const MOST_NAMED = 60;
+
+export function ActDialog(props: Props) {
+  const t = useT();
+  const { act, onClose } = props;
+  return (
+    <Framed open={act !== null} title={act ? t(`act.${act}.title` as Key) : ""} onClose={onClose}>
+      {act ? <Body key={act} {...props} act={act} /> : null}
+    </Framed>
+  );
+}
+
+function Body({ act, path, name, effect, steps, step: present, hosts, onClose, onDone }: Props & { act: Act }) {
+  const t = useT();
+  const [why, setWhy] = useState("");
+  const [ticket, setTicket] = useState("");
+  const [step, setStep] = useState(present);
+  // One key for one opening: pressed twice it is one command.
+  const [key] = useState(newKey);
+  const send = useMutation({
+    mutationFn: () => command(`${path}/${act}`, bodyOf(act, { why, ticket, hosts, step }), key),
+    onSuccess: (answer) => {
+      toast(t(answer.outcome === "followed" ? (`act.${act}.done` as Key) : "act.waiting"));
+      onDone(answer);
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!send.isPending) send.mutate();
+  };
+  const answers = act === "approve" || act === "reject";
+  return (
+    <form onSubmit={submit} className="col">
+      <div className="body">
+        <p>
+          <b className="medium mono">
+            <Foreign text={name} most={120} />
+          </b>
+        </p>
+        <p>{effect}</p>
+        {act === "skip" ? (
+          <label className="field">
+            <span>{t("act.step")}</span>
+            <select className="in" value={step} onChange={(event) => setStep(event.target.value)}>
+              {steps.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        ) : null}
+        {act === "retry" && hosts.length > 0 ? (
+          <p className="small dim mono">
+            {hosts.slice(0, MOST_NAMED).join(", ")}
+            {hosts.length > MOST_NAMED ? " …" : ""}
+          </p>
+        ) : null}
+        {answers ? (
+          <label className="field">
+            <span>{t("act.ticket")}</span>
+            <input className="in mono" maxLength={120} value={ticket} onChange={(event) => setTicket(event.target.value)} />
+          </label>
+        ) : null}
+        {act === "retry" ? null : (
+          <label className="field">
+            <span>{t("act.why")}</span>
+            <input className="in" maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />
+          </label>
+        )}
+        {send.isError ? <Failed error={send.error} what={t(`act.${act}` as Key)} /> : null}
+      </div>
+      <footer>
+        <button type="button" className="btn" onClick={onClose}>
+          {t("act.leave")}
+        </button>
+        <button
+          type="submit"
+          // biome-ignore lint/a11y/noAutofocus: what was asked for is confirmed with one key
+          autoFocus
+          className={act === "cancel" || act === "reject" ? "btn bad" : "btn prime"}
+          aria-disabled={send.isPending}
+        >
+          <Icon name={ACT_ICON[act]} />
+          {t(`act.${act}.confirm` as Key)}
+        </button>
+      </footer>
+    </form>
+  );
+}

@@ -1,0 +1,80 @@
+/** How a stage filled over time: hosts that run, went wrong, are through. Grows with the film. Pure. */
+import type { Film } from "./film";
+import { isBad, isThrough, RUNNING } from "./states";
+
+export interface Profile {
+  times: number[];
+  running: number[];
+  bad: number[];
+  through: number[];
+}
+
+export interface Counts {
+  running: number;
+  bad: number;
+  through: number;
+}
+
+const NONE: Counts = { running: 0, bad: 0, through: 0 };
+
+/** What a profile says of a moment. */
+export function countsAt(profile: Profile | undefined, time: number): Counts {
+  if (!profile) return NONE;
+  let [low, high] = [0, profile.times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((profile.times[middle] ?? 0) <= time) low = middle + 1;
+    else high = middle;
+  }
+  if (low === 0) return NONE;
+  return { running: profile.running[low - 1] ?? 0, bad: profile.bad[low - 1] ?? 0, through: profile.through[low - 1] ?? 0 };
+}
+
+export interface Place {
+  step: string;
+  host_ranges: readonly (readonly number[])[];
+}
+
+export class Profiles {
+  readonly of: Profile[];
+  #film: Film;
+  #stage: Int32Array;
+  #before: Uint8Array;
+  #read = 0;
+
+  constructor(film: Film, steps: readonly string[], stages: readonly Place[]) {
+    this.#film = film;
+    this.#stage = new Int32Array(film.steps * film.hosts).fill(-1);
+    this.#before = new Uint8Array(film.steps * film.hosts);
+    this.of = stages.map(() => ({ times: [], running: [], bad: [], through: [] }));
+    stages.forEach((stage, n) => {
+      const step = steps.indexOf(stage.step);
+      if (step < 0) return;
+      for (const [from = 0, to = 0] of stage.host_ranges) this.#stage.fill(n, step * film.hosts + from, step * film.hosts + to);
+    });
+  }
+
+  /** Reads what the film has more than before. */
+  update(): void {
+    for (const change of this.#film.changes(this.#read)) {
+      const cell = change.step * this.#film.hosts + change.host;
+      const profile = this.of[this.#stage[cell] ?? -1];
+      const old = this.#before[cell] ?? 0;
+      this.#before[cell] = change.state;
+      if (profile) count(profile, change.time, old, change.state);
+    }
+    this.#read = this.#film.count;
+  }
+}
+
+function count(profile: Profile, time: number, old: number, state: number): void {
+  const moved = (is: (byte: number) => boolean) => Number(is(state)) - Number(is(old));
+  const [running, bad, through] = [moved((byte) => byte === RUNNING), moved(isBad), moved(isThrough)];
+  if (running === 0 && bad === 0 && through === 0) return;
+  const last = profile.times.length - 1;
+  const at = last >= 0 && profile.times[last] === time ? last : last + 1;
+  profile.times[at] = time;
+  profile.running[at] = (profile.running[last] ?? 0) + running;
+  profile.bad[at] = (profile.bad[last] ?? 0) + bad;
+  profile.through[at] = (profile.through[last] ?? 0) + through;
+}

@@ -1,0 +1,140 @@
+/** A list of nodes, what is to be done with them, and the preview of it. */
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { bundleList, planOf, readMachines } from "../../api/operations";
+import type { BundleItem, ClusterCalendar, PlanAnswer } from "../../api/types";
+import { Glyph } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Foreign, Segment } from "../../design/parts";
+import { Failed } from "../../design/states";
+import { type Key, useT } from "../../i18n";
+import { StartDialog } from "../../operation/StartDialog";
+import { useDelayed } from "../../operation/useDelayed";
+import { common, useView } from "../../shell/view";
+import { EMPTY, flowOf, keep, nameOf, specOf, TYPE_NAME_ABOVE, withoutLines } from "../plan/draft";
+import { PasteBox } from "../plan/PasteBox";
+import { fieldsOf } from "../plan/schema";
+
+const ACTS = ["Cordon", "Uncordon", "Drain", "Reboot"] as const;
+const TYPING_MS = 250;
+
+export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
+  const t = useT();
+  const view = useView();
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const [asked, setAsked] = useState<{ name: string; spec: Record<string, unknown>; plan: PlanAnswer } | null>(null);
+  const [refused, setRefused] = useState<unknown>(null);
+  const [waiting, setWaiting] = useState(false);
+  const act = ACTS.find((one) => one === view.search.act) ?? "Drain";
+  const bundles = useQuery(bundleList());
+  const bundle: BundleItem | undefined = bundles.data?.items.find((one) => one.type === act);
+  const late = useDelayed(text, TYPING_MS);
+  const list = useQuery({
+    queryKey: ["machines", late, "auto"],
+    queryFn: ({ signal }) => readMachines(late, "auto", signal),
+    enabled: late.trim() !== "",
+    retry: false,
+  });
+  const answer = late.trim() === "" ? undefined : list.data;
+  const rows = useMemo(() => answer?.rows.filter((row) => !row.duplicate_of) ?? [], [answer]);
+  const bad = [
+    ...(answer?.errors ?? []).map((one) => one.line),
+    ...(answer?.rows ?? []).flatMap((row) => (row.duplicate_of ? [row.line] : [])),
+  ];
+  const ready = rows.length > 0 && bad.length === 0 && text === late && bundle !== undefined && !waiting;
+  const wishOf = () => {
+    const draft = { ...EMPTY, type: act, cluster: cluster.cluster, bundle: bundle?.name ?? "", name: nameOf(act, new Date()), text };
+    return { draft, spec: specOf(draft, bundle ? flowOf(bundle) : [], fieldsOf(bundle?.parameters), rows) };
+  };
+  const preview = async () => {
+    if (!ready) return;
+    const { draft, spec } = wishOf();
+    setWaiting(true);
+    setRefused(null);
+    try {
+      setAsked({ name: draft.name, spec, plan: await planOf({ name: draft.name, spec }) });
+    } catch (error) {
+      setRefused(error);
+    } finally {
+      setWaiting(false);
+    }
+  };
+  /** Batches, parameters and approval are set on the page for it, which takes the list along. */
+  const inFull = () => {
+    keep(wishOf().draft);
+    void navigate({ to: "/operations/new", search: { ...common(view.search), c: cluster.cluster, type: act } as never });
+  };
+  return (
+    <section className="bulk col grow scroll" aria-label={t("nodes.list")}>
+      <div className="wpane">
+        <h2>{t("nodes.act")}</h2>
+        <p className="sub small">{t("nodes.hint")}</p>
+        <div className="row wrap">
+          <Segment
+            label={t("nodes.act")}
+            value={act}
+            choices={ACTS.map((one) => ({ value: one, label: one }))}
+            onChange={(value) => view.set({ act: value }, { replace: true })}
+          />
+          <span className="sub small">{t(`nodes.what.${act}` as Key)}</span>
+        </div>
+      </div>
+      <div className="wpane grow">
+        <div className="row">
+          <h2>{t("nodes.list")}</h2>
+          <span className="small dim" role="status">
+            {answer ? t("nodes.pool", { n: group(rows.length) }) : ""}
+          </span>
+          {bad.length > 0 ? (
+            <button type="button" className="btn sm end" onClick={() => setText(withoutLines(text, bad))}>
+              {t("plan.drop", { n: group(bad.length) })}
+            </button>
+          ) : null}
+        </div>
+        <div className="nodelist">
+          <PasteBox text={text} bad={bad} label={t("nodes.list")} hint={t("plan.machinesHint")} onText={setText} />
+        </div>
+        {answer?.errors.slice(0, 4).map((one) => (
+          <p key={one.line} className="small error">
+            <Glyph name="error" /> {t("plan.lineOf", { line: one.line })}: <Foreign text={one.value} most={60} /> —{" "}
+            <Foreign text={one.allowed} most={160} />
+          </p>
+        ))}
+        {answer?.rows
+          .filter((row) => row.duplicate_of)
+          .slice(0, 4)
+          .map((row) => (
+            <p key={row.line} className="small warn">
+              <Glyph name="warn" /> {t("plan.lineOf", { line: row.line })}: {row.ip} —{" "}
+              {t("plan.duplicate", { line: row.duplicate_of ?? 0 })}
+            </p>
+          ))}
+        {list.isError ? <Failed error={list.error} what={t("nodes.list")} /> : null}
+        {bundles.isError ? <Failed error={bundles.error} what={t("plan.bundle")} retry={() => void bundles.refetch()} /> : null}
+        {bundles.data && !bundle ? <p className="warn small">{t("plan.noBundles")}</p> : null}
+        {refused ? <Failed error={refused} what={t("plan.plan")} /> : null}
+        <div className="row">
+          <button type="button" className="btn prime" aria-disabled={!ready} onClick={() => void preview()}>
+            {t("nodes.preview", { type: act, n: group(rows.length) })}
+          </button>
+          <button type="button" className="btn" onClick={inFull}>
+            {t("nodes.inFull")}
+          </button>
+        </div>
+      </div>
+      {asked ? (
+        <StartDialog
+          open
+          name={asked.name}
+          spec={asked.spec}
+          plan={asked.plan}
+          typeNameAbove={TYPE_NAME_ABOVE}
+          onClose={() => setAsked(null)}
+          onStarted={() => setText("")}
+        />
+      ) : null}
+    </section>
+  );
+}

@@ -1,0 +1,196 @@
+/** A new operation while it is written: what it becomes, and what is missing. Pure but for where it is kept. */
+import type { MachineRow } from "../../api/types";
+import type { Key, Vars } from "../../i18n";
+import { type Field, read } from "./schema";
+
+export const BATCH_FIELDS = ["canary", "soakSeconds", "size", "poolPercent", "holdAtHosts", "holdAtPercent"] as const;
+export type BatchField = (typeof BATCH_FIELDS)[number];
+
+export interface SecretPlace {
+  secret: string;
+  key: string;
+}
+
+export interface Draft {
+  name: string;
+  cluster: string;
+  type: string;
+  bundle: string;
+  /** Steps that somebody chose; null for the bundle's own. */
+  flow: string[] | null;
+  text: string;
+  format: string;
+  values: Record<string, string>;
+  secrets: Record<string, SecretPlace>;
+  batches: Partial<Record<BatchField, string>>;
+  requireApproval: boolean;
+  dryRun: boolean;
+  ignoreWindows: boolean;
+}
+
+export const EMPTY: Draft = {
+  name: "",
+  cluster: "",
+  type: "ScaleUp",
+  bundle: "",
+  flow: null,
+  text: "",
+  format: "auto",
+  values: {},
+  secrets: {},
+  batches: {},
+  requireApproval: false,
+  dryRun: false,
+  ignoreWindows: false,
+};
+
+/** Steps that a bundle has for undoing alone. The API names all steps of a bundle and not its flow. */
+const UNDOES: Record<string, readonly string[]> = {
+  "scale-up": ["reset"],
+  "node-join": ["leave"],
+  drain: ["uncordon"],
+  "scale-down": ["uncordon"],
+  "node-remove": ["uncordon"],
+};
+
+/** The steps of a bundle that an operation takes where nobody says. */
+export function flowOf(bundle: { name: string; steps: readonly { name: string }[] }): string[] {
+  const undoes = UNDOES[bundle.name] ?? [];
+  return bundle.steps.map((step) => step.name).filter((name) => !undoes.includes(name));
+}
+
+/** Bundles that do what is asked: the cluster's own installer first, then plain Ansible, which stands in for it. */
+export function bundlesFor<Bundle extends { type: string }>(all: readonly Bundle[], asked: string): Bundle[] {
+  const standsIn = { ScaleUp: "NodeJoin", ScaleDown: "NodeRemove" }[asked];
+  return [...all.filter((one) => one.type === asked), ...all.filter((one) => one.type === standsIn)];
+}
+
+/** More hosts than so many: the name of the cluster is typed before the start. */
+export const TYPE_NAME_ABOVE = 20;
+
+/** What the server takes as a name. */
+const NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)?$/;
+
+export interface Missing {
+  step: 1 | 2 | 3;
+  key: Key;
+  vars?: Vars;
+}
+
+/** What stands between a draft and its plan. `why` words what is wrong with a parameter. */
+export function missingOf(
+  draft: Draft,
+  flow: readonly string[],
+  fields: readonly Field[],
+  machines: { rows: readonly MachineRow[]; bad: number },
+  why: (key: Key, vars: Vars) => string,
+): Missing[] {
+  const found: Missing[] = [];
+  if (draft.cluster.trim() === "") found.push({ step: 1, key: "plan.need.cluster" });
+  if (draft.bundle === "") found.push({ step: 1, key: "plan.need.bundle" });
+  else if (flow.length === 0) found.push({ step: 1, key: "plan.need.flow" });
+  if (!NAME.test(draft.name) || draft.name.length > 507) found.push({ step: 1, key: "plan.need.name" });
+  if (machines.rows.length === 0) found.push({ step: 2, key: "plan.need.machines" });
+  if (machines.bad > 0) found.push({ step: 2, key: "plan.need.lines", vars: { n: machines.bad } });
+  for (const field of fields) {
+    if (field.secret) {
+      const place = draft.secrets[field.name];
+      if (place && (place.secret.trim() === "") !== (place.key.trim() === ""))
+        found.push({ step: 3, key: "plan.need.secret", vars: { name: field.name } });
+      continue;
+    }
+    const said = read(field, draft.values[field.name] ?? "");
+    if ("wrong" in said) found.push({ step: 3, key: "plan.need.parameter", vars: { name: field.name, why: why(said.wrong, said.vars) } });
+  }
+  for (const name of BATCH_FIELDS) {
+    const text = draft.batches[name]?.trim() ?? "";
+    if (text !== "" && !/^\d{1,6}$/.test(text))
+      found.push({ step: 3, key: "plan.need.parameter", vars: { name, why: why("plan.wrong.integer", {}) } });
+  }
+  return found;
+}
+
+/** The specification. Secrets are named, never held; what is empty is left to cluster and bundle. */
+export function specOf(
+  draft: Draft,
+  flow: readonly string[],
+  fields: readonly Field[],
+  rows: readonly MachineRow[],
+): Record<string, unknown> {
+  const parameters: Record<string, unknown> = {};
+  const secrets: Record<string, string>[] = [];
+  for (const field of fields) {
+    const place = draft.secrets[field.name];
+    if (field.secret) {
+      if (place && place.secret.trim() !== "" && place.key.trim() !== "")
+        secrets.push({ parameter: field.name, secret: place.secret.trim(), key: place.key.trim() });
+      continue;
+    }
+    const said = read(field, draft.values[field.name] ?? "");
+    if ("value" in said) parameters[field.name] = said.value;
+  }
+  const batches = Object.fromEntries(
+    BATCH_FIELDS.flatMap((name) => {
+      const text = draft.batches[name]?.trim() ?? "";
+      return /^\d{1,6}$/.test(text) ? [[name, Number(text)]] : [];
+    }),
+  );
+  const some = <Value extends object>(key: string, value: Value) => (Object.keys(value).length === 0 ? {} : { [key]: value });
+  const set = (key: "requireApproval" | "dryRun" | "ignoreWindows") => (draft[key] ? { [key]: true } : {});
+  return {
+    clusterName: draft.cluster.trim(),
+    operationType: draft.type,
+    bundle: draft.bundle,
+    operationFlow: [...flow],
+    operationMachines: rows.map(machineOf),
+    ...some("parameters", parameters),
+    ...some("secrets", secrets),
+    ...some("batches", batches),
+    ...set("requireApproval"),
+    ...set("dryRun"),
+    ...set("ignoreWindows"),
+  };
+}
+
+/** A machine as the resource has it: only what was said of it. */
+export function machineOf(row: MachineRow): Record<string, unknown> {
+  const { ip, name, role, user, port } = row;
+  return Object.fromEntries(Object.entries({ ip, name, role, user, port }).filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** Lines of a text without those that are bad. */
+export function withoutLines(text: string, bad: readonly number[]): string {
+  const gone = new Set(bad);
+  return text
+    .split("\n")
+    .filter((_, n) => !gone.has(n + 1))
+    .join("\n");
+}
+
+/** A name that says what and when. */
+export function nameOf(type: string, now: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const kebab = type.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
+  return `${kebab}-${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}
+
+const KEY = "beidou.draft";
+
+/** The draft of this tab. It holds no secret, and goes with the tab. */
+export function kept(): Draft | null {
+  try {
+    const text = sessionStorage.getItem(KEY);
+    return text === null ? null : { ...EMPTY, ...(JSON.parse(text) as Partial<Draft>) };
+  } catch {
+    return null;
+  }
+}
+
+export function keep(draft: Draft | null): void {
+  try {
+    if (draft === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, JSON.stringify(draft));
+  } catch {
+    // A browser that keeps nothing has the draft for as long as the page is open.
+  }
+}

@@ -1,0 +1,114 @@
+/** The draft of the page, what the server reads in its list of machines, and its plan. */
+import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { bundleList, calendar, planOf, readMachines } from "../../api/operations";
+import type { BundleItem, BundleList, MachineRow, MachinesAnswer, PlanAnswer } from "../../api/types";
+import { useT } from "../../i18n";
+import { useDelayed } from "../../operation/useDelayed";
+import { useView } from "../../shell/view";
+import { bundlesFor, type Draft, EMPTY, flowOf, keep, kept, type Missing, missingOf, nameOf, specOf } from "./draft";
+import { type Field, fieldsOf } from "./schema";
+
+const TYPING_MS = 250;
+const NO_ROWS: MachineRow[] = [];
+
+export interface Work {
+  draft: Draft;
+  set: (patch: Partial<Draft>) => void;
+  clear: () => void;
+  bundles: UseQueryResult<BundleList>;
+  bundle: BundleItem | undefined;
+  clusters: string[];
+  fields: Field[];
+  flow: string[];
+  machines: { rows: MachineRow[]; bad: number; badLines: number[]; answer: MachinesAnswer | undefined; reading: boolean; error: unknown };
+  spec: Record<string, unknown>;
+  missing: Missing[];
+  plan: UseQueryResult<PlanAnswer>;
+}
+
+export function useDraft(): Work {
+  const t = useT();
+  const view = useView();
+  const { search } = view;
+  const [draft, setDraft] = useState<Draft>(() => begin(search));
+  const set = useCallback((patch: Partial<Draft>) => setDraft((old) => ({ ...old, ...patch })), []);
+  const clear = useCallback(() => setDraft({ ...EMPTY, name: nameOf(EMPTY.type, new Date()) }), []);
+  useEffect(() => keep(draft), [draft]);
+  // Type and cluster stand in the address: a link to this page begins with them.
+  const { set: setSearch } = view;
+  useEffect(() => {
+    if (search.type !== draft.type || (draft.cluster !== "" && search.c !== draft.cluster))
+      setSearch({ type: draft.type, ...(draft.cluster === "" ? {} : { c: draft.cluster }) }, { replace: true });
+  }, [draft.type, draft.cluster, search.type, search.c, setSearch]);
+
+  const bundles = useQuery(bundleList());
+  const known = useQuery(calendar());
+  const clusters = (known.data?.clusters ?? []).map((one) => one.cluster);
+  const own = bundlesFor(bundles.data?.items ?? [], draft.type);
+  const bundle = own.find((one) => one.name === draft.bundle) ?? (draft.bundle === "" ? own[0] : undefined);
+  const shown = useMemo(() => ({ ...draft, bundle: bundle?.name ?? draft.bundle }), [draft, bundle]);
+  const fields = useMemo(() => fieldsOf(bundle?.parameters), [bundle]);
+  const flow = draft.flow ?? (bundle ? flowOf(bundle) : []);
+
+  const text = useDelayed(draft.text, TYPING_MS);
+  const list = useQuery({
+    queryKey: ["machines", text, draft.format],
+    queryFn: ({ signal }) => readMachines(text, draft.format, signal),
+    enabled: text.trim() !== "",
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+  const answer = text.trim() === "" ? undefined : list.data;
+  const rows = useMemo(
+    () => answer?.rows.filter((row) => row.duplicate_of === null || row.duplicate_of === undefined) ?? NO_ROWS,
+    [answer],
+  );
+  const badLines = useMemo(
+    () => [
+      ...(answer?.errors ?? []).map((one) => one.line),
+      ...(answer?.rows ?? []).flatMap((row) => (row.duplicate_of ? [row.line] : [])),
+    ],
+    [answer],
+  );
+  const bad = badLines.length + (answer?.more_errors ?? 0);
+  const missing = missingOf(shown, flow, fields, { rows, bad }, (key, vars) => t(key, vars));
+  const spec = specOf(shown, flow, fields, rows);
+  const wish = useDelayed(JSON.stringify({ name: shown.name, spec }), TYPING_MS);
+  const still = wish === JSON.stringify({ name: shown.name, spec });
+  const plan = useQuery({
+    queryKey: ["plan", wish],
+    queryFn: ({ signal }) => planOf(JSON.parse(wish) as { name: string; spec: Record<string, unknown> }, signal),
+    enabled: missing.length === 0 && still && text === draft.text,
+    placeholderData: keepPreviousData,
+    retry: false,
+    staleTime: 10_000,
+  });
+  const reading = text !== draft.text || list.isFetching;
+  return {
+    draft: shown,
+    set,
+    clear,
+    bundles,
+    bundle,
+    clusters,
+    fields,
+    flow,
+    machines: { rows, bad, badLines, answer, reading, error: list.error },
+    spec,
+    missing,
+    plan,
+  };
+}
+
+/** What was written before in this tab; an address that names a type or a cluster wins over it. */
+function begin(search: Record<string, string | undefined>): Draft {
+  const old = kept() ?? EMPTY;
+  const type = search.type ?? old.type;
+  const cluster = search.c && !search.c.includes(",") ? search.c : old.cluster;
+  const same = type === old.type;
+  const bundle = search.bundle ?? (same ? old.bundle : "");
+  const rest = same ? {} : { flow: null, values: {}, secrets: {}, name: "" };
+  const draft = { ...old, ...rest, type, cluster, bundle };
+  return { ...draft, name: draft.name === "" ? nameOf(type, new Date()) : draft.name };
+}

@@ -1,0 +1,64 @@
+/** Runs of runners, the newest first; one of them opens its log. */
+import { Glyph, type GlyphName } from "../../design/Icon";
+import { Foreign } from "../../design/parts";
+import { Empty } from "../../design/states";
+import { type Key, useT } from "../../i18n";
+import { batchName } from "../../operation/words";
+import { useView } from "../../shell/view";
+import { duration, hms } from "../../time/format";
+import type { Run } from "./useRun";
+
+function look(end: string | null | undefined, bad: number): GlyphName {
+  if (!end) return "run";
+  if (end === "finished") return bad > 0 ? "fail" : "ok";
+  return end === "stopped" ? "stop" : "unknown";
+}
+
+export function AttemptsPane({ run }: { run: Run }) {
+  const t = useT();
+  const view = useView();
+  const { detail, store } = run;
+  const { attempts, more_attempts: more, stages } = detail;
+  const anyCanary = stages.some((stage) => stage.canary);
+  if (attempts.length === 0) return <Empty title={t("run.noAttempts")} />;
+  return (
+    <div className="scroll grow attempts" tabIndex={0} role="group" aria-label={t("run.tab.attempts")}>
+      {[...attempts].reverse().map((one) => {
+        const from = Date.parse(one.claimed ?? one.intended);
+        const to = one.ended ? Date.parse(one.ended) : store.end();
+        return (
+          <button
+            key={one.id}
+            type="button"
+            className={view.search.attempt === one.id ? "attempt sel" : "attempt"}
+            onClick={() => view.set({ attempt: one.id, host: "", step: "", tab: "" }, { replace: true })}
+          >
+            <span className="row">
+              <Glyph name={look(one.end, one.bad)} />
+              <b className="medium mono">{one.step}</b>
+              <span className="sub small">
+                {batchName(t, one.batch, stages[one.stage]?.canary ?? false, anyCanary)} · {t("run.attemptN", { n: one.number })}
+                {one.purpose === "undo" ? ` · ${t("run.undoes")}` : ""}
+              </span>
+              <span className="end dim small num">
+                {hms(from, view.zone)} · {duration(Math.max(0, to - from))}
+              </span>
+            </span>
+            <span className="row small dim">
+              {t("run.attemptHosts", { ok: one.ok, bad: one.bad, hosts: one.hosts })}
+              {one.end ? ` · ${t(`attemptEnd.${one.end}` as Key)}` : ""}
+              {one.executor ? ` · ${one.executor}` : ""}
+              {one.exit === null || one.exit === undefined ? "" : ` · ${t("run.exit", { code: one.exit })}`}
+            </span>
+            {one.message === "" ? null : (
+              <span className="small fail cut">
+                <Foreign text={one.message} most={300} />
+              </span>
+            )}
+          </button>
+        );
+      })}
+      {more > 0 ? <p className="small dim pad">{t("run.moreAttempts", { n: more })}</p> : null}
+    </div>
+  );
+}

@@ -1,0 +1,180 @@
+/** What runners told: of one host, step or attempt, or of all; by sequence, without holes, up to the shown moment. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { OPERATIONS } from "../../api/operations";
+import type { LogItem, LogPage } from "../../api/types";
+import { usePages } from "../../api/usePages";
+import { Icon } from "../../design/Icon";
+import { group } from "../../design/number";
+import { Empty, Failed, Loading } from "../../design/states";
+import { useT } from "../../i18n";
+import { machinesOf } from "../../operation/words";
+import { useView } from "../../shell/view";
+import { hms } from "../../time/format";
+import { LogMore, LogRow } from "./LogRow";
+import type { Run } from "./useRun";
+
+const LIVE_MS = 1500;
+const ROW = 18;
+const LIMIT = 500;
+
+export function LogPane({ run }: { run: Run }) {
+  const t = useT();
+  const view = useView();
+  const { detail, snapshot, over } = run;
+  const { host, step, attempt } = view.search;
+  const [text, setText] = useState("");
+  const [errors, setErrors] = useState(false);
+  const [follow, setFollow] = useState(true);
+  const [visible, setVisible] = useState<[number, number]>([0, 60]);
+  const [open, setOpen] = useState<LogItem | null>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const params = useMemo(
+    () => ({ host, step, attempt, text: text.trim(), kind: errors ? ["host", "item", "retry", "no_hosts", "note"] : [] }),
+    [host, step, attempt, text, errors],
+  );
+  const id = detail.summary.id;
+  const upTo = snapshot.replay ? snapshot.asked : null;
+  const pages = usePages<LogItem, LogPage>(`${OPERATIONS}/${id}/log`, params, 0, visible, {
+    growing: over || snapshot.replay ? 0 : LIVE_MS,
+    limit: LIMIT,
+    timeOf,
+    until: upTo,
+  });
+  const count = pages.untilMoment ?? pages.count;
+  const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 20 });
+  const items = rows.getVirtualItems();
+  const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
+  useEffect(() => {
+    if (first !== visible[0] || last !== visible[1]) setVisible([first, last]);
+  }, [first, last, visible]);
+  useEffect(() => {
+    if (follow && count > 0) rows.scrollToIndex(count - 1, { align: "end" });
+  }, [follow, count, rows]);
+  const click = (event: MouseEvent<HTMLElement>) => {
+    const at = (event.target as HTMLElement).closest<HTMLElement>("[data-line]")?.dataset.line;
+    const line = at === undefined ? undefined : pages.row(Number(at));
+    if (line) setOpen(same(open, line) ? null : line);
+  };
+  const keys = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const shown = items.map((item) => item.index).find((index) => same(open, pages.row(index)));
+    const next = Math.min(count - 1, Math.max(0, (shown ?? (step > 0 ? first - 1 : last + 1)) + step));
+    setFollow(false);
+    setOpen(pages.row(next) ?? null);
+    rows.scrollToIndex(next);
+  };
+  const machines = useMemo(() => machinesOf(detail.spec), [detail.spec]);
+  const chosenAttempt = detail.attempts.find((one) => one.id === attempt);
+  const title = host
+    ? (machines.get(host)?.name ?? host)
+    : chosenAttempt
+      ? `${chosenAttempt.step} #${chosenAttempt.number}`
+      : t("run.allLines");
+  const holes = pages.first?.holes ?? [];
+  return (
+    <>
+      <div className="row loghead hb">
+        <b className="medium mono cut">{title}</b>
+        <select
+          className="in sm"
+          aria-label={t("run.logStep")}
+          value={step ?? ""}
+          onChange={(event) => view.set({ step: event.target.value }, { replace: true })}
+        >
+          <option value="">{t("run.allSteps")}</option>
+          {detail.plan.steps.map((one) => (
+            <option key={one.name}>{one.name}</option>
+          ))}
+        </select>
+        <input
+          className="in sm grow"
+          aria-label={t("run.logText")}
+          placeholder={t("run.logText")}
+          value={text}
+          spellCheck={false}
+          onChange={(event) => setText(event.target.value)}
+        />
+        {host || attempt ? (
+          <button
+            type="button"
+            className="btn bare sm icon"
+            aria-label={t("run.allLines")}
+            title={t("run.allLines")}
+            onClick={() => view.set({ host: "", attempt: "", step: "" }, { replace: true })}
+          >
+            <Icon name="close" />
+          </button>
+        ) : null}
+      </div>
+      <div className="row small dim hb logbar">
+        <span className="cut">
+          {upTo === null
+            ? t(pages.atEnd ? "run.lines" : "run.linesMore", { n: group(count) })
+            : t("run.linesUpTo", { time: hms(snapshot.shown, view.zone) })}
+          {holes.length > 0 ? (
+            <span className="error"> · {t("run.holes", { n: holes.reduce((sum, one) => sum + one.to - one.from + 1, 0) })}</span>
+          ) : null}
+        </span>
+        <label className="row tight end">
+          <input type="checkbox" checked={errors} onChange={(event) => setErrors(event.target.checked)} />
+          {t("run.results")}
+        </label>
+        <label className="row tight">
+          <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.target.checked)} />
+          {t("run.follow")}
+        </label>
+      </div>
+      {pages.isLoading ? <Loading rows={12} /> : null}
+      {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.tab.log")} retry={pages.retry} /> : null}
+      {!pages.isLoading && !pages.error && count === 0 ? (
+        <Empty title={t("run.noLines")}>
+          <p>{t(detail.attempts.length === 0 ? "run.noLinesYet" : "run.noLinesHere")}</p>
+        </Empty>
+      ) : null}
+      <div
+        className="scroll grow log"
+        ref={scroller}
+        onWheel={(event) => event.deltaY < 0 && setFollow(false)}
+        onPointerDown={(event) => event.target === event.currentTarget && setFollow(false)}
+        onClick={click}
+        onKeyDown={keys}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={t("run.tab.log")}
+        hidden={count === 0}
+      >
+        <div style={{ height: rows.getTotalSize(), position: "relative" }}>
+          {items.map((item) => {
+            const line = pages.row(item.index);
+            return (
+              <div key={item.key} data-line={item.index} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
+                {line ? <LogRow line={line} zone={view.zone} withHost={!host} open={same(open, line)} /> : null}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {open && count > 0 ? (
+        <div className="logmore ht">
+          <button type="button" className="btn bare sm icon" aria-label={t("action.close")} onClick={() => setOpen(null)}>
+            <Icon name="close" />
+          </button>
+          <LogMore line={open} />
+        </div>
+      ) : null}
+    </>
+  );
+}
+
+function same(a: LogItem | null, b: LogItem | undefined): boolean {
+  return a !== null && b !== undefined && a.attempt === b.attempt && a.seq === b.seq;
+}
+
+/** Lines follow one another as they were told. */
+function timeOf(line: LogItem): number {
+  return Date.parse(line.time);
+}

@@ -1,0 +1,32 @@
+/** The list of hosts by error as lines: a head for each group, some of its hosts, and then all others. Pure. */
+import type { HostErrorGroup, HostItem } from "../../api/types";
+
+export type Line =
+  | { what: "group"; group: HostErrorGroup }
+  | { what: "host"; host: HostItem }
+  | { what: "more"; n: number; key: string }
+  | { what: "rest" };
+
+/** So many hosts of a group are shown before somebody asks for more. */
+const FIRST = 3;
+
+export function keyOf(group: HostErrorGroup): string {
+  return `${group.step}/${group.state}/${group.code}/${group.task}`;
+}
+
+export function flat(groups: readonly HostErrorGroup[], items: readonly HostItem[], shown: readonly string[]): Line[] {
+  const byHost = new Map(items.map((item) => [item.host, item]));
+  const grouped = new Set<string>();
+  const lines = groups.flatMap((group): Line[] => {
+    const key = keyOf(group);
+    const own = group.hosts.flatMap((host) => byHost.get(host) ?? []);
+    for (const host of group.hosts) grouped.add(host);
+    const some = shown.includes(key) || own.length <= FIRST + 1 ? own : own.slice(0, FIRST);
+    const rest = own.length - some.length;
+    const head: Line = { what: "group", group };
+    return [head, ...some.map((host): Line => ({ what: "host", host })), ...(rest > 0 ? [{ what: "more", n: rest, key } as const] : [])];
+  });
+  const others = items.filter((item) => !grouped.has(item.host)).map((host): Line => ({ what: "host", host }));
+  if (others.length === 0) return lines;
+  return groups.length === 0 ? others : [...lines, { what: "rest" }, ...others];
+}
