@@ -90,7 +90,8 @@ pub async fn run(errand: Errand, joins: impl Fn(&Assignment, &str, &str) + Send)
         if assignment.step == JOINS && outcome.state == HostState::Ok && !assignment.check {
             let found = assignment.inventory.hosts.get(host);
             let address = found.map_or(host.as_str(), |one| one.ansible_host.as_str());
-            joins(&assignment, host, address);
+            let name = found.and_then(|one| one.vars.get("node_name")?.as_str()).unwrap_or(host);
+            joins(&assignment, name, address);
         }
     }
     door.tell(&play.events[sent - 1..], sent as u64).await?;

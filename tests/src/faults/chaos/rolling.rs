@@ -42,8 +42,10 @@ impl Run {
             self.some_records_pass().await?;
             self.outcome.rolled += 1;
         }
+        self.remember_heartbeats().await?;
         let judge = Judge::of(&self.ledger.entries());
-        let wanted: Vec<StateId> = judge.states().keys().filter(|state| !before.contains(state)).copied().collect();
+        let is_wanted = |state: &&StateId| !before.contains(state) && !self.own.contains(&state.uid);
+        let wanted: Vec<StateId> = judge.states().keys().filter(is_wanted).copied().collect();
         let missing = || {
             let seen = tail.seen();
             wanted.iter().filter(|state| !seen.contains(state)).count()
