@@ -17,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Acting, Cli, Command, Keeping, Statement};
+use args::{Acting, Alone, Cli, Command, Keeping, Statement};
 use clap::Parser;
 pub(crate) use speak::{say, tell};
 
@@ -37,12 +37,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => demo::main(args).await,
         Command::Up(args) => roles::up::main(args).await,
-        Command::Ingest(args) => roles::ingest::main(args).await,
-        Command::Projector(args) => roles::projector::main(args).await,
-        Command::Controllers(args) => roles::controllers::main(args).await,
-        Command::RunStep(args) => roles::run_step::main(*args).await,
-        Command::QueryApi(args) => roles::query_api::main(args).await,
-        Command::Engine(args) => roles::engine::main(args).await,
+        Command::Alone(role) => alone(role).await,
         Command::Archive(args) => roles::archive::main(args).await,
         Command::Config(args) => roles::config::main(&args),
         Command::Events(args) => client::events(args).await,
@@ -66,6 +61,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
             args::completion(args.shell);
             Ok(())
         }
+    }
+}
+
+async fn alone(role: Alone) -> anyhow::Result<()> {
+    match role {
+        Alone::Ingest(args) => roles::ingest::main(args).await,
+        Alone::Projector(args) => roles::projector::main(args).await,
+        Alone::Controllers(args) => roles::controllers::main(args).await,
+        Alone::RunStep(args) => roles::run_step::main(*args).await,
+        Alone::QueryApi(args) => roles::query_api::main(args).await,
+        Alone::Engine(args) => roles::engine::main(args).await,
     }
 }
 

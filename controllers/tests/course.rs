@@ -1,4 +1,5 @@
 //! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod support;
 

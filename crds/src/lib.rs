@@ -11,6 +11,8 @@
 //!   the API server cannot compare (free-form parameters), the fold refuses.
 //! - The status is a view: phase, counters, place in the log. Results and outputs are in the log alone.
 
+#![allow(clippy::duplicated_attributes, reason = "the derive takes one `printcolumn` for each column")]
+
 mod cluster;
 mod convert;
 mod operation;

@@ -1,4 +1,5 @@
 //! The shipped bundles, and what a bad one is told.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

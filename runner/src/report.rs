@@ -137,8 +137,7 @@ impl Listener {
 async fn lines(stream: UnixStream, report: Arc<Report>) {
     let mut reader = BufReader::with_capacity(READ_BYTES, stream);
     let (mut line, mut dropped) = (Vec::new(), 0usize);
-    loop {
-        let Ok(buffer) = reader.fill_buf().await else { break };
+    while let Ok(buffer) = reader.fill_buf().await {
         if buffer.is_empty() {
             break;
         }

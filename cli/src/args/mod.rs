@@ -48,19 +48,9 @@ pub enum Command {
     Demo(roles::Demo),
     /// Collect the Events of your clusters: all roles in one process
     Up(roles::Up),
-    /// Role: watch clusters and write their Events to the log
-    Ingest(roles::Ingest),
-    /// Role: project the log into ClickHouse
-    Projector(roles::Projector),
-    /// Role: make operations of commands, and runners of their steps
-    Controllers(roles::Controllers),
-    /// Run one step of an operation: what controllers start, in a Job or beside them
-    #[command(hide = true)]
-    RunStep(Box<beidou_runner::Arguments>),
-    /// Role: serve the HTTP API
-    QueryApi(roles::QueryApi),
-    /// Role: serve the embedded ClickHouse engine; or install and verify it
-    Engine(roles::Engine),
+    /// What is one role alone.
+    #[command(flatten)]
+    Alone(Alone),
     /// List the archive: files, rows and bytes per cluster and day; or compact it
     Archive(roles::Archive),
     /// Print the effective configuration and where each value comes from
@@ -104,6 +94,24 @@ pub enum Command {
     Context(clients::Context),
     /// Print a completion script for your shell
     Completion(clients::Completion),
+}
+
+/// The roles, each alone in its process.
+#[derive(Debug, Subcommand)]
+pub enum Alone {
+    /// Role: watch clusters and write their Events to the log
+    Ingest(roles::Ingest),
+    /// Role: project the log into ClickHouse
+    Projector(roles::Projector),
+    /// Role: make operations of commands, and runners of their steps
+    Controllers(roles::Controllers),
+    /// Run one step of an operation: what controllers start, in a Job or beside them
+    #[command(hide = true)]
+    RunStep(Box<beidou_runner::Arguments>),
+    /// Role: serve the HTTP API
+    QueryApi(roles::QueryApi),
+    /// Role: serve the embedded ClickHouse engine; or install and verify it
+    Engine(roles::Engine),
 }
 
 /// The commands about statements and the files they make.

@@ -49,10 +49,15 @@ fn roles_and_actions_are_known() {
         panic!("up")
     };
     assert_eq!(up.kubeconfig.contexts, ["a", "b"]);
-    let Command::Engine(engine) = parse("engine --data /d --tied-to-stdin").unwrap() else { panic!("engine") };
+    let Command::Alone(Alone::Engine(engine)) = parse("engine --data /d --tied-to-stdin").unwrap() else {
+        panic!("engine")
+    };
     assert!(engine.action.is_none() && engine.role.tied_to_stdin);
     for action in ["engine install", "engine verify"] {
-        assert!(matches!(parse(action), Ok(Command::Engine(roles::Engine { action: Some(_), .. }))), "{action}");
+        assert!(
+            matches!(parse(action), Ok(Command::Alone(Alone::Engine(roles::Engine { action: Some(_), .. })))),
+            "{action}"
+        );
     }
     let Command::Demo(demo) = parse("demo --states 1000 --seed 7 --no-live --exit-after-seed").unwrap() else {
         panic!("demo")
@@ -117,12 +122,16 @@ fn types_are_known_in_any_case() {
 
 #[test]
 fn flags_that_set_keys_carry_their_names() {
-    let Command::QueryApi(args) = parse("query-api --data /d --log-level debug --listen 127.0.0.1:1").unwrap() else {
+    let Command::Alone(Alone::QueryApi(args)) =
+        parse("query-api --data /d --log-level debug --listen 127.0.0.1:1").unwrap()
+    else {
         panic!("query-api")
     };
     let keys: Vec<_> = args.role.flags().into_iter().map(|flag| (flag.name, flag.key)).collect();
     assert_eq!(keys, [("--data", "data"), ("--log-level", "telemetry.level")]);
     assert_eq!(roles::listen_flag(args.listen.as_ref()).unwrap().key, "query_api.listen");
-    let Command::Projector(args) = parse("projector --probe-listen 127.0.0.1:1").unwrap() else { panic!("projector") };
+    let Command::Alone(Alone::Projector(args)) = parse("projector --probe-listen 127.0.0.1:1").unwrap() else {
+        panic!("projector")
+    };
     assert_eq!(args.probe.flag().unwrap().key, "probe.listen");
 }

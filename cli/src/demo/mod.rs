@@ -102,8 +102,8 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let mut roles = Together::new(process.stop.clone());
     let (log, store) = (process.log().await?, process.store()?);
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
-    let (projected, stop) = (projector.status(), process.stop.clone());
-    roles.spawn("projector", async move { Ok(projector.run(stop).await?) });
+    let projected = projector.status();
+    roles.spawn("projector", up::project(projector, engine.as_ref(), process.stop.clone()));
     roles.spawn("query-api", query_api::run(process.clone(), bound, log.clone(), store));
     if let Some(engine) = &engine {
         roles.spawn("engine", engine::given_up(engine.state(), process.stop.clone()));

@@ -61,7 +61,7 @@ fn task() -> Value {
         "cluster": "sz-prod-01",
         "clusterType": "native",
         "operationIds": ["scale-up"],
-        "operationTaskMachines": machines("10.34.9", 31, 2, "name"),
+        "operationTaskMachines": machines("10.34.9", 33, 4, "name"),
         "operationTaskStep": steps.map(|step| json!({"step": step})),
         "operationTaskType": "ScaleUp",
         "batches": {"soakSeconds": 5},

@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+use beidou_projector::Projector;
+use beidou_service::CancellationToken;
 use beidou_store::engine::{EngineState, Supervisor};
 
 use super::{Process, Together, controllers, engine, ingest, projector, query_api};
@@ -42,8 +44,7 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
     let mut roles = Together::new(process.stop.clone());
     let (log, store) = (process.log().await?, process.store()?);
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
-    let stop = process.stop.clone();
-    roles.spawn("projector", async move { Ok(projector.run(stop).await?) });
+    roles.spawn("projector", project(projector, engine.as_ref(), process.stop.clone()));
     roles.spawn("ingest", ingest::run(process.clone(), log.clone(), clusters));
     roles.spawn("controllers", controllers::run(process.clone(), log.clone(), None));
     if let Some(engine) = &engine {
@@ -79,6 +80,25 @@ pub async fn start_engine(process: &Process, quiet: bool) -> anyhow::Result<Opti
     }
     engine::install().await?;
     engine::supervise(process, quiet).await.map(Some)
+}
+
+/// Runs the projector once there is an engine: one that is just being started is no trouble to be told of.
+pub fn project(
+    projector: Projector,
+    engine: Option<&Supervisor>,
+    stop: CancellationToken,
+) -> impl Future<Output = anyhow::Result<()>> + use<> {
+    let state = engine.map(Supervisor::state);
+    async move {
+        if let Some(mut state) = state {
+            let ready = state.wait_for(|state| matches!(state, EngineState::Ready(_)));
+            // An engine that has given up ends the process by itself.
+            if stop.run_until_cancelled(ready).await.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(projector.run(stop).await?)
+    }
 }
 
 /// Makes the context known to the clients. Not worth an end: the banner tells URL and token too.

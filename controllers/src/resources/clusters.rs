@@ -64,13 +64,7 @@ async fn turn(
     keeper: &Keeper,
     targets: &watch::Sender<Targets>,
 ) {
-    let mut all = Targets::new();
-    for config in fixed {
-        match from_config(config).await {
-            Ok(target) => keep(&mut all, found(target).await.0),
-            Err(error) => tracing::warn!(cluster = config.name, error = chain(&error), "a cluster cannot be used"),
-        }
-    }
+    let mut all = of_files(fixed).await;
     for cluster in store.map(|store| store.state()).unwrap_or_default() {
         let Some(resources) = resources else { continue };
         let secrets = resources.api::<KubeSecret>();
@@ -89,6 +83,22 @@ async fn turn(
             None => tracing::warn!(cluster = name, "a cluster cannot be used, its status says why"),
         }
     }
+    tell(keeper, all, targets).await;
+}
+
+async fn of_files(fixed: &[TargetConfig]) -> Targets {
+    let mut all = Targets::new();
+    for config in fixed {
+        match from_config(config).await {
+            Ok(target) => keep(&mut all, found(target).await.0),
+            Err(error) => tracing::warn!(cluster = config.name, error = chain(&error), "a cluster cannot be used"),
+        }
+    }
+    all
+}
+
+/// Makes the targets usable, and their rules facts.
+async fn tell(keeper: &Keeper, all: Targets, targets: &watch::Sender<Targets>) {
     let gone: Vec<String> =
         keeper.look(|board| board.clusters.keys().filter(|name| !all.contains_key(*name)).cloned().collect());
     targets.send_replace(all.clone());

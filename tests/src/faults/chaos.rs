@@ -161,17 +161,7 @@ struct Run {
 /// When something fails that the course did not break: a process ends by itself, nothing settles.
 pub async fn run(course: Course) -> anyhow::Result<Outcome> {
     let mut run = Run::start(course).await?;
-    for kill in 0..run.course.kills {
-        run.kill_one().await?;
-        run.cut_some();
-        if run.course.fleet && kill % BROKER_SHARE == 0 {
-            run.kill_broker().await?;
-        }
-    }
-    if run.course.fleet {
-        run.wake_a_zombie().await.context("the projector that stands still")?;
-        run.rolling_restart().await.context("the rolling restart")?;
-    }
+    run.kill_and_cut().await?;
     if run.course.keeping {
         run.rebuild().await.context("the rebuild under load")?;
         run.kill_amid_rebuild().await.context("the rebuild that is killed")?;
@@ -200,6 +190,22 @@ pub async fn run(course: Course) -> anyhow::Result<Outcome> {
 }
 
 impl Run {
+    /// What loses nothing.
+    async fn kill_and_cut(&mut self) -> anyhow::Result<()> {
+        for kill in 0..self.course.kills {
+            self.kill_one().await?;
+            self.cut_some();
+            if self.course.fleet && kill % BROKER_SHARE == 0 {
+                self.kill_broker().await?;
+            }
+        }
+        if self.course.fleet {
+            self.wake_a_zombie().await.context("the projector that stands still")?;
+            self.rolling_restart().await.context("the rolling restart")?;
+        }
+        Ok(())
+    }
+
     async fn start(course: Course) -> anyhow::Result<Self> {
         let broker = if course.fleet { Some(Broker::start().await?) } else { None };
         let ledger = Ledger::default();

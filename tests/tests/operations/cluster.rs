@@ -80,6 +80,14 @@ async fn nodes_are_changed_and_drained(admin: &Client) {
     assert_eq!(spec.unschedulable, Some(true));
     assert_eq!(spec.taints.unwrap().iter().filter(|taint| taint.key == TAINT).count(), 1);
 
+    what_blocks_a_drain_is_told(admin, &nodes).await;
+    nodes.release("n1").await.unwrap();
+    let spec = all.get("n1").await.unwrap().spec.unwrap();
+    assert_ne!(spec.unschedulable, Some(true));
+    assert!(!spec.taints.unwrap_or_default().iter().any(|taint| taint.key == TAINT));
+}
+
+async fn what_blocks_a_drain_is_told(admin: &Client, nodes: &Nodes) {
     let labels = json!({"app": "web"});
     let pods: Api<Pod> = Api::default_namespaced(admin.clone());
     let pod = json!({"metadata": {"name": "web", "labels": labels},
@@ -96,20 +104,15 @@ async fn nodes_are_changed_and_drained(admin: &Client) {
     budgets.patch_status("web-budget", &PatchParams::default(), &Patch::Merge(found)).await.unwrap();
 
     let careful = DrainOptions { grace_seconds: Some(0), delete_empty_dir: true, force: false, limit: Duration::ZERO };
-    let blocked = drain(&nodes, "n1", &careful).await.unwrap_err().to_string();
+    let blocked = drain(nodes, "n1", &careful).await.unwrap_err().to_string();
     assert!(blocked.contains("default/web") && blocked.contains("no controller"), "{blocked}");
     let forced = DrainOptions { force: true, ..careful };
-    let blocked = drain(&nodes, "n1", &forced).await.unwrap_err().to_string();
+    let blocked = drain(nodes, "n1", &forced).await.unwrap_err().to_string();
     let numbers = "PodDisruptionBudget web-budget allows 0 disruptions: 1 of 1 Pods are healthy, 1 must be";
     assert!(blocked.contains(numbers) && blocked.contains("never allows one"), "{blocked}");
     budgets.delete("web-budget", &DeleteParams::default()).await.unwrap();
     let patient = DrainOptions { limit: LIMIT, ..forced };
-    drain(&nodes, "n1", &patient).await.unwrap();
-
-    nodes.release("n1").await.unwrap();
-    let spec = all.get("n1").await.unwrap().spec.unwrap();
-    assert_ne!(spec.unschedulable, Some(true));
-    assert!(!spec.taints.unwrap_or_default().iter().any(|taint| taint.key == TAINT));
+    drain(nodes, "n1", &patient).await.unwrap();
 }
 
 /// Jobs of the real API server and job controller; only the kubelet is missing.
