@@ -41,10 +41,12 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault test, all fuzz targets, the console in a browser
-	@$(MAKE) -j2 kubernetes compiled
+nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault test, a hundred in operations, all fuzz targets, the console in a browser
+	@$(MAKE) -j2 kubernetes ansible compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+	$(call say,100 kills in operations)
+	@BEIDOU_OPERATION_KILLS=100 cargo test -p beidou-tests --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 
 fuzz: tools ## look for inputs that break a reader: each target for a minute (FUZZ_SECONDS=600: for ten)
 	@command -v cargo-fuzz > /dev/null || { echo "==> getting cargo-fuzz"; cargo install cargo-fuzz --locked; }

@@ -8,6 +8,8 @@
 //!  a thousand Events a second ─► beidou up ─► how soon the API finds them
 //!  simulated clusters ─► beidou ingest, with few and with many clusters ─► memory per cluster
 //!  beidou demo ─► seconds to its URL, and to all rows
+//!  controllers: their start, what they take in, how soon the next step begins (`operations`)
+//!  twenty SSH hosts become nodes, beside Ansible alone and by hand (`join`, apart: needs root and the servers of the tests)
 //!  the same Events in OpenSearch ─► the same questions (`opensearch`, apart: needs a JDK and Maven)
 //!  the same rows in other layouts of the table ─► what each costs, and how fast it answers (`layouts`, apart)
 //! ```
@@ -20,6 +22,7 @@ mod demo;
 mod fresh;
 mod layouts;
 mod memory;
+mod operations;
 mod peer;
 mod project;
 mod questions;
@@ -41,10 +44,14 @@ use beidou_store::{
 
 use report::Report;
 
-const USAGE: &str = "usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>]\"]\nby hand: keep FOLDER \
+const USAGE: &str = "usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>] | operations | join [<waiting seconds>]\"]\nby hand: keep FOLDER \
     <number of states> leaves a loaded store in a folder, questions FOLDER asks it";
 /// Event states of the run; the figures of the README are from this many.
 const STATES: u64 = 1_000_000;
+/// Machines that join, how many of them by hand too, and how long each waits in seconds.
+const HOSTS: usize = 20;
+const BY_HAND: usize = 3;
+const WAITS: [u64; 3] = [0, 30, 120];
 /// The engine's memory, as `beidou up` sets it.
 const ENGINE_MEMORY: u64 = 2 << 30;
 
@@ -61,6 +68,9 @@ fn main() -> anyhow::Result<()> {
         ["demo", states] => runtime.block_on(measure_demo(number(states)?)),
         ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
         ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
+        ["operations"] => runtime.block_on(measure_operations()),
+        ["join"] => runtime.block_on(measure_join(&WAITS)),
+        ["join", seconds] => runtime.block_on(measure_join(&[number(seconds)?])),
         ["watch"] => runtime.block_on(measure_watch()),
         ["keep", folder, states] => runtime.block_on(keep(Path::new(folder), number(states)?)),
         ["questions", folder] => runtime.block_on(ask_kept(Path::new(folder))),
@@ -129,6 +139,7 @@ async fn measure(states: u64) -> anyhow::Result<()> {
     fresh::measure(&mut report).await?;
     memory::measure(&mut report, Duration::from_secs(120)).await?;
     demo::measure(states, &mut report).await?;
+    operations::measure(&mut report).await?;
     report.print();
     Ok(())
 }
@@ -179,6 +190,20 @@ async fn ask_kept(folder: &Path) -> anyhow::Result<()> {
     project::mutated(&store).await?;
     questions::measure(&store, pid, &mut report).await?;
     supervisor.stop().await;
+    report.print();
+    Ok(())
+}
+
+async fn measure_operations() -> anyhow::Result<()> {
+    let mut report = Report::default();
+    operations::measure(&mut report).await?;
+    report.print();
+    Ok(())
+}
+
+async fn measure_join(waits: &[u64]) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    operations::measure_join(HOSTS, BY_HAND, waits, &mut report).await?;
     report.print();
     Ok(())
 }

@@ -17,6 +17,7 @@ mod fault;
 pub mod lint;
 mod manifest;
 mod parameters;
+pub mod rehearse;
 mod shipped;
 mod syntax;
 

@@ -23,12 +23,10 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 /// When it is not there.
 pub fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("a test runs from target/<profile>/deps")?;
-    let binary = folder.join("beidou");
-    if !binary.exists() {
-        bail!("{} is missing: run cargo build -p beidou, or make test", binary.display());
-    }
-    Ok(binary)
+    // A test runs from target/<profile>/deps, a bench from the folder above it.
+    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("beidou"));
+    let missing = || format!("no program beidou near {}: run cargo build -p beidou, or make test", own.display());
+    places.into_iter().find(|place| place.is_file()).with_context(missing)
 }
 
 /// An HTTP client. The library is built without a choice of cryptography, so that there is one in the whole house.

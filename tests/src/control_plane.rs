@@ -49,6 +49,8 @@ const PORT_ATTEMPTS: usize = 5;
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,job-controller,\
      serviceaccount-controller,namespace-controller,garbage-collector-controller";
 
+const API_SERVER: &str = "kube-apiserver";
+
 /// A running control plane; it ends when this is dropped.
 pub struct ControlPlane {
     // Fields are dropped in this order: first the programs, the last started first, then the folder they write to.
@@ -56,6 +58,8 @@ pub struct ControlPlane {
     folder: TempDir,
     server_url: String,
     tokens: Tokens,
+    /// What the API server was started with.
+    api_server: Vec<String>,
 }
 
 /// Why one attempt to start failed.
@@ -139,6 +143,22 @@ impl ControlPlane {
         Ok(Client::try_from(config)?)
     }
 
+    /// Kills the API server, starts it again, and returns when it is ready. What it keeps is in etcd.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn restart_api_server(&mut self) -> anyhow::Result<()> {
+        let place = self.parts.iter().position(|part| part.name() == API_SERVER).context("the API server runs")?;
+        self.parts.remove(place).kill()?;
+        let flags = self.api_server.clone();
+        self.launch(&installed("kubernetes")?, API_SERVER, &flags)?;
+        let admin = self.client(Access::Admin).await?;
+        match self.ready("the API server is ready", async || healthy(&admin).await).await {
+            Ok(()) => Ok(()),
+            Err(Failure::PortTaken(error) | Failure::Other(error)) => Err(error),
+        }
+    }
+
     /// Ends the programs and removes their folder. Dropping does the same; this only says so in a test's text.
     pub fn stop(self) {
         drop(self);
@@ -155,9 +175,11 @@ impl ControlPlane {
         let server_url = format!("https://127.0.0.1:{secure}");
         write_kubeconfigs(folder.path(), &server_url, &pki, &tokens)?;
 
-        let mut this = Self { parts: Vec::new(), folder, server_url, tokens };
+        let api_server = api_server_flags(&pki, etcd, secure);
+        let mut this = Self { parts: Vec::new(), folder, server_url, tokens, api_server };
         this.launch(programs, "etcd", &etcd_flags(etcd, peer))?;
-        this.launch(programs, "kube-apiserver", &api_server_flags(&pki, etcd, secure))?;
+        let flags = this.api_server.clone();
+        this.launch(programs, API_SERVER, &flags)?;
         let admin = this.client(Access::Admin).await?;
         this.ready("the API server is ready", async || healthy(&admin).await).await?;
         this.launch(programs, "kube-controller-manager", &controller_manager_flags(&pki, &this.server_url)?)?;

@@ -1,41 +1,58 @@
 //! A site with machines: hosts to log in to, an API server that they join, and Beidou beside it, with its resources applied.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use beidou_controllers::target::TAINT;
 use beidou_crds::definitions;
-use beidou_tests::{
-    beidou::Home,
-    control_plane::{Access, ControlPlane},
-    installed::installed,
-    ssh_hosts::SshHosts,
-    wait,
-};
+use futures::StreamExt;
 use k8s_openapi::{
     api::core::v1::{Namespace, Node},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, Client,
-    api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
+    api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
     discovery::ApiResource,
 };
 use serde_json::{Value, json};
 use tokio::{io::copy_bidirectional, net::TcpListener, net::TcpStream, task::AbortHandle};
 
+use crate::{
+    beidou::Home,
+    control_plane::{Access, ControlPlane},
+    installed::installed,
+    ssh_hosts::SshHosts,
+    wait,
+};
+
 /// A whole operation on three hosts takes half a minute on a quiet machine.
 pub const LIMIT: Duration = Duration::from_secs(300);
 const NAMESPACE: &str = "beidou-system";
 const CLUSTER: &str = "product-cluster";
-const KUBELET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/kubelet");
+/// What stands in for a kubelet.
+pub const KUBELET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/kubelet");
 
+/// A bundle that writes down what it does.
+const TALLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/tally");
+
+/// The site; all of it ends with this.
 pub struct Site {
+    /// Where Beidou runs.
     pub home: Home,
+    /// The machines.
     pub hosts: SshHosts,
+    /// May do anything at the API server.
     pub admin: Client,
+    /// What the cluster gives to bundles.
+    pub parameters: Value,
     relay: AbortHandle,
-    _control_plane: ControlPlane,
+    control_plane: ControlPlane,
 }
 
 impl Drop for Site {
@@ -62,7 +79,18 @@ impl Drop for Site {
 
 impl Site {
     /// With so many hosts, and all that an operation on them needs.
+    ///
+    /// # Errors
+    /// When a server does not start: the message says what is missing.
     pub async fn start(count: usize) -> anyhow::Result<Self> {
+        Self::start_with(count, Path::new(KUBELET)).await
+    }
+
+    /// The same with another kubelet.
+    ///
+    /// # Errors
+    /// As [`Site::start`].
+    pub async fn start_with(count: usize, kubelet: &Path) -> anyhow::Result<Self> {
         let hosts = SshHosts::start(count)?;
         let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
         let admin = control_plane.client(Access::Admin).await?;
@@ -73,25 +101,47 @@ impl Site {
         let config = json!({
             "controllers": {
                 "management": {"kubeconfig": kubeconfig, "namespace": NAMESPACE},
+                "bundles": [TALLY],
                 "local": {"ansible_playbook": installed("ansible")?.join("bin/ansible-playbook")},
             },
             "clusters": [{"name": CLUSTER, "kubeconfig": kubeconfig}],
         });
         let file = home.path().join("site.yaml");
         fs::write(&file, config.to_string())?;
-        home.serve(&["up", "--config", &file.display().to_string()]).await?;
-        let site = Self { home, hosts, admin, relay, _control_plane: control_plane };
-        site.describe(&server, &kubeconfig, site._control_plane.node_token()).await?;
+        serve(&mut home).await?;
+        let parameters = json!({
+            "api_server": server, "cluster_ca": fs::read_to_string(control_plane.certificate_authority())?,
+            "kubelet_from": "runner", "kubelet_source": kubelet, "kubelet_path": "/usr/local/bin/kubelet",
+            "runtime_endpoint": "unix:///dev/null", "min_disk_mb": 50, "min_inodes": 1000, "max_skew_s": 30,
+        });
+        let site = Self { home, hosts, admin, parameters, relay, control_plane };
+        site.describe(&kubeconfig).await?;
         Ok(site)
     }
 
+    /// Kills Beidou, all roles of it, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.home.kill();
+        serve(&mut self.home).await
+    }
+
+    /// Kills the API server, and starts it again.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn restart_api_server(&mut self) -> anyhow::Result<()> {
+        self.control_plane.restart_api_server().await
+    }
+
     /// The Cluster resource, and the Secrets that it and operations name.
-    async fn describe(&self, server: &str, kubeconfig: &Path, token: &str) -> anyhow::Result<()> {
-        let authority = self._control_plane.certificate_authority();
+    async fn describe(&self, kubeconfig: &Path) -> anyhow::Result<()> {
         for (name, key, value) in [
             ("target", "kubeconfig", inline(kubeconfig)?),
             ("ssh", "id", fs::read_to_string(self.hosts.private_key())?),
-            ("join", "token", token.to_owned()),
+            ("join", "token", self.node_token().to_owned()),
         ] {
             self.apply("", "v1", "Secret", json!({"metadata": {"name": name}, "stringData": {key: value}})).await?;
         }
@@ -99,16 +149,21 @@ impl Site {
             "credentials": {"kubeconfig": {"name": "target", "key": "kubeconfig"}},
             "ssh": {"user": "root", "privateKey": {"name": "ssh", "key": "id"}, "knownHosts": self.hosts.known_hosts()},
             "machineRole": "Compute",
-            "parameters": {
-                "api_server": server, "cluster_ca": fs::read_to_string(authority)?,
-                "kubelet_from": "runner", "kubelet_source": KUBELET, "kubelet_path": "/usr/local/bin/kubelet",
-                "runtime_endpoint": "unix:///dev/null", "min_disk_mb": 50, "min_inodes": 1000, "max_skew_s": 30,
-            },
+            "parameters": self.parameters,
         }});
         self.beidou("Cluster", cluster).await
     }
 
+    /// What a kubelet asks for its certificate with.
+    #[must_use]
+    pub fn node_token(&self) -> &str {
+        self.control_plane.node_token()
+    }
+
     /// Applies a resource of ours.
+    ///
+    /// # Errors
+    /// When the API server refuses.
     pub async fn beidou(&self, kind: &str, object: Value) -> anyhow::Result<()> {
         self.apply("caas.beidou.io", "v1alpha1", kind, object).await
     }
@@ -123,13 +178,18 @@ impl Site {
         Ok(())
     }
 
+    /// Objects of a kind in our namespace.
+    #[must_use]
     pub fn api(&self, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         Api::namespaced_with(self.admin.clone(), NAMESPACE, &resource)
     }
 
     /// The status of a resource of ours, once its phase is one of these.
-    pub async fn phase(&self, kind: &str, name: &str, phases: &[&str]) -> Value {
+    ///
+    /// # Errors
+    /// When it takes too long.
+    pub async fn phase(&self, kind: &str, name: &str, phases: &[&str]) -> anyhow::Result<Value> {
         let api = self.api("caas.beidou.io", "v1alpha1", kind);
         let mut last = Value::Null;
         let what = format!("{kind} {name} is {phases:?}");
@@ -137,13 +197,15 @@ impl Site {
             last = api.get(name).await.ok()?.data["status"].clone();
             phases.contains(&last["phase"].as_str()?).then(|| last.clone())
         });
-        let reached = reached.await;
-        reached.unwrap_or_else(|overdue| panic!("{overdue}: {last:#}"))
+        reached.await.map_err(|overdue| anyhow::anyhow!("{overdue}: {last:#}"))
     }
 
     /// The cluster's nodes by name: whether pods are kept off, and whether they are Ready.
-    pub async fn nodes(&self) -> Vec<(String, bool, bool)> {
-        let nodes = Api::<Node>::all(self.admin.clone()).list(&Default::default()).await.unwrap();
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn nodes(&self) -> anyhow::Result<Vec<(String, bool, bool)>> {
+        let nodes = Api::<Node>::all(self.admin.clone()).list(&Default::default()).await?;
         let mut found: Vec<_> = nodes
             .items
             .into_iter()
@@ -158,13 +220,63 @@ impl Site {
             })
             .collect();
         found.sort();
-        found
+        Ok(found)
+    }
+
+    /// Follows the nodes from now on: name, cordon, our taint, at each change.
+    ///
+    /// # Errors
+    /// When the API server does not let us.
+    pub async fn follow_nodes(&self) -> anyhow::Result<Followed> {
+        let nodes = Api::<Node>::all(self.admin.clone());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&seen);
+        let mut changes = Box::pin(nodes.watch(&WatchParams::default(), "0").await?);
+        let task = tokio::spawn(async move {
+            while let Some(change) = changes.next().await {
+                let Ok(WatchEvent::Added(node) | WatchEvent::Modified(node)) = change else { continue };
+                let spec = node.spec.unwrap_or_default();
+                let tainted = spec.taints.is_some_and(|taints| taints.iter().any(|taint| taint.key == TAINT));
+                let state = (node.metadata.name.unwrap_or_default(), spec.unschedulable == Some(true), tainted);
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+            }
+        });
+        Ok(Followed { seen, task: task.abort_handle() })
     }
 
     /// The addresses of all hosts.
+    #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         self.hosts.hosts().iter().map(|host| host.address.clone()).collect()
     }
+}
+
+/// What became of nodes.
+pub struct Followed {
+    seen: Arc<Mutex<Vec<(String, bool, bool)>>>,
+    task: AbortHandle,
+}
+
+impl Followed {
+    /// Cordon and taint of a node, in order, each once.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Vec<(bool, bool)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states: Vec<_> = seen.iter().filter(|(of, ..)| of == name).map(|(_, c, t)| (*c, *t)).collect();
+        states.dedup();
+        states
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(home: &mut Home) -> anyhow::Result<()> {
+    let file = home.path().join("site.yaml");
+    home.serve(&["up", "--config", &file.display().to_string()]).await
 }
 
 /// Hosts reach the API server, which listens on loopback, at their gateway.
@@ -204,6 +316,9 @@ async fn install(admin: &Client) -> anyhow::Result<()> {
 }
 
 /// A kubeconfig without files: those of others are not read.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn inline(path: &Path) -> anyhow::Result<String> {
     let mut config: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
     for (pointer, files) in [

@@ -2,6 +2,7 @@
 //!
 //! Roles run a part of Beidou in this process; clients only speak HTTP to query-api.
 
+pub mod bundle;
 pub mod clients;
 pub mod import;
 pub mod kind;
@@ -152,6 +153,8 @@ pub enum Acting {
     Operation(Box<operations::Operation>),
     /// Run an automatic task: operations one after the other, with work orders between them
     Task(Box<operations::Task>),
+    /// Look at bundles of playbooks: list, copy, lint, test on hosts
+    Bundle(bundle::Bundle),
 }
 
 /// Prints the completion script of a shell.

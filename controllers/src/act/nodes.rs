@@ -6,7 +6,7 @@ use beidou_model::operation::{Attempt, Operation, Seen};
 use beidou_playbooks::ApiAct;
 use beidou_schemas::{
     operation::{
-        AttemptEnd, OperationId, UndoKind,
+        AttemptEnd, OperationId, Purpose, UndoKind,
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, Heard, HostResult},
     },
     runner::{AttemptId, HostOutcome, HostState},
@@ -69,6 +69,33 @@ impl Hands {
         self.tell(Seen::Result(id, HostResult { attempt: attempt.clone(), host: host.into(), outcome })).await
     }
 
+    /// Nodes that joined stay shut until their checks hold: the taint came with their registration, the cordon comes here,
+    /// before a step looks at them.
+    pub(super) async fn shut(&self, operation: &Operation, attempt: &Attempt) -> Result<(), TargetError> {
+        let joined = |host: &&u32| {
+            let mut debts = operation.debts.iter().filter(|debt| debt.kind == UndoKind::Taint && debt.stands());
+            attempt.purpose == Purpose::Act && debts.any(|debt| debt.host == **host && debt.step < attempt.step)
+        };
+        let machine = |host: &u32| operation.spec.operation_machines.get(*host as usize);
+        let hosts: Vec<_> = attempt.hosts.iter().filter(joined).filter_map(machine).collect();
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        let Ok(nodes) = self.nodes_of(operation.id) else { return Ok(()) };
+        let hosts: Vec<_> = hosts.iter().map(|machine| (machine.ip.clone(), machine.name.clone())).collect();
+        self.faults.reach(Point::BeforeApi).await;
+        let shut = stream::iter(nodes.names(&hosts).await?).map(|name| {
+            let nodes = &nodes;
+            async move {
+                nodes.taint(&name).await?;
+                nodes.cordon(&name, true).await
+            }
+        });
+        let done = shut.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+        self.faults.reach(Point::AfterApi).await;
+        done.into_iter().collect()
+    }
+
     /// Takes back what was done to a host. A node that is not there has nothing to be taken back.
     pub(super) async fn undo(&self, id: OperationId, kind: UndoKind, host: &str) -> Result<(), String> {
         self.faults.reach(Point::BeforeApi).await;
@@ -81,7 +108,7 @@ impl Hands {
             };
             let done = match kind {
                 UndoKind::Cordon => nodes.cordon(&name, false).await,
-                UndoKind::Taint => nodes.untaint(&name).await,
+                UndoKind::Taint => nodes.release(&name).await,
                 UndoKind::Join => nodes.delete(&name).await,
             };
             done.map_err(|error| chain(&error))

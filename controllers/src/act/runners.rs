@@ -54,6 +54,11 @@ impl Hands {
         if let Some(act) = api {
             return self.start_api(&operation, &found, act).await;
         }
+        match self.shut(&operation, &found).await {
+            Ok(()) => {}
+            Err(error) if error.is_retryable() => return Err(crate::error::chain(&error)),
+            Err(error) => return self.not_started(id, attempt, crate::error::chain(&error)).await,
+        }
         let order = match self.order(&operation, &found).await {
             Ok(order) => order,
             Err(Start::Later(why)) => return Err(why),

@@ -66,6 +66,22 @@ impl Nodes {
         self.list().await?.into_iter().find(|node| is_at(node, host)).ok_or_else(missing)
     }
 
+    /// The names of the nodes of hosts, each by its address and perhaps its name; hosts without one are left out.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn names(&self, hosts: &[(String, Option<String>)]) -> Result<Vec<String>, TargetError> {
+        let all = self.list().await?;
+        let of = |(host, name): &(String, Option<String>)| {
+            let mut names = all.iter().filter(|node| match name {
+                Some(name) => node.metadata.name.as_ref() == Some(name),
+                None => is_at(node, host),
+            });
+            names.next()?.metadata.name.clone()
+        };
+        Ok(hosts.iter().filter_map(of).collect())
+    }
+
     /// Whether it is Ready, now and live.
     ///
     /// # Errors
@@ -115,20 +131,6 @@ impl Nodes {
             taints.retain(|taint| taint.key != TAINT);
             spec.unschedulable = None;
             (taints.len(), false) != before
-        })
-        .await
-    }
-
-    /// Takes our taint away.
-    ///
-    /// # Errors
-    /// When the API server refuses.
-    pub async fn untaint(&self, name: &str) -> Result<(), TargetError> {
-        self.change(name, |node| {
-            let taints = node.spec.get_or_insert_default().taints.get_or_insert_default();
-            let before = taints.len();
-            taints.retain(|taint| taint.key != TAINT);
-            taints.len() != before
         })
         .await
     }

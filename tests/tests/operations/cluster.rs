@@ -246,7 +246,7 @@ fn controllers(
 async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admin: &Client) {
     install(admin).await;
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::default_namespaced(admin.clone());
-    let kubeconfig = crate::site::inline(&control_plane.kubeconfig(Access::Admin)).unwrap();
+    let kubeconfig = beidou_tests::machines::inline(&control_plane.kubeconfig(Access::Admin)).unwrap();
     let secret = json!({"metadata": {"name": "target"}, "stringData": {"kubeconfig": kubeconfig}});
     secrets.create(&PostParams::default(), &read(secret)).await.unwrap();
     let clusters: Api<Cluster> = Api::default_namespaced(admin.clone());

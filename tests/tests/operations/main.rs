@@ -3,5 +3,5 @@
 
 mod cluster;
 mod definitions;
+mod kills;
 mod scale_up;
-mod site;

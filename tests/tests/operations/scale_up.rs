@@ -1,9 +1,13 @@
 //! From manifests as users write them to nodes that take pods, on real hosts and a real API server.
 
-use beidou_tests::wait;
-use serde_json::{Value, json};
+use std::fs;
 
-use crate::site::{LIMIT, Site};
+use beidou_tests::{
+    installed::installed,
+    machines::{LIMIT, Site},
+    wait,
+};
+use serde_json::{Value, json};
 
 fn operation(name: &str, machines: &[String]) -> Value {
     let machine = |ip: &String| json!({"ip": ip, "role": "Compute", "user": "root"});
@@ -40,20 +44,126 @@ async fn machines_become_nodes_that_take_pods() {
     let (first, rest) = all.split_at(1);
 
     site.beidou("Operation", operation("scaleup-2024", first)).await.unwrap();
-    let status = site.phase("Operation", "scaleup-2024", &["Succeeded", "Failed", "Held", "Unknown"]).await;
+    let status = site.phase("Operation", "scaleup-2024", &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap();
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
     assert_eq!(status["hosts"]["ok"], 1, "{status:#}");
-    assert_eq!(site.nodes().await, [(first[0].clone(), false, true)]);
+    assert_eq!(site.nodes().await.unwrap(), [(first[0].clone(), false, true)]);
 
+    let followed = site.follow_nodes().await.unwrap();
     site.beidou("AutoOperationTask", task("scaleup-2024-q3", rest)).await.unwrap();
     let joined = wait::until("the new nodes are there", LIMIT, async || {
-        let nodes = site.nodes().await;
+        let nodes = site.nodes().await.ok()?;
         (nodes.len() == 3).then_some(nodes)
     });
     let joined = joined.await.unwrap();
     let off: Vec<_> = joined.iter().filter(|(_, kept_off, _)| *kept_off).map(|(name, ..)| name).collect();
     assert_eq!(off, rest.iter().collect::<Vec<_>>(), "pods are kept off until the checks hold");
-    let status = site.phase("AutoOperationTask", "scaleup-2024-q3", &["Succeeded", "Failed", "Held", "Unknown"]).await;
+    let status =
+        site.phase("AutoOperationTask", "scaleup-2024-q3", &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap();
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
-    assert_eq!(site.nodes().await, all.iter().map(|name| (name.clone(), false, true)).collect::<Vec<_>>());
+    assert_eq!(site.nodes().await.unwrap(), all.iter().map(|name| (name.clone(), false, true)).collect::<Vec<_>>());
+    // Tainted from the first moment, cordoned before they are checked, and opened in one write.
+    let opened = wait::until("the last write is seen", LIMIT, async || {
+        rest.iter().all(|name| followed.of(name).last() == Some(&(false, false))).then_some(())
+    });
+    opened.await.unwrap();
+    for name in rest {
+        assert_eq!(followed.of(name), [(false, true), (true, true), (false, false)], "{name}");
+    }
+
+    a_script_runs_on_machines(&site, first).await;
+    a_machine_leaves_and_nothing_is_left(&site, &all[2]).await;
+    what_does_not_fit_is_refused_before_it_begins(&site, first).await;
+    a_bundle_is_tried_on_a_machine(&site).unwrap();
+}
+
+/// One that may be run twice, and one that may not.
+fn a_bundle_is_tried_on_a_machine(site: &Site) -> anyhow::Result<()> {
+    let (folder, host) = (site.home.path(), &site.hosts.hosts()[0]);
+    let file = |name: &str, text: String| -> anyhow::Result<String> {
+        fs::write(folder.join(name), text)?;
+        Ok(folder.join(name).display().to_string())
+    };
+    let known = file("known", site.hosts.known_hosts())?;
+    let key = site.hosts.private_key().display();
+    let inventory = format!(
+        "[hosts]\n{0} ansible_user=root ansible_ssh_private_key_file={key} ansible_ssh_common_args='-o UserKnownHostsFile={known}'\n",
+        host.address
+    );
+    let (inventory, variables) = (file("inventory", inventory)?, file("variables.yaml", "run: tried".into())?);
+    let ansible = installed("ansible")?.join("bin/ansible-playbook").display().to_string();
+    let tally = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/tally");
+    let words = |folder: &str| {
+        ["bundle", "test", folder, "-i", &inventory, "-e", &variables, "--ansible-playbook", &ansible]
+            .map(str::to_owned)
+    };
+    let again = site.home.run(&words(tally).each_ref().map(String::as_str))?;
+    let said = String::from_utf8(again.stdout)?;
+    assert!(!again.status.success() && said.contains("it is not repeatable"), "{said}");
+
+    let good = folder.join("good").display().to_string();
+    site.home.print(&["bundle", "copy", "cordon", &good])?;
+    fs::remove_file(folder.join("good/README.md"))?;
+    fs::copy(format!("{tally}/bundle.yaml"), folder.join("good/bundle.yaml"))?;
+    for step in ["first", "second"] {
+        let play = format!(
+            "- hosts: hosts\n  gather_facts: false\n  tasks:\n    - {{name: file, ansible.builtin.copy: {{content: '{{{{ run }}}}', dest: /root/{step}}}}}\n"
+        );
+        fs::write(folder.join(format!("good/{step}.yml")), play)?;
+    }
+    let said = site.home.print(&words(&good).each_ref().map(String::as_str))?;
+    let wanted = [
+        "first          dry run  ok: 1 hosts, 1 changes",
+        "first          run      ok: 1 hosts, 1 changes",
+        "first          again    ok: 1 hosts, 0 changes",
+    ];
+    assert!(wanted.iter().all(|line| said.contains(line)), "{said}");
+    let linted = site.home.run(&["bundle", "lint", &good, "--strict", "--ansible-playbook", &ansible])?;
+    assert!(!linted.status.success() && String::from_utf8(linted.stdout)?.contains("README.md: is missing"));
+    Ok(())
+}
+
+async fn ends(site: &Site, name: &str, spec: Value) -> Value {
+    site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
+    site.phase("Operation", name, &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap()
+}
+
+async fn a_script_runs_on_machines(site: &Site, machines: &[String]) {
+    let status = ends(
+        site,
+        "mark",
+        json!({
+            "clusterName": "product-cluster", "operationType": "Command", "operationFlow": ["command"],
+            "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
+            "parameters": {"script": "echo was here > /root/mark"},
+        }),
+    );
+    assert_eq!(status.await["phase"], "Succeeded");
+    assert_eq!(site.hosts.print(1, "cat /root/mark").unwrap(), "was here");
+}
+
+async fn a_machine_leaves_and_nothing_is_left(site: &Site, machine: &str) {
+    let status = ends(
+        site,
+        "scaledown-2024",
+        json!({
+            "clusterName": "product-cluster", "operationType": "ScaleDown", "bundle": "node-remove",
+            "operationFlow": ["preCheck", "cordon", "drain", "scaleDown", "deleteNode", "postCheck"],
+            "operationMachines": [{"ip": machine}],
+        }),
+    );
+    let status = status.await;
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
+    assert!(site.nodes().await.unwrap().iter().all(|(name, ..)| name != machine), "the Node is gone");
+    let left = "ls /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /etc/init.d/kubelet 2> /dev/null; pgrep -f 'kubelet --config' || true";
+    assert_eq!(site.hosts.print(3, &format!("{left}; true")).unwrap(), "");
+}
+
+async fn what_does_not_fit_is_refused_before_it_begins(site: &Site, machines: &[String]) {
+    let mut wrong = operation("scaleup-odd", machines)["spec"].clone();
+    wrong["parameters"] = json!({"min_disk_mb": "plenty"});
+    let status = ends(site, "scaleup-odd", wrong).await;
+    assert_eq!(status["phase"], "Failed", "{status:#}");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.contains("parameters.min_disk_mb") && message.contains("integer"), "{message}");
 }

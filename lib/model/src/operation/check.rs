@@ -6,7 +6,7 @@ use beidou_schemas::operation::{
     LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind, bundle::BundleShape,
 };
 
-use super::{Board, Refused, refused::names};
+use super::{Board, Refused, parameters, refused::names};
 
 /// Names that a refusal lists at most.
 const MOST_NAMES: usize = 20;
@@ -63,7 +63,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
             return Err(Refused::new(field(), name, "each step once"));
         }
     }
-    Ok(())
+    parameters::check(bundle, &spec.parameters, &spec.secrets)
 }
 
 fn cluster(board: &Board, field: &str, name: &str) -> Result<(), Refused> {
@@ -129,8 +129,8 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     let [bundle] = &spec.operation_ids[..] else {
         return Err(Refused::new("operationIds", spec.operation_ids.join(", "), "the name of one bundle"));
     };
-    let known = board.bundles.get(bundle).is_some_and(|bundle| bundle.operation_type.does(kind));
-    if !known {
+    let known = board.bundles.get(bundle).filter(|bundle| bundle.operation_type.does(kind));
+    let Some(known) = known else {
         let fitting =
             board.bundles.values().filter(|bundle| bundle.operation_type.does(kind)).map(|bundle| &*bundle.name);
         return Err(Refused::new(
@@ -138,7 +138,8 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
             bundle,
             format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES)),
         ));
-    }
+    };
+    parameters::check(known, &spec.parameters, &spec.secrets)?;
     let steps: Vec<TaskStepKind> = spec.operation_task_step.iter().map(|named| named.step).collect();
     let places: Vec<Option<usize>> = steps.iter().map(|step| order.iter().position(|known| known == step)).collect();
     let rises = places.windows(2).all(|pair| pair[0] < pair[1]);

@@ -37,6 +37,7 @@ mod decide;
 mod draft;
 mod next;
 mod observe;
+mod parameters;
 mod plan;
 mod refused;
 mod run;

@@ -138,7 +138,9 @@ fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPla
     let opens = steps.iter().any(|step| step.actor == Actor::Release);
     let changed = steps.iter().position(shut);
     let proven = changed.is_some_and(|at| steps[at..].iter().any(|step| step.checks));
-    if !owned && proven && !opens {
+    // Of a node that is taken away nothing is opened again.
+    let removes = matches!(bundle.operation_type, OperationType::ScaleDown | OperationType::NodeRemove);
+    if !owned && proven && !opens && !removes {
         let [release] = &built_in().steps[..] else { return steps };
         let StepShape { name, actor, mutates, deadline_ms, retry, undo, checks } = release.clone();
         steps.push(StepPlan { name, actor, mutates, deadline_ms, retry, undo, checks });

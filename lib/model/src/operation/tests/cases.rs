@@ -6,6 +6,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         Actor, AttemptEnd, ClusterRules, Freeze, HostState, Object, OperationId, OperationType, Phase, Reason, Stage,
+        bundle::BundleShape,
         command::{Answer, Ask, Hold, Retry, Skip, Word},
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, Body, Fact, Held, WarningsRose},
     },
@@ -18,7 +19,9 @@ use super::{
     setting::{self, START, outcome},
     world::World,
 };
-use crate::operation::{Action, Applied, Board, DebtState, Ignored, Operation, Seen, next, observe, plan, view, wake};
+use crate::operation::{
+    Action, Applied, Board, DebtState, Ignored, Operation, Seen, next, observe, plan, plan_of, view, wake,
+};
 
 const RUN: OperationId = OperationId(Uuid::from_u128(1));
 const OTHER: OperationId = OperationId(Uuid::from_u128(2));
@@ -99,6 +102,16 @@ fn nodes_in_service_take_all_steps_batch_by_batch() {
         run(&world).plan.stages.iter().map(|Stage { step, batch, .. }| (*batch, *step)).collect();
     let expected = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3)];
     assert_eq!(order, expected, "one node is through before the others begin");
+}
+
+#[test]
+fn nothing_is_opened_of_a_node_that_is_taken_away() {
+    for (kind, last) in [(OperationType::Reboot, "uncordon"), (OperationType::ScaleDown, "postCheck")] {
+        let bundle = BundleShape { operation_type: kind, ..setting::reboot() };
+        let spec = setting::spec(kind, &["drain", "reboot", "postCheck"], 1..3);
+        let planned = plan_of(&bundle, &spec, false, 100);
+        assert_eq!(planned.steps.last().map(|step| &*step.name), Some(last), "{kind}");
+    }
 }
 
 #[test]

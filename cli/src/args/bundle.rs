@@ -1,0 +1,63 @@
+//! Flags of `beidou bundle`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `beidou bundle`: no server is asked.
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// What to do.
+    #[command(subcommand)]
+    pub act: Act,
+}
+
+/// What to do with bundles.
+#[derive(Debug, Subcommand)]
+pub enum Act {
+    /// List the bundles of this program: type, steps, parameters
+    List,
+    /// Write a bundle of this program to a folder, to begin an own one with
+    Copy {
+        /// Its name, as `bundle list` shows it
+        name: String,
+        /// The folder, which must not be there yet
+        folder: PathBuf,
+    },
+    /// Say whether a folder is a bundle, whether its playbooks can be read, and what is probably a mistake
+    Lint {
+        /// Folders with a bundle.yaml
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// The program that reads playbooks; looked for in the PATH, and left out where it is not there
+        #[arg(long, value_name = "PROGRAM")]
+        ansible_playbook: Option<PathBuf>,
+        /// Warnings are errors
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Run its playbooks on hosts that may be spoiled: a dry run, a real one, and once more, which must change nothing
+    Test(Test),
+}
+
+/// `beidou bundle test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// A folder with a bundle.yaml
+    pub folder: PathBuf,
+    /// Ansible's inventory, with the groups that the steps of the bundle name
+    #[arg(long, short, value_name = "FILE")]
+    pub inventory: PathBuf,
+    /// Parameters, secret ones too, as YAML or JSON
+    #[arg(long, short = 'e', value_name = "FILE")]
+    pub variables: Option<PathBuf>,
+    /// Only these steps; the flow of the bundle where none is given
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    pub steps: Vec<String>,
+    /// The dry run alone
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The program; looked for in the PATH
+    #[arg(long, value_name = "PROGRAM", default_value = "ansible-playbook")]
+    pub ansible_playbook: PathBuf,
+}
