@@ -101,6 +101,8 @@ pub struct Job {
     pub command: Vec<String>,
     /// The user in it; never 0.
     pub user: i64,
+    /// The account of its Pods, which get no token of it.
+    pub service_account: String,
     /// Cores of a runner.
     pub cpu: String,
     /// Memory of a runner, for Ansible and for keys together.
@@ -115,6 +117,7 @@ impl Default for Job {
             image: "beidou:latest".into(),
             command: vec!["beidou".into(), "run-step".into()],
             user: 65_532,
+            service_account: "default".into(),
             cpu,
             memory,
         }
@@ -173,7 +176,26 @@ pub struct Webhook {
 #[serde(deny_unknown_fields)]
 pub struct Notification {
     /// An incoming webhook of Slack, or one that takes the same JSON.
-    pub url: String,
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A file with it: who knows the address of such a webhook can write there.
+    #[serde(default)]
+    pub url_file: Option<PathBuf>,
+}
+
+impl Notification {
+    fn is_valid(&self) -> bool {
+        match (&self.url, &self.url_file) {
+            (Some(url), None) => is_web(url),
+            (None, Some(_)) => true,
+            (None, None) | (Some(_), Some(_)) => false,
+        }
+    }
+}
+
+/// Whether messages can be sent there.
+pub(crate) fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 impl ControllersConfig {
@@ -195,12 +217,11 @@ impl ControllersConfig {
         if self.job.user < 1 {
             return bad("job.user", "1 or more: runners are never root");
         }
-        let web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
-        if self.webhooks.iter().any(|hook| !web(&hook.url) || hook.name.is_empty()) {
+        if self.webhooks.iter().any(|hook| !is_web(&hook.url) || hook.name.is_empty()) {
             return bad("webhooks", "a name, a url and a secret_file each");
         }
-        if self.notifications.iter().any(|one| !web(&one.url)) {
-            return bad("notifications", "a url each");
+        if !self.notifications.iter().all(Notification::is_valid) {
+            return bad("notifications", "a url or a url_file each");
         }
         Ok(())
     }
@@ -211,10 +232,11 @@ impl ControllersConfig {
         let of_clusters =
             self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
         let of_hooks = self.webhooks.iter_mut().map(|hook| &mut hook.secret_file);
+        let of_notes = self.notifications.iter_mut().filter_map(|note| note.url_file.as_mut());
         // A name alone is looked up where programs are.
         let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);
-        let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(&mut self.bundles).chain(ansible);
-        for path in all {
+        let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(of_notes);
+        for path in all.chain(&mut self.bundles).chain(ansible) {
             *path = folder.join(&path);
         }
     }
@@ -244,6 +266,8 @@ mod tests {
             ("{executor: ssh}", "unknown variant"),
             ("{job: {user: 0}}", "never root"),
             ("{webhooks: [{name: a, url: 'ftp://x', secret_file: f}]}", "controllers.webhooks"),
+            ("{notifications: [{url: 'ftp://x'}]}", "controllers.notifications"),
+            ("{notifications: [{url: 'https://x', url_file: f}]}", "a url or a url_file"),
             ("{listn: x}", "unknown field"),
         ] {
             let error = read(yaml).unwrap_err();

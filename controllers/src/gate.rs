@@ -50,6 +50,15 @@ impl Hook {
     }
 }
 
+/// A URL that holds a secret, and so stands in a file.
+pub(crate) fn read_url(path: &std::path::Path) -> Result<String, std::io::Error> {
+    let url = std::fs::read_to_string(path)?.trim().to_owned();
+    if config::is_web(&url) {
+        return Ok(url);
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it holds no http:// or https:// URL"))
+}
+
 /// Tells people, as Slack's incoming webhooks take it.
 pub(crate) async fn note(http: &reqwest::Client, url: &str, text: &str) -> Result<(), String> {
     let body = serde_json::json!({"text": text}).to_string();
@@ -81,6 +90,16 @@ pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, body: &[u8], now: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_with_a_url_holds_nothing_else() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "https://chat.example.org/hook\n").unwrap();
+        assert_eq!(read_url(file.path()).unwrap(), "https://chat.example.org/hook");
+        std::fs::write(file.path(), "chat.example.org").unwrap();
+        let error = read_url(file.path()).unwrap_err().to_string();
+        assert!(error.contains("https://") && !error.contains("chat"), "{error}");
+    }
 
     #[test]
     fn only_a_fresh_message_of_who_knows_the_secret_is_good() {

@@ -20,6 +20,7 @@ use beidou_model::operation::{Action, Arrived, Board, Ignored, Seen, begin, deci
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
     operation::{FACTS, fact::Fact},
+    time::SECOND,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -134,6 +135,8 @@ pub(crate) async fn open(
     writing.fold().await?;
     let first = writing.with(|board| begin(board, name, now()));
     writing.write(vec![first]).await?;
+    let epoch = writing.with(|board| board.epoch);
+    writing.metrics.epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
     Ok((Keeper { calls: sender, board, changes }, writing))
 }
 
@@ -195,6 +198,7 @@ impl Writing {
         if wanted.len() > 0 {
             return Err(ControllersError::NotReadBack { at: FACTS, offset: at });
         }
+        self.with(|board| self.metrics.look_at(board));
         self.version.send_modify(|version| *version += 1);
         self.faults.reach(Point::AfterFacts).await;
         Ok(())
@@ -220,6 +224,9 @@ impl Writing {
                 });
                 ControllersMetrics::count(&self.metrics.commands, kind);
                 self.write(facts).await?;
+                // Clocks of those who ask may be ahead.
+                let waited = (now().0 - arrived.command.time.0).max(0);
+                self.metrics.command.observe(waited as f64 / SECOND as f64);
                 let _ = answer.send(());
             }
         }

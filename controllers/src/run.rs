@@ -17,7 +17,7 @@ use crate::{
     error::{ControllersError, chain},
     execute::{Executor, KubernetesJob, LocalProcess},
     fault::Faults,
-    gate::Hook,
+    gate::{self, Hook},
     keeper::{self, Keeper, patiently},
     metrics::ControllersMetrics,
     resources::{self, Resources},
@@ -81,7 +81,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         wisher,
         resources: resources.clone(),
         hooks: hooks(&config)?,
-        notes: config.notifications.iter().map(|one| one.url.clone()).collect(),
+        notes: notes(&config)?,
         http: reqwest::Client::new(),
         door: config.door(address),
         folder: folder.clone(),
@@ -102,6 +102,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     let served = async { axum::serve(listener, routes).await.map_err(door::error(&config.listen)) };
     let followed = async {
         tell_bundles(&hands, &keeper).await;
+        metrics.leads.set(1);
         part.ready();
         tokio::try_join!(
             follow(Arc::clone(&log), ASKED, keeper.clone(), metrics.clone()),
@@ -165,6 +166,14 @@ fn hooks(config: &ControllersConfig) -> Result<Vec<Hook>, ControllersError> {
         Hook::read(hook).map_err(|source| ControllersError::File { path: hook.secret_file.clone(), source })
     };
     config.webhooks.iter().map(read).collect()
+}
+
+fn notes(config: &ControllersConfig) -> Result<Vec<String>, ControllersError> {
+    let read = |note: &crate::config::Notification| match &note.url_file {
+        None => Ok(note.url.clone().unwrap_or_default()),
+        Some(path) => gate::read_url(path).map_err(|source| ControllersError::File { path: path.clone(), source }),
+    };
+    config.notifications.iter().map(read).collect()
 }
 
 /// Before any command: what it may name must be known.

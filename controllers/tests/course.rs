@@ -57,6 +57,9 @@ async fn a_command_becomes_facts_in_order_and_ends() {
         }
     }
     assert!(site.runners.done.lock().unwrap().values().all(|times| *times == 1));
+    for (metric, value) in [("leads", 1.0), ("epoch", 1.0), ("command_seconds_count", 1.0)] {
+        site.measured(metric, |found| found == value).await;
+    }
     stop.cancel();
     run.await.unwrap().unwrap();
 }
@@ -103,12 +106,19 @@ async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
             request.header("content-type", "application/json").body(serde_json::to_string(&claim).unwrap()).send();
         assert_eq!(answer.await.unwrap().status().as_u16(), status);
     }
+    for kind in ["refused", "unauthenticated", "taken"] {
+        site.measured(&format!("door_requests_total{{kind=\"{kind}\"}}"), |found| found == 1.0).await;
+    }
+    site.measured("oldest_heard_timestamp_seconds", |found| found > 1.0e9).await;
+    site.measured("open{kind=\"Running\"}", |found| found == 1.0).await;
     let text: Vec<_> = facts.iter().map(|fact| String::from_utf8(fact.to_json()).unwrap()).collect();
     assert!(!text.join("").contains(token_of(&order)), "the token is in no fact");
 
     site.ask(Object::Operation(id), "bob", Ask::Cancel(Word::default())).await;
     let facts = site.facts_until(is_over).await;
     assert_eq!(finished(&facts), Phase::Cancelled);
+    site.measured("oldest_heard_timestamp_seconds", |found| found == 0.0).await;
+    site.measured("open{kind=\"Running\"}", |found| found == 0.0).await;
     stop.cancel();
     run.await.unwrap().unwrap();
 }
@@ -130,6 +140,11 @@ async fn unknown_steps_are_refused_with_the_known_ones_and_a_bad_host_is_told() 
     let facts = site.facts_until(|fact| matches!(fact.body, Body::HostResult(_))).await;
     let Body::HostResult(result) = &facts.last().unwrap().body else { unreachable!() };
     assert_eq!(result.outcome.state, beidou_schemas::runner::HostState::Failed);
+    let facts = site.facts_until(|fact| matches!(fact.body, Body::Held(_))).await;
+    let Body::Held(held) = &facts.last().unwrap().body else { unreachable!() };
+    let reason = held.reason.name();
+    site.measured(&format!("standing_still{{kind=\"{reason}\"}}"), |found| found == 1.0).await;
+    site.measured("open{kind=\"Held\"}", |found| found == 1.0).await;
     stop.cancel();
     run.await.unwrap().unwrap();
 }

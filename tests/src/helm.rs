@@ -32,11 +32,12 @@ pub fn chart() -> PathBuf {
     deploy("helm/beidou")
 }
 
-/// The least that an installation needs, and every part at work.
-pub const CI: [(&str, &str); 3] = [
+/// The least that an installation needs, every part at work, and what lies between.
+pub const CI: [(&str, &str); 4] = [
     ("embedded", "helm/beidou/ci/embedded-values.yaml"),
     ("fleet", "helm/beidou/ci/fleet-values.yaml"),
     ("bucket", "helm/beidou/ci/bucket-values.yaml"),
+    ("operating", "helm/beidou/ci/operating-values.yaml"),
 ];
 
 impl Helm {

@@ -148,6 +148,7 @@ pub const EXAMPLE: &str = "\
 #    image: beidou:latest
 #    command: [beidou, run-step]
 #    user: 65532                             # never 0
+#    service_account: default                # of its Pods, which get no token of it
 #    cpu: '4'
 #    memory: 2Gi                             # 120 MiB, and 20 MiB more for each of 50 hosts at the same time
 #  bundles: [bundles/our-scale-up]           # e.g.; folders, which go before the shipped ones of the same name
@@ -165,6 +166,7 @@ pub const EXAMPLE: &str = "\
 #    secret_file: tickets.secret             # e.g.; both sign with it
 #  notifications:                            # e.g.; told when something is held or over
 #  - url: https://chat.example.org/hook      # e.g.; takes what an incoming webhook of Slack takes
+#  - url_file: chat.url                      # e.g.; better so, since who knows the address can write there
 #  hold_at_warnings: 10                      # more Warnings on touched nodes than in as much time before; 0 for never
 
 # The clusters; `beidou up` takes up changes of this list while it runs.

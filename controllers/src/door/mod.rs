@@ -22,7 +22,9 @@ use std::{
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, State},
+    middleware::map_response_with_state,
+    response::Response,
     routing::{get, post, put},
 };
 use beidou_log::Writer;
@@ -86,5 +88,11 @@ pub(crate) fn router(door: Door) -> Router {
         .route(OUTPUT_PATH, put(files::output))
         .route("/gate/v1/{task}/{step}", post(callback::answer))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(map_response_with_state(door.metrics.clone(), counted))
         .with_state(door)
+}
+
+async fn counted(State(metrics): State<ControllersMetrics>, answer: Response) -> Response {
+    metrics.answered(answer.status().as_u16());
+    answer
 }

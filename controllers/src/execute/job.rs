@@ -80,7 +80,7 @@ impl KubernetesJob {
     }
 
     fn pod(&self, order: &Order) -> serde_json::Value {
-        let config::Job { image, command, user, cpu, memory } = &self.settings;
+        let config::Job { image, command, user, service_account, cpu, memory } = &self.settings;
         let arguments = [
             "--server",
             &order.door,
@@ -96,6 +96,7 @@ impl KubernetesJob {
         let limits = json!({"cpu": cpu, "memory": memory});
         json!({
             "restartPolicy": "Never",
+            "serviceAccountName": service_account,
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "terminationGracePeriodSeconds": GRACE_SECONDS,

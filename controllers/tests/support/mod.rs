@@ -29,7 +29,7 @@ use beidou_schemas::{
         HostState, TaskEvent, TaskEventKind,
     },
 };
-use beidou_service::{CancellationToken, Readiness};
+use beidou_service::{CancellationToken, Metrics, Readiness};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -56,6 +56,8 @@ steps:
 pub struct Site {
     pub log: Arc<MemoryLog>,
     pub runners: Arc<Runners>,
+    /// Of the controllers that were started last.
+    metrics: Mutex<Metrics>,
     folder: tempfile::TempDir,
     config: ControllersConfig,
 }
@@ -80,7 +82,7 @@ impl Site {
             ..ControllersConfig::default()
         };
         let topics = [(Topic::OperationCommand, 2), (Topic::Operation, 1), (Topic::OperationTask, 1)];
-        Self { log: MemoryLog::new(topics), runners: Arc::default(), folder, config }
+        Self { log: MemoryLog::new(topics), runners: Arc::default(), metrics: Mutex::default(), folder, config }
     }
 
     pub fn door(&self) -> String {
@@ -89,16 +91,33 @@ impl Site {
 
     /// Starts controllers.
     pub fn start(&self, faults: Faults) -> (JoinHandle<Result<(), ControllersError>>, CancellationToken) {
+        let (registry, mut metrics) = (Metrics::default(), None);
+        registry.register("controllers", |registry| metrics = Some(ControllersMetrics::new(registry)));
+        *self.metrics.lock().unwrap() = registry;
         let inputs = Inputs {
             log: self.log.clone(),
             folder: PathBuf::from(self.folder.path()).join("controllers"),
             part: Readiness::default().part("controllers"),
-            metrics: ControllersMetrics::default(),
+            metrics: metrics.unwrap(),
             faults,
             executor: Some(self.runners.clone()),
         };
         let stop = CancellationToken::new();
         (tokio::spawn(run(self.config.clone(), inputs, stop.clone())), stop)
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn measured(&self, metric: &str, fits: impl Fn(f64) -> bool) {
+        let name = format!("beidou_controllers_{metric} ");
+        let encoded = || self.metrics.lock().unwrap().encode();
+        let value = || encoded().lines().find_map(|line| line.strip_prefix(&name)?.parse().ok());
+        let met = async {
+            while !value().is_some_and(&fits) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let met = tokio::time::timeout(std::time::Duration::from_secs(60), met).await;
+        assert!(met.is_ok(), "{metric} is not as it should be:\n{}", encoded());
     }
 
     /// Asks as query-api does.

@@ -1,11 +1,12 @@
 //! The chart as it is rendered: the same by both versions of Helm, as the golden files say, and refused where a value is wrong.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use beidou_tests::{
     beidou::binary,
     helm::{CI, Helm, chart, deploy},
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,12 +29,15 @@ fn pods<'a>(objects: &'a [Value]) -> Vec<(&'a str, &'a Value)> {
 fn it_is_rendered_as_the_golden_files_say() {
     for (name, values) in CI {
         let [helm3, helm4] = Helm::all().unwrap().try_into().unwrap_or_else(|_| panic!("there are two"));
-        // Between objects Helm 4 leaves an empty line more.
+        // Between objects Helm 4 leaves an empty line more. Definitions of resources have a test of their own.
         let lines = |helm: &Helm| -> String {
             let rendered = helm
                 .template(
                     values,
-                    &["--set", "serviceMonitor.enabled=true", "--set", "serviceMonitor.tokenSecret.name=tokens"],
+                    &[
+                        "--set",
+                        "serviceMonitor.enabled=true,serviceMonitor.tokenSecret.name=tokens,controllers.crds=false",
+                    ],
                 )
                 .unwrap();
             rendered.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
@@ -86,6 +90,12 @@ fn a_wrong_value_is_refused_and_named() {
         ("bucket", "archive.s3.endpoint=http://a", "/archive/s3/endpoint"),
         ("bucket", "archive.s3.secret_access_key=x", "'secret_access_key' not allowed"),
         ("bucket", "config.archive.s3.bucket=x", "'s3' not allowed"),
+        ("embedded", "controllers.enabled=true", "controllers.runner.image is empty"),
+        ("operating", "controllers.namespace=history", "controllers.namespace is the namespace of the release"),
+        ("operating", "controllers.runner.user=0", "/controllers/runner/user"),
+        ("operating", "config.controllers.executor=local", "'executor' not allowed"),
+        ("fleet", "controllers.notifications[0].url=https://a", "'url' not allowed"),
+        ("fleet", "controllers.webhooks[0].secret.key=", "/controllers/webhooks/0/secret/key"),
         ("fleet", "serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name is empty"),
     ];
     for helm in Helm::all().unwrap() {
@@ -122,6 +132,13 @@ fn beidou_reads_the_configuration_that_the_pods_get() {
             // What lies on the projector's volume nobody else opens.
             let opened = name == "bucket" || !role.ends_with("query-api");
             assert_eq!(of("archive.enabled").unwrap()["value"], opened, "{name}: {role}");
+            let jobs = ["fleet", "operating", SITE.0].contains(&name);
+            let expected = if jobs { "job" } else { "local" };
+            assert_eq!(of("controllers.executor").unwrap()["value"], expected, "{name}: {role}");
+            // The credentials of who watches are not for who operates.
+            if role.ends_with("controllers") {
+                assert_eq!(of("clusters").unwrap()["value"], Value::Array(Vec::new()), "{name}: {role}");
+            }
         }
     }
 }
@@ -144,12 +161,54 @@ fn no_secret_is_made_and_each_role_sees_only_its_own() {
     assert_eq!(seen("ingest"), ["beidou-clusters", "beidou-kafka", log]);
     assert_eq!(seen("projector"), ["beidou-kafka", log, writer, reader]);
     assert_eq!(seen("query-api"), ["beidou-tls", "beidou-tokens", "beidou-cursor", "beidou-kafka", log, reader]);
+    assert_eq!(seen("controllers"), ["beidou-tickets", "beidou-chat", "beidou-kafka", log]);
 
     let bucket = self::objects(&helm.template(CI[2].1, &[]).unwrap());
     assert_eq!(of(&bucket, "ingest"), Vec::<String>::new());
     assert_eq!(of(&bucket, "projector"), ["beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", writer, reader]);
     let files = ["beidou-tls", "beidou-tokens", "beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", reader];
     assert_eq!(of(&bucket, "query-api"), files);
+}
+
+#[test]
+fn definitions_of_resources_are_those_of_the_types() {
+    let of = |helm: &Helm, values: &str, more: &[&str]| -> BTreeMap<String, CustomResourceDefinition> {
+        let all = objects(&helm.template(values, more).unwrap()).into_iter();
+        let all = all.filter(|one| one["kind"] == "CustomResourceDefinition");
+        all.map(|one| (one["metadata"]["name"].as_str().unwrap().into(), serde_json::from_value(one).unwrap()))
+            .collect()
+    };
+    for helm in Helm::all().unwrap() {
+        for values in [CI[1].1, CI[3].1] {
+            let made = of(&helm, values, &[]);
+            assert_eq!(made.len(), beidou_crds::definitions().len(), "{values}");
+            for (file, definition) in beidou_crds::definitions() {
+                let made = &made[definition.metadata.name.as_deref().unwrap()];
+                assert_eq!(made.spec, definition.spec, "{file}");
+                let kept = &made.metadata.annotations.as_ref().unwrap()["helm.sh/resource-policy"];
+                assert_eq!(kept, "keep", "{file}: all resources would go with it");
+            }
+            assert!(of(&helm, values, &["--set", "controllers.crds=false"]).is_empty(), "{values}");
+        }
+        assert!(of(&helm, CI[0].1, &[]).is_empty(), "nobody asked for operations");
+    }
+}
+
+#[test]
+fn who_carries_nothing_out_is_not_missed() {
+    let helm = Helm::all().unwrap().remove(1);
+    let groups = |values: &str| -> Vec<String> {
+        let all = objects(&helm.template(values, &["--set", "prometheusRule.enabled=true"]).unwrap());
+        let rules = all.into_iter().find(|one| one["kind"] == "PrometheusRule").unwrap();
+        let groups = rules["spec"]["groups"].as_array().unwrap().iter();
+        groups.map(|group| group["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ["beidou-collecting", "beidou-projecting", "beidou-serving", "beidou-operating"];
+    // `beidou up` has controllers in any case.
+    for (_, values) in [CI[0], CI[1], CI[3]] {
+        assert_eq!(groups(values), all, "{values}");
+    }
+    assert_eq!(groups(CI[2].1), all[..3]);
 }
 
 #[test]

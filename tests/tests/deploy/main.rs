@@ -4,4 +4,5 @@
 mod chart;
 mod image;
 mod installed;
+mod operating;
 mod watching;

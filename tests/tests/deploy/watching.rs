@@ -53,10 +53,10 @@ fn texts(value: &Value, key: &str) -> Vec<String> {
     }
 }
 
-/// All expressions of alerts and of the operators' dashboard.
+/// All expressions of alerts and of the operators' dashboards.
 fn expressions() -> Vec<String> {
     let alerts = rules().iter().map(|rule| rule["expr"].as_str().unwrap().to_owned()).collect();
-    [alerts, texts(&dashboard("pipeline"), "expr")].concat()
+    [alerts, texts(&dashboard("pipeline"), "expr"), texts(&dashboard("operations"), "expr")].concat()
 }
 
 /// The words of a PromQL expression that begin like our metrics.
@@ -159,6 +159,18 @@ fn each_alert_says_what_is_lost_and_what_to_do() {
         }
         assert!(seen.insert(name.clone()), "{name} stands twice");
     }
+}
+
+#[test]
+fn alerts_of_operations_have_their_row_in_the_docs() {
+    let docs = fs::read_to_string(deploy("../docs/operations.md")).unwrap();
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| Beidou")).filter_map(|row| row.split(' ').next());
+    let rows: BTreeSet<String> = rows.map(|name| format!("Beidou{name}")).collect();
+    let text = fs::read_to_string(deploy("prometheus/rules.yaml")).unwrap();
+    let file: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let group = file["groups"].as_array().unwrap().iter().find(|group| group["name"] == "beidou-operating").unwrap();
+    let alerts = group["rules"].as_array().unwrap().iter().map(|rule| rule["alert"].as_str().unwrap().to_owned());
+    assert_eq!(rows, alerts.collect());
 }
 
 #[test]

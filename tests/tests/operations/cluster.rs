@@ -185,7 +185,10 @@ async fn pods_are_hardened(admin: &Client) {
     let pod = jobs.pods().get(&jobs.pod(&order.attempt).await).await.unwrap().spec.unwrap();
     let text = serde_json::to_string(&pod).unwrap();
     assert!(!text.contains(&"0".repeat(64)), "the token comes by a Secret");
-    assert_eq!(pod.automount_service_account_token, Some(false));
+    assert_eq!(
+        (pod.service_account_name.as_deref(), pod.automount_service_account_token),
+        (Some("default"), Some(false))
+    );
     let security = pod.security_context.unwrap();
     assert_eq!(
         (security.run_as_non_root, security.seccomp_profile.unwrap().type_.as_str()),

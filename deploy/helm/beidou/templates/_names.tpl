@@ -29,18 +29,32 @@ helm.sh/chart: {{ $.Chart.Name }}-{{ $.Chart.Version }}
 
 {{- /* The roles that have pods in this mode. */ -}}
 {{- define "beidou.roles" -}}
-{{- if eq .Values.mode "embedded" }}up{{ else }}ingest projector query-api{{ end -}}
+{{- if eq .Values.mode "embedded" }}up{{ else }}ingest projector query-api{{ if .Values.controllers.enabled }} controllers{{ end }}{{ end -}}
 {{- end }}
 
-{{- /* The role that watches clusters, and the one that serves the API. */ -}}
+{{- /* The role that watches clusters, the one that serves the API, and the one that carries operations out. */ -}}
 {{- define "beidou.watcher" -}}
 {{- if eq .Values.mode "embedded" }}up{{ else }}ingest{{ end -}}
 {{- end }}
 {{- define "beidou.server" -}}
 {{- if eq .Values.mode "embedded" }}up{{ else }}query-api{{ end -}}
 {{- end }}
+{{- define "beidou.operator" -}}
+{{- if .Values.controllers.enabled }}{{ if eq .Values.mode "embedded" }}up{{ else }}controllers{{ end }}{{ end -}}
+{{- end }}
 
 {{- /* Rights of a cluster are not in a namespace, so their names tell whose they are. */ -}}
 {{- define "beidou.clusterwide" -}}
 {{ include "beidou.name" (list . (include "beidou.watcher" .)) }}-{{ .Release.Namespace }}
+{{- end }}
+
+{{- /* What lies in the namespace of operations: several installations may share one. Takes (list $ "runner"). */ -}}
+{{- define "beidou.operating" -}}
+{{ include "beidou.name" . }}-{{ (index . 0).Release.Namespace }}
+{{- end }}
+
+{{- /* As controllers label the pods that they make. */ -}}
+{{- define "beidou.runners" -}}
+app.kubernetes.io/name: beidou-runner
+app.kubernetes.io/managed-by: beidou
 {{- end }}

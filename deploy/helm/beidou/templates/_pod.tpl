@@ -3,7 +3,8 @@
 Configuration is mounted as a folder, never by subPath: only so a changed list of clusters reaches the pod. */ -}}
 {{- define "beidou.pod" -}}
 {{- $ := .root -}}
-{{- $watches := eq .role (include "beidou.watcher" $) -}}
+{{- $watches := and (eq .role (include "beidou.watcher" $)) $.Values.ownCluster.enabled -}}
+{{- $operates := eq .role (include "beidou.operator" $) -}}
 metadata:
   labels:
     {{- include "beidou.labels" (list $ .role) | nindent 4 }}
@@ -14,7 +15,7 @@ metadata:
     {{- with $.Values.pod.annotations }}{{ toYaml . | nindent 4 }}{{ end }}
 spec:
   serviceAccountName: {{ include "beidou.name" (list $ .role) }}
-  automountServiceAccountToken: {{ and $watches $.Values.ownCluster.enabled }}
+  automountServiceAccountToken: {{ or $watches $operates }}
   # Else a Service called beidou sets BEIDOU_PORT and others, which read like our own variables.
   enableServiceLinks: false
   # Running requests have ten seconds; log and engine close in less.
@@ -50,6 +51,9 @@ spec:
     env: {{- include "beidou.env" . | nindent 4 }}
     ports:
     - {name: {{ .port.name }}, containerPort: {{ .port.number }}}
+    {{- if $operates }}
+    - {name: door, containerPort: 7330}
+    {{- end }}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
@@ -110,6 +114,14 @@ spec:
 {{- $mounts = append $mounts (dict "name" "cursor" "secret" (dict "secretName" .secret "defaultMode" 288 "items" (list (dict "key" .key "path" "cursor.key")))) -}}
 {{- end }}{{ end -}}
 {{- end -}}
+{{- if eq .role (include "beidou.operator" $) -}}
+{{- range $.Values.controllers.webhooks -}}
+{{- $mounts = append $mounts (dict "name" (print "webhook-" .name) "secret" (dict "secretName" .secret.name "defaultMode" 288 "items" (list (dict "key" .secret.key "path" "secret")))) -}}
+{{- end -}}
+{{- range $place, $secret := $.Values.controllers.notifications -}}
+{{- $mounts = append $mounts (dict "name" (print "notification-" $place) "secret" (dict "secretName" .name "defaultMode" 288 "items" (list (dict "key" .key "path" "url")))) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $.Values.mode "fleet") $.Values.kafka.tls.enabled $.Values.kafka.tls.secret -}}
 {{- $mounts = append $mounts (dict "name" "kafka" "secret" (dict "secretName" $.Values.kafka.tls.secret "defaultMode" 288)) -}}
 {{- end -}}
@@ -149,6 +161,8 @@ spec:
 {{- range get (dict "projector" (list "writer" "reader") "query-api" (list "reader")) $role | default list -}}
 {{- $env = append $env (dict "name" (printf "BEIDOU_STORE_%s_PASSWORD" (upper .)) "valueFrom" (dict "secretKeyRef" (index $.Values.clickhouse .).passwordSecret)) -}}
 {{- end -}}
+{{- /* Credentials of who watches are not for operations: a Cluster resource names those. */ -}}
+{{- if eq $role "controllers" }}{{ $env = append $env (dict "name" "BEIDOU_CLUSTERS" "value" "[]") }}{{ end -}}
 {{- /* An archive on a volume is the projector's. */ -}}
 {{- if and (eq $role "query-api") (not $.Values.archive.s3.bucket) }}{{ $env = append $env (dict "name" "BEIDOU_ARCHIVE_ENABLED" "value" "false") }}{{ end -}}
 {{- end -}}

@@ -12,11 +12,19 @@
 {{- with .Values.archive.s3 }}
 {{- if and (not .bucket) (or .prefix .endpoint .region .caSecret .credentialsSecret.name) }}{{ fail "archive.s3.bucket is empty: without one the archive lies on a volume, and nothing else of archive.s3 is read" }}{{ end -}}
 {{- end -}}
+{{- if .Values.controllers.enabled }}{{ include "beidou.check.controllers" . }}{{ end -}}
 {{- if .Values.serviceMonitor.enabled }}
 {{- if not .Values.serviceMonitor.tokenSecret.name }}{{ fail "serviceMonitor.tokenSecret.name is empty: /metrics of the API need a token" }}{{ end -}}
 {{- end -}}
 {{- if eq .Values.mode "fleet" }}{{ include "beidou.check.fleet" . }}
 {{- else if gt (int $api.replicas) 1 }}{{ fail "api.replicas is more than 1: mode embedded is one pod" }}{{ end -}}
+{{- end }}
+
+{{- define "beidou.check.controllers" -}}
+{{- with .Values.controllers -}}
+{{- if not .runner.image }}{{ fail "controllers.runner.image is empty: name an image that holds Ansible and beidou" }}{{ end -}}
+{{- if eq .namespace $.Release.Namespace }}{{ fail "controllers.namespace is the namespace of the release: controllers read all Secrets there, so name another one" }}{{ end -}}
+{{- end -}}
 {{- end }}
 
 {{- define "beidou.check.fleet" -}}
@@ -52,6 +60,7 @@
 {{- $_ := set $site "store" $store -}}
 {{- end -}}
 {{- if .Values.archive.s3.bucket }}{{ $_ := set $site "archive" (dict "s3" (include "beidou.s3" . | fromJson)) }}{{ end -}}
+{{- if .Values.controllers.enabled }}{{ $_ := set $site "controllers" (include "beidou.controllers" . | fromJson) }}{{ end -}}
 {{- merge $site (deepCopy .Values.config) | toYaml -}}
 {{- end }}
 
@@ -69,6 +78,22 @@
 {{- $clusters = append $clusters $cluster -}}
 {{- end -}}
 {{- toJson $clusters -}}
+{{- end }}
+
+{{- define "beidou.controllers" -}}
+{{- $controllers := .Values.controllers -}}
+{{- $runner := omit $controllers.runner "imagePullSecrets" -}}
+{{- $_ := set $runner "service_account" (include "beidou.operating" (list . "runner")) -}}
+{{- $url := $controllers.url | default (printf "http://%s.%s.svc:7330" (include "beidou.name" (list . "door")) .Release.Namespace) -}}
+{{- $management := dict "namespace" $controllers.namespace -}}
+{{- $all := dict "listen" "0.0.0.0:7330" "url" $url "management" $management "executor" "job" "job" $runner -}}
+{{- $webhooks := list -}}
+{{- range $controllers.webhooks }}{{ $webhooks = append $webhooks (dict "name" .name "url" .url "secret_file" (printf "/etc/beidou/webhook-%s/secret" .name)) }}{{ end -}}
+{{- if $webhooks }}{{ $_ := set $all "webhooks" $webhooks }}{{ end -}}
+{{- $notifications := list -}}
+{{- range $place, $_ := $controllers.notifications }}{{ $notifications = append $notifications (dict "url_file" (printf "/etc/beidou/notification-%d/url" $place)) }}{{ end -}}
+{{- if $notifications }}{{ $_ := set $all "notifications" $notifications }}{{ end -}}
+{{- toJson $all -}}
 {{- end }}
 
 {{- define "beidou.s3" -}}
