@@ -1,7 +1,7 @@
 /** Pictures of every page, 1440 × 900, into docs/pictures/. */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { incident, openPage } from "./harness.mjs";
+import { incident, openPage, settled } from "./harness.mjs";
 import { api, machines, pictureRun, taskAtGate } from "./operations.mjs";
 
 const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
@@ -119,7 +119,7 @@ export async function screenshots(world) {
       await page.waitForSelector(ready);
       await page.waitForLoadState("networkidle").catch(() => undefined);
       if (then) await then(page);
-      await page.waitForTimeout(1200);
+      await settled(page);
       await page.mouse.move(720, 2);
       const file = `${OUT}/console-${name}${theme === "dark" ? "-dark" : ""}.png`;
       await page.screenshot({ path: file });

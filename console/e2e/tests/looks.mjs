@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { check, incident, openPage } from "../harness.mjs";
+import { check, incident, openPage, settled } from "../harness.mjs";
 import { heldRun, someTask } from "../operations.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -62,7 +62,7 @@ export async function axeFindsNothingOnAnyRoute(world) {
     for (const [name, path, ready] of await routes(world)) {
       await go(path);
       await page.waitForSelector(ready);
-      await page.waitForTimeout(400);
+      await settled(page);
       for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
     }
     bad.push(...troubles);
@@ -79,11 +79,12 @@ export async function axeFindsNothingOnAnyLayer(world) {
     ["dark", "en"],
   ]) {
     const { page, go } = await openPage(world, { theme, lang });
-    const look = async (name) => {
-      await page.waitForTimeout(500);
+    const look = async (name, layer = ".pop, .modal") => {
+      await page.waitForSelector(layer);
+      await settled(page);
       for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
       await page.keyboard.press("Escape");
-      await page.waitForTimeout(200);
+      await page.waitForFunction((all) => !document.querySelector(all), layer);
     };
     await go(`/events?from=${from}&to=${to}`);
     await page.waitForSelector("#row-0");
@@ -103,7 +104,7 @@ export async function axeFindsNothingOnAnyLayer(world) {
     await look("export");
     await page.click("#row-0");
     await page.waitForSelector(".det .dl");
-    await look("event");
+    await look("event", ".det");
   }
   check(bad.length === 0, bad.join("\n"));
 }
