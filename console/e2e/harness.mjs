@@ -1,6 +1,7 @@
 /** What every end-to-end test needs: a real server, a browser, and a page that reports everything that goes wrong. */
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -23,14 +24,24 @@ export async function backend() {
   });
   const url = /URL\s+(http\S+)/.exec(said)?.[1] ?? "";
   const token = /token\s+(bd_\w+)/.exec(said)?.[1] ?? "";
-  return { url, token, stop: () => child.kill("SIGINT") };
+  const stop = async () => {
+    const over = once(child, "exit");
+    child.kill("SIGINT");
+    await over;
+    rmSync(data, { recursive: true, force: true });
+  };
+  return { url, token, stop };
+}
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 }
 
 /** Serves the console in front of it; with BEIDOU_EMBEDDED the server does so itself. */
 export async function start() {
   const api = await backend();
   const front = process.env.BEIDOU_EMBEDDED ? { url: api.url, setAway: null, close: () => undefined } : await serve(api.url);
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const browser = await launch();
   return {
     api,
     front,
@@ -38,7 +49,7 @@ export async function start() {
     async stop() {
       await browser.close();
       front.close();
-      api.stop();
+      await api.stop();
     },
   };
 }
