@@ -59,9 +59,11 @@ e2e: engine browser ## the console in Chromium, against the real binary with the
 	$(call say,Playwright drives Chromium - five to ten minutes)
 	@cd console && BEIDOU_BIN=$(CURDIR)/$(BEIDOU) npm run e2e
 
-bench: tools engine ## the measured claims, each against a peer or a limit in the same run
+bench: tools engine $(if $(filter-out console,$(ARGS)),,browser) ## the measured claims, each against a peer or a limit in the same run; ARGS=console: the console alone
 	$(call say,measuring with full optimisation)
-	@cargo build --release -p beidou -p beidou-bench && target/release/beidou-bench $(ARGS)
+	@cargo build --release -p beidou -p beidou-bench
+	@$(if $(filter console,$(ARGS)),,target/release/beidou-bench $(ARGS))
+	@$(if $(filter-out console,$(ARGS)),,cd console && BEIDOU_BIN=$(CURDIR)/target/release/beidou npm run --silent measure)
 
 console: console/dist/files.txt ## the web console, which the next build of the binary takes in
 

@@ -1,6 +1,7 @@
 /** What every end-to-end test needs: a real server, a browser, and a page that reports everything that goes wrong. */
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -23,14 +24,24 @@ export async function backend() {
   });
   const url = /URL\s+(http\S+)/.exec(said)?.[1] ?? "";
   const token = /token\s+(bd_\w+)/.exec(said)?.[1] ?? "";
-  return { url, token, stop: () => child.kill("SIGINT") };
+  const stop = async () => {
+    const over = once(child, "exit");
+    child.kill("SIGINT");
+    await over;
+    rmSync(data, { recursive: true, force: true });
+  };
+  return { url, token, stop };
+}
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 }
 
 /** Serves the console in front of it; with BEIDOU_EMBEDDED the server does so itself. */
 export async function start() {
   const api = await backend();
   const front = process.env.BEIDOU_EMBEDDED ? { url: api.url, setAway: null, close: () => undefined } : await serve(api.url);
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const browser = await launch();
   return {
     api,
     front,
@@ -38,7 +49,7 @@ export async function start() {
     async stop() {
       await browser.close();
       front.close();
-      api.stop();
+      await api.stop();
     },
   };
 }
@@ -83,8 +94,44 @@ export async function openPage(world, { theme = "light", lang = "en", width = 14
     page,
     context,
     troubles,
-    go: (path) => page.goto(`${world.front.url}${path}#token=${world.api.token}`),
+    /** Until the console stands: keys that come before it are heard by nobody. */
+    async go(path) {
+      await page.goto(`${world.front.url}${path}#token=${world.api.token}`);
+      await page.waitForSelector(".app, .gate", { state: "attached" });
+    },
   };
+}
+
+/** All that was asked for has come, nothing moves any more but what moves for ever, and canvases have been drawn. */
+export async function settled(page) {
+  await page.waitForFunction(() => {
+    const rests = (one) => one.playState !== "running" || one.effect?.getComputedTiming().iterations === Number.POSITIVE_INFINITY;
+    return !document.querySelector(".bones, .bone, .stale") && document.getAnimations().every(rests);
+  });
+  await frames(page);
+}
+
+/** Two frames: what the page was told is drawn. */
+export function frames(page) {
+  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
+/** Scrolls the list of Events, until the rows that come into sight are there. */
+export async function scrollRows(page, by) {
+  await page.evaluate((top) => document.querySelector(".rows").scrollBy(0, top), by);
+  await frames(page);
+  await page.waitForFunction(() => document.querySelector(".vrow") && !document.querySelector(".vrow [aria-busy=true]"));
+}
+
+/** Asks until the answer is as wanted. */
+export async function until(what, ask, wanted, seconds = 120) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    if (Date.now() > end) throw new Error(`${what} did not come within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
 }
 
 export function check(condition, what) {
@@ -99,12 +146,9 @@ export function number(text) {
 /** The planted incident, found by the first state of its kind in the API: tests name no fixed day. */
 export async function incident(world) {
   const url = `${world.api.url}/api/v1/objects/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q/at`;
-  let answer = await fetch(url, { headers: { authorization: `Bearer ${world.api.token}` } });
+  const ask = () => fetch(url, { headers: { authorization: `Bearer ${world.api.token}` } });
   // A busy server says so with 503, and is asked again.
-  for (let tries = 0; tries < 20 && !answer.ok; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    answer = await fetch(url, { headers: { authorization: `Bearer ${world.api.token}` } });
-  }
+  const answer = await until("the incident", ask, (one) => one.ok, 30);
   const { first_seen } = await answer.json();
   const begin = Date.parse(first_seen) - 4 * 60_000;
   return { begin, from: new Date(begin - 30 * 60_000).toISOString(), to: new Date(begin + 90 * 60_000).toISOString() };

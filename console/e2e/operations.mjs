@@ -1,5 +1,5 @@
 /** Operations for tests: made, waited for and cleared away by the API itself. */
-import { check } from "./harness.mjs";
+import { check, until } from "./harness.mjs";
 
 export async function api(world, path, body) {
   const headers = { authorization: `Bearer ${world.api.token}`, "content-type": "application/json" };
@@ -8,17 +8,6 @@ export async function api(world, path, body) {
   const answer = await response.json();
   check(response.ok, `${path}: ${response.status} ${JSON.stringify(answer)}`);
   return answer;
-}
-
-/** Asks until the answer is as wanted. */
-export async function until(what, ask, wanted, seconds = 120) {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const answer = await ask();
-    if (wanted(answer)) return answer;
-    if (Date.now() > end) throw new Error(`${what} did not come within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
 }
 
 /** Addresses of machines; one of ten has a full disk at its first check. */

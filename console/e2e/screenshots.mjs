@@ -1,10 +1,11 @@
-/** Pictures of every page, 1440 × 900, into docs/pictures/. */
+/** Pictures of every page, 1440 × 900, into docs/pictures/; or into the folder PICTURES, all in both themes, to be looked at. */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { incident, openPage } from "./harness.mjs";
+import { incident, openPage, settled } from "./harness.mjs";
 import { api, machines, pictureRun, taskAtGate } from "./operations.mjs";
 
-const OUT = fileURLToPath(new URL("../../docs/pictures", import.meta.url));
+const ELSEWHERE = process.env.PICTURES;
+const OUT = ELSEWHERE ?? fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 
 const OPERATIONS = ["operations", "run", "run-replay", "new-operation", "tasks", "task", "nodes"];
 
@@ -113,13 +114,13 @@ export async function screenshots(world) {
   const only = process.argv[3] ?? "";
   for (const { name, path, ready, both, lang, then } of await pages(world, only)) {
     if (!wanted(name, only)) continue;
-    for (const theme of both ? ["light", "dark"] : ["light"]) {
+    for (const theme of both || ELSEWHERE ? ["light", "dark"] : ["light"]) {
       const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
       await go(path);
       await page.waitForSelector(ready);
       await page.waitForLoadState("networkidle").catch(() => undefined);
       if (then) await then(page);
-      await page.waitForTimeout(1200);
+      await settled(page);
       await page.mouse.move(720, 2);
       const file = `${OUT}/console-${name}${theme === "dark" ? "-dark" : ""}.png`;
       await page.screenshot({ path: file });

@@ -1,4 +1,4 @@
-import { check, openPage } from "../harness.mjs";
+import { check, openPage, settled } from "../harness.mjs";
 
 const MESSAGE = `<script>window.pwned=1</script><img src=x onerror="window.pwned=1"> \u001b[31mred\u001b[0m \u202Egnp.exe\u202C \u200b\u0000 {"type":"Normal"} ${"long ".repeat(20_000)}`;
 
@@ -65,7 +65,7 @@ export async function aHostileEventIsInertEverywhere(world) {
     "/clusters?from=-1h",
   ]) {
     await go(path);
-    await page.waitForTimeout(1200);
+    await settled(page);
     await inert(path);
   }
   await go("/sql?from=-1h");

@@ -1,42 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { check, incident, openPage } from "../harness.mjs";
-import { heldRun, someTask } from "../operations.mjs";
+import { check, incident, openPage, settled } from "../harness.mjs";
+import { routes } from "../routes.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Every route, with what is open on it. */
-export async function routes(world) {
-  const { from, to } = await incident(world);
-  const range = `from=${from}&to=${to}`;
-  const [run, task] = [await heldRun(world), await someTask(world)];
-  return [
-    ["fleet", "/?from=-3d", ".heat tbody td button"],
-    ["events", `/events?${range}`, ".er[role=row][id]"],
-    ["explain", `/events?${range}&panel=explain`, ".chg"],
-    ["patterns", `/events?${range}&view=patterns`, ".pat tbody tr"],
-    ["table", `/events?${range}&table=1`, ".hist td"],
-    ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
-    ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
-    ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
-    ["finder", "/o?from=-24h", ".frow"],
-    ["sql", "/sql?from=-7d", ".tree .column"],
-    ["operations", "/operations", ".livelist .vrow"],
-    ["no operations", "/operations?q=nothing-of-this-name", ".empty"],
-    ["run", `/operations/${run}`, ".hl"],
-    ["run, replay", `/operations/${run}?t=${new Date(Date.now() - 1000).toISOString()}`, ".badge.run"],
-    ["run, ledger", `/operations/${run}?tab=ledger`, ".ledger"],
-    ["run, attempts", `/operations/${run}?tab=attempts&group=all`, ".attempt"],
-    ["new operation", "/operations/new?type=Command&c=hz-prod-02", ".planpane .missing"],
-    ["tasks", "/tasks", ".livelist .vrow"],
-    ["task", `/tasks/${task}`, ".stagebox"],
-    ["nodes", "/nodes?c=hz-prod-02", ".nodeside h3"],
-    ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
-    ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
-    ["settings", "/settings", ".settings .dl dt"],
-    ["nowhere", "/nowhere", ".empty"],
-  ];
-}
 
 async function violations(page) {
   await page.evaluate(axe);
@@ -62,7 +29,7 @@ export async function axeFindsNothingOnAnyRoute(world) {
     for (const [name, path, ready] of await routes(world)) {
       await go(path);
       await page.waitForSelector(ready);
-      await page.waitForTimeout(400);
+      await settled(page);
       for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
     }
     bad.push(...troubles);
@@ -79,11 +46,12 @@ export async function axeFindsNothingOnAnyLayer(world) {
     ["dark", "en"],
   ]) {
     const { page, go } = await openPage(world, { theme, lang });
-    const look = async (name) => {
-      await page.waitForTimeout(500);
+    const look = async (name, layer = ".pop, .modal") => {
+      await page.waitForSelector(layer);
+      await settled(page);
       for (const one of await violations(page)) bad.push(`${name} ${theme}: ${one}`);
       await page.keyboard.press("Escape");
-      await page.waitForTimeout(200);
+      await page.waitForFunction((all) => !document.querySelector(all), layer);
     };
     await go(`/events?from=${from}&to=${to}`);
     await page.waitForSelector("#row-0");
@@ -103,7 +71,7 @@ export async function axeFindsNothingOnAnyLayer(world) {
     await look("export");
     await page.click("#row-0");
     await page.waitForSelector(".det .dl");
-    await look("event");
+    await look("event", ".det");
   }
   check(bad.length === 0, bad.join("\n"));
 }

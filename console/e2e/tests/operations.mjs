@@ -159,7 +159,7 @@ export async function operationsGoByKeyboard(world) {
   await page.waitForSelector(".badge:has-text('Replay')");
   await page.keyboard.press(":");
   await page.keyboard.type(`op ${id}`);
-  await page.waitForSelector(`[role=option]:has-text("${id.slice(0, 8)}")`);
+  await page.waitForSelector(`[role=option]:has-text("sz-prod-01"):has-text("${id.slice(0, 8)}")`);
   await page.keyboard.press("Enter");
   await phase(page, "Held");
   check(new URL(page.url()).searchParams.get("t") === null, "the palette opens the run in its past");

@@ -1,4 +1,4 @@
-import { check, number, openPage } from "../harness.mjs";
+import { check, number, openPage, scrollRows, until } from "../harness.mjs";
 
 /** Follows the same tail beside the page, as the truth. */
 async function truth(world, signal) {
@@ -26,7 +26,16 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
   const stop = new AbortController();
   const others = await truth(world, stop.signal);
-  await page.waitForTimeout(4500);
+  const more = (count) => {
+    const least = others.length + count;
+    return until(
+      `${count} more Events`,
+      async () => others.length,
+      (now) => now >= least,
+      30,
+    );
+  };
+  await more(5);
   const before = await came(page);
   await page.evaluate(() => document.querySelector(".rows").scrollTo(0, 400));
   await page.waitForSelector(".tail:has-text('paused')");
@@ -36,10 +45,10 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   if (world.front.setAway) {
     world.front.setAway(true);
     await page.waitForSelector(".tail:has-text('as of')", { timeout: 20_000 });
-    await page.waitForTimeout(2500);
+    await more(3);
     world.front.setAway(false);
   }
-  await page.waitForTimeout(2500);
+  await page.waitForSelector(".tail:has-text('as of')", { state: "detached" });
   await page.click("button:has-text('Resume')");
   const mark = others.length;
   await page.waitForFunction(
@@ -51,11 +60,17 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   // Everything that the second reader had seen at the resume is on the page: by count of the newest rows, and by name.
   const wanted = others.slice(0, mark);
   const shown = new Set();
-  await page.waitForTimeout(1500);
+  const last = wanted.at(-1);
+  await page.waitForFunction(
+    ({ reason, name }) =>
+      [...document.querySelectorAll(".vrow .er[id]")].some(
+        (row) => row.textContent.includes(reason) && row.textContent.includes(name.slice(-6)),
+      ),
+    { reason: last.reason, name: last.name },
+  );
   for (let n = 0; n < 20; n += 1) {
     for (const text of await page.$$eval(".vrow .er[id]", (rows) => rows.map((row) => row.textContent))) shown.add(text);
-    await page.evaluate(() => document.querySelector(".rows").scrollBy(0, 400));
-    await page.waitForTimeout(60);
+    await scrollRows(page, 400);
   }
   stop.abort();
   const texts = [...shown];

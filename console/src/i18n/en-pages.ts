@@ -69,7 +69,7 @@ export const pages = {
   "export.rows": "{n} states, no limit of rows",
   "export.running": "running",
   "export.title": "Export to a file",
-  "finder.found": "{n} objects among the newest 500 events that match",
+  "finder.found": "{n} objects among the newest {most} events that match",
   "finder.hint": "name, :node r14 @cluster, :pod web !canary, /regex/",
   "finder.label": "Find an object",
   "finder.none": "No object of this name has events in the range",

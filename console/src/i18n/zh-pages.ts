@@ -71,7 +71,7 @@ export const pages: Record<keyof typeof keys, string> = {
   "export.rows": "{n} 条，不限行数",
   "export.running": "进行中",
   "export.title": "导出到文件",
-  "finder.found": "最近 500 条匹配事件中的 {n} 个对象",
+  "finder.found": "最近 {most} 条匹配事件中的 {n} 个对象",
   "finder.hint": "名称、:node r14 @集群、:pod web !canary、/正则/",
   "finder.label": "查找对象",
   "finder.none": "范围内没有该名称的对象事件",

@@ -1,15 +1,19 @@
 /** The palette: objects found on the server, pages and actions, saved queries. Enter opens; nothing here changes anything. */
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useId, useState } from "react";
+import { type KeyboardEvent, useId, useState } from "react";
 import { Dialog, Modal, ModalOverlay } from "react-aria-components";
 import { costOf } from "../api/client";
 import { Icon } from "../design/Icon";
 import { Foreign } from "../design/parts";
 import { useT } from "../i18n";
+import { useDelayed } from "../operation/useDelayed";
 import { duration } from "../time/format";
 import { type Choice, useChoices } from "./choices";
 import { type Command, readCommand } from "./palette";
 import { useView } from "./view";
+
+/** So long nobody has typed before the server is asked. */
+const TYPING_MS = 120;
 
 export function Palette({ open, start, onClose, onHelp }: { open: boolean; start: string; onClose: () => void; onHelp: () => void }) {
   const t = useT();
@@ -24,15 +28,6 @@ export function Palette({ open, start, onClose, onHelp }: { open: boolean; start
   );
 }
 
-function useDelayed(text: string, ms: number): string {
-  const [late, setLate] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(text), ms);
-    return () => clearTimeout(timer);
-  }, [text, ms]);
-  return late;
-}
-
 function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; onHelp: () => void }) {
   const t = useT();
   const id = useId();
@@ -40,8 +35,10 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
   const view = useView();
   const [input, setInput] = useState(start);
   const [at, setAt] = useState(0);
-  const command: Command = readCommand(useDelayed(input, 120));
-  const { groups, objects } = useChoices(command, { view, navigate, onHelp, t });
+  // Enter obeys what stands in the field at that moment; only the server is asked a little later.
+  const command: Command = readCommand(input);
+  const settled = useDelayed(input, TYPING_MS) === input;
+  const { groups, objects } = useChoices(command, settled, { view, navigate, onHelp, t });
   const flat = groups.flatMap((group) => group.items);
   const chosen = Math.min(at, flat.length - 1);
   const act = (choice: Choice | undefined) => {

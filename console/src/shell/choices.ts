@@ -56,8 +56,10 @@ const ICONS: Record<PageName, IconName> = {
 };
 const MOST_OBJECTS = 8;
 
+/** `settled`: nobody is typing any more, and the server may be asked. */
 export function useChoices(
   command: Command,
+  settled: boolean,
   context: Context,
 ): { groups: { title: string; items: Choice[] }[]; objects: UseQueryResult<Page<Event>> } {
   const { view, t } = context;
@@ -66,10 +68,10 @@ export function useChoices(
   const objects = useQuery({
     queryKey: ["palette", line, view.range, clusters],
     queryFn: ({ signal }) => get<Page<Event>>("/api/v1/events", { ...view.scope, cluster: clusters, q: line, limit: 200 }, signal),
-    enabled: line !== "",
+    enabled: settled && line !== "",
     retry: false,
   });
-  const found = useFound(command, view);
+  const found = useFound(command, settled, view);
   const saved = useQuery(queries());
   const word = command.what === "objects" ? command.text.toLowerCase() : "";
   return {
@@ -107,14 +109,14 @@ function mine(clusters: readonly string[]): Search {
 }
 
 /** Operations or tasks that match, of any time: an id in a chat may be old. */
-function useFound(command: Command, view: View): (OperationItem | TaskItem)[] {
+function useFound(command: Command, settled: boolean, view: View): (OperationItem | TaskItem)[] {
   const text = command.what === "find" ? command.text : "";
   const path = command.what === "find" ? `/api/v1/${command.in}` : "";
   const clusters = command.what === "find" && command.clusters.length > 0 ? command.clusters : view.clusters;
   const list = useQuery({
     queryKey: ["palette", path, text, clusters],
     queryFn: ({ signal }) => get<OperationList | TaskList>(path, { text, cluster: clusters, limit: MOST_OBJECTS }, signal),
-    enabled: command.what === "find",
+    enabled: settled && command.what === "find",
     retry: false,
   });
   return list.data?.items ?? [];

@@ -11,6 +11,14 @@ export function Intervals({ items, zone, more }: { items: CoverageInterval[]; zo
   if (items.length === 0) return <Empty title={t("cov.nothingMissing")} />;
   return (
     <table className="tbl">
+      <colgroup>
+        <col style={{ width: 176 }} />
+        <col style={{ width: 168 }} />
+        <col style={{ width: 90 }} />
+        <col style={{ width: 110 }} />
+        <col style={{ width: 170 }} />
+        <col />
+      </colgroup>
       <thead>
         <tr>
           <th scope="col">{t("time.from")}</th>

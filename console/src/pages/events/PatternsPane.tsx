@@ -27,7 +27,7 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
       <table className="tbl pat">
         <colgroup>
           <col style={{ width: 108 }} />
-          <col style={{ width: 66 }} />
+          <col style={{ width: 84 }} />
           <col />
           <col style={{ width: 150 }} />
           <col style={{ width: 84 }} />
@@ -37,7 +37,9 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
             <th scope="col" className="num">
               {t("col.states")}
             </th>
-            <th scope="col">{t("pat.before")}</th>
+            <th scope="col" className="num">
+              {t("pat.before")}
+            </th>
             <th scope="col">{t("pat.pattern", { n: group(different) })}</th>
             <th scope="col">{t("pat.last")}</th>
             <th scope="col" className="num">
@@ -70,11 +72,11 @@ function Row({ item, most, whole, zone, onPick }: { item: Pattern; most: number;
         <i style={{ width: `${(item.states / most) * 100}%` }} className={item.example?.type === "Warning" ? "w" : ""} aria-hidden="true" />
         <span>{group(item.states)}</span>
       </td>
-      <td>
+      <td className="num">
         {item.new ? (
           <span className={whole ? "badge warn" : "badge info"}>{whole ? t("pat.new") : t("pat.newMaybe")}</span>
         ) : (
-          <span className="dim num">{short(item.states_before)}</span>
+          <span className="dim">{short(item.states_before)}</span>
         )}
       </td>
       <td>

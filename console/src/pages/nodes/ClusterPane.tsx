@@ -59,7 +59,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
             </Link>{" "}
             {item.lock.scope === "cluster" ? cluster.cluster : t("nodes.pool", { n: group(item.lock.count) })} ·{" "}
             {t("nodes.until", { time: full(Date.parse(item.lock.until), zone) })}{" "}
-            <Foreign className="dim" text={item.lock.why} most={120} />
+            {item.lock.why === item.name ? null : <Foreign className="dim" text={item.lock.why} most={120} />}
           </p>
         ))}
         <h3>

@@ -89,7 +89,7 @@ export function ResultGrid({ data, summary }: { data: SqlAnswer; asked: string; 
               <span
                 key={column.key}
                 role="columnheader"
-                className="cell head"
+                className={isNumber(data.columns[column.index]?.type ?? "") ? "cell num head" : "cell head"}
                 style={{ left: column.start, width: column.size }}
                 title={data.columns[column.index]?.type}
               >

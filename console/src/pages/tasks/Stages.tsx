@@ -36,7 +36,7 @@ function Stage({ step, operation }: { step: TaskStepItem; operation: OperationIt
           <span className="sub small">{t(`taskState.${step.state}` as Key)}</span>
           <span className="end dim small num">{from === null ? "" : `${hms(from, zone)} · ${duration(Math.max(0, to - from))}`}</span>
         </div>
-        {step.message === "" ? null : (
+        {step.message === "" || (operation && step.message.endsWith(operation.message)) ? null : (
           <p className="sub">
             <Foreign text={step.message} most={400} />
           </p>

@@ -23,7 +23,7 @@ import { manifest } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
 import { curl, shellWord } from "../../shell/command";
 import { common, useView } from "../../shell/view";
-import { full } from "../../time/format";
+import { moment } from "../../time/format";
 import { Stages } from "./Stages";
 
 const AGAIN_MS = 1000;
@@ -71,7 +71,7 @@ export function Page() {
 
 function Known({ id, detail }: { id: string; detail: TaskDetail }) {
   const t = useT();
-  const { zone } = useView();
+  const { zone, anchor } = useView();
   const client = useQueryClient();
   const { summary, actions, operations } = detail;
   const over = isOver(summary.phase);
@@ -112,7 +112,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
         <h2 className="nowrap">{t("run.title", { type: summary.type, n: group(summary.machines), cluster: summary.cluster })}</h2>
         <span className="dim small cut grow">
           <Foreign text={summary.subject} most={60} /> · {summary.bundle}
-          {summary.cluster_type === "" ? "" : ` · ${summary.cluster_type}`} · {full(Date.parse(summary.created), zone)}
+          {summary.cluster_type === "" ? "" : ` · ${summary.cluster_type}`} · {moment(Date.parse(summary.created), zone, anchor)}
         </span>
         <span className="row tight acts">
           <ActBar

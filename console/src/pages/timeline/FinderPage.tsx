@@ -16,6 +16,9 @@ import { common, objectPath, useView } from "../../shell/view";
 import { full } from "../../time/format";
 import { recent } from "./recent";
 
+/** Events in which objects are looked for: what any list asks for at most. */
+const MOST = 200;
+
 export function Page() {
   const t = useT();
   const view = useView();
@@ -24,7 +27,7 @@ export function Page() {
   const command = readCommand(asked);
   const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
   const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;
-  const params = { ...scope, q: line, limit: 500 };
+  const params = { ...scope, q: line, limit: MOST };
   const found = useQuery({
     queryKey: ["finder", params, view.anchor],
     queryFn: ({ signal }) => get<ListPage<Event>>("/api/v1/events", params, signal),
@@ -35,13 +38,10 @@ export function Page() {
     copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) },
     cost: costOf(found.data),
   });
-  const objects = new Map<string, { event: Event; states: number; warnings: number }>();
+  const objects = new Map<string, Event>();
   for (const event of found.data?.items ?? []) {
     const key = `${event.cluster_uid}/${event.kind}/${event.namespace}/${event.name}`;
-    const known = objects.get(key) ?? { event, states: 0, warnings: 0 };
-    known.states += 1;
-    if (event.type === "Warning") known.warnings += 1;
-    objects.set(key, known);
+    if (!objects.has(key)) objects.set(key, event);
   }
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -66,7 +66,7 @@ export function Page() {
             {t("events.search")}
           </button>
         </form>
-        <p className="small dim pad">{asked === "" ? t("finder.warned") : t("finder.found", { n: objects.size })}</p>
+        <p className="small dim pad">{asked === "" ? t("finder.warned") : t("finder.found", { n: objects.size, most: MOST })}</p>
         {found.isPending ? <Loading rows={12} /> : null}
         {found.isError ? <Failed error={found.error} what={t("nav.timelines")} retry={() => void found.refetch()} /> : null}
         {found.data && objects.size === 0 ? (
@@ -80,7 +80,7 @@ export function Page() {
           role="group"
           aria-label={t("finder.label")}
         >
-          {[...objects.values()].map(({ event }) => (
+          {[...objects.values()].map((event) => (
             <Link
               key={event.cluster_uid + event.kind + event.namespace + event.name}
               className="frow"

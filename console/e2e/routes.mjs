@@ -1,0 +1,36 @@
+/** All pages, as tests and measurements walk through them. */
+import { incident } from "./harness.mjs";
+import { heldRun, someTask } from "./operations.mjs";
+
+/** Every route, with what is open on it. */
+export async function routes(world) {
+  const { from, to } = await incident(world);
+  const range = `from=${from}&to=${to}`;
+  const [run, task] = [await heldRun(world), await someTask(world)];
+  return [
+    ["fleet", "/?from=-3d", ".heat tbody td button"],
+    ["events", `/events?${range}`, ".er[role=row][id]"],
+    ["explain", `/events?${range}&panel=explain`, ".chg"],
+    ["patterns", `/events?${range}&view=patterns`, ".pat tbody tr"],
+    ["table", `/events?${range}&table=1`, ".hist td"],
+    ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
+    ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
+    ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
+    ["finder", "/o?from=-24h", ".frow"],
+    ["sql", "/sql?from=-7d", ".tree .column"],
+    ["operations", "/operations", ".livelist .vrow"],
+    ["no operations", "/operations?q=nothing-of-this-name", ".empty"],
+    ["run", `/operations/${run}`, ".hl"],
+    ["run, replay", `/operations/${run}?t=${new Date(Date.now() - 1000).toISOString()}`, ".badge.run"],
+    ["run, ledger", `/operations/${run}?tab=ledger`, ".ledger"],
+    ["run, attempts", `/operations/${run}?tab=attempts&group=all`, ".attempt"],
+    ["new operation", "/operations/new?type=Command&c=hz-prod-02", ".planpane .missing"],
+    ["tasks", "/tasks", ".livelist .vrow"],
+    ["task", `/tasks/${task}`, ".stagebox"],
+    ["nodes", "/nodes?c=hz-prod-02", ".nodeside h3"],
+    ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
+    ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
+    ["settings", "/settings", ".settings .dl dt"],
+    ["nowhere", "/nowhere", ".empty"],
+  ];
+}
