@@ -97,7 +97,7 @@ async fn token(admin: &Client, namespace: &str, account: &str) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(admin.clone(), namespace);
     let request: TokenRequest = read(json!({"metadata": {}, "spec": {"audiences": []}}));
     let made = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
-    made.status.unwrap().token
+    made.status.unwrap().token.unwrap()
 }
 
 /// The kubeconfig of the controllers' account.
