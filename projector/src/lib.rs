@@ -33,6 +33,7 @@ pub mod fault;
 mod gather;
 mod held;
 mod leading;
+mod learn;
 mod ledger;
 mod lost;
 pub mod maintenance;

@@ -67,7 +67,8 @@ impl Worker {
             | Topic::KubeImport
             | Topic::OperationCommand
             | Topic::Operation
-            | Topic::OperationTask => BTreeMap::new(),
+            | Topic::OperationTask
+            | Topic::OperationLedger => BTreeMap::new(),
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {

@@ -22,7 +22,8 @@ use crate::{
 };
 
 /// The topics that are projected.
-pub const SOURCES: [Topic; 3] = [Topic::KubeEvent, Topic::KubeCoverage, Topic::KubeReject];
+pub const SOURCES: [Topic; 5] =
+    [Topic::KubeEvent, Topic::KubeCoverage, Topic::KubeReject, Topic::Operation, Topic::OperationTask];
 /// Whoever has this partition leads.
 pub const LEADING: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
 /// The name under which the projectors of a site share the partitions.
@@ -113,6 +114,9 @@ impl Projector {
     /// A worker of a partition; `None` where that has no ledger.
     pub(crate) fn worker(&self, at: TopicPartition, stop: CancellationToken) -> Option<Worker> {
         let ledger_at = ledger::partition_of(at, self.log.partitions(Topic::KubeEvent))?;
+        if self.log.partitions(ledger_at.topic) <= ledger_at.partition {
+            return None;
+        }
         let [budget, archive_budget] = self.budgets.clone();
         Some(Worker {
             at,

@@ -26,6 +26,7 @@ use crate::{
     fault::Step,
     gather::{Gathered, Source},
     held::Held,
+    learn::learn,
     ledger::LedgerHand,
     metrics::{Metrics, SourceMetrics},
     patience::Patience,
@@ -237,6 +238,7 @@ impl Worker {
             None => planned.plan(gathered.from, gathered.to, records, gathered.hash()),
         };
         let mut encoder = state.encoder.take().expect("put back below, or the worker has ended");
+        self.learn(&mut encoder, cut.from).await?;
         let range = CutRange { source: self.at, from: cut.from, to: cut.to };
         let encode = self.compute(move || {
             let mut encoded = encoder.encode(range, &gathered.records);
@@ -264,6 +266,16 @@ impl Worker {
         self.finish(state, cut, encoded).await?;
         drop((share, turn));
         self.archive(&mut state.stage, range, rows).await
+    }
+
+    /// Lets the encoder know what it needs of other facts to encode the cut that begins there.
+    async fn learn(&self, encoder: &mut Encoder, from: Offset) -> Result<(), ProjectorError> {
+        let mut patience = Patience::default();
+        while let Err(error) = learn(&*self.log, encoder, from).await {
+            self.wait(error, &mut patience).await?;
+        }
+        self.goes_on(&mut patience);
+        Ok(())
     }
 
     /// Inserts an encoded cut and notes it as done.

@@ -21,10 +21,16 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 6, name: "coverage", sql: include_str!("../sql/0006_coverage.sql") },
     Migration { number: 7, name: "rejects", sql: include_str!("../sql/0007_rejects.sql") },
     Migration { number: 8, name: "name_found", sql: include_str!("../sql/0008_name_found.sql") },
+    Migration { number: 9, name: "operation_event", sql: include_str!("../sql/0009_operation_event.sql") },
+    Migration { number: 10, name: "operation_hosts", sql: include_str!("../sql/0010_operation_hosts.sql") },
+    Migration { number: 11, name: "operation_steps", sql: include_str!("../sql/0011_operation_steps.sql") },
+    Migration { number: 12, name: "operations", sql: include_str!("../sql/0012_operations.sql") },
+    Migration { number: 13, name: "operation_events", sql: include_str!("../sql/0013_operation_events.sql") },
 ];
 
 /// The views for analysts, by the names of their migrations: all that SQL of callers may read.
-pub const VIEWS: [&str; 3] = ["events", "coverage", "rejects"];
+pub const VIEWS: [&str; 7] =
+    ["events", "coverage", "rejects", "operations", "operation_steps", "operation_hosts", "operation_events"];
 
 /// The version of the tables: part of every de-duplication token, so that a rebuilt table takes a replay.
 pub const TABLE_VERSION: u32 = 1;

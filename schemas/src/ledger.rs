@@ -13,6 +13,13 @@
 //!  ledger partition   0 … P-1              P                P+1
 //!  source             event 0 … event P-1  coverage 0       reject 0
 //! ```
+//!
+//! Facts of operations have a ledger topic of their own, since a topic's partitions never change (docs/adr/0016):
+//!
+//! ```text
+//!  operation ledger partition   0             1
+//!  source                       operation 0   operation task 0
+//! ```
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,6 +36,9 @@ pub const fn partitions(event_partitions: u32) -> u32 {
     event_partitions + 2
 }
 
+/// Partitions of the ledger topic of operations.
+pub const OPERATION_PARTITIONS: u32 = 2;
+
 /// The ledger partition of a source partition; `None` for the ledger itself, which nobody projects.
 pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<TopicPartition> {
     let partition = match source.topic {
@@ -37,10 +47,17 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::KubeReject => event_partitions + 1,
         // What is imported is projected once it is on the Event topic.
         Topic::Ledger | Topic::Maintenance | Topic::KubeImport => return None,
-        // What becomes of operations is told by the controllers themselves.
-        Topic::OperationCommand | Topic::Operation | Topic::OperationTask => return None,
+        // They have one partition each.
+        Topic::Operation => return (source.partition == 0).then_some(of_operations(0)),
+        Topic::OperationTask => return (source.partition == 0).then_some(of_operations(1)),
+        // What became of a command is told by the facts that follow from it.
+        Topic::OperationCommand | Topic::OperationLedger => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
+}
+
+fn of_operations(partition: u32) -> TopicPartition {
+    TopicPartition::new(Topic::OperationLedger, partition)
 }
 
 /// A cut of a source partition.
@@ -160,8 +177,10 @@ impl LedgerFact {
 
     /// The record to append. `id` must be new for each fact.
     pub fn to_record(&self, id: Uuid, time: Micros) -> Record {
-        let key = self.source().to_string();
-        own_fact(Topic::Ledger, &id.to_string(), &key, time, self.to_json().into())
+        let source = self.source();
+        // The number of Event partitions says where, not in which topic.
+        let topic = partition_of(source, 0).map_or(Topic::Ledger, |at| at.topic);
+        own_fact(topic, &id.to_string(), &source.to_string(), time, self.to_json().into())
     }
 }
 
@@ -176,6 +195,22 @@ mod tests {
         let found: Vec<_> = events.chain(singles).map(|source| partition_of(source, 4).unwrap().partition).collect();
         assert_eq!(found, (0..partitions(4)).collect::<Vec<_>>());
         assert_eq!(partition_of(TopicPartition::new(Topic::Ledger, 0), 4), None);
+
+        let of = |topic, partition| partition_of(TopicPartition::new(topic, partition), 4);
+        let operations = [Topic::Operation, Topic::OperationTask].map(|topic| of(topic, 0).unwrap());
+        let expected =
+            (0..OPERATION_PARTITIONS).map(|partition| TopicPartition::new(Topic::OperationLedger, partition));
+        assert_eq!(operations.to_vec(), expected.collect::<Vec<_>>());
+        assert_eq!((of(Topic::Operation, 1), of(Topic::OperationCommand, 0)), (None, None));
+    }
+
+    #[test]
+    fn a_fact_names_the_topic_that_it_stands_in() {
+        for (source, topic) in [(Topic::KubeEvent, Topic::Ledger), (Topic::Operation, Topic::OperationLedger)] {
+            let source = TopicPartition::new(source, 0);
+            let record = LedgerFact::Archiving(Archiving { source, from: 0, to: 0 }).to_record(Uuid::nil(), Micros(0));
+            assert_eq!(record.header("ce_type"), Some(topic.name()));
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //!  beidou.operation.command.v1  what is asked of operations  operation::command
 //!  beidou.operation.v1        what was decided and seen     operation::fact
 //!  beidou.operation.task.v1   what runners tell             operation::said
+//!  beidou.operation.ledger.v1  the ledger of these two       ledger
 //! ```
 //!
 //! What the runner of a step says to the controllers goes over HTTP: `runner`.

@@ -28,6 +28,8 @@ numbered! {
         Operation = 8 => "beidou.operation.v1",
         /// What runners tell per play, task and host.
         OperationTask = 9 => "beidou.operation.task.v1",
+        /// The ledger of the two topics above: ranges of them that go to the tables.
+        OperationLedger = 10 => "beidou.operation.ledger.v1",
     }
 }
 
@@ -39,7 +41,7 @@ impl Topic {
         match self {
             Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => true,
             Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
-            Topic::OperationCommand | Topic::Operation | Topic::OperationTask => false,
+            Topic::OperationCommand | Topic::Operation | Topic::OperationTask | Topic::OperationLedger => false,
         }
     }
 }
@@ -51,7 +53,8 @@ impl Topic {
         match self {
             Topic::Operation | Topic::OperationTask => true,
             Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => false,
-            Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance | Topic::OperationCommand => false,
+            Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
+            Topic::OperationCommand | Topic::OperationLedger => false,
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct Sql {
 
 const SQL_HELP: &str = "\
 Bound `time`, or much is read. With --since or --until, {from} and {to} in the statement are those moments, and gaps of that
-range are told below the rows; without, SQL does not say what is missing: ask the view coverage. docs/sql.md has ten questions.
+range are told below the rows; without, SQL does not say what is missing: ask the view coverage. docs/sql.md has thirteen questions.
 
   beidou sql 'SELECT reason, sum(new_occurrences) AS n FROM events WHERE time > now() - INTERVAL 1 DAY GROUP BY reason ORDER BY n DESC'
   beidou sql --since 6h 'SELECT count() FROM events WHERE time >= {from} AND time < {to}'

@@ -113,7 +113,7 @@ async fn copy(data: &Path, archive: Option<&beidou_store::archive::Archive>, to:
 fn order(topics: impl Iterator<Item = Topic>) -> Vec<Topic> {
     let rank = |topic: &Topic| match topic {
         Topic::Ledger => None,
-        Topic::KubeCoverage => Some(0),
+        Topic::KubeCoverage | Topic::OperationLedger => Some(0),
         Topic::Maintenance | Topic::KubeReject | Topic::KubeImport => Some(1),
         // Facts follow from commands, and what runners told from facts: the cause is copied last.
         Topic::OperationTask | Topic::Operation => Some(1),

@@ -344,6 +344,7 @@ impl Site {
             (Topic::OperationCommand, operation::COMMAND_PARTITIONS),
             (Topic::Operation, 1),
             (Topic::OperationTask, 1),
+            (Topic::OperationLedger, ledger::OPERATION_PARTITIONS),
         ];
         let retention = OfLog {
             max_age: DAY * self.log.retention_days,

@@ -4,6 +4,7 @@
 //!  records of a cut ─► event     ─► kube_event, one block per month
 //!                      coverage  ─► kube_coverage
 //!                      reject    ─► kube_reject   ◄── what the others could not decode
+//!                      operation ─► operation_event, one block per month
 //!  a lost range      ─► lost      ─► kube_coverage, kube_reject
 //! ```
 
@@ -11,11 +12,13 @@ mod column;
 mod coverage;
 mod event;
 mod lost;
+mod operation;
 mod reject;
 
 pub use coverage::CoverageEncoder;
 pub use event::EventEncoder;
 pub use lost::LostRange;
+pub use operation::OperationEncoder;
 pub use reject::RejectEncoder;
 
 use std::ops::Range;
@@ -57,6 +60,10 @@ pub enum Encoder {
     Coverage(CoverageEncoder),
     /// Rejected frames.
     Reject(RejectEncoder),
+    /// Facts of operations; knows those before.
+    Operation(OperationEncoder),
+    /// What runners told of operations; knows their facts.
+    Told(OperationEncoder),
 }
 
 impl Encoder {
@@ -66,8 +73,10 @@ impl Encoder {
             Topic::KubeEvent => Some(Self::Event(EventEncoder::new(at, window))),
             Topic::KubeCoverage => Some(Self::Coverage(CoverageEncoder::new(at))),
             Topic::KubeReject => Some(Self::Reject(RejectEncoder::new(at))),
+            Topic::Operation => Some(Self::Operation(OperationEncoder::new(at))),
+            Topic::OperationTask => Some(Self::Told(OperationEncoder::new(at))),
             Topic::Ledger | Topic::Maintenance | Topic::KubeImport => None,
-            Topic::OperationCommand | Topic::Operation | Topic::OperationTask => None,
+            Topic::OperationCommand | Topic::OperationLedger => None,
         }
     }
 
@@ -75,7 +84,8 @@ impl Encoder {
     pub fn memory(&self) -> u64 {
         match self {
             Self::Event(encoder) => encoder.memory(),
-            Self::Coverage(_) | Self::Reject(_) => 0,
+            // Facts of operations never leave the log: they are read by `learn`.
+            Self::Coverage(_) | Self::Reject(_) | Self::Operation(_) | Self::Told(_) => 0,
         }
     }
 
@@ -83,7 +93,7 @@ impl Encoder {
     pub fn remember(&mut self, records: &[StoredRecord]) {
         match self {
             Self::Event(encoder) => encoder.remember(records),
-            Self::Coverage(_) | Self::Reject(_) => {}
+            Self::Coverage(_) | Self::Reject(_) | Self::Operation(_) | Self::Told(_) => {}
         }
     }
 
@@ -96,6 +106,8 @@ impl Encoder {
             Self::Event(encoder) => encoder.encode(range, records),
             Self::Coverage(encoder) => encoder.encode(range, records),
             Self::Reject(encoder) => encoder.encode(range, records),
+            Self::Operation(encoder) => encoder.encode_facts(range, records),
+            Self::Told(encoder) => encoder.encode_told(range, records),
         }
     }
 }
@@ -125,14 +137,15 @@ impl CutRange {
 mod tests {
     use beidou_schemas::ddl::MIGRATIONS;
 
-    use super::{coverage::CoverageRows, event::EventRows, reject::RejectRows};
+    use super::{coverage::CoverageRows, event::EventRows, operation::OperationRows, reject::RejectRows};
 
     #[test]
     fn columns_are_those_of_the_tables_in_order() {
         let event = ("kube_event", EventRows::with_room(0).finish().unwrap());
         let coverage = ("kube_coverage", CoverageRows::with_room(0).finish().unwrap());
         let reject = ("kube_reject", RejectRows::with_room(0).finish().unwrap());
-        for (table, batch) in [event, coverage, reject] {
+        let operation = ("operation_event", OperationRows::with_room(0).finish().unwrap());
+        for (table, batch) in [event, coverage, reject, operation] {
             let migration = MIGRATIONS.iter().find(|migration| migration.name == table).unwrap();
             let columns: Vec<_> = migration.columns().map(|(name, _)| name).collect();
             let schema = batch.schema();

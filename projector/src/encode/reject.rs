@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use beidou_log::StoredRecord;
 use beidou_schemas::{
-    ClusterUid, Micros, Offset, TopicPartition,
+    ClusterUid, Micros, Offset, Topic, TopicPartition,
     reject::{Reject, RejectReason},
 };
 
@@ -46,7 +46,10 @@ impl Rejects {
     pub fn put_record(&mut self, at: TopicPartition, stored: &StoredRecord, detail: &str) {
         let record = &stored.record;
         let from_source = record.header("ce_source").and_then(|source| source.strip_prefix("/clusters/"));
-        let cluster = from_source.or(record.header("ce_partitionkey")).and_then(|uid| uid.parse::<ClusterUid>().ok());
+        // Facts of operations are of an operation, and name its cluster inside.
+        let of_operations = matches!(at.topic, Topic::Operation | Topic::OperationTask);
+        let from_key = record.header("ce_partitionkey").filter(|_| !of_operations);
+        let cluster = from_source.or(from_key).and_then(|uid| uid.parse::<ClusterUid>().ok());
         let observed = record.header("ce_time").and_then(Micros::parse).unwrap_or_default();
         let name = record.header("ce_clustername").unwrap_or_default();
         let uid = cluster.as_ref().map_or("", ClusterUid::as_str);

@@ -116,7 +116,8 @@ impl Source {
             | Topic::KubeImport
             | Topic::OperationCommand
             | Topic::Operation
-            | Topic::OperationTask => watermark,
+            | Topic::OperationTask
+            | Topic::OperationLedger => watermark,
         };
         let start = bounds.start.min(watermark);
         let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);

@@ -10,6 +10,7 @@ use beidou_store::insert::Block;
 use crate::{
     ProjectorError,
     encode::{CutRange, Encoder},
+    learn::learn,
     readable::Readable,
 };
 
@@ -75,6 +76,7 @@ impl Tail {
     pub(crate) async fn next(&mut self, end: Offset) -> Result<Option<Part>, ProjectorError> {
         let Some((from, batch)) = self.read(end).await? else { return Ok(None) };
         let Some(mut encoder) = self.encoder.take() else { return Ok(None) };
+        learn(&*self.log, &mut encoder, from).await?;
         let range = CutRange { source: self.at, from, to: self.past.next };
         let (encoder, encoded) = self
             .compute(move || {

@@ -92,7 +92,20 @@ pub fn log() -> Arc<MemoryLog> {
     ])
 }
 
-/// The same, with partitions that projectors share.
+/// The same, and the topics of operations.
+pub fn log_of_operations() -> Arc<MemoryLog> {
+    MemoryLog::with_holes([
+        (Topic::KubeEvent, PARTITIONS),
+        (Topic::KubeCoverage, 1),
+        (Topic::KubeReject, 1),
+        (Topic::Ledger, ledger::partitions(PARTITIONS)),
+        (Topic::Operation, 1),
+        (Topic::OperationTask, 1),
+        (Topic::OperationLedger, ledger::OPERATION_PARTITIONS),
+    ])
+}
+
+/// The same as the first, with partitions that projectors share.
 pub fn shared() -> Arc<MemoryLog> {
     MemoryLog::shared([
         (Topic::KubeEvent, PARTITIONS),
@@ -147,7 +160,7 @@ impl Running {
 
     /// Waits until everything that is in the log now is in the tables.
     pub async fn caught_up(&mut self, log: &Arc<MemoryLog>) {
-        let topics = [(Topic::KubeEvent, PARTITIONS), (Topic::KubeCoverage, 1), (Topic::KubeReject, 1)];
+        let topics = beidou_projector::SOURCES.map(|topic| (topic, log.partitions(topic)));
         let mut ends = Vec::new();
         for at in topics.into_iter().flat_map(|(topic, n)| (0..n).map(move |p| TopicPartition::new(topic, p))) {
             let first = log.bounds(at).await.unwrap().start;

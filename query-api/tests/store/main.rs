@@ -14,6 +14,7 @@ mod hostile;
 mod lines;
 mod lists;
 mod oracle;
+mod run_events;
 mod space;
 mod sql;
 

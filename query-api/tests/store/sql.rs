@@ -12,6 +12,23 @@ use crate::{
 /// Rows that the engine makes of numbers, one second apart, the newest now: all within the cookbook's ranges.
 const ROWS: u64 = 100_000;
 
+/// Sixty operations of one host each, one an hour: every third fails, and every host has failed more than once.
+const OPERATIONS: &str = "
+    INSERT INTO operation_event (cluster, object, object_id, name, type, source, seq, epoch, kind, time, attempt, purpose, step,
+        number, host, hosts, action, outcome, reason, message, duration_ms, subject, value)
+    WITH ['Accepted', 'Started', 'AttemptIntended', 'AttemptOffered', 'AttemptClaimed', 'HostResult', 'AttemptEnded', 'Finished'] AS kinds,
+        number % 3 = 0 AS bad, concat('10.0.0.', toString(number % 5)) AS one
+    SELECT 'hz-prod-01', 'operation', toUUID(concat('00000000-0000-0000-0000-', leftPad(toString(number + 1), 12, '0'))),
+        concat('ops/', toString(number)), 'ScaleUp', 'decided', place, 1, kinds[place] AS of_kind,
+        now64(6) - 86400 - number * 3600 + place * 10, if(place BETWEEN 3 AND 7, 'a1', ''), if(place BETWEEN 3 AND 7, 'act', ''),
+        if(place BETWEEN 3 AND 7, 'scaleUp', ''), place BETWEEN 3 AND 7, if(of_kind = 'HostResult', one, ''),
+        of_kind IN ('Accepted', 'AttemptIntended', 'HostResult'), if(of_kind = 'HostResult' AND bad, 'pull the images', ''),
+        multiIf(of_kind = 'Accepted', 'Pending', of_kind = 'Started', 'Running', of_kind = 'HostResult', if(bad, 'failed', 'ok'),
+            of_kind = 'AttemptEnded', 'finished', of_kind = 'Finished', if(bad, 'Failed', 'Succeeded'), ''),
+        if(of_kind = 'HostResult' AND bad, 'RegistryUnreachable', ''), '', if(place IN (6, 7), 10000, 0), 'dev',
+        if(of_kind = 'AttemptIntended', concat('{\"body\":{\"hosts\":[\"', one, '\"]}}'), '{}')
+    FROM numbers(60) ARRAY JOIN arrayEnumerate(kinds) AS place";
+
 impl World {
     pub(super) async fn filled(&self) {
         self.engine
@@ -31,6 +48,7 @@ impl World {
                 ('u1', 'hz-prod-01', 0, 'gap', now64(6) - 7200, now64(6) - 3600, 'too_old')",
             )
             .await;
+        self.engine.run(OPERATIONS).await;
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Answer {
@@ -57,7 +75,7 @@ async fn the_cookbook_answers() {
     let world = world().await;
     world.filled().await;
     let questions = cookbook();
-    assert_eq!(questions.len(), 10);
+    assert_eq!(questions.len(), 13);
     for question in &questions {
         let answer = world.sql(question).await;
         // The same question, unread by the guard, has the same answer: printing keeps the meaning.
@@ -71,6 +89,23 @@ async fn the_cookbook_answers() {
         let estimate = world.post("/api/v1/sql/estimate", json!({"query": question})).await.json();
         assert_eq!(estimate["allowed"], true, "{estimate}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_counted_by_state_host_and_step() {
+    let world = world().await;
+    world.filled().await;
+    let states = "SELECT state, count() AS n, sum(hosts_ok) AS ok, sum(hosts_bad) AS bad, any(duration_ms) AS ms FROM operations \
+        GROUP BY state ORDER BY state";
+    let expected = json!([["Failed", 20, 0, 20, 60_000], ["Succeeded", 40, 40, 0, 60_000]]);
+    assert_eq!(world.sql(states).await["rows"], expected);
+    let hosts = "SELECT outcome, count() AS n, max(code) AS code, max(failed_task) AS task FROM operation_hosts GROUP BY outcome ORDER BY outcome";
+    let expected = json!([["failed", 20, "RegistryUnreachable", "pull the images"], ["ok", 40, "", ""]]);
+    assert_eq!(world.sql(hosts).await["rows"], expected);
+    let steps = "SELECT step, outcome, sum(hosts_ok) AS ok, sum(hosts_bad) AS bad, min(duration_ms) AS ms FROM operation_steps GROUP BY step, outcome";
+    assert_eq!(world.sql(steps).await["rows"], json!([["scaleUp", "finished", 40, 20, 10_000]]));
+    let facts = "SELECT object, source, count() AS n FROM operation_events GROUP BY object, source";
+    assert_eq!(world.sql(facts).await["rows"], json!([["operation", "decided", 480]]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +237,10 @@ async fn the_schema_is_what_the_engine_has() {
     let combinators = world.engine.text("SELECT name FROM system.aggregate_function_combinators").await;
     assert!(COMBINATORS.iter().all(|name| combinators.lines().any(|known| known == *name)));
     let schema = world.api.get("/api/v1/sql/schema").await.json();
-    assert_eq!(schema["views"][0]["name"], "events");
+    let names: Vec<_> = schema["views"].as_array().unwrap().iter().map(|view| view["name"].clone()).collect();
+    let expected =
+        ["events", "coverage", "rejects", "operation_hosts", "operation_steps", "operations", "operation_events"];
+    assert_eq!(names, expected);
     assert_eq!(schema["limits"]["rows"], 100_000);
 }
 

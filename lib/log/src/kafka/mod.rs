@@ -89,7 +89,7 @@ fn writing(at: TopicPartition) -> Writing {
         _ if at == OUTCOMES => Writing::Exclusive,
         Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => Writing::Bulk,
         Topic::KubeCoverage | Topic::Maintenance | Topic::OperationCommand => Writing::Facts,
-        Topic::Ledger | Topic::Operation | Topic::OperationTask => Writing::Exclusive,
+        Topic::Ledger | Topic::Operation | Topic::OperationTask | Topic::OperationLedger => Writing::Exclusive,
     }
 }
 

@@ -31,6 +31,7 @@ mod reader;
 pub mod rejects;
 mod rolled_up;
 mod row;
+pub mod run_events;
 pub mod running;
 pub mod space;
 mod statement;

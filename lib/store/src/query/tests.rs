@@ -8,7 +8,7 @@ use beidou_model::query_line::{Field, QueryLine, parse};
 use beidou_schemas::{Epoch, Micros};
 use uuid::Uuid;
 
-use super::{Between, clusters, coverage, events, known, rejects, states, timeline, values};
+use super::{Between, clusters, coverage, events, known, rejects, run_events, states, timeline, values};
 
 const RANGE: Between = Between { from: Micros(1_000), until: Micros(9_000) };
 /// What must never reach the text of a statement.
@@ -96,6 +96,16 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         limit: 10,
         most_bytes: 1,
     };
+    let beside = run_events::RunEventsQuery {
+        clusters: evil(),
+        nodes: evil(),
+        types: evil(),
+        range: RANGE,
+        warnings_first: false,
+        limit: 10,
+        most_bytes: 1,
+    };
+    let warnings_first = run_events::RunEventsQuery { types: Vec::new(), warnings_first: true, ..beside.clone() };
     let imported = known::KnownQuery { cluster: EVIL.into(), events: vec![Uuid::nil()], range: RANGE };
     vec![
         ("events", events::page(&plain)),
@@ -109,6 +119,8 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
         ("coverage spans", coverage::spans(Some(&evil()), RANGE)),
         ("coverage extents", coverage::extents(Some(&evil()))),
         ("rejects", rejects::page(&rejected)),
+        ("events beside a run", run_events::page(&beside)),
+        ("events beside a run, warnings first", run_events::page(&warnings_first)),
         ("known states", known::known(&imported)),
         ("epoch", known::epoch("x' OR 1=1 -- ?")),
         ("values of reason", of_field(Field::Reason)),

@@ -4,6 +4,7 @@ mod acts;
 mod bundles;
 mod calendar;
 mod detail;
+mod events;
 mod export;
 mod facts;
 mod hosts;
@@ -49,6 +50,7 @@ pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(matrix::matrix_changes))
         .routes(routes!(hosts::hosts))
         .routes(routes!(log::operation_log))
+        .routes(routes!(events::operation_events))
         .routes(routes!(facts::operation_facts))
         .routes(routes!(stream::operation_stream))
         .routes(routes!(export::export_operation))
