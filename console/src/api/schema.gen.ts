@@ -577,6 +577,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kubernetes Events of the run's nodes, from a minute before its start to five minutes after its end.
+         * @description A node is one of the operation's machines by its name or address. Events of Pods count where they name such a node as their
+         *     source.
+         */
+        get: operations["operation_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations/{id}/export": {
         parameters: {
             query?: never;
@@ -3772,6 +3793,19 @@ export interface components {
             /** @description Their addresses; none means all that are not through. */
             hosts?: string[];
         };
+        /** @description What Kubernetes said of a run's nodes. */
+        RunEvents: {
+            /** @description How completely the range is known. */
+            coverage: components["schemas"]["ClusterCoverage"][];
+            /** @description States of Events, about the nodes or about something on them. */
+            items: components["schemas"]["Event"][];
+            /** @description From a minute before the run's start to five after its end, or to now. */
+            range: components["schemas"]["RangeAnswer"];
+            /** @description There are more: ask `/api/v1/events` with `cluster`, `node` and a part of the range. */
+            truncated: boolean;
+            /** @description Beidou watches, or has watched, a cluster of the operation's name: without one nothing is known of its nodes. */
+            watched: boolean;
+        };
         /** @description A statement that runs. */
         RunningItem: {
             /**
@@ -6192,6 +6226,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    operation_events: {
+        parameters: {
+            query?: {
+                /** @description `Normal`, `Warning`, exactly as Kubernetes writes them; any of them. */
+                type?: string[];
+                /** @description `time`: oldest first. `warnings`: Warnings first, each part oldest first. */
+                order?: string;
+                /** @description At most so many rows; there are fewer where the answer would be larger than 1 MB. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The operation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEvents"];
                 };
             };
             default: {
