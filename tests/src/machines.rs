@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,6 +10,9 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use beidou_controllers::target::TAINT;
 use beidou_crds::definitions;
+use beidou_log::{Log, ReadLimit, file::FileLog};
+use beidou_model::operation::Board;
+use beidou_schemas::operation::{FACTS, SAID, fact::Fact};
 use futures::StreamExt;
 use k8s_openapi::{
     api::core::v1::{Namespace, Node},
@@ -198,6 +201,41 @@ impl Site {
             phases.contains(&last["phase"].as_str()?).then(|| last.clone())
         });
         reached.await.map_err(|overdue| anyhow::anyhow!("{overdue}: {last:#}"))
+    }
+
+    /// Facts and what runners told, as the log has them so far.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn records(&self) -> anyhow::Result<u64> {
+        let log = FileLog::open_existing(self.home.data().join("log"))?;
+        Ok(log.bounds(FACTS).await?.end + log.bounds(SAID).await?.end)
+    }
+
+    /// Writes all facts, and what they fold to, to the folder that `BEIDOU_RECORD` names, where it does: for golden files.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the files not be written.
+    pub async fn record(&self, name: &str) -> anyhow::Result<()> {
+        let Some(folder) = std::env::var_os("BEIDOU_RECORD").map(PathBuf::from) else { return Ok(()) };
+        let log = FileLog::open_existing(self.home.data().join("log"))?;
+        let (mut at, mut lines, mut facts) = (0, String::new(), Vec::new());
+        loop {
+            let batch = log.read(FACTS, at, ReadLimit { max_bytes: 1 << 20, max_wait: Duration::ZERO }).await?;
+            if batch.records.is_empty() {
+                break;
+            }
+            for stored in batch.records {
+                let fact = Fact::from_json(&stored.record.value)?;
+                lines.push_str(&String::from_utf8(fact.to_json())?);
+                lines.push('\n');
+                facts.push(fact);
+            }
+            at = batch.next;
+        }
+        fs::write(folder.join(format!("{name}.log")), lines)?;
+        fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(&Board::fold(&facts))? + "\n")?;
+        Ok(())
     }
 
     /// The cluster's nodes by name: whether pods are kept off, and whether they are Ready.

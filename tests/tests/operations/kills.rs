@@ -1,9 +1,7 @@
 //! Whoever is killed, and when: no step acts twice, none ends well that did not, and none hangs. Each machine counts.
 
-use std::{collections::BTreeMap, env, fs, sync::Arc};
+use std::{collections::BTreeMap, env, fs};
 
-use beidou_log::{Log, file::FileLog};
-use beidou_schemas::operation::{FACTS, SAID};
 use beidou_tests::{
     machines::{LIMIT, Site},
     wait,
@@ -46,6 +44,7 @@ async fn whoever_is_killed_nothing_is_done_twice_and_nothing_hangs() {
             panic!("kill {number} of {victim:?}, BEIDOU_SEED={seed}: {error:#}\n{:?}", course.ended)
         });
     }
+    course.site.record("kills").await.unwrap();
     let good: usize = course.ended.iter().filter(|((_, phase), _)| phase == "Succeeded").map(|(_, count)| count).sum();
     assert!(good > 0, "BEIDOU_SEED={seed}: nothing goes on after a kill: {:?}", course.ended);
 }
@@ -60,11 +59,11 @@ struct Course {
 impl Course {
     async fn run(&mut self, name: &str, victim: Victim) -> anyhow::Result<()> {
         let machines = self.site.addresses();
-        let before = self.records().await?;
+        let before = self.site.records().await?;
         self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec(name, &machines)})).await?;
         let moment = before + self.random.random_range(1..RECORDS);
         wait::until("it has come so far, or is over", LIMIT, async || {
-            let far = self.records().await.is_ok_and(|records| records >= moment);
+            let far = self.site.records().await.is_ok_and(|records| records >= moment);
             (far || self.is_over(name).await).then_some(())
         })
         .await?;
@@ -104,12 +103,6 @@ impl Course {
         found.is_ok_and(|found| {
             ["Succeeded", "Failed"].contains(&found.data["status"]["phase"].as_str().unwrap_or_default())
         })
-    }
-
-    /// Facts and what runners told, as the log has them.
-    async fn records(&self) -> anyhow::Result<u64> {
-        let log: Arc<FileLog> = FileLog::open_existing(self.site.home.data().join("log"))?;
-        Ok(log.bounds(FACTS).await?.end + log.bounds(SAID).await?.end)
     }
 
     async fn kill(&mut self, victim: Victim) -> anyhow::Result<()> {

@@ -75,6 +75,7 @@ async fn machines_become_nodes_that_take_pods() {
     a_machine_leaves_and_nothing_is_left(&site, &all[2]).await;
     what_does_not_fit_is_refused_before_it_begins(&site, first).await;
     a_bundle_is_tried_on_a_machine(&site).unwrap();
+    site.record("hosts").await.unwrap();
 }
 
 /// One that may be run twice, and one that may not.
