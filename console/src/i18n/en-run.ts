@@ -91,7 +91,7 @@ export const run = {
   "run.events": "{n} Events of its nodes",
   "run.eventsCut": "Only the first {n} are here.",
   "run.eventsFrom": "From {time} on, in Events",
-  "run.eventsUpTo": "{n} Events up to {time}",
+  "run.eventsUpTo": "{n} up to {time}",
   "run.exit": "exit code {code}",
   "run.expected": "about {p50}, p90 {p90}",
   "run.export": "Export the run to one file that proves itself",
