@@ -22,6 +22,7 @@ export async function routes(world) {
     ["no operations", "/operations?q=nothing-of-this-name", ".empty"],
     ["run", `/operations/${run}`, ".hl"],
     ["run, replay", `/operations/${run}?t=${new Date(Date.now() - 1000).toISOString()}`, ".badge.run"],
+    ["run, events", `/operations/${run}?tab=events`, "#side-panel :is(.ev, .empty)"],
     ["run, ledger", `/operations/${run}?tab=ledger`, ".ledger"],
     ["run, attempts", `/operations/${run}?tab=attempts&group=all`, ".attempt"],
     ["new operation", "/operations/new?type=Command&c=hz-prod-02", ".planpane .missing"],

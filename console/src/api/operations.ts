@@ -12,6 +12,7 @@ import type {
   OperationDetail,
   OperationList,
   PlanAnswer,
+  RunEvents,
   TaskDetail,
   TaskList,
 } from "./types";
@@ -24,6 +25,7 @@ export const taskList = (params: Params, anchor: number) => ask<TaskList>(TASKS,
 export const bundleList = () => ask<BundleList>(`${OPERATIONS}/bundles`);
 export const calendar = (params: Params = {}) => ask<CalendarAnswer>(`${OPERATIONS}/calendar`, params);
 export const operationHosts = (id: string, params: Params, version: number) => ask<HostList>(`${OPERATIONS}/${id}/hosts`, params, version);
+export const operationEvents = (id: string, params: Params) => ask<RunEvents>(`${OPERATIONS}/${id}/events`, params);
 
 /** One object by its id: another id is another answer, so nothing stands in for it. */
 export const operationDetail = (id: string) =>

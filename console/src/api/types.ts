@@ -67,6 +67,7 @@ export type HostStep = Schemas["HostStep"];
 export type LogItem = Schemas["LogItem"];
 export type LogPage = Schemas["LogPage"];
 export type ChangesAnswer = Schemas["ChangesAnswer"];
+export type RunEvents = Schemas["RunEvents"];
 export type OperationMessage = Schemas["OperationMessage"];
 export type CommandAnswer = Schemas["CommandAnswer"];
 export type BundleItem = Schemas["BundleItem"];

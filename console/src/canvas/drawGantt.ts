@@ -26,6 +26,8 @@ export interface GanttPicture {
   over: boolean;
   heldSince: number | null;
   marks: readonly Mark[];
+  /** When there was a Warning on its nodes, in order of time. */
+  warned: readonly number[];
   zone: string;
   /** Words of a row, of a stage at a moment, and of the cursor. */
   rowName: (row: Row) => string;
@@ -60,6 +62,8 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
   });
   c.font = small;
   drawMarks(c, h, picture, x);
+  c.fillStyle = color("sev-warn");
+  for (const place of notches(picture.warned, [axis[0], at], x)) c.fillRect(place, TOP - 6, 1.5, 6);
   rows.forEach((row, n) => {
     const y = TOP + n * ROW;
     if (row.part) part(c, y, picture, row, x);
@@ -228,6 +232,17 @@ function drawMarks(c: Ctx, h: number, picture: GanttPicture, x: X): void {
     c.textAlign = "left";
     c.fillText(mark.label, at + 8, h - 7);
   }
+}
+
+/** Where the axis is notched: one place for all that would lie upon one another. */
+export function notches(times: readonly number[], [from, to]: readonly [number, number], x: X): number[] {
+  const places: number[] = [];
+  for (const time of times) {
+    if (time < from || time > to) continue;
+    const place = Math.round(x(time));
+    if (place - (places.at(-1) ?? Number.NEGATIVE_INFINITY) > 2) places.push(place);
+  }
+  return places;
 }
 
 function cursor(c: Ctx, h: number, picture: GanttPicture, x: X, w: number): void {

@@ -41,6 +41,7 @@ export function PlanGantt({ plan }: { plan: PlanAnswer }) {
             over: false,
             heldSince: null,
             marks: [],
+            warned: [],
             zone,
             rowName: (row) => (row.batch === null ? row.name : batchName(t, row.batch, row.canary, canary)),
             stageWords: () => "",

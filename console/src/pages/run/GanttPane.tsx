@@ -10,9 +10,11 @@ import { batchName } from "../../operation/words";
 import { useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
 import { ReplayBar } from "./ReplayBar";
+import { warned } from "./runEvents";
 import type { Run } from "./useRun";
+import type { RunEventsAnswer } from "./useRunEvents";
 
-export function GanttPane({ run }: { run: Run }) {
+export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }) {
   const t = useT();
   const { zone } = useView();
   const { detail, store, snapshot, over } = run;
@@ -29,6 +31,8 @@ export function GanttPane({ run }: { run: Run }) {
   const tail = over ? end : Math.ceil(end / 10_000) * 10_000;
   const axis = axisOf(begin, tail, coming, over ? end : null);
   const heldSince = hold ? Date.parse(hold.since) : null;
+  const told = events.open ? events.answer.data?.items : undefined;
+  const warnedAt = useMemo(() => warned(told ?? []), [told]);
   const picture = (): GanttPicture => ({
     rows,
     stages,
@@ -43,6 +47,7 @@ export function GanttPane({ run }: { run: Run }) {
       at: Date.parse(one.time),
       label: t("run.warnings", { n: one.count, reason: one.reason }),
     })),
+    warned: warnedAt,
     zone,
     rowName: (row) => (row.batch === null ? row.name : batchName(t, row.batch, row.canary, anyCanary)),
     stageWords: (stage, counts) => {

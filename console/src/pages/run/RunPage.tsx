@@ -17,6 +17,7 @@ import { RunHead } from "./RunHead";
 import { SidePane } from "./SidePane";
 import { useReplayAddress } from "./useReplayAddress";
 import { useRun, useRunQuery } from "./useRun";
+import { useRunEvents } from "./useRunEvents";
 
 export function Page() {
   const t = useT();
@@ -64,17 +65,18 @@ export function Page() {
 
 function Known({ id, detail }: { id: string; detail: OperationDetail }) {
   const run = useRun(id, detail);
+  const events = useRunEvents(run);
   useReplayAddress(run);
   return (
     <div className="run col grow">
       <RunHead run={run} />
-      <GanttPane run={run} />
+      <GanttPane run={run} events={events} />
       <div className="row flush grow ht below">
         <section className="col grow">
           <MatrixPane run={run} />
           <HostsPane run={run} />
         </section>
-        <SidePane run={run} />
+        <SidePane run={run} events={events} />
       </div>
     </div>
   );

@@ -1,16 +1,18 @@
-/** Beside the matrix: what runners told, what must be undone, attempts, and the specification. */
+/** Beside the matrix: what runners told, what Kubernetes did, what must be undone, attempts, and the specification. */
 import { Json } from "../../design/Json";
 import { Tabs } from "../../design/parts";
 import { useT } from "../../i18n";
 import { useView } from "../../shell/view";
 import { AttemptsPane } from "./AttemptsPane";
+import { EventsPane } from "./EventsPane";
 import { LedgerPane } from "./LedgerPane";
 import { LogPane } from "./LogPane";
 import type { Run } from "./useRun";
+import type { RunEventsAnswer } from "./useRunEvents";
 
-const TABS = ["log", "ledger", "attempts", "spec"] as const;
+const TABS = ["log", "events", "ledger", "attempts", "spec"] as const;
 
-export function SidePane({ run }: { run: Run }) {
+export function SidePane({ run, events }: { run: Run; events: RunEventsAnswer }) {
   const t = useT();
   const view = useView();
   const { detail } = run;
@@ -32,6 +34,7 @@ export function SidePane({ run }: { run: Run }) {
       </div>
       <div className="col grow" id="side-panel" role="tabpanel" aria-labelledby={`side-${tab}`}>
         {tab === "log" ? <LogPane run={run} /> : null}
+        {tab === "events" ? <EventsPane run={run} events={events} /> : null}
         {tab === "ledger" ? <LedgerPane run={run} /> : null}
         {tab === "attempts" ? <AttemptsPane run={run} /> : null}
         {tab === "spec" ? (
