@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use beidou_model::operation::Seen;
+use beidou_model::operation::{Attempt, Board, Seen};
 use beidou_playbooks::{Act, ApiAct};
 use beidou_schemas::{
     operation::{AttemptEnd, OperationId, fact::AttemptEnded},
@@ -17,48 +17,66 @@ use crate::{assign, execute::Standing, keeper::now};
 /// The next step begins after a runner has told its end; this is for those that do not.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// What ended so lately is cleared away; a try that fails is repeated however long it takes.
+const CLEARED_WITHIN: i64 = HOUR;
+
 /// Looks until it is dropped.
 pub(crate) async fn watch(hands: Hands) {
-    let mut clear: BTreeSet<AttemptId> = hands.keeper.look(|board| {
-        let all = board.operations.values().flat_map(|operation| &operation.attempts);
-        let since = now().plus(-HOUR);
-        all.filter(|one| one.launched.is_some() && one.over.as_ref().is_none_or(|over| over.at > since))
-            .map(|one| one.id.clone())
-            .collect()
-    });
+    let mut leavings = Leavings::default();
     hands.resume_api().await;
     let mut beats = interval(LOOK_EVERY);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        let (open, over) = hands.keeper.look(|board| {
-            let (mut open, mut over) = (Vec::new(), BTreeSet::new());
-            for operation in board.operations.values() {
-                for attempt in operation
-                    .attempts
-                    .iter()
-                    .filter(|one| one.launched.as_ref().is_some_and(|launch| launch.executor != API))
-                {
-                    match attempt.over {
-                        None => open.push((operation.id, attempt.id.clone())),
-                        Some(_) if clear.contains(&attempt.id) => drop(over.insert(attempt.id.clone())),
-                        Some(_) => {}
-                    }
-                }
-            }
-            (open, over)
-        });
+        let (open, over) = hands.keeper.look(runners);
         for (operation, attempt) in open {
-            clear.insert(attempt.clone());
             hands.look_at(operation, attempt).await;
         }
-        for attempt in over {
+        for attempt in leavings.left(over) {
             match hands.clear(&attempt).await {
-                Ok(true) => drop(clear.remove(&attempt)),
+                Ok(true) => leavings.cleared(attempt),
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%attempt, error, "what a runner left cannot be removed yet"),
             }
         }
+    }
+}
+
+/// Runners that were made: those that act, and those that ended lately, however short they were there.
+fn runners(board: &Board) -> (Vec<(OperationId, AttemptId)>, BTreeSet<AttemptId>) {
+    let (mut open, mut over) = (Vec::new(), BTreeSet::new());
+    let since = now().plus(-CLEARED_WITHIN);
+    for operation in board.operations.values() {
+        let made = |one: &&Attempt| one.launched.as_ref().is_some_and(|launch| launch.executor != API);
+        for attempt in operation.attempts.iter().filter(made) {
+            match &attempt.over {
+                None => open.push((operation.id, attempt.id.clone())),
+                Some(end) if end.at > since => drop(over.insert(attempt.id.clone())),
+                Some(_) => {}
+            }
+        }
+    }
+    (open, over)
+}
+
+/// What runners left behind: Jobs, Secrets, tokens.
+#[derive(Default)]
+struct Leavings {
+    left: BTreeSet<AttemptId>,
+    cleared: BTreeSet<AttemptId>,
+}
+
+impl Leavings {
+    /// What is to be cleared away, where these have ended lately.
+    fn left(&mut self, over: BTreeSet<AttemptId>) -> Vec<AttemptId> {
+        self.cleared.retain(|attempt| over.contains(attempt));
+        self.left.extend(over.into_iter().filter(|attempt| !self.cleared.contains(attempt)));
+        self.left.iter().cloned().collect()
+    }
+
+    fn cleared(&mut self, attempt: AttemptId) {
+        self.left.remove(&attempt);
+        self.cleared.insert(attempt);
     }
 }
 
@@ -113,5 +131,22 @@ impl Hands {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_cleared_once_and_tried_until_it_is_gone() {
+        let [a, b]: [AttemptId; 2] = ["0f1e2d3c-one-b0-a1", "0f1e2d3c-two-b0-a1"].map(|id| id.parse().unwrap());
+        let mut leavings = Leavings::default();
+        assert_eq!(leavings.left(BTreeSet::from([a.clone(), b.clone()])), [a.clone(), b.clone()]);
+        leavings.cleared(a.clone());
+        assert_eq!(leavings.left(BTreeSet::from([a.clone(), b.clone()])), [b.clone()]);
+        // An hour later nobody speaks of them any more, and what could not be cleared is still left.
+        assert_eq!(leavings.left(BTreeSet::new()), [b]);
+        assert!(leavings.cleared.is_empty());
     }
 }
