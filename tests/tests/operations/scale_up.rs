@@ -108,7 +108,7 @@ fn a_bundle_is_tried_on_a_machine(site: &Site) -> anyhow::Result<()> {
     fs::copy(format!("{tally}/bundle.yaml"), folder.join("good/bundle.yaml"))?;
     for step in ["first", "second"] {
         let play = format!(
-            "- hosts: hosts\n  gather_facts: false\n  tasks:\n    - {{name: file, ansible.builtin.copy: {{content: '{{{{ run }}}}', dest: /root/{step}}}}}\n"
+            "- hosts: hosts\n  gather_facts: false\n  tasks:\n    - {{name: file, ansible.builtin.copy: {{content: '{{{{ run }}}}', dest: /var/lib/{step}}}}}\n"
         );
         fs::write(folder.join(format!("good/{step}.yml")), play)?;
     }
@@ -136,11 +136,11 @@ async fn a_script_runs_on_machines(site: &Site, machines: &[String]) {
         json!({
             "clusterName": "product-cluster", "operationType": "Command", "operationFlow": ["command"],
             "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-            "parameters": {"script": "echo was here > /root/mark"},
+            "parameters": {"script": "echo was here > /var/lib/mark"},
         }),
     );
     assert_eq!(status.await["phase"], "Succeeded");
-    assert_eq!(site.hosts.print(1, "cat /root/mark").unwrap(), "was here");
+    assert_eq!(site.hosts.print(1, "cat /var/lib/mark").unwrap(), "was here");
 }
 
 async fn a_machine_leaves_and_nothing_is_left(site: &Site, machine: &str) {
@@ -156,7 +156,7 @@ async fn a_machine_leaves_and_nothing_is_left(site: &Site, machine: &str) {
     let status = status.await;
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
     assert!(site.nodes().await.unwrap().iter().all(|(name, ..)| name != machine), "the Node is gone");
-    let left = "ls /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /etc/init.d/kubelet 2> /dev/null; pgrep -f 'kubelet --config' || true";
+    let left = "ls /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /etc/init.d/kubelet 2> /dev/null; pgrep -f '[k]ubelet --config' || true";
     assert_eq!(site.hosts.print(3, &format!("{left}; true")).unwrap(), "");
 }
 
