@@ -45,6 +45,8 @@ nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault tes
 	@$(MAKE) -j2 kubernetes ansible compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+	$(call say,20 hosts)
+	@BEIDOU_HOSTS=20 cargo test -p beidou-tests --test operations scale_up -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,100 kills in operations)
 	@BEIDOU_OPERATION_KILLS=100 cargo test -p beidou-tests --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 

@@ -251,3 +251,17 @@ async fn a_stopped_server_frees_its_port_and_kubeconfig_names_its_clusters() {
     harness.server.stop();
     assert!(matches!(frames.next().await, Next::Broken(_)));
 }
+
+#[tokio::test]
+async fn a_node_that_joins_is_told_of_once() {
+    let harness = Harness::start().await;
+    let before = harness.server.stored().len();
+    for _ in 0..2 {
+        harness.server.register_node("fresh-1", "10.0.0.9", "beidou.io/joining");
+    }
+    assert_eq!(harness.server.stored().len() - before, 3);
+    let event: Value = serde_json::from_slice(&harness.server.event("default", "fresh-1.nodeready").unwrap()).unwrap();
+    assert_eq!((&event["involvedObject"]["kind"], &event["source"]["host"]), (&json!("Node"), &json!("fresh-1")));
+    let (code, node) = harness.get("/api/v1/nodes/fresh-1").await;
+    assert_eq!((code, &node["spec"]["taints"][0]["key"]), (200, &json!("beidou.io/joining")));
+}

@@ -11,7 +11,7 @@ use beidou_controllers::execute::{ExecuteError, Executor, Order, Standing};
 use beidou_log::{Log, ReadLimit};
 use beidou_schemas::{
     Micros, Record,
-    operation::{SAID, fact::Body},
+    operation::{Phase, SAID, fact::Body},
     runner::{
         Assignment, AttemptId, CLAIM_PATH, Claim, EVENTS_PATH, Ended, Events, FINISH_PATH, Finish, HostOutcome,
         HostState, Taken, TaskEvent, TaskEventKind, TaskState,
@@ -51,7 +51,7 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let (facts, _) = site.facts_until(0, is_over).await?;
     let (took, cpu) = (begun.elapsed().as_secs_f64(), own_cpu() - cpu);
     let after = anonymous_memory(std::process::id())?;
-    let well = facts.iter().any(|fact| matches!(&fact.body, Body::Finished(end) if end.phase.name() == "succeeded"));
+    let well = facts.iter().any(|fact| matches!(&fact.body, Body::Finished(end) if end.phase == Phase::Succeeded));
     let limit = append_alone(&site).await?;
     site.end().await?;
     anyhow::ensure!(well, "the operation did not succeed");

@@ -79,9 +79,12 @@ impl Site {
         fs::set_permissions(made.join("run.sh"), fs::Permissions::from_mode(0o755))?;
         let runner = std::env::current_exe()?.with_file_name("beidou");
         let program = vec![runner.display().to_string(), "run-step".into()];
+        // No machine is reached; a runner takes none without a key.
+        let key = folder.path().join("key");
+        fs::write(&key, "no key of any machine\n")?;
         let config = ControllersConfig {
             bundles: vec![made],
-            clusters: vec![TargetConfig::named("c")],
+            clusters: vec![TargetConfig { ssh_key: Some(key), ..TargetConfig::named("c") }],
             local: Local { program, ..Local::default() },
             hold_at_warnings: 0,
             ..ControllersConfig::default()

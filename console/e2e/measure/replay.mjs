@@ -77,7 +77,8 @@ export async function replay(world) {
   return [
     row({
       what: `replay at 60×, ${plan.hosts.length.toLocaleString("en")} hosts × ${plan.steps.length} steps`,
-      must: 50,
+      must: 30,
+      aim: 60,
       got: rate.fps,
       unit: "fps",
       least: true,

@@ -209,13 +209,20 @@ impl ApiServer {
         state.storage.objects().map(|object| (object.uid, object.resource_version)).collect()
     }
 
-    /// Registers a node as its kubelet would, tainted until it was checked. One that is there stays as it is.
+    /// Registers a node as its kubelet would, tainted until it was checked, with the Events that tell of it. One that is there
+    /// stays as it is.
     pub fn register_node(&self, name: &str, address: &str, taint: &str) {
-        let mut state = self.shared.lock();
-        if !state.nodes.has(name) {
+        {
+            let mut state = self.shared.lock();
+            if state.nodes.has(name) {
+                return;
+            }
             let mut node = nodes::node_of(name, address);
             node["spec"]["taints"] = serde_json::json!([{"key": taint, "effect": "NoSchedule"}]);
             state.nodes.put(node);
+        }
+        for event in nodes::joining(name, &object::now_text(&self.shared)) {
+            self.commit_value(event);
         }
     }
 

@@ -69,6 +69,25 @@ pub(crate) fn node_of(name: &str, address: &str) -> Value {
     })
 }
 
+/// What is told of a node that joins: by its kubelet, and by the controller that takes it in.
+pub(crate) fn joining(name: &str, now: &str) -> Vec<Value> {
+    let told = [
+        ("kubelet", name, "Starting", "Starting kubelet.".to_owned()),
+        ("node-controller", "", "RegisteredNode", format!("Node {name} event: Registered Node {name} in Controller")),
+        ("kubelet", name, "NodeReady", format!("Node {name} status is now: NodeReady")),
+    ];
+    let event = |(component, host, reason, message): (&str, &str, &str, String)| {
+        json!({
+            "metadata": {"name": format!("{name}.{}", reason.to_lowercase()), "namespace": "default"},
+            "involvedObject": {"kind": "Node", "name": name, "uid": name},
+            "reason": reason, "message": message, "type": "Normal", "count": 1,
+            "source": {"component": component, "host": host}, "reportingComponent": component, "reportingInstance": host,
+            "firstTimestamp": now, "lastTimestamp": now, "eventTime": null,
+        })
+    };
+    told.map(event).into()
+}
+
 /// `GET /api/v1/nodes`.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
     let state = shared.lock();

@@ -60,7 +60,7 @@ fn created_of(json: &Bytes) -> Value {
     stored.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default()
 }
 
-fn now_text(shared: &Shared) -> String {
+pub(super) fn now_text(shared: &Shared) -> String {
     let mut text = Vec::new();
     stamp::seconds(&mut text, shared.clock.now_us());
     String::from_utf8_lossy(&text).into_owned()

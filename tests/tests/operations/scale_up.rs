@@ -33,13 +33,14 @@ fn task(name: &str, machines: &[String]) -> Value {
         "operationTaskType": "ScaleUp",
         "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
         "batches": {"soakSeconds": 0},
-        "workprocess": {"mode": "approval", "openUpToHosts": 5},
+        "workprocess": {"mode": "approval", "openUpToHosts": machines.len()},
     }})
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_become_nodes_that_take_pods() {
-    let site = Site::start(3).await.unwrap();
+    let hosts = std::env::var("BEIDOU_HOSTS").ok().map_or(3, |text| text.parse().unwrap());
+    let site = Site::start(hosts).await.unwrap();
     let all = site.addresses();
     let (first, rest) = all.split_at(1);
 
@@ -53,7 +54,7 @@ async fn machines_become_nodes_that_take_pods() {
     site.beidou("AutoOperationTask", task("scaleup-2024-q3", rest)).await.unwrap();
     let joined = wait::until("the new nodes are there", LIMIT, async || {
         let nodes = site.nodes().await.ok()?;
-        (nodes.len() == 3).then_some(nodes)
+        (nodes.len() == hosts).then_some(nodes)
     });
     let joined = joined.await.unwrap();
     let off: Vec<_> = joined.iter().filter(|(_, kept_off, _)| *kept_off).map(|(name, ..)| name).collect();
