@@ -98,6 +98,8 @@ impl Site {
         let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
         let admin = control_plane.client(Access::Admin).await?;
         let (relay, server) = relay(hosts.gateway(), control_plane.server_url()).await?;
+        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
+        Api::<Namespace>::all(admin.clone()).create(&PostParams::default(), &namespace).await?;
         install(&admin).await?;
         let mut home = Home::new()?;
         let kubeconfig = control_plane.kubeconfig(Access::Admin);
@@ -336,10 +338,11 @@ async fn relay(gateway: &str, server: &str) -> anyhow::Result<(AbortHandle, Stri
     Ok((task.abort_handle(), format!("https://{address}")))
 }
 
-/// Our definitions, and the namespace.
-async fn install(admin: &Client) -> anyhow::Result<()> {
-    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
-    Api::<Namespace>::all(admin.clone()).create(&PostParams::default(), &namespace).await?;
+/// Makes our kinds known, and returns when they are.
+///
+/// # Errors
+/// When the API server refuses, or takes too long.
+pub async fn install(admin: &Client) -> anyhow::Result<()> {
     let crds = Api::<CustomResourceDefinition>::all(admin.clone());
     for (_, definition) in definitions() {
         let name = definition.metadata.name.clone().unwrap_or_default();

@@ -15,21 +15,18 @@ use beidou_controllers::{
     run,
     target::{DrainOptions, Nodes, TAINT, TargetError, drain},
 };
-use beidou_crds::{Cluster, Operation, definitions};
+use beidou_crds::{Cluster, Operation};
 use beidou_log::memory::MemoryLog;
 use beidou_schemas::{Topic, runner::AttemptId};
 use beidou_service::{CancellationToken, Readiness};
 use beidou_tests::{
     control_plane::{Access, ControlPlane},
-    wait,
+    machines, wait,
 };
-use k8s_openapi::{
-    api::{
-        batch::v1::Job,
-        core::v1::{Node, Pod},
-        policy::v1::PodDisruptionBudget,
-    },
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Node, Pod},
+    policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Api, Client,
@@ -201,20 +198,6 @@ async fn pods_are_hardened(admin: &Client) {
     executor.forget(&order.attempt).await.unwrap();
 }
 
-async fn install(admin: &Client) {
-    let crds = Api::<CustomResourceDefinition>::all(admin.clone());
-    for (_, definition) in definitions() {
-        let name = definition.metadata.name.clone().unwrap();
-        crds.patch(&name, &PatchParams::apply("test"), &Patch::Apply(&definition)).await.unwrap();
-        wait::until("the kind is established", LIMIT, async || {
-            let conditions = crds.get(&name).await.ok()?.status?.conditions?;
-            conditions.iter().any(|one| one.type_ == "Established" && one.status == "True").then_some(())
-        })
-        .await
-        .unwrap();
-    }
-}
-
 /// Controllers beside this test, with a log in memory.
 fn controllers(
     control_plane: &ControlPlane,
@@ -247,9 +230,9 @@ fn controllers(
 
 /// A cordon needs no runner: resource, command, facts, the node itself, status.
 async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admin: &Client) {
-    install(admin).await;
+    machines::install(admin).await.unwrap();
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::default_namespaced(admin.clone());
-    let kubeconfig = beidou_tests::machines::inline(&control_plane.kubeconfig(Access::Admin)).unwrap();
+    let kubeconfig = machines::inline(&control_plane.kubeconfig(Access::Admin)).unwrap();
     let secret = json!({"metadata": {"name": "target"}, "stringData": {"kubeconfig": kubeconfig}});
     secrets.create(&PostParams::default(), &read(secret)).await.unwrap();
     let clusters: Api<Cluster> = Api::default_namespaced(admin.clone());
