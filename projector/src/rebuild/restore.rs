@@ -8,7 +8,8 @@
 //!    kube_event_next   ◄── archive, then the log behind it  ─► EXCHANGE: until then the next start begins anew
 //! ```
 //!
-//! Nobody is to write a ledger meanwhile: others wait on what the store says. That is looked at before the swap.
+//! Nobody is to write a ledger meanwhile: others wait on what the store says. That is looked at before the swap, and then the
+//! ledgers are given free: whoever sees the new table takes them.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +58,7 @@ pub(crate) async fn restore(leader: &Worker, archive: &Archive) -> Result<(), Pr
     for source in &mut sources {
         source.fill_others().await?;
     }
-    fill_events(leader, &filling, &mut sources, archive).await
+    fill_events(leader, &filling, sources, archive).await
 }
 
 fn sources_of(leader: &Worker) -> Vec<(TopicPartition, TopicPartition)> {
@@ -70,7 +71,7 @@ fn sources_of(leader: &Worker) -> Vec<(TopicPartition, TopicPartition)> {
 async fn fill_events(
     leader: &Worker,
     filling: &Filling,
-    sources: &mut [Source],
+    mut sources: Vec<Source>,
     archive: &Archive,
 ) -> Result<(), ProjectorError> {
     let events = sources.iter().filter(|source| source.is_events());
@@ -80,7 +81,7 @@ async fn fill_events(
     let (files, _) = counted(&archive.going_on().await?, &facts, &begins);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
-    for source in sources.iter_mut() {
+    for source in &mut sources {
         sum.join(source.fill_tail(filling).await?);
         source.tell_lost().await?;
     }
@@ -88,10 +89,12 @@ async fn fill_events(
         return Err(super::refused("the restored table has not the rows that were read"));
     }
     filling.call_whole().await?;
-    for source in sources.iter() {
+    for source in &sources {
         let newest = source.hand.writer().is_newest().await;
         newest.map_err(ProjectorError::log("restore the rows of", source.worker.at))?;
     }
+    // With the swap the workers of these sources begin, and each is its ledger's writer then.
+    drop(sources);
     filling.swap().await?;
     Filling::discard(&leader.store).await?;
     tracing::info!(rows = sum.rows, from_archive, "restored the tables");

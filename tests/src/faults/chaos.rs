@@ -269,18 +269,37 @@ impl Run {
     async fn rows_are_there(&mut self) -> anyhow::Result<()> {
         let clusters = self.servers.len();
         let there = until("the tables have rows", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
             let count = self.site.sql("SELECT count() FROM kube_event").await.ok()?;
             let listed = "SELECT uniqExact(cluster_uid) FROM kube_coverage WHERE reason = 'first_list'";
             let listed = self.site.sql(listed).await.ok()?;
-            (count.first()? != "0" && listed.first()?.parse() == Ok(clusters)).then_some(())
+            (count.first()? != "0" && listed.first()?.parse() == Ok(clusters)).then_some(Ok(()))
         });
-        Ok(there.await?)
+        there.await?
     }
 
     /// Ends merges, as soon as the table is there.
     async fn hide_nothing(&mut self) -> anyhow::Result<()> {
-        let hidden = async || self.site.command(HIDE_NOTHING).await.ok();
-        Ok(until("the table takes its settings", LIMIT, hidden).await?)
+        let mut refused = None;
+        let hidden = until("the table takes its settings", LIMIT, async || {
+            if let Err(error) = self.site.all_run() {
+                return Some(Err(error));
+            }
+            match self.site.command(HIDE_NOTHING).await {
+                Ok(()) => Some(Ok(())),
+                Err(error) => {
+                    refused = Some(error);
+                    None
+                }
+            }
+        });
+        match (hidden.await, refused) {
+            (Ok(hidden), _) => hidden,
+            (Err(overdue), Some(error)) => Err(error.context(overdue)),
+            (Err(overdue), None) => Err(overdue.into()),
+        }
     }
 
     fn set_rate(&self, per_second: f64) {
