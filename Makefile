@@ -27,7 +27,9 @@ test: tools console ## everything CI proves: all tests, on a real ClickHouse eng
 	@cd console && npm run --silent check && npm run --silent size
 	$(call say,running all tests - the output is kept in target/test.log)
 	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
-	  { echo "==> make test: FAILED, the names of the failed tests:"; grep -E '^test .* FAILED|^error: ' target/test.log; exit 1; }
+	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; \
+	  awk '/^---- .* stdout ----$$/ { on = 40 } /^ *[Ss]tack backtrace:|^failures:/ { on = 0 } on-- > 0 { print substr($$0, 1, 600) }' target/test.log; \
+	  grep -E '^test .* FAILED|^error: [0-9]+ target' target/test.log; exit 1; }
 	$(call say,all passed)
 
 check: tools ## the quick loop: format, lints, unit and contract tests; no servers

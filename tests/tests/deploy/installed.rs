@@ -17,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{ListParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -26,54 +26,59 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_versions_install_change_and_remove_it() {
-    let control_plane = ControlPlane::start().await.unwrap();
-    let admin = control_plane.client(Access::Admin).await.unwrap();
-    namespace(&admin, "beidou-heartbeat", &[]).await;
-    namespace(&admin, "beidou-system", &["enforce", "warn"]).await;
     for helm in Helm::all().unwrap() {
+        let control_plane = ControlPlane::start().await.unwrap();
+        let admin = control_plane.client(Access::Admin).await.unwrap();
+        namespace(&admin, "beidou-heartbeat", &[]).await;
+        namespace(&admin, "beidou-system", &["enforce", "warn"]).await;
+        let mut defined = false;
         for (values, file) in CI {
-            let place = format!("{}-{values}", helm.name());
-            namespace(&admin, &place, &["enforce", "warn"]).await;
-            let act = |act: &str, more: &[&str]| {
-                let files = [chart(), deploy(file), control_plane.kubeconfig(Access::Admin)]
-                    .map(|path| path.to_string_lossy().into_owned());
-                let all = [act, "beidou", &files[0], "-f", &files[1], "--kubeconfig", &files[2], "-n", &place];
-                let output = helm.run(&[&all, more].concat()).unwrap();
-                let told = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(output.status.success(), "{place}: {act}: {told}");
-                assert!(!told.contains("would violate PodSecurity"), "{place}: {act}: {told}");
-            };
-            act("install", &[]);
-            if values == "fleet" {
-                // Two of ingest, one projector, two of query-api, one of controllers.
-                admitted(&admin, &place, 6).await;
-            }
-            rights(&admin, &place, values).await;
-            act("upgrade", &["--set", "ownCluster.heartbeat=false"]);
-            let account = format!("system:serviceaccount:{place}:{}", watcher(values));
-            allowed(&admin, &account, "create", ("", "events"), heartbeat(values), false).await;
-
-            let kubeconfig = control_plane.kubeconfig(Access::Admin);
-            helm.print(&["uninstall", "beidou", "-n", &place, "--kubeconfig", kubeconfig.to_str().unwrap()]).unwrap();
-            let roles = Api::<ClusterRole>::all(admin.clone()).list(&ListParams::default()).await.unwrap();
-            assert!(roles.iter().all(|role| !role.metadata.name.as_deref().unwrap().starts_with("beidou")));
-            definitions_stay(&admin, ["fleet", "operating"].contains(&values)).await;
+            installs_changes_removes(&helm, &control_plane, &admin, (values, file)).await;
+            defined |= ["fleet", "operating"].contains(&values);
+            definitions_stay(&admin, defined).await;
         }
+        control_plane.stop();
     }
-    control_plane.stop();
 }
 
-/// Where there are some: their resources would go with them. Removed by hand, since they are of the release that made them.
+async fn installs_changes_removes(
+    helm: &Helm,
+    control_plane: &ControlPlane,
+    admin: &Client,
+    (values, file): (&str, &str),
+) {
+    let place = format!("{}-{values}", helm.name());
+    namespace(admin, &place, &["enforce", "warn"]).await;
+    let act = |act: &str, more: &[&str]| {
+        let files = [chart(), deploy(file), control_plane.kubeconfig(Access::Admin)]
+            .map(|path| path.to_string_lossy().into_owned());
+        let all = [act, "beidou", &files[0], "-f", &files[1], "--kubeconfig", &files[2], "-n", &place];
+        let output = helm.run(&[&all, more].concat()).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{place}: {act}: {told}");
+        assert!(!told.contains("would violate PodSecurity"), "{place}: {act}: {told}");
+    };
+    act("install", &[]);
+    if values == "fleet" {
+        // Two of ingest, one projector, two of query-api, one of controllers.
+        admitted(admin, &place, 6).await;
+    }
+    rights(admin, &place, values).await;
+    act("upgrade", &["--set", "ownCluster.heartbeat=false"]);
+    let account = format!("system:serviceaccount:{place}:{}", watcher(values));
+    allowed(admin, &account, "create", ("", "events"), heartbeat(values), false).await;
+
+    let kubeconfig = control_plane.kubeconfig(Access::Admin);
+    helm.print(&["uninstall", "beidou", "-n", &place, "--kubeconfig", kubeconfig.to_str().unwrap()]).unwrap();
+    let roles = Api::<ClusterRole>::all(admin.clone()).list(&ListParams::default()).await.unwrap();
+    assert!(roles.iter().all(|role| !role.metadata.name.as_deref().unwrap().starts_with("beidou")));
+}
+
+/// Once there, they stay: their resources would go with them. What is installed next finds them.
 async fn definitions_stay(admin: &Client, expected: bool) {
-    let all = Api::<CustomResourceDefinition>::all(admin.clone());
-    let found = all.list(&ListParams::default()).await.unwrap().items;
+    let found = Api::<CustomResourceDefinition>::all(admin.clone()).list(&ListParams::default()).await.unwrap().items;
     let ours: Vec<_> = found.iter().map(|one| one.name_any()).filter(|name| name.ends_with("beidou.io")).collect();
     assert_eq!(ours.len(), if expected { 3 } else { 0 }, "{ours:?}");
-    for name in ours {
-        all.delete(&name, &DeleteParams::default()).await.unwrap();
-        let gone = until("it is gone", LIMIT, async || all.get_opt(&name).await.ok()?.is_none().then_some(()));
-        gone.await.unwrap();
-    }
 }
 
 /// A namespace of this name, with the modes of Pod Security at the level `restricted`.
