@@ -32,6 +32,10 @@ pub(crate) struct Material {
     pub known_hosts: PathBuf,
 }
 
+/// What keys are called where they are spoken of.
+const HOST_KEY: &str = "ssh private key";
+const HOP_KEY: &str = "bastion private key";
+
 /// Reads the secrets of an assignment, the private keys among them.
 pub(crate) fn secrets(assignment: &Assignment) -> Result<(Secrets, Secrets), MaterialError> {
     let read = |what: &str, path: &str| {
@@ -43,13 +47,15 @@ pub(crate) fn secrets(assignment: &Assignment) -> Result<(Secrets, Secrets), Mat
         let (name, text) = read(&secret.name, &secret.path)?;
         variables.push((name, text.strip_suffix('\n').unwrap_or(&text).to_owned()));
     }
+    let hop = assignment.ssh.bastion.as_ref().and_then(|hop| hop.private_key_path.as_deref()).unwrap_or_default();
     let mut keys = Vec::new();
-    if !assignment.ssh.private_key_path.is_empty() {
-        keys.push(read("ssh private key", &assignment.ssh.private_key_path)?);
+    for (name, path) in [(HOST_KEY, assignment.ssh.private_key_path.as_str()), (HOP_KEY, hop)] {
+        if !path.is_empty() {
+            keys.push(read(name, path)?);
+        }
     }
-    if let Some(path) = assignment.ssh.bastion.as_ref().and_then(|hop| hop.private_key_path.as_ref()) {
-        keys.push(read("bastion private key", path)?);
-    }
+    // A cluster whose hosts nobody reaches by SSH has none: there is nothing to keep secret then.
+    keys.retain(|(_, text)| !text.trim().is_empty());
     Ok((variables, keys))
 }
 
@@ -61,19 +67,19 @@ pub(crate) fn write(
     keys: &Secrets,
 ) -> Result<Material, MaterialError> {
     check(assignment)?;
-    let mut key_files = Vec::new();
-    for (index, (_, text)) in keys.iter().enumerate() {
-        // A copy: ssh refuses keys that a mounted Secret shows to a group.
-        key_files.push(private.write(&format!("key{index}"), format!("{}\n", text.trim_end()).as_bytes())?);
-    }
+    // A copy: ssh refuses keys that a mounted Secret shows to a group.
+    let key = |name: &str, file: &str| {
+        let text = keys.iter().find(|(key, _)| key == name).map(|(_, text)| format!("{}\n", text.trim_end()));
+        text.map(|text| private.write(file, text.as_bytes())).transpose()
+    };
+    let (host_key, hop_key) = (key(HOST_KEY, "key")?, key(HOP_KEY, "hop-key")?);
     let secrets: Map<String, Value> =
         variables.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let secrets = match secrets.is_empty() {
         true => None,
         false => Some(private.write("secrets.yml", yaml(&secrets.into()).as_bytes())?),
     };
-    let mut key_files = key_files.into_iter();
-    let key = match key_files.next() {
+    let key = match host_key {
         Some(key) => key,
         None => private.write("no-key", b"")?,
     };
@@ -82,7 +88,7 @@ pub(crate) fn write(
         variables: private.write("variables.yml", yaml(&Value::Object(assignment.variables.clone())).as_bytes())?,
         secrets,
         key,
-        hop_key: key_files.next(),
+        hop_key,
         known_hosts: private.write("known_hosts", assignment.ssh.known_hosts.as_bytes())?,
     })
 }
@@ -192,7 +198,48 @@ fn quoted(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
     use super::*;
+
+    fn assignment(host_key: &str, hop_key: &str) -> Assignment {
+        let host = json!({"ansible_host": "10.0.0.1", "user": "admin", "port": 22});
+        let hop = json!({"host": "10.0.0.9", "user": "jump", "port": 22, "private_key_path": hop_key});
+        serde_json::from_value(json!({
+            "attempt": "00000000-check-b0-a1", "operation": Uuid::nil(), "step": "check", "batch": 0,
+            "bundle": {"name": "b", "digest": "00"}, "kind": "command", "playbook": "run", "limit": ["n1"],
+            "inventory": {"groups": {}, "hosts": {"n1": host}},
+            "ssh": {"private_key_path": host_key, "known_hosts": "", "bastion": hop},
+            "forks": 1, "mutates": false, "fence": 1, "deadline_ms": 1000, "heartbeat_ms": 1000,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_no_secret_and_each_key_has_its_own_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (none, one, other) = (file("none", "\n"), file("one", "KEY ONE\n\n"), file("other", "KEY TWO"));
+        for (host_key, hop_key, in_host, in_hop) in [
+            (&none, &none, "", None),
+            (&String::new(), &other, "", Some("KEY TWO\n")),
+            (&one, &none, "KEY ONE\n", None),
+            (&one, &other, "KEY ONE\n", Some("KEY TWO\n")),
+        ] {
+            let assignment = assignment(host_key, hop_key);
+            let (variables, keys) = secrets(&assignment).unwrap();
+            assert!(keys.iter().all(|(_, text)| text.starts_with("KEY")), "{keys:?}");
+            let private = Private::create(Some(folder.path())).unwrap();
+            let written = write(&private, &assignment, &variables, &keys).unwrap();
+            let hop = written.hop_key.map(|path| fs::read_to_string(path).unwrap());
+            assert_eq!((fs::read_to_string(written.key).unwrap().as_str(), hop.as_deref()), (in_host, in_hop));
+        }
+    }
 
     #[test]
     fn text_is_marked_and_escaped() {
