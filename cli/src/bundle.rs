@@ -125,24 +125,25 @@ fn tried(test: &Test) -> anyhow::Result<()> {
         ansible_playbook: test.ansible_playbook.clone(),
         inventory: place(&test.inventory)?,
         variables: private.path().join("variables.json"),
+        private: private.path().to_owned(),
     };
     write_variables(&bundle, test.variables.as_deref(), &stage.variables)?;
     let mut faults = Vec::new();
     for step in steps {
-        // Of a check that changes nothing one pass says all; what must not be seen twice is not done twice.
-        let passes: &[Pass] = match (test.dry_run, step.mutates) {
-            (true, _) => &[Pass::Dry],
-            (false, true) => &[Pass::Dry, Pass::Run, Pass::Again],
-            (false, false) => &[Pass::Run],
-        };
-        for pass in passes {
+        for pass in Pass::of(step, test.dry_run) {
             let Some(done) = rehearse(step, *pass, &stage) else {
                 say(&format!("{:<14} {:<8} is no playbook: not tried here", step.name, ""));
                 break;
             };
             let done = done.with_context(|| format!("run {}", stage.ansible_playbook.display()))?;
             let good = if done.faults.is_empty() { "ok" } else { "FAILED" };
-            say(&format!("{:<14} {pass:<8} {good}: {} hosts, {} changes", step.name, done.hosts, done.changed));
+            say(&match (pass, done.changed) {
+                (Pass::Killed, 0) => {
+                    format!("{:<14} {pass:<9} it changed nothing, so there was nothing to kill", step.name)
+                }
+                (Pass::Killed, _) => format!("{:<14} {pass:<9} at its first change", step.name),
+                _ => format!("{:<14} {pass:<9} {good}: {} hosts, {} changes", step.name, done.hosts, done.changed),
+            });
             for fault in &done.faults {
                 say(&format!("  {fault}"));
             }

@@ -1,6 +1,14 @@
-//! A bundle on hosts that may be spoiled: a dry run, a real one, and the same once more, which must change nothing.
+//! A bundle on hosts that may be spoiled: a dry run, one that is killed at its first change, a real one, the same once more,
+//! which must change nothing, and one beside a host that does not answer, which must fail alone.
 
-use std::{collections::BTreeSet, fmt, io, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::{self, BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use serde_json::{Map, Value};
 
@@ -17,6 +25,8 @@ pub struct Stage {
     pub inventory: PathBuf,
     /// All parameters, secret ones too: a file in JSON.
     pub variables: PathBuf,
+    /// A folder for what is only needed meanwhile.
+    pub private: PathBuf,
 }
 
 /// One way through a step.
@@ -24,18 +34,40 @@ pub struct Stage {
 pub enum Pass {
     /// With `--check`: nothing is changed.
     Dry,
+    /// For real, killed as soon as something has changed: what comes next must cope with what is half done.
+    Killed,
     /// For real.
     Run,
     /// For real, once more.
     Again,
+    /// For real, with one more host, which does not answer: it fails, and no other does.
+    Lost,
+}
+
+/// The host that does not answer: nobody listens on that port.
+const LOST: &str = "beidou-lost-host";
+const NOBODY: &str = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=9";
+
+impl Pass {
+    /// What is tried with a step, in order. Of a check that changes nothing one pass says all; what must not be seen twice is
+    /// not done twice.
+    pub fn of(step: &Step, dry_run: bool) -> &'static [Self] {
+        match (dry_run, step.mutates) {
+            (true, _) => &[Self::Dry],
+            (false, true) => &[Self::Dry, Self::Killed, Self::Run, Self::Again, Self::Lost],
+            (false, false) => &[Self::Run, Self::Lost],
+        }
+    }
 }
 
 impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Dry => "dry run",
+            Self::Killed => "killed",
             Self::Run => "run",
             Self::Again => "again",
+            Self::Lost => "lost host",
         })
     }
 }
@@ -72,14 +104,52 @@ pub fn rehearse(step: &Step, pass: Pass, stage: &Stage) -> Option<io::Result<Reh
     let mut command = Command::new(&stage.ansible_playbook);
     command.current_dir(&stage.folder).arg("-i").arg(&stage.inventory).arg("--limit").arg(&step.limit);
     command.arg("-e").arg(format!("@{}", stage.variables.display())).arg(playbook);
-    if pass == Pass::Dry {
-        command.args(["--check", "--diff"]);
-    }
     command.env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_RETRY_FILES_ENABLED", "False");
-    Some(command.output().map(|output| {
+    let judged = |output: io::Result<std::process::Output>| {
+        let output = output?;
         let said = String::from_utf8_lossy(&output.stdout);
-        judge(step, pass, &said, &String::from_utf8_lossy(&output.stderr))
-    }))
+        Ok(judge(step, pass, &said, &String::from_utf8_lossy(&output.stderr)))
+    };
+    Some(match pass {
+        Pass::Dry => judged(command.args(["--check", "--diff"]).output()),
+        Pass::Run | Pass::Again => judged(command.output()),
+        Pass::Lost => {
+            lost_host(&step.limit, &stage.private).and_then(|more| judged(command.arg("-i").arg(more).output()))
+        }
+        Pass::Killed => kill_at_change(&mut command).map(|changed| Rehearsed {
+            step: step.name.clone(),
+            pass,
+            hosts: usize::from(changed),
+            changed: changed.into(),
+            faults: Vec::new(),
+        }),
+    })
+}
+
+/// An inventory that adds the host that does not answer to the group of the step.
+fn lost_host(group: &str, folder: &Path) -> io::Result<PathBuf> {
+    let path = folder.join("lost-host.ini");
+    std::fs::write(&path, format!("[{group}]\n{LOST} {NOBODY}\n"))?;
+    Ok(path)
+}
+
+/// Kills Ansible with all that it has started as soon as it tells of a change; whether it did so before its end.
+fn kill_at_change(command: &mut Command) -> io::Result<bool> {
+    let mut child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
+    let (mut line, mut changed) = (String::new(), false);
+    while !changed && said.read_line(&mut line)? > 0 {
+        changed = line.starts_with("changed: [");
+        line.clear();
+    }
+    if changed {
+        let group = i32::try_from(child.id()).expect("process ids are 32 bits");
+        // SAFETY: kill takes no pointers. The child is not waited for yet, so that its id is not another's.
+        let _may_have_ended = unsafe { libc::kill(-group, libc::SIGKILL) };
+    }
+    said.read_to_end(&mut Vec::new())?;
+    child.wait()?;
+    Ok(changed)
 }
 
 fn judge(step: &Step, pass: Pass, said: &str, error: &str) -> Rehearsed {
@@ -90,10 +160,18 @@ fn judge(step: &Step, pass: Pass, said: &str, error: &str) -> Rehearsed {
         let why = if error.trim().is_empty() { said.trim() } else { error.trim() };
         faults.push(wrong("", format!("it ran on no host: is there a group {} in the inventory? {why}", step.limit)));
     }
-    for host in &recap {
-        if host.failed > 0 {
+    if pass == Pass::Lost && !recap.iter().any(|host| host.host == LOST && host.failed > 0) {
+        faults.push(wrong(LOST, "it does not answer, and is not told to have failed".into()));
+    }
+    for host in recap.iter().filter(|host| host.host != LOST) {
+        if host.failed > 0 && pass == Pass::Lost {
+            faults.push(wrong(
+                &host.host,
+                format!("it fails because another host does not answer: {}", failure(said, &host.host)),
+            ));
+        } else if host.failed > 0 {
             faults.push(wrong(&host.host, failure(said, &host.host)));
-        } else if host.changed > 0 && pass == Pass::Again {
+        } else if host.changed > 0 && matches!(pass, Pass::Again | Pass::Lost) && step.mutates {
             faults.push(wrong(
                 &host.host,
                 format!("{} tasks changed something again: it is not repeatable", host.changed),
@@ -175,6 +253,33 @@ PLAY RECAP *********************************************************************
         );
         let all = judge(&step("scaleUp"), Pass::Run, SAID, "");
         assert_eq!((all.hosts, all.changed), (2, 2));
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_fails_and_no_other_does() {
+        let lost = format!("{LOST} : ok=0 changed=0 unreachable=1 failed=0\n");
+        let told = |said: &str| -> Vec<String> {
+            judge(&step("postCheck"), Pass::Lost, said, "").faults.iter().map(ToString::to_string).collect()
+        };
+        let alone = "PLAY RECAP ***\n10.0.0.1 : ok=3 changed=0 unreachable=0 failed=0\n";
+        assert_eq!(told(&format!("{alone}{lost}")), Vec::<String>::new());
+        assert!(told(alone)[0].contains("not told to have failed"));
+        let two = told(&format!("{SAID}{lost}"));
+        assert!(
+            two.iter().any(|one| one.contains("because another host does not answer: fatal: [10.0.0.2]")),
+            "{two:?}"
+        );
+    }
+
+    #[test]
+    fn ansible_is_killed_with_all_its_children_at_the_first_change() {
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            kill_at_change(&mut command).unwrap()
+        };
+        assert!(shell("echo 'ok: [a]'; echo 'changed: [a]'; sleep 1000 & cat"));
+        assert!(!shell("echo 'ok: [a]'"));
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub enum Act {
         #[arg(long)]
         strict: bool,
     },
-    /// Run its playbooks on hosts that may be spoiled: a dry run, a real one, and once more, which must change nothing
+    /// Run its playbooks on hosts that may be spoiled: a dry run, one killed halfway, a real one, once more, which must change
+    /// nothing, and one beside a host that does not answer, which must fail alone
     Test(Test),
 }
 

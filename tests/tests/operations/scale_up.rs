@@ -115,9 +115,11 @@ fn a_bundle_is_tried_on_a_machine(site: &Site) -> anyhow::Result<()> {
     }
     let said = site.home.print(&words(&good).each_ref().map(String::as_str))?;
     let wanted = [
-        "first          dry run  ok: 1 hosts, 1 changes",
-        "first          run      ok: 1 hosts, 1 changes",
-        "first          again    ok: 1 hosts, 0 changes",
+        "first          dry run   ok: 1 hosts, 1 changes",
+        "first          killed    at its first change",
+        "first          run       ok: 1 hosts, 0 changes",
+        "first          again     ok: 1 hosts, 0 changes",
+        "first          lost host ok: 2 hosts, 0 changes",
     ];
     assert!(wanted.iter().all(|line| said.contains(line)), "{said}");
     let linted = site.home.run(&["bundle", "lint", &good, "--strict", "--ansible-playbook", &ansible])?;
