@@ -41,6 +41,7 @@ mod metrics;
 mod patience;
 mod readable;
 mod rebuild;
+mod refill;
 pub mod retention;
 mod run;
 mod status;

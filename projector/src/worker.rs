@@ -93,6 +93,7 @@ impl Worker {
         let (log, name) = (&*self.log, self.config.name.as_str());
         let hand = self.patiently(|| LedgerHand::open(log, self.ledger_at, self.at, name, self.archives())).await?;
         self.refuse_lost_tables(&hand).await?;
+        self.refill(&hand).await?;
         let mut state = self.recover(hand, encoder).await?;
         let mut patience = Patience::default();
         while !self.stop.is_cancelled() {
@@ -138,7 +139,7 @@ impl Worker {
             Some(watermark) => watermark,
             None => self.patiently(|| self.beginning(&bounds)).await?,
         };
-        self.begin_archive(&mut hand, watermark).await?;
+        self.begin_archive(&mut hand, bounds.start, watermark).await?;
         let mut stage = self.stage(&hand);
         // The archive lies behind the table; from there on both are functions of the log.
         let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);
@@ -269,7 +270,7 @@ impl Worker {
     }
 
     /// Lets the encoder know what it needs of other facts to encode the cut that begins there.
-    async fn learn(&self, encoder: &mut Encoder, from: Offset) -> Result<(), ProjectorError> {
+    pub(crate) async fn learn(&self, encoder: &mut Encoder, from: Offset) -> Result<(), ProjectorError> {
         let mut patience = Patience::default();
         while let Err(error) = learn(&*self.log, encoder, from).await {
             self.wait(error, &mut patience).await?;

@@ -9,7 +9,7 @@ use beidou_log::Log;
 use beidou_projector::maintenance::{Asking, Outcome, Wish};
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
-    archive::manifest_path,
+    archive::Collection,
     ledger,
     maintenance::{AuditReport, Fault, Finding},
 };
@@ -178,11 +178,11 @@ async fn a_lost_manifest_is_a_finding_and_the_archive_goes_on() {
     kept.archive.compact(&compaction()).await.unwrap();
     let total = rows(&kept).await;
     assert_eq!(audit(&mut kept.asking, true).await.findings, []);
-    let content = std::fs::read(kept.file(&manifest_path(1))).unwrap();
-    std::fs::remove_file(kept.file(&manifest_path(1))).unwrap();
+    let content = std::fs::read(kept.file(&Collection::Events.manifest_path(1))).unwrap();
+    std::fs::remove_file(kept.file(&Collection::Events.manifest_path(1))).unwrap();
     let report = audit(&mut kept.asking, true).await;
     let finding = only(&report);
-    assert_eq!((finding.fault, &finding.place), (Fault::ManifestBroken, &manifest_path(1)));
+    assert_eq!((finding.fault, &finding.place), (Fault::ManifestBroken, &Collection::Events.manifest_path(1)));
     assert!(finding.detail.contains("the manifest is not there") && finding.detail.contains("backup"), "{finding:?}");
     assert_eq!((report.rows, report.log_states), (total, total));
     // A row of a file that no manifest vouches for is told, one of another file is put back. Not full: the log is not asked.
@@ -194,7 +194,7 @@ async fn a_lost_manifest_is_a_finding_and_the_archive_goes_on() {
     let outcome = ask(&mut kept.asking, Wish::Rebuild).await;
     assert!(matches!(&outcome, Outcome::Rebuilt(report) if report.rows == total), "{outcome:?}");
     assert_eq!(kept.archive.compact(&compaction()).await.unwrap().generation, None);
-    std::fs::write(kept.file(&manifest_path(1)), content).unwrap();
+    std::fs::write(kept.file(&Collection::Events.manifest_path(1)), content).unwrap();
     assert_eq!(audit(&mut kept.asking, true).await.findings, []);
     check(&kept.store, &kept.archive, &kept.history).await;
     kept.projector.stop().await;

@@ -10,22 +10,19 @@ use beidou_log::memory::MemoryLog;
 use beidou_model::operation::Board;
 use beidou_projector::{CutLimit, ProjectorConfig, fault::Faults};
 use beidou_schemas::{
-    Micros, Record, Topic,
+    Record, Topic,
     operation::{
-        FACTS, HostState, Object, OperationId, Phase, Purpose, SAID, SecretRef,
+        FACTS, HostState, Object, Phase, Purpose, SAID, SecretRef,
         fact::{Body, Fact, Finished, WriterStarted},
-        said::Said,
     },
-    runner::{TaskEvent, TaskEventKind, TaskState},
 };
 use beidou_store::{Store, archive::Archive};
 use serde_json::{Value, json};
-use support::{Engine, Running, append, events, execute, kept, log, log_of_operations, number, rows, wait_for};
-use uuid::Uuid;
-
-/// The recorded run of the model: a task with its operations, and an operation that people hold, retry and cancel.
-const LOG: &str = include_str!("../../lib/model/golden/operation/first.log");
-const RUN: OperationId = OperationId(Uuid::from_u128(1));
+use support::{
+    Engine, Running, append, events, execute, kept, log, log_of_operations, number,
+    operations::{LOG, RUN, golden, records, told, world},
+    rows, wait_for,
+};
 
 /// Small cuts, so that there are many.
 fn config(faults: Faults) -> ProjectorConfig {
@@ -33,42 +30,10 @@ fn config(faults: Faults) -> ProjectorConfig {
     ProjectorConfig { cut, faults, ..ProjectorConfig::default() }
 }
 
-fn golden() -> Vec<Fact> {
-    LOG.lines().map(|line| Fact::from_json(line.as_bytes()).unwrap()).collect()
-}
-
-fn records(facts: &[Fact]) -> Vec<Record> {
-    facts.iter().map(Fact::to_record).collect()
-}
-
-/// What a runner told of a host, twenty times.
-fn told(epoch: u64) -> Said {
-    let event = |seq: u64| TaskEvent {
-        task: Some("pull the images".into()),
-        host: Some("10.0.0.1".into()),
-        state: Some(TaskState::Failed),
-        duration_ms: Some(seq * 100),
-        code: Some("RegistryUnreachable".into()),
-        message: Some(format!("no route, epoch {epoch}")),
-        ..TaskEvent::new(seq, Micros(1_795_444_860_000_000), TaskEventKind::Host)
-    };
-    let attempt = "00000000-scaleup-b0-a1".parse().unwrap();
-    let (step, time) = ("scaleUp".into(), Micros(1_795_444_861_000_000));
-    let events = (1..=20).map(event).collect();
-    Said { operation: RUN, attempt, step, batch: 0, number: 1, epoch, time, events }
-}
-
 /// All columns but those of places, in an order of their own.
 async fn table(store: &Store) -> Vec<Value> {
     rows(store, "SELECT * EXCEPT (log_offset) FROM operation_event ORDER BY object_id, source, attempt, seq, epoch")
         .await
-}
-
-async fn world() -> Arc<MemoryLog> {
-    let log = log_of_operations();
-    append(&log, FACTS, records(&golden())).await;
-    append(&log, SAID, vec![told(1).to_record()]).await;
-    log
 }
 
 async fn projected(log: &Arc<MemoryLog>, store: &Store) {
@@ -324,6 +289,25 @@ async fn a_wiped_store_is_filled_from_the_log_again() {
     projector.stop().await;
     assert_eq!(table(&store).await, before);
     assert_eq!(before.len(), golden().len() + 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_this_table_alone_has_lost_are_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let (log, store) = (world().await, engine.store());
+    events::append(&log, &kept::history(0..30)).await;
+    projected(&log, &store).await;
+    let before = table(&store).await;
+    assert_eq!(before.len(), golden().len() + 20);
+    // All of it; and the first ones, as a restore that was killed leaves it.
+    for lost in ["1", "log_offset < 40"] {
+        execute(&store, &format!("ALTER TABLE operation_event DELETE WHERE {lost}")).await;
+        assert!(table(&store).await.len() < before.len());
+        projected(&log, &store).await;
+        execute(&store, "OPTIMIZE TABLE operation_event FINAL").await;
+        assert_eq!(table(&store).await, before);
+    }
 }
 
 /// The log holds references in place of secrets, and the row what the log holds.

@@ -14,7 +14,7 @@ use beidou_projector::{
 };
 use beidou_schemas::{
     Epoch, Identity, Micros, ResourceVersion, Topic, TopicPartition,
-    archive::{PartitionRange, range_path},
+    archive::{Collection, PartitionRange},
     envelope::{EventEnvelope, FoundBy},
     kube_event::{ROW_HASH_SQL, RangeHash, rebuild},
 };
@@ -57,7 +57,7 @@ fn file(events: &[Value]) -> Finished {
 }
 
 async fn put(archive: &Archive, file: &Finished) -> String {
-    let path = range_path(0, 0, file.note.rows);
+    let path = Collection::Events.range_path(0, 0, file.note.rows);
     archive.put_file(&path, file).await.unwrap();
     path
 }

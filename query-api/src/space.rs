@@ -18,6 +18,7 @@ use std::{
 use beidou_log::TopicSpace;
 use beidou_schemas::{
     Micros, Topic,
+    archive::Collection,
     time::{DAY, SECOND},
 };
 use beidou_service::Metrics;
@@ -91,7 +92,12 @@ pub(crate) async fn measure(app: &App, reader: &Reader, now: Micros) -> Result<M
             cause: format!("{error:?}"),
             ..Problem::new(Kind::StoreAway, "the archive cannot be read")
         };
-        archive.catalogue().await.map(|found| Some((found.in_days(), found.in_ranges()))).map_err(away)
+        let (mut days, mut ranges) = (Held::default(), Held::default());
+        for collection in Collection::ALL {
+            let found = archive.of(collection).catalogue().await.map_err(away)?;
+            (days, ranges) = (days.and(found.in_days()), ranges.and(found.in_ranges()));
+        }
+        Ok::<_, Problem>(Some((days, ranges)))
     };
     let in_store = async { Ok(tokio::try_join!(reader.tables(), reader.disks(), reader.lately())?) };
     let in_log = async {

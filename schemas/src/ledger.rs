@@ -245,7 +245,7 @@ mod tests {
             hash: RangeHash(0x0123_4567_89ab_cdef),
             bytes: 4711,
             sha256: "00ff".into(),
-            path: crate::archive::range_path(3, 10, 20),
+            path: crate::archive::Collection::Events.range_path(3, 10, 20),
         };
         let facts = [LedgerFact::Archiving(Archiving { source, from: 10, to: 20 }), LedgerFact::Archived(archived)];
         let text: Vec<_> = facts.iter().map(|f| String::from_utf8(f.to_json()).unwrap()).collect();

@@ -6,8 +6,8 @@ use anyhow::Context;
 use beidou_log::{Log, ReadLimit, file::FileLog};
 use beidou_model::ledger::ArchiveLedger;
 use beidou_schemas::{
-    Offset, Topic, TopicPartition,
-    archive::{MANIFESTS, PartitionRange, manifest_generation},
+    Offset, Topic,
+    archive::{Collection, PartitionRange},
     ledger::{self, LedgerFact},
 };
 use beidou_store::archive::{Archive, ArchiveError, Catalogue};
@@ -23,35 +23,56 @@ pub(super) enum Outcome {
     Compacted,
 }
 
-/// The archive's generation.
-pub(super) async fn generation(archive: Option<&Archive>) -> Result<u64, ArchiveError> {
-    match archive {
-        Some(archive) => Ok(archive.catalogue().await?.generation),
-        None => Ok(0),
+/// The generation of each collection.
+pub(super) type Generations = [u64; Collection::ALL.len()];
+
+/// The archive's generations.
+pub(super) async fn generations(archive: Option<&Archive>) -> Result<Generations, ArchiveError> {
+    let mut found = Generations::default();
+    for (collection, generation) in Collection::ALL.into_iter().zip(&mut found) {
+        if let Some(archive) = archive {
+            *generation = archive.of(collection).catalogue().await?.generation;
+        }
     }
+    Ok(found)
 }
 
-/// Copies what counts and what the ledger in `log` knows, unless the generation is not `before` any more.
-pub(super) async fn copy(archive: &Archive, before: u64, log: &Path, to: &Path) -> anyhow::Result<Outcome> {
+/// Copies what counts and what the ledgers in `log` know, unless the generations are not those `before` any more.
+pub(super) async fn copy(archive: &Archive, before: Generations, log: &Path, to: &Path) -> anyhow::Result<Outcome> {
     match fs::remove_dir_all(to) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context("cannot begin anew"),
         Ok(()) | Err(_) => {}
     }
     let target = Archive::folder(to)?;
-    let known = known(log).await?;
+    for (collection, before) in Collection::ALL.into_iter().zip(before) {
+        let known = known(log, collection).await?;
+        if copy_collection(&archive.of(collection), before, &known, &target).await? == Outcome::Compacted {
+            return Ok(Outcome::Compacted);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn copy_collection(
+    archive: &Archive,
+    before: u64,
+    known: &[ArchiveLedger],
+    target: &Archive,
+) -> anyhow::Result<Outcome> {
     let catalogue = archive.catalogue().await?;
     if catalogue.generation != before {
         return Ok(Outcome::Compacted);
     }
-    for path in paths(&catalogue, &known) {
+    for path in paths(&catalogue, known) {
         match archive.read(&path).await {
             Ok(content) => drop(target.put_new(&path, content).await?),
             Err(error) if error.is_missing() => return Ok(Outcome::Compacted),
             Err(error) => return Err(error.into()),
         }
     }
-    for listed in archive.list(MANIFESTS).await? {
-        if manifest_generation(&listed.path).is_some_and(|generation| generation <= before) {
+    let collection = archive.collection();
+    for listed in archive.list(&collection.manifests()).await? {
+        if collection.manifest_generation(&listed.path).is_some_and(|generation| generation <= before) {
             target.put_new(&listed.path, archive.read(&listed.path).await?).await?;
         }
     }
@@ -70,14 +91,16 @@ fn is_known(range: PartitionRange, known: &[ArchiveLedger]) -> bool {
     announced || ledger.watermark().is_some_and(|watermark| range.to <= watermark)
 }
 
-/// What the copied ledger says of the archive, by partition of the Event topic.
-async fn known(log: &Path) -> anyhow::Result<Vec<ArchiveLedger>> {
+/// What the copied ledger says of a collection, by the number of the source.
+async fn known(log: &Path, collection: Collection) -> anyhow::Result<Vec<ArchiveLedger>> {
     let log = FileLog::open_existing(log)?;
     let events = log.partitions(Topic::KubeEvent);
     let mut known = Vec::new();
-    for source in (0..events).map(|partition| TopicPartition::new(Topic::KubeEvent, partition)) {
+    for source in collection.sources(events) {
         let mut ledger = ArchiveLedger::new(source);
-        if let Some(at) = ledger::partition_of(source, events) {
+        // A site that was made before operations has no ledger of them yet.
+        let at = ledger::partition_of(source, events).filter(|at| at.partition < log.partitions(at.topic));
+        if let Some(at) = at {
             let bounds = log.bounds(at).await?;
             let mut next: Offset = bounds.start;
             while next < bounds.end {
@@ -98,7 +121,7 @@ async fn known(log: &Path) -> anyhow::Result<Vec<ArchiveLedger>> {
 
 #[cfg(test)]
 mod tests {
-    use beidou_schemas::ledger::Archiving;
+    use beidou_schemas::{TopicPartition, ledger::Archiving};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! `beidou backup` and `beidou restore`: log, archive and small files of a data directory, copied while Beidou runs.
 //!
 //! ```text
-//!  consumers ─► ledger ─► archive as the ledger knows it ─► coverage, other facts ─► Events ─► backup.json
+//!  consumers ─► ledgers ─► archive as they know it ─► coverage, other facts ─► Events ─► backup.json
 //! ```
 //!
 //! A copy takes time, and meanwhile everything goes on. It must be a state that a crash could have left, so that the usual
@@ -9,8 +9,8 @@
 //! what is newer than the facts is what a crash leaves too. Two things need more than an order:
 //! - A range file of the archive must not be there before the ledger announces it. Those that the copied ledger does not
 //!   know are left out: their records are in the copied log.
-//! - A compaction between ledger and archive could mix such rows into day files. So the manifest's generation must be the
-//!   same before the ledger and after it; else archive and ledger are copied again.
+//! - A compaction between ledgers and archive could mix such rows into day files. So the manifests' generations must be the
+//!   same before the ledgers and after them; else archive and ledgers are copied again.
 //!
 //! The tables are not copied: they are made anew from archive and log.
 
@@ -38,6 +38,9 @@ use crate::{
 
 /// A compaction runs once a day and takes seconds to minutes; who meets so many calls them by hand.
 const TRIES: usize = 5;
+
+/// What says which files of the archive are there: copied with it.
+const LEDGERS: [Topic; 2] = [Topic::Ledger, Topic::OperationLedger];
 
 /// Copies the data directory.
 ///
@@ -89,8 +92,10 @@ async fn copy(data: &Path, archive: Option<&beidou_store::archive::Archive>, to:
     };
     let mut tried = 1;
     loop {
-        let before = archive::generation(archive).await?;
-        topic(Topic::Ledger).await?;
+        let before = archive::generations(archive).await?;
+        for ledger in LEDGERS.into_iter().filter(|ledger| copy.topics().any(|topic| topic == *ledger)) {
+            topic(ledger).await?;
+        }
         let outcome = match archive {
             Some(archive) => archive::copy(archive, before, &log, &places::archive(to)).await?,
             None => archive::Outcome::Done,
@@ -112,8 +117,8 @@ async fn copy(data: &Path, archive: Option<&beidou_store::archive::Archive>, to:
 /// What speaks of others first, Events last.
 fn order(topics: impl Iterator<Item = Topic>) -> Vec<Topic> {
     let rank = |topic: &Topic| match topic {
-        Topic::Ledger => None,
-        Topic::KubeCoverage | Topic::OperationLedger => Some(0),
+        Topic::Ledger | Topic::OperationLedger => None,
+        Topic::KubeCoverage => Some(0),
         Topic::Maintenance | Topic::KubeReject | Topic::KubeImport => Some(1),
         // Facts follow from commands, and what runners told from facts: the cause is copied last.
         Topic::OperationTask | Topic::Operation => Some(1),

@@ -15,7 +15,7 @@ use beidou_log::{
 };
 use beidou_schemas::{
     Micros, Record, TopicPartition,
-    archive::{Manifest as Generation, manifest_path, range_path},
+    archive::{Collection, Manifest as Generation},
     kube_event::RangeHash,
     ledger::{Archived, Archiving, LedgerFact},
 };
@@ -36,7 +36,7 @@ async fn work(log: Arc<FileLog>, archive: Archive, stop: Arc<AtomicBool>) -> u64
     while !stop.load(Ordering::SeqCst) {
         let records = (0..3).map(|_| Record { value: vec![1; 50].into(), ..Record::default() }).collect();
         let to = events.append(records).await.unwrap().end;
-        let (source, path) = (EVENTS, range_path(0, from, to));
+        let (source, path) = (EVENTS, Collection::Events.range_path(0, from, to));
         ledger.append(fact(LedgerFact::Archiving(Archiving { source, from, to }))).await.unwrap();
         archive.put_new(&path, vec![7; 100].into()).await.unwrap();
         let (rows, hash, bytes, sha256) = (3, RangeHash(0), 100, String::new());
@@ -63,7 +63,7 @@ async fn said(data: &Path) -> (Vec<String>, Option<String>, u64) {
     let (mut there, mut announced) = (Vec::new(), None);
     for stored in log.read(LEDGER, 0, limit).await.unwrap().records {
         match LedgerFact::from_json(&stored.record.value).unwrap() {
-            LedgerFact::Archiving(range) => announced = Some(range_path(0, range.from, range.to)),
+            LedgerFact::Archiving(range) => announced = Some(Collection::Events.range_path(0, range.from, range.to)),
             LedgerFact::Archived(range) => there.push(range.path),
             LedgerFact::Pending(_) | LedgerFact::Done(_) => {}
         }
@@ -92,7 +92,10 @@ async fn a_backup_of_a_site_at_work_is_whole_and_comes_back() {
         let more: Vec<_> =
             found.iter().filter(|path| !there.contains(path) && announced.as_ref() != Some(path)).collect();
         assert!(more.is_empty(), "in the archive before the ledger announces it: {more:?}");
-        assert!(announced.is_none_or(|path| path <= range_path(0, end, end)), "a file of records that are not there");
+        assert!(
+            announced.is_none_or(|path| path <= Collection::Events.range_path(0, end, end)),
+            "a file of records that are not there"
+        );
         assert_eq!(places::token(&new).exists(), round == 0, "secrets only where they are wanted");
         files = files.max(found.len());
     }
@@ -108,15 +111,15 @@ async fn an_archive_that_is_compacted_between_is_copied_again() {
     let archive = Archive::folder(&places::archive(&data)).unwrap();
     let (to, target) = (dir.path().join("log"), dir.path().join("archive"));
     LogCopy::begin(&places::log(&data), &to).unwrap();
-    let path = range_path(0, 0, 5);
+    let path = Collection::Events.range_path(0, 0, 5);
     archive.put_new(&path, vec![7; 100].into()).await.unwrap();
-    assert_eq!(archive::copy(&archive, 0, &to, &target).await.unwrap(), archive::Outcome::Done);
+    assert_eq!(archive::copy(&archive, [0, 0], &to, &target).await.unwrap(), archive::Outcome::Done);
     assert!(Archive::folder(&target).unwrap().catalogue().await.unwrap().ranges.is_empty(), "nobody has announced it");
     let previous_sha256 = String::new();
     let next = Generation { generation: 1, previous_sha256, time: Micros(0), added: vec![], removed: vec![path] };
-    archive.put_new(&manifest_path(1), next.to_json().into()).await.unwrap();
-    assert_eq!(archive::copy(&archive, 0, &to, &target).await.unwrap(), archive::Outcome::Compacted);
-    assert_eq!(archive::copy(&archive, 1, &to, &target).await.unwrap(), archive::Outcome::Done);
+    archive.put_new(&Collection::Events.manifest_path(1), next.to_json().into()).await.unwrap();
+    assert_eq!(archive::copy(&archive, [0, 0], &to, &target).await.unwrap(), archive::Outcome::Compacted);
+    assert_eq!(archive::copy(&archive, [1, 0], &to, &target).await.unwrap(), archive::Outcome::Done);
     assert_eq!(Archive::folder(&target).unwrap().catalogue().await.unwrap().generation, 1);
     drop(log);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use beidou_schemas::Micros;
+use beidou_schemas::{Micros, archive::Collection};
 use beidou_store::archive::{Archive, Catalogue, Compaction};
 use serde::Serialize;
 
@@ -30,6 +30,14 @@ struct Held {
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     place: &'a str,
+    #[serde(flatten)]
+    events: Part<'a>,
+    operations: Part<'a>,
+}
+
+/// What is kept of one collection.
+#[derive(Debug, Serialize)]
+struct Part<'a> {
     generation: u64,
     days: Vec<Day<'a>>,
     not_compacted: Held,
@@ -81,17 +89,27 @@ fn expect(archive: &site::Archive, data: &Path) -> Result<(), Failure> {
 }
 
 async fn show(archive: &Archive, json: bool) -> anyhow::Result<()> {
-    let catalogue = archive.catalogue().await?;
-    let not_compacted = ranges(archive, &catalogue).await?;
-    let days = days(&catalogue);
-    let answer = Answer { place: archive.place(), generation: catalogue.generation, days, not_compacted };
+    let [events, operations] = [Collection::Events, Collection::Operations].map(|collection| archive.of(collection));
+    let catalogues = (events.catalogue().await?, operations.catalogue().await?);
+    let answer = Answer {
+        place: archive.place(),
+        events: part(&events, &catalogues.0).await?,
+        operations: part(&operations, &catalogues.1).await?,
+    };
     if json {
         crate::say(&serde_json::to_string_pretty(&answer)?);
-    } else {
-        crate::say(table(&answer).text(Look::of_stdout()).trim_end());
-        crate::say(&format!("{}, generation {}", answer.place, answer.generation));
+        return Ok(());
+    }
+    for (what, part) in [("Events", &answer.events), ("Operations", &answer.operations)] {
+        crate::say(table(part).text(Look::of_stdout()).trim_end());
+        crate::say(&format!("{what} in {}, generation {}\n", answer.place, part.generation));
     }
     Ok(())
+}
+
+async fn part<'a>(archive: &Archive, catalogue: &'a Catalogue) -> anyhow::Result<Part<'a>> {
+    let not_compacted = ranges(archive, catalogue).await?;
+    Ok(Part { generation: catalogue.generation, days: days(catalogue), not_compacted })
 }
 
 fn days(catalogue: &Catalogue) -> Vec<Day<'_>> {
@@ -119,7 +137,7 @@ async fn ranges(archive: &Archive, catalogue: &Catalogue) -> anyhow::Result<Held
     Ok(held)
 }
 
-fn table(answer: &Answer<'_>) -> Table {
+fn table(part: &Part<'_>) -> Table {
     let mut table = Table::new([
         Column::name("CLUSTER", 8),
         Column::whole("DAY"),
@@ -133,10 +151,10 @@ fn table(answer: &Answer<'_>) -> Table {
         let numbers = [held.files.to_string(), held.rows.to_string(), held.bytes.to_string(), each];
         table.row([cluster, Cell::from(day)].into_iter().chain(numbers.into_iter().map(Cell::from)).collect());
     };
-    for day in &answer.days {
+    for day in &part.days {
         row(Cell::from(day.cluster), day.dt, day.held);
     }
-    row(Cell::new("not compacted yet", Paint::Dim), "", answer.not_compacted);
+    row(Cell::new("not compacted yet", Paint::Dim), "", part.not_compacted);
     table
 }
 
@@ -145,13 +163,17 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
     // A bucket may be looked at from where no site has run.
     let scratch = Some(data).filter(|data| data.is_dir());
     let compaction = Compaction { scratch, ..Compaction::new(now, now) };
-    let done = archive.compact(&compaction).await.context("the archive is not compacted, and reads as before")?;
-    match done.generation {
-        None => crate::say("nothing to compact"),
-        Some(generation) => crate::say(&format!(
-            "generation {generation}: {} rows of {} files ({} bytes) are in {} files ({} bytes)",
-            done.rows, done.inputs.0, done.inputs.1, done.outputs.0, done.outputs.1
-        )),
+    for collection in Collection::ALL {
+        let archive = archive.of(collection);
+        let done = archive.compact(&compaction).await.context("the archive is not compacted, and reads as before")?;
+        let what = collection.folder();
+        match done.generation {
+            None => crate::say(&format!("{what}: nothing to compact")),
+            Some(generation) => crate::say(&format!(
+                "{what}: generation {generation}: {} rows of {} files ({} bytes) are in {} files ({} bytes)",
+                done.rows, done.inputs.0, done.inputs.1, done.outputs.0, done.outputs.1
+            )),
+        }
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use bytes::Bytes;
 use clickhouse::Compression;
+use uuid::Uuid;
 
 use crate::{Store, StoreError};
 
@@ -48,6 +49,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// The same rows under another token: inserted also where the engine has taken them before.
+    #[must_use]
+    pub fn of_run(&self, run: Uuid) -> Self {
+        Self { token: format!("{}/{run}", self.token), ..self.clone() }
+    }
+
     /// Encodes a batch for a table. The batch's columns are the table's, by name; columns that it lacks take defaults.
     ///
     /// # Errors

@@ -10,7 +10,10 @@
 
 use std::time::Duration;
 
-use beidou_schemas::ddl::{MIGRATIONS, Migration};
+use beidou_schemas::{
+    Offset, Topic,
+    ddl::{MIGRATIONS, Migration},
+};
 use clickhouse::{Client, Row};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -86,6 +89,17 @@ pub async fn has_no_events(store: &Store) -> Result<bool, StoreError> {
     let statement = "SELECT count() FROM (SELECT 1 FROM kube_event LIMIT 1)";
     let rows = store.reader()?.query_raw(statement).fetch_one::<u64>().await;
     rows.map(|rows| rows == 0).map_err(|source| StoreError::ClickHouse { act: "count its rows", source })
+}
+
+/// Whether the row of a record of this topic is in the table of operations.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn has_operation_row(store: &Store, topic: Topic, offset: Offset) -> Result<bool, StoreError> {
+    let source = if topic == Topic::Operation { "decided" } else { "told" };
+    let statement = "SELECT count() FROM operation_event WHERE source = ? AND log_offset = ?";
+    let found = store.reader()?.query(statement).bind(source).bind(offset).fetch_one::<u64>().await;
+    found.map(|found| found > 0).map_err(|source| StoreError::ClickHouse { act: "look for a row", source })
 }
 
 /// What the table of Events bears as its comment once it is known to hold all that the ledger says.

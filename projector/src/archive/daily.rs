@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use beidou_schemas::{Micros, time::DAY};
+use beidou_schemas::{Micros, archive::Collection, time::DAY};
 use beidou_store::archive::Compaction;
 
 use super::ArchiveConfig;
@@ -27,24 +27,36 @@ pub(crate) async fn compact_daily(config: ArchiveConfig, turns: Turns) {
             tracing::info!(error = chain(&error), "the archive is not compacted by this projector");
             continue;
         }
-        compact_days_before(&config, Micros::of(jiff::Timestamp::now())).await;
+        for collection in Collection::ALL {
+            compact_days_before(&config, collection, Micros::of(jiff::Timestamp::now())).await;
+        }
     }
 }
 
-async fn compact_days_before(config: &ArchiveConfig, now: Micros) {
+async fn compact_days_before(config: &ArchiveConfig, collection: Collection, now: Micros) {
     let today = Micros(now.0.div_euclid(DAY) * DAY);
-    match config.archive.compact(&Compaction::new(today, now)).await {
+    match config.archive.of(collection).compact(&Compaction::new(today, now)).await {
         Ok(done) => {
             let Some(generation) = done.generation else { return };
             config.metrics.compactions.inc();
             config.metrics.compacted_rows.inc_by(done.rows);
-            config.metrics.generation.set(generation as i64);
-            tracing::info!(generation, rows = done.rows, files = done.outputs.0, "compacted the archive");
+            config.metrics.note_generation(collection, generation);
+            tracing::info!(
+                collection = collection.folder(),
+                generation,
+                rows = done.rows,
+                files = done.outputs.0,
+                "compacted the archive"
+            );
         }
         Err(error) => {
             config.metrics.compaction_failures.inc();
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "the archive is not compacted, it is tried again; what is in it stays readable");
+            tracing::warn!(
+                collection = collection.folder(),
+                error,
+                "the archive is not compacted, it is tried again; what is in it stays readable"
+            );
         }
     }
 }

@@ -6,11 +6,12 @@ use arrow_array::RecordBatch;
 use beidou_log::{LogError, ReadLimit};
 use beidou_schemas::{
     Offset, Topic,
+    archive::Collection,
     ledger::{Archiving, LedgerFact},
 };
 use beidou_store::audit::rows_of_range;
 
-use super::{Portion, Stage, StageParts};
+use super::{ArchiveConfig, Portion, Stage, StageParts};
 use crate::{
     ProjectorError,
     encode::{CutRange, Encoder},
@@ -28,24 +29,35 @@ const FROM_TABLE: u64 = 16_384;
 impl Worker {
     /// Whether this partition is archived.
     pub(crate) fn archives(&self) -> bool {
-        self.at.topic == Topic::KubeEvent && self.config.archive.is_some()
+        Collection::of(self.at).is_some() && self.config.archive.is_some()
     }
 
     /// Notes in the ledger where the archive begins, before the tables go on: else a crash before its first file would let
-    /// it begin behind rows that it lacks. `watermark` is the table's. One that was off for a while goes on where it ended.
-    pub(crate) async fn begin_archive(&self, hand: &mut LedgerHand, watermark: Offset) -> Result<(), ProjectorError> {
+    /// it begin behind rows that it lacks. `watermark` is the table's, where it begins unless the log, which begins at `start`,
+    /// keeps all that is in the table. One that was off for a while goes on where it ended.
+    pub(crate) async fn begin_archive(
+        &self,
+        hand: &mut LedgerHand,
+        start: Offset,
+        watermark: Offset,
+    ) -> Result<(), ProjectorError> {
         if !self.archives() || hand.archive().watermark().is_some() {
             return Ok(());
         }
-        let beginning = Archiving { source: self.at, from: watermark, to: watermark };
+        let from = if self.at.topic.is_kept() { start.min(watermark) } else { watermark };
+        let beginning = Archiving { source: self.at, from, to: from };
         self.append(hand, LedgerFact::Archiving(beginning), true).await
     }
 
     /// The stage of this partition, if it has one; it goes on where the ledger says.
     pub(crate) fn stage(&self, hand: &LedgerHand) -> Option<Stage> {
-        let config = self.config.archive.clone().filter(|_| self.archives())?;
+        let (collection, number) = Collection::of(self.at)?;
+        let archive = self.config.archive.clone()?;
+        let config = ArchiveConfig { archive: archive.archive.of(collection), ..archive };
         let parts = StageParts {
             at: self.at,
+            collection,
+            number,
             ledger_at: self.ledger_at,
             writer: hand.writer(),
             budget: self.archive_budget.clone(),
@@ -75,7 +87,7 @@ impl Worker {
             let end = stage.repeat().filter(|end| next < *end).unwrap_or(range.end).min(range.end);
             let mut batch = match self.log.read(self.at, next, READ).await {
                 Ok(batch) => batch,
-                Err(LogError::Removed { first, .. }) if first > next => {
+                Err(LogError::Removed { first, .. }) if first > next && self.at.topic == Topic::KubeEvent => {
                     let to = first.min(end).min(next + FROM_TABLE);
                     let rows = self.of_table(next..to).await?;
                     stage.take(Portion { from: next, to, rows }).await?;
@@ -96,6 +108,7 @@ impl Worker {
             }
             held.hold(from..to, bytes(&batch.records));
             next = to;
+            self.learn(&mut encoder, from).await?;
             let cut = CutRange { source: self.at, from, to };
             let (back, encoded) = self
                 .compute(move || {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
-use beidou_schemas::TopicPartition;
+use beidou_schemas::archive::Collection;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -14,10 +14,17 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// The label of what is counted by partition of the event topic.
+/// The labels of what is counted by source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Source {
+    collection: &'static str,
     partition: u32,
+}
+
+/// The label of what is counted by collection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Whole {
+    collection: &'static str,
 }
 
 type Count = Counter<u64, AtomicU64>;
@@ -36,7 +43,7 @@ pub struct ArchiveMetrics {
     pub(super) compactions: Count,
     pub(super) compacted_rows: Count,
     pub(super) compaction_failures: Count,
-    pub(super) generation: Level,
+    generation: Family<Whole, Level>,
 }
 
 /// The figures of one stage.
@@ -68,7 +75,7 @@ impl Default for ArchiveMetrics {
             compactions: Count::default(),
             compacted_rows: Count::default(),
             compaction_failures: Count::default(),
-            generation: Level::default(),
+            generation: Family::default(),
         }
     }
 }
@@ -92,8 +99,13 @@ impl ArchiveMetrics {
         all
     }
 
-    pub(super) fn of(&self, at: TopicPartition) -> StageMetrics {
-        let source = Source { partition: at.partition };
+    /// A manifest of this generation was written.
+    pub(super) fn note_generation(&self, collection: Collection, generation: u64) {
+        self.generation.get_or_create(&Whole { collection: collection.folder() }).set(generation as i64);
+    }
+
+    pub(super) fn of(&self, collection: Collection, number: u32) -> StageMetrics {
+        let source = Source { collection: collection.folder(), partition: number };
         StageMetrics {
             files: self.files.get_or_create(&source).clone(),
             bytes: self.bytes.get_or_create(&source).clone(),

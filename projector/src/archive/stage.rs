@@ -6,7 +6,7 @@ use arrow_array::{RecordBatch, UInt64Array};
 use beidou_log::{LogError, Writer};
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
-    archive::range_path,
+    archive::Collection,
     ledger::{Archived, Archiving, LedgerFact},
 };
 use beidou_store::archive::{Finished, Put};
@@ -47,6 +47,10 @@ pub(crate) struct Portion {
 /// What a stage works with.
 pub(crate) struct StageParts {
     pub at: TopicPartition,
+    /// Of what its files are.
+    pub collection: Collection,
+    /// Its number among the sources of that.
+    pub number: u32,
     pub ledger_at: TopicPartition,
     pub writer: Arc<dyn Writer>,
     pub config: ArchiveConfig,
@@ -87,7 +91,7 @@ impl Stage {
         let (watermark, reader) = watch::channel(begin);
         let (portions, queue) = mpsc::channel(QUEUE);
         let budget = parts.budget.clone();
-        let metrics = parts.config.metrics.of(parts.at);
+        let metrics = parts.config.metrics.of(parts.collection, parts.number);
         metrics.watermark.set(begin as i64);
         parts.reporter.change(|status| status.archived = Some(begin));
         let working = Working { parts, metrics, open: None, close_at: None, repeat, watermark };
@@ -193,7 +197,7 @@ impl Working {
 
     async fn take(&mut self, portion: Portion) -> Result<(), ProjectorError> {
         let Portion { from, to, rows } = portion;
-        let mut open = self.open.take().unwrap_or_else(|| OpenFile::new(self.parts.at.partition, from));
+        let mut open = self.open.take().unwrap_or_else(|| OpenFile::new(self.parts.number, from));
         debug_assert_eq!(open.to, from, "portions follow one another");
         let open = compute(self.parts.at, move || open.add(to, &rows).map(|()| open))
             .await?
@@ -226,7 +230,7 @@ impl Working {
         }
         let faults = self.parts.faults.clone();
         faults.reach_archive(Step::Archiving, source, from..to).await;
-        let path = range_path(source.partition, from, to);
+        let path = self.parts.collection.range_path(self.parts.number, from, to);
         if faults.archived_before_put {
             self.append(archived(source, (from, to), &path, finished.as_ref(), None)).await?;
             faults.reach_archive(Step::Put, source, from..to).await;

@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
-    archive::{FileEntry, PartitionRange, join_range, parse_range_path},
+    archive::{Collection, FileEntry, PartitionRange, join_range},
     ledger::{Archived, LedgerFact},
     maintenance::{AuditReport, Fault, Finding},
     time::{DAY, HOUR},
@@ -114,7 +114,7 @@ impl Auditor {
         let paths: BTreeSet<String> = listed.chain(known).collect();
         self.memory.ranges.retain(|path, _| paths.contains(path));
         for path in paths {
-            let Some(range) = parse_range_path(&path) else { continue };
+            let Some(range) = Collection::Events.parse_range_path(&path) else { continue };
             let archived = places.get(&range.partition).and_then(|(archived, _)| *archived).unwrap_or_default();
             if range.to > archived {
                 continue;

@@ -35,7 +35,7 @@ use crate::ProjectorError;
 pub struct Encoded {
     /// The blocks to insert, in order.
     pub blocks: Vec<Block>,
-    /// The rows of Events among them, once more for the archive.
+    /// Those of them that are archived, as the archive has them.
     pub archive: Vec<RecordBatch>,
     /// Rows in all of them, without those of rejected records.
     pub rows: u64,

@@ -6,6 +6,7 @@ use beidou_log::memory::MemoryLog;
 use beidou_projector::{CutLimit, ProjectorConfig, Status, archive::ArchiveConfig, maintenance::Asking};
 use beidou_schemas::{
     Epoch, Micros, Record, ResourceVersion, Topic, TopicPartition,
+    archive::Collection,
     coverage::{CoverageFact, Position},
     kube_event::{ROW_HASH_SQL, RangeHash, rebuild},
 };
@@ -97,8 +98,8 @@ impl Kept {
 pub async fn all_archived(projector: &mut Running, log: &Arc<MemoryLog>) {
     projector.caught_up(log).await;
     let even = |status: &Status| {
-        let of_events = status.partitions.iter().filter(|(at, _)| at.topic == Topic::KubeEvent);
-        of_events.into_iter().all(|(_, partition)| partition.archived == Some(partition.watermark))
+        let mut kept = status.partitions.iter().filter(|(at, _)| Collection::of(**at).is_some());
+        kept.all(|(_, partition)| partition.archived == Some(partition.watermark))
     };
     let in_time = tokio::time::timeout(DEADLINE, projector.status.wait_for(even)).await.is_ok();
     assert!(in_time, "not archived in time: {:#?}", projector.status.borrow());

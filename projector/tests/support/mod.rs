@@ -7,6 +7,7 @@
 pub mod damaged;
 pub mod events;
 pub mod kept;
+pub mod operations;
 #[path = "../../../lib/store/tests/support/process.rs"]
 mod process;
 mod wait;

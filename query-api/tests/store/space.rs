@@ -24,7 +24,7 @@ async fn tables_archive_and_log_are_told_and_so_is_the_growth() {
     let record = Record { value: vec![7; 10_000].into(), ..Record::default() };
     log.writer(TopicPartition::new(Topic::KubeEvent, 1), "test").await.unwrap().append(vec![record]).await.unwrap();
     let archive = Archive::folder(&folder.path().join("archive")).unwrap();
-    let range = beidou_schemas::archive::range_path(0, 0, 5);
+    let range = beidou_schemas::archive::Collection::Events.range_path(0, 0, 5);
     archive.put_new(&range, vec![0; 123].into()).await.unwrap();
     let bound = bind(config()).await.unwrap().with_archive(Some(archive));
     let (url, readiness, stop) = (bound.url(), Readiness::default(), CancellationToken::new());

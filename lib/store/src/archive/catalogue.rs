@@ -7,10 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beidou_schemas::{
     Micros,
-    archive::{
-        EVENTS, FileEntry, MANIFESTS, Manifest, PartitionRange, RANGES, day_generation, manifest_generation,
-        manifest_path, parse_range_path,
-    },
+    archive::{Collection, FileEntry, Manifest, PartitionRange},
 };
 use bytes::Bytes;
 
@@ -38,9 +35,20 @@ pub struct Held {
     pub rows: Option<u64>,
 }
 
+impl Held {
+    /// Both together; rows are known where they are known of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let rows = self.rows.zip(other.rows).map(|(own, others)| own + others);
+        Self { files: self.files + other.files, bytes: self.bytes + other.bytes, rows }
+    }
+}
+
 /// The archive at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
+    /// Of what.
+    pub collection: Collection,
     /// The last generation; 0 before the first compaction.
     pub generation: u64,
     /// SHA-256 of its manifest; empty before the first.
@@ -60,13 +68,13 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError::Chain`] when manifests are missing or were changed; [`Archive::salvage`] goes on then.
     pub async fn catalogue(&self) -> Result<Catalogue, ArchiveError> {
-        let ranges = self.list(RANGES).await?;
-        let mut catalogue = Catalogue::default();
-        for listed in self.list(MANIFESTS).await? {
+        let ranges = self.list(&self.collection.ranges()).await?;
+        let mut catalogue = Catalogue { collection: self.collection, ..Catalogue::default() };
+        for listed in self.list(&self.collection.manifests()).await? {
             let content = self.read(&listed.path).await?;
             catalogue.follow(&listed.path, &content)?;
         }
-        let days = self.list(EVENTS).await?;
+        let days = self.list(self.collection.folder()).await?;
         catalogue.complete(ranges, &days);
         Ok(catalogue)
     }
@@ -84,7 +92,7 @@ impl Archive {
     ) -> Result<u64, ArchiveError> {
         let generation = before.generation + 1;
         let manifest = Manifest { generation, previous_sha256: before.sha256.clone(), time, added, removed };
-        if self.put_new(&manifest_path(generation), manifest.to_json().into()).await? {
+        if self.put_new(&self.collection.manifest_path(generation), manifest.to_json().into()).await? {
             Ok(generation)
         } else {
             Err(ArchiveError::Raced { generation })
@@ -115,7 +123,7 @@ impl Catalogue {
         let broken = |what: String| ArchiveError::Chain { path: path.into(), what };
         let manifest = Manifest::from_json(content).map_err(|error| broken(error.to_string()))?;
         let expected = self.generation + 1;
-        if manifest_generation(path) != Some(expected) || manifest.generation != expected {
+        if self.collection.manifest_generation(path) != Some(expected) || manifest.generation != expected {
             return Err(broken(format!("generation {expected} is missing before it, or its name is another's")));
         }
         if manifest.previous_sha256 != self.sha256 {
@@ -126,7 +134,7 @@ impl Catalogue {
             return Err(broken(what));
         }
         for path in manifest.removed {
-            if parse_range_path(&path).is_none() && self.days.remove(&path).is_none() {
+            if self.collection.parse_range_path(&path).is_none() && self.days.remove(&path).is_none() {
                 return Err(broken(format!("it removes {path}, which did not count")));
             }
             self.removed.insert(path);
@@ -143,7 +151,7 @@ impl Catalogue {
     /// Adds what no manifest speaks of.
     pub(super) fn complete(&mut self, ranges: Vec<Listed>, all: &[Listed]) {
         for Listed { path, bytes } in ranges {
-            match parse_range_path(&path) {
+            match self.collection.parse_range_path(&path) {
                 Some(_) if self.removed.contains(&path) => self.leftovers.push(path),
                 Some(range) => self.ranges.push(RangeFile { path, range, bytes }),
                 // Not ours: it is left alone.
@@ -152,7 +160,8 @@ impl Catalogue {
         }
         self.ranges.sort_unstable_by_key(|file| file.range);
         // Those of a later generation may belong to a compaction that runs now.
-        let stale = |path: &str| day_generation(path).is_some_and(|generation| generation <= self.generation);
+        let stale =
+            |path: &str| self.collection.day_generation(path).is_some_and(|generation| generation <= self.generation);
         let forgotten = all.iter().filter(|file| stale(&file.path) && !self.days.contains_key(&file.path));
         self.leftovers.extend(forgotten.map(|file| file.path.clone()));
     }
@@ -169,7 +178,12 @@ mod tests {
 
     async fn put(archive: &Archive, manifest: &Manifest) -> String {
         let content = manifest.to_json();
-        assert!(archive.put_new(&manifest_path(manifest.generation), content.clone().into()).await.unwrap());
+        assert!(
+            archive
+                .put_new(&Collection::Events.manifest_path(manifest.generation), content.clone().into())
+                .await
+                .unwrap()
+        );
         sha256_of(&content)
     }
 
@@ -200,8 +214,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_manifest_removed_is_a_leftover_and_the_rest_counts() {
         let archive = Archive::in_memory();
-        let ranges =
-            [(0, 0, 10), (0, 10, 20), (1, 0, 10)].map(|(p, a, b)| beidou_schemas::archive::range_path(p, a, b));
+        let ranges = [(0, 0, 10), (0, 10, 20), (1, 0, 10)].map(|(p, a, b)| Collection::Events.range_path(p, a, b));
         for path in &ranges {
             archive.put_new(path, Bytes::from_static(b"x")).await.unwrap();
         }

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, fs::File, io::BufWriter, path::PathBuf};
 
 use beidou_schemas::{
     Micros,
-    archive::{FileEntry, FileNote, PartitionRange, day_file, day_folder},
+    archive::{FileEntry, FileNote, PartitionRange, day_file},
     kube_event::RangeHash,
     time::DAY,
 };
@@ -316,8 +316,8 @@ impl Run {
         let finished = Finished::new(content(sink)?, note);
         let dt = Micros(shelf.day * DAY).day_text();
         let name = day_file(self.generation, self.made.len() + 1, &self.compaction.tag);
-        let [events, day, cluster] = day_folder(&dt, &shelf.cluster);
-        let path = path_of([events.as_str(), &day, &cluster, &name]);
+        let [folder, day, cluster] = self.archive.collection.day_folder(&dt, &shelf.cluster);
+        let path = path_of([folder.as_str(), &day, &cluster, &name]);
         let put = self.runtime.block_on(self.archive.put_file(&path, &finished))?;
         self.made.push(FileEntry {
             path,

@@ -5,7 +5,7 @@
 
 use beidou_schemas::{
     Micros,
-    archive::{FileEntry, day_file, day_folder},
+    archive::{FileEntry, day_file},
 };
 use object_store::{ObjectStoreExt, PutPayload};
 use uuid::Uuid;
@@ -36,8 +36,8 @@ impl Archive {
             return Err(ArchiveError::Differs { path: bad.path.clone(), what });
         }
         let tag = format!("{:08x}", Uuid::new_v4().as_fields().0);
-        let [events, day, cluster] = day_folder(&bad.dt, &bad.cluster);
-        let path = path_of([events.as_str(), &day, &cluster, &day_file(catalogue.generation + 1, 1, &tag)]);
+        let [folder, day, cluster] = self.collection.day_folder(&bad.dt, &bad.cluster);
+        let path = path_of([folder.as_str(), &day, &cluster, &day_file(catalogue.generation + 1, 1, &tag)]);
         let put = self.put_file(&path, file).await?;
         let (note, bytes, sha256) = (file.note.clone(), put.bytes, put.sha256);
         let entry = FileEntry { path, bytes, sha256, note, ..bad.clone() };

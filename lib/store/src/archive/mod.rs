@@ -5,6 +5,7 @@
 //!                                                          │ compact, daily
 //!                                                          ▼
 //!                         manifest generation n+1 ──► events/dt=…/cluster=…  one file per cluster-day, or 256 MB
+//!  operations/… lies beside it in the same way: a collection of its own
 //!  catalogue = manifests, folded + range files that none of them removed ──► read ──► rows ──► the Event's JSON
 //! ```
 //!
@@ -12,7 +13,7 @@
 //! - A file never changes. It is put under a name that nobody has, and an answer means that it is on disk.
 //! - A file is removed only after the manifest that takes it out of the catalogue is stored, and that only after the files
 //!   in its place were read back and hold the same rows by count and hash.
-//! - Rows are compared by the hash of `beidou_schemas::kube_event`, never by bytes: another version of the library writes
+//! - Rows are compared by the hash of `beidou_schemas::kube_event`, which is taken of other columns for operations, never by bytes: another version of the library writes
 //!   other bytes for the same rows.
 
 mod bucket;
@@ -44,6 +45,7 @@ pub use write::{FileWriter, Finished, GroupLimit};
 
 use std::{fmt, path::Path as FilePath, sync::Arc};
 
+use beidou_schemas::archive::Collection;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{
@@ -56,6 +58,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct Archive {
     objects: Arc<dyn ObjectStore>,
+    collection: Collection,
     place: Arc<str>,
 }
 
@@ -98,7 +101,7 @@ impl Archive {
             source,
         })?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(ArchiveError::objects("open", &path))?;
-        Ok(Self { objects: Arc::new(objects.with_fsync(true)), place: path.into() })
+        Ok(Self { place: path.into(), ..Self::on(Arc::new(objects.with_fsync(true))) })
     }
 
     /// An archive in a bucket of S3. Nothing is asked yet.
@@ -112,13 +115,24 @@ impl Archive {
 
     /// An archive that nothing keeps: the twin for tests.
     pub fn in_memory() -> Self {
-        Self { objects: Arc::new(InMemory::new()), place: "memory".into() }
+        Self { place: "memory".into(), ..Self::on(Arc::new(InMemory::new())) }
     }
 
     /// An archive on any object store that puts if absent.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
         let place = objects.to_string().into();
-        Self { objects, place }
+        Self { objects, collection: Collection::Events, place }
+    }
+
+    /// The same place, for files of another collection: its own catalogue, manifests and compaction.
+    #[must_use]
+    pub fn of(&self, collection: Collection) -> Self {
+        Self { collection, ..self.clone() }
+    }
+
+    /// Of what the files are.
+    pub fn collection(&self) -> Collection {
+        self.collection
     }
 
     /// Where it is, for people.

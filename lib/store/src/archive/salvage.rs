@@ -17,10 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beidou_schemas::{
     Micros,
-    archive::{
-        EVENTS, FileEntry, MANIFESTS, Manifest, PartitionRange, RANGES, day_generation, manifest_generation,
-        manifest_path,
-    },
+    archive::{Collection, FileEntry, Manifest, PartitionRange},
     time::DAY,
 };
 use bytes::Bytes;
@@ -87,20 +84,21 @@ impl Archive {
     }
 
     async fn salvage_broken(&self) -> Result<Salvaged, ArchiveError> {
-        let ranges = self.list(RANGES).await?;
+        let ranges = self.list(&self.collection.ranges()).await?;
         let (mut stored, mut foreign) = (BTreeMap::new(), Vec::new());
-        for Listed { path, .. } in self.list(MANIFESTS).await? {
-            match manifest_generation(&path) {
+        for Listed { path, .. } in self.list(&self.collection.manifests()).await? {
+            match self.collection.manifest_generation(&path) {
                 Some(generation) => drop(stored.insert(generation, self.read(&path).await?)),
                 None => foreign.push(Break { path, what: "its name is not a manifest's".into() }),
             }
         }
-        let chain = Chain::walk(&stored)?;
-        let files = self.list(EVENTS).await?;
+        let chain = Chain::walk(self.collection, &stored)?;
+        let files = self.list(self.collection.folder()).await?;
         let lost = chain.lost.clone();
         let (mut salvaged, gone) = chain.fold(&files);
         salvaged.broken.extend(foreign);
-        let of_lost = |path: &str| day_generation(path).is_some_and(|generation| lost.contains(&generation));
+        let of_lost =
+            |path: &str| self.collection.day_generation(path).is_some_and(|generation| lost.contains(&generation));
         let mut adopted = Vec::new();
         for Listed { path, bytes } in files.iter().filter(|file| of_lost(&file.path)) {
             if salvaged.catalogue.days.contains_key(path) || salvaged.catalogue.was_removed(path) {
@@ -147,6 +145,7 @@ impl Archive {
 
 /// A chain of manifests, followed from its newest end.
 struct Chain {
+    collection: Collection,
     /// Those that are there, oldest first.
     taken: Vec<Manifest>,
     /// SHA-256 of the newest.
@@ -157,18 +156,19 @@ struct Chain {
 }
 
 impl Chain {
-    fn walk(stored: &BTreeMap<u64, Bytes>) -> Result<Self, ArchiveError> {
+    fn walk(collection: Collection, stored: &BTreeMap<u64, Bytes>) -> Result<Self, ArchiveError> {
         let Some((&newest, content)) = stored.last_key_value() else {
-            return Err(ArchiveError::Chain { path: MANIFESTS.into(), what: "no manifest is left".into() });
+            return Err(ArchiveError::Chain { path: collection.manifests(), what: "no manifest is left".into() });
         };
         if newest.saturating_sub(stored.len() as u64) > MOST_LOST {
             let what = format!("more than {MOST_LOST} manifests before it would be lost; is its name right?");
-            return Err(ArchiveError::Chain { path: manifest_path(newest), what });
+            return Err(ArchiveError::Chain { path: collection.manifest_path(newest), what });
         }
-        let mut chain = Self { taken: vec![], sha256: sha256_of(content), lost: BTreeSet::new(), broken: vec![] };
+        let mut chain =
+            Self { collection, taken: vec![], sha256: sha256_of(content), lost: BTreeSet::new(), broken: vec![] };
         let mut wanted: Option<String> = None;
         for generation in (1..=newest).rev() {
-            let path = manifest_path(generation);
+            let path = collection.manifest_path(generation);
             match manifest(stored.get(&generation), generation, wanted.take()) {
                 Ok(manifest) => {
                     wanted = Some(manifest.previous_sha256.clone());
@@ -187,9 +187,9 @@ impl Chain {
 
     /// What those that are there say, and what is gone of it and may be removed. `files` are those of the archive.
     fn fold(self, files: &[Listed]) -> (Salvaged, Vec<FileEntry>) {
-        let Self { taken, sha256, lost, broken } = self;
+        let Self { collection, taken, sha256, lost, broken } = self;
         let mut gone = Vec::new();
-        let mut catalogue = Catalogue { sha256, ..Catalogue::default() };
+        let mut catalogue = Catalogue { collection, sha256, ..Catalogue::default() };
         let mut added_by = BTreeMap::new();
         for manifest in taken {
             catalogue.generation = manifest.generation;
@@ -268,6 +268,6 @@ fn overlap(one: &PartitionRange, other: &PartitionRange) -> bool {
 
 /// The compaction that wrote a day file: its generation and tag.
 fn written_by(path: &str) -> Option<(u64, &str)> {
-    let tag = path.rsplit_once('/')?.1.splitn(3, '-').nth(2)?;
-    Some((day_generation(path)?, tag))
+    let (generation, rest) = path.rsplit_once('/')?.1.split_once('-')?;
+    Some((generation.parse().ok()?, rest.split_once('-')?.1))
 }

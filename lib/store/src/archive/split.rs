@@ -18,13 +18,12 @@ pub(super) struct Shelf {
 /// The rows of a batch by shelf, their order kept.
 pub(super) fn split(batch: &RecordBatch) -> Result<Vec<(Shelf, RecordBatch)>, ArchiveError> {
     let columns = Columns::of(batch)?;
-    let key =
-        |row: usize| (columns.time(row).0.div_euclid(DAY), columns.cluster_uid.value(row), columns.cluster.value(row));
+    let key = |row: usize| (columns.time(row).0.div_euclid(DAY), columns.cluster(row));
     let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
     rows.sort_by_key(|&row| key(row as usize));
     let mut parts = Vec::new();
     for group in rows.chunk_by(|&row, &next| key(row as usize) == key(next as usize)) {
-        let (day, cluster_uid, cluster) = key(group[0] as usize);
+        let (day, (cluster_uid, cluster)) = key(group[0] as usize);
         let shelf = Shelf { day, cluster_uid: cluster_uid.into(), cluster: cluster.into() };
         // Nearly always the whole batch is one shelf's.
         let part = if group.len() == batch.num_rows() {

@@ -113,7 +113,7 @@ impl<W: Write + Send> FileWriter<W> {
             self.note.hash = self.note.hash.with(self.hasher.hash(&columns.hashed(row)));
             self.note.min_time = self.note.min_time.min(columns.time(row));
             self.note.max_time = self.note.max_time.max(columns.time(row));
-            self.note.observed = self.note.observed.max(Micros(columns.observed.value(row)));
+            self.note.observed = self.note.observed.max(columns.observed(row));
         }
         self.note.rows += batch.num_rows() as u64;
         let mut from = 0;

@@ -1,6 +1,6 @@
 //! Range files become day files, and nothing else changes.
 
-use beidou_schemas::{Micros, archive::manifest_path, time::DAY};
+use beidou_schemas::{Micros, archive::Collection, time::DAY};
 use beidou_store::archive::{Archive, ArchiveError, Compaction, GroupLimit};
 use bytes::Bytes;
 
@@ -116,7 +116,7 @@ async fn a_manifest_that_was_changed_is_refused() {
     let rows = fill(&archive).await;
     archive.compact(&all(Micros(MONDAY + DAY))).await.unwrap();
     archive.compact(&all(end(&rows))).await.unwrap();
-    let path = manifest_path(1);
+    let path = Collection::Events.manifest_path(1);
     let text = String::from_utf8(archive.read(&path).await.unwrap().to_vec()).unwrap();
     archive.remove(&path).await.unwrap();
     archive.put_new(&path, Bytes::from(text.replace("\"rows\": 40", "\"rows\": 39"))).await.unwrap();

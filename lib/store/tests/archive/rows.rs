@@ -8,7 +8,7 @@ use arrow_array::{
 };
 use beidou_schemas::{
     Micros,
-    archive::{PartitionRange, range_path},
+    archive::{Collection, PartitionRange},
     kube_event::{EventState, RangeHash, decode, rebuild},
     time::DAY,
 };
@@ -120,7 +120,7 @@ pub fn file(range: PartitionRange, rows: &[Row]) -> Finished {
 /// Puts the rows of a partition as a range file.
 pub async fn put(archive: &Archive, partition: u32, rows: &[Row]) -> String {
     let (from, to) = (rows[0].offset, rows[rows.len() - 1].offset + 1);
-    let path = range_path(partition, from, to);
+    let path = Collection::Events.range_path(partition, from, to);
     archive.put_file(&path, &file(PartitionRange { partition, from, to }, rows)).await.unwrap();
     path
 }

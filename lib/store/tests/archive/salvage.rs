@@ -2,7 +2,7 @@
 
 use beidou_schemas::{
     Micros,
-    archive::{Manifest, manifest_path},
+    archive::{Collection, Manifest},
     time::DAY,
 };
 use beidou_store::archive::{Archive, ArchiveError, Break};
@@ -30,10 +30,10 @@ async fn files_of_a_lost_manifest_count_and_it_fits_in_again() {
     let mut rows = compacted(&archive).await;
     let whole = archive.salvage().await.unwrap();
     assert_eq!((&whole.catalogue, whole.broken.len()), (&archive.catalogue().await.unwrap(), 0));
-    let first = archive.read(&manifest_path(1)).await.unwrap();
-    archive.remove(&manifest_path(1)).await.unwrap();
+    let first = archive.read(&Collection::Events.manifest_path(1)).await.unwrap();
+    archive.remove(&Collection::Events.manifest_path(1)).await.unwrap();
     let found = archive.salvage().await.unwrap();
-    assert_eq!(paths(&found.broken), [manifest_path(1)]);
+    assert_eq!(paths(&found.broken), [Collection::Events.manifest_path(1)]);
     assert!(found.broken[0].what.contains("not there"), "{:?}", found.broken);
     assert_eq!(found.doubtful, []);
     let mut days = found.catalogue.days.clone();
@@ -49,7 +49,7 @@ async fn files_of_a_lost_manifest_count_and_it_fits_in_again() {
     rows.extend(late);
     assert_eq!(archive.compact(&all(end(&rows))).await.unwrap().generation, Some(3));
     assert!(archive.catalogue().await.is_err());
-    archive.put_new(&manifest_path(1), first).await.unwrap();
+    archive.put_new(&Collection::Events.manifest_path(1), first).await.unwrap();
     assert_eq!(read_all(&archive).await, (events(&rows), hash_of(&rows)));
 }
 
@@ -59,19 +59,22 @@ async fn a_changed_manifest_is_as_good_as_lost_and_the_newest_must_be_read() {
     compacted(&archive).await;
     let days = archive.catalogue().await.unwrap().days;
     let replace = async |generation: u64, content: Vec<u8>| {
-        archive.remove(&manifest_path(generation)).await.unwrap();
-        archive.put_new(&manifest_path(generation), content.into()).await.unwrap();
+        archive.remove(&Collection::Events.manifest_path(generation)).await.unwrap();
+        archive.put_new(&Collection::Events.manifest_path(generation), content.into()).await.unwrap();
     };
-    let mut first = Manifest::from_json(&archive.read(&manifest_path(1)).await.unwrap()).unwrap();
+    let mut first = Manifest::from_json(&archive.read(&Collection::Events.manifest_path(1)).await.unwrap()).unwrap();
     first.added.iter_mut().for_each(|file| file.sha256 = "00".into());
     replace(1, first.to_json()).await;
     let found = archive.salvage().await.unwrap();
-    assert_eq!(paths(&found.broken), [manifest_path(1)]);
+    assert_eq!(paths(&found.broken), [Collection::Events.manifest_path(1)]);
     assert!(found.catalogue.days.keys().eq(days.keys()));
     assert!(found.catalogue.days.values().all(|file| file.sha256 != "00"), "it is not believed");
     replace(2, b"{".to_vec()).await;
     let error = archive.salvage().await.unwrap_err();
-    assert!(matches!(&error, ArchiveError::Chain { path, .. } if *path == manifest_path(2)), "{error}");
+    assert!(
+        matches!(&error, ArchiveError::Chain { path, .. } if *path == Collection::Events.manifest_path(2)),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +87,7 @@ async fn nothing_is_built_on_rows_that_may_be_there_twice() {
     archive.compact(&all(end(&rows))).await.unwrap();
     // As after a crash before what was taken in was removed.
     archive.put_new(&range, content).await.unwrap();
-    archive.remove(&manifest_path(1)).await.unwrap();
+    archive.remove(&Collection::Events.manifest_path(1)).await.unwrap();
     let found = archive.salvage().await.unwrap();
     assert_eq!(found.catalogue.ranges.len(), 1);
     assert!(!found.doubtful.is_empty() && paths(&found.doubtful).iter().all(|path| path.contains("dt=2026-11-23")));
@@ -113,10 +116,14 @@ async fn a_file_that_is_gone_does_not_count_where_a_lost_manifest_may_have_remov
     put(&archive, 1, &other).await;
     rows.extend(other);
     archive.compact(&all(end(&rows))).await.unwrap();
-    archive.remove(&manifest_path(3)).await.unwrap();
+    archive.remove(&Collection::Events.manifest_path(3)).await.unwrap();
     let found = archive.salvage().await.unwrap();
     assert!(!found.catalogue.days.contains_key(&monday));
-    assert_eq!((paths(&found.broken), found.doubtful), (vec![manifest_path(3).as_str()], vec![]), "it was taken in");
+    assert_eq!(
+        (paths(&found.broken), found.doubtful),
+        (vec![Collection::Events.manifest_path(3).as_str()], vec![]),
+        "it was taken in"
+    );
     assert_eq!(found.catalogue.days.values().map(|file| file.note.rows).sum::<u64>(), rows.len() as u64);
     // With the file that took it in gone as well, nobody knows where its rows are.
     let of_monday = whole.days.keys().find(|path| path.contains(&monday[..monday.len() - 30])).unwrap();
@@ -130,8 +137,8 @@ async fn a_file_that_is_gone_does_not_count_where_a_lost_manifest_may_have_remov
 async fn a_manifest_of_an_absurd_number_is_not_believed() {
     let archive = Archive::in_memory();
     compacted(&archive).await;
-    let newest = archive.read(&manifest_path(2)).await.unwrap();
-    archive.put_new(&manifest_path(99_999_999), newest).await.unwrap();
+    let newest = archive.read(&Collection::Events.manifest_path(2)).await.unwrap();
+    archive.put_new(&Collection::Events.manifest_path(99_999_999), newest).await.unwrap();
     let error = archive.salvage().await.unwrap_err();
-    assert!(error.to_string().contains(&manifest_path(99_999_999)), "{error}");
+    assert!(error.to_string().contains(&Collection::Events.manifest_path(99_999_999)), "{error}");
 }

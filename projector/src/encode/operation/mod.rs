@@ -12,8 +12,10 @@
 mod line;
 mod runs;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray, cast::AsArray, types::Int8Type};
+use arrow_schema::{ArrowError, Field};
 use beidou_log::StoredRecord;
 use beidou_schemas::{
     Micros, TopicPartition,
@@ -67,6 +69,11 @@ rows! {
         log_offset: UInt64,
     }
 }
+
+/// The names of the table's column `object`, from number 1 on.
+const OBJECTS: [&str; 3] = ["board", "operation", "task"];
+/// Those of `source`.
+const SOURCES: [&str; 2] = ["decided", "told"];
 
 /// Who said it: the numbers of the column's enum.
 #[derive(Debug, Clone, Copy)]
@@ -233,9 +240,26 @@ impl Months {
         for (month, rows) in self.0 {
             let batch = rows.finish().map_err(beidou_store::StoreError::Encode)?;
             out.blocks.push(range.block(TABLE, &month.to_string(), &batch)?);
+            out.archive.push(named(&batch).map_err(beidou_store::StoreError::Encode)?);
         }
         Ok(())
     }
+}
+
+/// The rows as the archive has them: with the names of what the table has as numbers, so that any tool reads them.
+fn named(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let named = |(field, column): (&Arc<Field>, &ArrayRef)| {
+        let names: &[&str] = match field.name().as_str() {
+            "object" => &OBJECTS,
+            "source" => &SOURCES,
+            _ => return (field.name().clone(), column.clone()),
+        };
+        let name = |number: Option<i8>| names.get(usize::try_from(number? - 1).ok()?).copied();
+        let names: StringArray =
+            column.as_primitive::<Int8Type>().iter().map(|n| Some(name(n).unwrap_or_default())).collect();
+        (field.name().clone(), Arc::new(names) as ArrayRef)
+    };
+    RecordBatch::try_from_iter(batch.schema_ref().fields().iter().zip(batch.columns()).map(named))
 }
 
 impl OperationRows {
