@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled
+.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled runtime
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -43,7 +43,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault test, a hundred in operations, all fuzz targets, the console in a browser
+nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, a hundred in operations, runners in real Pods, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes ansible compiled
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
@@ -51,6 +51,11 @@ nightly: tools fuzz e2e ## the long proofs: ten times the kills of the fault tes
 	@BEIDOU_HOSTS=20 cargo test -p beidou-tests --test operations scale_up -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,100 kills in operations)
 	@BEIDOU_OPERATION_KILLS=100 cargo test -p beidou-tests --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
+
+pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
+	@$(MAKE) -j2 kubernetes ansible compiled
+	$(call say,some eight minutes: in five of them a Pod waits for an image that does not come)
+	@cargo test --workspace --features beidou-tests/pods --test pods -- --nocapture 2>&1 | tee target/pods.log
 
 fuzz: tools ## look for inputs that break a reader: each target for a minute (FUZZ_SECONDS=600: for ten)
 	@command -v cargo-fuzz > /dev/null || { echo "==> getting cargo-fuzz"; cargo install cargo-fuzz --locked; }
@@ -71,9 +76,10 @@ bench: tools engine $(if $(filter-out console,$(ARGS)),,browser) ## the measured
 
 console: console/dist/files.txt ## the web console, which the next build of the binary takes in
 
-image: tools $(if $(WITHOUT_CONSOLE),,console) ## the OCI image of the release binary, target/beidou-image.tar
+image: tools $(if $(WITHOUT_CONSOLE),,console) ## OCI images of the release binary, of servers and of runners: target/beidou-image.tar, target/beidou-runner-image.tar
 	@cargo build --release -p beidou
 	@deploy/image/build target/release/beidou target/beidou-image.tar
+	@deploy/image/build --runner target/release/beidou target/beidou-runner-image.tar
 
 # --- what the above need
 
@@ -117,6 +123,14 @@ engine: binary
 compiled: engine
 	@echo "==> compiling the tests"
 	@cargo test --workspace --no-run
+
+# Where Pods run, in namespaces of the tests' own: a service that is started with it is not ours.
+runtime:
+	@(for tool in containerd ctr runc /usr/lib/cni/bridge; do command -v $$tool > /dev/null || exit 1; done) || { \
+	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
+	    echo "containerd is missing: install containerd runc containernetworking-plugins" >&2; exit 1; fi; \
+	  echo "==> installing containerd"; apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends containerd runc containernetworking-plugins; }
 
 kafka:
 	@tests/kafka/install

@@ -58,6 +58,7 @@ pub struct ControlPlane {
     folder: TempDir,
     server_url: String,
     tokens: Tokens,
+    pki: Pki,
     /// What the API server was started with.
     api_server: Vec<String>,
 }
@@ -143,6 +144,27 @@ impl ControlPlane {
         Ok(Client::try_from(config)?)
     }
 
+    /// Starts the scheduler, so that Pods come to nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn schedule(&mut self) -> anyhow::Result<()> {
+        let kubeconfig = self.kubeconfig(Access::Admin).display().to_string();
+        let given = [("kubeconfig", kubeconfig), ("leader-elect", "false".into()), ("secure-port", "0".into())];
+        self.launch(&installed("kubernetes")?, "kube-scheduler", &flags(given))
+    }
+
+    /// The kubeconfig of a node's kubelet, which reaches the API server there.
+    ///
+    /// # Errors
+    /// When its certificate cannot be made or written.
+    pub fn kubelet(&self, node: &str, server: &str) -> anyhow::Result<PathBuf> {
+        self.pki.client("kubelet", &format!("system:node:{node}"), Some("system:nodes"))?;
+        let path = self.folder.path().join("kubelet.kubeconfig");
+        write_kubeconfig(&path, "kubelet", server, &self.pki, &certificate_user(&self.pki, "kubelet"))?;
+        Ok(path)
+    }
+
     /// Kills the API server, starts it again, and returns when it is ready. What it keeps is in etcd.
     ///
     /// # Errors
@@ -176,13 +198,14 @@ impl ControlPlane {
         write_kubeconfigs(folder.path(), &server_url, &pki, &tokens)?;
 
         let api_server = api_server_flags(&pki, etcd, secure);
-        let mut this = Self { parts: Vec::new(), folder, server_url, tokens, api_server };
+        let manager = controller_manager_flags(&pki, &server_url)?;
+        let mut this = Self { parts: Vec::new(), folder, server_url, tokens, pki, api_server };
         this.launch(programs, "etcd", &etcd_flags(etcd, peer))?;
         let flags = this.api_server.clone();
         this.launch(programs, API_SERVER, &flags)?;
         let admin = this.client(Access::Admin).await?;
         this.ready("the API server is ready", async || healthy(&admin).await).await?;
-        this.launch(programs, "kube-controller-manager", &controller_manager_flags(&pki, &this.server_url)?)?;
+        this.launch(programs, "kube-controller-manager", &manager)?;
         grant(&admin).await.context("give the test's users their rights")?;
         this.usable(&admin).await?;
         Ok(this)

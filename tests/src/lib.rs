@@ -1,7 +1,7 @@
 //! Proof of the whole house: what the tests in `tests/tests/` share.
 //!
 //! `control_plane` starts a real Kubernetes API server, `kafka` a real broker, `s3` a real object storage, `ssh_hosts` hosts to
-//! run playbooks on, `machines` all of it together for operations, `helm` renders the chart, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
+//! run playbooks on, `machines` all of it together for operations, `pods` a node whose Pods are real, `helm` renders the chart, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
 
 pub mod beidou;
 pub mod control_plane;
@@ -10,6 +10,7 @@ pub mod helm;
 pub mod installed;
 pub mod kafka;
 pub mod machines;
+pub mod pods;
 pub mod s3;
 pub mod ssh_hosts;
 pub mod tidy;

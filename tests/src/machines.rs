@@ -36,13 +36,14 @@ use crate::{
 
 /// A whole operation on three hosts takes half a minute on a quiet machine.
 pub const LIMIT: Duration = Duration::from_secs(300);
-const NAMESPACE: &str = "beidou-system";
+/// Where our resources are.
+pub const NAMESPACE: &str = "beidou-system";
 const CLUSTER: &str = "product-cluster";
 /// What stands in for a kubelet.
 pub const KUBELET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/kubelet");
 
 /// A bundle that writes down what it does.
-const TALLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/tally");
+pub const TALLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/tally");
 
 /// The site; all of it ends with this.
 pub struct Site {
@@ -54,8 +55,9 @@ pub struct Site {
     pub admin: Client,
     /// What the cluster gives to bundles.
     pub parameters: Value,
+    /// The API server that machines join, and the cluster of our resources.
+    pub control_plane: ControlPlane,
     relay: AbortHandle,
-    control_plane: ControlPlane,
 }
 
 impl Drop for Site {
@@ -94,7 +96,16 @@ impl Site {
     /// # Errors
     /// As [`Site::start`].
     pub async fn start_with(count: usize, kubelet: &Path) -> anyhow::Result<Self> {
+        let ansible = installed("ansible")?.join("bin/ansible-playbook");
         let hosts = SshHosts::start(count)?;
+        Self::of(hosts, json!({"local": {"ansible_playbook": ansible}, "bundles": [TALLY]}), kubelet).await
+    }
+
+    /// Around these hosts, with more settings of controllers.
+    ///
+    /// # Errors
+    /// As [`Site::start`].
+    pub async fn of(hosts: SshHosts, mut controllers: Value, kubelet: &Path) -> anyhow::Result<Self> {
         let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
         let admin = control_plane.client(Access::Admin).await?;
         let (relay, server) = relay(hosts.gateway(), control_plane.server_url()).await?;
@@ -103,14 +114,8 @@ impl Site {
         install(&admin).await?;
         let mut home = Home::new()?;
         let kubeconfig = control_plane.kubeconfig(Access::Admin);
-        let config = json!({
-            "controllers": {
-                "management": {"kubeconfig": kubeconfig, "namespace": NAMESPACE},
-                "bundles": [TALLY],
-                "local": {"ansible_playbook": installed("ansible")?.join("bin/ansible-playbook")},
-            },
-            "clusters": [{"name": CLUSTER, "kubeconfig": kubeconfig}],
-        });
+        controllers["management"] = json!({"kubeconfig": kubeconfig, "namespace": NAMESPACE});
+        let config = json!({"controllers": controllers, "clusters": [{"name": CLUSTER, "kubeconfig": kubeconfig}]});
         let file = home.path().join("site.yaml");
         fs::write(&file, config.to_string())?;
         serve(&mut home).await?;
@@ -119,7 +124,7 @@ impl Site {
             "kubelet_from": "runner", "kubelet_source": kubelet, "kubelet_path": "/usr/local/bin/kubelet",
             "runtime_endpoint": "unix:///dev/null", "min_disk_mb": 50, "min_inodes": 1000, "max_skew_s": 30,
         });
-        let site = Self { home, hosts, admin, parameters, relay, control_plane };
+        let site = Self { home, hosts, admin, parameters, control_plane, relay };
         site.describe(&kubeconfig).await?;
         Ok(site)
     }
@@ -214,26 +219,36 @@ impl Site {
         Ok(log.bounds(FACTS).await?.end + log.bounds(SAID).await?.end)
     }
 
+    /// All facts so far.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn facts(&self) -> anyhow::Result<Vec<Fact>> {
+        let log = FileLog::open_existing(self.home.data().join("log"))?;
+        let (mut at, mut facts) = (0, Vec::new());
+        loop {
+            let batch = log.read(FACTS, at, ReadLimit { max_bytes: 1 << 20, max_wait: Duration::ZERO }).await?;
+            if batch.records.is_empty() {
+                return Ok(facts);
+            }
+            for stored in batch.records {
+                facts.push(Fact::from_json(&stored.record.value)?);
+            }
+            at = batch.next;
+        }
+    }
+
     /// Writes all facts, and what they fold to, to the folder that `BEIDOU_RECORD` names, where it does: for golden files.
     ///
     /// # Errors
     /// When the log cannot be read, or the files not be written.
     pub async fn record(&self, name: &str) -> anyhow::Result<()> {
         let Some(folder) = std::env::var_os("BEIDOU_RECORD").map(PathBuf::from) else { return Ok(()) };
-        let log = FileLog::open_existing(self.home.data().join("log"))?;
-        let (mut at, mut lines, mut facts) = (0, String::new(), Vec::new());
-        loop {
-            let batch = log.read(FACTS, at, ReadLimit { max_bytes: 1 << 20, max_wait: Duration::ZERO }).await?;
-            if batch.records.is_empty() {
-                break;
-            }
-            for stored in batch.records {
-                let fact = Fact::from_json(&stored.record.value)?;
-                lines.push_str(&String::from_utf8(fact.to_json())?);
-                lines.push('\n');
-                facts.push(fact);
-            }
-            at = batch.next;
+        let facts = self.facts().await?;
+        let mut lines = String::new();
+        for fact in &facts {
+            lines.push_str(&String::from_utf8(fact.to_json())?);
+            lines.push('\n');
         }
         fs::write(folder.join(format!("{name}.log")), lines)?;
         fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(&Board::fold(&facts))? + "\n")?;

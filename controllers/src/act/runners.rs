@@ -157,6 +157,8 @@ impl Hands {
             return self.stop_api(id, attempt).await;
         }
         let failed = |error: ExecuteError| crate::error::chain(&error);
+        // Nobody could tell once it is gone.
+        let kept = if found.claimed.is_none() { self.executor.waits_for(attempt).await } else { None };
         self.executor.stop(attempt, false).await.map_err(failed)?;
         let begun = Instant::now();
         let mut forced = false;
@@ -172,6 +174,7 @@ impl Hands {
             }
             sleep(LOOK_EVERY).await;
         };
+        let message = kept.map_or(message.clone(), |kept| format!("{message}; {kept}"));
         let ended = AttemptEnded { attempt: attempt.clone(), end: AttemptEnd::Stopped, exit, signal, message };
         self.tell(Seen::Ended(id, ended, Default::default())).await
     }

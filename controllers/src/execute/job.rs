@@ -128,12 +128,15 @@ impl KubernetesJob {
         })
     }
 
-    /// How its Pod ended: only for people.
-    async fn pod_end(&self, attempt: &AttemptId) -> Result<(Option<i32>, Option<i32>, String), ExecuteError> {
+    async fn pods(&self, attempt: &AttemptId) -> Result<Vec<Pod>, ExecuteError> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let of = ListParams::default().labels(&format!("{ATTEMPT}={attempt}"));
-        let found = pods.list(&of).await.map_err(kube_error("look at"))?;
-        let statuses = found.items.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
+        Ok(pods.list(&of).await.map_err(kube_error("look at"))?.items)
+    }
+
+    /// How its Pod ended: only for people.
+    async fn pod_end(&self, attempt: &AttemptId) -> Result<(Option<i32>, Option<i32>, String), ExecuteError> {
+        let statuses = self.pods(attempt).await?.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
         let ended = statuses.filter_map(|status| status.state?.terminated).next();
         Ok(ended.map_or((None, None, String::new()), |end| {
             let reason = end.reason.unwrap_or_default();
@@ -188,6 +191,10 @@ impl Executor for KubernetesJob {
         Ok(Standing::Gone { exit, signal, message: text.trim().to_owned() })
     }
 
+    async fn waits_for(&self, attempt: &AttemptId) -> Option<String> {
+        self.pods(attempt).await.ok()?.into_iter().find_map(waits_for)
+    }
+
     async fn stop(&self, attempt: &AttemptId, force: bool) -> Result<(), ExecuteError> {
         // A suspended Job ends its Pods and makes no new ones; it stays, so that what became of it can be seen.
         let suspend = Patch::Merge(json!({"spec": {"suspend": true}}));
@@ -214,6 +221,21 @@ impl Executor for KubernetesJob {
     }
 }
 
+/// Its container cannot be made, or no node takes it.
+fn waits_for(pod: Pod) -> Option<String> {
+    let status = pod.status?;
+    let containers = status.container_statuses.unwrap_or_default();
+    let waiting = containers.into_iter().find_map(|container| container.state?.waiting);
+    let unbound = status.conditions.unwrap_or_default().into_iter().find(|one| one.status == "False");
+    let (reason, message) = match (waiting, unbound) {
+        (Some(waiting), _) => (waiting.reason, waiting.message),
+        (None, Some(condition)) => (condition.reason, condition.message),
+        (None, None) => return None,
+    };
+    let words: Vec<_> = reason.into_iter().chain(message).collect();
+    Some(format!("its Pod waits: {}", words.join(": ")))
+}
+
 fn kube_error(act: &'static str) -> impl FnOnce(kube::Error) -> ExecuteError {
     move |source| ExecuteError::Kube { act, source: Box::new(source) }
 }
@@ -223,5 +245,29 @@ fn gone(result: Result<(), kube::Error>, act: &'static str) -> Result<(), Execut
     match result {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other.map_err(kube_error(act)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pod_waits_for_is_told() {
+        let told = |status: serde_json::Value| {
+            waits_for(serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap())
+        };
+        let container = |state| json!({"name": "runner", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}});
+        let unready = json!({"type": "Ready", "status": "False", "reason": "ContainersNotReady"});
+        assert_eq!(
+            told(json!({"containerStatuses": [container(waiting)], "conditions": [unready]})).as_deref(),
+            Some("its Pod waits: ImagePullBackOff: Back-off pulling image")
+        );
+        let unbound =
+            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"});
+        assert_eq!(told(json!({"conditions": [unbound]})).as_deref(), Some("its Pod waits: Unschedulable: 0/1 nodes"));
+        let running = json!({"running": {"startedAt": "2026-11-29T00:00:00Z"}});
+        assert_eq!(told(json!({"containerStatuses": [container(running)], "conditions": []})), None);
     }
 }

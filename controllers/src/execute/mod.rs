@@ -109,6 +109,11 @@ pub trait Executor: Send + Sync + 'static {
     /// Where it stands.
     async fn look(&self, attempt: &AttemptId) -> Result<Standing, ExecuteError>;
 
+    /// What keeps it from beginning, where that can be known: only for people.
+    async fn waits_for(&self, _: &AttemptId) -> Option<String> {
+        None
+    }
+
     /// Ends it: with `force` at once, else as it likes within its own grace.
     async fn stop(&self, attempt: &AttemptId, force: bool) -> Result<(), ExecuteError>;
 

@@ -1,8 +1,9 @@
-// One program for the three parts of a Kubernetes control plane that the tests start. Joined, they share one
-// link step and most of their code; the part is chosen by the name under which the program is called.
+// One program for the parts of Kubernetes that the tests start. Joined, they share one link step and most of their
+// code; the part is chosen by the name under which the program is called.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -24,8 +27,12 @@ func main() {
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
 	case "kube-controller-manager":
 		os.Exit(cli.Run(controllermanager.NewControllerManagerCommand()))
+	case "kube-scheduler":
+		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case "kubelet":
+		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
 	default:
-		fmt.Fprintf(os.Stderr, "called as %q: link it as etcd, kube-apiserver or kube-controller-manager\n", name)
+		fmt.Fprintf(os.Stderr, "called as %q: link it as one of the programs that tests/kubernetes/install names\n", name)
 		os.Exit(2)
 	}
 }

@@ -67,6 +67,14 @@ impl Part {
         self.child.wait().map(drop)
     }
 
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When the system does not know the process.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors

@@ -22,7 +22,7 @@
 
 {{- define "beidou.check.controllers" -}}
 {{- with .Values.controllers -}}
-{{- if not .runner.image }}{{ fail "controllers.runner.image is empty: name an image that holds Ansible and beidou" }}{{ end -}}
+{{- if not .runner.image }}{{ fail "controllers.runner.image is empty: name an image that holds Ansible and beidou (deploy/image/build --runner makes one)" }}{{ end -}}
 {{- if eq .namespace $.Release.Namespace }}{{ fail "controllers.namespace is the namespace of the release: controllers read all Secrets there, so name another one" }}{{ end -}}
 {{- end -}}
 {{- end }}

@@ -1,0 +1,223 @@
+//! Runners in real Pods: kubelet, containerd and the image that `deploy/image/build --runner` makes.
+#![allow(clippy::unwrap_used, reason = "test code")]
+
+use std::{fs, path::Path, time::Duration};
+
+use beidou_schemas::{
+    Micros,
+    operation::{
+        Object,
+        fact::{Body, Fact},
+    },
+};
+use beidou_tests::{
+    machines::{KUBELET, LIMIT, NAMESPACE, Site},
+    pods::Pods,
+    wait,
+};
+use serde_json::{Value, json};
+
+/// Of twelve steps each.
+const RUNS: usize = 10;
+const ENDS: [&str; 4] = ["Succeeded", "Failed", "Held", "Unknown"];
+
+fn on(machines: &[String], bundle: &str, flow: &[&str], parameters: Value) -> Value {
+    json!({
+        "clusterName": "product-cluster", "operationType": "Command", "bundle": bundle, "operationFlow": flow,
+        "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
+        "parameters": parameters, "batches": {"canary": 0},
+    })
+}
+
+async fn apply(site: &Site, name: &str, spec: &Value) {
+    site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
+}
+
+async fn succeeds(site: &Site, name: &str, spec: &Value) {
+    apply(site, name, spec).await;
+    let status = site.phase("Operation", name, &ENDS).await.unwrap();
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
+}
+
+fn acts(site: &Site, line: &str) -> Vec<usize> {
+    let count = |text: String| text.lines().filter(|one| *one == line).count();
+    let of = |number| site.hosts.print(number, "cat /var/lib/acts 2> /dev/null || true").unwrap();
+    site.hosts.hosts().iter().map(|host| count(of(host.number))).collect()
+}
+
+/// What Beidou archived of all runners whose step has this name.
+fn outputs(site: &Site, step: &str) -> Vec<String> {
+    let folder = site.home.data().join("controllers/outputs");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of_step = files.filter(|path| path.to_string_lossy().contains(&format!("-{step}-")));
+    of_step.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_run_in_real_pods() {
+    let pods = Pods::start(2).await.unwrap();
+    pods.bring(&pods.build_image("runner.tar").unwrap()).unwrap();
+    let site = &pods.site;
+    let machines = site.addresses();
+
+    succeeds(site, "tally", &on(&machines, "tally", &["first", "second"], json!({"run": "pods"}))).await;
+    assert_eq!([acts(site, "pods first"), acts(site, "pods second")], [[1, 1], [1, 1]]);
+    let said = outputs(site, "first");
+    assert!(said.len() == 1 && said[0].contains("TASK [act]") && said[0].contains("PLAY RECAP"), "{said:?}");
+
+    a_machine_becomes_a_node(site).await;
+    a_killed_pod_is_an_unknown_outcome(&pods, &machines).await;
+    steps_follow_one_another(site, &machines[..1]).await;
+    nothing_is_left(site).await;
+}
+
+async fn a_machine_becomes_a_node(site: &Site) {
+    let machine = &site.hosts.hosts()[1];
+    // Baked into the machine: the image of runners has none.
+    let kubelet = fs::read_to_string(Path::new(KUBELET)).unwrap();
+    let script = format!("cat > /usr/local/bin/kubelet << 'EOF'\n{kubelet}\nEOF\nchmod 755 /usr/local/bin/kubelet");
+    site.hosts.print(machine.number, &script).unwrap();
+    let spec = json!({
+        "clusterName": "product-cluster", "operationType": "ScaleUp", "bundle": "node-join",
+        "operationFlow": ["preCheck", "scaleUp", "postCheck"],
+        "operationMachines": [{"ip": machine.address, "role": "Compute", "user": "root"}],
+        "parameters": {"kubelet_from": "host"},
+        "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
+        "batches": {"soakSeconds": 0},
+    });
+    succeeds(site, "scaleup-2024", &spec).await;
+    let nodes = site.nodes().await.unwrap();
+    assert!(nodes.contains(&(machine.address.clone(), false, true)), "it takes pods: {nodes:?}");
+}
+
+/// The container is killed after both machines were acted on, and before it can tell.
+async fn a_killed_pod_is_an_unknown_outcome(pods: &Pods, machines: &[String]) {
+    let site = &pods.site;
+    let script = "echo killed >> /var/lib/acts; until [ -e /var/lib/go ]; do sleep 0.1; done";
+    let mut spec = on(machines, "command", &["command"], json!({"script": script}));
+    apply(site, "killed", &spec).await;
+    wait::until("both machines were acted on", LIMIT, async || (acts(site, "killed") == [1, 1]).then_some(()))
+        .await
+        .unwrap();
+    let runners = pods.runners();
+    assert_eq!(runners.len(), 1);
+    is_confined(runners[0]);
+    // SAFETY: kill takes no pointers; the process is the first of the container, which was found by its words.
+    assert_eq!(unsafe { libc::kill(runners[0], libc::SIGKILL) }, 0);
+    let status = site.phase("Operation", "killed", &ENDS).await.unwrap();
+    assert_eq!((&status["phase"], &status["hosts"]["failed"]), (&json!("Unknown"), &json!(2)), "{status:#}");
+    for host in site.hosts.hosts() {
+        site.hosts.print(host.number, "touch /var/lib/go").unwrap();
+    }
+    spec["cancel"] = true.into();
+    apply(site, "killed", &spec).await;
+    site.phase("Operation", "killed", &["Cancelled", "Failed"]).await.unwrap();
+    assert_eq!(acts(site, "killed"), [1, 1]);
+    let made = site.facts().await.unwrap();
+    let made = made
+        .iter()
+        .filter(|fact| matches!(&fact.body, Body::AttemptLaunched(one) if one.attempt.as_str().contains("-command-")));
+    assert_eq!(made.count(), 1, "nothing is tried again by itself");
+}
+
+/// As the product's Job says, by what the kernel says.
+fn is_confined(pid: i32) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    for wanted in [
+        "Uid:\t65532\t65532",
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
+        assert!(status.contains(wanted), "{wanted}: {status}");
+    }
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap();
+    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    assert!(root.split(' ').nth(5).unwrap().split(',').any(|option| option == "ro"), "{root}");
+}
+
+async fn steps_follow_one_another(site: &Site, machines: &[String]) {
+    let flow: Vec<_> = (1..=12).map(|number| format!("s{number}")).collect();
+    let flow: Vec<_> = flow.iter().map(String::as_str).collect();
+    for run in 0..RUNS {
+        succeeds(site, &format!("chain-{run}"), &on(machines, "chain", &flow, json!({}))).await;
+    }
+    let said = outputs(site, "s12");
+    assert_eq!(said.len(), RUNS);
+    assert!(said.iter().all(|text| text.trim() == "65532"), "who ran there: {said:?}");
+    let facts = site.facts().await.unwrap();
+    show("its Job is made", gaps(&facts, |body| matches!(body, Body::AttemptLaunched(_))));
+    show("it has claimed its step", gaps(&facts, |body| matches!(body, Body::AttemptClaimed(_))));
+}
+
+#[expect(clippy::print_stdout, reason = "a figure")]
+fn show(what: &str, mut gaps: Vec<Duration>) {
+    gaps.sort();
+    let count = gaps.len();
+    assert!(count >= 100);
+    let at = |percent: usize| gaps[(count * percent).div_ceil(100) - 1];
+    println!(
+        "step finished -> the next runner: {what}: p50 {:?}, p99 {:?}, most {:?} of {count}",
+        at(50),
+        at(99),
+        at(100)
+    );
+}
+
+/// From each end of a step of `chain` to the next fact of its operation that fits.
+fn gaps(facts: &[Fact], fits: impl Fn(&Body) -> bool) -> Vec<Duration> {
+    let (mut since, mut found) = (None::<(Object, Micros)>, Vec::new());
+    for fact in facts {
+        match &fact.body {
+            Body::AttemptEnded(end) if is_of_chain(end.attempt.as_str()) => since = Some((fact.object, fact.time)),
+            body if fits(body) => {
+                if let Some((_, before)) = since.take().filter(|(of, _)| *of == fact.object) {
+                    found.push(Duration::from_micros((fact.time.0 - before.0).unsigned_abs()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Its steps are s1 to s12.
+fn is_of_chain(attempt: &str) -> bool {
+    let number = attempt.split('-').nth(1).and_then(|step| step.strip_prefix('s'));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+async fn nothing_is_left(site: &Site) {
+    let ours = kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=beidou");
+    for (group, kind) in [("batch", "Job"), ("", "Secret"), ("", "Pod")] {
+        let api = site.api(group, "v1", kind);
+        wait::until("it is cleared away", LIMIT, async || api.list(&ours).await.ok()?.items.is_empty().then_some(()))
+            .await
+            .unwrap_or_else(|overdue| panic!("{kind}: {overdue}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_cannot_start_holds_its_operation_and_says_why() {
+    let pods = Pods::start(1).await.unwrap();
+    let site = &pods.site;
+    apply(site, "absent", &on(&site.addresses(), "chain", &["s1", "s2"], json!({}))).await;
+    let api = site.api("caas.beidou.io", "v1alpha1", "Operation");
+    // A runner may take five minutes to claim its step: an image is pulled meanwhile.
+    let held = wait::until("the operation is held", LIMIT * 2, async || {
+        let status = api.get("absent").await.ok()?.data["status"].clone();
+        ENDS.contains(&status["phase"].as_str()?).then_some(status)
+    });
+    let held = held.await.unwrap();
+    assert_eq!(held["phase"], "Held", "{held:#}");
+    assert!(held.to_string().contains("ImagePull") && held.to_string().contains("beidou.test/runner"), "{held:#}");
+
+    let [first, second] = ["first.tar", "second.tar"].map(|name| pods.build_image(name).unwrap());
+    assert!(fs::read(&first).unwrap() == fs::read(&second).unwrap(), "the same image each time");
+    pods.bring(&second).unwrap();
+    site.home.print(&["operation", "retry", &format!("{NAMESPACE}/absent")]).unwrap();
+    let status = site.phase("Operation", "absent", &["Succeeded", "Failed", "Unknown"]).await.unwrap();
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
+    nothing_is_left(site).await;
+}
