@@ -68,7 +68,8 @@ impl Worker {
             | Topic::OperationCommand
             | Topic::Operation
             | Topic::OperationTask
-            | Topic::OperationLedger => BTreeMap::new(),
+            | Topic::OperationLedger
+            | Topic::OperationDraft => BTreeMap::new(),
         };
         let detail = format!("{}..{} of {}", offsets.start, offsets.end, self.at);
         let gap = |(cluster, watched): (ClusterUid, Watched)| {

@@ -24,6 +24,7 @@ mod config;
 mod console;
 pub mod cursor;
 mod door;
+mod drafts;
 mod exports;
 mod imports;
 pub mod openapi;

@@ -129,7 +129,7 @@ impl Collection {
             Topic::Operation => Some((Self::Operations, 0)),
             Topic::OperationTask => Some((Self::Operations, 1)),
             Topic::KubeCoverage | Topic::KubeReject | Topic::KubeImport | Topic::Ledger | Topic::Maintenance => None,
-            Topic::OperationCommand | Topic::OperationLedger => None,
+            Topic::OperationCommand | Topic::OperationLedger | Topic::OperationDraft => None,
         }
     }
 

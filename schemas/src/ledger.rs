@@ -51,7 +51,7 @@ pub fn partition_of(source: TopicPartition, event_partitions: u32) -> Option<Top
         Topic::Operation => return (source.partition == 0).then_some(of_operations(0)),
         Topic::OperationTask => return (source.partition == 0).then_some(of_operations(1)),
         // What became of a command is told by the facts that follow from it.
-        Topic::OperationCommand | Topic::OperationLedger => return None,
+        Topic::OperationCommand | Topic::OperationLedger | Topic::OperationDraft => return None,
     };
     Some(TopicPartition::new(Topic::Ledger, partition))
 }

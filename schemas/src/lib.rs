@@ -16,6 +16,7 @@
 //!  beidou.operation.v1        what was decided and seen     operation::fact
 //!  beidou.operation.task.v1   what runners tell             operation::said
 //!  beidou.operation.ledger.v1  the ledger of these two       ledger
+//!  beidou.operation.draft.v1  what is still being written   operation::draft
 //! ```
 //!
 //! What the runner of a step says to the controllers goes over HTTP: `runner`.

@@ -30,6 +30,8 @@ numbered! {
         OperationTask = 9 => "beidou.operation.task.v1",
         /// The ledger of the two topics above: ranges of them that go to the tables.
         OperationLedger = 10 => "beidou.operation.ledger.v1",
+        /// Operations that somebody is still writing.
+        OperationDraft = 11 => "beidou.operation.draft.v1",
     }
 }
 
@@ -42,6 +44,7 @@ impl Topic {
             Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => true,
             Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
             Topic::OperationCommand | Topic::Operation | Topic::OperationTask | Topic::OperationLedger => false,
+            Topic::OperationDraft => false,
         }
     }
 }
@@ -54,7 +57,7 @@ impl Topic {
             Topic::Operation | Topic::OperationTask => true,
             Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => false,
             Topic::KubeCoverage | Topic::Ledger | Topic::Maintenance => false,
-            Topic::OperationCommand | Topic::OperationLedger => false,
+            Topic::OperationCommand | Topic::OperationLedger | Topic::OperationDraft => false,
         }
     }
 }

@@ -122,6 +122,7 @@ fn order(topics: impl Iterator<Item = Topic>) -> Vec<Topic> {
         Topic::Maintenance | Topic::KubeReject | Topic::KubeImport => Some(1),
         // Facts follow from commands, and what runners told from facts: the cause is copied last.
         Topic::OperationTask | Topic::Operation => Some(1),
+        Topic::OperationDraft => Some(1),
         Topic::OperationCommand => Some(2),
         Topic::KubeEvent => Some(2),
     };

@@ -345,6 +345,7 @@ impl Site {
             (Topic::Operation, 1),
             (Topic::OperationTask, 1),
             (Topic::OperationLedger, ledger::OPERATION_PARTITIONS),
+            (Topic::OperationDraft, 1),
         ];
         let retention = OfLog {
             max_age: DAY * self.log.retention_days,

@@ -1,4 +1,4 @@
-import { check, number, openPage } from "../harness.mjs";
+import { check, number, openPage, until } from "../harness.mjs";
 import { api, heldRun, machines, quiet, someTask, start } from "../operations.mjs";
 
 const count = (page, what) => page.textContent(`.legend [data-count=${what}]`).then(number);
@@ -8,6 +8,55 @@ const act = async (page, name) => {
   await page.click(".modal footer [type=submit]");
   await page.waitForSelector(".modal", { state: "detached" });
 };
+
+const drafts = async (world) => (await api(world, "/operations/drafts")).items;
+
+/** The id of the draft that the page has just saved by itself. */
+async function savedDraft(page) {
+  await page.waitForFunction(() => /[?&]draft=/.test(location.search));
+  await page.waitForSelector('.draftstate:not([data-saved=""])');
+  return new URL(page.url()).searchParams.get("draft");
+}
+
+/** Written in one browser, gone on with in another; who saved meanwhile is told before anything is overwritten. */
+export async function aDraftIsWrittenByTwo(world) {
+  const [one, two] = [await openPage(world), await openPage(world)];
+  await one.go("/operations/new?type=ScaleUp&c=sz-prod-01");
+  await one.page.fill(".paste textarea", "10.86.90.1 first");
+  const draft = await savedDraft(one.page);
+  await two.go(`/operations/new?draft=${draft}`);
+  await two.page.waitForFunction(() => document.querySelector(".paste textarea")?.value === "10.86.90.1 first");
+  check((await two.page.inputValue(".fields.four input >> nth=0")) === "sz-prod-01", "the cluster did not come along");
+  await two.page.fill(".paste textarea", "10.86.90.2 second");
+  await two.page.waitForSelector('.draftstate[data-saved="2"]');
+  await one.page.fill(".paste textarea", "10.86.90.3 third");
+  await one.page.waitForSelector(".note:has-text('saved this draft')");
+  check(/second/.test(JSON.stringify(await api(world, `/operations/drafts/${draft}`))), "what another saved was overwritten");
+  await one.page.click("button:has-text('Overwrite with mine')");
+  await one.page.waitForSelector('.draftstate[data-saved="3"]');
+  await two.page.fill(".paste textarea", "10.86.90.4 fourth");
+  await two.page.click("button:has-text('Reload')");
+  await two.page.waitForFunction(() => document.querySelector(".paste textarea")?.value === "10.86.90.3 third");
+  await two.go("/operations");
+  await two.page.waitForSelector(".livelist");
+  await two.page.keyboard.press("d");
+  await two.page.waitForSelector(`.draftlist a[href*="${draft}"]`);
+  const remove = two.page.locator(".draftlist .row", { has: two.page.locator(`a[href*="${draft}"]`) }).locator("button");
+  await remove.click();
+  check(
+    (await drafts(world)).some((item) => item.id === draft),
+    "one click deletes a draft",
+  );
+  await remove.click();
+  await until(
+    "the draft to be deleted",
+    () => drafts(world),
+    (items) => items.every((item) => item.id !== draft),
+  );
+  await one.page.waitForSelector(".note:has-text('deleted this draft')");
+  const troubles = [...one.troubles, ...two.troubles];
+  check(troubles.length === 0, troubles.join("; "));
+}
 
 /** From a pasted list, with a bad line in it, to a run; then hold, retry one host, resume. */
 export async function anOperationIsStartedHeldRetriedAndResumed(world) {
@@ -24,6 +73,7 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await page.click("button:has-text('Drop 2 bad lines')");
   await page.waitForSelector(".guards");
   await page.waitForSelector(".review[aria-disabled=false]");
+  const draft = await savedDraft(page);
   check(/- ip: 10\.86\.30\.40/.test(await page.textContent("#as-panel")), "the YAML lacks a machine");
   await page.click(".review");
   await page.waitForSelector(".modal .warn, .modal :text('begins at once')");
@@ -59,6 +109,11 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await page.keyboard.press("h");
   await page.keyboard.press("Escape");
   await page.waitForSelector(".modal", { state: "detached" });
+  await until(
+    "the draft of what was started to go",
+    () => drafts(world),
+    (items) => items.every((one) => one.id !== draft),
+  );
   check(troubles.length === 0, troubles.join("; "));
   await quiet(world, "hz-prod-02");
 }

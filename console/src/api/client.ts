@@ -11,6 +11,9 @@ export interface Cost {
   bytes: number;
 }
 
+/** Browsers refuse more than 64 KiB that is to outlive its page; characters may have three bytes. */
+const MOST_KEPT_ALIVE = 20_000;
+
 const costs = new WeakMap<object, Cost>();
 
 /** The cost of the call that brought this answer. */
@@ -83,8 +86,12 @@ export async function sendJson<Answer>(
   params: Params = {},
   signal?: AbortSignal,
   headers: Record<string, string> = {},
+  leaving = false,
 ): Promise<Answer> {
-  const init: RequestInit = { method, body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } };
+  const text = JSON.stringify(body);
+  // A page that goes takes its calls along, but for small ones that ask not to.
+  const keepalive = leaving && text.length < MOST_KEPT_ALIVE;
+  const init: RequestInit = { method, body: text, keepalive, headers: { "content-type": "application/json", ...headers } };
   return parse(await send(path + queryString(params), signal ? { ...init, signal } : init));
 }
 

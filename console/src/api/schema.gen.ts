@@ -492,6 +492,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All drafts, the last saved first. */
+        get: operations["drafts"];
+        put?: never;
+        /** Makes a draft: an operation that somebody is still writing. Nothing of it is checked but its size and its secrets. */
+        post: operations["make_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/drafts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One draft, as it was saved last. */
+        get: operations["draft_detail"];
+        /**
+         * Saves a draft anew. Where somebody else saved it since the version that was changed, the answer is 409 and tells who
+         *     and when.
+         */
+        put: operations["save_draft"];
+        post?: never;
+        /** Deletes a draft; one that became an operation is of no more use. */
+        delete: operations["delete_draft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations/machines": {
         parameters: {
             query?: never;
@@ -1849,6 +1889,71 @@ export interface components {
              * @description Its size.
              */
             total_bytes: number;
+        };
+        /** @description An operation that is not finished yet. */
+        DraftBody: {
+            /**
+             * @description What a form has beside it, such as a list of machines as it was pasted. Nothing looks into it, but that `values` is
+             *     refused as the parameters of `spec` are where it has a secret.
+             */
+            form?: Record<string, never> | null;
+            /** @description Its name; may be empty. */
+            name?: string;
+            /**
+             * @description As `POST /operations` takes it, but that parts may be missing or wrong. Secrets are named below `secrets`: values of
+             *     parameters that the bundle marks `x-secret` are refused.
+             */
+            spec: Record<string, never>;
+        };
+        /** @description A draft. */
+        DraftDetail: components["schemas"]["DraftItem"] & {
+            /** @description What the form had beside it. */
+            form?: Record<string, never> | null;
+            /** @description The name of the operation to be. */
+            name: string;
+            /** @description Its specification, as it was saved. */
+            spec: Record<string, never>;
+        };
+        /** @description A draft without what stands in it. */
+        DraftItem: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Who saved it last. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /** @description Its name, else type and cluster, as far as they are there. */
+            title: string;
+            /**
+             * Format: int32
+             * @description Counts its saves.
+             */
+            version: number;
+        };
+        /** @description All drafts. */
+        DraftList: {
+            /** @description The last saved first. */
+            items: components["schemas"]["DraftItem"][];
+        };
+        /** @description A draft as it is to be from now on. */
+        DraftUpdate: {
+            /** @description As in `POST`. */
+            form?: Record<string, never> | null;
+            /** @description Its name; may be empty. */
+            name?: string;
+            /** @description As in `POST`. */
+            spec: Record<string, never>;
+            /**
+             * Format: int32
+             * @description The version that was changed; where another one was saved meanwhile, nothing is.
+             */
+            version: number;
         };
         /** @description One state of a Kubernetes Event. An Event that repeats has several states; each stands for itself. */
         Event: {
@@ -6039,6 +6144,159 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CommandAnswer"];
                 };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drafts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftItem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    draft_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The draft's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftDetail"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The draft's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftUpdate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftItem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_draft: {
+        parameters: {
+            query?: {
+                /** @description Delete it only if this is still its version. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The draft's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: {
                 headers: {

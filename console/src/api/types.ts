@@ -52,6 +52,14 @@ export interface Page<Row> {
 
 export type OperationItem = Schemas["OperationItem"];
 export type OperationList = Schemas["OperationList"];
+/** The document says of `spec` and `form` that they are objects, and no more. */
+export type DraftBody = Omit<Schemas["DraftBody"], "spec" | "form"> & {
+  spec: Record<string, unknown>;
+  form?: Record<string, unknown> | null;
+};
+export type DraftItem = Schemas["DraftItem"];
+export type DraftDetail = Schemas["DraftDetail"];
+export type DraftList = Schemas["DraftList"];
 export type OperationDetail = Schemas["OperationDetail"];
 export type StageItem = Schemas["StageItem"];
 export type AttemptItem = Schemas["AttemptItem"];

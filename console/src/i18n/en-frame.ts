@@ -81,6 +81,7 @@ export const frame = {
   "keys.choose": "Choose the host for a retry",
   "keys.close": "Close one layer",
   "keys.copy": "Copy as",
+  "keys.drafts": "Drafts of operations",
   "keys.filter": "To the filter",
   "keys.fold": "Fold the navigation",
   "keys.go": "Go to",

@@ -83,6 +83,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.choose": "选择主机以重试",
   "keys.close": "关闭一层",
   "keys.copy": "复制为",
+  "keys.drafts": "操作草稿",
   "keys.filter": "跳到过滤",
   "keys.fold": "折叠导航",
   "keys.go": "跳转",

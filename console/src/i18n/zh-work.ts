@@ -2,6 +2,22 @@
 import type { work as keys } from "./en-work";
 
 export const work: Record<keyof typeof keys, string> = {
+  "drafts.anew": "另存为新草稿",
+  "drafts.delete": "删除",
+  "drafts.dirty": "尚未保存",
+  "drafts.failed": "草稿未能保存：{why}",
+  "drafts.gone": "此草稿已被他人删除或启动。",
+  "drafts.here": "已在此打开",
+  "drafts.none": "没有草稿",
+  "drafts.noneHint": "尚未启动的新操作会自动保存在这里，所有人可见。",
+  "drafts.overwrite": "用我的内容覆盖",
+  "drafts.reload": "重新载入",
+  "drafts.saved": "{who} 于 {time} 保存",
+  "drafts.saving": "正在保存…",
+  "drafts.sure": "为所有人删除？",
+  "drafts.theirs": "{who} 于 {time} 保存了此草稿。此处之后的改动尚未保存。",
+  "drafts.title": "草稿",
+  "drafts.untitled": "未命名",
   "gateMode.approval": "由另一人批准",
   "gateMode.open": "自动通过",
   "gateMode.webhook": "由工单系统答复",

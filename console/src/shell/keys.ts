@@ -45,6 +45,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       ["l", "keys.tail"],
       ["p", "keys.patterns"],
       [".", "keys.actions"],
+      ["d", "keys.drafts"],
       ["n N", "keys.neighbours"],
     ],
   },

@@ -76,7 +76,7 @@ impl Encoder {
             Topic::Operation => Some(Self::Operation(OperationEncoder::new(at))),
             Topic::OperationTask => Some(Self::Told(OperationEncoder::new(at))),
             Topic::Ledger | Topic::Maintenance | Topic::KubeImport => None,
-            Topic::OperationCommand | Topic::OperationLedger => None,
+            Topic::OperationCommand | Topic::OperationLedger | Topic::OperationDraft => None,
         }
     }
 

@@ -120,7 +120,8 @@ impl Source {
             | Topic::OperationCommand
             | Topic::Operation
             | Topic::OperationTask
-            | Topic::OperationLedger => watermark,
+            | Topic::OperationLedger
+            | Topic::OperationDraft => watermark,
         };
         let start = bounds.start.min(watermark);
         let tail = Tail::new(worker.log.clone(), worker.at, worker.config.window, start);

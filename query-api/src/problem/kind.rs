@@ -103,6 +103,15 @@ kinds! {
     UnknownOperation "unknown-operation" NOT_FOUND
         "No operation has this id"
         "`/api/v1/operations` lists the operations. One that was refused never was one: `detail` says what was wrong."
+    UnknownDraft "unknown-draft" NOT_FOUND
+        "No draft has this id"
+        "`/api/v1/operations/drafts` lists the drafts. One that was started or deleted is gone."
+    DraftChanged "draft-changed" CONFLICT
+        "Somebody saved the draft meanwhile"
+        "`detail` tells who and when. Read the draft again; what is put with its present `version` takes its place."
+    DraftsFull "drafts-full" CONFLICT
+        "There is no room for another draft"
+        "Delete some with `DELETE /api/v1/operations/drafts/{id}`: `/api/v1/operations/drafts` has the oldest at its end."
     UnknownTask "unknown-task" NOT_FOUND
         "No task has this id"
         "`/api/v1/tasks` lists the tasks. One that was refused never was one: `detail` says what was wrong."
@@ -127,7 +136,7 @@ kinds! {
         "All calls are described at `/api/reference` and in `/openapi.json`."
     TooLarge "too-large" PAYLOAD_TOO_LARGE
         "The request is too large"
-        "A body has at most 16 KiB, a statement 12 KiB, an operation, a task or a list of machines 2 MiB; only dumps to import may be of any size. Split a long list of filters over several calls."
+        "A body has at most 16 KiB, a statement 12 KiB, an operation, a task or a list of machines 2 MiB, a draft 256 KiB; only dumps to import may be of any size. Split a long list of filters over several calls."
     TooMuch "too-much" UNPROCESSABLE_ENTITY
         "The query needs more than its limits allow"
         "Narrow the range of time or add filters; cluster, kind, namespace and name are the cheapest ones. In SQL a \

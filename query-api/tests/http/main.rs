@@ -6,6 +6,7 @@
 mod support;
 
 mod door;
+mod drafts;
 mod operation_commands;
 mod operation_stream;
 mod operations;

@@ -30,6 +30,7 @@ pub fn log() -> Arc<MemoryLog> {
         (Topic::OperationCommand, 2),
         (Topic::Operation, 1),
         (Topic::OperationTask, 1),
+        (Topic::OperationDraft, 1),
     ])
 }
 

@@ -12,6 +12,7 @@
 
 pub mod bundle;
 pub mod command;
+pub mod draft;
 pub mod fact;
 mod ids;
 mod kinds;
@@ -42,6 +43,8 @@ pub const ASKED: TopicPartition = TopicPartition { topic: Topic::OperationComman
 pub const WISHED: TopicPartition = TopicPartition { topic: Topic::OperationCommand, partition: 1 };
 /// The facts.
 pub const FACTS: TopicPartition = TopicPartition { topic: Topic::Operation, partition: 0 };
+/// Operations that somebody is still writing.
+pub const DRAFTS: TopicPartition = TopicPartition { topic: Topic::OperationDraft, partition: 0 };
 /// What runners tell per play, task and host.
 pub const SAID: TopicPartition = TopicPartition { topic: Topic::OperationTask, partition: 0 };
 

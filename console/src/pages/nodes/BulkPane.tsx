@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
+import { makeDraft } from "../../api/drafts";
 import { bundleList, planOf, readMachines } from "../../api/operations";
 import type { BundleItem, ClusterCalendar, PlanAnswer } from "../../api/types";
 import { Glyph } from "../../design/Icon";
@@ -12,7 +13,8 @@ import { type Key, useT } from "../../i18n";
 import { StartDialog } from "../../operation/StartDialog";
 import { useDelayed } from "../../operation/useDelayed";
 import { common, useView } from "../../shell/view";
-import { EMPTY, flowOf, keep, nameOf, specOf, TYPE_NAME_ABOVE, withoutLines } from "../plan/draft";
+import { contentOf } from "../plan/content";
+import { EMPTY, flowOf, nameOf, specOf, TYPE_NAME_ABOVE, withoutLines } from "../plan/draft";
 import { PasteBox } from "../plan/PasteBox";
 import { fieldsOf } from "../plan/schema";
 
@@ -46,7 +48,8 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
   const ready = rows.length > 0 && bad.length === 0 && text === late && bundle !== undefined && !waiting;
   const wishOf = () => {
     const draft = { ...EMPTY, type: act, cluster: cluster.cluster, bundle: bundle?.name ?? "", name: nameOf(act, new Date()), text };
-    return { draft, spec: specOf(draft, bundle ? flowOf(bundle) : [], fieldsOf(bundle?.parameters), rows) };
+    const [flow, fields] = [bundle ? flowOf(bundle) : [], fieldsOf(bundle?.parameters)];
+    return { draft, spec: specOf(draft, flow, fields, rows), content: contentOf(draft, flow, fields) };
   };
   const preview = async () => {
     if (!ready) return;
@@ -61,10 +64,16 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
       setWaiting(false);
     }
   };
-  /** Batches, parameters and approval are set on the page for it, which takes the list along. */
-  const inFull = () => {
-    keep(wishOf().draft);
-    void navigate({ to: "/operations/new", search: { ...common(view.search), c: cluster.cluster, type: act } as never });
+  /** Batches, parameters and approval are set on the page for it, which takes the list along as a draft. */
+  const inFull = async () => {
+    const search = { ...common(view.search), c: cluster.cluster, type: act };
+    setRefused(null);
+    try {
+      const draft = text.trim() === "" ? undefined : (await makeDraft(wishOf().content)).id;
+      void navigate({ to: "/operations/new", search: { ...search, draft } as never });
+    } catch (error) {
+      setRefused(error);
+    }
   };
   return (
     <section className="bulk col grow scroll" aria-label={t("nodes.list")}>
@@ -119,7 +128,7 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
           <button type="button" className="btn prime" aria-disabled={!ready} onClick={() => void preview()}>
             {t("nodes.preview", { type: act, n: group(rows.length) })}
           </button>
-          <button type="button" className="btn" onClick={inFull}>
+          <button type="button" className="btn" onClick={() => void inFull()}>
             {t("nodes.inFull")}
           </button>
         </div>

@@ -10,6 +10,7 @@ import { share, TYPES } from "../../operation/states";
 import { useKeys } from "../../shell/keys";
 import { common, useView } from "../../shell/view";
 import { duration, moment } from "../../time/format";
+import { Drafts } from "../plan/Drafts";
 import { WorkList } from "./WorkList";
 
 export function Page() {
@@ -61,6 +62,7 @@ export function Page() {
         },
       ]}
     >
+      <Drafts />
       <button type="button" className="btn prime" onClick={start}>
         <Icon name="plus" />
         {t("nav.newOperation")}

@@ -1,4 +1,4 @@
-/** A new operation while it is written: what it becomes, and what is missing. Pure but for where it is kept. */
+/** A new operation while it is written: what it becomes, and what is missing. Pure. */
 import type { MachineRow } from "../../api/types";
 import type { Key, Vars } from "../../i18n";
 import { type Field, read } from "./schema";
@@ -172,25 +172,4 @@ export function nameOf(type: string, now: Date): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const kebab = type.replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
   return `${kebab}-${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-}
-
-const KEY = "beidou.draft";
-
-/** The draft of this tab. It holds no secret, and goes with the tab. */
-export function kept(): Draft | null {
-  try {
-    const text = sessionStorage.getItem(KEY);
-    return text === null ? null : { ...EMPTY, ...(JSON.parse(text) as Partial<Draft>) };
-  } catch {
-    return null;
-  }
-}
-
-export function keep(draft: Draft | null): void {
-  try {
-    if (draft === null) sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, JSON.stringify(draft));
-  } catch {
-    // A browser that keeps nothing has the draft for as long as the page is open.
-  }
 }

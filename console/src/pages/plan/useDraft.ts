@@ -6,7 +6,7 @@ import type { BundleItem, BundleList, MachineRow, MachinesAnswer, PlanAnswer } f
 import { useT } from "../../i18n";
 import { useDelayed } from "../../operation/useDelayed";
 import { useView } from "../../shell/view";
-import { bundlesFor, type Draft, EMPTY, flowOf, keep, kept, type Missing, missingOf, nameOf, specOf } from "./draft";
+import { bundlesFor, type Draft, EMPTY, flowOf, type Missing, missingOf, nameOf, specOf } from "./draft";
 import { type Field, fieldsOf } from "./schema";
 
 const TYPING_MS = 250;
@@ -14,6 +14,8 @@ const NO_ROWS: MachineRow[] = [];
 
 export interface Work {
   draft: Draft;
+  /** How often it was changed by hand. */
+  edits: number;
   set: (patch: Partial<Draft>) => void;
   clear: () => void;
   bundles: UseQueryResult<BundleList>;
@@ -27,14 +29,17 @@ export interface Work {
   plan: UseQueryResult<PlanAnswer>;
 }
 
-export function useDraft(): Work {
+export function useDraft(opened: Draft | null): Work {
   const t = useT();
   const view = useView();
   const { search } = view;
-  const [draft, setDraft] = useState<Draft>(() => begin(search));
-  const set = useCallback((patch: Partial<Draft>) => setDraft((old) => ({ ...old, ...patch })), []);
-  const clear = useCallback(() => setDraft({ ...EMPTY, name: nameOf(EMPTY.type, new Date()) }), []);
-  useEffect(() => keep(draft), [draft]);
+  const [draft, setDraft] = useState<Draft>(() => opened ?? begin(search));
+  const [edits, setEdits] = useState(0);
+  const set = useCallback((patch: Partial<Draft>) => {
+    setDraft((old) => ({ ...old, ...patch }));
+    setEdits((old) => old + 1);
+  }, []);
+  const clear = useCallback(() => set({ ...EMPTY, name: nameOf(EMPTY.type, new Date()) }), [set]);
   // Type and cluster stand in the address: a link to this page begins with them.
   const { set: setSearch } = view;
   useEffect(() => {
@@ -87,6 +92,7 @@ export function useDraft(): Work {
   const reading = text !== draft.text || list.isFetching;
   return {
     draft: shown,
+    edits,
     set,
     clear,
     bundles,
@@ -101,14 +107,9 @@ export function useDraft(): Work {
   };
 }
 
-/** What was written before in this tab; an address that names a type or a cluster wins over it. */
+/** What a link to this page names. */
 function begin(search: Record<string, string | undefined>): Draft {
-  const old = kept() ?? EMPTY;
-  const type = search.type ?? old.type;
-  const cluster = search.c && !search.c.includes(",") ? search.c : old.cluster;
-  const same = type === old.type;
-  const bundle = search.bundle ?? (same ? old.bundle : "");
-  const rest = same ? {} : { flow: null, values: {}, secrets: {}, name: "" };
-  const draft = { ...old, ...rest, type, cluster, bundle };
-  return { ...draft, name: draft.name === "" ? nameOf(type, new Date()) : draft.name };
+  const type = search.type ?? EMPTY.type;
+  const cluster = search.c && !search.c.includes(",") ? search.c : "";
+  return { ...EMPTY, type, cluster, bundle: search.bundle ?? "", name: nameOf(type, new Date()) };
 }

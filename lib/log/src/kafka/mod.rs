@@ -88,7 +88,7 @@ fn writing(at: TopicPartition) -> Writing {
     match at.topic {
         _ if at == OUTCOMES => Writing::Exclusive,
         Topic::KubeEvent | Topic::KubeReject | Topic::KubeImport => Writing::Bulk,
-        Topic::KubeCoverage | Topic::Maintenance | Topic::OperationCommand => Writing::Facts,
+        Topic::KubeCoverage | Topic::Maintenance | Topic::OperationCommand | Topic::OperationDraft => Writing::Facts,
         Topic::Ledger | Topic::Operation | Topic::OperationTask | Topic::OperationLedger => Writing::Exclusive,
     }
 }

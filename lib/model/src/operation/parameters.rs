@@ -16,7 +16,6 @@ const SECRET: &str = "x-secret";
 pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &[SecretRef]) -> Result<(), Refused> {
     let none = Map::new();
     let known = bundle.parameters.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let is_secret = |property: &Value| property.get(SECRET) == Some(&Value::Bool(true));
     let open = bundle.parameters.get("additionalProperties") != Some(&Value::Bool(false));
     for (name, value) in given {
         let field = format!("parameters.{name}");
@@ -42,6 +41,16 @@ pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &
         }
     }
     Ok(())
+}
+
+/// The first of these parameters whose value must not be given: a secret stands in a specification by reference only.
+pub fn secret_given<'a>(bundle: &BundleShape, given: &'a Map<String, Value>) -> Option<&'a str> {
+    let known = bundle.parameters.get("properties")?.as_object()?;
+    given.keys().map(String::as_str).find(|name| known.get(*name).is_some_and(is_secret))
+}
+
+fn is_secret(property: &Value) -> bool {
+    property.get(SECRET) == Some(&Value::Bool(true))
 }
 
 fn fits(property: &Value, field: String, value: &Value) -> Result<(), Refused> {
@@ -88,6 +97,13 @@ mod tests {
     fn what_fits_passes_and_what_is_missing_may_come_from_the_cluster() {
         assert_eq!(refused(json!({}), &[]), None);
         assert_eq!(refused(json!({"api": "https://a", "size": 3}), &["token"]), None);
+    }
+
+    #[test]
+    fn a_secret_that_is_given_is_found() {
+        let found = |given: Value| secret_given(&bundle(), given.as_object().unwrap()).map(str::to_owned);
+        assert_eq!(found(json!({"api": "hunter2", "other": 1})), None);
+        assert_eq!(found(json!({"api": "a", "token": ""})).as_deref(), Some("token"));
     }
 
     #[test]

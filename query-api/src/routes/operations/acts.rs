@@ -34,7 +34,7 @@ use crate::{
 /// Controllers answer within milliseconds where they run.
 const LONGEST_WAIT_MS: u64 = 10_000;
 /// Names of resources are `namespace/name`: 253 bytes each.
-const LONGEST_NAME: usize = 507;
+pub(super) const LONGEST_NAME: usize = 507;
 const NAME: &str = "a name, or namespace/name: 1 to 507 letters, digits, '.', '-', '_', with one '/' at most";
 const KEY_HEADER: &str = "idempotency-key";
 

@@ -4,6 +4,7 @@ mod acts;
 mod bundles;
 mod calendar;
 mod detail;
+mod drafts;
 mod events;
 mod export;
 mod facts;
@@ -44,6 +45,8 @@ pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(machines::parse_machines))
         .routes(routes!(bundles::bundles))
         .routes(routes!(calendar::calendar))
+        .routes(routes!(drafts::drafts, drafts::make_draft))
+        .routes(routes!(drafts::draft_detail, drafts::save_draft, drafts::delete_draft))
         .routes(routes!(acts::command_outcome))
         .routes(routes!(detail::operation))
         .routes(routes!(matrix::matrix))

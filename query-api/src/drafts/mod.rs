@@ -1,0 +1,155 @@
+//! Drafts of operations: a save goes onto the log, and what counts is what was read back.
+//!
+//! ```text
+//!  POST, PUT, DELETE ─► append to DRAFTS ─► follow ─► shelf ─► GET
+//! ```
+//!
+//! Nothing is kept but the log: a restart folds it again. Several servers append at once; the fold says which of two saves
+//! for one version counts, and a writer asks it after its own fact was read back.
+
+mod shelf;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use beidou_log::{Log, LogError, ReadLimit, Writer};
+use beidou_schemas::{
+    Offset,
+    operation::{DRAFTS, draft::DraftFact},
+};
+use beidou_service::CancellationToken;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(crate) use shelf::{MOST_DRAFTS, Shelf};
+
+use crate::problem::{Kind, Problem};
+
+/// A draft has some 256 KiB at most: a read brings some dozens at the least.
+const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
+/// Between two tries at a log that cannot be read.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// What was appended is read back within milliseconds; after this the log has a problem, or the fold of a long one is
+/// under way.
+const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
+/// Hands that are taken for one write: where the log is no Kafka, two servers fence each other.
+const TRIES: u32 = 4;
+/// Who writes, for whoever finds the partition taken.
+const WRITER: &str = "query-api";
+
+/// The topic's reader and writer.
+pub(crate) struct Drafts {
+    log: Arc<dyn Log>,
+    shelf: Mutex<Shelf>,
+    read: watch::Sender<Offset>,
+    /// Why the fold has stopped.
+    stopped: Mutex<Option<String>>,
+    /// One write at a time: what it checks holds until it is read back, at this server.
+    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+}
+
+impl Drafts {
+    pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
+        Arc::new(Self {
+            log,
+            shelf: Mutex::default(),
+            read: watch::Sender::new(0),
+            stopped: Mutex::default(),
+            writer: Default::default(),
+        })
+    }
+
+    /// What is known, once all that was in the log when this was called is known.
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&Shelf) -> T) -> Result<T, Problem> {
+        if self.log.partitions(DRAFTS.topic) == 0 {
+            return Err(Problem::new(Kind::LogAway, "the log has no topic for drafts"));
+        }
+        let bounds = self.log.bounds(DRAFTS).await?;
+        // Behind a log that is empty lies nothing to be read.
+        self.read_up_to(if bounds.start == bounds.end { 0 } else { bounds.end }).await?;
+        Ok(look(&locked(&self.shelf)))
+    }
+
+    /// Appends what `make` makes of what is known, and looks at what came of it once that is read back.
+    pub(crate) async fn write<T>(
+        &self,
+        make: impl FnOnce(&Shelf) -> Result<DraftFact, Problem>,
+        look: impl FnOnce(&Shelf, DraftFact) -> T,
+    ) -> Result<T, Problem> {
+        let mut writer = self.writer.lock().await;
+        let fact = self.look(make).await??;
+        let record = fact.to_record(Uuid::new_v4());
+        let mut tries = 0;
+        let (hand, range) = loop {
+            let hand = match writer.take() {
+                Some(hand) => hand,
+                None => self.log.writer(DRAFTS, WRITER).await?,
+            };
+            tries += 1;
+            // A hand that failed is not put back. One that another server has fenced wrote nothing: a new one does.
+            match hand.append(vec![record.clone()]).await {
+                Ok(range) => break (hand, range),
+                Err(LogError::Fenced { .. }) if tries < TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        *writer = Some(hand);
+        self.read_up_to(range.end).await?;
+        Ok(look(&locked(&self.shelf), fact))
+    }
+
+    async fn read_up_to(&self, wanted: Offset) -> Result<(), Problem> {
+        if let Some(why) = locked(&self.stopped).clone() {
+            return Err(Problem::new(Kind::LogAway, format!("drafts are not read any more: {why}")));
+        }
+        let mut read = self.read.subscribe();
+        let there = read.wait_for(|read| *read >= wanted);
+        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the topic of drafts is not all read yet")),
+        }
+    }
+
+    /// Reads the topic until the end of the process, or until a fact of a newer version.
+    pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        if self.log.partitions(DRAFTS.topic) == 0 {
+            return stop.cancelled().await;
+        }
+        stop.run_until_cancelled(self.read_on()).await;
+    }
+
+    async fn read_on(&self) {
+        let mut next = 0;
+        loop {
+            match self.log.read(DRAFTS, next, READ).await {
+                Ok(batch) => {
+                    for stored in &batch.records {
+                        match DraftFact::from_json(&stored.record.value) {
+                            Ok(fact) => locked(&self.shelf).take(fact),
+                            Err(error) => {
+                                let why = format!("offset {} of {DRAFTS} cannot be read: {error}", stored.offset);
+                                tracing::error!(why, "drafts are not read any more");
+                                *locked(&self.stopped) = Some(why);
+                                return;
+                            }
+                        }
+                    }
+                    next = batch.next;
+                    self.read.send_replace(next);
+                }
+                // The size of the topic is bounded: what is gone is old.
+                Err(LogError::Removed { first, .. }) if first > next => next = first,
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot follow drafts, answers lag meanwhile");
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
