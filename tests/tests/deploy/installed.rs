@@ -33,7 +33,9 @@ async fn both_versions_install_change_and_remove_it() {
         namespace(&admin, "beidou-system", &["enforce", "warn"]).await;
         let mut defined = false;
         for (values, file) in CI {
-            installs_changes_removes(&helm, &control_plane, &admin, (values, file)).await;
+            // Those that another installation has left are taken over where that is said.
+            let install: &[&str] = if defined { &["--take-ownership"] } else { &[] };
+            installs_changes_removes(&helm, &control_plane, (values, file), install).await;
             defined |= ["fleet", "operating"].contains(&values);
             definitions_stay(&admin, defined).await;
         }
@@ -44,9 +46,10 @@ async fn both_versions_install_change_and_remove_it() {
 async fn installs_changes_removes(
     helm: &Helm,
     control_plane: &ControlPlane,
-    admin: &Client,
     (values, file): (&str, &str),
+    install: &[&str],
 ) {
+    let admin = &control_plane.client(Access::Admin).await.unwrap();
     let place = format!("{}-{values}", helm.name());
     namespace(admin, &place, &["enforce", "warn"]).await;
     let act = |act: &str, more: &[&str]| {
@@ -58,7 +61,7 @@ async fn installs_changes_removes(
         assert!(output.status.success(), "{place}: {act}: {told}");
         assert!(!told.contains("would violate PodSecurity"), "{place}: {act}: {told}");
     };
-    act("install", &[]);
+    act("install", install);
     if values == "fleet" {
         // Two of ingest, one projector, two of query-api, one of controllers.
         admitted(admin, &place, 6).await;
