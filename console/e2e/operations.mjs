@@ -15,8 +15,19 @@ export function machines(block, count) {
   return Array.from({ length: count }, (_, n) => ({ ip: `10.86.${block}.${n + 1}`, name: `hz2-c7-b${block}-u${n + 1}` }));
 }
 
+/** The demo begins a run of its own some seconds after its start, which takes the lock of a cluster. */
+const demoRuns = (world) => {
+  world.demoRuns ??= until(
+    "the demo's own run",
+    () => api(world, "/operations?cluster=hz-prod-02"),
+    (list) => list.items.some((one) => one.name.endsWith("scaleup-rack15")),
+  );
+  return world.demoRuns;
+};
+
 /** Cancels what runs on a cluster, so that its lock is free. */
 export async function quiet(world, cluster) {
+  await demoRuns(world);
   const active = async () => (await api(world, `/operations?cluster=${cluster}&phase=active`)).items;
   for (const item of await active()) {
     if (item.phase !== "Cancelling")

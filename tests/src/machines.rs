@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// A whole operation on three hosts takes half a minute on a quiet machine.
-pub const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(900);
 /// Where our resources are.
 pub const NAMESPACE: &str = "beidou-system";
 const CLUSTER: &str = "product-cluster";
