@@ -26,6 +26,7 @@ pub mod cursor;
 mod door;
 mod drafts;
 mod exports;
+mod hand;
 mod imports;
 pub mod openapi;
 mod operations;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use beidou_log::{Log, LogError, ReadLimit, Writer};
+use beidou_log::{Log, LogError, ReadLimit};
 use beidou_schemas::{
     Offset,
     operation::{DRAFTS, draft::DraftFact},
@@ -25,7 +25,10 @@ use uuid::Uuid;
 
 pub(crate) use shelf::{MOST_DRAFTS, Shelf};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    hand::Hand,
+    problem::{Kind, Problem},
+};
 
 /// A draft has some 256 KiB at most: a read brings some dozens at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
@@ -34,10 +37,6 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// What was appended is read back within milliseconds; after this the log has a problem, or the fold of a long one is
 /// under way.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
-/// Hands that are taken for one write: where the log is no Kafka, two servers fence each other.
-const TRIES: u32 = 4;
-/// Who writes, for whoever finds the partition taken.
-const WRITER: &str = "query-api";
 
 /// The topic's reader and writer.
 pub(crate) struct Drafts {
@@ -46,18 +45,18 @@ pub(crate) struct Drafts {
     read: watch::Sender<Offset>,
     /// Why the fold has stopped.
     stopped: Mutex<Option<String>>,
-    /// One write at a time: what it checks holds until it is read back, at this server.
-    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+    /// Held until a write is read back.
+    hand: Hand,
 }
 
 impl Drafts {
     pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
         Arc::new(Self {
+            hand: Hand::new(log.clone(), DRAFTS),
             log,
             shelf: Mutex::default(),
             read: watch::Sender::new(0),
             stopped: Mutex::default(),
-            writer: Default::default(),
         })
     }
 
@@ -78,24 +77,9 @@ impl Drafts {
         make: impl FnOnce(&Shelf) -> Result<DraftFact, Problem>,
         look: impl FnOnce(&Shelf, DraftFact) -> T,
     ) -> Result<T, Problem> {
-        let mut writer = self.writer.lock().await;
+        let mut hand = self.hand.hold().await;
         let fact = self.look(make).await??;
-        let record = fact.to_record(Uuid::new_v4());
-        let mut tries = 0;
-        let (hand, range) = loop {
-            let hand = match writer.take() {
-                Some(hand) => hand,
-                None => self.log.writer(DRAFTS, WRITER).await?,
-            };
-            tries += 1;
-            // A hand that failed is not put back. One that another server has fenced wrote nothing: a new one does.
-            match hand.append(vec![record.clone()]).await {
-                Ok(range) => break (hand, range),
-                Err(LogError::Fenced { .. }) if tries < TRIES => {}
-                Err(error) => return Err(error.into()),
-            }
-        };
-        *writer = Some(hand);
+        let range = hand.append(fact.to_record(Uuid::new_v4())).await?;
         self.read_up_to(range.end).await?;
         Ok(look(&locked(&self.shelf), fact))
     }

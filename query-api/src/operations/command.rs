@@ -15,9 +15,6 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// Who writes the commands, for whoever finds the partition taken.
-const WRITER: &str = "query-api";
-
 /// What a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -71,7 +68,7 @@ impl Operations {
     }
 
     async fn append(&self, wish: &Wish) -> Result<(Uuid, Object), Problem> {
-        let mut writer = self.writer.lock().await;
+        let mut hand = self.hand.hold().await;
         self.caught_up(ASKED).await?;
         let id = wish.key.unwrap_or_else(Uuid::new_v4);
         if let Some(taken) = locked(&self.asked).find(id) {
@@ -92,13 +89,7 @@ impl Operations {
         let arrived = Arrived { command, partition: ASKED.partition, offset: 0 };
         let decided = self.look(|known| decide(&known.board, &arrived, time)).await?;
         decided.map_err(|refused| problem(&wish.ask, &refused))?;
-        let hand = match writer.take() {
-            Some(hand) => hand,
-            None => self.log.writer(ASKED, WRITER).await?,
-        };
-        // A hand that failed is not put back: the next command takes a new one.
-        hand.append(vec![record]).await?;
-        *writer = Some(hand);
+        hand.append(record).await?;
         Ok((id, object))
     }
 }

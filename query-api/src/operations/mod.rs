@@ -28,7 +28,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use beidou_log::{Log, LogError, ReadLimit, StoredRecord, Writer};
+use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Offset, TopicPartition,
     operation::{ASKED, FACTS, Object, SAID, command::Command, fact::Fact, said::Said},
@@ -42,7 +42,10 @@ pub(crate) use known::{FactPlace, Known, Outcome, Warned};
 pub(crate) use said::SaidAt;
 
 use self::{asked::Asked, reader::Reader, said::SaidIndex};
-use crate::problem::{Kind, Problem};
+use crate::{
+    hand::Hand,
+    problem::{Kind, Problem},
+};
 
 /// Facts have at most 1 MB, and most have one KB; a read brings a few of them at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
@@ -66,20 +69,20 @@ pub(crate) struct Operations {
     read: watch::Sender<Read>,
     /// Why the fold has stopped.
     stopped: Mutex<Option<String>>,
-    /// One command at a time: what is checked holds until it is appended.
-    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+    /// Held until a command is appended.
+    hand: Hand,
 }
 
 impl Operations {
     pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
         Arc::new(Self {
+            hand: Hand::new(log.clone(), ASKED),
             log,
             known: Mutex::default(),
             said: Mutex::default(),
             asked: Mutex::default(),
             read: watch::Sender::new([0; 3]),
             stopped: Mutex::default(),
-            writer: Default::default(),
         })
     }
 

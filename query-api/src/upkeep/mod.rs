@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use beidou_log::{Log, LogError, ReadLimit, StoredRecord, Writer};
+use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
     fact::FactError,
@@ -27,7 +27,10 @@ use uuid::Uuid;
 
 pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, State, Work};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    hand::Hand,
+    problem::{Kind, Problem},
+};
 
 /// Reports have at most 1 MB; a read brings a few of them at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from_secs(5) };
@@ -35,8 +38,6 @@ const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// A fact that was appended is read back within milliseconds; after this the log has a problem.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
-/// Who writes the requests, for whoever finds the partition taken.
-const WRITER: &str = "query-api";
 
 /// The topic's reader and writer.
 pub(crate) struct Upkeep {
@@ -44,13 +45,14 @@ pub(crate) struct Upkeep {
     board: Mutex<Board>,
     /// How far requests and outcomes were read.
     read: watch::Sender<(Offset, Offset)>,
-    /// One write at a time: what it checks holds until it is read back.
-    writer: tokio::sync::Mutex<Option<Arc<dyn Writer>>>,
+    /// Held until a write is read back.
+    hand: Hand,
 }
 
 impl Upkeep {
     pub(crate) fn new(log: Arc<dyn Log>) -> Arc<Self> {
-        Arc::new(Self { log, board: Mutex::default(), read: watch::Sender::new((0, 0)), writer: Default::default() })
+        let hand = Hand::new(log.clone(), REQUESTS);
+        Arc::new(Self { log, board: Mutex::default(), read: watch::Sender::new((0, 0)), hand })
     }
 
     /// What is known, once all that was in the log when this was called is known.
@@ -66,15 +68,9 @@ impl Upkeep {
         request: Request,
         check: impl FnOnce(&Board) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
-        let mut writer = self.writer.lock().await;
+        let mut hand = self.hand.hold().await;
         self.board(check).await??;
-        let hand = match writer.take() {
-            Some(hand) => hand,
-            None => self.log.writer(REQUESTS, WRITER).await?,
-        };
-        // A hand that failed is not put back: the next request takes a new one.
-        let range = hand.append(vec![request.to_record(Uuid::new_v4())]).await?;
-        *writer = Some(hand);
+        let range = hand.append(request.to_record(Uuid::new_v4())).await?;
         self.read_up_to(range.end, 0).await
     }
 
