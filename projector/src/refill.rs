@@ -12,7 +12,12 @@ use beidou_schemas::Offset;
 use beidou_store::{insert::Block, migrate::has_operation_row};
 use uuid::Uuid;
 
-use crate::{ProjectorError, ledger::LedgerHand, rebuild::Tail, worker::Worker};
+use crate::{
+    ProjectorError,
+    ledger::LedgerHand,
+    rebuild::Tail,
+    worker::{LOOK, Worker},
+};
 
 impl Worker {
     /// Makes the rows of facts of operations, or of what runners told, again, if the ledger says that they are in the table and
@@ -26,6 +31,13 @@ impl Worker {
 
     async fn refill_below(&self, watermark: Offset) -> Result<(), ProjectorError> {
         let start = self.bounds(self.at).await?.start;
+        // Nearly always this is all: the log's first record has its row.
+        let first = self.log.read(self.at, start, LOOK).await.map_err(ProjectorError::log("read", self.at))?;
+        if let Some(first) = first.records.first()
+            && has_operation_row(&self.store, self.at.topic, first.offset).await?
+        {
+            return Ok(());
+        }
         let mut tail = Tail::new(self.log.clone(), self.at, self.config.window, start);
         // The engine must not take them for those that it had before.
         let run = Uuid::new_v4();

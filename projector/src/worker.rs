@@ -40,7 +40,7 @@ pub const CONSUMER: &str = "projector";
 /// How much the rebuild of the index reads at once.
 const REBUILD_READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::ZERO };
 /// Asks whether the first record is still there.
-const LOOK: ReadLimit = ReadLimit { max_bytes: 1, max_wait: Duration::ZERO };
+pub(crate) const LOOK: ReadLimit = ReadLimit { max_bytes: 1, max_wait: Duration::ZERO };
 
 /// What a worker works with.
 pub struct Worker {
