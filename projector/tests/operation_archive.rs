@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arrow_array::{RecordBatch, StringArray, UInt64Array, cast::AsArray, types::TimestampMicrosecondType};
 use beidou_log::memory::MemoryLog;
@@ -15,9 +15,10 @@ use beidou_store::{
 };
 use support::{
     Engine, Running, execute, kept,
-    operations::{golden, world},
+    operations::{golden, stuck_at, world},
     rows, wait_for,
 };
+use tempfile::TempDir;
 use uuid::Uuid;
 
 /// What tells a row from others, and what it says: run, who, attempt, number, the whole fact.
@@ -60,6 +61,24 @@ async fn in_table(store: &Store) -> Vec<Line> {
     found
 }
 
+/// A log with facts, an engine, and an archive of operations.
+struct Site {
+    dir: TempDir,
+    engine: Engine,
+    archive: Archive,
+    log: Arc<MemoryLog>,
+    store: Store,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::start(dir.path()).await;
+        let archive = Archive::folder(&dir.path().join("archive")).unwrap().of(Collection::Operations);
+        Self { log: world().await, store: engine.store(), dir, engine, archive }
+    }
+}
+
 fn config(archive: &Archive) -> ProjectorConfig {
     kept::config(archive, 30, Duration::from_millis(200))
 }
@@ -72,10 +91,7 @@ async fn kept_whole(config: ProjectorConfig, log: &Arc<MemoryLog>, store: &Store
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_archive_has_what_the_table_has_before_and_after_compaction() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
-    let archive = Archive::folder(&dir.path().join("archive")).unwrap().of(Collection::Operations);
+    let Site { dir: _dir, engine: _engine, archive, log, store } = Site::start().await;
     // A site that ran without an archive: the log has all facts, and so has the archive then.
     kept_nothing(&log, &store).await;
     kept_whole(config(&archive), &log, &store).await;
@@ -117,10 +133,7 @@ async fn kept_nothing(log: &Arc<MemoryLog>, store: &Store) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clickhouse_takes_a_file_into_the_table_as_it_stands() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
-    let archive = Archive::folder(&dir.path().join("archive")).unwrap().of(Collection::Operations);
+    let Site { dir: _dir, engine: _engine, archive, log, store } = Site::start().await;
     kept_whole(config(&archive), &log, &store).await;
     execute(&store, "CREATE TABLE copy AS operation_event").await;
     let writer = store.writer().unwrap();
@@ -133,16 +146,9 @@ async fn clickhouse_takes_a_file_into_the_table_as_it_stands() {
     assert_eq!(rows(&store, &all("copy")).await, rows(&store, &all("operation_event")).await);
 }
 
-fn stuck_at(file: &Path) -> Faults {
-    Faults { file: Some(file.into()), hold: Duration::from_secs(3600), ..Faults::default() }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_around_the_put_repeats_the_same_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
-    let archive = Archive::folder(&dir.path().join("archive")).unwrap().of(Collection::Operations);
+    let Site { dir, engine: _engine, archive, log, store } = Site::start().await;
     for (round, step) in ["archiving", "put"].into_iter().enumerate() {
         let file = dir.path().join(format!("steps-{round}"));
         // Held at the first step of a cut, it would never come to the archive: those are in the table by now.

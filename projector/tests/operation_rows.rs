@@ -20,7 +20,7 @@ use beidou_store::{Store, archive::Archive};
 use serde_json::{Value, json};
 use support::{
     Engine, Running, append, events, execute, kept, log, log_of_operations, number,
-    operations::{LOG, RUN, golden, records, told, world},
+    operations::{LOG, RUN, golden, records, stuck_at, told, world},
     rows, wait_for,
 };
 
@@ -176,10 +176,6 @@ async fn check_steps(store: &Store, board: &Board) {
     }
     expected.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(found.await, expected.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
-}
-
-fn stuck_at(file: &Path) -> Faults {
-    Faults { file: Some(file.into()), hold: Duration::from_secs(3600), ..Faults::default() }
 }
 
 async fn told_step(file: &Path, topic: Topic, step: &str) {

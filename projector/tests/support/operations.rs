@@ -1,8 +1,9 @@
 //! Facts of operations, and what a runner tells.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use beidou_log::memory::MemoryLog;
+use beidou_projector::fault::Faults;
 use beidou_schemas::{
     Micros, Record,
     operation::{FACTS, OperationId, SAID, fact::Fact, said::Said},
@@ -47,4 +48,9 @@ pub async fn world() -> Arc<MemoryLog> {
     append(&log, FACTS, records(&golden())).await;
     append(&log, SAID, vec![told(1).to_record()]).await;
     log
+}
+
+/// Held for long at each step, which is told in the file.
+pub fn stuck_at(file: &Path) -> Faults {
+    Faults { file: Some(file.into()), hold: Duration::from_secs(3600), ..Faults::default() }
 }

@@ -13,8 +13,8 @@
 //! - A file never changes. It is put under a name that nobody has, and an answer means that it is on disk.
 //! - A file is removed only after the manifest that takes it out of the catalogue is stored, and that only after the files
 //!   in its place were read back and hold the same rows by count and hash.
-//! - Rows are compared by the hash of `beidou_schemas::kube_event`, which is taken of other columns for operations, never by bytes: another version of the library writes
-//!   other bytes for the same rows.
+//! - Rows are compared by the hash of `beidou_schemas::kube_event`, for operations of other columns, never by bytes: another
+//!   version of the library writes other bytes for the same rows.
 
 mod bucket;
 mod catalogue;
