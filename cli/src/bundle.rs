@@ -1,4 +1,5 @@
-//! `beidou bundle`: whether a team's bundle is one, what is wrong with it, and whether it may be run twice. No server is asked.
+//! `beidou bundle`: whether a team's bundle is one, what is wrong with it, and whether it may be run twice; and its
+//! way to a registry and back. No server of ours is asked.
 
 use std::{
     fs, io,
@@ -8,14 +9,14 @@ use std::{
 
 use anyhow::Context;
 use beidou_playbooks::{
-    Bundle, BundleError, Fault, Step, check_syntax, lint,
+    ArtifactName, Bundle, BundleError, Fault, Registries, Step, check_syntax, lint,
     rehearse::{Pass, Stage, rehearse, variables},
     shipped, shipped_names,
 };
 use serde_json::{Map, Value};
 
 use crate::{
-    args::bundle::{Act, Test},
+    args::bundle::{Act, Logins, Test},
     exit::{Code, Failure},
     output::{Column, Look, Table},
     say, tell,
@@ -24,12 +25,16 @@ use crate::{
 /// Does what is asked.
 ///
 /// # Errors
-/// When a bundle is not valid, or a test fails.
-pub fn main(act: Act) -> anyhow::Result<()> {
+/// When a bundle is not valid, a test fails, or a registry refuses.
+pub async fn main(act: Act) -> anyhow::Result<()> {
     match act {
         Act::List => list(),
         Act::Copy { name, folder } => copy(&name, &folder),
-        Act::Lint { folders, ansible_playbook, strict } => check(&folders, ansible_playbook.as_deref(), strict),
+        Act::Push { bundle, name, logins } => push(&bundle, &name, &logins).await,
+        Act::Pull { name, folder, logins } => pull(&name, &folder, &logins).await,
+        Act::Lint { folders, ansible_playbook, variables, strict } => {
+            check(&folders, ansible_playbook.as_deref(), &given(variables.as_deref())?, strict)
+        }
         Act::Test(test) => tried(&test),
     }
 }
@@ -66,17 +71,55 @@ fn own(name: &str) -> anyhow::Result<Bundle> {
 
 fn copy(name: &str, folder: &Path) -> anyhow::Result<()> {
     let bundle = own(name)?;
+    write(&bundle, folder)?;
+    say(&format!("{name} {} is in {}; give it a name of its own", bundle.manifest().version, folder.display()));
+    Ok(())
+}
+
+fn write(bundle: &Bundle, folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         return Err(
             Failure::new(Code::Usage, format!("{} is there already", folder.display()), "name another folder").into()
         );
     }
-    bundle.write(folder)?;
-    say(&format!("{name} {} is in {}; give it a name of its own", bundle.manifest().version, folder.display()));
+    Ok(bundle.write(folder)?)
+}
+
+async fn push(path: &Path, name: &ArtifactName, logins: &Logins) -> anyhow::Result<()> {
+    let bundle = Bundle::of_path(path)?;
+    let digest = registries(logins)?.push(&bundle, name).await?;
+    let about = bundle.manifest();
+    say(&format!("{} {} is at {}", about.name, about.version, name.at(&digest)));
     Ok(())
 }
 
-fn check(folders: &[PathBuf], program: Option<&Path>, strict: bool) -> anyhow::Result<()> {
+async fn pull(name: &ArtifactName, folder: &Path, logins: &Logins) -> anyhow::Result<()> {
+    let (bundle, digest) = registries(logins)?.pull(name).await?;
+    write(&bundle, folder)?;
+    let about = bundle.manifest();
+    say(&format!("{} {} of {} is in {}", about.name, about.version, name.at(&digest), folder.display()));
+    Ok(())
+}
+
+/// With the logins that other tools of this user have, unless others are named.
+fn registries(logins: &Logins) -> anyhow::Result<Registries> {
+    let usual = || {
+        let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+        let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
+        Some(folder.join("config.json")).filter(|file| file.exists())
+    };
+    match logins.registry_logins.clone().or_else(usual) {
+        Some(file) => Ok(Registries::with_logins(&file)?),
+        None => Ok(Registries::default()),
+    }
+}
+
+fn check(
+    folders: &[PathBuf],
+    program: Option<&Path>,
+    variables: &Map<String, Value>,
+    strict: bool,
+) -> anyhow::Result<()> {
     let (mut errors, mut warnings) = (0, 0);
     for folder in folders {
         let bundle = match Bundle::of_folder(folder) {
@@ -88,11 +131,7 @@ fn check(folders: &[PathBuf], program: Option<&Path>, strict: bool) -> anyhow::R
             Err(error) => return Err(error.into()),
         };
         warnings += show("warning", folder, &lint::lint(&bundle));
-        match (check_syntax(&bundle, folder, program.unwrap_or(Path::new("ansible-playbook"))), program) {
-            (Ok(faults), _) => errors += show("error", folder, &faults),
-            (Err(error), Some(_)) => return Err(error.into()),
-            (Err(_), None) => tell("note: there is no ansible-playbook in the PATH; playbooks were not read"),
-        }
+        errors += read_playbooks(&bundle, folder, program, variables)?;
         let about = bundle.manifest();
         say(&format!(
             "{}: {} {}, {} steps, {}",
@@ -109,6 +148,28 @@ fn check(folders: &[PathBuf], program: Option<&Path>, strict: bool) -> anyhow::R
     }
 }
 
+/// How much is wrong with its playbooks, as Ansible reads them.
+fn read_playbooks(
+    bundle: &Bundle,
+    folder: &Path,
+    program: Option<&Path>,
+    variables: &Map<String, Value>,
+) -> anyhow::Result<usize> {
+    let manifest = bundle.manifest();
+    if let (Some(name), None) = (&manifest.config_from, manifest.config(variables)) {
+        tell(&format!("note: {} needs {name} (--variables); its playbooks were not read", manifest.name));
+        return Ok(0);
+    }
+    match (check_syntax(bundle, folder, program.unwrap_or(Path::new("ansible-playbook")), variables), program) {
+        (Ok(faults), _) => Ok(show("error", folder, &faults)),
+        (Err(error), Some(_)) => Err(error.into()),
+        (Err(_), None) => {
+            tell("note: there is no ansible-playbook in the PATH; playbooks were not read");
+            Ok(0)
+        }
+    }
+}
+
 fn show(what: &str, folder: &Path, faults: &[Fault]) -> usize {
     for fault in faults {
         say(&format!("{what}: {}/{fault}", folder.display()));
@@ -120,14 +181,16 @@ fn tried(test: &Test) -> anyhow::Result<()> {
     let bundle = Bundle::of_folder(&test.folder)?;
     let steps = chosen(&bundle, &test.steps)?;
     let private = tempfile::tempdir()?;
+    let given = given(test.variables.as_deref())?;
     let stage = Stage {
+        config: bundle.manifest().config(&given),
         folder: place(&test.folder)?,
         ansible_playbook: test.ansible_playbook.clone(),
         inventory: place(&test.inventory)?,
         variables: private.path().join("variables.json"),
         private: private.path().to_owned(),
     };
-    write_variables(&bundle, test.variables.as_deref(), &stage.variables)?;
+    write_variables(&bundle, &given, &stage.variables)?;
     let mut faults = Vec::new();
     for step in steps {
         for pass in Pass::of(step, test.dry_run) {
@@ -184,16 +247,16 @@ fn place(path: &Path) -> anyhow::Result<PathBuf> {
     path.canonicalize().with_context(|| format!("read {}", path.display()))
 }
 
+/// Parameters of a file, if there is one.
+fn given(file: Option<&Path>) -> anyhow::Result<Map<String, Value>> {
+    let Some(file) = file else { return Ok(Map::new()) };
+    let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    serde_yaml_ng::from_str(&text).with_context(|| format!("{}: parameters by name", file.display()))
+}
+
 /// Defaults filled in; only we may read it.
-fn write_variables(bundle: &Bundle, file: Option<&Path>, to: &Path) -> anyhow::Result<()> {
-    let given: Map<String, Value> = match file {
-        None => Map::new(),
-        Some(file) => {
-            let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-            serde_yaml_ng::from_str(&text).with_context(|| format!("{}: parameters by name", file.display()))?
-        }
-    };
-    let all = variables(bundle, &given).map_err(BundleError::Invalid)?;
+fn write_variables(bundle: &Bundle, given: &Map<String, Value>, to: &Path) -> anyhow::Result<()> {
+    let all = variables(bundle, given).map_err(BundleError::Invalid)?;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     serde_json::to_writer(io::BufWriter::new(file), &all)?;
     Ok(())
@@ -209,9 +272,9 @@ mod tests {
         let made = folder.path().join("own");
         copy("drain", &made).unwrap();
         assert!(copy("drain", &made).unwrap_err().to_string().contains("there already"));
-        check(std::slice::from_ref(&made), None, true).unwrap();
+        check(std::slice::from_ref(&made), None, &Map::new(), true).unwrap();
         fs::write(made.join("bundle.yaml"), "apiVersion: beidou.io/v1\nkind: Bundle\n").unwrap();
-        assert!(check(&[made], None, false).is_err());
+        assert!(check(&[made], None, &Map::new(), false).is_err());
         assert_eq!(crate::exit::code(&own("nothing").unwrap_err()), Code::NotFound);
     }
 
@@ -223,7 +286,7 @@ mod tests {
         let error = chosen(&bundle, &["scaleup".into()]).unwrap_err();
         assert!(crate::exit::text(&error).contains("preCheck, scaleUp, postCheck, leave"));
         let folder = tempfile::tempdir().unwrap();
-        let error = write_variables(&bundle, None, &folder.path().join("v")).unwrap_err();
+        let error = write_variables(&bundle, &Map::new(), &folder.path().join("v")).unwrap_err();
         assert!(format!("{error:#}").contains("api_server"), "{error:#}");
     }
 }

@@ -57,7 +57,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keeping(command) => keep(command).await,
         Command::Acting(Acting::Operation(args)) => client::operation(*args).await,
         Command::Acting(Acting::Task(args)) => client::task(*args).await,
-        Command::Acting(Acting::Bundle(args)) => bundle::main(args.act),
+        Command::Acting(Acting::Bundle(args)) => bundle::main(args.act).await,
         Command::Context(args) => client::context(&args),
         Command::Completion(args) => {
             args::completion(args.shell);

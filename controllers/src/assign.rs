@@ -128,10 +128,17 @@ fn inventory(bundle: &Bundle, operation: &Operation, target: &Target, known: &Kn
     for (name, group) in &bundle.manifest().groups {
         let members: Vec<String> = match group.from {
             GroupSource::Machines => operation.plan.hosts.clone(),
-            GroupSource::Nodes | GroupSource::ControlPlane => {
-                let fits = |leads: bool| leads || group.from == GroupSource::Nodes;
+            GroupSource::Nodes | GroupSource::ControlPlane | GroupSource::All => {
+                let fits = |leads: bool| leads || group.from != GroupSource::ControlPlane;
                 let of_kind = known.iter().filter(|(_, (_, leads))| fits(*leads));
-                of_kind.filter_map(|(node, (addresses, _))| add(&mut hosts, node, addresses.first()?, target)).collect()
+                let mut members: Vec<String> = of_kind
+                    .filter_map(|(node, (addresses, _))| add(&mut hosts, node, addresses.first()?, target))
+                    .collect();
+                if group.from == GroupSource::All {
+                    let new = operation.plan.hosts.iter().filter(|host| !members.contains(host)).cloned();
+                    members.extend(new.collect::<Vec<_>>());
+                }
+                members
             }
         };
         groups.insert(name.clone(), members);
@@ -139,9 +146,10 @@ fn inventory(bundle: &Bundle, operation: &Operation, target: &Target, known: &Kn
     Inventory { groups, hosts }
 }
 
-/// A node that the cluster has: under its address, if it is one of the machines, else under its name.
+/// A node that the cluster has: under its address, if it is one of the machines, which learns its name; else under its name.
 fn add(hosts: &mut BTreeMap<String, InventoryHost>, node: &str, address: &str, target: &Target) -> Option<String> {
-    if hosts.contains_key(address) {
+    if let Some(machine) = hosts.get_mut(address) {
+        machine.vars.entry("node_name").or_insert_with(|| node.into());
         return Some(address.to_owned());
     }
     let machine = Machine { ip: address.to_owned(), name: Some(node.to_owned()), ..Machine::default() };

@@ -1,9 +1,14 @@
 //! The bundles that there are: those of the team before those that are shipped; and what the fold must know of each.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use beidou_playbooks::{
-    Act, ApiAct, Bundle, BundleError, LockScope as Scope, Manifest, RetryScope as Retry, Step, TargetApi,
+    Act, ApiAct, ArtifactName, Bundle, LockScope as Scope, Manifest, Place, Registries, RetryScope as Retry, Step,
+    TargetApi,
 };
 use beidou_schemas::{
     numbered::UnknownKind,
@@ -12,30 +17,82 @@ use beidou_schemas::{
         bundle::{BundleShape, StepShape},
     },
 };
+use futures::future::join_all;
+use sha2::{Digest, Sha256};
+
+use crate::error::chain;
 
 /// The step that controllers do themselves is known without a bundle.
 const BUILT_IN: &str = "uncordon";
+
+/// Where artifacts are kept, so that a start does not need their registry.
+const KEPT: &str = "bundles";
 
 /// Bundles by name.
 pub(crate) type Bundles = BTreeMap<String, Bundle>;
 
 /// Reads all of them. A bundle that cannot be read is left out, loudly: the others are usable.
-pub(crate) fn read(folders: &[PathBuf]) -> Bundles {
-    let shipped =
-        beidou_playbooks::shipped_names().filter_map(|name| Some((name.to_owned(), beidou_playbooks::shipped(name)?)));
-    let own = folders.iter().map(|folder| (folder.display().to_string(), Bundle::of_folder(folder)));
-    let keep = |(place, read): (String, Result<Bundle, BundleError>)| match read {
+pub(crate) async fn read(places: &[Place], logins: Option<&Path>, folder: &Path) -> Bundles {
+    let registries = logins.map_or_else(|| Ok(Registries::default()), Registries::with_logins);
+    let registries = registries.unwrap_or_else(|error| {
+        tracing::error!(error = chain(&error), "registries of bundles are asked without a login");
+        Registries::default()
+    });
+    let kept = folder.join(KEPT);
+    let own = places.iter().map(|place| async {
+        let read = match place {
+            Place::Path(path) => Bundle::of_path(path).map_err(|error| chain(&error)),
+            Place::Registry(name) => fetch(&registries, name, &kept).await,
+        };
+        (place.to_string(), read)
+    });
+    let shipped = beidou_playbooks::shipped_names().filter_map(|name| {
+        let bundle = beidou_playbooks::shipped(name)?;
+        Some((name.to_owned(), bundle.map_err(|error| chain(&error))))
+    });
+    let keep = |(place, read): (String, Result<Bundle, String>)| match read {
         Ok(bundle) => Some((bundle.manifest().name.clone(), bundle)),
         Err(error) => {
-            tracing::error!(
-                bundle = place,
-                error = crate::error::chain(&error),
-                "a bundle is not usable, operations with it are refused"
-            );
+            tracing::error!(bundle = place, error, "a bundle is not usable, operations with it are refused");
             None
         }
     };
-    shipped.chain(own).filter_map(keep).filter(|(name, _)| name != BUILT_IN).collect()
+    shipped.chain(join_all(own).await).filter_map(keep).filter(|(name, _)| name != BUILT_IN).collect()
+}
+
+/// Fetches an artifact, and keeps it: what was fetched last stands in while its registry gives no answer.
+async fn fetch(registries: &Registries, name: &ArtifactName, kept: &Path) -> Result<Bundle, String> {
+    let file = kept_as(kept, name);
+    let refused = match registries.pull(name).await {
+        Ok((bundle, digest)) => {
+            tracing::info!(artifact = %name.at(&digest), bundle = bundle.digest(), "a bundle was fetched");
+            if let Err(error) = keep(&file, &bundle.to_tar()) {
+                tracing::warn!(%error, file = %file.display(), "a bundle cannot be kept: the next start needs its registry");
+            }
+            return Ok(bundle);
+        }
+        Err(error) => chain(&error),
+    };
+    match Bundle::of_path(&file) {
+        Ok(bundle) => {
+            tracing::warn!(artifact = %name, error = refused, "the bundle that was fetched last stands in");
+            Ok(bundle)
+        }
+        Err(_) => Err(refused),
+    }
+}
+
+fn kept_as(kept: &Path, name: &ArtifactName) -> PathBuf {
+    let digest = Sha256::digest(name.to_string());
+    kept.join(format!("{}.tar", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+/// Whole or not at all.
+fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    fs::create_dir_all(file.parent().unwrap_or(file))?;
+    fs::write(&new, bytes)?;
+    fs::rename(new, file)
 }
 
 /// What the fold must know of a bundle.
@@ -49,6 +106,7 @@ pub(crate) fn shape(bundle: &Bundle) -> Result<BundleShape, UnknownKind> {
         digest: bundle.digest().to_owned(),
         operation_type: kind,
         steps: manifest.steps.iter().map(|step| step_shape(manifest, step, joins)).collect(),
+        flow: manifest.flow.clone(),
         lock: match manifest.lock {
             Scope::Cluster => LockScope::Cluster,
             Scope::Node => LockScope::Node,
@@ -108,19 +166,43 @@ fn step_shape(manifest: &Manifest, step: &Step, joins: bool) -> StepShape {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_shipped_bundle_has_a_shape() {
-        let all = read(&[]);
+    #[tokio::test]
+    async fn every_shipped_bundle_has_a_shape() {
+        let all = read(&[], None, Path::new("")).await;
         assert!(all.len() >= 7, "{:?}", all.keys());
         for (name, bundle) in &all {
             let shape = shape(bundle).unwrap();
             assert_eq!((&shape.name, shape.digest.len()), (name, 64));
         }
         let join = shape(&all["node-join"]).unwrap();
+        assert_eq!(join.flow, ["preCheck", "scaleUp", "postCheck"]);
         let up = join.steps.iter().find(|step| step.name == "scaleUp").unwrap();
         assert_eq!(up.undo.iter().map(|undo| undo.kind).collect::<Vec<_>>(), [UndoKind::Taint, UndoKind::Join]);
         assert!(join.steps.iter().any(|step| step.checks));
         let drain = shape(&all["drain"]).unwrap();
         assert_eq!((drain.steps[0].actor, drain.order), (Actor::Command, Order::Batches));
+    }
+
+    #[tokio::test]
+    async fn what_was_fetched_stands_in_while_the_registry_is_away() {
+        // Of two tests of this process only the first makes it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody listens there.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let name: ArtifactName = format!("oci://{free}/team/drain:1").parse().unwrap();
+        let places = [Place::Registry(name.clone())];
+        let shipped = read(&[], None, folder.path()).await["drain"].digest().to_owned();
+        let error = fetch(&Registries::default(), &name, folder.path()).await.unwrap_err();
+        assert!(error.contains("cannot pull the manifest of oci://127.0.0.1"), "{error}");
+
+        let own = folder.path().join("own");
+        beidou_playbooks::shipped("drain").unwrap().unwrap().write(&own).unwrap();
+        fs::write(own.join("README.md"), "ours").unwrap();
+        let own = Bundle::of_folder(&own).unwrap();
+        keep(&kept_as(&folder.path().join(KEPT), &name), &own.to_tar()).unwrap();
+        let all = read(&places, None, folder.path()).await;
+        assert_eq!(all["drain"].digest(), own.digest());
+        assert_ne!(own.digest(), shipped);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use beidou_playbooks::Place;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ControllersError;
@@ -22,8 +23,11 @@ pub struct ControllersConfig {
     pub local: Local,
     /// Settings of Jobs.
     pub job: Job,
-    /// Folders with bundles of the team, each a bundle. They go before those that are shipped.
-    pub bundles: Vec<PathBuf>,
+    /// Bundles of the team: folders, tar archives, artifacts such as `oci://registry.example/team/scale-up:1.4.0`. They go
+    /// before those that are shipped.
+    pub bundles: Vec<Place>,
+    /// Logins of registries, in the form of Docker's `config.json`.
+    pub registry_logins: Option<PathBuf>,
     /// Target clusters beside those of Cluster resources.
     pub clusters: Vec<TargetConfig>,
     /// Ticket systems that gates name.
@@ -44,6 +48,7 @@ impl Default for ControllersConfig {
             local: Local::default(),
             job: Job::default(),
             bundles: Vec::new(),
+            registry_logins: None,
             clusters: Vec::new(),
             webhooks: Vec::new(),
             notifications: Vec::new(),
@@ -236,9 +241,10 @@ impl ControllersConfig {
         // A name alone is looked up where programs are.
         let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);
         let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(of_notes);
-        for path in all.chain(&mut self.bundles).chain(ansible) {
+        for path in all.chain(&mut self.registry_logins).chain(ansible) {
             *path = folder.join(&path);
         }
+        self.bundles.iter_mut().for_each(|place| place.settle(folder));
     }
 
     /// Where runners and callbacks are sent.
@@ -268,6 +274,7 @@ mod tests {
             ("{webhooks: [{name: a, url: 'ftp://x', secret_file: f}]}", "controllers.webhooks"),
             ("{notifications: [{url: 'ftp://x'}]}", "controllers.notifications"),
             ("{notifications: [{url: 'https://x', url_file: f}]}", "a url or a url_file"),
+            ("{bundles: ['oci://up:1']}", "oci://registry.example/team/scale-up:1.4.0"),
             ("{listn: x}", "unknown field"),
         ] {
             let error = read(yaml).unwrap_err();

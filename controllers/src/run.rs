@@ -76,7 +76,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         keeper: keeper.clone(),
         executor,
         tokens: Tokens::open(&folder)?,
-        bundles: bundles::read(&config.bundles),
+        bundles: bundles::read(&config.bundles, config.registry_logins.as_deref(), &folder).await,
         targets: seen_targets,
         wisher,
         resources: resources.clone(),

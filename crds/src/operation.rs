@@ -43,8 +43,9 @@ pub struct OperationSpec {
     /// What is done.
     #[schemars(schema_with = "schema::operation_type")]
     pub operation_type: String,
-    /// Its steps in order, as the bundle names them.
-    #[schemars(length(min = 1, max = MOST_STEPS), inner(length(min = 1, max = 63), regex(pattern = "^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$")))]
+    /// Its steps in order, as the bundle names them; the bundle's own flow where none stands here.
+    #[serde(default)]
+    #[schemars(length(max = MOST_STEPS), inner(length(min = 1, max = 63), regex(pattern = "^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$")))]
     #[x_kube(validation = Rule::new("self.all(step, self.exists_one(other, other == step))").message("a step stands in operationFlow once"))]
     pub operation_flow: Vec<String>,
     /// The machines, each address once.

@@ -13,8 +13,10 @@ use crate::{Fault, Manifest, fault::lines, manifest};
 /// Files of a bundle: Kubespray has some 1,500.
 const MAX_FILES: usize = 5_000;
 /// Bytes of all files together: a bundle is text. Programs come from where the playbook fetches them.
-const MAX_BYTES: u64 = 32 << 20;
+pub(crate) const MAX_BYTES: u64 = 32 << 20;
 const MANIFEST: &str = "bundle.yaml";
+/// What data that gzip compressed begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -82,29 +84,57 @@ impl Bundle {
         Self::of_files(files)
     }
 
-    /// Of a tar archive, as an artifact holds it.
+    /// Of a folder, or of a file with a tar archive.
+    ///
+    /// # Errors
+    /// As [`Bundle::of_folder`] and [`Bundle::of_tar`].
+    pub fn of_path(path: &Path) -> Result<Self, BundleError> {
+        if path.is_dir() {
+            return Self::of_folder(path);
+        }
+        let read = |source| BundleError::Read { path: path.display().to_string(), source };
+        let size = fs::metadata(path).map_err(read)?.len();
+        if size > 2 * MAX_BYTES {
+            let message = format!("has {size} bytes, and is no folder: a tar archive has at most {}", 2 * MAX_BYTES);
+            return Err(BundleError::Invalid(vec![Fault::new(&path.display().to_string(), "", message)]));
+        }
+        Self::of_tar(&fs::read(path).map_err(read)?)
+    }
+
+    /// Of a tar archive, as an artifact holds it; it may be compressed with gzip, and have one folder around all.
     ///
     /// # Errors
     /// As [`Bundle::of_files`], and when it is no tar archive or has more than files and folders.
     pub fn of_tar(bytes: &[u8]) -> Result<Self, BundleError> {
+        match bytes.starts_with(&GZIP) {
+            true => Self::of_entries(flate2::read::GzDecoder::new(bytes)),
+            false => Self::of_entries(bytes),
+        }
+    }
+
+    fn of_entries(bytes: impl io::Read) -> Result<Self, BundleError> {
         let read = |source| BundleError::Read { path: "the bundle's archive".into(), source };
         let mut files = BTreeMap::new();
+        let mut left = MAX_BYTES;
         for entry in tar::Archive::new(bytes).entries().map_err(read)? {
             let mut entry = entry.map_err(read)?;
             let name = entry.path().map_err(read)?.to_string_lossy().trim_start_matches("./").to_owned();
             let kind = entry.header().entry_type();
-            if kind.is_dir() {
+            if kind.is_dir() || kind.is_pax_global_extensions() {
                 continue;
             }
-            if !kind.is_file() || entry.size() > MAX_BYTES {
-                let fault = Fault::new(&name, "", "is a link or device, or too large: only files may be in a bundle");
-                return Err(BundleError::Invalid(vec![fault]));
+            if !kind.is_file() || entry.size() > left || files.len() >= MAX_FILES {
+                let message = format!(
+                    "is a link or device, or too much: only files may be in a bundle, at most {MAX_FILES} with {MAX_BYTES} bytes"
+                );
+                return Err(BundleError::Invalid(vec![Fault::new(&name, "", message)]));
             }
+            left -= entry.size();
             let mut content = Vec::new();
             io::Read::read_to_end(&mut entry, &mut content).map_err(read)?;
             files.insert(name, content);
         }
-        Self::of_files(files)
+        Self::of_files(without_folder(files))
     }
 
     /// As a tar archive, the same bytes for the same files.
@@ -170,6 +200,16 @@ fn digest(files: &BTreeMap<String, Vec<u8>>) -> String {
         }
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Without the folder that everything is in, where there is one, as `tar -c FOLDER` makes it.
+fn without_folder(files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let folder = |name: &String| name.split_once('/').map(|(folder, _)| format!("{folder}/"));
+    let Some(first) = files.keys().next().and_then(folder) else { return files };
+    if files.contains_key(MANIFEST) || !files.keys().all(|name| name.starts_with(&first)) {
+        return files;
+    }
+    files.into_iter().map(|(name, content)| (name[first.len()..].to_owned(), content)).collect()
 }
 
 fn inside(name: &str) -> bool {

@@ -3,7 +3,7 @@
 //! ```text
 //!  shipped (in the binary) ──┐
 //!  a team's folder or tar  ──┼─► files ──► bundle.yaml ──► schema ──► Manifest     errors: file, field, value, allowed
-//!                            │     └─────► digest (SHA-256 over names and contents)
+//!  an artifact of a registry ┘     └─────► digest (SHA-256 over names and contents)
 //!  an Operation's parameters ─────────────► the bundle's own schema, secrets apart
 //! ```
 //!
@@ -17,6 +17,8 @@ mod fault;
 pub mod lint;
 mod manifest;
 mod parameters;
+mod place;
+mod registry;
 pub mod rehearse;
 mod shipped;
 mod syntax;
@@ -29,6 +31,8 @@ pub use self::{
         Success, TargetApi,
     },
     parameters::{Parameters, SECRET_KEYWORD},
+    place::{ArtifactName, Place, PlaceError},
+    registry::{Registries, RegistryError},
     shipped::{shipped, shipped_names},
     syntax::{SyntaxError, check_syntax},
 };

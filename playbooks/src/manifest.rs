@@ -3,12 +3,17 @@
 //! Its form is the JSON Schema in `bundle.schema.json`, which names what is wrong; what a schema cannot say (a step that
 //! is named and not there) is checked after it.
 
-use std::{collections::BTreeMap, str::FromStr, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::LazyLock,
+};
 
 use beidou_schemas::runner::AttemptId;
 use jsonschema::Validator;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Fault;
 
@@ -33,6 +38,9 @@ pub struct Manifest {
     /// Which versions of ansible-core it works with.
     #[serde(default)]
     pub ansible: Option<String>,
+    /// The parameter that names a folder whose `ansible.cfg` is taken, as for roles that the runner's image brings.
+    #[serde(default)]
+    pub config_from: Option<String>,
     /// What else may not be changed meanwhile.
     pub lock: LockScope,
     /// Whether the target cluster's API must be reachable.
@@ -114,6 +122,8 @@ pub enum GroupSource {
     Nodes,
     /// The nodes of its control plane.
     ControlPlane,
+    /// All nodes that the cluster has, and those of the operation.
+    All,
 }
 
 /// When a step counts as done.
@@ -264,6 +274,13 @@ impl Manifest {
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
     }
+
+    /// Ansible's settings, where a parameter names the folder that they are in.
+    #[must_use]
+    pub fn config(&self, parameters: &Map<String, Value>) -> Option<PathBuf> {
+        let folder = parameters.get(self.config_from.as_ref()?)?.as_str()?;
+        Some(Path::new(folder).join("ansible.cfg"))
+    }
 }
 
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
@@ -324,6 +341,12 @@ fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -
         if !met {
             refuse("playbook", format!("the runner of the bundle is {:?}, this step needs {needs:?}", manifest.runner));
         }
+    }
+    let parameters = manifest.parameters["properties"].as_object();
+    if let Some(name) = &manifest.config_from
+        && parameters.is_none_or(|all| all.get(name).is_none_or(|one| one["type"] != "string"))
+    {
+        refuse("configFrom".into(), format!("{name:?} is no parameter with a text"));
     }
     if let Err(error) = jsonschema::validator_for(&manifest.parameters) {
         refuse("parameters".into(), format!("no JSON Schema: {error}"));

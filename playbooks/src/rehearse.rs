@@ -25,6 +25,8 @@ pub struct Stage {
     pub inventory: PathBuf,
     /// All parameters, secret ones too: a file in JSON.
     pub variables: PathBuf,
+    /// Ansible's settings, where they are not those of the folder.
+    pub config: Option<PathBuf>,
     /// A folder for what is only needed meanwhile.
     pub private: PathBuf,
 }
@@ -105,6 +107,7 @@ pub fn rehearse(step: &Step, pass: Pass, stage: &Stage) -> Option<io::Result<Reh
     command.current_dir(&stage.folder).arg("-i").arg(&stage.inventory).arg("--limit").arg(&step.limit);
     command.arg("-e").arg(format!("@{}", stage.variables.display())).arg(playbook);
     command.env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_RETRY_FILES_ENABLED", "False");
+    command.envs(stage.config.iter().map(|config| ("ANSIBLE_CONFIG", config)));
     let judged = |output: io::Result<std::process::Output>| {
         let output = output?;
         let said = String::from_utf8_lossy(&output.stdout);

@@ -19,6 +19,8 @@ pub(crate) struct Places<'a> {
     pub sockets: &'a Path,
     pub facts: &'a Path,
     pub limit: &'a Path,
+    /// Ansible's settings.
+    pub config: &'a Path,
 }
 
 /// Hosts at the same time.
@@ -64,7 +66,8 @@ fn ansible(arguments: &Arguments, assignment: &Assignment, material: &Material, 
     command.arg(&assignment.playbook);
     let ssh: Vec<_> = ssh_words(assignment, material, places.sockets).iter().map(|word| shell(word)).collect();
     let private = places.private;
-    let settings: [(&str, OsString); 17] = [
+    let settings: [(&str, OsString); 18] = [
+        ("ANSIBLE_CONFIG", places.config.into()),
         ("ANSIBLE_FORKS", forks(assignment).to_string().into()),
         ("ANSIBLE_PIPELINING", "True".into()),
         ("ANSIBLE_TIMEOUT", "20".into()),
@@ -84,10 +87,6 @@ fn ansible(arguments: &Arguments, assignment: &Assignment, material: &Material, 
         ("BEIDOU_PATTERNS", private.join("patterns.json").into()),
     ];
     command.envs(settings);
-    if !places.bundle.join("ansible.cfg").exists() {
-        // Not that of whoever runs us.
-        command.env("ANSIBLE_CONFIG", places.private.join("ansible.cfg"));
-    }
     command
 }
 

@@ -159,12 +159,12 @@ async fn run(
     let known = variables.iter().chain(&keys).map(|(name, value)| (name.as_str(), value.as_str()));
     let redactor = Redactor::new(known.chain([("token", door.token())]))?;
     let material = material::write(&private, assignment, &variables, &keys)?;
-    let folders = Folders::create(&private)?;
+    let mut folders = Folders::create(&private)?;
     let bundle = bundle(arguments, assignment, door).await?;
     bundle.write(&folders.bundle).map_err(|error| Unready::Bundle(error.to_string()))?;
     private.write("patterns.json", &serde_json::to_vec(&redactor.patterns()).map_err(io::Error::from)?)?;
     fs::write(folders.plugins.join("beidou_events.py"), PLUGIN)?;
-    private.write("ansible.cfg", b"")?;
+    folders.config = settings(&bundle, assignment, &folders.bundle, private.write("ansible.cfg", b"")?)?;
     restore_facts(door, &folders.facts).await;
 
     let report = Report::new(spool.clone(), redactor, &assignment.limit);
@@ -196,6 +196,7 @@ struct Folders {
     sockets: PathBuf,
     facts: PathBuf,
     plugins: PathBuf,
+    config: PathBuf,
 }
 
 impl Folders {
@@ -207,6 +208,7 @@ impl Folders {
             sockets: private.folder("s")?,
             facts: private.folder("facts")?,
             plugins: private.folder("plugins")?,
+            config: PathBuf::new(),
         })
     }
 }
@@ -231,6 +233,18 @@ async fn bundle(arguments: &Arguments, assignment: &Assignment, door: &Door) -> 
     Err(Unready::Bundle(format!("{} has the digest {}, not {}", wanted.name, bundle.digest(), wanted.digest)))
 }
 
+/// Ansible's settings: those of the folder that the bundle names, its own, or none; never those of whoever runs us. What
+/// the runner sets itself counts more.
+fn settings(bundle: &Bundle, assignment: &Assignment, own: &Path, none: PathBuf) -> Result<PathBuf, Unready> {
+    let own = own.join("ansible.cfg");
+    match bundle.manifest().config(&assignment.variables) {
+        None if own.exists() => Ok(own),
+        None => Ok(none),
+        Some(file) if file.is_file() => Ok(file),
+        Some(file) => Err(Unready::Bundle(format!("{} is not in the runner's image", file.display()))),
+    }
+}
+
 /// Starts the program and brings it to its end.
 #[expect(clippy::too_many_arguments, reason = "all of one run, and called once")]
 async fn act(
@@ -244,8 +258,8 @@ async fn act(
     stop: &CancellationToken,
     deadline: Instant,
 ) -> Result<Ending, Unready> {
-    let Folders { bundle, sockets, facts, .. } = folders;
-    let places = Places { bundle, private: private.path(), sockets, facts, limit };
+    let Folders { bundle, sockets, facts, config, .. } = folders;
+    let places = Places { bundle, private: private.path(), sockets, facts, limit, config };
     let mut listener = Listener::bind(&private.path().join("events.sock"), report.clone())?;
     let command = play::command(arguments, assignment, material, &places);
     let program = command.as_std().get_program().to_string_lossy().into_owned();

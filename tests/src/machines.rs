@@ -45,6 +45,9 @@ pub const KUBELET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/kubelet"
 /// A bundle that writes down what it does.
 pub const TALLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/tally");
 
+/// A bundle whose playbook and roles come with the runner.
+pub const BORROWED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/borrowed");
+
 /// The site; all of it ends with this.
 pub struct Site {
     /// Where Beidou runs.
@@ -98,7 +101,7 @@ impl Site {
     pub async fn start_with(count: usize, kubelet: &Path) -> anyhow::Result<Self> {
         let ansible = installed("ansible")?.join("bin/ansible-playbook");
         let hosts = SshHosts::start(count)?;
-        Self::of(hosts, json!({"local": {"ansible_playbook": ansible}, "bundles": [TALLY]}), kubelet).await
+        Self::of(hosts, json!({"local": {"ansible_playbook": ansible}, "bundles": [TALLY, BORROWED]}), kubelet).await
     }
 
     /// Around these hosts, with more settings of controllers.

@@ -83,7 +83,7 @@ impl Site {
         let key = folder.path().join("key");
         fs::write(&key, "no key of any machine\n")?;
         let config = ControllersConfig {
-            bundles: vec![made],
+            bundles: vec![beidou_playbooks::Place::Path(made)],
             clusters: vec![TargetConfig { ssh_key: Some(key), ..TargetConfig::named("c") }],
             local: Local { program, ..Local::default() },
             hold_at_warnings: 0,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use beidou_playbooks::ArtifactName;
 use clap::{Args, Subcommand};
 
 /// `beidou bundle`: no server is asked.
@@ -24,6 +25,26 @@ pub enum Act {
         /// The folder, which must not be there yet
         folder: PathBuf,
     },
+    /// Put a bundle into a registry, and say under which digest it is there
+    Push {
+        /// A folder with a bundle.yaml, or a tar archive of it
+        bundle: PathBuf,
+        /// Its name there, e.g. oci://registry.example/team/scale-up:1.4.0
+        #[arg(value_name = "ARTIFACT")]
+        name: ArtifactName,
+        #[command(flatten)]
+        logins: Logins,
+    },
+    /// Fetch a bundle from a registry into a folder
+    Pull {
+        /// Its name there, with a tag or a digest
+        #[arg(value_name = "ARTIFACT")]
+        name: ArtifactName,
+        /// The folder, which must not be there yet
+        folder: PathBuf,
+        #[command(flatten)]
+        logins: Logins,
+    },
     /// Say whether a folder is a bundle, whether its playbooks can be read, and what is probably a mistake
     Lint {
         /// Folders with a bundle.yaml
@@ -32,6 +53,9 @@ pub enum Act {
         /// The program that reads playbooks; looked for in the PATH, and left out where it is not there
         #[arg(long, value_name = "PROGRAM")]
         ansible_playbook: Option<PathBuf>,
+        /// Parameters, as YAML or JSON: playbooks from a folder that a parameter names are read only with its value
+        #[arg(long, short = 'e', value_name = "FILE")]
+        variables: Option<PathBuf>,
         /// Warnings are errors
         #[arg(long)]
         strict: bool,
@@ -39,6 +63,14 @@ pub enum Act {
     /// Run its playbooks on hosts that may be spoiled: a dry run, one killed halfway, a real one, once more, which must change
     /// nothing, and one beside a host that does not answer, which must fail alone
     Test(Test),
+}
+
+/// Who we are to registries.
+#[derive(Debug, Args)]
+pub struct Logins {
+    /// A file as `docker login` writes it [default: the config.json of DOCKER_CONFIG or ~/.docker, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub registry_logins: Option<PathBuf>,
 }
 
 /// `beidou bundle test`.

@@ -76,7 +76,7 @@ impl Site {
         let target: TargetConfig = serde_json::from_value(serde_json::json!({"name": "c"})).unwrap();
         let config = ControllersConfig {
             listen: format!("127.0.0.1:{port}"),
-            bundles: vec![bundle],
+            bundles: vec![beidou_playbooks::Place::Path(bundle)],
             clusters: vec![target],
             hold_at_warnings: 0,
             ..ControllersConfig::default()

@@ -42,6 +42,9 @@ pub struct BundleShape {
     pub operation_type: OperationType,
     /// Its steps.
     pub steps: Vec<StepShape>,
+    /// The steps of an operation that names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flow: Vec<String>,
     /// What it locks.
     pub lock: LockScope,
     /// When an operation has succeeded.

@@ -84,7 +84,8 @@ pub struct OperationSpec {
     pub cluster_name: String,
     /// What is done.
     pub operation_type: OperationType,
-    /// Its steps in order, as the bundle names them.
+    /// Its steps in order, as the bundle names them; the bundle's own flow where none stands here.
+    #[serde(default)]
     pub operation_flow: Vec<String>,
     /// The machines.
     pub operation_machines: Vec<Machine>,

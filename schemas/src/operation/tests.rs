@@ -37,6 +37,7 @@ pub(crate) mod samples {
             digest: "ab".repeat(32),
             operation_type: OperationType::ScaleUp,
             steps: vec![StepShape { name, actor, mutates: true, deadline_ms: 600_000, retry, undo, checks: false }],
+            flow: Vec::new(),
             lock: LockScope::Cluster,
             success: SuccessRule { min_percent: 100, max_failed: None },
             batches: Batches { canary: Some(1), ..Batches::default() },

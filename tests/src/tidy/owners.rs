@@ -12,12 +12,13 @@ struct Owned {
     free_in_tests: bool,
 }
 
-const OWNED: [Owned; 10] = [
+const OWNED: [Owned; 11] = [
     owned("clickhouse", &["beidou-store"]),
     owned("parquet", &["beidou-store"]),
     owned("object_store", &["beidou-store"]),
     owned("libloading", &["beidou-store"]),
     owned("sqlparser", &["beidou-store"]),
+    owned("oci-client", &["beidou-playbooks"]),
     owned("arrow*", &["beidou-store", "beidou-projector"]),
     owned("rdkafka*", &["beidou-log"]),
     owned("kube*", &["beidou-ingest", "beidou-crds", "beidou-controllers"]),

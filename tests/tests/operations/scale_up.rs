@@ -73,6 +73,7 @@ async fn machines_become_nodes_that_take_pods() {
     }
 
     a_script_runs_on_machines(&site, first).await;
+    roles_come_with_the_runner(&site, first, &all).await;
     a_machine_leaves_and_nothing_is_left(&site, &all[2]).await;
     what_does_not_fit_is_refused_before_it_begins(&site, first).await;
     a_bundle_is_tried_on_a_machine(&site).unwrap();
@@ -137,13 +138,32 @@ async fn a_script_runs_on_machines(site: &Site, machines: &[String]) {
         site,
         "mark",
         json!({
-            "clusterName": "product-cluster", "operationType": "Command", "operationFlow": ["command"],
+            "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
             "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
             "parameters": {"script": "echo was here > /var/lib/mark"},
         }),
     );
     assert_eq!(status.await["phase"], "Succeeded");
     assert_eq!(site.hosts.print(1, "cat /var/lib/mark").unwrap(), "was here");
+}
+
+/// As those of Kubespray. Machines are in one group with the nodes that the cluster has, under the names of these.
+async fn roles_come_with_the_runner(site: &Site, machines: &[String], nodes: &[String]) {
+    let spec = |folder: &str| {
+        json!({
+            "clusterName": "product-cluster", "operationType": "Command", "bundle": "borrowed",
+            "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
+            "parameters": {"folder": folder},
+        })
+    };
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/borrowed");
+    assert_eq!(ends(site, "told", spec(here)).await["phase"], "Succeeded");
+    let mut nodes = nodes.to_vec();
+    nodes.sort();
+    assert_eq!(site.hosts.print(1, "cat /var/lib/told").unwrap(), format!("{} of {}", machines[0], nodes.join(" ")));
+    let status = ends(site, "nowhere", spec("/nowhere")).await;
+    assert_ne!(status["phase"], "Succeeded");
+    assert!(status["message"].to_string().contains("/nowhere/ansible.cfg is not in the runner's image"), "{status:#}");
 }
 
 async fn a_machine_leaves_and_nothing_is_left(site: &Site, machine: &str) {

@@ -6,7 +6,7 @@ use beidou_schemas::operation::{
     LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind, bundle::BundleShape,
 };
 
-use super::{Board, Refused, parameters, refused::names};
+use super::{Board, Refused, parameters, plan::flow, refused::names};
 
 /// Names that a refusal lists at most.
 const MOST_NAMES: usize = 20;
@@ -49,7 +49,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     if spec.dry_run && bundle.lock == LockScope::None && !bundle.steps.iter().any(|step| step.mutates) {
         return Err(Refused::new("dryRun", true, "false: the bundle changes nothing anyway"));
     }
-    let flow = &spec.operation_flow;
+    let flow = flow(bundle, spec);
     if flow.is_empty() || flow.len() >= MOST_STEPS {
         return Err(Refused::new("operationFlow", flow.len(), format!("1 to {} steps", MOST_STEPS - 1)));
     }

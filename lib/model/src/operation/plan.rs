@@ -56,6 +56,7 @@ pub fn built_in() -> BundleShape {
             undo: Vec::new(),
             checks: false,
         }],
+        flow: vec![RELEASE.into()],
         lock: LockScope::Node,
         success: SuccessRule { min_percent: 100, max_failed: None },
         batches: Batches::default(),
@@ -114,9 +115,14 @@ pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, owned: bool, pool: u3
     }
 }
 
+/// The steps that are asked for, or those that the bundle does by itself.
+pub(super) fn flow<'a>(bundle: &'a BundleShape, spec: &'a OperationSpec) -> &'a [String] {
+    if spec.operation_flow.is_empty() { &bundle.flow } else { &spec.operation_flow }
+}
+
 fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPlan> {
     let shape = |name: &String| bundle.steps.iter().find(|step| step.name == *name);
-    let shapes: Vec<&StepShape> = spec.operation_flow.iter().filter_map(shape).collect();
+    let shapes: Vec<&StepShape> = flow(bundle, spec).iter().filter_map(shape).collect();
     let changes_before = |place: usize| shapes[..place].iter().any(|step| step.mutates);
     // Of a dry run nothing can be checked behind a change that was not made.
     let kept =

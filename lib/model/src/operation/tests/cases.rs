@@ -115,6 +115,15 @@ fn nothing_is_opened_of_a_node_that_is_taken_away() {
 }
 
 #[test]
+fn who_names_no_steps_gets_the_flow_of_the_bundle() {
+    let mut world = with(1..6);
+    let spec = beidou_schemas::operation::OperationSpec { operation_flow: Vec::new(), ..setting::scale_up_spec(1..6) };
+    world.board.bundles.get_mut("scale-up").unwrap().flow = vec!["preCheck".into(), "scaleUp".into()];
+    let planned = plan(&world.board, &spec, None).unwrap();
+    assert_eq!(planned.steps.iter().map(|step| &*step.name).collect::<Vec<_>>(), ["preCheck", "scaleUp"]);
+}
+
+#[test]
 fn a_dry_run_locks_and_owes_nothing() {
     let world = with(1..6);
     let spec = beidou_schemas::operation::OperationSpec { dry_run: true, ..setting::scale_up_spec(1..6) };

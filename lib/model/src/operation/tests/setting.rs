@@ -34,6 +34,7 @@ pub fn scale_up() -> BundleShape {
             step("scaleUp", true, false, undo),
             step("postCheck", false, true, Vec::new()),
         ],
+        flow: Vec::new(),
         lock: LockScope::Cluster,
         success: SuccessRule { min_percent: 50, max_failed: None },
         batches: Batches { size: Some(3), ..Batches::default() },
