@@ -11,6 +11,9 @@ const proxy = Object.fromEntries(
   ]),
 );
 
+const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
+const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
+
 export default defineConfig({
   plugins: [react()],
   server: { proxy },
@@ -23,6 +26,8 @@ export default defineConfig({
     // Inlined assets would need `data:` in the CSP, and the polyfill an inline script.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What most pages share is one file, and not ten of one KB: a browser has six connections, and the first questions want them too.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "base", test: isShared }] } } },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

@@ -120,7 +120,18 @@ export function frames(page) {
 export async function scrollRows(page, by) {
   await page.evaluate((top) => document.querySelector(".rows").scrollBy(0, top), by);
   await frames(page);
-  await page.waitForFunction(() => document.querySelector(".vrow") && !document.querySelector(".vrow [aria-busy=true]"));
+  await page.waitForFunction(() => document.querySelector(".vrow") && !document.querySelector(".vrow[aria-busy=true]"));
+}
+
+/** Runs in the page: whether a canvas has more than a few pixels of this token's colour. */
+export function pixelsOf({ selector, token }) {
+  const canvas = document.querySelector(selector);
+  const wanted = getComputedStyle(document.documentElement).getPropertyValue(token).trim();
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(wanted.slice(at, at + 2), 16));
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let n = 0; n < data.length; n += 4) if (data[n] === r && data[n + 1] === g && data[n + 2] === b) found += 1;
+  return found > 2;
 }
 
 /** Asks until the answer is as wanted. */

@@ -31,9 +31,11 @@ const tell = (name, bytes, most) => {
   console.log(`${over ? "OVER " : "ok   "} ${kb(bytes).padStart(9)} of ${kb(most)}  ${name}`);
 };
 tell("shell", sum(shell) + weigh("index.html"), SHELL_MOST);
-for (const key of manifest[entry].dynamicImports ?? []) {
+// Pages, and what comes behind them: layers, the palette.
+const later = new Set(Object.values(manifest).flatMap((chunk) => chunk.dynamicImports ?? []));
+for (const key of later) {
   const own = [...closure(key)].filter((file) => !shell.has(file));
-  tell(key.replace("src/pages/", ""), sum(own), ROUTE_MOST);
+  tell(key.replace(/^src\/(pages\/)?/, ""), sum(own), ROUTE_MOST);
 }
 console.log(`${readdirSync(`${DIST}assets`).length} files`);
 process.exit(wrong === 0 ? 0 : 1);

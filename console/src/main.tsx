@@ -3,33 +3,20 @@ import "./design/tokens.css";
 import "./design/base.css";
 import "./design/parts.css";
 import "./shell/shell.css";
-import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode, useMemo } from "react";
 import { createRoot } from "react-dom/client";
-import { asProblem } from "./api/problem";
-import { onToken, takeFromAddress } from "./api/token";
+import { cache } from "./api/cache";
+import { takeFromAddress } from "./api/token";
 import { LangContext, translator } from "./i18n";
+import { begin } from "./pages/first";
 import { router } from "./router";
 import { apply, langOf, usePrefs } from "./shell/prefs";
 
 takeFromAddress();
 apply();
-
-const client = new QueryClient({
-  queryCache: new QueryCache(),
-  defaultOptions: {
-    queries: {
-      staleTime: 15_000,
-      refetchOnWindowFocus: false,
-      // What passes by itself is tried again; a wrong question is not.
-      retry: (times, error) => times < 2 && asProblem(error).passing,
-      retryDelay: (times) => 600 * 2 ** times,
-    },
-  },
-});
-
-onToken(() => void client.invalidateQueries());
+begin(location);
 
 function Console() {
   const lang = langOf(usePrefs());
@@ -45,7 +32,7 @@ const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <QueryClientProvider client={client}>
+      <QueryClientProvider client={cache}>
         <Console />
       </QueryClientProvider>
     </StrictMode>,

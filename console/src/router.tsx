@@ -7,6 +7,7 @@ import {
   parseSearchWith,
   stringifySearchWith,
 } from "@tanstack/react-router";
+import { FIRST } from "./pages/first";
 import { Broken } from "./shell/Broken";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
@@ -27,8 +28,8 @@ const page = <Path extends string>(path: Path, load: () => Promise<{ Page: () =>
   createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load, "Page") });
 
 const routes = root.addChildren([
-  page("/", () => import("./pages/fleet/FleetPage")),
-  page("/events", () => import("./pages/events/EventsPage")),
+  page("/", FIRST["/"].load),
+  page("/events", FIRST["/events"].load),
   page("/o", () => import("./pages/timeline/FinderPage")),
   page("/o/$cluster/$kind/$namespace/$name", () => import("./pages/timeline/TimelinePage")),
   page("/sql", () => import("./pages/sql/SqlPage")),

@@ -189,15 +189,9 @@ describe("more or less than before", () => {
       baseline: range,
       coverage: [],
       baseline_coverage: [],
-      changes: [
-        { field: "cluster", value: "u", new: true, states: 7, states_before: 0, occurrences: 7, occurrences_before: 0, score: 900 },
-      ],
-      states: 7,
-      states_before: 0,
-      occurrences: 7,
-      occurrences_before: 0,
+      signals: [{ line: "type:Warning", clusters: { u: { states: 7, states_before: 0, score: 900 } } }],
     };
-    expect(cell(answer, "u")).toEqual({ now: 7, before: null, level: 0, complete: false });
-    expect(cell(answer, "v")).toBeNull();
+    expect(cell(answer, 0, "u")).toEqual({ now: 7, before: null, level: 0, complete: false });
+    expect(cell(answer, 0, "v")).toBeNull();
   });
 });

@@ -113,11 +113,9 @@ describe("a draft", () => {
     expect(withoutLines("a\nb \n\nc", [1, 3])).toBe("b \nc");
     expect(withoutLines("a", [])).toBe("a");
   });
-  it("has a name that says what and when, and steps that are not for undoing alone", () => {
+  it("has a name that says what and when, and the steps that its bundle takes by itself", () => {
     expect(nameOf("NodeRemove", new Date(2026, 10, 9, 8, 7, 6))).toBe("node-remove-20261109-080706");
-    const steps = (names: string[]) => names.map((name) => ({ name }));
-    expect(flowOf({ name: "drain", steps: steps(["cordon", "drain", "uncordon"]) })).toEqual(["cordon", "drain"]);
-    expect(flowOf({ name: "reboot", steps: steps(["cordon", "drain", "reboot", "uncordon"]) })).toHaveLength(4);
+    expect(flowOf({ flow: ["cordon", "drain"] })).toEqual(["cordon", "drain"]);
     expect(machineOf(row(3, "10.0.0.3", { user: "root", port: 2222 }))).toEqual({ ip: "10.0.0.3", user: "root", port: 2222 });
   });
 });

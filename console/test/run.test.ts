@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { cellAt, geometry } from "../src/canvas/drawMatrix";
 import { faster, pause, play, read, seek, standing as still } from "../src/operation/clock";
 import { Film } from "../src/operation/film";
-import { axisOf, ghosts, rowsOf, type Stage } from "../src/operation/gantt";
+import { axisOf, ghosts, holdsAt, rowsOf, type Stage } from "../src/operation/gantt";
 import { countsAt, Profiles } from "../src/operation/profile";
 import { nextBad, standing } from "../src/operation/standing";
 import { share } from "../src/operation/states";
@@ -162,6 +162,24 @@ describe("the rows of the Gantt", () => {
       ["ScaleUp", 0],
       ["up", 1],
       ["UncordonNodes", 0],
+    ]);
+  });
+});
+
+describe("the times in which a run stood still", () => {
+  const stood = [
+    { since: "2026-11-29T10:00:00Z", until: "2026-11-29T10:01:00Z", stage: 0 },
+    { since: "2026-11-29T10:05:00Z", until: null, stage: 2 },
+  ];
+  const at = (time: string) => holdsAt(stood, Date.parse(`2026-11-29T${time}Z`));
+  it("shows none before it began, and one no longer than up to the shown moment", () => {
+    expect(at("09:59:59")).toEqual([]);
+    expect(at("10:00:30").map((hold) => [hold.to - hold.from, hold.open])).toEqual([[30_000, true]]);
+  });
+  it("keeps those that are over", () => {
+    expect(at("10:06:00").map((hold) => [hold.stage, hold.to - hold.from, hold.open])).toEqual([
+      [0, 60_000, false],
+      [2, 60_000, true],
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Message } from "../src/api/stream";
-import { place, rowsUntil } from "../src/api/usePages";
+import { letGo, place, rowsUntil } from "../src/api/usePages";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
 import { merged } from "../src/pages/events/useTail";
 
@@ -94,5 +94,21 @@ describe("a list up to a moment", () => {
     ];
     expect([0, 1, 2.5, 3, 8, 9, 99].map((t) => rowsUntil(known, t))).toEqual([0, 1, 2, 4, 4, 5, 5]);
     expect(rowsUntil([], 5)).toBe(0);
+  });
+});
+
+describe("the pages that are held", () => {
+  it("are those last seen, and no more than a few beside those that are shown", () => {
+    const held: number[] = [];
+    const gone = Array.from({ length: 100 }, (_, n) => letGo(held, [n, n + 1])).flat();
+    expect(held.length).toBeLessThanOrEqual(10);
+    expect(held.slice(-2)).toEqual([99, 100]);
+    expect(new Set([...gone, ...held]).size).toBe(101);
+    expect(gone.some((page) => held.includes(page))).toBe(false);
+  });
+  it("come to the end again when they are seen again", () => {
+    const held = [1, 2, 3];
+    expect(letGo(held, [1])).toEqual([]);
+    expect(held).toEqual([2, 3, 1]);
   });
 });

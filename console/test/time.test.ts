@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, offset, readZone, span } from "../src/time/format";
+import { duration, hms, hmsMillis, monthDay, offset, readZone, span } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
 import { countTicks, ticks } from "../src/time/ticks";
 
@@ -34,6 +34,21 @@ describe("range", () => {
 });
 
 describe("format", () => {
+  it("tells the clock of every row as a formatter does, where clocks are set forward and back too", () => {
+    // Kathmandu is 5:45 off; New York goes back in the night to November 1, Lord Howe by half an hour in April.
+    for (const [zone, from] of [
+      ["Asia/Kathmandu", "2026-11-28T17:58:00Z"],
+      ["America/New_York", "2026-11-01T05:30:00Z"],
+      ["Australia/Lord_Howe", "2026-04-04T14:40:00Z"],
+    ] as const) {
+      for (let minute = 0; minute < 90; minute += 7) {
+        const ms = Date.parse(from) + minute * 60_000 + 42;
+        expect(hmsMillis(ms, zone)).toBe(`${hms(ms, zone)}.042`);
+        const parts = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(ms);
+        expect(monthDay(ms, zone)).toBe(parts.slice(5));
+      }
+    }
+  });
   it("names the zone and the day only where it says something", () => {
     expect(offset("Asia/Shanghai", NOW)).toBe("UTC+8");
     expect(offset("UTC", NOW)).toBe("UTC");

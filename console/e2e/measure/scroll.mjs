@@ -23,7 +23,7 @@ function scrollOn({ step, most }) {
     state.drawn = Math.max(state.drawn, document.querySelectorAll(".vrow").length);
     // Behind the last row nothing waits, for as long as a page never takes to be drawn.
     const bottom = rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 1;
-    state.still = bottom && !document.querySelector(".vrow [aria-busy=true]") ? state.still + 1 : 0;
+    state.still = bottom && !document.querySelector(".vrow[aria-busy=true]") ? state.still + 1 : 0;
     if (state.still > 120 || state.rows >= most) state.ended = true;
     else requestAnimationFrame(tick);
   };

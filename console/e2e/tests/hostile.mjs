@@ -1,4 +1,4 @@
-import { check, openPage, settled } from "../harness.mjs";
+import { check, openPage, settled, until } from "../harness.mjs";
 
 const MESSAGE = `<script>window.pwned=1</script><img src=x onerror="window.pwned=1"> \u001b[31mred\u001b[0m \u202Egnp.exe\u202C \u200b\u0000 {"type":"Normal"} ${"long ".repeat(20_000)}`;
 
@@ -31,6 +31,13 @@ async function plant(world) {
   });
   const text = await answer.text();
   check(answer.ok && text.includes('"done"'), `the import failed: ${text.slice(0, 300)}`);
+  // It stands in the log then, and a little later in the table; a page that came between would show that there is nothing.
+  const headers = { authorization: `Bearer ${world.api.token}` };
+  const found = async () => {
+    const list = await fetch(`${world.api.url}/api/v1/events?cluster=hostile-e2e&from=-1h`, { headers });
+    return list.ok && (await list.json()).items.length > 0;
+  };
+  await until("the planted Event in the table", found, Boolean);
 }
 
 /** Markup, ANSI, marks that turn the order, 100 KB, JSON that lies: inert and visible on every page. */

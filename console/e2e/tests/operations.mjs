@@ -1,4 +1,4 @@
-import { check, number, openPage, until } from "../harness.mjs";
+import { check, number, openPage, pixelsOf, until } from "../harness.mjs";
 import { api, heldRun, machines, quiet, someTask, start } from "../operations.mjs";
 
 const count = (page, what) => page.textContent(`.legend [data-count=${what}]`).then(number);
@@ -106,6 +106,10 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await phase(page, "Held");
   await act(page, "resume");
   await phase(page, "Running");
+  // The hold is over and stays to be seen: in the list, and as its colour in the Gantt.
+  await page.click("#side-attempts");
+  await page.waitForSelector(".attempt:has-text('HeldOnRequest'):has-text('held')");
+  await page.waitForFunction(pixelsOf, { selector: ".gantt canvas", token: "--st-held" });
   await page.keyboard.press("h");
   await page.keyboard.press("Escape");
   await page.waitForSelector(".modal", { state: "detached" });

@@ -63,13 +63,13 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   const last = wanted.at(-1);
   await page.waitForFunction(
     ({ reason, name }) =>
-      [...document.querySelectorAll(".vrow .er[id]")].some(
+      [...document.querySelectorAll(".er.vrow[id]")].some(
         (row) => row.textContent.includes(reason) && row.textContent.includes(name.slice(-6)),
       ),
     { reason: last.reason, name: last.name },
   );
   for (let n = 0; n < 20; n += 1) {
-    for (const text of await page.$$eval(".vrow .er[id]", (rows) => rows.map((row) => row.textContent))) shown.add(text);
+    for (const text of await page.$$eval(".er.vrow[id]", (rows) => rows.map((row) => row.textContent))) shown.add(text);
     await scrollRows(page, 400);
   }
   stop.abort();

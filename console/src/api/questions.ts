@@ -18,9 +18,16 @@ import type {
   SqlSchema,
 } from "./types";
 
+/** A question without what says nothing: a filter of nothing is the same question as none. */
+function told(params: Params): Params {
+  const says = (value: Params[string]) =>
+    value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => says(value)));
+}
+
 export function ask<Answer extends object>(path: string, params: Params = {}, anchor?: number) {
   return queryOptions({
-    queryKey: [path, params, anchor ?? 0],
+    queryKey: [path, told(params), anchor ?? 0],
     queryFn: ({ signal }) => get<Answer>(path, params, signal),
     placeholderData: keepPreviousData,
   });

@@ -130,6 +130,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a question over a range would read of the archive, by its catalogue.
+         * @description Tables hold the Events of `retention.table_days`; what is older is read from the archive in the same answer.
+         */
+        get: operations["estimate_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/explain": {
         parameters: {
             query?: never;
@@ -334,6 +354,23 @@ export interface paths {
         };
         /** The file of an export that is done. */
         get: operations["file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often each of several lines matched, cluster by cluster, against the time before or a baseline: a grid in one call. */
+        get: operations["signals"];
         put?: never;
         post?: never;
         delete?: never;
@@ -949,7 +986,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** SQL and exports that run now in this process, oldest first. */
+        /** SQL, exports and questions over the archive that run now in this process, oldest first. */
         get: operations["running"];
         put?: never;
         post?: never;
@@ -1499,6 +1536,8 @@ export interface components {
             built_in: boolean;
             /** @description SHA-256 over its files, 64 hex digits. */
             digest: string;
+            /** @description The steps of an operation that names none. */
+            flow: string[];
             /** @description What it locks: `cluster`, `node`, `none`. */
             lock: string;
             /** @description Its name. */
@@ -1754,6 +1793,64 @@ export interface components {
              */
             share: number;
         };
+        /** @description What a question would read of the archive. */
+        ColdEstimate: {
+            /**
+             * @description Whether a question over all of the range may read so much. Pages of Events and of a timeline read as much as they need,
+             *     the newest first; an export has no bound of bytes.
+             */
+            allowed: boolean;
+            /**
+             * Format: int64
+             * @description Their bytes; of each the engine reads the parts that it needs.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Files that can hold rows of the range; 0 where the tables have all of it.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Bytes that a question may read: `query_api.archive_bytes`.
+             */
+            most_bytes: number;
+            /**
+             * Format: int64
+             * @description Files that a question may read: `query_api.archive_files`.
+             */
+            most_files: number;
+            /** @description The effective range. */
+            range: components["schemas"]["RangeAnswer"];
+            /**
+             * Format: int64
+             * @description Rows of these files.
+             */
+            rows: number;
+            /**
+             * Format: date-time
+             * @description From this moment on the tables have the rows of all these clusters; null where they have all.
+             */
+            tables_from?: string | null;
+        };
+        /** @description What was read of the archive for an answer whose range begins before what the tables hold. */
+        ColdRead: {
+            /**
+             * Format: int64
+             * @description Their bytes; of each the engine reads the parts that it needs.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Files that can hold rows of the range.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Rows of these files.
+             */
+            rows: number;
+        };
         /** @description What came of a command. */
         CommandAnswer: {
             /**
@@ -1835,7 +1932,8 @@ export interface components {
             from: string;
             /**
              * @description Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
-             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, or why the watch broke.
+             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked), or
+             *     why the watch broke.
              */
             reason: string;
             /** @description `degraded`: what still existed was found, intermediate states are lost. `gap`: lost. `unknown`: see `reason`. */
@@ -2055,6 +2153,7 @@ export interface components {
             baseline_coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The changes: first the values that the baseline does not have, then the others; both by score, the highest first. */
             changes: components["schemas"]["Change"][];
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -2092,6 +2191,7 @@ export interface components {
              * @description Bytes so far; in the end those of the file.
              */
             bytes: number;
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned; empty without a range. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -2175,6 +2275,7 @@ export interface components {
         };
         /** @description The most frequent values of each field, with exact counts under the same filter. */
         Facets: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description One for each field that was asked for. */
@@ -2389,6 +2490,7 @@ export interface components {
             bins: components["schemas"]["Bin"][];
             /** @description The same by type. */
             by_type: components["schemas"]["TypeCount"][];
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -2705,6 +2807,7 @@ export interface components {
         };
         /** @description An object's timeline, folded to pixels. */
         Lanes: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description Warnings first, then by number of states; the lane for all others is the last. */
@@ -2747,6 +2850,7 @@ export interface components {
         };
         /** @description A page of a list. */
         List_Cluster: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The rows of this page. */
@@ -2792,6 +2896,7 @@ export interface components {
         };
         /** @description A page of a list. */
         List_CoverageInterval: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The rows of this page. */
@@ -2844,6 +2949,7 @@ export interface components {
         };
         /** @description A page of a list. */
         List_Event: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The rows of this page. */
@@ -2939,6 +3045,7 @@ export interface components {
         };
         /** @description A page of a list. */
         List_EventState: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The rows of this page. */
@@ -2956,6 +3063,7 @@ export interface components {
         };
         /** @description A page of a list. */
         List_Reject: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The rows of this page. */
@@ -3239,6 +3347,7 @@ export interface components {
             after: components["schemas"]["Event"][];
             /** @description Other Events before it, the nearest first. */
             before: components["schemas"]["Event"][];
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The state that was asked for. */
@@ -3328,6 +3437,7 @@ export interface components {
             bin_seconds: number;
             /** @description All bins in order of time, also empty ones. */
             bins: components["schemas"]["OccurrenceBin"][];
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The effective range: that of whole bins, as far as it is past. */
@@ -3355,6 +3465,8 @@ export interface components {
             /** @description How long it takes. */
             forecast: components["schemas"]["ForecastItem"];
             hold?: components["schemas"]["HoldItem"] | null;
+            /** @description Times in which it stood still, the newest last; the present one is open. */
+            holds: components["schemas"]["StoodItem"][];
             /** @description What it has locked, and had; the newest last. */
             locks: components["schemas"]["LockItem"][];
             /** @description Earlier attempts that are left out. */
@@ -3593,6 +3705,7 @@ export interface components {
             baseline: components["schemas"]["RangeAnswer"];
             /** @description How completely that time is known. Where it is not complete, "new" means "not known". */
             baseline_coverage: components["schemas"]["ClusterCoverage"][];
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -3900,6 +4013,7 @@ export interface components {
         };
         /** @description What Kubernetes said of a run's nodes. */
         RunEvents: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /** @description States of Events, about the nodes or about something on them. */
@@ -3920,10 +4034,10 @@ export interface components {
             began: string;
             /** @description Its id: that of its request, or of its export. */
             id: string;
-            /** @description `sql` or `export`. */
+            /** @description `sql`, `export`, or `events`: any other question that reads files of the archive. */
             kind: components["schemas"]["RunningKind"];
             progress?: components["schemas"]["Progress"] | null;
-            /** @description The statement, shortened. */
+            /** @description The statement, or the path with its parameters; shortened. */
             query: string;
             /** @description Who asked. */
             subject: string;
@@ -3932,7 +4046,7 @@ export interface components {
          * @description What runs.
          * @enum {string}
          */
-        RunningKind: "sql" | "export";
+        RunningKind: "sql" | "export" | "events";
         /** @description What runs. */
         RunningList: {
             /** @description Statements of callers, oldest first. */
@@ -3943,6 +4057,47 @@ export interface components {
          * @enum {string}
          */
         Shape: "point" | "density" | "span";
+        /** @description One line. */
+        Signal: {
+            /** @description By the cluster's uid. A cluster that is not here had none, as far as its coverage goes. */
+            clusters: {
+                [key: string]: components["schemas"]["SignalCell"];
+            };
+            /** @description The line. */
+            line: string;
+        };
+        /** @description One line in one cluster. */
+        SignalCell: {
+            /**
+             * Format: double
+             * @description How surely that is no chance: the score of `explain`.
+             */
+            score: number;
+            /**
+             * Format: int64
+             * @description States in the range.
+             */
+            states: number;
+            /**
+             * Format: int64
+             * @description States in the baseline.
+             */
+            states_before: number;
+        };
+        /** @description How often each line matched in each cluster. */
+        Signals: {
+            /** @description What it was compared with. */
+            baseline: components["schemas"]["RangeAnswer"];
+            /** @description How completely that is known. Where it is not complete, a rise may be none. */
+            baseline_coverage: components["schemas"]["ClusterCoverage"][];
+            cold?: components["schemas"]["ColdRead"] | null;
+            /** @description How completely the range is known, for each cluster concerned. */
+            coverage: components["schemas"]["ClusterCoverage"][];
+            /** @description The effective range. */
+            range: components["schemas"]["RangeAnswer"];
+            /** @description In the order of the lines that were asked for. */
+            signals: components["schemas"]["Signal"][];
+        };
         /** @description A step to be left out. */
         SkipBody: {
             /** @description The step. */
@@ -4229,6 +4384,28 @@ export interface components {
             runs: number;
             /** @description The step. */
             step: string;
+        };
+        /** @description A time in which it stood still. */
+        StoodItem: {
+            /** @description The same for people, with the numbers. */
+            message: string;
+            /** @description Why. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /**
+             * Format: int32
+             * @description The place of the stage in which it stood.
+             */
+            stage: number;
+            /**
+             * Format: date-time
+             * @description Until when; null while it still does.
+             */
+            until?: string | null;
         };
         /** @description What was stopped. */
         Stopped: {
@@ -5014,6 +5191,52 @@ export interface operations {
             };
         };
     };
+    estimate_events: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Clusters, by uid or by any name they ever had. Repeat it, or put commas between: any of them.
+                 * @example [
+                 *       "hz-prod-02"
+                 *     ]
+                 */
+                cluster?: string[];
+                /**
+                 * @description Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
+                 *     before `to`.
+                 * @example -6h
+                 */
+                from?: string;
+                /**
+                 * @description End of the range, not part of it. Default: now.
+                 * @example now
+                 */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ColdEstimate"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     explain: {
         parameters: {
             query?: {
@@ -5756,6 +5979,66 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signals: {
+        parameters: {
+            query: {
+                /**
+                 * @description A query line, which says nothing of clusters: docs/query-line.md. Repeat it, up to twenty times.
+                 * @example [
+                 *       "type:Warning",
+                 *       "reason:BackOff"
+                 *     ]
+                 */
+                line: string[];
+                /**
+                 * @description How much earlier the baseline is, such as `1d` or `1w`; it is as long as the range. At least the length of the
+                 *     range, which is the default: the time right before it.
+                 * @example 1w
+                 */
+                baseline?: string;
+                /**
+                 * @description Clusters, by uid or by any name they ever had. Repeat it, or put commas between: any of them.
+                 * @example [
+                 *       "hz-prod-02"
+                 *     ]
+                 */
+                cluster?: string[];
+                /**
+                 * @description Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
+                 *     before `to`.
+                 * @example -6h
+                 */
+                from?: string;
+                /**
+                 * @description End of the range, not part of it. Default: now.
+                 * @example now
+                 */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signals"];
                 };
             };
             default: {

@@ -1,10 +1,14 @@
-/** A list of any length by cursors: only pages near the eye are held, and a page that was let go is asked for again. */
+/** A list of any length by cursors: few pages are held, those last seen, and a page that was let go is asked for again. */
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "./client";
 import { page } from "./questions";
 
 export const PAGE_ROWS = 200;
+/** So many pages are held beside those that are shown. */
+const MOST_HELD = 8;
+/** The next page is asked for so many rows before the last known one is seen: less than the first page has beside a window. */
+const AHEAD = 100;
 
 /** What the page of any list has. */
 export interface AnyPage<Row> {
@@ -51,6 +55,16 @@ export function rowsUntil(known: readonly { rows: number; times: Float64Array }[
   return before;
 }
 
+/** Takes in what is shown now, and gives back what has not been seen for longest, where there is too much. */
+export function letGo<Cursor>(held: Cursor[], shown: readonly Cursor[]): Cursor[] {
+  for (const cursor of shown) {
+    const at = held.indexOf(cursor);
+    if (at >= 0) held.splice(at, 1);
+    held.push(cursor);
+  }
+  return held.splice(0, Math.max(0, held.length - shown.length - MOST_HELD));
+}
+
 /** Which page a row lies on, and where on it. */
 export function place(known: readonly { rows: number }[], index: number): { page: number; at: number } {
   let before = 0;
@@ -60,6 +74,14 @@ export function place(known: readonly { rows: number }[], index: number): { page
     before += rows;
   }
   return { page: known.length, at: 0 };
+}
+
+/** What is known of one list. `held` are the cursors of its pages, the last seen one last. */
+interface Chain {
+  key: string;
+  known: Known[];
+  next: string | null | undefined;
+  held: (string | null)[];
 }
 
 interface Options<Row> {
@@ -83,24 +105,25 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   const client = useQueryClient();
   const base = useMemo(() => ({ ...params, limit }), [params, limit]);
   const key = JSON.stringify([path, base, anchor]);
-  const chain = useRef<{ key: string; known: Known[]; next: string | null | undefined }>({ key: "", known: [], next: undefined });
+  const chain = useRef<Chain>({ key: "", known: [], next: undefined, held: [] });
   const old = useRef<Answer | undefined>(undefined);
   const [, redraw] = useState(0);
-  if (chain.current.key !== key) chain.current = { key, known: [], next: undefined };
+  if (chain.current.key !== key) chain.current = { key, known: [], next: undefined, held: [] };
   const { known, next } = chain.current;
 
   const wanted = useMemo(() => {
     const from = place(known, Math.max(0, visible[0] - 20)).page;
-    const to = place(known, visible[1] + 40).page;
+    const to = place(known, visible[1] + AHEAD).page;
     const seen = Array.from({ length: to - from + 1 }, (_, n) => from + n);
     // The moment lies behind what is known: one page further.
     if (until !== null && !seen.includes(known.length) && (known.at(-1)?.times.at(-1) ?? 0) <= until) seen.push(known.length);
     return seen.filter((n) => n === 0 || n < known.length || (n === known.length && typeof next === "string"));
   }, [known, known.length, next, visible[0], visible[1], until]);
 
+  const cursors = wanted.map((n) => (n < known.length ? (known[n]?.cursor ?? null) : n === 0 ? null : (next ?? null)));
   const results = useQueries({
-    queries: wanted.map((n) => {
-      const cursor = n < known.length ? (known[n]?.cursor ?? null) : n === 0 ? null : (next ?? null);
+    queries: wanted.map((n, place) => {
+      const cursor = cursors[place] ?? null;
       const last = growing > 0 && n >= known.length - 1 && typeof next !== "string";
       return { ...page<Answer>(path, base, cursor, anchor), ...(last ? { refetchInterval: growing } : {}) };
     }),
@@ -121,6 +144,12 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
       redraw((times) => times + 1);
     });
   });
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `wanted` changes with its cursors
+  useEffect(() => {
+    for (const cursor of letGo(chain.current.held, cursors))
+      client.removeQueries({ queryKey: page<Answer>(path, base, cursor, anchor).queryKey, exact: true });
+  }, [wanted, client, path, base, anchor]);
 
   const byPage = new Map(wanted.map((n, at) => [n, results[at]?.data]));
   const first = byPage.get(0) ?? client.getQueryData<Answer>(page<Answer>(path, base, null, anchor).queryKey);

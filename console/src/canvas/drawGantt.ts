@@ -1,5 +1,5 @@
 /** Steps and batches of a run on a time axis: bars up to the shown moment, dashes for what may come. */
-import type { Ghost, Row, Stage } from "../operation/gantt";
+import type { Ghost, Hold, Row, Stage } from "../operation/gantt";
 import { countsAt, type Profile } from "../operation/profile";
 import { ticks } from "../time/ticks";
 import { type Ctx, line, palette } from "./paint";
@@ -24,7 +24,8 @@ export interface GanttPicture {
   at: number;
   live: boolean;
   over: boolean;
-  heldSince: number | null;
+  /** Times in which it had stood still at the shown moment. */
+  holds: readonly Hold[];
   marks: readonly Mark[];
   /** When there was a Warning on its nodes, in order of time. */
   warned: readonly number[];
@@ -71,7 +72,7 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
     else for (const place of row.stages) bar(c, y, picture, stages[place], picture.profiles[place], row.stages.length === 1, x, w);
   });
   if (picture.live) drawGhosts(c, picture, x, w);
-  held(c, picture, x, w);
+  for (const hold of picture.holds) held(c, picture, hold, x, w);
   cursor(c, h, picture, x, w);
 }
 
@@ -197,18 +198,20 @@ function drawGhosts(c: Ctx, picture: GanttPicture, x: X, w: number): void {
   });
 }
 
-/** Since when the run stands still, on the row in which it does. */
-function held(c: Ctx, picture: GanttPicture, x: X, w: number): void {
-  const since = picture.heldSince;
-  if (since === null || since > picture.at) return;
+/** A time of standing still, on the row in which it did; the one that lasts is a line through all rows, with words. */
+function held(c: Ctx, picture: GanttPicture, hold: Hold, x: X, w: number): void {
   const color = palette();
-  const row = picture.rows.findIndex((one) => !one.head && one.stages.some((place) => picture.stages[place]?.state === "held"));
-  const at = Math.round(x(since)) + 0.5;
-  line(c, at, TOP, at, TOP + picture.rows.length * ROW, color("st-held"));
+  const row = picture.rows.findIndex((one) => !one.head && one.stages.includes(hold.stage));
+  const at = Math.round(x(hold.from)) + 0.5;
+  if (hold.open) line(c, at, TOP, at, TOP + picture.rows.length * ROW, color("st-held"));
   if (row < 0) return;
   const y = TOP + row * ROW;
   c.fillStyle = color("st-held");
-  c.fillRect(x(since), y + ROW - 4, Math.max(2, x(picture.at) - x(since)), 3);
+  c.fillRect(x(hold.from), y + ROW - 4, Math.max(2, x(hold.to) - x(hold.from)), 3);
+  if (!hold.open) {
+    c.fillRect(at - 0.5, y + 1, 1, ROW - 2);
+    return;
+  }
   const wide = c.measureText(picture.heldWords).width;
   const clear = TOP + (picture.rows.length - 1) * ROW + ROW / 2;
   c.textAlign = "left";

@@ -100,6 +100,30 @@ function comesBack(stages: readonly Stage[]): boolean {
   });
 }
 
+/** A time in which the run stood still, as the server tells it. */
+export interface Stood {
+  since: string;
+  until?: string | null;
+  stage: number;
+}
+
+export interface Hold {
+  from: number;
+  to: number;
+  stage: number;
+  /** It still stood at the shown moment. */
+  open: boolean;
+}
+
+/** The holds that had begun at a moment, none longer than up to it. */
+export function holdsAt(stood: readonly Stood[], at: number): Hold[] {
+  return stood.flatMap((one) => {
+    const from = Date.parse(one.since);
+    const until = one.until ? Date.parse(one.until) : Number.POSITIVE_INFINITY;
+    return from > at ? [] : [{ from, to: Math.min(until, at), stage: one.stage, open: until > at }];
+  });
+}
+
 export interface Ghost {
   stage: number;
   from: number;

@@ -1,7 +1,7 @@
 /** The range of time: relative lengths, or two moments in the zone of the page. */
-import { type FormEvent, useState } from "react";
-import { Button, Dialog, DialogTrigger, Popover } from "react-aria-components";
+import { type FormEvent, useRef, useState } from "react";
 import { Icon } from "../design/Icon";
+import { Pop } from "../design/lazy";
 import { Segment } from "../design/parts";
 import { useT } from "../i18n";
 import { BROWSER_ZONE, day, hms, offset, span } from "../time/format";
@@ -21,22 +21,23 @@ export function useRangeLabel(range: Range, bounds: readonly [number, number], z
 export function RangePicker({ open, onOpen }: { open: boolean; onOpen: (open: boolean) => void }) {
   const t = useT();
   const view = useView();
+  const trigger = useRef<HTMLButtonElement>(null);
   const label = useRangeLabel(view.range, view.bounds, view.zone, view.anchor);
   const take = (range: Range) => {
     view.set({ from: range.from, to: range.to });
     onOpen(false);
   };
   return (
-    <DialogTrigger isOpen={open} onOpenChange={onOpen}>
-      <Button className="pick">
+    <>
+      <button type="button" ref={trigger} className="pick" aria-haspopup="dialog" aria-expanded={open} onClick={() => onOpen(!open)}>
         <span className="vh">{t("time.title")}: </span>
         <Icon name="clock" />
         <span>{label}</span>
         <span className="dim small long">{offset(view.zone, view.bounds[1])}</span>
         <Icon name="down" />
-      </Button>
-      <Popover className="pop" placement="bottom end">
-        <Dialog className="inner" aria-label={t("time.title")}>
+      </button>
+      {open ? (
+        <Pop trigger={trigger} className="inner" label={t("time.title")} onClose={() => onOpen(false)}>
           <div className="presets">
             {PRESETS.map((length) => (
               <button
@@ -75,9 +76,9 @@ export function RangePicker({ open, onOpen }: { open: boolean; onOpen: (open: bo
               onChange={(zone) => view.set({ tz: zone === "UTC" ? "UTC" : "" })}
             />
           </div>
-        </Dialog>
-      </Popover>
-    </DialogTrigger>
+        </Pop>
+      ) : null}
+    </>
   );
 }
 

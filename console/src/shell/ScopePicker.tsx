@@ -1,25 +1,25 @@
 /** Which clusters the pages speak of. None chosen means all. */
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { Button, Dialog, DialogTrigger, Popover } from "react-aria-components";
+import { useRef, useState } from "react";
 import { clusters } from "../api/questions";
 import { Icon } from "../design/Icon";
+import { Pop } from "../design/lazy";
 import { short } from "../design/number";
 import { Id } from "../design/parts";
 import { Failed, Loading } from "../design/states";
 import { useT } from "../i18n";
 import { useView } from "./view";
 
-export function ScopePicker() {
+export function ScopePicker({ count }: { count: number | null }) {
   const t = useT();
   const view = useView();
+  const trigger = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  const all = useQuery({ ...clusters({ from: view.range.from, to: view.range.to }, view.anchor) });
+  const all = useQuery({ ...clusters({ from: view.range.from, to: view.range.to }, view.anchor), enabled: open });
   const [only] = view.clusters;
-  const count = all.data?.items.length;
   const label =
     view.clusters.length === 0
-      ? count === undefined
+      ? count === null
         ? t("scope.all")
         : t("scope.allN", { n: count })
       : view.clusters.length === 1
@@ -30,15 +30,22 @@ export function ScopePicker() {
     view.set({ c: next.sort().join(",") });
   };
   return (
-    <DialogTrigger isOpen={open} onOpenChange={setOpen}>
-      <Button className="pick">
+    <>
+      <button
+        type="button"
+        ref={trigger}
+        className="pick"
+        aria-haspopup="dialog"
+        aria-expanded={open}
+        onClick={() => setOpen((now) => !now)}
+      >
         <span className="vh">{t("scope.title")}: </span>
         <Icon name="clusters" />
         <span className="long">{label}</span>
         <Icon name="down" />
-      </Button>
-      <Popover className="pop" placement="bottom end">
-        <Dialog className="menu" aria-label={t("scope.title")}>
+      </button>
+      {open ? (
+        <Pop trigger={trigger} className="menu" label={t("scope.title")} onClose={() => setOpen(false)}>
           <button type="button" className="it" aria-pressed={view.clusters.length === 0} onClick={() => view.set({ c: "" })}>
             <span className={view.clusters.length === 0 ? "accent medium" : ""}>{t("scope.all")}</span>
           </button>
@@ -52,8 +59,8 @@ export function ScopePicker() {
               <span className="end num">{short(item.states)}</span>
             </label>
           ))}
-        </Dialog>
-      </Popover>
-    </DialogTrigger>
+        </Pop>
+      ) : null}
+    </>
   );
 }

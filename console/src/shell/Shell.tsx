@@ -1,21 +1,25 @@
 /** The frame: navigation, bars, palette, and the keys that work everywhere. */
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { asProblem } from "../api/problem";
 import { clusters } from "../api/questions";
+import { useOnce, warm, whenIdle } from "../design/lazy";
 import { Toast } from "../design/toast";
 import { useT } from "../i18n";
 import { shifted } from "../time/range";
 import { CommandStrip } from "./CommandStrip";
 import { Gate } from "./Gate";
-import { KeysHelp } from "./KeysHelp";
 import { useKeys } from "./keys";
 import { Nav } from "./Nav";
-import { Palette } from "./Palette";
 import { setPrefs, usePrefs } from "./prefs";
 import { TopBar } from "./TopBar";
 import { common, refresh, useView } from "./view";
+
+const loadPalette = () => import("./Palette");
+const loadHelp = () => import("./KeysHelp");
+const Palette = lazy(async () => ({ default: (await loadPalette()).Palette }));
+const KeysHelp = lazy(async () => ({ default: (await loadHelp()).KeysHelp }));
 
 /** Work pages that need the width begin with a folded navigation, until a person says otherwise. */
 const WIDE = ["/events", "/sql", "/operations/"];
@@ -30,7 +34,11 @@ export function Shell() {
   const [help, setHelp] = useState(false);
   const [range, setRange] = useState(false);
   const [unfolded, setUnfolded] = useState(false);
-  const door = useQuery({ ...clusters({ from: view.range.from, to: view.range.to }, view.anchor) });
+  // Asked once: whether the token opens, and how many clusters there are. Another range is no reason to ask again.
+  const [begin] = useState({ from: view.range.from, to: view.range.to, anchor: view.anchor });
+  const door = useQuery(clusters({ from: begin.from, to: begin.to }, begin.anchor));
+  const [paletteWas, helpWas] = [useOnce(palette !== null), useOnce(help)];
+  useEffect(() => whenIdle(() => warm(loadPalette, loadHelp)), []);
   const wide = WIDE.some((begin) => path.startsWith(begin));
   const folded = prefs.folded || (wide && !unfolded);
   const go = (to: string) => void navigate({ to, search: common(view.search) as never });
@@ -67,14 +75,37 @@ export function Shell() {
         {t("nav.skip")}
       </a>
       <Nav />
-      <TopBar onPalette={() => setPalette("")} rangeOpen={range} onRange={setRange} />
+      <TopBar clusters={door.data?.items.length ?? null} onPalette={() => setPalette("")} rangeOpen={range} onRange={setRange} />
       <main className="main" id="main" tabIndex={-1}>
         <Outlet />
       </main>
       <CommandStrip onKeys={() => setHelp(true)} />
-      <Palette open={palette !== null} start={palette ?? ""} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
-      <KeysHelp open={help} onClose={() => setHelp(false)} />
+      {paletteWas ? (
+        <Suspense fallback={<Typed onText={(text) => setPalette((now) => (now === null ? null : now + text))} />}>
+          <Palette open={palette !== null} start={palette ?? ""} onClose={() => setPalette(null)} onHelp={() => setHelp(true)} />
+        </Suspense>
+      ) : null}
+      {helpWas ? (
+        <Suspense fallback={null}>
+          <KeysHelp open={help} onClose={() => setHelp(false)} />
+        </Suspense>
+      ) : null}
       <Toast />
     </div>
   );
+}
+
+/** Takes what is typed while the palette is on its way. */
+function Typed({ onText }: { onText: (text: string) => void }) {
+  useEffect(() => {
+    const take = (event: KeyboardEvent) => {
+      if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      onText(event.key);
+    };
+    window.addEventListener("keydown", take, true);
+    return () => window.removeEventListener("keydown", take, true);
+  });
+  return null;
 }

@@ -1,5 +1,4 @@
 /** The bar above the page: path and title, search, scope, range, language, theme. */
-import { Button } from "react-aria-components";
 import { Icon } from "../design/Icon";
 import { Foreign } from "../design/parts";
 import { useT } from "../i18n";
@@ -9,12 +8,14 @@ import { RangePicker } from "./RangePicker";
 import { ScopePicker } from "./ScopePicker";
 
 interface Props {
+  /** How many clusters there are; null while nobody knows. */
+  clusters: number | null;
   onPalette: () => void;
   rangeOpen: boolean;
   onRange: (open: boolean) => void;
 }
 
-export function TopBar({ onPalette, rangeOpen, onRange }: Props) {
+export function TopBar({ clusters, onPalette, rangeOpen, onRange }: Props) {
   const t = useT();
   const chrome = useChromeNow();
   const prefs = usePrefs();
@@ -34,23 +35,25 @@ export function TopBar({ onPalette, rangeOpen, onRange }: Props) {
         <kbd aria-hidden="true">:</kbd>
         <kbd aria-hidden="true">⌘K</kbd>
       </button>
-      <ScopePicker />
+      <ScopePicker count={clusters} />
       <RangePicker open={rangeOpen} onOpen={onRange} />
       <span className="sep" />
-      <Button
+      <button
+        type="button"
         className="pick"
         aria-label={`${lang === "zh" ? "中文" : "EN"}: ${t("lang.switch")}`}
-        onPress={() => setPrefs({ lang: lang === "zh" ? "en" : "zh" })}
+        onClick={() => setPrefs({ lang: lang === "zh" ? "en" : "zh" })}
       >
         <span className="small">{lang === "zh" ? "中文" : "EN"}</span>
-      </Button>
-      <Button
+      </button>
+      <button
+        type="button"
         className="pick"
         aria-label={t(theme === "dark" ? "theme.toLight" : "theme.toDark")}
-        onPress={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}
+        onClick={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}
       >
         <Icon name={theme === "dark" ? "sun" : "moon"} />
-      </Button>
+      </button>
     </header>
   );
 }

@@ -55,20 +55,19 @@ export function useView(): View {
     },
     [navigate],
   );
-  return useMemo(() => {
-    const range = readRange(search.from, search.to, now);
-    const clusters = (search.c ?? "").split(",").filter((name) => name !== "");
-    return {
-      search,
-      range,
-      bounds: bounds(range, now),
-      anchor: now,
-      zone: readZone(search.tz),
-      clusters,
-      scope: { from: range.from, to: range.to, cluster: clusters },
-      set,
-    };
-  }, [search, now, set]);
+  return useMemo(() => ({ ...read(search, now), set }), [search, now, set]);
+}
+
+function read(search: Search, now: number): Omit<View, "set"> {
+  const range = readRange(search.from, search.to, now);
+  const clusters = (search.c ?? "").split(",").filter((name) => name !== "");
+  const scope = { from: range.from, to: range.to, cluster: clusters };
+  return { search, range, bounds: bounds(range, now), anchor: now, zone: readZone(search.tz), clusters, scope };
+}
+
+/** The same outside of React. */
+export function viewOf(search: Search): Omit<View, "set"> {
+  return read(search, anchor);
 }
 
 /** Without what is empty: an address has no `q=`. */

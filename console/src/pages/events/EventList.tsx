@@ -1,12 +1,13 @@
 /** The list: live rows above, pages of history below, both in one virtual grid. */
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
-import { type Pages, usePages } from "../../api/usePages";
+import { usePages } from "../../api/usePages";
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
+import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
 import { EventRow, WaitingRow } from "./EventRow";
 import type { LiveTail } from "./useTail";
@@ -19,9 +20,18 @@ interface Props {
   tail: LiveTail | null;
   selected: string | null;
   onOpen: (event: Event | null) => void;
-  onFirst: (first: Page<Event> | undefined, total: Pages<Event, Page<Event>>["total"]) => void;
+  /** All that match, as the histogram counts them; null while it does not know. */
+  total: number | null;
+  onFirst: (first: Page<Event> | undefined) => void;
   empty: React.ReactNode;
 }
+
+const OVERSCAN = 12;
+/** What stands before a message at the least, and how wide narrow letters are: more of a message than fits is not seen. */
+const BEFORE_PX = 480;
+const LETTER_PX = 4.5;
+/** The message is cut in steps of so many letters, so that a width that changes a little changes no row. */
+const STEP = 40;
 
 /** What tells a row in the address: cluster, Event and version. */
 export function rowKey(event: Event): string {
@@ -32,27 +42,34 @@ function rowHeight(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
 }
 
-export function EventList({ params, anchor, zone, showDay, tail, selected, onOpen, onFirst, empty }: Props) {
+export function EventList({ params, anchor, zone, showDay, tail, selected, total, onOpen, onFirst, empty }: Props) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
-  const [visible, setVisible] = useState<[number, number]>([0, 60]);
+  // What is seen is asked of the list itself, while it is drawn: one drawing for each frame that scrolls.
+  const seen = useRef<ReactVirtualizer<HTMLDivElement, Element>>(null);
+  const pool = useRef(0);
   const [focus, setFocus] = useState(-1);
   const live = tail?.rows ?? [];
-  const pages = usePages<Event, Page<Event>>("/api/v1/events", { ...params, total: true }, anchor, [
-    Math.max(0, visible[0] - live.length),
-    Math.max(0, visible[1] - live.length),
+  const { startIndex, endIndex } = seen.current?.range ?? { startIndex: 0, endIndex: 60 };
+  const pages = usePages<Event, Page<Event>>("/api/v1/events", params, anchor, [
+    Math.max(0, startIndex - OVERSCAN - live.length),
+    Math.max(0, endIndex + OVERSCAN - live.length),
   ]);
   const count = live.length + pages.count;
-  const size = rowHeight();
-  const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: 12 });
+  const { density } = usePrefs();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows from the density
+  const size = useMemo(rowHeight, [density]);
+  const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: OVERSCAN });
+  seen.current = rows;
   const items = rows.getVirtualItems();
-  const first = items[0]?.index ?? 0;
-  const last = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (first !== visible[0] || last !== visible[1]) setVisible([first, last]);
-  }, [first, last, visible]);
+  // The element of a row that went out takes the row that came in: there are as many as were ever shown at once. So they stand in
+  // the document in another order than rows do, and say the order themselves.
+  pool.current = Math.max(pool.current, items.length);
+  const slot = (index: number) => index % pool.current;
+  const slots = [...items].sort((a, b) => slot(a.index) - slot(b.index));
+  const letters = Math.ceil(Math.max(1, ((rows.scrollRect?.width ?? 0) - BEFORE_PX) / LETTER_PX / STEP)) * STEP;
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
-  useEffect(() => onFirst(pages.first, pages.total), [pages.first, pages.total]);
+  useEffect(() => onFirst(pages.first), [pages.first]);
   const at = useCallback(
     (index: number): Event | undefined => (index < live.length ? live[index] : pages.row(index - live.length)),
     [live, pages],
@@ -79,6 +96,13 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
       requestAnimationFrame(() => document.querySelector<HTMLElement>(".det .actions a, .det .actions button")?.focus());
     },
   });
+  const open = useCallback(
+    (event: Event, index: number) => {
+      setFocus(index);
+      onOpen(event);
+    },
+    [onOpen],
+  );
   const scrolled = () => {
     if (!tail) return;
     if ((scroller.current?.scrollTop ?? 0) > 4) tail.pause();
@@ -92,9 +116,9 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
       className={`col grow${pages.isDimmed ? " stale" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" ? " lost" : ""}`}
       role="grid"
       aria-label={name}
-      aria-rowcount={pages.total ? pages.total.value + live.length : -1}
+      aria-rowcount={total === null ? -1 : total + live.length + 1}
     >
-      <div className="er hd" role="row">
+      <div className="er hd" role="row" aria-rowindex={1}>
         {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
           (head, n) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
@@ -112,35 +136,29 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, onOpe
         ref={scroller}
         onScroll={scrolled}
         role="rowgroup"
+        aria-owns={items.map((item) => `row-${item.index}`).join(" ")}
         tabIndex={0}
         onFocus={() => setFocus((now) => Math.max(0, now))}
       >
         <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
-          {items.map((item) => {
+          {slots.map((item) => {
             const event = at(item.index);
-            return (
-              <div
-                key={item.key}
-                role="presentation"
-                className={item.index === focus ? "vrow at" : "vrow"}
-                style={{ transform: `translateY(${item.start}px)`, height: size }}
-              >
-                {event ? (
-                  <EventRow
-                    event={event}
-                    zone={zone}
-                    showDay={showDay}
-                    selected={rowKey(event) === selected}
-                    id={`row-${item.index}`}
-                    onOpen={(one) => {
-                      setFocus(item.index);
-                      onOpen(one);
-                    }}
-                  />
-                ) : (
-                  <WaitingRow />
-                )}
-              </div>
+            const key = slot(item.index);
+            return event ? (
+              <EventRow
+                key={key}
+                event={event}
+                zone={zone}
+                showDay={showDay}
+                selected={rowKey(event) === selected}
+                focused={item.index === focus}
+                index={item.index}
+                top={item.start}
+                letters={letters}
+                onOpen={open}
+              />
+            ) : (
+              <WaitingRow key={key} top={item.start} />
             );
           })}
         </div>

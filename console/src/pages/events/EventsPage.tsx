@@ -4,7 +4,6 @@ import { useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { costOf } from "../../api/client";
 import { asProblem } from "../../api/problem";
-import { facets, histogram } from "../../api/questions";
 import type { Event, Page as ListPage } from "../../api/types";
 import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
@@ -17,6 +16,9 @@ import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
+import { eventsFirst } from "../first";
+import { question } from "./asked";
+import { copies } from "./copies";
 import { ExportDialog, SaveDialog } from "./Dialogs";
 import { EventList, rowKey } from "./EventList";
 import { EventPanel } from "./EventPanel";
@@ -25,7 +27,6 @@ import { FacetList } from "./Facets";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
 import { QueryLine } from "./QueryLine";
-import { copies, question } from "./question";
 import { TailBar } from "./TailBar";
 import { useTail } from "./useTail";
 
@@ -39,13 +40,12 @@ export function Page() {
   const { search, set } = view;
   const [tailing, setTailing] = useState(false);
   const [dialog, setDialog] = useState<"save" | "export" | null>(null);
-  const [first, setFirst] = useState<ListPage<Event> | undefined>();
+  const [newest, setNewest] = useState<ListPage<Event> | undefined>();
   const [known, setKnown] = useState<Event | undefined>();
   const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
-  const bins = useQuery(histogram({ ...asked.params, bins: 180 }, view.anchor));
-  const sides = useQuery(
-    facets({ ...asked.params, top: 25, fields: ["cluster", "reason", "kind", "namespace", "node", "component"] }, view.anchor),
-  );
+  const first = eventsFirst(view);
+  const bins = useQuery(first.bins);
+  const sides = useQuery(first.sides);
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
@@ -148,7 +148,7 @@ export function Page() {
           ) : null}
         </aside>
         <section className="col grow list" aria-label={t("events.list")}>
-          <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={first} />
+          <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={newest} />
           <Partial parts={lost} />
           {patternsOpen ? (
             <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
@@ -161,7 +161,8 @@ export function Page() {
               tail={tailing ? tail : null}
               selected={search.row ?? null}
               onOpen={onOpen}
-              onFirst={(page) => setFirst(page)}
+              total={bins.data?.states ?? null}
+              onFirst={setNewest}
               empty={
                 <NoEvents
                   line={asked.q}

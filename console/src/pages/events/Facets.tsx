@@ -1,7 +1,7 @@
 /** Facets: the most frequent values of each field under the same filter, counted by the server. */
-import { useState } from "react";
-import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
+import { useRef, useState } from "react";
 import type { Facets as Answer, Facet } from "../../api/types";
+import { PopMenu } from "../../design/lazy";
 import { short } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { copy } from "../../design/toast";
@@ -19,12 +19,66 @@ interface Props {
   onLine: (line: string) => void;
 }
 
-export function FacetList({ data, line, complete, onLine }: Props) {
-  const ordered = ORDER.flatMap((field) => data.facets.filter((facet) => facet.field === field));
-  return ordered.map((facet) => <One key={facet.field} facet={facet} all={data.states} line={line} complete={complete} onLine={onLine} />);
+/** A value whose menu is open. */
+interface Picked {
+  field: string;
+  text: string;
 }
 
-function One({ facet, all, line, complete, onLine }: Omit<Props, "data"> & { facet: Facet; all: number }) {
+export function FacetList({ data, line, complete, onLine }: Props) {
+  const t = useT();
+  const trigger = useRef<HTMLElement>(null);
+  const [picked, setPicked] = useState<Picked | null>(null);
+  const ordered = ORDER.flatMap((field) => data.facets.filter((facet) => facet.field === field));
+  const act = (key: string, { field, text }: Picked) => {
+    if (key === "only") onLine(only(line, field, text));
+    else if (key === "not") onLine(withValue(line, field, text, true));
+    else if (key === "add") onLine(withValue(line, field, text));
+    else void copy(text, t("copy.done", { form: field }));
+  };
+  return (
+    <>
+      {ordered.map((facet) => (
+        <One
+          key={facet.field}
+          facet={facet}
+          all={data.states}
+          line={line}
+          complete={complete}
+          onLine={onLine}
+          picked={picked}
+          onPick={(value, button) => {
+            trigger.current = button;
+            setPicked(value);
+          }}
+        />
+      ))}
+      {picked ? (
+        <PopMenu
+          trigger={trigger}
+          label={picked.text === "" ? t("facet.none") : picked.text}
+          items={[
+            { id: "only", label: t("facet.only") },
+            { id: "add", label: t("facet.add") },
+            { id: "not", label: t("facet.not") },
+            { id: "copy", label: t("action.copy") },
+          ]}
+          onAction={(key) => act(key, picked)}
+          onClose={() => setPicked(null)}
+        />
+      ) : null}
+    </>
+  );
+}
+
+interface OneProps extends Omit<Props, "data"> {
+  facet: Facet;
+  all: number;
+  picked: Picked | null;
+  onPick: (value: Picked, button: HTMLElement) => void;
+}
+
+function One({ facet, all, line, complete, onLine, picked, onPick }: OneProps) {
   const t = useT();
   const [more, setMore] = useState(false);
   const values = facet.values.slice(0, more ? MORE : FIRST);
@@ -48,40 +102,19 @@ function One({ facet, all, line, complete, onLine }: Omit<Props, "data"> & { fac
               aria-label={`${title}: ${shown}`}
               onChange={() => onLine(state === null ? withValue(line, facet.field, text) : without(line, facet.field, text))}
             />
-            <MenuTrigger>
-              <Button className="v">
-                <Foreign className={text === "" ? "dim cut" : "cut"} text={shown} most={80} />
-                <span className="num" title={String(value.states)}>
-                  {complete ? "" : "≥ "}
-                  {short(value.states)}
-                </span>
-              </Button>
-              <Popover className="pop" placement="right top">
-                <Menu
-                  className="menu"
-                  aria-label={shown}
-                  onAction={(key) => {
-                    if (key === "only") onLine(only(line, facet.field, text));
-                    else if (key === "not") onLine(withValue(line, facet.field, text, true));
-                    else if (key === "add") onLine(withValue(line, facet.field, text));
-                    else void copy(text, t("copy.done", { form: facet.field }));
-                  }}
-                >
-                  <MenuItem id="only" className="it">
-                    {t("facet.only")}
-                  </MenuItem>
-                  <MenuItem id="add" className="it">
-                    {t("facet.add")}
-                  </MenuItem>
-                  <MenuItem id="not" className="it">
-                    {t("facet.not")}
-                  </MenuItem>
-                  <MenuItem id="copy" className="it">
-                    {t("action.copy")}
-                  </MenuItem>
-                </Menu>
-              </Popover>
-            </MenuTrigger>
+            <button
+              type="button"
+              className="v"
+              aria-haspopup="menu"
+              aria-expanded={picked?.field === facet.field && picked.text === text}
+              onClick={(event) => onPick({ field: facet.field, text }, event.currentTarget)}
+            >
+              <Foreign className={text === "" ? "dim cut" : "cut"} text={shown} most={80} />
+              <span className="num" title={String(value.states)}>
+                {complete ? "" : "≥ "}
+                {short(value.states)}
+              </span>
+            </button>
             <i style={{ width: `${Math.max(1.5, (value.states / Math.max(1, all)) * 100)}%` }} aria-hidden="true" />
           </div>
         );

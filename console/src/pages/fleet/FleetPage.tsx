@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
-import { clusters, completeness, histogram, patterns, space } from "../../api/questions";
+import { patterns, space } from "../../api/questions";
 import { HistogramChart } from "../../canvas/HistogramChart";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
@@ -18,25 +18,25 @@ import { common, refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, duration } from "../../time/format";
 import { absolute, isRelative } from "../../time/range";
+import { fleetFirst } from "../first";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { type Baseline, comparable, useSignals } from "./signals";
+import { baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
 
 const REFRESH_MS = 30_000;
-const DAY = 86_400_000;
 
 export function Page() {
   const t = useT();
   const view = useView();
   const navigate = useNavigate();
   const length = view.bounds[1] - view.bounds[0];
-  const allowed: Baseline[] = ["before", ...(length <= DAY ? (["1d"] as const) : []), ...(length <= 7 * DAY ? (["1w"] as const) : [])];
-  const baseline = allowed.find((one) => one === view.search.baseline) ?? "before";
+  const { allowed, baseline } = baselines(length, view.search.baseline);
+  const first = fleetFirst(view);
   const sort = view.search.sort === "name" ? "name" : "worst";
-  const list = useQuery(clusters(view.scope, view.anchor));
-  const cover = useQuery(completeness({ ...view.scope, bins: 180 }, view.anchor));
-  const signals = useSignals(view.scope, baseline, view.anchor);
-  const bins = useQuery(histogram({ ...view.scope, bins: 180 }, view.anchor));
+  const list = useQuery(first.list);
+  const cover = useQuery(first.cover);
+  const signals = useQuery(first.signals);
+  const bins = useQuery(first.bins);
   const folds = useQuery(patterns({ ...view.scope, top: 1 }, view.anchor));
   const disk = useQuery(space());
   // New numbers come by themselves while the range reaches until now and somebody looks.
@@ -52,10 +52,10 @@ export function Page() {
     copies: {
       cli: `beidou explain --by cluster ${rangeFlags(view.range)}${clusterFlags(view.clusters)} 'type:Warning'`,
       sql: `SELECT cluster, reason, sum(new_occurrences) AS n\nFROM events\nWHERE time >= {from} AND time < {to} AND type = 'Warning'\nGROUP BY cluster, reason\nORDER BY n DESC`,
-      api: curl("/api/v1/events/explain", { ...view.scope, q: "type:Warning", fields: ["cluster"] }),
+      api: curl("/api/v1/fleet/signals", signalParams(view.scope, baseline)),
     },
-    cost: costOf(bins.data),
-    costText: t("fleet.cost", { n: signals.length }),
+    cost: costOf(signals.data),
+    costText: t("fleet.cost", { n: SIGNALS.length }),
   });
   const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
   const warned = useMemo(
@@ -67,7 +67,8 @@ export function Page() {
   );
   const warnings = bins.data?.by_type.find((one) => one.type === "Warning")?.states ?? 0;
   const minutes = (view.bounds[1] - view.bounds[0]) / 60_000;
-  const all = signals[0]?.data;
+  const all = signals.data;
+  const risen = all && comparable(all) ? warningsOf(all) : null;
   const lag = Math.max(...(cover.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : [])), -1);
   const full = disk.data?.growth?.full_at;
   const brush = (from: number, to: number) =>
@@ -82,7 +83,7 @@ export function Page() {
     {
       name: t("fleet.warnings"),
       value: bins.data ? atLeast(short(warnings / minutes), whole) : "…",
-      under: all && comparable(all) && all.states_before > 0 ? signed(all.states / all.states_before - 1) : "",
+      under: risen && risen.before > 0 ? signed(risen.now / risen.before - 1) : "",
       spark: warned,
       color: "sev-warn",
     },

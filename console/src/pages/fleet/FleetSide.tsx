@@ -16,6 +16,7 @@ import { withValue } from "../../query/edit";
 import { common, type View } from "../../shell/view";
 import { stripStretches } from "../../time/coverage";
 import { hm, monthDay } from "../../time/format";
+import { FleetWork } from "./FleetWork";
 import { type Baseline, comparable, level } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
@@ -52,6 +53,7 @@ export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQue
           ))}
         </div>
       </section>
+      <FleetWork view={view} />
       <section className="cover">
         <div className="hd">
           <h2>{t("nav.coverage")}</h2>

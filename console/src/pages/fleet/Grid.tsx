@@ -2,7 +2,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
-import type { Cluster, ClusterCompleteness, Explanation } from "../../api/types";
+import type { Cluster, ClusterCompleteness, Signals } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group, short, tight } from "../../design/number";
 import { Id } from "../../design/parts";
@@ -17,7 +17,7 @@ const LAG_S = [10, 60] as const;
 interface Props {
   list: readonly Cluster[];
   cover: readonly ClusterCompleteness[];
-  signals: readonly UseQueryResult<Explanation>[];
+  signals: UseQueryResult<Signals>;
   sort: "worst" | "name";
   view: View;
 }
@@ -33,15 +33,15 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const t = useT();
   const navigate = useNavigate();
   const table = useRef<HTMLTableElement>(null);
-  const answers = signals.map((signal) => signal.data);
+  const answer = signals.data;
   const lines = list.map((cluster): Line => {
-    const cells = answers.map((answer) => (answer ? cell(answer, cluster.cluster_uid) : undefined));
+    const cells = SIGNALS.map((_, place) => (answer ? cell(answer, place, cluster.cluster_uid) : undefined));
     const worst = cells.reduce((sum, one) => sum + (one ? 100 ** one.level : one === null ? 50 : 0), 0);
     return { cluster, cover: cover.find((one) => one.cluster_uid === cluster.cluster_uid), cells, worst };
   });
   const best = [...lines].sort((a, b) => (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster));
   const wanted = best.map((line) => line.cluster.cluster_uid).join();
-  const settled = answers.every((answer) => answer !== undefined);
+  const settled = answer !== undefined;
   // The order stays as it was until a person asks for the new one.
   const [held, setHeld] = useState<{ key: string; order: string } | null>(null);
   const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}`;
@@ -65,7 +65,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
           {t("fleet.reorder")}
         </button>
       ) : null}
-      <table className="heat" ref={table} onKeyDown={keys} aria-label={t("fleet.grid")}>
+      <table className={signals.isPlaceholderData ? "heat stale" : "heat"} ref={table} onKeyDown={keys} aria-label={t("fleet.grid")}>
         <thead>
           <tr>
             <th scope="col" className="left">
@@ -107,7 +107,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
                   <SignalCell
                     key={signal.id}
                     one={one}
-                    failed={signals[n]?.isError ?? false}
+                    failed={answer === undefined && signals.isError}
                     place={`${row},${n + 1}`}
                     name={`${line.cluster.cluster} ${t(signal.title)}`}
                     onOpen={() => open(line, signal.line)}

@@ -1,10 +1,11 @@
 /** The signals of the fleet: query lines whose counts per cluster the server compares with the time before. */
-import { useQueries } from "@tanstack/react-query";
 import type { Params } from "../../api/client";
-import { explain } from "../../api/questions";
-import type { ClusterCoverage, Explanation } from "../../api/types";
+import { ask } from "../../api/questions";
+import type { ClusterCoverage, Signals } from "../../api/types";
 import type { Key } from "../../i18n";
 import { missing } from "../../time/coverage";
+
+const DAY = 86_400_000;
 
 export interface Signal {
   id: string;
@@ -58,12 +59,12 @@ function known(coverage: ClusterCoverage | undefined): boolean {
 }
 
 /** Whether the time before can be compared with, for all clusters. */
-export function comparable(answer: Explanation | undefined): boolean {
+export function comparable(answer: { baseline_coverage: readonly ClusterCoverage[] } | undefined): boolean {
   return answer?.baseline_coverage.every(known) ?? false;
 }
 
 /** A cell of one cluster; null where nothing of the range is known of it. */
-export function cell(answer: Explanation, uid: string): Cell | null {
+export function cell(answer: Signals, place: number, uid: string): Cell | null {
   const own = coverageOf(answer.coverage, uid);
   const rangeTo = Date.parse(answer.range.to);
   if (own?.share === 0) return null;
@@ -71,19 +72,33 @@ export function cell(answer: Explanation, uid: string): Cell | null {
   const complete = own !== undefined && missing([own], rangeTo).length === 0;
   const base = coverageOf(answer.baseline_coverage, uid);
   const baseKnown = own !== undefined && known(base);
-  const change = answer.changes.find((one) => one.field === "cluster" && one.value === uid);
-  const [now, before] = [change?.states ?? 0, change?.states_before ?? 0];
+  const found = answer.signals[place]?.clusters[uid];
+  const [now, before] = [found?.states ?? 0, found?.states_before ?? 0];
   if (!own && now === 0) return null;
-  return { now, before: baseKnown ? before : null, level: change && baseKnown ? level(now, before, change.score) : 0, complete };
+  return { now, before: baseKnown ? before : null, level: found && baseKnown ? level(now, before, found.score) : 0, complete };
+}
+
+/** The first signal over all clusters: now, and in the time before. */
+export function warnings(answer: Signals): { now: number; before: number } {
+  const cells = Object.values(answer.signals[0]?.clusters ?? {});
+  return {
+    now: cells.reduce((sum, one) => sum + one.states, 0),
+    before: cells.reduce((sum, one) => sum + one.states_before, 0),
+  };
 }
 
 export type Baseline = "before" | "1d" | "1w";
 
-/** All signals: one call each, whatever the number of clusters. */
-export function useSignals(scope: Params, baseline: Baseline, anchor: number) {
-  return useQueries({
-    queries: SIGNALS.map((signal) =>
-      explain({ ...scope, q: signal.line, fields: ["cluster"], top: 50, baseline: baseline === "before" ? undefined : baseline }, anchor),
-    ),
-  });
+/** The baseline of the address, where the range is short enough for it, and those that may be chosen. */
+export function baselines(length: number, wanted: string | undefined): { allowed: Baseline[]; baseline: Baseline } {
+  const allowed: Baseline[] = ["before", ...(length <= DAY ? (["1d"] as const) : []), ...(length <= 7 * DAY ? (["1w"] as const) : [])];
+  return { allowed, baseline: allowed.find((one) => one === wanted) ?? "before" };
 }
+
+export function signalParams(scope: Params, baseline: Baseline): Params {
+  return { ...scope, line: SIGNALS.map((signal) => signal.line), baseline: baseline === "before" ? undefined : baseline };
+}
+
+/** All signals of all clusters: one call. */
+export const signals = (scope: Params, baseline: Baseline, anchor: number) =>
+  ask<Signals>("/api/v1/fleet/signals", signalParams(scope, baseline), anchor);

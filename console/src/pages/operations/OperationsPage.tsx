@@ -33,8 +33,19 @@ export function Page() {
       sorts={["updated", "name", "cluster", "phase", "bad"]}
       className="oplist"
       before={[
-        { key: "bar", head: t("run.hosts"), cell: (item) => <HostBar share={share(item.hosts, item.steps)} /> },
-        { key: "hosts", head: t("ops.through"), number: true, cell: (item) => <HostNumbers share={share(item.hosts, item.steps)} /> },
+        {
+          key: "hosts",
+          head: t("ops.hostsThrough"),
+          number: true,
+          cell: (item) => (
+            <span className="lines">
+              <span>
+                <HostNumbers share={share(item.hosts, item.steps)} />
+              </span>
+              <HostBar share={share(item.hosts, item.steps)} />
+            </span>
+          ),
+        },
       ]}
       present={(item) => (item.present ? <span className="mono cut">{item.present.step}</span> : null)}
       behind={[
@@ -45,7 +56,7 @@ export function Page() {
             <span className="cut">
               {item.owner ? (
                 <Link to="/tasks/$id" params={{ id: item.owner.task }} search={common(search) as never}>
-                  <Foreign text={item.owner.name ?? item.owner.step} mid={24} />
+                  <Foreign text={item.owner.name ?? item.owner.step} mid={15} />
                 </Link>
               ) : (
                 <Foreign text={item.subject} most={60} />

@@ -64,7 +64,7 @@ export function WorkList<Item extends OperationItem | TaskItem>(props: Props<Ite
       head: t("ops.name"),
       cell: (item) => (
         <Link {...link(item)} className="cut two">
-          <Id text={item.name} most={30} />
+          <Id text={item.name} most={26} />
           <span className="small dim">{item.id.slice(0, 8)}</span>
         </Link>
       ),

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { draftList, removeDraft } from "../../api/drafts";
 import type { DraftItem } from "../../api/types";
-import { Framed } from "../../design/Framed";
+import { Framed } from "../../design/lazy";
 import { Foreign } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";

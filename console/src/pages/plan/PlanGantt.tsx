@@ -39,7 +39,7 @@ export function PlanGantt({ plan }: { plan: PlanAnswer }) {
             at: now,
             live: true,
             over: false,
-            heldSince: null,
+            holds: [],
             marks: [],
             warned: [],
             zone,

@@ -44,19 +44,9 @@ export const EMPTY: Draft = {
   ignoreWindows: false,
 };
 
-/** Steps that a bundle has for undoing alone. The API names all steps of a bundle and not its flow. */
-const UNDOES: Record<string, readonly string[]> = {
-  "scale-up": ["reset"],
-  "node-join": ["leave"],
-  drain: ["uncordon"],
-  "scale-down": ["uncordon"],
-  "node-remove": ["uncordon"],
-};
-
 /** The steps of a bundle that an operation takes where nobody says. */
-export function flowOf(bundle: { name: string; steps: readonly { name: string }[] }): string[] {
-  const undoes = UNDOES[bundle.name] ?? [];
-  return bundle.steps.map((step) => step.name).filter((name) => !undoes.includes(name));
+export function flowOf(bundle: { flow: readonly string[] }): string[] {
+  return [...bundle.flow];
 }
 
 /** Bundles that do what is asked: the cluster's own installer first, then plain Ansible, which stands in for it. */

@@ -1,4 +1,5 @@
-/** Runs of runners, the newest first; one of them opens its log. */
+/** Runs of runners and the times between them in which the run stood still, the newest first; a run opens its log. */
+import type { StoodItem } from "../../api/types";
 import { Glyph, type GlyphName } from "../../design/Icon";
 import { Foreign } from "../../design/parts";
 import { Empty } from "../../design/states";
@@ -14,17 +15,44 @@ function look(end: string | null | undefined, bad: number): GlyphName {
   return end === "stopped" ? "stop" : "unknown";
 }
 
+function StoodRow({ hold, end }: { hold: StoodItem; end: number }) {
+  const t = useT();
+  const { zone } = useView();
+  const [from, to] = [Date.parse(hold.since), hold.until ? Date.parse(hold.until) : end];
+  return (
+    <div className="attempt">
+      <span className="row">
+        <Glyph name="held" />
+        <b className="medium mono">{hold.reason ?? "Held"}</b>
+        <span className="sub small">{t("run.held", { length: duration(Math.max(0, to - from)) })}</span>
+        <span className="end dim small num">
+          {hms(from, zone)} – {hold.until ? hms(to, zone) : ""}
+        </span>
+      </span>
+      {hold.message === "" ? null : (
+        <span className="small dim cut">
+          <Foreign text={hold.message} most={300} />
+        </span>
+      )}
+    </div>
+  );
+}
+
 export function AttemptsPane({ run }: { run: Run }) {
   const t = useT();
   const view = useView();
   const { detail, store } = run;
   const { attempts, more_attempts: more, stages } = detail;
   const anyCanary = stages.some((stage) => stage.canary);
-  if (attempts.length === 0) return <Empty title={t("run.noAttempts")} />;
+  const holds = detail.holds.map((hold) => ({ at: Date.parse(hold.since), hold }));
+  const begun = attempts.map((one) => ({ at: Date.parse(one.claimed ?? one.intended), one }));
+  const all = [...holds, ...begun].sort((a, b) => b.at - a.at);
+  if (all.length === 0) return <Empty title={t("run.noAttempts")} />;
   return (
     <div className="scroll grow attempts" tabIndex={0} role="group" aria-label={t("run.tab.attempts")}>
-      {[...attempts].reverse().map((one) => {
-        const from = Date.parse(one.claimed ?? one.intended);
+      {all.map((entry) => {
+        if ("hold" in entry) return <StoodRow key={`held-${entry.at}`} hold={entry.hold} end={store.end()} />;
+        const { one, at: from } = entry;
         const to = one.ended ? Date.parse(one.ended) : store.end();
         return (
           <button

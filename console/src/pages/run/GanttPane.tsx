@@ -5,7 +5,7 @@ import { taskDetail } from "../../api/operations";
 import type { GanttPicture } from "../../canvas/drawGantt";
 import { GanttChart } from "../../canvas/GanttChart";
 import { type Key, useT } from "../../i18n";
-import { axisOf, ghosts, rowsOf } from "../../operation/gantt";
+import { axisOf, ghosts, type Hold, holdsAt, rowsOf } from "../../operation/gantt";
 import { batchName } from "../../operation/words";
 import { useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
@@ -30,10 +30,14 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
   // The axis of a live run moves in steps, so that bars do not creep.
   const tail = over ? end : Math.ceil(end / 10_000) * 10_000;
   const axis = axisOf(begin, tail, coming, over ? end : null);
-  const heldSince = hold ? Date.parse(hold.since) : null;
   const told = events.open ? events.answer.data?.items : undefined;
   const warnedAt = useMemo(() => warned(told ?? []), [told]);
+  const standing = (holds: readonly Hold[]) => {
+    const open = holds.find((one) => one.open);
+    return { holds, heldWords: open ? t("run.held", { length: duration(open.to - open.from) }) : "" };
+  };
   const picture = (): GanttPicture => ({
+    ...standing(holdsAt(detail.holds, store.moment())),
     rows,
     stages,
     profiles: store.profiles.of,
@@ -42,7 +46,6 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
     at: store.moment(),
     live: !snapshot.replay,
     over,
-    heldSince,
     marks: detail.warnings.map((one) => ({
       at: Date.parse(one.time),
       label: t("run.warnings", { n: one.count, reason: one.reason }),
@@ -58,7 +61,6 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
     },
     partWords: (row) => (row.part ? t(`taskState.${row.part.state}` as Key) : ""),
     cursor: snapshot.replay || over ? hms(store.moment(), zone) : t("run.now", { time: hms(store.moment(), zone) }),
-    heldWords: heldSince === null ? "" : t("run.held", { length: duration(Math.max(0, store.moment() - heldSince)) }),
     ghostWords:
       forecast.p50_ms === null || forecast.p50_ms === undefined
         ? ""

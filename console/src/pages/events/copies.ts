@@ -1,20 +1,8 @@
-/** What the events page asks, out of its address. Pure, so that the commands at the foot and the calls never differ. */
-import type { Params } from "../../api/client";
+/** The question of the events page for other tools. Pure, so that the commands at the foot and the calls never differ. */
 import type { Copies } from "../../shell/chrome";
 import { clusterFlags, curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
 import type { View } from "../../shell/view";
-
-export interface Question {
-  q: string;
-  types: string[];
-  params: Params;
-}
-
-export function question(view: View): Question {
-  const q = view.search.q ?? "";
-  const types = (view.search.sev ?? "").split(",").filter((type) => type !== "");
-  return { q, types, params: { ...view.scope, q, type: types } };
-}
+import type { Question } from "./asked";
 
 export function copies(view: View, { q, types, params }: Question): Copies {
   const typed = types.map((type) => ` --type ${shellWord(type)}`).join("");

@@ -1,0 +1,27 @@
+/** The answers that the tab knows, by their questions. */
+import { QueryCache, QueryClient } from "@tanstack/react-query";
+import { asProblem } from "./problem";
+import { onToken } from "./token";
+
+/** What the frame asks at its door: it shows the gate when this is refused. */
+const DOOR = "/api/v1/clusters";
+
+export const cache = new QueryClient({
+  queryCache: new QueryCache({
+    // A token that opens nothing any more is told at the door, whoever noticed it.
+    onError: (error, query) => {
+      if (asProblem(error).status === 401 && query.queryKey[0] !== DOOR) void cache.invalidateQueries({ queryKey: [DOOR] });
+    },
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: 15_000,
+      refetchOnWindowFocus: false,
+      // What passes by itself is tried again; a wrong question is not.
+      retry: (times, error) => times < 2 && asProblem(error).passing,
+      retryDelay: (times) => 600 * 2 ** times,
+    },
+  },
+});
+
+onToken(() => void cache.invalidateQueries());
