@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 helm ansible compiled runtime
+.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 registry helm ansible compiled runtime
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -22,7 +22,7 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 
 test: tools console ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes helm duckdb kafka ansible compiled s3
+	@$(MAKE) -j2 kubernetes helm duckdb kafka registry ansible compiled s3
 	$(call say,the console: types, lints, unit tests, sizes)
 	@cd console && npm run --silent check && npm run --silent size
 	$(call say,running all tests - the output is kept in target/test.log)
@@ -43,10 +43,14 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test -p beidou-log --tests
 	@cargo test -p beidou-tests --test tidy
 
-nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, a hundred in operations, runners in real Pods, all fuzz targets, the console in a browser
-	@$(MAKE) -j2 kubernetes ansible compiled
+nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, a hundred kills in operations, runners in real Pods, all fuzz targets, the console in a browser
+	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+	$(call say,the fault matrix: each row at each load, three times - an hour)
+	@BEIDOU_MATRIX_ROUNDS=3 cargo test -p beidou-tests --test matrix -- --nocapture 2>&1 | tee -a target/nightly.log
+	$(call say,ten thousand seeds of the simulation)
+	@BEIDOU_SIMULATION_SEEDS=10000 cargo test -p beidou-tests --test simulation no_seed -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,20 hosts)
 	@BEIDOU_HOSTS=20 cargo test -p beidou-tests --test operations scale_up -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,100 kills in operations)
@@ -137,6 +141,9 @@ kafka:
 
 duckdb:
 	@tests/duckdb/install > /dev/null
+
+registry:
+	@tests/registry/install > /dev/null
 
 ansible:
 	@tests/ansible/install > /dev/null

@@ -55,6 +55,11 @@ pub fn archive(data: &Path) -> PathBuf {
     data.join("archive")
 }
 
+/// The folder of copies of a bucket's files in a data directory.
+pub fn archive_copies(data: &Path) -> PathBuf {
+    data.join("archive-copies")
+}
+
 /// The folder of exports in a data directory.
 pub fn exports(data: &Path) -> PathBuf {
     data.join("exports")

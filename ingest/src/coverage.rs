@@ -14,7 +14,7 @@ use std::{
 use beidou_log::{Log, ReadLimit, Writer};
 use beidou_model::watch::{Standing, Standings};
 use beidou_schemas::{
-    ClusterUid, Micros, Offset, Topic, TopicPartition,
+    ClusterUid, Offset, Topic, TopicPartition,
     coverage::{CoverageFact, collector},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     error::IngestError,
+    outside::Outside,
     publish::{Failure, Retry},
 };
 
@@ -55,14 +56,14 @@ impl Coverage {
         log: &dyn Log,
         name: &str,
         collector: &str,
-        retry: Retry,
+        (retry, outside): (Retry, Arc<dyn Outside>),
     ) -> Result<(Self, impl Future<Output = Result<(), IngestError>> + use<>), IngestError> {
         let writer = retry.writer(log, AT, name).await?;
         let Found { mut own, others, .. } = retry.found(|| find(log, collector)).await?;
         let given_up = own.adopt(others.values());
         let standings = Arc::new(Mutex::new(own));
         let (orders, inbox) = mpsc::channel(WAITING);
-        let hand = Hand { writer, collector: collector.to_owned(), retry };
+        let hand = Hand { writer, collector: collector.to_owned(), retry, outside };
         let task = hand.write(given_up, inbox, Arc::clone(&standings));
         Ok((Self { orders, standings }, task))
     }
@@ -95,11 +96,12 @@ struct Hand {
     writer: Arc<dyn Writer>,
     collector: String,
     retry: Retry,
+    outside: Arc<dyn Outside>,
 }
 
 impl Hand {
     async fn append(&self, facts: impl Iterator<Item = CoverageFact>) -> Result<(), IngestError> {
-        let now = Micros::of(jiff::Timestamp::now());
+        let now = self.outside.now();
         let records: Vec<_> = facts.map(|fact| fact.to_record_by(&self.collector, Uuid::now_v7(), now)).collect();
         Ok(self.retry.append(self.writer.as_ref(), &records).await?)
     }

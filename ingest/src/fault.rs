@@ -1,4 +1,5 @@
-//! Planted bugs, for the test of the fault test only: `BEIDOU_FAULT` names one of them. Each must turn that test red.
+//! Planted bugs, for tests of the tests only: `BEIDOU_FAULT` names one of them. Each must turn a test red; which one, and by
+//! what it shows, is told in docs/faults.md.
 //!
 //! They are read once at the start of ingest, and the log says loudly when one is on.
 
@@ -9,17 +10,47 @@ pub enum Fault {
     PositionBeforeAck,
     /// Every new watch is treated as if its version were compacted.
     EverythingDegraded,
+    /// An append that the log refused, or did not answer, counts as done.
+    RefusedIsKept,
+    /// A watch is opened where the server stands, and not where the log stands.
+    OpenedAtNewest,
+    /// That history was compacted before it was read is told to nobody.
+    ExpiredNotTold,
+    /// A page of a list counts as stored, and is not.
+    ListNotKept,
+    /// States after the restore of an older etcd are written as of the life before.
+    EpochStays,
 }
 
 impl Fault {
-    /// The fault that the environment asks for.
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::PositionBeforeAck,
+        Self::EverythingDegraded,
+        Self::RefusedIsKept,
+        Self::OpenedAtNewest,
+        Self::ExpiredNotTold,
+        Self::ListNotKept,
+        Self::EpochStays,
+    ];
+
+    /// Its name in `BEIDOU_FAULT`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PositionBeforeAck => "position-before-ack",
+            Self::EverythingDegraded => "everything-degraded",
+            Self::RefusedIsKept => "refused-is-kept",
+            Self::OpenedAtNewest => "opened-at-newest",
+            Self::ExpiredNotTold => "expired-not-told",
+            Self::ListNotKept => "list-not-kept",
+            Self::EpochStays => "epoch-stays",
+        }
+    }
+
+    /// The fault that the environment asks for. The other programs read the same variable and have faults of their own.
     pub fn from_environment() -> Option<Self> {
-        let fault = match std::env::var("BEIDOU_FAULT").ok()?.as_str() {
-            "position-before-ack" => Self::PositionBeforeAck,
-            "everything-degraded" => Self::EverythingDegraded,
-            // The other programs read the same variable and have faults of their own.
-            _ => return None,
-        };
+        let named = std::env::var("BEIDOU_FAULT").ok()?;
+        let fault = Self::ALL.into_iter().find(|fault| fault.name() == named)?;
         tracing::warn!(?fault, "a bug is planted for a test, this process will report falsely");
         Some(fault)
     }

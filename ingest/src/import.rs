@@ -49,6 +49,7 @@ impl Importer {
             return Ok(());
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => Ok(()),
             ended = self.follow() => ended,
         }

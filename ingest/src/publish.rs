@@ -18,7 +18,7 @@ use futures::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{error::IngestError, metrics::IngestMetrics, status::Board};
+use crate::{error::IngestError, fault::Fault, metrics::IngestMetrics, status::Board};
 
 /// The first wait after a refused append; doubled up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -174,10 +174,18 @@ pub(crate) struct Retry {
     pub(crate) metrics: IngestMetrics,
     /// The process must end: what is not durable by now stays unacknowledged.
     pub(crate) abandon: CancellationToken,
+    /// A planted bug.
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Retry {
     pub(crate) async fn append(&self, writer: &dyn Writer, records: &[Record]) -> Result<(), Failure> {
+        if self.fault == Some(Fault::RefusedIsKept) {
+            return match writer.append(records.to_vec()).await {
+                Err(error) if !error.is_retryable() => Err(Failure::Log(error)),
+                Ok(_) | Err(_) => Ok(()),
+            };
+        }
         self.ask(|| writer.append(records.to_vec())).await.map(drop)
     }
 
@@ -201,6 +209,7 @@ impl Retry {
         let mut wait = FIRST_RETRY;
         loop {
             let answer = tokio::select! {
+                biased;
                 answer = ask() => answer,
                 () = self.abandon.cancelled() => return Err(Failure::Stopped),
             };
@@ -225,6 +234,7 @@ impl Retry {
                 Err(error) => return Err(Failure::Log(error)),
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_RETRY),
                 () = self.abandon.cancelled() => return Err(Failure::Stopped),
             }

@@ -19,6 +19,7 @@ use crate::{
     fault::Fault,
     import::Importer,
     metrics::IngestMetrics,
+    outside::Outside,
     publish::{Publisher, Retry},
     status::{Board, ClusterState, IngestStatus},
     watch::{Driver, Ending, Tools, chain},
@@ -42,6 +43,10 @@ pub struct Inputs {
     pub metrics: IngestMetrics,
     /// Where to show the state.
     pub status: watch::Sender<IngestStatus>,
+    /// The hour, chance, and the way to clusters: [`crate::Machine`], unless it is simulated.
+    pub outside: Arc<dyn Outside>,
+    /// A planted bug, for tests: see [`Fault::from_environment`].
+    pub fault: Option<Fault>,
 }
 
 /// Which cluster uid is collected under which name.
@@ -53,15 +58,15 @@ type Owners = Arc<Mutex<HashMap<ClusterUid, String>>>;
 /// When the log refuses for good. A cluster that is sick is no error: its status says so.
 pub async fn run(config: IngestConfig, inputs: Inputs, shutdown: CancellationToken) -> Result<(), IngestError> {
     config.validate()?;
-    let Inputs { log, clusters, metrics, status } = inputs;
+    let Inputs { log, clusters, metrics, status, outside, fault } = inputs;
     let board = Board::new(status);
     let abandon = CancellationToken::new();
-    let retry = Retry { board: board.clone(), metrics: metrics.clone(), abandon: abandon.clone() };
+    let retry = Retry { board: board.clone(), metrics: metrics.clone(), abandon: abandon.clone(), fault };
     let publisher = Arc::new(Publisher::open(log.as_ref(), WRITER, retry.clone()).await?);
-    let (coverage, writing) = Coverage::open(log.as_ref(), WRITER, &config.collector, retry).await?;
-    let fault = Fault::from_environment();
+    let (coverage, writing) =
+        Coverage::open(log.as_ref(), WRITER, &config.collector, (retry, Arc::clone(&outside))).await?;
     let importer = Importer::new(Arc::clone(&log), Arc::clone(&publisher), coverage.clone());
-    let tools = Arc::new(Tools { config, publisher, coverage, metrics, board, fault });
+    let tools = Arc::new(Tools { config, publisher, coverage, metrics, board, outside, fault });
     let fleet = Fleet { tools, tasks: JoinSet::new(), running: BTreeMap::new(), owners: Owners::default() };
 
     let mut writing = tokio::spawn(writing);
@@ -69,6 +74,7 @@ pub async fn run(config: IngestConfig, inputs: Inputs, shutdown: CancellationTok
     let mut importing = tokio::spawn(importer.run(importing_ends.clone()));
     let importing_ends = importing_ends.drop_guard();
     let collected = tokio::select! {
+        biased;
         collected = fleet.collect(clusters, shutdown, abandon.clone()) => collected,
         written = &mut writing => return written.unwrap_or(Err(IngestError::Stopped)),
         imported = &mut importing => return imported.unwrap_or(Err(IngestError::Stopped)),
@@ -104,6 +110,7 @@ impl Fleet {
             self.end_what_is_not(&wanted);
             self.begin(wanted);
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return self.stop(abandon).await,
                 Ok(()) = clusters.changed() => {}
                 Some(ended) = self.tasks.join_next() => self.ended(ended)?,
@@ -163,6 +170,7 @@ impl Fleet {
         let mut result = Ok(());
         loop {
             tokio::select! {
+                biased;
                 ended = self.tasks.join_next() => match ended {
                     Some(ended) => result = result.and(self.ended(ended)),
                     None => return result,
@@ -183,6 +191,7 @@ async fn collect_one(
     let mut pause = FIRST_PAUSE;
     loop {
         let met = tokio::select! {
+            biased;
             met = meet(&tools, &config, owners) => met,
             () = ending.token.cancelled() => return Ok(()),
         };
@@ -194,6 +203,7 @@ async fn collect_one(
         tracing::warn!(cluster = %config.name, %detail, "the cluster is not collected");
         tools.board.update(&config.name, |status| (status.state, status.detail) = (state, detail));
         tokio::select! {
+            biased;
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             () = ending.token.cancelled() => return Ok(()),
         }
@@ -213,7 +223,7 @@ async fn meet(
 ) -> Result<(ClusterUid, crate::watch::Link), NotMet> {
     tools.board.update(&config.name, |status| status.state = ClusterState::Identifying);
     let sick = |error: &dyn std::error::Error| NotMet::Sick(chain(error));
-    let link = clusters::connect(config).await.map_err(|error| sick(&error))?;
+    let link = tools.link(config).await.map_err(|error| sick(&error))?;
     let namespace = &tools.config.heartbeat_namespace;
     let notices = clusters::missing_rights(&link, namespace, config.id.is_some(), config.heartbeat).await;
     for notice in &notices {

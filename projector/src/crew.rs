@@ -72,6 +72,7 @@ impl Crew {
         loop {
             let again = self.fenced.values().min().copied();
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return Ok(()),
                 change = member.next() => match change.map_err(ProjectorError::Sharing)? {
                     Change::Take(partitions) => self.take(&partitions),

@@ -1,10 +1,9 @@
-//! Faults on purpose: a planted bug, and a fail point in the window between PENDING and DONE. Tests of the whole
-//! system set them through the environment; nothing is set in normal work.
+//! Faults on purpose: planted bugs, and a fail point in the window between PENDING and DONE. Tests of the whole
+//! system set them through the environment, the simulation in the configuration; nothing is set in normal work.
 //!
 //! | variable | effect |
 //! |---|---|
-//! | `BEIDOU_FAULT=done-before-insert` | planted bug: DONE is written before the insert. A crash between them loses rows |
-//! | `BEIDOU_FAULT=archived-before-put` | planted bug: ARCHIVED is written before the file is put |
+//! | `BEIDOU_FAULT=name,…` | planted bugs, see [`Bug`]; which test each turns red stands in docs/faults.md |
 //! | `BEIDOU_FAIL_POINT_FILE=path` | appends a line at each step of a cut, see [`Step`] |
 //! | `BEIDOU_FAIL_POINT_HOLD_MS=n` | waits so long at each step inside the window, so that a test can kill in it |
 //!
@@ -53,13 +52,64 @@ impl Step {
     }
 }
 
+/// A bug that can be planted: a change of the protocol, each of which must turn a test red.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// DONE is written before the insert. A crash between them loses rows.
+    DoneBeforeInsert,
+    /// An insert without an answer counts as done.
+    UnclearIsDone,
+    /// An insert is repeated under another token.
+    NewTokenOnRetry,
+    /// After a start a pending cut is not repeated; its records are cut anew.
+    PendingCutAnew,
+    /// After a start the index of seen states is empty.
+    IndexNotRebuilt,
+    /// A state that comes again is stored again.
+    SeenForgotten,
+    /// A writer that was fenced goes on.
+    FenceIgnored,
+    /// ARCHIVED is written before the file is put.
+    ArchivedBeforePut,
+    /// After a start the archive goes on where the tables stand.
+    ArchiveGoesOnAtTable,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::DoneBeforeInsert,
+        Self::UnclearIsDone,
+        Self::NewTokenOnRetry,
+        Self::PendingCutAnew,
+        Self::IndexNotRebuilt,
+        Self::SeenForgotten,
+        Self::FenceIgnored,
+        Self::ArchivedBeforePut,
+        Self::ArchiveGoesOnAtTable,
+    ];
+
+    /// Its name in [`FAULT`].
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DoneBeforeInsert => "done-before-insert",
+            Self::UnclearIsDone => "unclear-is-done",
+            Self::NewTokenOnRetry => "new-token-on-retry",
+            Self::PendingCutAnew => "pending-cut-anew",
+            Self::IndexNotRebuilt => "index-not-rebuilt",
+            Self::SeenForgotten => "seen-forgotten",
+            Self::FenceIgnored => "fence-ignored",
+            Self::ArchivedBeforePut => "archived-before-put",
+            Self::ArchiveGoesOnAtTable => "archive-goes-on-at-table",
+        }
+    }
+}
+
 /// The faults of one projector.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// The planted bug of the tables.
-    pub done_before_insert: bool,
-    /// The planted bug of the archive.
-    pub archived_before_put: bool,
+    /// The planted bugs.
+    pub bugs: Vec<Bug>,
     /// Where steps are written.
     pub file: Option<PathBuf>,
     /// How long each step inside the window lasts.
@@ -70,10 +120,10 @@ impl Faults {
     /// Reads the environment, once, at start.
     pub fn from_env() -> Self {
         let text = |name| std::env::var(name).ok();
-        let planted = |bug: &str| text(FAULT).is_some_and(|faults| faults.split(',').any(|fault| fault == bug));
+        let named = text(FAULT).unwrap_or_default();
+        let planted = |bug: &Bug| named.split(',').any(|name| name == bug.name());
         let faults = Self {
-            done_before_insert: planted("done-before-insert"),
-            archived_before_put: planted("archived-before-put"),
+            bugs: Bug::ALL.into_iter().filter(planted).collect(),
             file: std::env::var_os(FAIL_POINT_FILE).map(PathBuf::from),
             hold: Duration::from_millis(text(FAIL_POINT_HOLD_MS).and_then(|ms| ms.parse().ok()).unwrap_or(0)),
         };
@@ -81,6 +131,11 @@ impl Faults {
             tracing::warn!(?faults, "faults on purpose are set: this is for tests");
         }
         faults
+    }
+
+    /// Whether this bug is planted.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.bugs.contains(&bug)
     }
 
     /// Marks a step and stretches the window.

@@ -137,6 +137,7 @@ impl Work {
             }
         };
         tokio::select! {
+            biased;
             served = serving => served,
             () = self.keep(maintenance) => Ok(()),
         }

@@ -137,6 +137,16 @@ impl LedgerHand {
         Ok(Self { at, writer, told })
     }
 
+    /// A planted bug: what stands as pending is cut anew.
+    pub fn forget_pending(&mut self) {
+        self.told.ledger.forget_pending();
+    }
+
+    /// A planted bug: goes on as if the fact stood in the ledger.
+    pub fn pretend(&mut self, fact: &LedgerFact) -> Result<(), ProjectorError> {
+        self.told.take(fact)
+    }
+
     /// What the ledger says.
     pub fn ledger(&self) -> &Ledger {
         &self.told.ledger

@@ -25,7 +25,9 @@
 pub mod archive;
 pub mod audit;
 mod budget;
+mod compute;
 pub mod config;
+mod cooling;
 mod crew;
 pub mod encode;
 mod error;

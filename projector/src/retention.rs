@@ -1,7 +1,8 @@
-//! Retention: once a day, and at a start, what is older than its cluster keeps goes from archive and table.
+//! Retention: once a day, and at a start, what is older than its cluster keeps goes from archive and table; and what is older
+//! than the table is to have goes from the table, where the archive has it ([`crate::cooling`]).
 //!
 //! ```text
-//!  clusters, their oldest rows ─► cutoffs ─► note in the coverage ─► archive: manifest, files ─► table: rows
+//!  clusters, their oldest rows ─► cutoffs ─► note in the coverage ─► archive: manifest, files ─► table: rows ─► cooling
 //! ```
 //!
 //! Invariants:
@@ -24,7 +25,11 @@ use beidou_store::{
     retention::{self, ClusterRows},
 };
 
-use crate::{ProjectorError, turns::Turns};
+use crate::{
+    ProjectorError,
+    cooling::{Cooling, cool},
+    turns::Turns,
+};
 
 /// How often it is looked whether a day has begun, or the last try is to be repeated.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
@@ -34,6 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 pub struct Removed {
     /// Rows of the table.
     pub rows: u64,
+    /// Rows of the table that the archive keeps.
+    pub cooled: u64,
     /// Of the archive.
     pub archive: Expired,
     /// By cluster uid: what happened before this moment is gone. Files that no compaction has taken in may still have it.
@@ -72,8 +79,9 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
 /// Says how a run ended, and whether it is done for the day.
 fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
     match outcome {
-        Ok(Some(Removed { rows, archive, .. })) => {
-            tracing::info!(rows, archive_files = archive.files, archive_rows = archive.rows, "enforced retention");
+        Ok(Some(Removed { rows, cooled, archive, .. })) => {
+            let (archive_files, archive_rows) = (archive.files, archive.rows);
+            tracing::info!(rows, cooled, archive_files, archive_rows, "enforced retention");
             true
         }
         Ok(None) => {
@@ -116,7 +124,7 @@ pub async fn enforce(
     if !unknown.is_empty() {
         return Err(ProjectorError::RetentionNames { names: unknown.join(", ") });
     }
-    let cutoffs = Cutoffs::new(kept, names, now);
+    let cutoffs = Cutoffs::new(kept, &names, now);
     let rows_due = cutoffs.of_rows(&in_table);
     for (uid, (name, cutoff)) in &cutoffs.0 {
         retention::note_removed(store, uid, name, *cutoff).await?;
@@ -124,17 +132,21 @@ pub async fn enforce(
     if !rows_due.is_empty() {
         tokio::time::sleep(retention::NOTICE).await;
     }
-    let archive = match (archive, cutoffs.newest()) {
+    let expired = match (archive, cutoffs.newest()) {
         (Some(archive), Some(newest)) => archive.expire(newest, now, |file| cutoffs.of(&file.cluster_uid)).await?,
         (_, _) => Expired::default(),
     };
     let rows = retention::remove(store, &rows_due).await?;
+    let cooled = match archive {
+        Some(archive) => cool(&Cooling::new(kept, &names, now), store, archive, now).await?,
+        None => 0,
+    };
     let below = cutoffs.0.into_iter().map(|(uid, (_, cutoff))| (uid, cutoff)).collect();
-    Ok(Some(Removed { rows, archive, below }))
+    Ok(Some(Removed { rows, cooled, archive: expired, below }))
 }
 
 /// By uid, the names that each cluster has or had.
-type Names<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+pub(crate) type Names<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 fn names<'a>(in_table: &'a [ClusterRows], files: &'a [FileEntry]) -> Names<'a> {
     let mut names = Names::new();
@@ -151,13 +163,13 @@ fn names<'a>(in_table: &'a [ClusterRows], files: &'a [FileEntry]) -> Names<'a> {
 struct Cutoffs(BTreeMap<String, (String, Micros)>);
 
 impl Cutoffs {
-    fn new(kept: &Retention, names: Names<'_>, now: Micros) -> Self {
-        let cutoff = |(uid, names): (&str, BTreeSet<&str>)| {
-            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    fn new(kept: &Retention, names: &Names<'_>, now: Micros) -> Self {
+        let cutoff = |(uid, names): (&&str, &BTreeSet<&str>)| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             let cutoff = kept.cutoff(uid, &names, now)?;
-            Some((uid.to_owned(), (names.into_iter().next_back()?, cutoff)))
+            Some(((*uid).to_owned(), (names.into_iter().next_back()?, cutoff)))
         };
-        Self(names.into_iter().filter_map(cutoff).collect())
+        Self(names.iter().filter_map(cutoff).collect())
     }
 
     fn of(&self, uid: &str) -> Option<Micros> {

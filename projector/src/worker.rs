@@ -16,14 +16,16 @@ use beidou_store::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     ProjectorConfig, ProjectorError,
     archive::{Stage, needed},
     budget::Budget,
+    compute::compute,
     encode::{CutRange, Encoded, Encoder},
     error::chain,
-    fault::Step,
+    fault::{Bug, Step},
     gather::{Gathered, Source},
     held::Held,
     learn::learn,
@@ -89,7 +91,9 @@ impl Worker {
 
     async fn work(&self) -> Result<(), ProjectorError> {
         self.ready_tables().await?;
-        let Some(encoder) = Encoder::new(self.at, self.config.window) else { return Ok(()) };
+        let faults = &self.config.faults;
+        let window = if faults.has(Bug::SeenForgotten) { 1 } else { self.config.window };
+        let Some(encoder) = Encoder::new(self.at, window) else { return Ok(()) };
         let (log, name) = (&*self.log, self.config.name.as_str());
         let hand = self.patiently(|| LedgerHand::open(log, self.ledger_at, self.at, name, self.archives())).await?;
         self.refuse_lost_tables(&hand).await?;
@@ -146,8 +150,14 @@ impl Worker {
         let mut held = Held::new(encoder.memory(), self.config.held_bytes);
         self.patiently(|| self.release(held.release(begin))).await?;
         let from = held.release(begin).max(bounds.start);
-        let encoder = self.remember(encoder, &mut held, from..begin).await?;
+        let encoder = match self.config.faults.has(Bug::IndexNotRebuilt) {
+            true => encoder,
+            false => self.remember(encoder, &mut held, from..begin).await?,
+        };
         let encoder = self.catch_up(encoder, &mut held, &mut stage, begin..watermark).await?;
+        if self.config.faults.has(Bug::PendingCutAnew) {
+            hand.forget_pending();
+        }
         let pending = hand.ledger().recover()?;
         let source = Source::new(self.log.clone(), self.at, watermark);
         let mut state = State { hand, encoder: Some(encoder), source, held, stage, last: None, told_short: false };
@@ -283,7 +293,8 @@ impl Worker {
     async fn finish(&self, state: &mut State, cut: Cut, encoded: Encoded) -> Result<(), ProjectorError> {
         let (to, rows) = (cut.to, encoded.rows);
         let done = LedgerHand::done(cut.clone(), rows, encoded.observed);
-        if self.config.faults.done_before_insert {
+        let early = self.config.faults.has(Bug::DoneBeforeInsert);
+        if early {
             self.append(&mut state.hand, done.clone(), true).await?;
         }
         self.config.faults.reach(Step::Pending, &cut).await;
@@ -291,7 +302,7 @@ impl Worker {
             self.insert(block).await?;
         }
         self.config.faults.reach(Step::Inserted, &cut).await;
-        self.append(&mut state.hand, done, !self.config.faults.done_before_insert).await?;
+        self.append(&mut state.hand, done, !early).await?;
         self.config.faults.reach(Step::Done, &cut).await;
         self.note_done(to, &encoded);
         self.look_at_window(&mut state.told_short, encoded.window_span);
@@ -354,10 +365,14 @@ impl Worker {
 
     /// Inserts a block, however long the engine is away.
     pub async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
-        let mut patience = Patience::default();
+        let (mut patience, mut tried) = (Patience::default(), false);
         loop {
             let begun = Instant::now();
-            match insert(&self.store, block).await {
+            let faults = &self.config.faults;
+            let anew = (tried && faults.has(Bug::NewTokenOnRetry)).then(|| block.of_run(Uuid::new_v4()));
+            tried = true;
+            match insert(&self.store, anew.as_ref().unwrap_or(block)).await {
+                Err(error) if error.is_retryable() && faults.has(Bug::UnclearIsDone) => return Ok(()),
                 Ok(()) => {
                     self.metrics.insert.observe(begun.elapsed().as_secs_f64());
                     self.goes_on(&mut patience);
@@ -387,6 +402,9 @@ impl Worker {
                     self.goes_on(&mut patience);
                     return Ok(());
                 }
+                Err(error) if error.is_fenced() && self.config.faults.has(Bug::FenceIgnored) => {
+                    return hand.pretend(&fact);
+                }
                 Err(error) => self.wait(error, &mut patience).await?,
             }
         }
@@ -406,8 +424,7 @@ impl Worker {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProjectorError> {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|source| ProjectorError::Panicked { at: self.at, source })
+        compute(self.at, work).await
     }
 }
 

@@ -6,7 +6,11 @@ mod support;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
-use beidou_projector::{CutLimit, ProjectorConfig, Status, archive::ArchiveConfig, fault::Faults};
+use beidou_projector::{
+    CutLimit, ProjectorConfig, Status,
+    archive::ArchiveConfig,
+    fault::{Bug, Faults},
+};
 use beidou_schemas::{
     Offset, Topic, TopicPartition,
     kube_event::{ROW_HASH_SQL, RangeHash, rebuild},
@@ -148,7 +152,7 @@ async fn the_planted_bug_is_caught() {
     events::append(&log, &history).await;
     let file = dir.path().join("steps");
     let hold = Duration::from_millis(20);
-    let faults = Faults { archived_before_put: true, hold, ..stuck_at(&file) };
+    let faults = Faults { bugs: vec![Bug::ArchivedBeforePut], hold, ..stuck_at(&file) };
     let crashing = Running::start(config(&archive, faults), &log, &store);
     archive_step(&file, "put").await;
     crashing.crash().await;

@@ -6,7 +6,10 @@ mod support;
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use beidou_log::{Log, LogError};
-use beidou_projector::{CutLimit, Phase, ProjectorConfig, ProjectorError, fault::Faults};
+use beidou_projector::{
+    CutLimit, Phase, ProjectorConfig, ProjectorError,
+    fault::{Bug, Faults},
+};
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::Store;
 use serde_json::Value;
@@ -94,7 +97,7 @@ async fn the_planted_bug_is_caught() {
     projector.stop().await;
     events::append(&log, after).await;
     let file = dir.path().join("steps");
-    let faults = Faults { done_before_insert: true, ..stuck_at(&file) };
+    let faults = Faults { bugs: vec![Bug::DoneBeforeInsert], ..stuck_at(&file) };
     let crashing = Running::start(config(faults), &log, &store);
     line(&file, "pending").await;
     crashing.crash().await;

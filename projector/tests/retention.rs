@@ -47,7 +47,7 @@ async fn archived(projector: &mut Running, log: &Arc<MemoryLog>) {
 }
 
 fn of_cluster(days: u32) -> Retention {
-    Retention { days: 0, clusters: BTreeMap::from([("hz-prod-02".into(), days)]) }
+    Retention { clusters: BTreeMap::from([("hz-prod-02".into(), days)]), ..Retention::default() }
 }
 
 async fn hash_of_archive(archive: &Archive) -> (u64, RangeHash) {
@@ -114,7 +114,8 @@ async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
     let removed = enforce(&of_cluster(31), &store, Some(&archive), later).await.unwrap().unwrap();
     assert_eq!(taken(&removed), Removed::default(), "the last day of September is the 31st day before");
     assert_eq!(told(&store).await[0]["until"], "2026-09-30 00:00:00.000000");
-    let mistyped = Retention { days: 7, clusters: BTreeMap::from([("hz-prod-20".into(), 0)]) };
+    let clusters = BTreeMap::from([("hz-prod-20".into(), 0)]);
+    let mistyped = Retention { days: 7, clusters, ..Retention::default() };
     let refused = enforce(&mistyped, &store, Some(&archive), later).await.unwrap_err();
     assert!(refused.to_string().contains("hz-prod-20"), "{refused}");
     agree(&store, &archive, 600).await;

@@ -13,7 +13,7 @@ use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{
     CutLimit, GROUP, LEADING, Phase, ProjectorConfig, SOURCES, Status,
     archive::ArchiveConfig,
-    fault::Faults,
+    fault::{Bug, Faults},
     maintenance::{Outcome, Wish},
 };
 use beidou_schemas::{Offset, Topic, TopicPartition, ledger};
@@ -301,12 +301,8 @@ async fn a_planted_bug_is_caught_when_a_partition_moves() {
     before.stop().await;
     events::append(&log, &kept::history(100..300)).await;
     let steps = dir.path().join("steps");
-    let faults = Faults {
-        done_before_insert: true,
-        file: Some(steps.clone()),
-        hold: Duration::from_secs(3600),
-        ..Faults::default()
-    };
+    let faults =
+        Faults { bugs: vec![Bug::DoneBeforeInsert], file: Some(steps.clone()), hold: Duration::from_secs(3600) };
     let first = Running::start(ProjectorConfig { faults, ..config("first") }, &log, &store);
     let pending = || std::fs::read_to_string(&steps).ok().filter(|text| text.lines().count() >= PARTITIONS as usize);
     wait_for("cuts are called done", pending).await;

@@ -27,6 +27,7 @@ use crate::{
         range::range,
     },
     catalogue::Catalogue,
+    cold::Colds,
     config::QueryApiConfig,
     door::{DoorMetrics, RequestId, Subject, Tokens},
     drafts::Drafts,
@@ -64,6 +65,7 @@ pub(crate) struct App {
     pub tokens: Tokens,
     pub catalogue: Catalogue,
     pub projected: Arc<Projected>,
+    pub colds: Colds,
     pub space: Space,
     pub upkeep: Arc<Upkeep>,
     pub operations: Arc<Operations>,
@@ -88,6 +90,7 @@ impl App {
         let query_time = Duration::from_secs(config.query_time_limit_seconds.into());
         Arc::new(Self {
             projected: Projected::new(log.clone(), Duration::from_millis(config.coverage_age_ms.into())),
+            colds: Colds::new(archive.clone(), config),
             space: Space::new(archive, &metrics),
             upkeep: Upkeep::new(log.clone()),
             operations: Operations::new(log.clone()),

@@ -33,6 +33,15 @@ pub struct QueryApiConfig {
     pub max_tails: u32,
     /// Answers may tell a coverage that was read so many milliseconds ago: 0 (asked each time) to 4000.
     pub coverage_age_ms: u32,
+    /// A question whose range begins before what the tables hold may read so many files of the archive: 1 to 2000.
+    pub archive_files: u32,
+    /// And files of so many bytes. An export has no such bound.
+    pub archive_bytes: u64,
+    /// Where copies of files are kept whose archive is in a bucket: the embedded engine reads them there. Without it what is older
+    /// than the tables cannot be asked for. A process alone names one below its data directory.
+    pub archive_copies_folder: Option<PathBuf>,
+    /// All copies together may take so many bytes.
+    pub archive_copies_bytes: u64,
     /// Where exports are kept; without it there are none. A process alone names one below its data directory.
     pub exports_folder: Option<PathBuf>,
     /// All exports together may take so many bytes.
@@ -59,6 +68,13 @@ impl Default for QueryApiConfig {
             max_tails: 32,
             // It is read every two seconds; a reading may be late once.
             coverage_age_ms: 4000,
+            // A month of 30 clusters.
+            archive_files: 1000,
+            // At some 50 bytes a row, 80 million rows: a few seconds of two cores.
+            archive_bytes: 4_000_000_000,
+            archive_copies_folder: None,
+            // Two of the largest questions.
+            archive_copies_bytes: 10_000_000_000,
             exports_folder: None,
             // A few exports of a large fleet's week as Parquet, and no more than a small disk can spare.
             exports_bytes: 20_000_000_000,
@@ -145,6 +161,8 @@ pub enum ConfigError {
 const SHORTEST_TOKEN: usize = 16;
 /// Who wants to keep an export longer than a year keeps the file; a day is the least that a night of work takes.
 const EXPORTS_DAYS: RangeInclusive<u64> = 1..=365;
+/// All of them are named in one statement, which the engine bounds at 256 KiB.
+pub(crate) const ARCHIVE_FILES: RangeInclusive<u64> = 1..=2000;
 /// Retention gives notice a second longer than this before it removes rows, which makes an older coverage false.
 const COVERAGE_AGE_MS: RangeInclusive<u64> = 0..=4000;
 const _: () = assert!(beidou_store::retention::NOTICE.as_millis() > *COVERAGE_AGE_MS.end() as u128);
@@ -162,6 +180,9 @@ impl QueryApiConfig {
             ("max_requests", self.max_requests.into(), &any),
             ("max_tails", self.max_tails.into(), &any),
             ("coverage_age_ms", self.coverage_age_ms.into(), &COVERAGE_AGE_MS),
+            ("archive_files", self.archive_files.into(), &ARCHIVE_FILES),
+            ("archive_bytes", self.archive_bytes, &any),
+            ("archive_copies_bytes", self.archive_copies_bytes, &any),
             ("exports_bytes", self.exports_bytes, &any),
             ("exports_days", self.exports_days.into(), &EXPORTS_DAYS),
         ];

@@ -20,6 +20,7 @@ mod answer;
 mod app;
 mod ask;
 mod catalogue;
+mod cold;
 mod config;
 mod console;
 pub mod cursor;

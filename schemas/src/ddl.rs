@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 11, name: "operation_steps", sql: include_str!("../sql/0011_operation_steps.sql") },
     Migration { number: 12, name: "operations", sql: include_str!("../sql/0012_operations.sql") },
     Migration { number: 13, name: "operation_events", sql: include_str!("../sql/0013_operation_events.sql") },
+    Migration { number: 14, name: "kube_hot", sql: include_str!("../sql/0014_kube_hot.sql") },
 ];
 
 /// The views for analysts, by the names of their migrations: all that SQL of callers may read.

@@ -69,10 +69,7 @@ impl Faults {
     /// Breaks all running watch streams.
     pub fn cut_streams(&self, cut: Cut) {
         self.shared.note_fault(format!("cut streams, {cut:?}"));
-        self.shared.cut.send_modify(|(turn, how)| {
-            *turn += 1;
-            *how = cut;
-        });
+        self.shared.cut.change(|how| *how = cut);
     }
 
     /// Breaks all connections, whatever they are at.
@@ -189,10 +186,7 @@ impl Faults {
             });
         }
         self.shared.break_connections(&mut state);
-        self.shared.cut.send_modify(|(turn, how)| {
-            *turn += 1;
-            *how = Cut::Clean;
-        });
+        self.shared.cut.change(|how| *how = Cut::Clean);
         at
     }
 
@@ -205,7 +199,7 @@ impl Faults {
     /// Watch streams that run now.
     #[must_use]
     pub fn running_streams(&self) -> usize {
-        self.shared.cut.receiver_count()
+        self.shared.cut.listeners()
     }
 
     /// Commits a strange but legal Event; answers its uid and resourceVersion.

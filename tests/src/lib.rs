@@ -1,9 +1,11 @@
 //! Proof of the whole house: what the tests in `tests/tests/` share.
 //!
-//! `control_plane` starts a real Kubernetes API server, `kafka` a real broker, `s3` a real object storage, `ssh_hosts` hosts to
-//! run playbooks on, `machines` all of it together for operations, `pods` a node whose Pods are real, `helm` renders the chart, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
+//! `control_plane` starts a real Kubernetes API server, `kafka` a real broker, `s3` a real object storage, `registry` a real registry of artifacts, `ssh_hosts` hosts to
+//! run playbooks on, `machines` all of it together for operations, `pods` a node whose Pods are real, `helm` renders the chart, `proxy` breaks and slows
+//! what goes to a server, `clock` steps for the processes of a test, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
 
 pub mod beidou;
+pub mod clock;
 pub mod control_plane;
 pub mod faults;
 pub mod helm;
@@ -11,6 +13,8 @@ pub mod installed;
 pub mod kafka;
 pub mod machines;
 pub mod pods;
+pub mod proxy;
+pub mod registry;
 pub mod s3;
 pub mod ssh_hosts;
 pub mod tidy;

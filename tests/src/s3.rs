@@ -7,6 +7,8 @@
 //! Each server has its own folder and port. Process and folder are gone when the value is dropped; when a test fails, the
 //! end of the log is printed.
 
+pub mod faulty;
+
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},

@@ -24,6 +24,7 @@ fn course(seed: u64) -> Course {
         only: None,
         aim: None,
         fleet: false,
+        network: false,
         keeping: true,
         patience,
         environment,

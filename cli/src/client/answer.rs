@@ -17,6 +17,33 @@ pub struct List {
     /// How completely it is known.
     #[serde(default)]
     pub coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive.
+    #[serde(default)]
+    pub cold: Option<ColdRead>,
+}
+
+/// What was read of the archive for an answer whose range begins before what the tables hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColdRead {
+    /// Files that can hold rows of the range.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl ColdRead {
+    /// With what another page read: a file on the edge of two pages counts for both.
+    pub fn and(self, other: Self) -> Self {
+        Self { files: self.files + other.files, rows: self.rows + other.rows, bytes: self.bytes + other.bytes }
+    }
+
+    /// A line below a table.
+    pub fn line(self) -> String {
+        let (files, bytes) = (if self.files == 1 { "file" } else { "files" }, self.bytes.div_ceil(1_000_000));
+        format!("older than the tables: read from {} {files} of the archive, {bytes} MB", self.files)
+    }
 }
 
 /// A range of time.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Client,
-    answer::{ClusterCoverage, Range},
+    answer::{ClusterCoverage, ColdRead, Range},
     http::Parameter,
     query::plain,
 };
@@ -22,6 +22,8 @@ struct Frame {
     range: Range,
     #[serde(default)]
     coverage: Vec<ClusterCoverage>,
+    #[serde(default)]
+    cold: Option<ColdRead>,
 }
 
 impl Client {
@@ -52,6 +54,7 @@ impl Client {
                     crate::say(text.trim_end());
                 }
                 crate::say(footer.trim_end());
+                frame.cold.iter().for_each(|cold| crate::say(&cold.line()));
             }
             Output::Json => crate::say(&serde_json::to_string_pretty(answer)?),
             Output::Ndjson => {
@@ -59,6 +62,7 @@ impl Client {
                     crate::say(&row.to_string());
                 }
                 crate::tell(footer.trim_end());
+                frame.cold.iter().for_each(|cold| crate::tell(&cold.line()));
             }
         }
         Ok(())

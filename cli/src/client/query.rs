@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Client,
-    answer::{ClusterCoverage, List, Range},
+    answer::{ClusterCoverage, ColdRead, List, Range},
     http::Parameter,
 };
 use crate::{
@@ -29,6 +29,8 @@ pub struct Found {
     pub range: Range,
     /// How completely it is known.
     pub coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive, for all pages.
+    pub cold: Option<ColdRead>,
 }
 
 impl Client {
@@ -69,7 +71,9 @@ impl Client {
                 more: false,
                 range: list.range,
                 coverage: list.coverage,
+                cold: None,
             });
+            all.cold = all.cold.into_iter().chain(list.cold).reduce(ColdRead::and);
             all.items.extend(list.items);
             all.more = list.next.is_some();
             cursor = list.next;

@@ -28,6 +28,7 @@ impl Client {
                     crate::say(&format!("more than {} match: raise --limit, or narrow the range", found.items.len()));
                 }
                 crate::say(self.footer(&found.coverage, found.range).trim_end());
+                found.cold.iter().for_each(|cold| crate::say(&cold.line()));
             }
             Output::Json => crate::say(&serde_json::to_string_pretty(&document(found)?)?),
             Output::Ndjson => {
@@ -35,6 +36,7 @@ impl Client {
                     crate::say(item.get());
                 }
                 crate::tell(self.footer(&found.coverage, found.range).trim_end());
+                found.cold.iter().for_each(|cold| crate::tell(&cold.line()));
             }
         }
         Ok(())
@@ -50,10 +52,12 @@ impl Client {
 pub fn document(found: &Found) -> anyhow::Result<Value> {
     let items: Vec<Value> =
         found.items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<_, _>>()?;
-    Ok(json!(BTreeMap::from([
+    let mut document = BTreeMap::from([
         ("items", json!(items)),
         ("more", json!(found.more)),
         ("range", json!(found.range)),
         ("coverage", json!(found.coverage)),
-    ])))
+    ]);
+    document.extend(found.cold.map(|cold| ("cold", json!(cold))));
+    Ok(json!(document))
 }

@@ -75,6 +75,7 @@ fn json_keeps_every_field_and_carries_range_and_coverage() {
         more: true,
         range: Range { from: moment(0), to: moment(60) },
         coverage: Vec::new(),
+        cold: None,
     };
     insta::assert_snapshot!("events_json", serde_json::to_string_pretty(&show::document(&found).unwrap()).unwrap());
 }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use anyhow::Context;
-use beidou_ingest::{ClusterConfig, ConfigError, IngestMetrics, IngestStatus, Inputs, clusters_from_kubeconfig};
+use beidou_ingest::{
+    ClusterConfig, ConfigError, IngestMetrics, IngestStatus, Inputs, Machine, clusters_from_kubeconfig, fault::Fault,
+};
 use beidou_log::Log;
 use beidou_schemas::TopicPartition;
 use beidou_service::Part;
@@ -78,7 +80,8 @@ pub async fn run(
     let Some(held) = process.stop.run_until_cancelled(hold_for_projector(log.as_ref())).await else { return Ok(()) };
     held?;
     tokio::spawn(retain(log.clone(), process.stop.clone()));
-    let inputs = Inputs { log, clusters, metrics, status };
+    let (outside, fault) = (Arc::new(Machine), Fault::from_environment());
+    let inputs = Inputs { log, clusters, metrics, status, outside, fault };
     Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
 }
 

@@ -45,6 +45,7 @@ fn with_defaults(mut config: QueryApiConfig, data: &Path, own: String) -> QueryA
     config.tokens.insert(0, TokenConfig { subject: OWNER.into(), token: Some(own), ..TokenConfig::default() });
     config.cursor_key_file.get_or_insert_with(|| places::cursor_key(data));
     config.exports_folder.get_or_insert_with(|| places::exports(data));
+    config.archive_copies_folder.get_or_insert_with(|| places::archive_copies(data));
     config
 }
 

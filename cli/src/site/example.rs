@@ -31,6 +31,10 @@ pub const EXAMPLE: &str = "\
 #    token: change-me-change-me              # e.g.; in the clear, so better one of the other forms
 #  anonymous: false                          # true answers without a token, as subject `anonymous`
 #  cursor_key_file: /etc/beidou/cursor.key   # e.g.; signs cursors, the same for all query-api of a site [default: DATA/cursor.key]
+#  archive_files: 1000                       # of the archive, for a question that begins before what the tables hold; 1 to 2000
+#  archive_bytes: 4000000000                 # of these files together
+#  archive_copies_folder: /var/lib/beidou/archive-copies  # e.g.; of files in a bucket, for the engine [default: DATA/archive-copies]
+#  archive_copies_bytes: 10000000000         # of all copies together
 #  exports_bytes: 20000000000                # of all exports together
 #  exports_days: 7                           # an export is removed so long after its end; 1 to 365
 #  exports_folder: /var/lib/beidou/exports   # e.g.; [default: DATA/exports]
@@ -89,8 +93,9 @@ pub const EXAMPLE: &str = "\
 # `removed_by_retention`, never as complete. A cluster is named by its uid or by a name that it has or had.
 #retention:
 #  days: 0                                   # 0 for ever
+#  table_days: 0                             # in the tables alone; older ones are read from the archive; 0: as long as `days`
 #  clusters:
-#    hz-prod-02: {days: 30}                  # e.g.
+#    hz-prod-02: {days: 30}                  # e.g.; table_days as well
 
 # Log, table and archive are compared, and what differs is repaired; a share of the old rows each time.
 #audit:
@@ -151,7 +156,8 @@ pub const EXAMPLE: &str = "\
 #    service_account: default                # of its Pods, which get no token of it
 #    cpu: '4'
 #    memory: 2Gi                             # 120 MiB, and 20 MiB more for each of 50 hosts at the same time
-#  bundles: [bundles/our-scale-up]           # e.g.; folders, which go before the shipped ones of the same name
+#  bundles: [bundles/our-scale-up, 'oci://registry.example.org/team/drain:2.0.0']  # e.g.; before the shipped ones of the same name
+#  registry_logins: registry/config.json     # e.g.; as `docker login` writes it [default: nobody in particular]
 #  clusters:                                 # e.g.; targets beside Cluster resources and `clusters` with a kubeconfig
 #  - name: hz-prod-02                        # e.g.
 #    kubeconfig: operator.yaml               # e.g.; its user may get, list and patch nodes, and evict pods

@@ -277,6 +277,7 @@ impl Site {
             .map_err(|error| usage("`controllers` is not valid", "correct it: docs/operations.md").because(error))?;
         self.archive.check()?;
         self.retention.check()?;
+        self.check_cold()?;
         self.audit.check()?;
         let window = self.projector.window;
         if !WINDOWS.contains(&window) {
@@ -285,6 +286,22 @@ impl Site {
         }
         self.server_endpoint()?;
         Ok(())
+    }
+
+    /// What leaves the tables must be found in the archive, by the engine.
+    fn check_cold(&self) -> Result<(), Failure> {
+        if !self.retention.has_cold() {
+            return Ok(());
+        }
+        let next = if !self.archive.enabled {
+            "switch `archive.enabled` on, or set `retention.table_days` to 0"
+        } else if self.store.url.is_some() {
+            "the embedded engine reads the archive, a server does not: set `retention.table_days` to 0"
+        } else {
+            return Ok(());
+        };
+        let text = "`retention.table_days` is set, and what leaves the tables could not be read";
+        Err(Failure::new(Code::Usage, text, next))
     }
 
     /// The ClickHouse server, if one is configured.
@@ -320,6 +337,7 @@ impl Site {
             database: store.database.clone().unwrap_or_else(|| "beidou".into()),
             writer: user("writer", &store.writer_user, &store.writer_password)?,
             reader: user("reader", &store.reader_user, &store.reader_password)?,
+            archive_reader: None,
         }))
     }
 

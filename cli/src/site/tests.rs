@@ -150,7 +150,7 @@ fn what_cannot_work_is_a_usage_error_that_says_what_to_do() {
         ("ingest: {heartbeat_ms: 1}", "100 to 600000"),
         ("engine: {memory_mib: 1}", "512"),
         ("query_api: {exports_days: 0}", "query_api.exports_days is 0; allowed: 1 to 365"),
-        ("retention: {day: 1}", "allowed there: days, clusters"),
+        ("retention: {day: 1}", "allowed there: days, table_days, clusters"),
         ("retention: {days: -1}", "`retention.days`"),
         ("retention: {days: 36501}", "use 0 (for ever) to 36500"),
         ("retention: {clusters: {a: {day: 1}}}", "allowed there: days"),

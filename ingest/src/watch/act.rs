@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use beidou_model::watch::{Action, Asked, Input, Refusal};
 use beidou_schemas::{
+    Epoch,
     coverage::{CoverageFact, Reason},
     envelope::FoundBy,
 };
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    drive::{Answer, Driver, MOST_BATCH_BYTES, now},
+    drive::{Answer, Driver, MOST_BATCH_BYTES},
     lines::Line,
     page::decode_page,
     request::ApiError,
@@ -34,7 +35,9 @@ impl Driver {
                 Action::Open { from } => {
                     if self.tools.fault == Some(Fault::EverythingDegraded) && !self.listed {
                         let (of, why, detail) = (Asked::Open, Refusal::Expired, "planted".into());
-                        actions.extend(self.chain.step(now(), Input::Refused { of, why, detail }));
+                        actions.extend(self.chain.step(self.now(), Input::Refused { of, why, detail }));
+                    } else if self.tools.fault == Some(Fault::OpenedAtNewest) && !self.listed {
+                        self.open(from.0.max(self.stands_at.0));
                     } else {
                         self.open(from.0);
                     }
@@ -45,12 +48,16 @@ impl Driver {
                     self.proving = None;
                 }
                 Action::List { token } => self.list(token),
-                Action::Publish(facts) => {
+                Action::Publish(mut facts) => {
+                    if self.tools.fault == Some(Fault::ExpiredNotTold) {
+                        let told = |fact: &CoverageFact| !matches!(fact, CoverageFact::Broken(broken) if broken.reason == Reason::Expired);
+                        facts.retain(told);
+                    }
                     self.count_facts(&facts);
                     self.tools.coverage.publish(facts).await?;
                 }
                 Action::Wait { shortest, longest } => {
-                    let micros = rand::random_range(shortest..=longest.max(shortest));
+                    let micros = self.tools.outside.any_of(shortest..=longest.max(shortest));
                     self.wake = Some(Instant::now() + Duration::from_micros(micros.max(0).cast_unsigned()));
                 }
             }
@@ -59,9 +66,8 @@ impl Driver {
     }
 
     fn ask(&mut self) {
-        let (mut prover, link) = (self.prover.clone(), self.link.clone());
+        let (mut prover, link, asked) = (self.prover.clone(), self.link.clone(), self.now());
         self.proving = Some(Box::pin(async move {
-            let asked = now();
             let proof = prover.ask(&link, asked).await;
             (prover, asked, proof)
         }));
@@ -70,7 +76,8 @@ impl Driver {
     fn open(&mut self, from: u64) {
         self.streams += 1;
         let most = self.tools.config.watch_timeout_ms;
-        let timeout = Duration::from_millis(most - rand::random_range(0..=most / 20));
+        let shorter = self.tools.outside.any_of(0..=i64::try_from(most / 20).unwrap_or_default()).unsigned_abs();
+        let timeout = Duration::from_millis(most - shorter);
         let link = self.link.clone();
         self.request = Some(Box::pin(async move { Answer::Opened(link.watch(from, timeout).await, timeout) }));
     }
@@ -83,7 +90,7 @@ impl Driver {
 
     /// Takes a line and all that have come with it, as far as the batch has room.
     pub(super) async fn lines(&mut self, first: Line) -> Result<(), IngestError> {
-        let observed = now();
+        let observed = self.now();
         self.last_frame = Some(observed);
         let mut line = Some(first);
         while let Some(next) = line.take() {
@@ -96,7 +103,7 @@ impl Driver {
     }
 
     async fn line(&mut self, line: Line) -> Result<(), IngestError> {
-        let observed = now();
+        let observed = self.now();
         self.batch.stream = self.streams;
         match self.store.read(line, observed) {
             Taken::Frame { version, what } => {
@@ -108,7 +115,8 @@ impl Driver {
                 }
                 match what {
                     Content::State(state) => {
-                        self.store.push(&mut self.batch, state, self.chain.epoch(), observed, FoundBy::Watch);
+                        let epoch = self.epoch();
+                        self.store.push(&mut self.batch, state, epoch, observed, FoundBy::Watch);
                     }
                     Content::Ended(event) => self.batch.changes.extend(event.map(Change::Ended)),
                     Content::Nothing => {}
@@ -141,12 +149,14 @@ impl Driver {
                 return self.input(refused).await;
             }
         };
-        let observed = now();
+        let observed = self.now();
         self.input(Input::PageRead { version: page.version }).await?;
         self.comparer.enter(observed, self.chain.epoch());
         let mut batch = Batch::default();
-        let known = self.store.push_items(&mut batch, page.items, &self.comparer, self.chain.epoch(), observed);
-        Arc::clone(&self.tools.publisher).append_batch(&mut batch).await?;
+        let known = self.store.push_items(&mut batch, page.items, &self.comparer, self.epoch(), observed);
+        if self.tools.fault != Some(Fault::ListNotKept) {
+            Arc::clone(&self.tools.publisher).append_batch(&mut batch).await?;
+        }
         self.remember(&batch);
         let (label, metrics) = (OfCluster { cluster: self.config.name.clone() }, &self.tools.metrics);
         metrics.lists.get_or_create(&label).inc();
@@ -154,6 +164,11 @@ impl Driver {
         metrics.listed_known.get_or_create(&label).inc_by(known);
         self.count_appended(&batch);
         self.input(Input::PageStored { next: page.next }).await
+    }
+
+    /// The life of etcd that states are written as of.
+    pub(super) fn epoch(&self) -> Epoch {
+        if self.tools.fault == Some(Fault::EpochStays) { Epoch::default() } else { self.chain.epoch() }
     }
 
     /// What a batch says of live Events, once the log has it.
@@ -199,7 +214,7 @@ impl Driver {
                 }
                 CoverageFact::Advanced(position) if position.until > self.proven => {
                     self.proven = position.until;
-                    let lag = (now().0 - position.until.0) as f64 / 1e6;
+                    let lag = (self.now().0 - position.until.0) as f64 / 1e6;
                     let label = OfCluster { cluster: self.config.name.clone() };
                     self.tools.metrics.lag.get_or_create(&label).set(lag);
                 }
@@ -216,7 +231,7 @@ impl Driver {
     }
 
     pub(super) fn gauge(&self) {
-        let (label, now) = (OfCluster { cluster: self.config.name.clone() }, now());
+        let (label, now) = (OfCluster { cluster: self.config.name.clone() }, self.now());
         let seconds = |since: beidou_schemas::Micros| (now.0 - since.0) as f64 / 1e6;
         if let Some(until) = self.chain.until() {
             self.tools.metrics.unproven.get_or_create(&label).set(seconds(until));

@@ -10,20 +10,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    drive::{Driver, now},
+    drive::{Driver, Tools},
     page::{Item, decode_page},
     request::ApiError,
 };
-use crate::{config::IngestConfig, error::IngestError, metrics::OfKind, publish::Batch};
+use crate::{error::IngestError, metrics::OfKind, publish::Batch};
 
 /// A page of a comparing list, and how long the server worked for it.
 pub(super) type ComparePage = (Result<Bytes, ApiError>, Duration);
 
 /// A comparer that knows where its chain begins. Its first comparison falls somewhere into the first period, so that the
 /// clusters of a fleet are not listed together.
-pub(super) fn comparer(config: &IngestConfig, chain: &Chain) -> Comparer {
-    let (settings, now) = (config.compare_settings(), now());
-    let first = now.plus(rand::random_range(0..=settings.every));
+pub(super) fn comparer(tools: &Tools, chain: &Chain) -> Comparer {
+    let (settings, now) = (tools.config.compare_settings(), tools.outside.now());
+    let first = now.plus(tools.outside.any_of(0..=settings.every));
     let mut comparer = Comparer::new(settings, now, first);
     comparer.trust(chain.epoch(), chain.acknowledged().unwrap_or_default());
     comparer
@@ -31,13 +31,13 @@ pub(super) fn comparer(config: &IngestConfig, chain: &Chain) -> Comparer {
 
 impl Driver {
     pub(super) async fn compare(&mut self, input: CompareInput) -> Result<(), IngestError> {
-        let mut todo = VecDeque::from(self.comparer.step(now(), &self.chain, input));
+        let mut todo = VecDeque::from(self.comparer.step(self.now(), &self.chain, input));
         while let Some(one) = todo.pop_front() {
             match one {
                 Comparing::Read { token, pause } => self.read_to_compare(token, pause),
                 Comparing::Append(places) => {
                     self.append_missed(&places).await?;
-                    todo.extend(self.comparer.step(now(), &self.chain, CompareInput::Stored));
+                    todo.extend(self.comparer.step(self.now(), &self.chain, CompareInput::Stored));
                 }
                 Comparing::Tell(findings) => self.tell(&findings).await?,
                 Comparing::Ended(outcome) => self.comparison_ended(outcome),
@@ -89,9 +89,9 @@ impl Driver {
     }
 
     async fn append_missed(&mut self, places: &[usize]) -> Result<(), IngestError> {
-        let (mut batch, observed) = (Batch::default(), now());
+        let (mut batch, observed) = (Batch::default(), self.now());
         for state in places.iter().filter_map(|place| self.compared.get(*place)) {
-            self.store.push(&mut batch, state.clone(), self.chain.epoch(), observed, FoundBy::List);
+            self.store.push(&mut batch, state.clone(), self.epoch(), observed, FoundBy::List);
         }
         Arc::clone(&self.tools.publisher).append_batch(&mut batch).await?;
         self.count_appended(&batch);

@@ -18,7 +18,7 @@ use std::{
 };
 
 use beidou_model::watch::{Asked, Chain, CompareInput, Comparer, Input, Refusal};
-use beidou_schemas::{ClusterUid, Micros, coverage::Reason};
+use beidou_schemas::{ClusterUid, Micros, ResourceVersion, coverage::Reason};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use kube::client::Body;
@@ -35,13 +35,14 @@ use super::{
     stream::{Arrival, Stream},
 };
 use crate::{
-    clusters::{self, ClusterConfig},
+    clusters::{self, ClusterConfig, ConnectError},
     config::IngestConfig,
     coverage::Coverage,
     error::IngestError,
     fault::Fault,
     heartbeat::Heartbeat,
     metrics::IngestMetrics,
+    outside::Outside,
     publish::{Batch, Publisher},
     status::Board,
 };
@@ -59,7 +60,18 @@ pub(crate) struct Tools {
     pub(crate) coverage: Coverage,
     pub(crate) metrics: IngestMetrics,
     pub(crate) board: Board,
+    pub(crate) outside: Arc<dyn Outside>,
     pub(crate) fault: Option<Fault>,
+}
+
+impl Tools {
+    /// The way to a cluster.
+    pub(crate) async fn link(&self, cluster: &ClusterConfig) -> Result<Link, ConnectError> {
+        match self.outside.client(cluster) {
+            Some(client) => Ok(Link::new(client, cluster.name.clone())),
+            None => clusters::connect(cluster).await,
+        }
+    }
 }
 
 /// How the task of a cluster is told to end.
@@ -130,17 +142,19 @@ pub(crate) struct Driver {
     pub(super) stale: bool,
     /// A list came before the watch that is being opened.
     pub(super) listed: bool,
+    /// Where the server stood when it was asked last.
+    pub(super) stands_at: ResourceVersion,
     pub(super) last_frame: Option<Micros>,
     /// The latest proof that was published.
     pub(super) proven: Micros,
     pub(super) detail: String,
 }
 
-pub(super) fn now() -> Micros {
-    Micros::of(jiff::Timestamp::now())
-}
-
 impl Driver {
+    pub(super) fn now(&self) -> Micros {
+        self.tools.outside.now()
+    }
+
     /// Drives the chain until the ending is told; everything read by then is in the log.
     pub(crate) async fn run(
         tools: Arc<Tools>,
@@ -156,7 +170,7 @@ impl Driver {
             config.heartbeat.then(|| Heartbeat::new(&tools.config.heartbeat_namespace, &tools.config.collector));
         let mut ticks = interval(TICK.min(Duration::from_millis(tools.config.heartbeat_ms / 10)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let comparer = comparer(&tools.config, &chain);
+        let comparer = comparer(&tools, &chain);
         let partitions = tools.publisher.partitions();
         let frames = tools.metrics.frames_of(&config.name);
         tools.metrics.begin(&config.name);
@@ -184,6 +198,7 @@ impl Driver {
             compared: Vec::new(),
             stale: false,
             listed: false,
+            stands_at: ResourceVersion::default(),
             last_frame: None,
             proven: Micros::default(),
             detail: String::new(),
@@ -255,7 +270,8 @@ impl Driver {
             }
             Happening::Proof(prover, asked, Ok(Proof { beat, written })) => {
                 self.prover = prover;
-                self.comparer.witness(asked, now(), beat.version);
+                self.stands_at = beat.version;
+                self.comparer.witness(asked, self.now(), beat.version);
                 self.input(Input::Proved { version: beat.version, written, set_back: beat.set_back }).await
             }
             Happening::Proof(prover, _, Err(error)) => {
@@ -338,14 +354,17 @@ impl Driver {
             }
         }
         tracing::info!(cluster = %self.config.name, reason = reason.name(), ?open, "collection ends");
-        let actions = self.chain.step(now(), Input::Stop { reason });
+        let actions = self.chain.step(self.now(), Input::Stop { reason });
         self.act(actions).await?;
         self.report();
         Ok(())
     }
 
     pub(super) async fn input(&mut self, input: Input) -> Result<(), IngestError> {
-        let actions = self.chain.step(now(), input);
+        // These end what was lost.
+        let lost = matches!(input, Input::PageRead { .. } | Input::Proved { set_back: true, .. });
+        let now = if lost { self.tools.outside.latest() } else { self.now() };
+        let actions = self.chain.step(now, input);
         self.act(actions).await
     }
 
@@ -366,7 +385,7 @@ impl Driver {
     /// Reads the credentials anew after they were refused: tokens and certificates are replaced in place.
     async fn renew(&mut self) {
         if std::mem::take(&mut self.stale) {
-            match clusters::connect(&self.config).await {
+            match self.tools.link(&self.config).await {
                 Ok(link) => self.link = link,
                 Err(error) => self.detail = super::chain(&error),
             }

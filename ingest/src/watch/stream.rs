@@ -1,10 +1,11 @@
 //! The open stream of a watch: the body's chunks as frames, and why it ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use beidou_schemas::{coverage::Reason, reject::MAX_KEPT_BYTES};
 use http_body_util::BodyExt;
 use kube::client::Body;
+use tokio::time::Instant;
 
 use super::{
     frame::MAX_FRAME_BYTES,

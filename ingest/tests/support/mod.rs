@@ -15,7 +15,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use beidou_ingest::{ClusterConfig, ClusterState, IngestConfig, IngestError, IngestMetrics, IngestStatus, Inputs};
+use beidou_ingest::{
+    ClusterConfig, ClusterState, IngestConfig, IngestError, IngestMetrics, IngestStatus, Inputs, Machine,
+};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_schemas::{Record, Topic, TopicPartition, coverage::CoverageFact};
 use serde_json::{Value, json};
@@ -338,7 +340,7 @@ impl Running {
         let (status, status_receiver) = watch::channel(IngestStatus::default());
         let metrics = IngestMetrics::new(&mut prometheus_client::registry::Registry::default());
         let shutdown = CancellationToken::new();
-        let inputs = Inputs { log, clusters: receiver, metrics, status };
+        let inputs = Inputs { log, clusters: receiver, metrics, status, outside: Arc::new(Machine), fault: None };
         let task = tokio::spawn(beidou_ingest::run(config, inputs, shutdown.clone()));
         Self { clusters, status: status_receiver, shutdown, task }
     }

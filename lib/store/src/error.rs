@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The way to it is set wrongly.
     #[error(transparent)]
     Connect(#[from] crate::client::ConnectError),
+    /// A server on which nobody may read the archive.
+    #[error("the ClickHouse server has no user that reads the archive")]
+    NoArchiveReader,
     /// ClickHouse refused or did not answer.
     #[error("clickhouse could not {act}")]
     ClickHouse {
@@ -54,7 +57,9 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NoEngine(_) | Self::ClickHouse { .. } | Self::NotMigrated { .. } => true,
-            Self::Connect(_) | Self::TooNew { .. } | Self::Changed { .. } | Self::Encode(_) => false,
+            Self::Connect(_) | Self::NoArchiveReader | Self::TooNew { .. } | Self::Changed { .. } | Self::Encode(_) => {
+                false
+            }
         }
     }
 }

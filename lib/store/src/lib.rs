@@ -13,6 +13,7 @@ pub mod audit;
 pub mod client;
 pub mod engine;
 mod error;
+pub mod hot;
 pub mod insert;
 pub mod migrate;
 pub mod query;

@@ -15,6 +15,7 @@ use super::{ArchiveConfig, Portion, Stage, StageParts};
 use crate::{
     ProjectorError,
     encode::{CutRange, Encoder},
+    fault::Bug,
     held::Held,
     ledger::LedgerHand,
     patience::Patience,
@@ -65,7 +66,10 @@ impl Worker {
             faults: self.config.faults.clone(),
             reporter: self.reporter.clone(),
         };
-        let begin = hand.archive().watermark()?;
+        let begin = match self.config.faults.has(Bug::ArchiveGoesOnAtTable) {
+            true => hand.ledger().watermark().or(hand.archive().watermark())?,
+            false => hand.archive().watermark()?,
+        };
         Some(Stage::start(parts, begin, hand.archive().pending()))
     }
 

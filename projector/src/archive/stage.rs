@@ -21,8 +21,9 @@ use super::{ArchiveConfig, metrics::StageMetrics, open::OpenFile};
 use crate::{
     ProjectorError,
     budget::{Budget, Share},
+    compute::compute,
     error::chain,
-    fault::{Faults, Step},
+    fault::{Bug, Faults, Step},
     status::Reporter,
 };
 
@@ -128,6 +129,7 @@ impl Stage {
         let Some(portion) = portion.behind(self.begin) else { return Ok(()) };
         let bytes = portion.rows.iter().map(RecordBatch::get_array_memory_size).sum();
         let share = tokio::select! {
+            biased;
             share = self.budget.take(bytes) => share,
             ended = &mut self.task => return Err(of(ended)),
         };
@@ -231,7 +233,7 @@ impl Working {
         let faults = self.parts.faults.clone();
         faults.reach_archive(Step::Archiving, source, from..to).await;
         let path = self.parts.collection.range_path(self.parts.number, from, to);
-        if faults.archived_before_put {
+        if faults.has(Bug::ArchivedBeforePut) {
             self.append(archived(source, (from, to), &path, finished.as_ref(), None)).await?;
             faults.reach_archive(Step::Put, source, from..to).await;
         }
@@ -306,14 +308,6 @@ impl Working {
         tokio::time::sleep(*backoff).await;
         *backoff = (*backoff * 2).min(MAX_BACKOFF);
     }
-}
-
-/// Runs what takes processor time off the reactor.
-async fn compute<T: Send + 'static>(
-    at: TopicPartition,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ProjectorError> {
-    tokio::task::spawn_blocking(work).await.map_err(|source| ProjectorError::Panicked { at, source })
 }
 
 /// The fact that a range is archived. Without `put` it tells what is going to be put: the planted bug.

@@ -103,7 +103,7 @@ impl Auditor {
     ) -> Result<(), ProjectorError> {
         let wanted = self.wanted(archive, day, seen, report).await?;
         let found = self.hours(day, seen).await?;
-        let removed = self.turns.removed();
+        let removed = self.removed().await?;
         let stays = |(uid, hour): &&(String, i64)| {
             !wanted.blind.contains(uid) && removed.get(uid).is_none_or(|below| hour * HOUR >= below.0)
         };

@@ -41,6 +41,7 @@ use beidou_store::{
     Store,
     archive::{Archive, Hours, StateId},
     audit::MOST_DELETIONS,
+    hot,
 };
 use tokio::sync::watch;
 
@@ -137,6 +138,17 @@ impl Auditor {
             places.insert(source.partition, (told.archived(), told.watermark().unwrap_or_default()));
         }
         Ok(places)
+    }
+
+    /// Before which moment, by cluster uid, the table is not to have any row: retention has removed it, or left it to the
+    /// archive.
+    async fn removed(&self) -> Result<BTreeMap<String, Micros>, ProjectorError> {
+        let mut removed = self.turns.removed();
+        for (uid, bound) in hot::bounds(&self.store).await? {
+            let below = removed.entry(uid).or_insert(bound);
+            *below = (*below).max(bound);
+        }
+        Ok(removed)
     }
 
     /// The partitions of Events, each with that of its ledger.

@@ -44,6 +44,7 @@ impl Keeper {
         };
         loop {
             let (id, wish) = tokio::select! {
+                biased;
                 Some(asked) = wish(&mut maintenance) => asked,
                 () = until(next) => (Uuid::new_v4(), Wish::Audit { full: false }),
             };

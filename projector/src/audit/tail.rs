@@ -105,7 +105,7 @@ impl Auditor {
             }
         }
         // What retention has removed is not put back.
-        let removed = self.turns.removed();
+        let removed = self.removed().await?;
         let stays = |cluster: &str, time: i64| removed.get(cluster).is_none_or(|below| time >= below.0);
         log.retain(|key, (_, time)| !have.contains(key) && stays(&key.0, *time));
         self.look_elsewhere(log, strange).await

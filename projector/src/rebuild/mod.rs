@@ -31,6 +31,7 @@ use beidou_schemas::{
 use beidou_store::{
     archive::{Catalogue, Sum},
     audit::{FillError, Filling},
+    hot::{self, Hot},
 };
 
 use crate::{
@@ -82,7 +83,8 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     let catalogue = archive.going_on().await?;
     let mut facts = Facts::default();
     facts.read(&*auditor.log).await?;
-    let (paths, covered) = counted(&catalogue, &facts, &begins);
+    let hot = hot::bounds(&auditor.store).await?;
+    let (paths, covered) = counted(&catalogue, &facts, &begins, &hot);
     let of_archive = filling.files(archive, paths).await?;
     let of_table = filling.copy_uncovered(&covered, &begins).await?;
     let mut tails = BTreeMap::new();
@@ -188,10 +190,17 @@ fn not_held(partition: u32, past: &Readable) -> Option<String> {
 /// Files with their SHA-256, as far as it is known.
 type Files = Vec<(String, Option<String>)>;
 
-/// The files that count below these places, and what they cover of the log.
-fn counted(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>) -> (Files, Vec<PartitionRange>) {
+/// The files that count below these places, without days that the table need not have; and what all of them cover of the log.
+fn counted(
+    catalogue: &Catalogue,
+    facts: &Facts,
+    begins: &BTreeMap<u32, Offset>,
+    hot: &Hot,
+) -> (Files, Vec<PartitionRange>) {
     let mut covered = Vec::new();
-    let mut paths: Files = catalogue.days.values().map(|entry| (entry.path.clone(), recorded(entry))).collect();
+    let is_hot = |entry: &&FileEntry| hot.get(&entry.cluster_uid).is_none_or(|bound| *bound <= entry.note.min_time);
+    let hot_days = catalogue.days.values().filter(is_hot);
+    let mut paths: Files = hot_days.map(|entry| (entry.path.clone(), recorded(entry))).collect();
     for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
         join_range(&mut covered, *range);
     }

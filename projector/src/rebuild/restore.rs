@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use beidou_schemas::{Offset, Topic, TopicPartition, ledger};
+use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ledger};
 use beidou_store::{
     archive::{Archive, Sum},
     audit::Filling,
@@ -24,6 +24,7 @@ use super::{Tail, counted};
 use crate::{
     ProjectorError,
     audit::Facts,
+    cooling,
     encode::{CutRange, Encoded},
     ledger::LedgerHand,
     run::sources,
@@ -78,7 +79,10 @@ async fn fill_events(
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
     facts.read(&*leader.log).await?;
-    let (files, _) = counted(&archive.going_on().await?, &facts, &begins);
+    let catalogue = archive.going_on().await?;
+    let kept = &leader.config.retention;
+    let hot = cooling::restored(kept, &leader.store, &catalogue, Micros::of(jiff::Timestamp::now())).await?;
+    let (files, _) = counted(&catalogue, &facts, &begins, &hot);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
     for source in &mut sources {

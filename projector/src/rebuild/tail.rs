@@ -9,6 +9,7 @@ use beidou_store::insert::Block;
 
 use crate::{
     ProjectorError,
+    compute::compute,
     encode::{CutRange, Encoder},
     learn::learn,
     readable::Readable,
@@ -95,7 +96,6 @@ impl Tail {
 
     /// Runs what takes processor time off the reactor.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProjectorError> {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|source| ProjectorError::Panicked { at: self.at, source })
+        compute(self.at, work).await
     }
 }

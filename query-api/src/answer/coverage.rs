@@ -5,11 +5,11 @@
 //! `/api/v1/coverage/clusters` names all that stand aside.
 
 use beidou_model::{
-    coverage::{Coverage, Known, Part, Span, merge},
+    coverage::{Coverage, IN_ARCHIVE_ONLY, Known, Part, Span, merge},
     import::cluster_uid,
 };
-use beidou_schemas::Micros;
-use beidou_store::query::coverage::ExtentRow;
+use beidou_schemas::{Micros, coverage::CoverageState};
+use beidou_store::{hot::Hot, query::coverage::ExtentRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,7 +60,8 @@ pub(crate) struct CoveragePart {
     #[schema(value_type = String)]
     pub state: &'static str,
     /// Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
-    /// `not_watched`, `not_yet_proven`, `not_yet_projected`, or why the watch broke.
+    /// `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked), or
+    /// why the watch broke.
     pub reason: String,
     /// First moment.
     #[schema(value_type = String, format = DateTime)]
@@ -92,8 +93,24 @@ pub(crate) async fn coverage_of(
     Ok(known_of(ask, clusters, range).await?.clusters.into_iter().map(|(coverage, _)| coverage).collect())
 }
 
+/// The same for an answer that the tables alone give: what has left them is a gap to it.
+pub(crate) async fn coverage_of_tables(
+    ask: &Ask,
+    clusters: Option<&[String]>,
+    range: Range,
+) -> Result<Vec<ClusterCoverage>, Problem> {
+    let hot = ask.app.colds.hot(&ask.reader).await?;
+    let known = known_without(ask, clusters, range, &hot).await?;
+    Ok(known.clusters.into_iter().map(|(coverage, _)| coverage).collect())
+}
+
 /// The same with all parts that are not complete, and with the clusters that stand aside.
 pub(crate) async fn known_of(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<KnownRange, Problem> {
+    known_without(ask, clusters, range, &Hot::new()).await
+}
+
+/// The same where nothing is known from before these moments.
+async fn known_without(ask: &Ask, clusters: Option<&[String]>, range: Range, hot: &Hot) -> Result<KnownRange, Problem> {
     let Ask { app, reader, .. } = ask;
     app.standing(reader).await?;
     let names = app.catalogue.names(reader).await?;
@@ -106,7 +123,16 @@ pub(crate) async fn known_of(ask: &Ask, clusters: Option<&[String]>, range: Rang
     let imported_only = |uid: &String| proofs.extent(uid).is_none() && is_imported(uid, &names);
     let (clusters, aside) = if named { (clusters, Vec::new()) } else { concerned(clusters, imported_only) };
     let (reach, at) = (app.projected.reach().await, now());
-    let told = |uid: &String| told(uid, &names, proofs.spans(uid, range), proofs.extent(uid), &reach, at, range);
+    let spans = |uid: &String| {
+        let archived = |until: &Micros| Span {
+            from: Micros(0),
+            until: *until,
+            state: CoverageState::Gap,
+            reason: IN_ARCHIVE_ONLY.into(),
+        };
+        proofs.spans(uid, range).into_iter().chain(hot.get(uid).map(archived)).collect()
+    };
+    let told = |uid: &String| told(uid, &names, spans(uid), proofs.extent(uid), &reach, at, range);
     Ok(KnownRange {
         clusters: clusters.iter().map(told).collect(),
         imported_only: aside.iter().map(|uid| present(uid, &names)).collect(),

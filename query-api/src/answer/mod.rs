@@ -6,6 +6,7 @@ pub(crate) mod event;
 use std::io;
 
 use beidou_schemas::Micros;
+use beidou_store::query::cold::ColdSize;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +34,28 @@ pub(crate) struct List<T> {
     pub range: RangeAnswer,
     /// How completely the range is known, for each cluster concerned.
     pub coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold: Option<ColdRead>,
+}
+
+/// What was read of the archive for an answer whose range begins before what the tables hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ColdRead {
+    /// Files that can hold rows of the range.
+    pub files: u64,
+    /// Rows of these files.
+    pub rows: u64,
+    /// Their bytes; of each the engine reads the parts that it needs.
+    pub bytes: u64,
+}
+
+impl ColdRead {
+    /// `None` where nothing was read.
+    pub(crate) fn of(size: ColdSize) -> Option<Self> {
+        let ColdSize { files, rows, bytes } = size;
+        (files > 0).then_some(Self { files, rows, bytes })
+    }
 }
 
 /// A number of rows.

@@ -61,6 +61,15 @@ impl Params {
         Ok(values)
     }
 
+    /// A parameter that stands once or several times, each time as one value; commas part nothing.
+    pub(crate) fn each(&self, name: &str, most: usize, longest: usize) -> Result<Vec<String>, Problem> {
+        let values: Vec<&str> = self.pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect();
+        if values.is_empty() || values.len() > most {
+            return Err(Problem::parameter(name, &values.len().to_string(), format!("from one to {most} values")));
+        }
+        values.into_iter().map(|value| short_enough(name, value, longest).map(str::to_owned)).collect()
+    }
+
     /// A number within bounds.
     pub(crate) fn number(
         &self,
@@ -136,6 +145,15 @@ mod tests {
         assert!(read.flag("total").unwrap());
         assert_eq!(params("").number("limit", 1..=10, 5).unwrap(), 5);
         assert_eq!(read.meaning(), [("kind", "Node,Job"), ("kind", "Pod"), ("text", "a,b c")]);
+    }
+
+    #[test]
+    fn commas_part_no_lines() {
+        let read = params("line=a%2Cb&line=c");
+        assert_eq!(read.each("line", 2, 3).unwrap(), ["a,b", "c"]);
+        let allowed = |most, longest| read.each("line", most, longest).unwrap_err().parameter.unwrap().allowed;
+        assert_eq!((allowed(1, 3).as_str(), allowed(2, 2).as_str()), ("from one to 1 values", "at most 2 bytes"));
+        assert_eq!(params("").each("line", 2, 3).unwrap_err().parameter.unwrap().name, "line");
     }
 
     #[test]

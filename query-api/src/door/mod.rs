@@ -5,12 +5,14 @@
 //! ```
 
 mod access;
+mod compress;
 mod metrics;
 mod origin;
 mod room;
 mod token;
 
 pub(crate) use access::{RequestId, access};
+pub(crate) use compress::compress;
 pub(crate) use metrics::DoorMetrics;
 pub(crate) use origin::own_origin;
 pub(crate) use room::room;

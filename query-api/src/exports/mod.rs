@@ -201,6 +201,7 @@ mod tests {
             why: None,
             range: None,
             coverage: serde_json::json!([]),
+            cold: None,
         }
     }
 

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{answer::RangeAnswer, routes::SqlFormat};
+use crate::{
+    answer::{ColdRead, RangeAnswer},
+    routes::SqlFormat,
+};
 
 /// How an export fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -86,6 +89,9 @@ pub(crate) struct Export {
     /// How completely the range is known, for each cluster concerned; empty without a range.
     #[schema(value_type = Vec<crate::answer::coverage::ClusterCoverage>)]
     pub coverage: serde_json::Value,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<ColdRead>,
 }
 
 #[cfg(test)]

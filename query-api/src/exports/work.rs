@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Export, State};
 use crate::{
+    answer::ColdRead,
     app::{App, now},
     problem::{Kind, Problem},
     sql::{self, Limits},
@@ -33,8 +34,8 @@ async fn run(app: Arc<App>, note: Export, question: Question, room: u64, _place:
     let listed = app.running.list(&id, sql::Kind::Export, &note.subject, &note.question);
     let ended = tokio::select! {
         written = write(&app, &note, &question, room) => match written {
-            Ok(Exported { rows, bytes }) => Export { state: State::Done, rows, bytes, ..note },
-            Err(error) => Export { state: State::Failed, why: Some(why(&note, error)), ..note },
+            Ok((Exported { rows, bytes }, cold)) => Export { state: State::Done, rows, bytes, cold, ..note },
+            Err(why) => Export { state: State::Failed, why: Some(why), ..note },
         },
         () = listed.stop.cancelled() => Export { state: State::Cancelled, ..note },
         () = app.stop.cancelled() => {
@@ -45,7 +46,42 @@ async fn run(app: Arc<App>, note: Export, question: Question, room: u64, _place:
     app.exports.end(Export { ended: Some(now()), ..ended });
 }
 
-async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Exported, ExportError> {
+/// Files of the archive are replaced once a day; an export that reads them for longer begins anew.
+const TRIES: u32 = 3;
+
+type Written = (Exported, Option<ColdRead>);
+
+async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Written, String> {
+    let in_words = |problem: Problem| problem.detail;
+    let Question::Events { filter, range, .. } = question else {
+        return Ok((write_once(app, note, question, room).await.map_err(|error| why(note, error))?, None));
+    };
+    let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
+    let reader = app.reader(caller);
+    for _ in 0..TRIES {
+        let cold = app.colds.plan_export(&reader, filter.clusters.as_deref(), *range).await.map_err(in_words)?;
+        let question = Question::Events { filter: filter.clone(), range: *range, cold: cold.clone() };
+        let brought = match &cold {
+            Some(cold) => cold.bring().await.map_err(|error| ExportError::Sql(error.into())),
+            None => Ok(()),
+        };
+        let written = match brought {
+            Ok(()) => write_once(app, note, &question, room).await,
+            Err(error) => Err(error),
+        };
+        let counts = match &cold {
+            Some(cold) => app.colds.still(&reader, cold).await.map_err(in_words)?,
+            None => true,
+        };
+        if counts {
+            let written = written.map_err(|error| why(note, error))?;
+            return Ok((written, cold.and_then(|cold| ColdRead::of(cold.read()))));
+        }
+    }
+    Err("files of the archive were replaced while they were read; begin it anew".into())
+}
+
+async fn write_once(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Exported, ExportError> {
     let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
     let format = note.format.of_store();
     let chunks = sql::reader(app, caller, Limits::Export).stream(question, format)?;

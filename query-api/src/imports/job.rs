@@ -64,7 +64,7 @@ struct Under<'a> {
     targets: Targets<'a>,
     /// The cluster that the caller named.
     named: Option<Arc<Target>>,
-    settler: Settler,
+    settler: Settler<'a>,
     arrival: Option<Arrival>,
     batch: Batch,
     counts: Counts,
@@ -149,7 +149,8 @@ impl<'a> Under<'a> {
                 (Some(app.log.writer(AT, WRITER).await?), Some(arrival))
             }
         };
-        let settler = Settler { reader: reader.clone(), writer, observed: now(), under_way: HashSet::new(), end: 0 };
+        let (reader, under_way) = (reader.clone(), HashSet::new());
+        let settler = Settler { colds: &app.colds, reader, writer, observed: now(), under_way, end: 0 };
         let (batch, counts, of_targets) = (Batch::default(), Counts::default(), Vec::new());
         Ok(Self { targets, named, settler, arrival, batch, counts, of_targets, told: Instant::now() })
     }

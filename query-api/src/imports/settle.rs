@@ -15,12 +15,13 @@ use beidou_schemas::{
 };
 use beidou_store::query::{
     Between, Reader,
+    cold::Cold,
     known::{KnownQuery, KnownState},
 };
 use uuid::Uuid;
 
 use super::target::Target;
-use crate::problem::Problem;
+use crate::{cold::Colds, problem::Problem};
 
 /// States of one look-up: their uids make a parameter of 100 KB, of which a ClickHouse server takes 128.
 pub(super) const MOST_STATES: usize = 2500;
@@ -70,7 +71,9 @@ pub(super) struct Settled {
 }
 
 /// Settles batches.
-pub(super) struct Settler {
+pub(super) struct Settler<'a> {
+    /// What has left the table is known as well.
+    pub colds: &'a Colds,
     pub reader: Reader,
     /// None for a dry run.
     pub writer: Option<Arc<dyn Writer>>,
@@ -81,12 +84,16 @@ pub(super) struct Settler {
     pub end: Offset,
 }
 
-impl Settler {
+impl Settler<'_> {
     pub(super) async fn settle(&mut self, batch: Batch) -> Result<Vec<Settled>, Problem> {
         let mut settled = Vec::new();
         let mut records = Vec::new();
         for (target, states) in batch.by_target() {
-            let there = There::of(self.reader.known(&query(&target, &states)).await?);
+            let query = query(&target, &states);
+            let known = async |reader: Reader, _| Ok(reader.known(&query).await?);
+            let cluster = [query.cluster.clone()];
+            let (known, _) = self.colds.over(&self.reader, Some(&cluster), query.range, Cold::check, known).await?;
+            let there = There::of(known);
             let mut part = Settled { target: Arc::clone(&target), imported: 0, hashed: 0, known: 0 };
             for state in states {
                 let key = (state.column_uid(), state.version.0);

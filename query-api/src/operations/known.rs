@@ -6,7 +6,7 @@ use beidou_model::operation::{Applied, Board};
 use beidou_schemas::{
     Micros, Offset,
     operation::{
-        Object, OperationId,
+        Object, OperationId, Reason,
         fact::{Body, Fact, WarningsRose},
     },
 };
@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub(crate) const MOST_OUTCOMES: usize = 20_000;
 /// Rises of Warnings that are remembered for an operation, the newest ones.
 const MOST_WARNINGS: usize = 20;
+/// Times of standing still that are remembered for an operation, the newest ones.
+const MOST_HOLDS: usize = 50;
 
 /// A fact of an object, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,18 @@ pub(crate) struct Warned {
     pub rose: WarningsRose,
 }
 
+/// An operation stood still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stood {
+    pub since: Micros,
+    /// None while it still does.
+    pub until: Option<Micros>,
+    /// The place of the stage in which it stood.
+    pub stage: u32,
+    pub reason: Option<Reason>,
+    pub message: String,
+}
+
 /// Everything that the facts say.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
@@ -52,6 +66,7 @@ pub(crate) struct Known {
     /// The order in which outcomes came.
     order: VecDeque<Uuid>,
     warnings: HashMap<OperationId, VecDeque<Warned>>,
+    holds: HashMap<OperationId, VecDeque<Stood>>,
 }
 
 impl Known {
@@ -76,8 +91,35 @@ impl Known {
                 all.pop_front();
             }
         }
+        if let Object::Operation(id) = fact.object {
+            self.stand(id, fact.time);
+        }
         if let Some(cause) = fact.cause {
             self.settle(cause.command, fact);
+        }
+    }
+
+    /// Notes when an operation begins to stand still, and when it goes on. Another reason begins another time.
+    fn stand(&mut self, id: OperationId, now: Micros) {
+        let Some(operation) = self.board.operations.get(&id) else { return };
+        let still = operation.phase.stands_still();
+        if !still && !self.holds.contains_key(&id) {
+            return;
+        }
+        let all = self.holds.entry(id).or_default();
+        let same = |last: &Stood| still && last.since == operation.since && last.reason == operation.reason;
+        if let Some(last) = all.back_mut().filter(|last| last.until.is_none()) {
+            if same(last) {
+                return;
+            }
+            last.until = Some(now);
+        }
+        if still {
+            let (since, stage, reason) = (operation.since, operation.stage, operation.reason);
+            all.push_back(Stood { since, until: None, stage, reason, message: operation.message.clone() });
+        }
+        if all.len() > MOST_HOLDS {
+            all.pop_front();
         }
     }
 
@@ -114,6 +156,11 @@ impl Known {
     /// The facts of an object, in order.
     pub(crate) fn facts(&self, id: Uuid) -> &[FactPlace] {
         self.facts.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Times in which an operation stood still, in order.
+    pub(crate) fn holds(&self, id: OperationId) -> impl Iterator<Item = &Stood> {
+        self.holds.get(&id).into_iter().flatten()
     }
 
     /// Rises of Warnings, in order.

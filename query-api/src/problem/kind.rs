@@ -152,6 +152,10 @@ kinds! {
         "The history is being restored"
         "The store lost its tables. A projector with an archive fills them again before it goes on: some seconds per million \
          Events. Without an archive it refuses, and its log says what to do. Come back after the time in `Retry-After`."
+    ArchiveAway "archive-away" SERVICE_UNAVAILABLE
+        "The archive cannot be read"
+        "The range begins before what the tables hold (`retention.table_days`), and `detail` says why the archive, which has \
+         the rest, cannot be asked. A later begin of the range is answered by the tables alone."
     LogAway "log-away" SERVICE_UNAVAILABLE
         "The log cannot be read"
         "Come back after the time in `Retry-After`; `/readyz` tells more."

@@ -159,7 +159,8 @@ impl From<QueryError> for Problem {
         let kind = match &error {
             QueryError::Away(_) => Kind::StoreAway,
             QueryError::TimeLimit(_) => Kind::TimeLimit,
-            QueryError::TooMuch(_) => Kind::TooMuch,
+            QueryError::TooMuch(_) | QueryError::TooCold { .. } => Kind::TooMuch,
+            QueryError::NoFile { .. } | QueryError::Archive(_) => Kind::ArchiveAway,
             QueryError::Busy(_) => Kind::Busy,
             QueryError::Refused(_) => Kind::Internal,
         };

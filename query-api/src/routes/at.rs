@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     answer::{
         MOST_ANSWER_BYTES, RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
+        coverage::{ClusterCoverage, coverage_of_tables},
         event::EventItem,
         fit,
     },
@@ -84,7 +84,7 @@ pub(super) async fn at(
     let query = AtQuery { object, at, limit: MOST_ROWS, most_bytes: MOST_ANSWER_BYTES };
     let before = ask.reader.seen(&query).await?;
     let range = Range { from: last(&before).unwrap_or(at), until: at.plus(1) };
-    let coverage = coverage_of(&ask, Some(&clusters), range).await?;
+    let coverage = coverage_of_tables(&ask, Some(&clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
     let (seen, rows) = tokio::try_join!(ask.reader.seen(&query), ask.reader.at(&query))?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use beidou_schemas::Micros;
-use beidou_store::query::clusters::ClusterActivity;
+use beidou_store::query::{Reader, clusters::ClusterActivity};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,7 +59,8 @@ pub(super) async fn clusters(ask: Ask) -> Listed<ClusterItem> {
     let mut more = wanted.len() as u64 > page.limit;
     wanted.truncate(page.limit as usize);
     let mut coverage = coverage_of(&ask, Some(&wanted), page.range).await?;
-    let activity = ask.reader.cluster_activity(Some(&wanted), page.range).await?;
+    let activity = async |reader: Reader| Ok(reader.cluster_activity(Some(&wanted), page.range).await?);
+    let (activity, cold) = ask.over(Some(&wanted), page.range, activity).await?;
     let mut activity: BTreeMap<_, _> = activity.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
     let item = |uid: &String| {
         let names = names.get(uid).cloned().unwrap_or_default();
@@ -69,7 +70,7 @@ pub(super) async fn clusters(ask: Ask) -> Listed<ClusterItem> {
     fit(&mut items, &mut more, &coverage);
     coverage.truncate(items.len());
     let next = items.last().filter(|_| more).map(|last| ask.next(&page, last.cluster_uid.clone()));
-    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage }))
+    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage, cold }))
 }
 
 fn item(uid: &str, names: Vec<String>, activity: Option<ClusterActivity>) -> ClusterItem {

@@ -10,7 +10,7 @@ use super::{ClusterParam, RANGE, RangeParams};
 use crate::{
     answer::{
         RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
+        coverage::{ClusterCoverage, coverage_of_tables},
     },
     app::{Ask, now},
     ask::{Params, Range, range::range},
@@ -153,7 +153,7 @@ async fn values(
         limit: if by_uid { MOST_CLUSTERS } else { limit },
     };
     let rows = async { ask.reader.values(&query).await.map_err(Problem::from) };
-    let (mut rows, coverage) = tokio::try_join!(rows, coverage_of(ask, clusters.as_deref(), range))?;
+    let (mut rows, coverage) = tokio::try_join!(rows, coverage_of_tables(ask, clusters.as_deref(), range))?;
     if by_uid {
         let names = ask.app.catalogue.names(&ask.reader).await?;
         rows = of_names(rows, &names, &prefix.to_ascii_lowercase());

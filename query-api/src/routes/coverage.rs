@@ -96,7 +96,7 @@ pub(super) async fn coverage(ask: Ask) -> Listed<IntervalItem> {
         let session = last.session.unwrap_or_default();
         ask.next(&page, (last.from.0, last.cluster_uid.clone(), last.state_number, session))
     });
-    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage }))
+    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage, cold: None }))
 }
 
 fn item(row: CoverageRow) -> IntervalItem {

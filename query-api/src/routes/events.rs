@@ -2,7 +2,10 @@
 
 use axum::Json;
 use beidou_schemas::{Epoch, Micros};
-use beidou_store::query::events::{EventKey, EventsQuery};
+use beidou_store::query::{
+    Reader,
+    events::{EventFilter, EventKey, EventsQuery},
+};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -10,8 +13,11 @@ use super::{Listed, PAGE, PageParams};
 use crate::{
     answer::{List, MOST_ANSWER_BYTES, Total, coverage::coverage_of, event::EventItem, fit},
     app::Ask,
-    ask::filter::{FILTERS, event_filter},
-    problem::ProblemBody,
+    ask::{
+        Range,
+        filter::{FILTERS, event_filter},
+    },
+    problem::{Problem, ProblemBody},
 };
 
 /// The filters over Events. Several values: any of them. Several filters: all of them.
@@ -95,14 +101,21 @@ pub(super) async fn events(ask: Ask) -> Listed<EventItem> {
     filter.clusters = ask.clusters(&params).await?;
     let coverage = coverage_of(&ask, filter.clusters.as_deref(), page.range).await?;
     let total = match params.flag("total")? {
-        true => Some(Total { value: ask.reader.count_events(&filter, page.range).await?, exact: true }),
+        true => Some(Total { value: counted(&ask, &filter, page.range).await?, exact: true }),
         false => None,
     };
     let after = page.after.clone().map(key_of);
     let query = EventsQuery { filter, range: page.range, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
-    let rows = ask.reader.events(&query).await?;
+    let rows = async |reader: Reader| Ok(reader.events(&query).await?);
+    let (rows, cold) = ask.over_list(query.filter.clusters.as_deref(), query.from_here(), rows).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| ask.next(&page, cursor_of(last)));
-    Ok(Json(List { items, next, total, range: page.range.into(), coverage }))
+    Ok(Json(List { items, next, total, range: page.range.into(), coverage, cold }))
+}
+
+/// All rows of the range, over all pages.
+async fn counted(ask: &Ask, filter: &EventFilter, range: Range) -> Result<u64, Problem> {
+    let count = async |reader: Reader| Ok(reader.count_events(filter, range).await?);
+    Ok(ask.over(filter.clusters.as_deref(), range, count).await?.0)
 }

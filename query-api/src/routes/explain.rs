@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use axum::Json;
 use beidou_store::query::{
-    Field,
+    Field, Reader,
     explain::{ChangeRow, ExplainQuery},
 };
 use serde::Serialize;
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
     },
     app::Ask,
-    ask::{filter::FILTERS, range::length},
+    ask::{Range, filter::FILTERS, range::length},
     catalogue::Names,
     problem::{Problem, ProblemBody},
 };
@@ -56,6 +56,9 @@ pub(crate) struct Explanation {
     baseline: RangeAnswer,
     /// How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none.
     baseline_coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A value that came more often, or less often.
@@ -121,7 +124,10 @@ pub(super) async fn explain(ask: Ask) -> Result<Json<Explanation>, Problem> {
     let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
     let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
-    let rows = ask.reader.explain(&ExplainQuery { filter, range, baseline, fields, top }).await?;
+    let query = ExplainQuery { filter, range, baseline, fields, top };
+    let rows = async |reader: Reader| Ok(reader.explain(&query).await?);
+    let both = Range { from: baseline.from, until: range.until };
+    let (rows, cold) = ask.over(clusters.as_deref(), both, rows).await?;
     let (all, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.field.is_empty());
     let sum = |of: fn(&ChangeRow) -> u64| all.first().map_or(0, of);
     Ok(Json(Explanation {
@@ -134,6 +140,7 @@ pub(super) async fn explain(ask: Ask) -> Result<Json<Explanation>, Problem> {
         coverage,
         baseline: baseline.into(),
         baseline_coverage,
+        cold,
     }))
 }
 

@@ -21,10 +21,9 @@ use super::{
     running::{Progress, progress_by_id},
 };
 use crate::{
-    answer::coverage::coverage_of,
+    answer::coverage::{ClusterCoverage, coverage_of, coverage_of_tables},
     app::{Ask, now},
     ask::{
-        Range,
         body::{Body, one_of},
         filter::FILTERS,
     },
@@ -90,6 +89,7 @@ pub(super) async fn create(
         why: None,
         range: None,
         coverage: serde_json::json!([]),
+        cold: None,
     };
     let question = match wanted.sql {
         Some(text) => {
@@ -97,7 +97,8 @@ pub(super) async fn create(
             let statement = sql::checked("sql", &text, range)?;
             if let Some(range) = range {
                 note.range = Some(range.into());
-                note.coverage = coverage_in(&ask, None, range).await?;
+                let coverage = coverage_of_tables(&ask, None, range).await?;
+                note.coverage = as_json(coverage);
             }
             ask.app.standing(&ask.reader).await?;
             // What the engine does not take is said now, not by a job that failed.
@@ -108,8 +109,10 @@ pub(super) async fn create(
         None => {
             let (filter, range) = ask.events(&params).await?;
             note.range = Some(range.into());
-            note.coverage = coverage_in(&ask, filter.clusters.as_deref(), range).await?;
-            Question::Events { filter: Box::new(filter), range }
+            note.coverage = as_json(coverage_of(&ask, filter.clusters.as_deref(), range).await?);
+            // What it needs of the archive is planned when it begins; that it can be is said now.
+            ask.app.colds.plan_export(&ask.reader, filter.clusters.as_deref(), range).await?;
+            Question::Events { filter: Box::new(filter), range, cold: None }
         }
     };
     begin(&ask.app, &note, question, room)?;
@@ -125,9 +128,8 @@ fn beside_sql(problem: Problem) -> Problem {
 }
 
 /// How completely a range is known, as an export keeps it.
-async fn coverage_in(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<serde_json::Value, Problem> {
-    let coverage = coverage_of(ask, clusters, range).await?;
-    Ok(serde_json::to_value(coverage).expect("a coverage has string keys"))
+fn as_json(coverage: Vec<ClusterCoverage>) -> serde_json::Value {
+    serde_json::to_value(coverage).expect("a coverage has string keys")
 }
 
 /// All exports, oldest first.

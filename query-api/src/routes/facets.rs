@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use beidou_store::query::{
-    Field,
+    Field, Reader,
     facets::{FacetRow, FacetsQuery},
 };
 use serde::Serialize;
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
     },
     app::Ask,
@@ -50,6 +50,9 @@ pub(crate) struct Facets {
     range: RangeAnswer,
     /// How completely the range is known, for each cluster concerned.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A field.
@@ -124,7 +127,9 @@ pub(super) async fn facets(ask: Ask) -> Result<Json<Facets>, Problem> {
     let (filter, range) = ask.events(&params).await?;
     let coverage = coverage_of(&ask, filter.clusters.as_deref(), range).await?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
-    let rows = ask.reader.facets(&FacetsQuery { filter, range, fields: fields.clone(), top }).await?;
+    let query = FacetsQuery { filter, range, fields: fields.clone(), top };
+    let rows = async |reader: Reader| Ok(reader.facets(&query).await?);
+    let (rows, cold) = ask.over(query.filter.clusters.as_deref(), range, rows).await?;
     let mut by_field: BTreeMap<String, Vec<FacetRow>> = BTreeMap::new();
     for row in rows {
         by_field.entry(row.field.clone()).or_default().push(row);
@@ -147,5 +152,6 @@ pub(super) async fn facets(ask: Ask) -> Result<Json<Facets>, Problem> {
         occurrences: all.first().map_or(0, |row| row.happened),
         range: range.into(),
         coverage,
+        cold,
     }))
 }

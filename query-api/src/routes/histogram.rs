@@ -2,14 +2,17 @@
 
 use axum::Json;
 use beidou_schemas::Micros;
-use beidou_store::query::histogram::{BinRow, Bins, HistogramQuery};
+use beidou_store::query::{
+    Reader,
+    histogram::{BinRow, Bins, HistogramQuery},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, known_of},
     },
     app::Ask,
@@ -36,6 +39,9 @@ pub(crate) struct Histogram {
     range: RangeAnswer,
     /// How completely the range is known, for each cluster concerned.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A bin. Where it is not complete, its numbers are lower bounds: draw it hatched, write "≥".
@@ -85,7 +91,9 @@ pub(super) async fn histogram(ask: Ask) -> Result<Json<Histogram>, Problem> {
     let (filter, range) = ask.events(&params).await?;
     let known = known_of(&ask, filter.clusters.as_deref(), range).await?;
     let bins = bins::bins(range, most);
-    let rows = ask.reader.histogram(&HistogramQuery { filter, range, bins }).await?;
+    let query = HistogramQuery { filter, range, bins };
+    let rows = async |reader: Reader| Ok(reader.histogram(&query).await?);
+    let (rows, cold) = ask.over(query.filter.clusters.as_deref(), range, rows).await?;
     let (coverage, parts): (Vec<_>, Vec<_>) = known.clusters.into_iter().unzip();
     let bins = filled(bins, &rows, &bins::known(bins, parts));
     let by_type = TYPES.map(|(_, name)| {
@@ -101,6 +109,7 @@ pub(super) async fn histogram(ask: Ask) -> Result<Json<Histogram>, Problem> {
         bins,
         range: range.into(),
         coverage,
+        cold,
     }))
 }
 

@@ -1,14 +1,17 @@
 //! `GET /api/v1/objects/{cluster}/{kind}/{namespace}/{name}/lanes`: an object's timeline, folded to pixels.
 
 use axum::{Json, extract::Path};
-use beidou_store::query::lanes::{LaneRow, LanesQuery};
+use beidou_store::query::{
+    Reader,
+    lanes::{LaneRow, LanesQuery},
+};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{LineParam, RANGE, RangeParams};
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
     },
     app::{Ask, now},
@@ -40,6 +43,9 @@ pub(crate) struct Lanes {
     range: RangeAnswer,
     /// How completely the range is known.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A lane: states of one type and reason.
@@ -97,13 +103,17 @@ pub(super) async fn lanes(
     let object = object(clusters, kind, namespace, name);
     let cell = (range.until.0 - range.from.0 + width as i64 - 1) / width as i64;
     let query = LanesQuery { object, line: Some(line), range, cell, cells: width };
-    let rows = ask.reader.lanes(&query, MOST_LANES).await?;
-    let (cells, stretches) = tokio::try_join!(ask.reader.cells(&query, &rows), ask.reader.stretches(&query, &rows))?;
+    let read = async |reader: Reader| {
+        let rows = reader.lanes(&query, MOST_LANES).await?;
+        let (cells, stretches) = tokio::try_join!(reader.cells(&query, &rows), reader.stretches(&query, &rows))?;
+        Ok((rows, cells, stretches))
+    };
+    let ((rows, cells, stretches), cold) = ask.over(Some(&query.object.clusters), range, read).await?;
     let folded = fold(&cells, &stretches, rows.len(), width);
     let marks = folded.lanes.iter().map(Vec::len).sum();
     let lanes = named(rows, folded.lanes);
     let range = range.into();
-    Ok(Json(Lanes { lanes, width, pixels: folded.pixels, pixel_micros: cell, marks, range, coverage }))
+    Ok(Json(Lanes { lanes, width, pixels: folded.pixels, pixel_micros: cell, marks, range, coverage, cold }))
 }
 
 /// Names the lanes; the first one, for all others, becomes the last, or nothing.

@@ -5,6 +5,7 @@ mod clusters;
 mod complete;
 mod completeness;
 mod coverage;
+mod estimate;
 mod events;
 mod explain;
 mod exports;
@@ -20,6 +21,7 @@ mod patterns;
 mod queries;
 mod rejects;
 mod running;
+mod signals;
 mod space;
 mod sql;
 mod states;
@@ -41,7 +43,7 @@ use crate::{
     answer::List,
     app::App,
     console,
-    door::{access, authenticate, own_origin, room},
+    door::{access, authenticate, compress, own_origin, room},
     openapi, pages,
     problem::{Kind, Problem},
 };
@@ -118,6 +120,7 @@ struct ClusterParam {
 pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(events::events))
+        .routes(routes!(estimate::estimate))
         .routes(routes!(states::states))
         .routes(routes!(histogram::histogram))
         .routes(routes!(occurrences::occurrences))
@@ -131,6 +134,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(clusters::clusters))
         .routes(routes!(coverage::coverage))
         .routes(routes!(completeness::completeness))
+        .routes(routes!(signals::signals))
         .routes(routes!(rejects::rejects))
         .routes(routes!(complete::complete))
         .routes(routes!(tail::tail))
@@ -207,6 +211,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this path does not take this method")
         })
+        .layer(compress())
         .layer(from_fn(own_origin))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::new(Kind::Internal, "an error of this program"))

@@ -3,7 +3,7 @@
 use axum::{Json, extract::Path};
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::{
-    EventRow,
+    EventRow, Reader,
     events::EventFilter,
     neighbours::{AnchorQuery, NeighboursQuery, Scope, Side},
 };
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::LineParam;
 use crate::{
     answer::{
-        MOST_ANSWER_BYTES, RangeAnswer,
+        ColdRead, MOST_ANSWER_BYTES, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
         event::EventItem,
         fit_in, row_room,
@@ -52,6 +52,9 @@ pub(crate) struct Neighbours {
     range: RangeAnswer,
     /// How completely the range is known.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// Scope, length, limit.
@@ -153,7 +156,8 @@ async fn around(
         most_bytes: MOST_ANSWER_BYTES / 2,
     };
     let after = NeighboursQuery { side: Side::After, ..before.clone() };
-    let (before, after) = tokio::try_join!(ask.reader.neighbours(&before), ask.reader.neighbours(&after))?;
+    let both = async |reader: Reader| Ok(tokio::try_join!(reader.neighbours(&before), reader.neighbours(&after))?);
+    let ((before, after), cold) = ask.over(Some(&cluster), range, both).await?;
     // The Event itself takes as much as it needs; the two sides share what is left.
     let event = EventItem::of_row(anchor);
     let room = row_room(&coverage).saturating_sub(event.message.len()) / 2;
@@ -163,7 +167,7 @@ async fn around(
         (items, more)
     };
     let ((before, more_before), (after, more_after)) = (side(before.rows, before.more), side(after.rows, after.more));
-    Ok(Json(Neighbours { event, before, more_before, after, more_after, range: range.into(), coverage }))
+    Ok(Json(Neighbours { event, before, more_before, after, more_after, range: range.into(), coverage, cold }))
 }
 
 fn version(params: &Params) -> Result<Option<u64>, Problem> {

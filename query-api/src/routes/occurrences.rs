@@ -4,7 +4,7 @@ use axum::Json;
 use beidou_model::occurrences::{Growth, LONGEST_SILENCE, burst::closed, spread::Series};
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::{
-    QueryError,
+    QueryError, Reader,
     occurrences::{GrowthRow, MOST_GROWTHS, OccurrencesQuery, SourceRow},
 };
 use futures::TryFutureExt;
@@ -14,11 +14,11 @@ use utoipa::ToSchema;
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, known_of},
     },
     app::Ask,
-    ask::filter::FILTERS,
+    ask::{Range, filter::FILTERS},
     catalogue::Names,
     picture::bins::{self, BinsParam},
     problem::{Kind, Problem, ProblemBody},
@@ -38,6 +38,9 @@ pub(crate) struct Occurrences {
     range: RangeAnswer,
     /// How completely the range is known, for each cluster concerned.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A bin. Where it is not complete, all its numbers are lower bounds.
@@ -117,11 +120,15 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
     let bins = bins::bins(range, most);
     let known = known_of(&ask, filter.clusters.as_deref(), range).await?;
     let query = OccurrencesQuery { filter, range, bins, silence: LONGEST_SILENCE };
-    let (at_once, growths, sources) = tokio::try_join!(
-        ask.reader.known_occurrences(&query).map_err(Problem::from),
-        ask.reader.growths(&query).map_err(too_many_growths),
-        ask.reader.sources(&query).map_err(Problem::from)
-    )?;
+    let read = async |reader: Reader| {
+        tokio::try_join!(
+            reader.known_occurrences(&query).map_err(Problem::from),
+            reader.growths(&query).map_err(too_many_growths),
+            reader.sources(&query).map_err(Problem::from)
+        )
+    };
+    let wider = Range { from: range.from.plus(-LONGEST_SILENCE), until: range.until.plus(LONGEST_SILENCE) };
+    let ((at_once, growths, sources), cold) = ask.over(query.filter.clusters.as_deref(), wider, read).await?;
     let mut series = Series::new(bins.begin, bins.width, bins.count as usize, range.from..range.until);
     at_once.iter().for_each(|row| series.add_known(row.bin as usize, row.happened));
     for batch in growths.iter().filter_map(|row| growth(row).batch()) {
@@ -146,6 +153,7 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
         suspects: sources.into_iter().filter_map(|row| suspect(row, &names)).collect(),
         range: range.into(),
         coverage,
+        cold,
     }))
 }
 

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use beidou_schemas::Micros;
-use beidou_store::query::patterns::{ExampleRow, PatternRow, PatternsQuery};
+use beidou_store::query::{
+    Reader,
+    patterns::{ExampleRow, PatternRow, PatternsQuery},
+};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
     answer::{
-        RangeAnswer,
+        ColdRead, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
         fit_in, row_room,
     },
@@ -37,6 +40,9 @@ pub(crate) struct Patterns {
     baseline: RangeAnswer,
     /// How completely that time is known. Where it is not complete, "new" means "not known".
     baseline_coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// A template of messages.
@@ -122,14 +128,20 @@ pub(super) async fn patterns(ask: Ask) -> Result<Json<Patterns>, Problem> {
     let clusters = filter.clusters.clone();
     let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
     let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
-    let rows = ask.reader.patterns(&PatternsQuery { filter, range, known_since: baseline.from, top }).await?;
-    let keys: Vec<_> = rows.iter().map(PatternRow::newest).collect();
-    let examples = ask.reader.examples(&keys).await?;
+    let query = PatternsQuery { filter, range, known_since: baseline.from, top };
+    let rows = async |reader: Reader| {
+        let rows = reader.patterns(&query).await?;
+        let keys: Vec<_> = rows.iter().map(PatternRow::newest).collect();
+        let examples = reader.examples(&keys).await?;
+        Ok((rows, examples))
+    };
+    let both = Range { from: baseline.from, until: range.until };
+    let ((rows, examples), cold) = ask.over(clusters.as_deref(), both, rows).await?;
     let different = rows.first().map_or(0, |row| row.different);
     let mut items: Vec<_> = rows.into_iter().map(|row| item(row, &examples)).collect();
     fit_in(&mut items, &mut false, row_room(&coverage));
     let (range, baseline) = (range.into(), baseline.into());
-    Ok(Json(Patterns { items, different, range, coverage, baseline, baseline_coverage }))
+    Ok(Json(Patterns { items, different, range, coverage, baseline, baseline_coverage, cold }))
 }
 
 /// A range as long as this one, so many microseconds earlier; not before 1970.

@@ -83,7 +83,7 @@ pub(super) async fn rejects(ask: Ask) -> Listed<RejectItem> {
         .last()
         .filter(|_| more)
         .map(|last: &RejectItem| ask.next(&page, (last.observed.0, last.topic.clone(), last.partition, last.offset)));
-    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage }))
+    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage, cold: None }))
 }
 
 fn item(row: RejectRow) -> RejectItem {

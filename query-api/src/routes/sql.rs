@@ -17,7 +17,7 @@ use super::{RANGE, RangeParams};
 use crate::{
     answer::{
         RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
+        coverage::{ClusterCoverage, coverage_of_tables},
     },
     app::Ask,
     ask::{
@@ -278,7 +278,7 @@ async fn run(
     ask.app.standing(&ask.reader).await?;
     sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
     let coverage = match range {
-        Some(range) => coverage_of(ask, None, range).await?,
+        Some(range) => coverage_of_tables(ask, None, range).await?,
         None => Vec::new(),
     };
     let cut = format == SqlFormat::Json;

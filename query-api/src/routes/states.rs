@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Listed;
 use crate::{
-    answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
+    answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of_tables, event::EventItem, fit},
     app::{Ask, now},
     ask::{Range, filter::uid_of},
     problem::{Kind, Problem, ProblemBody},
@@ -75,7 +75,7 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
     let until = now();
     let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
-    let coverage = coverage_of(&ask, Some(&clusters), range).await?;
+    let coverage = coverage_of_tables(&ask, Some(&clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
     let rows = ask.reader.states(&query).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
@@ -84,7 +84,7 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
         let version = last.state.resource_version.parse().unwrap_or_default();
         ask.next(&page, (last.state.cluster_uid.clone(), last.state.epoch, version))
     });
-    Ok(Json(List { items, next, total: None, range: range.into(), coverage }))
+    Ok(Json(List { items, next, total: None, range: range.into(), coverage, cold: None }))
 }
 
 fn item(row: StateRow) -> StateItem {

@@ -1,7 +1,7 @@
 //! `GET /api/v1/objects/{cluster}/{kind}/{namespace}/{name}/timeline`: what was said about one object.
 
 use axum::{Json, extract::Path};
-use beidou_store::query::timeline::TimelineQuery;
+use beidou_store::query::{Reader, timeline::TimelineQuery};
 
 use super::{
     LineParam, Listed, PAGE, PageParams,
@@ -45,9 +45,10 @@ pub(super) async fn timeline(
         limit: page.limit,
         most_bytes: MOST_ANSWER_BYTES,
     };
-    let rows = ask.reader.timeline(&query).await?;
+    let rows = async |reader: Reader| Ok(reader.timeline(&query).await?);
+    let (rows, cold) = ask.over_list(Some(&query.object.clusters), query.from_here(), rows).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| ask.next(&page, cursor_of(last)));
-    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage }))
+    Ok(Json(List { items, next, total: None, range: page.range.into(), coverage, cold }))
 }

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Sql,
     /// An export.
     Export,
+    /// Another question, which reads files of the archive.
+    Events,
 }
 
 /// A running statement.

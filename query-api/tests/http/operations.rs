@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use beidou_model::operation::{Board, Operation, view};
 use beidou_schemas::{
     Micros,
-    operation::{Object, OperationId, TaskId, fact::Body},
+    operation::{
+        Object, OperationId, TaskId,
+        fact::{Body, Fact},
+    },
 };
 use serde_json::{Value, json};
 
@@ -24,6 +27,10 @@ async fn recorded() -> (Api, Board) {
 
 fn run(board: &Board) -> &Operation {
     &board.operations[&OperationId(RUN)]
+}
+
+fn of_run(fact: &Fact) -> bool {
+    fact.object == Object::Operation(OperationId(RUN))
 }
 
 fn path(rest: &str) -> String {
@@ -143,6 +150,10 @@ async fn one_operation_is_told_as_the_model_folds_it() {
     let undone: u64 = found["debts"].as_array().unwrap().iter().map(|debt| debt["count"].as_u64().unwrap()).sum();
     assert_eq!(undone as usize, operation.debts.len());
     assert_eq!(found["hold"], Value::Null);
+    let resumed = golden().into_iter().find(|fact| of_run(fact) && matches!(fact.body, Body::Resumed(_))).unwrap().time;
+    let holds = found["holds"].as_array().unwrap();
+    assert!(holds.iter().all(|hold| hold["since"].as_str() < hold["until"].as_str()), "{holds:?}");
+    assert!(holds.iter().any(|hold| hold["until"] == json!(resumed)), "{holds:?}");
     assert!(found["locks"][0]["released"].is_string(), "{}", found["locks"]);
     let possible: Vec<_> = found["actions"].as_array().unwrap().iter().filter(|a| a["possible"] == true).collect();
     assert!(possible.is_empty(), "nothing can be asked of what is over: {possible:?}");
@@ -158,7 +169,6 @@ async fn one_operation_is_told_as_the_model_folds_it() {
 #[tokio::test]
 async fn what_holds_an_operation_is_told_with_its_numbers() {
     let log = log();
-    let of_run = |fact: &beidou_schemas::operation::fact::Fact| fact.object == Object::Operation(OperationId(RUN));
     let until = golden_until(|fact| of_run(fact) && matches!(fact.body, Body::Resumed(_)));
     tell(&log, &until).await;
     let api = without_store(log).await;
@@ -167,6 +177,8 @@ async fn what_holds_an_operation_is_told_with_its_numbers() {
     assert_eq!((&found["summary"]["phase"], &hold["reason"]), (&json!("Unknown"), &json!("RunnerSilent")));
     assert_eq!((&hold["stage"], &hold["hosts"], &hold["bad"]), (&json!(0), &json!(5), &json!(5)));
     assert_eq!((&hold["hold_at_hosts"], &hold["hold_at_percent"]), (&json!(2), &json!(5)));
+    let present = found["holds"].as_array().unwrap().last().unwrap();
+    assert_eq!((&present["until"], &present["since"], &present["stage"]), (&Value::Null, &hold["since"], &json!(0)));
     let possible =
         |name: &str| found["actions"].as_array().unwrap().iter().any(|a| a["action"] == name && a["possible"] == true);
     assert!(possible("retry") && possible("resume") && possible("cancel") && !possible("hold") && !possible("approve"));

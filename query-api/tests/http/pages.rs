@@ -115,3 +115,27 @@ async fn each_type_of_problem_explains_itself() {
     assert_eq!(told["type"], "/problems/bad-cursor");
     assert!(told["explanation"].as_str().unwrap().contains("first page"));
 }
+
+#[tokio::test]
+async fn long_answers_are_compressed_for_who_takes_them_so() {
+    use std::io::Read;
+    let api = without_store(log()).await;
+    let ask = |path: &str, encoding: &'static str| api.request(path).header("accept-encoding", encoding);
+    let plain = api.bare("/openapi.json").await;
+    assert_eq!(plain.header("content-encoding"), "");
+
+    let packed = ask("/openapi.json", "gzip").send().await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert!(packed.headers().get_all("vary").iter().any(|value| value.to_str().unwrap().contains("accept-encoding")));
+    let packed = packed.bytes().await.unwrap();
+    assert!(packed.len() * 4 < plain.text.len(), "{} of {}", packed.len(), plain.text.len());
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, plain.text);
+
+    assert_eq!(ask("/openapi.json", "zstd").send().await.unwrap().headers()["content-encoding"], "zstd");
+    // Short ones gain nothing, and a stream is said as it comes.
+    for path in ["/healthz", "/api/v1/operations/bundles", "/api/v1/events/tail"] {
+        assert_eq!(ask(path, "gzip").send().await.unwrap().headers().get("content-encoding"), None, "{path}");
+    }
+}

@@ -15,6 +15,7 @@ mod lines;
 mod lists;
 mod oracle;
 mod run_events;
+mod signals;
 mod space;
 mod sql;
 

@@ -29,6 +29,7 @@ mod nodes;
 pub(crate) mod object;
 mod routes;
 pub(crate) mod shared;
+mod signal;
 mod status;
 mod watch;
 mod write;
@@ -89,6 +90,13 @@ impl ServerOptions {
     }
 }
 
+fn shared_of(options: ServerOptions) -> Arc<Shared> {
+    let random = stream(options.seed, options.cluster.index, Purpose::Faults);
+    let storage = Storage::new(options.resource_version);
+    let state = State::new(&options.cluster, storage, options.access.clone(), random, options.clock.now_us());
+    Arc::new(Shared::new(options, state))
+}
+
 /// A running server; clones are handles to the same one.
 #[derive(Clone)]
 pub struct ApiServer {
@@ -114,10 +122,7 @@ impl ApiServer {
     pub async fn start(options: ServerOptions) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
-        let random = stream(options.seed, options.cluster.index, Purpose::Faults);
-        let storage = Storage::new(options.resource_version);
-        let state = State::new(&options.cluster, storage, options.access.clone(), random, options.clock.now_us());
-        let shared = Arc::new(Shared::new(options, state));
+        let shared = shared_of(options);
         let door = connection::Door { listener, shared: shared.clone() };
         let router = routes::router(shared.clone());
         let stopped = shared.stopped.clone();
@@ -132,6 +137,13 @@ impl ApiServer {
             }
         });
         Ok(Self { shared, address })
+    }
+
+    /// A server without a port: whoever has the router asks it. Faults that break connections are that one's own matter.
+    pub fn in_process(options: ServerOptions) -> (Self, axum::Router) {
+        let shared = shared_of(options);
+        let router = routes::router(shared.clone());
+        (Self { shared, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }, router)
     }
 
     /// Expires Events and compacts history by the clock, once a second, until the server stops.

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand::RngExt;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Access;
 use super::nodes::Nodes;
+use super::signal::Signal;
 use crate::clock::Clock;
 use crate::faults::{Cut, Expiry, Refusal};
 use crate::fleet::{Cluster, Random};
@@ -63,8 +64,8 @@ pub(crate) struct Shared {
     pub ledger: Ledger,
     pub ttl_us: i64,
     pub compaction_us: i64,
-    pub changed: watch::Sender<u64>,
-    pub cut: watch::Sender<(u64, Cut)>,
+    pub changed: Signal<()>,
+    pub cut: Signal<Cut>,
     pub injected: broadcast::Sender<Bytes>,
     pub stopped: CancellationToken,
     state: Mutex<State>,
@@ -102,8 +103,8 @@ impl Shared {
             ledger: options.ledger,
             ttl_us: options.ttl_us,
             compaction_us: options.compaction_us,
-            changed: watch::Sender::new(0),
-            cut: watch::Sender::new((0, Cut::Clean)),
+            changed: Signal::new(()),
+            cut: Signal::new(Cut::Clean),
             injected: broadcast::Sender::new(INJECTED_LINES),
             stopped: CancellationToken::new(),
             state: Mutex::new(state),
@@ -178,7 +179,7 @@ impl Shared {
 
     /// Tells watchers that there is something new.
     pub fn wake(&self) {
-        self.changed.send_modify(|turn| *turn += 1);
+        self.changed.change(|()| {});
     }
 
     /// Expires Events whose time has passed and compacts history that is old enough.

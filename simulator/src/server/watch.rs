@@ -15,13 +15,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use rand::RngExt;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::access;
 use super::list::{Asked, is_true, note_listed, prefix_of};
 use super::shared::{Shared, State};
+use super::signal::Listener;
 use super::status::Status;
 use crate::faults::{Cut, Expiry};
 use crate::oracle::{Entry, Loss, LossCause, StreamEnd, Verb};
@@ -79,8 +80,8 @@ struct Stream {
     initial: Bytes,
     timeout: Duration,
     sender: Sender,
-    changed: watch::Receiver<u64>,
-    cut: watch::Receiver<(u64, Cut)>,
+    changed: Listener<()>,
+    cut: Listener<Cut>,
     injected: broadcast::Receiver<Bytes>,
 }
 
@@ -130,8 +131,8 @@ impl Stream {
             initial,
             timeout: Duration::from_secs(asked.timeout_seconds.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT_S)),
             sender,
-            changed: shared.changed.subscribe(),
-            cut: shared.cut.subscribe(),
+            changed: shared.changed.listen(),
+            cut: shared.cut.listen(),
             injected: shared.injected.subscribe(),
         }
     }
@@ -157,7 +158,7 @@ impl Stream {
             return end;
         }
         loop {
-            self.changed.mark_unchanged();
+            self.changed.mark_seen();
             let ended = match self.step() {
                 Step::Send { chunk, upto, pause } => {
                     let ended = self.send(chunk.into(), upto, deadline).await;
@@ -246,7 +247,7 @@ impl Stream {
         tokio::select! {
             // In this order, or a storm would keep a stream alive for ever.
             biased;
-            _ = self.cut.changed() => return Some(StreamEnd::Cut),
+            () = self.cut.changed() => return Some(StreamEnd::Cut),
             () = self.shared.stopped.cancelled() => return Some(StreamEnd::Cut),
             () = tokio::time::sleep_until(deadline) => return Some(StreamEnd::Timeout),
             taken = self.sender.send(Ok(chunk)) => if taken.is_err() { return Some(StreamEnd::Client) },
@@ -262,12 +263,13 @@ impl Stream {
     async fn wait(&mut self, deadline: Instant, pause: Option<Duration>) -> Option<StreamEnd> {
         let until = pause.map_or(deadline, |pause| deadline.min(Instant::now() + pause));
         let line = tokio::select! {
-            _ = self.cut.changed() => return Some(StreamEnd::Cut),
+            biased;
+            () = self.cut.changed() => return Some(StreamEnd::Cut),
             () = self.shared.stopped.cancelled() => return Some(StreamEnd::Cut),
             () = self.sender.closed() => return Some(StreamEnd::Client),
             () = tokio::time::sleep_until(until) => return (until == deadline).then_some(StreamEnd::Timeout),
             line = self.injected.recv() => line.ok(),
-            _ = self.changed.changed(), if pause.is_none() => None,
+            () = self.changed.changed(), if pause.is_none() => None,
         };
         let sent = self.sender.send(Ok(line?)).await;
         sent.err().map(|_| StreamEnd::Client)
@@ -275,7 +277,7 @@ impl Stream {
 
     /// Breaks the connection, in the midst of a frame if asked to.
     async fn break_off(&mut self) -> StreamEnd {
-        let how = self.cut.borrow().1;
+        let how = self.cut.value();
         if how == Cut::MidFrame {
             let half =
                 Bytes::from_static(br#"{"type":"MODIFIED","object":{"kind":"Event","apiVersion":"v1","metadata":{"na"#);

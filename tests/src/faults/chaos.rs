@@ -5,12 +5,17 @@
 //!  load ─► kills, broken streams ─► rebuilds ─► verdict ─► compaction ─► engine wiped ─► losses made on purpose ─► verdict
 //!                                                      ─► files and rows broken on purpose ─► audits ─► verdict
 //! ```
+//!
+//! [`matrix`] has another course on the same installation: one kind of fault after another, each under its own verdict.
 
 mod holdings;
 mod keeping;
 mod kills;
 mod losses;
+pub mod matrix;
+mod network;
 mod rolling;
+mod rows;
 mod settling;
 mod tail;
 mod zombie;
@@ -29,6 +34,7 @@ use beidou_simulator::{
 use rand::{SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
+use self::network::Network;
 use super::{
     site::{HEARTBEAT, Role, Site},
     verdict::Oracle,
@@ -52,6 +58,8 @@ const BUSY_SEED: u64 = 1000;
 pub enum Window {
     /// Between PENDING and DONE.
     Table,
+    /// Between PENDING and the insert.
+    Insert,
     /// Between ARCHIVING and ARCHIVED.
     Archive,
     /// The same, after the file was put; with `archived-before-put` planted, before and after.
@@ -63,6 +71,7 @@ impl Window {
     fn steps(self) -> &'static [&'static str] {
         match self {
             Self::Table => &["pending", "inserted"],
+            Self::Insert => &["pending"],
             Self::Archive => &["archiving", "put"],
             Self::Put => &["put"],
         }
@@ -87,6 +96,9 @@ pub struct Course {
     /// Whether the log is in a Kafka broker, two ingests watch each cluster, and two projectors share the partitions: broker
     /// and second ones are killed, too.
     pub fleet: bool,
+    /// Whether proxies stand before API servers, a broker and a bucket, and the processes go by a clock that can step: for the
+    /// matrix.
+    pub network: bool,
     /// Whether tables are rebuilt, wiped and broken as well. A planted bug would be mended by that, not caught.
     pub keeping: bool,
     /// How long the last states may take to arrive; a planted bug loses some for good, so its course waits less.
@@ -148,6 +160,7 @@ struct Run {
     ledger: Ledger,
     site: Site,
     broker: Option<Broker>,
+    network: Option<Network>,
     /// Uids of the collector's own heartbeat Events: no history.
     own: HashSet<Uuid>,
     /// All time until then is told, unless something is wrong.
@@ -207,7 +220,6 @@ impl Run {
     }
 
     async fn start(course: Course) -> anyhow::Result<Self> {
-        let broker = if course.fleet { Some(Broker::start().await?) } else { None };
         let ledger = Ledger::default();
         let mut servers = Vec::new();
         let (mut feeds, mut busy) = (Vec::new(), Vec::new());
@@ -223,15 +235,11 @@ impl Run {
             busy.push(others.next_occurrence().2.clone());
             let stream = EventStream::new(course.seed, cluster, now, course.rate, i64::MAX);
             // What is overwritten before the first list is no loss, and nobody judges when that comes: with a broker, late.
-            let rate = if course.fleet { 0.0 } else { course.rate };
+            let rate = if course.fleet || course.network { 0.0 } else { course.rate };
             feeds.push(Live::start(Feeder::new(server.clone(), Clock::Real, stream), rate));
             servers.push(server);
         }
-        let environment = course.environment.clone();
-        let mut site = match &broker {
-            Some(broker) => Site::in_kafka(&servers, environment, &broker.address())?,
-            None => Site::new(&servers, environment)?,
-        };
+        let (mut site, broker, network) = place(&course, &servers).await?;
         for role in [Role::Engine, Role::Ingest, Role::Projector] {
             site.start(role)?;
         }
@@ -248,6 +256,7 @@ impl Run {
             ledger,
             site,
             broker,
+            network,
             own,
             told_until_us: 0,
             outcome,
@@ -258,6 +267,8 @@ impl Run {
         run.hide_nothing().await?;
         if run.course.fleet {
             run.site.start(Role::SecondIngest)?;
+        }
+        if run.course.fleet || run.course.network {
             run.site.start(Role::SecondProjector)?;
             run.both_project().await?;
         }
@@ -324,9 +335,8 @@ impl Run {
         let (stored, intervals) = (self.stored().await?, self.intervals().await?);
         self.judge(&oracle, &stored, &intervals);
         self.judge_archive().await?;
-        let errors =
-            self.site.log_lines()?.into_iter().filter(|line| line.contains("ERROR") || line.contains("panicked"));
-        self.outcome.wrong.extend(errors.map(|line| format!("an error in the log of {line}")));
+        let errors = self.errors()?;
+        self.outcome.wrong.extend(errors);
         let lost_by = |cause| oracle.judge.losses().iter().filter(|loss| loss.cause == cause).count();
         let is_cut = |entry: &&Entry| matches!(entry, Entry::StreamClosed { end: StreamEnd::Cut, .. });
         self.outcome.cuts = entries.iter().filter(is_cut).count();
@@ -336,4 +346,27 @@ impl Run {
         self.outcome.lost = oracle.judge.states().keys().filter(gone).count();
         Ok(self.outcome)
     }
+
+    /// What roles have logged that must not be, whatever is broken around them.
+    fn errors(&self) -> anyhow::Result<Vec<String>> {
+        let lines = self.site.log_lines()?.into_iter();
+        let errors = lines.filter(|line| line.contains("ERROR") || line.contains("panicked"));
+        Ok(errors.map(|line| format!("an error in the log of {line}")).collect())
+    }
+}
+
+/// The installation, and what it stands on beside the clusters.
+async fn place(course: &Course, servers: &[ApiServer]) -> anyhow::Result<(Site, Option<Broker>, Option<Network>)> {
+    let environment = course.environment.clone();
+    if course.network {
+        let (network, broker) = Network::start(servers).await?;
+        let site = Site::planned(network.plan(servers, environment))?;
+        return Ok((site, Some(broker), Some(network)));
+    }
+    if course.fleet {
+        let broker = Broker::start().await?;
+        let site = Site::in_kafka(servers, environment, &broker.address())?;
+        return Ok((site, Some(broker), None));
+    }
+    Ok((Site::new(servers, environment)?, None, None))
 }

@@ -13,12 +13,14 @@ use anyhow::{Context, bail, ensure};
 use beidou_simulator::ApiServer;
 use beidou_store::{
     Endpoint,
-    archive::{Archive, ArchiveError},
+    archive::{Archive, ArchiveError, S3},
 };
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     beidou::{self, binary, http},
+    clock::Clock,
     control_plane::part::Part,
     wait::until,
 };
@@ -76,7 +78,52 @@ impl Role {
 pub struct Site {
     parts: HashMap<Role, Part>,
     environment: Vec<(&'static str, String)>,
+    /// The bucket of the archive, past all proxies; a folder where there is none.
+    bucket: Option<S3>,
+    clock: Option<Clock>,
     folder: TempDir,
+}
+
+/// What the processes of an installation are told of the world.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The clusters, as the configuration lists them.
+    pub clusters: Vec<Value>,
+    /// The section `log`.
+    pub log: Value,
+    /// The bucket of the archive, as they reach it and as the test does.
+    pub bucket: Option<[S3; 2]>,
+    /// Whether they go by a clock that can step.
+    pub own_clock: bool,
+    /// Fail points and planted bugs.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Plan {
+    /// A cluster as ingest reaches it.
+    #[must_use]
+    pub fn cluster(server: &ApiServer, url: &str) -> Value {
+        json!({"name": server.cluster().name, "server": url, "token": server.token()})
+    }
+
+    /// The section `log` for a broker.
+    #[must_use]
+    pub fn kafka(broker: &str) -> Value {
+        json!({"kafka": {"brokers": [broker], "replicas": 1, "silence_seconds": 10, "session_seconds": 6}})
+    }
+
+    /// The section `archive`.
+    fn archive(&self) -> Value {
+        let mut archive = json!({"max_age_seconds": ARCHIVED_AFTER_SECONDS});
+        if let Some([s3, _]) = &self.bucket {
+            archive["s3"] = json!({
+                "bucket": s3.bucket, "prefix": s3.prefix, "endpoint": s3.endpoint, "allow_http": s3.allow_http,
+                "access_key_id": s3.access_key_id, "secret_access_key": s3.secret_access_key,
+                "timeout_seconds": s3.timeout_seconds,
+            });
+        }
+        archive
+    }
 }
 
 impl Site {
@@ -85,7 +132,8 @@ impl Site {
     /// # Errors
     /// When the files cannot be written.
     pub fn new(servers: &[ApiServer], environment: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
-        Self::with_log(servers, environment, &serde_json::json!({}))
+        let clusters = servers.iter().map(|server| Plan::cluster(server, &server.url())).collect();
+        Self::planned(Plan { clusters, log: json!({}), environment, ..Plan::default() })
     }
 
     /// The same with the log in a Kafka broker.
@@ -97,34 +145,37 @@ impl Site {
         environment: Vec<(&'static str, String)>,
         broker: &str,
     ) -> anyhow::Result<Self> {
-        let kafka =
-            serde_json::json!({"brokers": [broker], "replicas": 1, "silence_seconds": 10, "session_seconds": 6});
-        Self::with_log(servers, environment, &serde_json::json!({ "kafka": kafka }))
+        let clusters = servers.iter().map(|server| Plan::cluster(server, &server.url())).collect();
+        Self::planned(Plan { clusters, log: Plan::kafka(broker), environment, ..Plan::default() })
     }
 
-    fn with_log(
-        servers: &[ApiServer],
-        environment: Vec<(&'static str, String)>,
-        log: &serde_json::Value,
-    ) -> anyhow::Result<Self> {
+    /// Makes what is planned; starts nothing.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn planned(plan: Plan) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let clusters: Vec<_> = servers
-            .iter()
-            .map(|server| {
-                serde_json::json!({"name": server.cluster().name, "server": server.url(), "token": server.token()})
-            })
-            .collect();
-        let config = serde_json::json!({
-            "clusters": clusters,
-            "log": log,
-            // Lists beside the watches all the time: under faults, too, they must find nothing that was not lost.
-            "archive": {"max_age_seconds": ARCHIVED_AFTER_SECONDS},
+        let config = json!({
+            "clusters": plan.clusters,
+            "log": plan.log,
+            "archive": plan.archive(),
             "query_api": {"listen": "127.0.0.1:0"},
+            // Lists beside the watches all the time: under faults, too, they must find nothing that was not lost.
             "ingest": {"heartbeat_ms": HEARTBEAT.as_millis() as u64, "longest_wait_ms": 1000, "compare_every_seconds": 5},
         });
         fs::write(folder.path().join("site.yaml"), config.to_string())?;
         fs::create_dir(folder.path().join("logs"))?;
-        Ok(Self { parts: HashMap::new(), environment, folder })
+        let clock = plan.own_clock.then(|| Clock::new(folder.path())).transpose()?;
+        let bucket = plan.bucket.map(|[_, past]| past);
+        Ok(Self { parts: HashMap::new(), environment: plan.environment, bucket, clock, folder })
+    }
+
+    /// The clock of its processes.
+    ///
+    /// # Errors
+    /// When they go by that of the machine.
+    pub fn clock(&self) -> anyhow::Result<&Clock> {
+        self.clock.as_ref().context("the site has a clock of its own")
     }
 
     /// The data directory.
@@ -152,6 +203,7 @@ impl Site {
         command.arg("--config").arg(self.folder.path().join("site.yaml"));
         command.env("BEIDOU_INGEST_COLLECTOR", role.label());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(self.clock.iter().flat_map(Clock::variables));
         let part = Part::launch(role.label(), command, &self.folder.path().join("logs"))?;
         self.parts.insert(role, part);
         Ok(())
@@ -251,9 +303,12 @@ impl Site {
     /// The archive, past whoever writes it.
     ///
     /// # Errors
-    /// When its folder cannot be read.
+    /// When its folder cannot be read, or the settings of the bucket do not fit.
     pub fn archive(&self) -> Result<Archive, ArchiveError> {
-        Archive::folder(&self.data().join("archive"))
+        match &self.bucket {
+            Some(bucket) => Archive::s3(bucket),
+            None => Archive::folder(&self.data().join("archive")),
+        }
     }
 
     /// A `beidou` command on this installation, run to its end.

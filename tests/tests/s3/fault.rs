@@ -2,14 +2,14 @@
 
 use beidou_schemas::Micros;
 use beidou_store::archive::{Archive, Compaction, S3};
-use beidou_tests::s3::Server;
+use beidou_tests::s3::{
+    Server,
+    faulty::{Fault, Proxied},
+};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{
-    proxy::{Fault, Proxied},
-    rows::{MONDAY, end, events, fill, hash_of, read_all},
-};
+use crate::rows::{MONDAY, end, events, fill, hash_of, read_all};
 
 const ONE: &str = "events/manifest/00000001.json";
 /// More than the client repeats a request.
@@ -30,7 +30,7 @@ fn large(seed: u8) -> Bytes {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_that_was_done_is_done_whatever_was_answered() {
-    let proxied = Proxied::start().await;
+    let proxied = Proxied::start().await.unwrap();
     for fault in [Fault::DoesAndRefuses(1), Fault::DoesAndRefuses(ALL), Fault::DoesAndIsSilent(1)] {
         for content in [Bytes::from_static(b"mine"), large(1)] {
             let (through, past) = both(&proxied).await;
@@ -50,7 +50,7 @@ async fn a_put_that_was_done_is_done_whatever_was_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_that_was_refused_is_repeated_or_told() {
-    let proxied = Proxied::start().await;
+    let proxied = Proxied::start().await.unwrap();
     for content in [Bytes::from_static(b"mine"), large(1)] {
         let (through, past) = both(&proxied).await;
         proxied.set(Fault::Refuses(1));
@@ -67,7 +67,7 @@ async fn a_put_that_was_refused_is_repeated_or_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compaction_never_removes_what_its_own_manifest_names() {
-    let proxied = Proxied::start().await;
+    let proxied = Proxied::start().await.unwrap();
     for fault in [Fault::DoesAndRefuses(ALL), Fault::DoesAndIsSilent(ALL)] {
         let (through, past) = both(&proxied).await;
         let rows = fill(&past).await;
@@ -83,7 +83,7 @@ async fn a_compaction_never_removes_what_its_own_manifest_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_puts_over_what_is_there_is_refused() {
-    let proxied = Proxied::start().await;
+    let proxied = Proxied::start().await.unwrap();
     proxied.set(Fault::PutsOver);
     let archive = Archive::s3(&Server::site(&proxied.url, "site")).unwrap();
     let refused = archive.put_new(ONE, Bytes::from_static(b"mine")).await.unwrap_err();

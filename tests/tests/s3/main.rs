@@ -5,7 +5,6 @@
 #[path = "../../../lib/store/tests/archive/contract.rs"]
 mod contract;
 mod fault;
-mod proxy;
 #[path = "../../../lib/store/tests/archive/rows.rs"]
 mod rows;
 mod site;

@@ -7,12 +7,13 @@ use beidou_simulator::{ApiServer, Fleet, Ledger, ServerOptions};
 use beidou_store::archive::Archive;
 use beidou_tests::{
     beidou::Home,
-    s3::{BUCKET, KEY_ID, SECRET, Server},
+    s3::{
+        BUCKET, KEY_ID, SECRET, Server,
+        faulty::{Fault, Proxied},
+    },
     wait::until,
 };
 use serde_json::{Value, json};
-
-use crate::proxy::{Fault, Proxied};
 
 /// From a record to its file takes two seconds; a starved machine may take far longer.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -28,7 +29,7 @@ struct Site {
 
 impl Site {
     async fn start() -> Self {
-        let store = Proxied::start().await;
+        let store = Proxied::start().await.unwrap();
         let cluster = Fleet::new(5, 1, 3).clusters.remove(0);
         let cluster = ApiServer::start(ServerOptions::new(cluster, Ledger::default())).await.unwrap();
         let mut home = Home::new().unwrap();

@@ -8,8 +8,8 @@ use beidou_schemas::{
 };
 
 use super::{
-    Coverage, IMPORTED_ONLY, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN, Part, PartState,
-    Span, length,
+    Coverage, IMPORTED_ONLY, IN_ARCHIVE_ONLY, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN,
+    Part, PartState, Span, length,
 };
 
 const REMOVED: &str = Reason::LogRemoved.name();
@@ -48,6 +48,8 @@ struct Sweep<'a> {
     missed: usize,
     /// Open intervals of what was kept as long as it was to be kept.
     expired: usize,
+    /// Open intervals of what whoever asks does not reach: it has left the tables.
+    archived: usize,
 }
 
 impl<'a> Sweep<'a> {
@@ -56,7 +58,7 @@ impl<'a> Sweep<'a> {
         let mut spans: Vec<_> = known.spans.iter().filter(touches).collect();
         spans.sort();
         let (degraded, gaps) = (BTreeSet::new(), BTreeSet::new());
-        Self { known, asked, spans, complete: 0, degraded, gaps, removed: 0, missed: 0, expired: 0 }
+        Self { known, asked, spans, complete: 0, degraded, gaps, removed: 0, missed: 0, expired: 0, archived: 0 }
     }
 
     fn parts(mut self) -> Vec<Part> {
@@ -99,6 +101,7 @@ impl<'a> Sweep<'a> {
             (CoverageState::Degraded, MISSED) => Some(&mut self.missed),
             (CoverageState::Gap, REMOVED) => Some(&mut self.removed),
             (CoverageState::Gap, EXPIRED) => Some(&mut self.expired),
+            (CoverageState::Gap, IN_ARCHIVE_ONLY) => Some(&mut self.archived),
             (CoverageState::Degraded | CoverageState::Gap, _) => None,
         };
         if let Some(count) = count {
@@ -117,6 +120,9 @@ impl<'a> Sweep<'a> {
         // What was never watched stays what it is: retention took away what was there, and claims no more.
         if self.expired > 0 && self.known.first.is_some_and(|first| at >= first) {
             return Some((PartState::Gap, EXPIRED));
+        }
+        if self.archived > 0 && self.known.first.is_some_and(|first| at >= first) {
+            return Some((PartState::Gap, IN_ARCHIVE_ONLY));
         }
         if self.removed > 0 {
             return Some((PartState::Gap, REMOVED));

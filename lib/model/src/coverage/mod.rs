@@ -85,6 +85,8 @@ impl PartState {
 
 /// Before the first watch of the cluster.
 pub const NOT_WATCHED_YET: &str = "not_watched_yet";
+/// It has left the tables, which alone are asked. Said of a gap; the archive has it.
+pub const IN_ARCHIVE_ONLY: &str = "in_archive_only";
 /// The cluster was never watched, and is known by imports alone: what they lack nobody can tell.
 pub const IMPORTED_ONLY: &str = "imported_only";
 /// No watch covered it: the collector did not run, or had no way to the cluster.

@@ -76,6 +76,16 @@ fn what_retention_removed_is_gone_whoever_had_proved_it() {
 }
 
 #[test]
+fn what_has_left_the_tables_is_a_gap_to_whoever_asks_them_alone() {
+    use CoverageState::{Complete, Gap};
+    let of = |until, reason: &str| Span { reason: reason.into(), ..span(0, until, Gap) };
+    let mut one = known(vec![span(2, 10, Complete), of(6, IN_ARCHIVE_ONLY), of(4, EXPIRED)]);
+    one.first = Some(Micros(2));
+    let gone = ("gap", EXPIRED.to_owned(), 2, 4);
+    assert_eq!(told(&one, 2, 10), [gone, ("gap", IN_ARCHIVE_ONLY.into(), 4, 6)]);
+}
+
+#[test]
 fn what_nobody_proved_is_unknown_and_says_why() {
     let mut one = known(vec![span(10, 20, CoverageState::Complete)]);
     let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 10);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beidou_schemas::{
     Micros,
-    archive::{Collection, FileEntry, Manifest, PartitionRange},
+    archive::{Collection, FileEntry, Manifest, PartitionRange, join_range},
 };
 use bytes::Bytes;
 
@@ -79,6 +79,21 @@ impl Archive {
         Ok(catalogue)
     }
 
+    /// Reads on from a catalogue that was read before: which day files count now. Range files are left as they were.
+    ///
+    /// # Errors
+    /// As of [`Archive::catalogue`].
+    pub async fn days_since(&self, mut known: Catalogue) -> Result<Catalogue, ArchiveError> {
+        for listed in self.list(&self.collection.manifests()).await? {
+            let generation = self.collection.manifest_generation(&listed.path);
+            if generation.is_none_or(|generation| generation > known.generation) {
+                let content = self.read(&listed.path).await?;
+                known.follow(&listed.path, &content)?;
+            }
+        }
+        Ok(known)
+    }
+
     /// Stores the manifest that follows a catalogue.
     ///
     /// # Errors
@@ -106,6 +121,15 @@ impl Catalogue {
         let rows = self.days.values().map(|file| file.note.rows).sum();
         let bytes = self.days.values().map(|file| file.bytes).sum();
         Held { files: self.days.len() as u64, bytes, rows: Some(rows) }
+    }
+
+    /// What the day files cover of the log.
+    pub fn covered_by_days(&self) -> Vec<PartitionRange> {
+        let mut covered = Vec::new();
+        for range in self.days.values().flat_map(|entry| &entry.note.ranges) {
+            join_range(&mut covered, *range);
+        }
+        covered
     }
 
     /// What the range files hold.

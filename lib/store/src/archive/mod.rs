@@ -29,6 +29,7 @@ mod read;
 mod rows;
 mod s3;
 mod salvage;
+mod shelf;
 mod split;
 mod write;
 
@@ -41,6 +42,7 @@ pub use read::{Batches, Opened};
 pub use rows::{hash, states};
 pub use s3::{InvalidS3, S3};
 pub use salvage::{Break, Salvaged};
+pub use shelf::{Pins, Shelf, Wanted};
 pub use write::{FileWriter, Finished, GroupLimit};
 
 use std::{fmt, path::Path as FilePath, sync::Arc};
@@ -60,6 +62,8 @@ pub struct Archive {
     objects: Arc<dyn ObjectStore>,
     collection: Collection,
     place: Arc<str>,
+    /// Where its files lie on this machine, if they do.
+    root: Option<Arc<FilePath>>,
 }
 
 /// A file that is there.
@@ -101,7 +105,9 @@ impl Archive {
             source,
         })?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(ArchiveError::objects("open", &path))?;
-        Ok(Self { place: path.into(), ..Self::on(Arc::new(objects.with_fsync(true))) })
+        let root =
+            folder.canonicalize().map_err(|source| ArchiveError::Io { act: "find", path: path.clone(), source })?;
+        Ok(Self { place: path.into(), root: Some(root.into()), ..Self::on(Arc::new(objects.with_fsync(true))) })
     }
 
     /// An archive in a bucket of S3. Nothing is asked yet.
@@ -121,7 +127,7 @@ impl Archive {
     /// An archive on any object store that puts if absent.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
         let place = objects.to_string().into();
-        Self { objects, collection: Collection::Events, place }
+        Self { objects, collection: Collection::Events, place, root: None }
     }
 
     /// The same place, for files of another collection: its own catalogue, manifests and compaction.
@@ -138,6 +144,11 @@ impl Archive {
     /// Where it is, for people.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The folder that its files lie in, absolute; `None` where it is none of this machine.
+    pub fn root(&self) -> Option<&FilePath> {
+        self.root.as_deref()
     }
 
     /// Puts a file under a name that nobody has; `false`, and nothing is changed, where somebody has it.

@@ -87,7 +87,7 @@ impl HourRow {
 }
 
 /// The condition that a row's place in the log lies in one of these ranges.
-pub(super) fn covered_by(ranges: &[PartitionRange]) -> String {
+pub(crate) fn covered_by(ranges: &[PartitionRange]) -> String {
     let range = |range: &PartitionRange| {
         let PartitionRange { partition, from, to } = range;
         format!("(log_partition = {partition} AND log_offset >= {from} AND log_offset < {to})")

@@ -13,6 +13,7 @@ mod look;
 mod mend;
 
 pub use fill::{FillError, Filling, NEXT};
+pub(crate) use look::covered_by;
 pub use look::{
     HourRow, StateRow, days, hours_of_day, known, rows_at, rows_of_day_file, rows_of_range, states_at, states_of_hour,
 };
@@ -24,7 +25,7 @@ use crate::StoreError;
 pub const TABLE: &str = "kube_event";
 
 /// A text as SQL.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 

@@ -1,4 +1,4 @@
-//! The way to ClickHouse: an endpoint and two users, one that writes and one that only reads.
+//! The way to ClickHouse: an endpoint and its users, one that writes, one that only reads, and one that reads the archive too.
 //!
 //! A server is configured with fixed values; it may be a cluster of replicas, each with an address of its own (`connect`) and all
 //! the tables (`replicas`). The embedded engine chooses a port and secrets anew at each start and
@@ -40,22 +40,26 @@ pub struct Server {
     pub writer: Credentials,
     /// A user with readonly=1.
     pub reader: Credentials,
+    /// A user that reads files of the archive as well, where there is one.
+    pub archive_reader: Option<Credentials>,
 }
 
 impl From<Endpoint> for Server {
     fn from(engine: Endpoint) -> Self {
-        Self::at(engine.url, engine.database, engine.writer, engine.reader)
+        let archive_reader = Some(engine.archive_reader);
+        Self { archive_reader, ..Self::at(engine.url, engine.database, engine.writer, engine.reader) }
     }
 }
 
 impl Server {
     /// One server, whose certificate, if any, an authority of this machine has signed.
     pub fn at(url: String, database: String, writer: Credentials, reader: Credentials) -> Self {
-        Self { url, replica_urls: Vec::new(), ca_file: None, cluster: None, database, writer, reader }
+        let (replica_urls, ca_file, cluster, archive_reader) = (Vec::new(), None, None, None);
+        Self { url, replica_urls, ca_file, cluster, database, writer, reader, archive_reader }
     }
 
-    /// Clients of the writer and of the reader, in no database.
-    fn clients(&self) -> Result<[Client; 2], ConnectError> {
+    /// Clients of the writer, of the reader, and of the reader of the archive, in no database.
+    fn clients(&self) -> Result<(Client, Client, Option<Client>), ConnectError> {
         let urls: Vec<_> = [&self.url].into_iter().chain(&self.replica_urls).cloned().collect();
         let client = connect::client(&urls, self.ca_file.as_ref())?;
         let of = |user: &Credentials, settings: &[(&'static str, &'static str)]| {
@@ -63,7 +67,8 @@ impl Server {
             let settings = settings.iter().filter(|_| self.cluster.is_some());
             settings.fold(client, |client, (name, value)| client.with_setting(*name, *value))
         };
-        Ok([of(&self.writer, &replicas::WRITES), of(&self.reader, &replicas::READS)])
+        let archive_reader = self.archive_reader.as_ref().map(|user| of(user, &replicas::READS));
+        Ok((of(&self.writer, &replicas::WRITES), of(&self.reader, &replicas::READS), archive_reader))
     }
 }
 
@@ -91,6 +96,7 @@ struct Clients {
     founder: Client,
     writer: Client,
     reader: Client,
+    archive_reader: Option<Client>,
 }
 
 impl std::fmt::Debug for Clients {
@@ -101,9 +107,10 @@ impl std::fmt::Debug for Clients {
 
 impl Clients {
     fn new(server: Server) -> Result<Arc<Self>, ConnectError> {
-        let [founder, reader] = server.clients()?;
-        let [writer, reader] = [founder.clone(), reader].map(|client| client.with_database(&server.database));
-        Ok(Arc::new(Self { founder, writer, reader, server }))
+        let (founder, reader, archive_reader) = server.clients()?;
+        let here = |client: Client| client.with_database(&server.database);
+        let (writer, reader, archive_reader) = (here(founder.clone()), here(reader), archive_reader.map(here));
+        Ok(Arc::new(Self { founder, writer, reader, archive_reader, server }))
     }
 }
 
@@ -129,6 +136,14 @@ impl Store {
         Ok(Self { source: Source::Fixed(Clients::new(server)?) })
     }
 
+    /// Whatever answers to this client: a twin of a server in this process, for tests.
+    pub fn behind(client: Client) -> Self {
+        let nobody = Credentials { user: String::new(), password: String::new() };
+        let server = Server::at(String::new(), "beidou".into(), nobody.clone(), nobody);
+        let (founder, writer, reader, archive_reader) = (client.clone(), client.clone(), client.clone(), Some(client));
+        Self { source: Source::Fixed(Arc::new(Clients { server, founder, writer, reader, archive_reader })) }
+    }
+
     /// The embedded engine that works in this data directory, now or later.
     pub fn embedded(data_dir: &Path) -> Self {
         Self { source: Source::Embedded(data_dir.to_owned(), Arc::default()) }
@@ -148,6 +163,14 @@ impl Store {
     /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
     pub fn reader(&self) -> Result<Client, StoreError> {
         self.clients().map(|clients| clients.reader.clone())
+    }
+
+    /// A client that can only read, files of the archive as well. For statements of ours: no text of a caller goes this way.
+    ///
+    /// # Errors
+    /// [`StoreError::NoArchiveReader`] where no such user is set; [`StoreError::NoEngine`] as ever.
+    pub fn archive_reader(&self) -> Result<Client, StoreError> {
+        self.clients()?.archive_reader.clone().ok_or(StoreError::NoArchiveReader)
     }
 
     /// Runs a statement that makes, changes or drops a table, on every replica there is.

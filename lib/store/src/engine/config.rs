@@ -1,8 +1,9 @@
 //! Server settings of the embedded engine, written as the configuration files that it reads at start.
 //!
 //! Invariants: all memory that the engine may take is bounded by one number; every MergeTree table syncs each insert
-//! to disk before it is acknowledged; SQL reaches no source outside of the engine's own data (no file, URL, S3 or remote
-//! sources are granted), whoever sends it. One function, `file`, asks for no right: the gateway refuses it to readers.
+//! to disk before it is acknowledged; SQL reaches no other machine (no URL, S3 or remote sources are granted), whoever sends
+//! it, and writes no file. Files are read for whoever may read the archive; of a reader both gateway and engine (`readonly`)
+//! refuse it.
 //! Absent on purpose: a default for `non_replicated_deduplication_window`. It would
 //! silently drop equal inserts without a token; a table that wants it says so in its DDL, as on a server.
 
@@ -45,7 +46,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The one user that the embedded engine knows, without the right to any source outside of its tables.
+/// The one user that the embedded engine knows, without the right to any source outside of this machine.
 const USERS: &str = "<clickhouse>
   <profiles><default/></profiles>
   <quotas><default/></quotas>
@@ -58,6 +59,7 @@ const USERS: &str = "<clickhouse>
       <grants>
         <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, SYSTEM, KILL QUERY, BACKUP, dictGet ON *.*</query>
         <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
+        <query>GRANT READ ON FILE</query>
       </grants>
     </default>
   </users>

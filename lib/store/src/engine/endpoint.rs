@@ -1,7 +1,7 @@
 //! The endpoint file: where the running engine listens, and with which secrets.
 //!
 //! Shape (`<data>/engine/endpoint.json`, mode 0600): `{"url", "database", "writer": {"user", "password"}, "reader": {…},
-//! "pid", "version"}`. The engine writes it when it is ready and removes it on a clean exit; a file whose `pid` is dead
+//! "archive_reader": {…}, "pid", "version"}`. The engine writes it when it is ready and removes it on a clean exit; a file whose `pid` is dead
 //! was left by a crash.
 //! Invariants: written to a temporary name, synced, renamed, so that no reader sees half of it; secrets never appear in
 //! debug output.
@@ -51,6 +51,8 @@ pub struct Endpoint {
     pub writer: Credentials,
     /// May only read.
     pub reader: Credentials,
+    /// May only read, files of the archive as well: for statements of Beidou's own.
+    pub archive_reader: Credentials,
     /// Process id of the engine.
     pub pid: u32,
     /// The engine's ClickHouse version.
@@ -155,6 +157,7 @@ mod tests {
             database: DATABASE.into(),
             writer: Credentials::random("writer"),
             reader: Credentials::random("reader"),
+            archive_reader: Credentials::random("archive"),
             pid: 42,
             version: "26.7".into(),
         }

@@ -33,6 +33,7 @@ const LAST_RESORT_CODE: i32 = 70;
 
 const WRITER: &str = "beidou_writer";
 const READER: &str = "beidou_reader";
+const ARCHIVE_READER: &str = "beidou_archive_reader";
 
 /// How to run the engine.
 #[derive(Debug, Clone)]
@@ -122,8 +123,8 @@ pub async fn serve(
     let lock = take_lock(&options.data_dir, &engine_dir)?;
     let previous = Endpoint::read(&options.data_dir).ok();
     let (listener, credentials) = listen(options.listen, previous).await?;
-    let (writer, reader) = credentials;
-    let access = Access::new(writer.clone(), reader.clone());
+    let [writer, reader, archive_reader] = credentials;
+    let access = Access::new(writer.clone(), reader.clone(), archive_reader.clone());
     let data_dir = options.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || open(&options, &engine_dir, access));
     let shim = Arc::new(opened.await.map_err(io::Error::other)??);
@@ -132,6 +133,7 @@ pub async fn serve(
         database: DATABASE.to_owned(),
         writer,
         reader,
+        archive_reader,
         pid: std::process::id(),
         version: shim.version().to_owned(),
     };
@@ -167,13 +169,13 @@ fn take_lock(data_dir: &Path, engine_dir: &Path) -> Result<DataLock, ServeError>
 async fn listen(
     address: SocketAddr,
     previous: Option<Endpoint>,
-) -> Result<(TcpListener, (Credentials, Credentials)), ServeError> {
+) -> Result<(TcpListener, [Credentials; 3]), ServeError> {
     let before = previous.and_then(|endpoint| {
         let bound: SocketAddr = endpoint.url.strip_prefix("http://")?.parse().ok()?;
         let same = bound.ip() == address.ip() && (address.port() == 0 || address.port() == bound.port());
         same.then_some(bound)
     });
-    let secrets = (Credentials::random(WRITER), Credentials::random(READER));
+    let secrets = [WRITER, READER, ARCHIVE_READER].map(Credentials::random);
     if let Some(bound) = before
         && let Ok(listener) = TcpListener::bind(bound).await
     {

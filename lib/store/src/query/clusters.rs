@@ -68,6 +68,9 @@ FROM
     UNION ALL
     SELECT toString(cluster_uid) AS cluster_uid, toString(cluster) AS cluster, toInt64(0) AS last
     FROM kube_event GROUP BY cluster_uid, cluster
+    UNION ALL
+    SELECT toString(cluster_uid) AS cluster_uid, toString(cluster) AS cluster, toInt64(0) AS last
+    FROM kube_hot GROUP BY cluster_uid, cluster
 )
 GROUP BY cluster_uid, cluster
 ORDER BY cluster_uid, last DESC, cluster",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::StoreError;
+use super::cold::ColdSize;
+use crate::{StoreError, archive::ArchiveError};
 
 /// A question without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,27 @@ pub enum QueryError {
     /// The question needs more memory or rows than allowed: narrow the range or the filters.
     #[error("the query needs more than its limits allow")]
     TooMuch(#[source] StoreError),
+    /// The question needs more of the archive than allowed.
+    #[error(
+        "the range begins before what the tables hold, and reads {} files with {} bytes of the archive; allowed are {} files and \
+         {} bytes: take a shorter range or fewer clusters, raise query_api.archive_files or query_api.archive_bytes, or export it",
+        needed.files, needed.bytes, most.files, most.bytes
+    )]
+    TooCold {
+        /// What it needs.
+        needed: ColdSize,
+        /// What it may have.
+        most: ColdSize,
+    },
+    /// A file of the archive that the question needs is not there.
+    #[error("{path} of the archive is missing: `beidou audit` says more")]
+    NoFile {
+        /// The file.
+        path: String,
+    },
+    /// Files of the archive that the question needs cannot be read.
+    #[error("files of the archive cannot be copied to where the engine reads them")]
+    Archive(#[source] Box<ArchiveError>),
     /// The store has more work than it takes at once: ask again later.
     #[error("the store is busy")]
     Busy(#[source] StoreError),
@@ -75,8 +97,9 @@ mod tests {
         let name = |error: QueryError| match error {
             QueryError::Away(_) => "away",
             QueryError::TimeLimit(_) => "time",
-            QueryError::TooMuch(_) => "much",
+            QueryError::TooMuch(_) | QueryError::TooCold { .. } => "much",
             QueryError::Busy(_) => "busy",
+            QueryError::NoFile { .. } | QueryError::Archive(_) => "archive",
             QueryError::Refused(_) => "refused",
         };
         for (source, expected) in [

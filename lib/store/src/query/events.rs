@@ -78,13 +78,22 @@ pub struct EventsQuery {
     pub most_bytes: usize,
 }
 
+impl EventsQuery {
+    /// The range without what earlier pages have shown.
+    pub fn from_here(&self) -> Between {
+        before(self.range, self.after.as_ref())
+    }
+}
+
 impl Reader {
     /// States that match, newest first.
     ///
     /// # Errors
     /// When the store gives no answer.
     pub async fn events(&self, query: &EventsQuery) -> Result<Page<EventRow>, QueryError> {
-        self.page(page(query), query.limit, query.most_bytes).await
+        let range = query.from_here();
+        let statement = |range, limit| page(&EventsQuery { range, limit, ..query.clone() });
+        self.newest_first(range, (query.limit, query.most_bytes), statement).await
     }
 
     /// How many states match.

@@ -2,11 +2,16 @@
 
 use clickhouse::{Client, query::Query};
 
-use super::{Between, events::EventFilter, events::matching, statement::Statement};
+use super::{Between, cold::Cold, events::EventFilter, events::matching, statement::Statement};
 
 /// All Events that match, oldest first, without any limit of rows.
-pub(crate) fn query(client: &Client, filter: &EventFilter, range: Between) -> Query {
-    events(filter, range).query(client)
+pub(crate) fn query(client: &Client, filter: &EventFilter, range: Between, cold: Option<&Cold>) -> Query {
+    let statement = events(filter, range);
+    match cold {
+        None => statement,
+        Some(cold) => statement.over(cold),
+    }
+    .query(client)
 }
 
 /// Filters stand in a query of their own: there names are those of columns, here of what is made of them. The hour comes

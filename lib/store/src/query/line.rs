@@ -5,7 +5,9 @@
 //! `LIKE`, of whose fixed begin the same is true. Words of the message are looked up in the index over
 //! `lower(message)`: the expression here must be the one of the index in `schemas/sql`.
 
-use beidou_model::query_line::{Comparison, Dialect, Field, Glob, Part, QueryLine, Test, Value as Written, Words};
+use beidou_model::query_line::{
+    Comparison, Dialect, Field, Glob, Part, QueryLine, Term, Test, Value as Written, Words,
+};
 use beidou_schemas::{EventUid, kube_event::column_uuid};
 
 use super::statement::{Condition, Statement};
@@ -16,21 +18,35 @@ pub(super) fn when_line(statement: Statement, line: Option<&QueryLine>) -> State
     let mut begin = 0;
     terms.iter().fold(statement, |statement, term| {
         let mut condition = Condition::new("line", begin);
-        if term.negated {
-            condition.push("NOT ");
-        }
-        match &term.test {
-            Test::Any { field, values } => any(&mut condition, *field, values),
-            Test::Count { comparison, number } => {
-                condition.push("occurrences ");
-                condition.push(sign(*comparison));
-                condition.push(" ");
-                condition.value("UInt32", u64::from(*number));
-            }
-        }
+        push_term(&mut condition, term);
         begin += condition.parameters();
         statement.when_made(condition)
     })
+}
+
+/// Adds all terms of a line as one condition, 1 or 0; a line that says nothing holds always.
+pub(super) fn all_terms(condition: &mut Condition, line: &QueryLine) {
+    condition.push("(");
+    for (place, term) in line.terms().iter().enumerate() {
+        condition.push(if place == 0 { "" } else { " AND " });
+        push_term(condition, term);
+    }
+    condition.push(if line.is_empty() { "true)" } else { ")" });
+}
+
+fn push_term(condition: &mut Condition, term: &Term) {
+    if term.negated {
+        condition.push("NOT ");
+    }
+    match &term.test {
+        Test::Any { field, values } => any(condition, *field, values),
+        Test::Count { comparison, number } => {
+            condition.push("occurrences ");
+            condition.push(sign(*comparison));
+            condition.push(" ");
+            condition.value("UInt32", u64::from(*number));
+        }
+    }
 }
 
 /// Our own signs: what is in the text of a statement is written in this room.

@@ -12,6 +12,7 @@
 
 pub mod at;
 pub mod clusters;
+pub mod cold;
 pub mod coverage;
 mod error;
 pub mod events;
@@ -33,6 +34,7 @@ mod rolled_up;
 mod row;
 pub mod run_events;
 pub mod running;
+pub mod signals;
 pub mod space;
 mod statement;
 pub mod states;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clickhouse::{RowOwned, RowRead, query::Query};
 use serde::Serialize;
 
-use super::{QueryError, Waited, statement::Statement};
+use super::{Between, QueryError, Waited, cold::Cold, statement::Statement};
 use crate::Store;
 
 /// Who asks: written beside the query on the server.
@@ -36,6 +36,7 @@ pub struct Reader {
     caller: Caller,
     bounds: Bounds,
     waited: Waited,
+    cold: Option<Cold>,
 }
 
 /// Rows in order, and whether there are more behind them.
@@ -56,13 +57,26 @@ pub(super) trait Weight {
 impl Reader {
     /// A reader for one request.
     pub fn new(store: Store, caller: Caller, bounds: Bounds) -> Self {
-        Self { store, caller, bounds, waited: Waited::default() }
+        Self { store, caller, bounds, waited: Waited::default(), cold: None }
     }
 
     /// Tells how long it waits for the store.
     #[must_use]
     pub fn telling(self, waited: Waited) -> Self {
         Self { waited, ..self }
+    }
+
+    /// The same, of the table and these files; `None`: of the table alone.
+    #[must_use]
+    pub fn over(&self, cold: Option<&Cold>) -> Self {
+        Self { cold: cold.cloned(), ..self.clone() }
+    }
+
+    /// The same with so many times as long for each statement.
+    #[must_use]
+    pub fn patient(mut self, times: u32) -> Self {
+        self.bounds.time *= times;
+        self
     }
 
     /// Whether the store answers at all.
@@ -81,7 +95,7 @@ impl Reader {
         statement: Statement,
         most: u64,
     ) -> Result<Vec<T>, QueryError> {
-        let query = self.query(statement, most)?;
+        let query = self.query(statement, most).await?;
         self.within(query.fetch_all::<T>()).await
     }
 
@@ -95,7 +109,7 @@ impl Reader {
     where
         T: RowOwned + RowRead + Weight,
     {
-        let query = self.query(statement, limit + 1)?;
+        let query = self.query(statement, limit + 1).await?;
         self.within(async {
             let mut cursor = query.fetch::<T>()?;
             let (mut rows, mut bytes) = (Vec::new(), 0);
@@ -111,8 +125,43 @@ impl Reader {
         .await
     }
 
-    fn query(&self, statement: Statement, most_rows: u64) -> Result<Query, QueryError> {
-        let client = self.store.reader().map_err(QueryError::Away)?;
+    /// Rows of a list whose newest come first: part by part of its range, until the page is full.
+    pub(super) async fn newest_first<T>(
+        &self,
+        range: Between,
+        (limit, most_bytes): (u64, usize),
+        statement: impl Fn(Between, u64) -> Statement,
+    ) -> Result<Page<T>, QueryError>
+    where
+        T: RowOwned + RowRead + Weight,
+    {
+        let Some(cold) = &self.cold else { return self.page(statement(range, limit), limit, most_bytes).await };
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for (part, cold) in cold.newest_first(range) {
+            if let Some(Err(error)) = cold.as_ref().map(Cold::check_next) {
+                // Who wants what is behind it asks for the next page.
+                return if rows.is_empty() { Err(error) } else { Ok(Page { rows, more: true }) };
+            }
+            let (rest, room) = (limit - rows.len() as u64, most_bytes.saturating_sub(bytes));
+            let found: Page<T> = self.over(cold.as_ref()).page(statement(part, rest), rest, room).await?;
+            bytes += found.rows.iter().map(Weight::bytes).sum::<usize>();
+            rows.extend(found.rows);
+            if found.more {
+                return Ok(Page { rows, more: true });
+            }
+        }
+        Ok(Page { rows, more: false })
+    }
+
+    async fn query(&self, statement: Statement, most_rows: u64) -> Result<Query, QueryError> {
+        if let Some(cold) = &self.cold {
+            cold.bring().await?;
+        }
+        let (client, statement) = match &self.cold {
+            None => (self.store.reader(), statement),
+            Some(cold) => (self.store.archive_reader(), statement.over(cold)),
+        };
+        let client = client.map_err(QueryError::Away)?;
         let settings = self.settings(most_rows).into_iter();
         Ok(settings.fold(statement.query(&client), |query, (name, value)| query.with_setting(name, value)))
     }

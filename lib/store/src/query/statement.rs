@@ -7,7 +7,10 @@ use clickhouse::{Client, query::Query};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Between;
+use super::{
+    Between,
+    cold::{self, Cold},
+};
 
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +67,7 @@ pub(super) struct Statement {
     values: Vec<(Cow<'static, str>, Value)>,
     conditions: usize,
     settings: &'static [(&'static str, &'static str)],
+    on_files: bool,
 }
 
 impl Statement {
@@ -127,6 +131,14 @@ impl Statement {
         self
     }
 
+    /// Adds text that was made of several parts, with its parameters, on lines of its own.
+    pub(super) fn made(mut self, part: Condition) -> Self {
+        self.sql.push('\n');
+        self.sql.push_str(&part.sql);
+        self.values.extend(part.values);
+        self
+    }
+
     /// Sets how the engine goes about it.
     pub(super) fn set(mut self, settings: &'static [(&'static str, &'static str)]) -> Self {
         self.settings = settings;
@@ -138,9 +150,16 @@ impl Statement {
         self.line("LIMIT {limit:UInt64}").with("limit", rows)
     }
 
+    /// The same over table and archive.
+    pub(super) fn over(self, cold: &Cold) -> Self {
+        cold.note_read();
+        Self { sql: cold.spread(&self.sql), on_files: true, ..self }
+    }
+
     pub(super) fn query(self, client: &Client) -> Query {
         let query = self.values.iter().fold(client.query(&self.sql), |query, (name, value)| query.param(name, value));
-        self.settings.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+        let of_files = cold::SETTINGS.iter().filter(|_| self.on_files);
+        self.settings.iter().chain(of_files).fold(query, |query, (name, value)| query.with_setting(*name, *value))
     }
 }
 

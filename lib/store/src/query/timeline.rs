@@ -40,13 +40,22 @@ pub struct TimelineQuery {
     pub most_bytes: usize,
 }
 
+impl TimelineQuery {
+    /// The range without what earlier pages have shown.
+    pub fn from_here(&self) -> Between {
+        before(self.range, self.after.as_ref())
+    }
+}
+
 impl Reader {
     /// The object's states, newest first.
     ///
     /// # Errors
     /// When the store gives no answer.
     pub async fn timeline(&self, query: &TimelineQuery) -> Result<Page<EventRow>, QueryError> {
-        self.page(page(query), query.limit, query.most_bytes).await
+        let range = query.from_here();
+        let statement = |range, limit| page(&TimelineQuery { range, limit, ..query.clone() });
+        self.newest_first(range, (query.limit, query.most_bytes), statement).await
     }
 }
 

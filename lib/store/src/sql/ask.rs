@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Checked, SqlError};
 use crate::{
     Store,
-    query::{Between, Caller, QueryError, events::EventFilter, export},
+    query::{Between, Caller, QueryError, cold::Cold, events::EventFilter, export},
 };
 
 /// The form of the answer.
@@ -61,6 +61,8 @@ pub enum Question {
         filter: Box<EventFilter>,
         /// When.
         range: Between,
+        /// What it needs of the archive.
+        cold: Option<Cold>,
     },
 }
 
@@ -147,10 +149,14 @@ impl SqlReader {
         question: &Question,
         format: Format,
     ) -> Result<impl Stream<Item = Result<Bytes, SqlError>> + Send + use<>, SqlError> {
-        let client = self.store.reader().map_err(QueryError::Away)?;
+        let client = match question {
+            Question::Events { cold: Some(_), .. } => self.store.archive_reader(),
+            Question::Events { cold: None, .. } | Question::Sql(_) => self.store.reader(),
+        }
+        .map_err(QueryError::Away)?;
         let query = match question {
             Question::Sql(statement) => client.query_raw(statement.sql()),
-            Question::Events { filter, range } => export::query(&client, filter, *range),
+            Question::Events { filter, range, cold } => export::query(&client, filter, *range, cold.as_ref()),
         };
         // The reader of Arrow that writes Parquet knows no compression.
         let query = self.set(query, false).with_setting("output_format_arrow_compression_method", "none");

@@ -64,6 +64,11 @@ async fn a_reader_reads_and_does_nothing_else() {
         "SYSTEM FLUSH LOGS",
         "SELECT 1; DROP TABLE beidou.t",
         "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT * FROM `default`.`/etc/passwd`",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM filesystem('/etc')",
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+        "SELECT * FROM s3('http://127.0.0.1:1/bucket/x', 'LineAsString')",
         &outfile_sql,
     ] {
         let (status, text) = answer(engine.reader_request().body(sql.to_owned())).await;
@@ -81,4 +86,33 @@ async fn a_reader_reads_and_does_nothing_else() {
     let get = http().get(&engine.endpoint.url).basic_auth(&writer.user, Some(&writer.password));
     assert_eq!(answer(get.query(&[("query", "DROP TABLE beidou.t")])).await.0, 403);
     assert_eq!(engine.ok("SELECT count() FROM beidou.t").await, "1");
+}
+
+/// For statements of Beidou's own over the archive; the way is another than that of callers' statements.
+#[tokio::test]
+async fn the_reader_of_the_archive_reads_files_and_changes_nothing() {
+    let engine = EngineProcess::start();
+    engine.ok("CREATE TABLE beidou.t (a UInt8) ENGINE = MergeTree ORDER BY a").await;
+    let file = engine.data().join("seven");
+    std::fs::write(&file, "7\n").unwrap();
+    let sql = format!("SELECT * FROM file('{}', 'TSV', 'a UInt8')", file.display());
+    let limited = engine.archive_request().query(&[("max_execution_time", "5"), ("use_hive_partitioning", "0")]);
+    assert_eq!(answer(limited.body(sql.clone())).await, (200, "7\n".to_owned()));
+    for refused in [
+        "INSERT INTO beidou.t VALUES (2)",
+        "INSERT INTO FUNCTION file('/tmp/never', 'TSV', 'a UInt8') SELECT 1",
+        "DROP TABLE beidou.t",
+        "CREATE TABLE beidou.u (a UInt8) ENGINE = Memory",
+        "SYSTEM FLUSH LOGS",
+        "KILL QUERY WHERE 1 ASYNC",
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+        "SELECT * FROM s3('http://127.0.0.1:1/bucket/x', 'LineAsString')",
+    ] {
+        let (status, text) = answer(engine.archive_request().body(refused)).await;
+        assert!(matches!(status, 400 | 403), "{refused}: {status} {text}");
+    }
+    let setting = engine.archive_request().query(&[("allow_ddl", "1")]).body("SELECT 1");
+    assert_eq!(answer(setting).await.0, 403);
+    let (status, text) = answer(engine.reader_request().body(sql)).await;
+    assert_eq!(status, 403, "{text}");
 }

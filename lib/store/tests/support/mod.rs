@@ -74,6 +74,12 @@ impl EngineProcess {
         http().post(&self.endpoint.url).basic_auth(&reader.user, Some(&reader.password))
     }
 
+    /// The same as the one that reads the archive too.
+    pub fn archive_request(&self) -> reqwest::RequestBuilder {
+        let reader = &self.endpoint.archive_reader;
+        http().post(&self.endpoint.url).basic_auth(&reader.user, Some(&reader.password))
+    }
+
     /// Runs a statement as the writer: status and text.
     pub async fn sql(&self, sql: &str) -> (u16, String) {
         answer(self.request().body(sql.to_owned())).await

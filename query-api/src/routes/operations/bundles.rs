@@ -52,6 +52,8 @@ struct BundleItem {
     bundle_type: OperationType,
     /// Its steps in order.
     steps: Vec<BundleStepItem>,
+    /// The steps of an operation that names none.
+    flow: Vec<String>,
     /// What it locks: `cluster`, `node`, `none`.
     #[schema(value_type = String)]
     lock: LockScope,
@@ -113,6 +115,7 @@ fn bundle_item(bundle: &BundleShape, built_in: bool) -> BundleItem {
         digest: bundle.digest.clone(),
         bundle_type: bundle.operation_type,
         steps: steps.collect(),
+        flow: bundle.flow.clone(),
         lock: bundle.lock,
         order: bundle.order,
         batches: bundle.batches.clone(),

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     app::{Ask, now},
-    operations::{Known, Warned},
+    operations::{Known, Stood, Warned},
     problem::{Problem, ProblemBody},
 };
 
@@ -142,6 +142,24 @@ pub(super) struct HoldItem {
     hold_at_percent: u32,
 }
 
+/// A time in which it stood still.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StoodItem {
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    since: Micros,
+    /// Until when; null while it still does.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Micros>,
+    /// The place of the stage in which it stood.
+    stage: u32,
+    /// Why.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
+    /// The same for people, with the numbers.
+    message: String,
+}
+
 /// What an operation has, or had, locked.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LockItem {
@@ -220,6 +238,8 @@ pub(super) struct OperationDetail {
     forecast: ForecastItem,
     /// What holds it; null unless it stands still.
     hold: Option<HoldItem>,
+    /// Times in which it stood still, the newest last; the present one is open.
+    holds: Vec<StoodItem>,
     /// What it has locked, and had; the newest last.
     locks: Vec<LockItem>,
     /// Rises of Warnings on its nodes; the newest last.
@@ -256,6 +276,7 @@ fn detail(known: &Known, operation: &Operation, subject: &str, now: Micros) -> O
         more_attempts,
         debts: debts(operation),
         hold: hold(operation),
+        holds: known.holds(operation.id).map(stood_item).collect(),
         locks: operation.locks.iter().rev().take(MOST_SPANS).rev().map(lock_item).collect(),
         warnings: known.warnings(operation.id).map(warnings_item).collect(),
         actions: actions(
@@ -368,6 +389,11 @@ pub(super) fn lock_item(span: &LockSpan) -> LockItem {
         released: span.released.map(|(at, _)| at),
         released_why: span.released.map(|(_, why)| why),
     }
+}
+
+fn stood_item(stood: &Stood) -> StoodItem {
+    let Stood { since, until, stage, reason, message } = stood.clone();
+    StoodItem { since, until, stage, reason, message }
 }
 
 fn warnings_item(warned: &Warned) -> WarningsItem {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use axum::{Json, extract::Path};
 use beidou_model::operation::Operation;
 use beidou_schemas::{Micros, time::SECOND};
-use beidou_store::query::run_events::RunEventsQuery;
+use beidou_store::query::{Reader, run_events::RunEventsQuery};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{id_of, operation_of};
 use crate::{
     answer::{
-        MOST_ANSWER_BYTES, RangeAnswer,
+        ColdRead, MOST_ANSWER_BYTES, RangeAnswer,
         coverage::{ClusterCoverage, coverage_of},
         event::EventItem,
         fit,
@@ -58,6 +58,9 @@ pub(super) struct RunEvents {
     watched: bool,
     /// How completely the range is known.
     coverage: Vec<ClusterCoverage>,
+    /// What was read of the archive; missing where the tables had all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold: Option<ColdRead>,
 }
 
 /// Kubernetes Events of the run's nodes, from a minute before its start to five minutes after its end.
@@ -93,10 +96,11 @@ pub(super) async fn operation_events(ask: Ask, Path(id): Path<String>) -> Result
     let watched = !clusters.is_empty();
     let most_bytes = MOST_ANSWER_BYTES;
     let query = RunEventsQuery { clusters, nodes, types, range, warnings_first, limit, most_bytes };
-    let rows = ask.reader.run_events(&query).await?;
+    let rows = async |reader: Reader| Ok(reader.run_events(&query).await?);
+    let (rows, cold) = ask.over(Some(&query.clusters), range, rows).await?;
     let (mut items, mut truncated): (Vec<_>, _) = (rows.rows.into_iter().map(EventItem::of_row).collect(), rows.more);
     fit(&mut items, &mut truncated, &coverage);
-    Ok(Json(RunEvents { items, truncated, range: range.into(), watched, coverage }))
+    Ok(Json(RunEvents { items, truncated, range: range.into(), watched, coverage, cold }))
 }
 
 /// The names under which the machines may be nodes: a node is called by its machine's name, or by its address.

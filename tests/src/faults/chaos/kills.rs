@@ -79,13 +79,13 @@ impl Run {
         Ok(until("Events pass", LIMIT, async || (feed.reported() >= wanted).then_some(())).await?)
     }
 
-    fn steps(&self) -> Vec<String> {
+    pub(super) fn steps(&self) -> Vec<String> {
         let text = fs::read_to_string(self.site.file("steps")).unwrap_or_default();
         text.lines().map(String::from).collect()
     }
 
     /// Waits until a projector is inside the window, and says which.
-    async fn projector_in(&mut self, window: Window) -> anyhow::Result<Role> {
+    pub(super) async fn projector_in(&mut self, window: Window) -> anyhow::Result<Role> {
         let running = [Role::Projector, Role::SecondProjector].map(|role| Some((role, self.site.pid(role)?)));
         let inside = until("the projector is inside the window", LIMIT, async || {
             if let Err(error) = self.site.all_run() {
@@ -112,7 +112,7 @@ impl Run {
 }
 
 /// Whether the last step of this process for any partition lies inside the window.
-fn is_in(steps: &[String], pid: u32, window: Window) -> bool {
+pub(super) fn is_in(steps: &[String], pid: u32, window: Window) -> bool {
     let mut last = HashMap::new();
     for step in steps {
         let fields: Vec<_> = step.split(' ').collect();

@@ -44,7 +44,7 @@ impl Run {
     }
 
     /// Overwrites the cluster's busy Event, again and again over some time.
-    async fn overwrite(&mut self, cluster: usize) -> anyhow::Result<()> {
+    pub(super) async fn overwrite(&mut self, cluster: usize) -> anyhow::Result<()> {
         let (server, record, mut left) = (&self.servers[cluster], &mut self.busy[cluster], OVERWRITTEN);
         let overwritten = until("the busy Event is overwritten", LIMIT, async || {
             record.occur(Clock::Real.now_us(), 1);
@@ -63,7 +63,7 @@ impl Run {
         server.faults().restart_with_lower_rv(version.saturating_sub(SET_BACK));
     }
 
-    async fn coverage_facts(&mut self, server: &ApiServer) -> anyhow::Result<u64> {
+    pub(super) async fn coverage_facts(&mut self, server: &ApiServer) -> anyhow::Result<u64> {
         let uid = server.cluster().uid;
         let sql =
             format!("SELECT count() FROM kube_coverage FINAL WHERE state != 'complete' AND cluster_uid = '{uid}'");

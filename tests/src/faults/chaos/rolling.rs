@@ -15,7 +15,7 @@ const ORDER: [Role; 6] =
     [Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi, Role::Engine];
 
 /// What query-api says once it is there.
-const LISTENS: &str = "query-api listens";
+pub(super) const LISTENS: &str = "query-api listens";
 
 impl Run {
     /// Restarts all roles. What was committed meanwhile must reach the tail, which goes on behind its last message where it is
@@ -25,7 +25,7 @@ impl Run {
         let address = self.site.listening().await?;
         let tail = Tail::start(address);
         until("the live tail runs", LIMIT, async || tail.runs().then_some(())).await?;
-        let before: HashSet<StateId> = Judge::of(&self.ledger.entries()).states().keys().copied().collect();
+        let before = self.states();
         for role in ORDER {
             let (took, listened) = (self.takes(role)?, self.told(role, LISTENS)?);
             self.site.stop(role).await?;
@@ -42,6 +42,14 @@ impl Run {
             self.some_records_pass().await?;
             self.outcome.rolled += 1;
         }
+        self.outcome.tailed = self.tail_shows(&tail, &before).await?;
+        self.outcome.resumed = tail.resumed();
+        self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
+        Ok(())
+    }
+
+    /// Waits until the tail has shown all states that were committed since `before` was all; how many of them it has.
+    pub(super) async fn tail_shows(&mut self, tail: &Tail, before: &HashSet<StateId>) -> anyhow::Result<usize> {
         self.remember_heartbeats().await?;
         let judge = Judge::of(&self.ledger.entries());
         let is_wanted = |state: &&StateId| !before.contains(state) && !self.own.contains(&state.uid);
@@ -52,12 +60,15 @@ impl Run {
         };
         if until("the tail has shown all", self.course.patience, async || (missing() == 0).then_some(())).await.is_err()
         {
-            self.outcome.wrong.push(self.not_shown(&tail, &wanted));
+            self.outcome.wrong.push(self.not_shown(tail, &wanted));
         }
-        (self.outcome.tailed, self.outcome.resumed) = (wanted.len() - missing(), tail.resumed());
-        self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
         self.outcome.wrong.extend(tail.wrong());
-        Ok(())
+        Ok(wanted.len() - missing())
+    }
+
+    /// All states that there were so far.
+    pub(super) fn states(&self) -> HashSet<StateId> {
+        Judge::of(&self.ledger.entries()).states().keys().copied().collect()
     }
 
     /// How many, when they were committed, and whether the tail stands.

@@ -6,8 +6,8 @@ use super::{LIMIT, Run};
 use crate::{faults::site::Role, wait::until};
 
 /// What a projector says of each change.
-const TOOK: &str = "took partitions";
-const GAVE: &str = "gave partitions back";
+pub(super) const TOOK: &str = "took partitions";
+pub(super) const GAVE: &str = "gave partitions back";
 
 impl Run {
     /// Waits until both projectors have partitions.
@@ -40,7 +40,7 @@ impl Run {
     }
 
     /// Restarts one projector in an orderly way, which waits until both have partitions.
-    async fn share_again(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn share_again(&mut self) -> anyhow::Result<()> {
         let role = Role::Projector;
         self.site.stop(role).await?;
         self.site.start(role)?;

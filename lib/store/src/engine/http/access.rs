@@ -1,4 +1,4 @@
-//! Who may speak to the engine: only local programs that hold one of the two secrets.
+//! Who may speak to the engine: only local programs that hold one of the three secrets.
 //!
 //! Flow: every request passes [`refuse_foreign`] first; a statement then needs a [`Role`] from [`Access::role`].
 //! Invariants: a web page can reach 127.0.0.1 but cannot pass: a foreign Host (DNS rebinding) or any Origin
@@ -20,17 +20,20 @@ pub(super) enum Role {
     Writer,
     /// Statements that only read, with limits of its own choice.
     Reader,
+    /// The same, and files: for statements of Beidou's own that read the archive.
+    ArchiveReader,
 }
 
-/// The two users of this run.
+/// The users of this run.
 pub(in super::super) struct Access {
     writer: Credentials,
     reader: Credentials,
+    archive_reader: Credentials,
 }
 
 impl Access {
-    pub(in super::super) fn new(writer: Credentials, reader: Credentials) -> Access {
-        Access { writer, reader }
+    pub(in super::super) fn new(writer: Credentials, reader: Credentials, archive_reader: Credentials) -> Access {
+        Access { writer, reader, archive_reader }
     }
 
     /// Finds the role behind a request's user and secret: `X-ClickHouse-User`/`-Key`, basic authentication, or the
@@ -41,7 +44,9 @@ impl Access {
             (None, Some(pair)) => pair,
             (None, None) => (user.unwrap_or("default").to_owned(), password.unwrap_or_default().to_owned()),
         };
-        for (known, role) in [(&self.writer, Role::Writer), (&self.reader, Role::Reader)] {
+        for (known, role) in
+            [(&self.writer, Role::Writer), (&self.reader, Role::Reader), (&self.archive_reader, Role::ArchiveReader)]
+        {
             if known.user == given.0 && Sha256::digest(&known.password) == Sha256::digest(&given.1) {
                 return Ok(role);
             }
@@ -126,7 +131,7 @@ mod tests {
     #[test]
     fn secrets_are_accepted_in_all_three_places_and_nothing_else_is() {
         let pair = |user: &str, password: &str| Credentials { user: user.into(), password: password.into() };
-        let access = Access::new(pair("writer", "w:1"), pair("reader", "r"));
+        let access = Access::new(pair("writer", "w:1"), pair("reader", "r"), pair("archive", "a"));
         let role = |headers: &[(&str, &str)], user, password| access.role(&parts(headers).headers, user, password).ok();
         assert_eq!(
             role(&[("x-clickhouse-user", "writer"), ("x-clickhouse-key", "w:1")], None, None),
@@ -134,6 +139,8 @@ mod tests {
         );
         assert_eq!(role(&[("authorization", "Basic d3JpdGVyOnc6MQ==")], None, None), Some(Role::Writer));
         assert_eq!(role(&[], Some("reader"), Some("r")), Some(Role::Reader));
+        assert_eq!(role(&[], Some("archive"), Some("a")), Some(Role::ArchiveReader));
+        assert_eq!(role(&[], Some("archive"), Some("r")), None);
         assert_eq!(role(&[], Some("reader"), Some("w:1")), None);
         assert_eq!(role(&[], Some("writer"), None), None);
         assert_eq!(role(&[], None, None), None);

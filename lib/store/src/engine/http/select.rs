@@ -199,8 +199,8 @@ impl SelectJob {
             let message = "INSERT FROM INFILE is not possible here: send the data as the request body";
             return Err(Fault::new(code::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message));
         }
-        if self.options.role == Role::Reader && may_call_file(&self.sql) {
-            let message = "the function file reads files of the engine's user, and a reader must not";
+        if self.options.role != Role::ArchiveReader && may_call_file(&self.sql) {
+            let message = "the function file reads files of the engine's user, and only the reader of the archive may";
             return Err(Fault::new(code::ACCESS_DENIED, "ACCESS_DENIED", message));
         }
         let lower = self.sql.to_ascii_lowercase();
@@ -215,12 +215,15 @@ impl SelectJob {
             (StatementClass::Control, Role::Writer) if CONTROL_WORDS.contains(&word.as_str()) => {}
             (StatementClass::Control, _) if lower.contains("outfile") => return Err(outfile()),
             (StatementClass::Control, Role::Writer) => return Err(outfile()),
-            (StatementClass::Mutate | StatementClass::Global | StatementClass::Control, Role::Reader) => {
-                return Err(read_only());
-            }
+            (
+                StatementClass::Mutate | StatementClass::Global | StatementClass::Control,
+                Role::Reader | Role::ArchiveReader,
+            ) => return Err(read_only()),
             // What the classifier cannot parse the engine refuses with a position, unless it understands more.
             (StatementClass::Unknown, _) if lower.contains("outfile") => return Err(outfile()),
-            (StatementClass::Unknown, Role::Reader) if lower.contains("kill") => return Err(read_only()),
+            (StatementClass::Unknown, Role::Reader | Role::ArchiveReader) if lower.contains("kill") => {
+                return Err(read_only());
+            }
             (StatementClass::Unknown, _) => {}
         }
         Ok(analysis.class)

@@ -37,7 +37,7 @@ impl ReadOnly {
     }
 }
 
-/// What a reader may choose: limits of its own statement, its label, and how values are written.
+/// What whoever reads may choose: limits of its own statement, its label, and how values are written.
 const READER_MAY_SET: [&str; 30] = [
     "cancel_http_readonly_queries_on_client_close",
     "date_time_output_format",
@@ -72,6 +72,9 @@ const READER_MAY_SET: [&str; 30] = [
 ];
 const READER_MAY_SET_PREFIXES: [&str; 2] = ["output_format_", "format_csv_"];
 
+/// Whether folders of files name columns: whoever reads the archive switches it off.
+const FOLDERS_NAME_COLUMNS: &str = "use_hive_partitioning";
+
 /// What differs between the embedded engine and a server, put right: there a lone word is no SELECT, and nobody looks
 /// into the process's memory.
 const SERVER_DEFAULTS: &str = "implicit_select = 0, allow_introspection_functions = 0";
@@ -93,7 +96,12 @@ impl Settings {
                 let message = format!("Unknown setting '{}'.", name.escape_default());
                 return Err(Fault::new(code::UNKNOWN_SETTING, "UNKNOWN_SETTING", message));
             }
-            if role == Role::Reader && !reader_may_set(&name) {
+            let may_set = match role {
+                Role::Writer => true,
+                Role::Reader => reader_may_set(&name),
+                Role::ArchiveReader => reader_may_set(&name) || name == FOLDERS_NAME_COLUMNS,
+            };
+            if !may_set {
                 let message = format!("Cannot modify '{name}' setting in readonly mode.");
                 return Err(Fault::new(code::READONLY, "READONLY", message));
             }

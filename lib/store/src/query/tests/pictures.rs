@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{EVIL, RANGE, event_key, evil, filter};
 use crate::query::{
     Between, EventRow, Field, at, events::EventFilter, explain, facets, histogram, lag, lanes, neighbours, occurrences,
-    patterns, statement::Statement, timeline::Object,
+    patterns, signals, statement::Statement, timeline::Object,
 };
 
 const HOUR: i64 = 3600 * SECOND;
@@ -73,6 +73,8 @@ fn all() -> Vec<(&'static str, Statement)> {
         fields: fields.clone(),
         top: 10,
     };
+    let lines = vec![filter().line.unwrap(), parse("type:warning").unwrap(), parse("").unwrap()];
+    let counted = signals::SignalsQuery { clusters: Some(evil()), lines, range: RANGE, baseline: compared.baseline };
     let folded = patterns::PatternsQuery { filter: filter(), range: RANGE, known_since: Micros(100), top: 10 };
     let drawn = lanes::LanesQuery { object: object(), line: filter().line, range: RANGE, cell: 8, cells: 1000 };
     let lane = lanes::LaneRow { event_type: EVIL.into(), reason: EVIL.into(), different: 1 };
@@ -96,6 +98,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("facets", facets::facets(&facets::FacetsQuery { filter: filter(), range: RANGE, fields, top: 10 })),
         ("facets, of whole hours", whole_hours(Micros(HOUR + 1), vec![Field::Cluster, Field::Reason])),
         ("explain", explain::explain(&compared)),
+        ("signals", signals::signals(&counted)),
         ("patterns", patterns::patterns(&folded)),
         ("patterns, examples", patterns::examples(&[event_key()])),
         ("neighbours, the newest state", neighbours::anchor(&newest)),

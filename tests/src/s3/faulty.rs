@@ -4,7 +4,7 @@ use std::{
     net::Ipv4Addr,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -16,8 +16,10 @@ use axum::{
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use beidou_tests::{beidou::http, s3::Server};
 use tokio::net::TcpListener;
+
+use super::Server;
+use crate::beidou::http;
 
 /// What happens to requests that change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,9 @@ pub enum Fault {
 
 /// A server that clients reach only through the proxy.
 pub struct Proxied {
+    /// The server itself, for what goes past the proxy.
     pub server: Server,
+    /// The proxy's.
     pub url: String,
     state: Arc<Proxy>,
 }
@@ -45,43 +49,53 @@ struct Proxy {
     client: reqwest::Client,
     fault: Mutex<Fault>,
     /// Faults that have happened.
-    happened: Mutex<usize>,
+    happened: AtomicUsize,
     /// Parts of files that were sent.
     parts: AtomicUsize,
 }
 
 impl Proxied {
-    pub async fn start() -> Self {
-        let server = Server::start().await.unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (fault, happened) = (Mutex::new(Fault::Refuses(0)), Mutex::new(0));
+    /// Starts both.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start() -> anyhow::Result<Self> {
+        let server = Server::start().await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (fault, happened) = (Mutex::new(Fault::Refuses(0)), AtomicUsize::new(0));
         let (target, data) = (server.url(), server.data());
         let state = Arc::new(Proxy { target, data, client: http(), fault, happened, parts: AtomicUsize::new(0) });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { server, url, state }
+        Ok(Self { server, url, state })
     }
 
     /// From now on.
     pub fn set(&self, fault: Fault) {
-        *self.state.fault.lock().unwrap() = fault;
-        *self.state.happened.lock().unwrap() = 0;
+        // Under the one lock, so that no request falls between the two.
+        let mut now = self.state.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = fault;
+        self.state.happened.store(0, Ordering::SeqCst);
     }
 
+    /// Parts of files that were sent.
+    #[must_use]
     pub fn parts(&self) -> usize {
         self.state.parts.load(Ordering::SeqCst)
     }
 
+    /// How often the fault has happened since it was set.
+    #[must_use]
     pub fn happened(&self) -> usize {
-        *self.state.happened.lock().unwrap()
+        self.state.happened.load(Ordering::SeqCst)
     }
 }
 
 impl Proxy {
     /// What happens to the next request that changes something.
     fn next(&self) -> Option<Fault> {
-        let mut fault = self.fault.lock().unwrap();
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, next) = match *fault {
             Fault::PutsOver => (true, Fault::PutsOver),
             Fault::Refuses(left) => (left > 0, Fault::Refuses(left.saturating_sub(1))),
@@ -90,7 +104,7 @@ impl Proxy {
         };
         let happens = now.then_some(*fault);
         *fault = next;
-        *self.happened.lock().unwrap() += usize::from(now);
+        self.happened.fetch_add(usize::from(now), Ordering::SeqCst);
         happens
     }
 }
@@ -134,13 +148,18 @@ fn refused() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
-/// The request as it came, its host too, since that is signed.
+/// The request as it came, its host too, since that is signed. A server that does not answer is a gateway's error.
 async fn forward(proxy: &Proxy, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let url = format!("{}{}", proxy.target, parts.uri.path_and_query().unwrap());
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    let sent = proxy.client.request(parts.method, url).headers(parts.headers).body(body).send().await.unwrap();
-    let mut answer = Response::builder().status(sent.status());
-    *answer.headers_mut().unwrap() = sent.headers().clone();
-    answer.body(Body::from(sent.bytes().await.unwrap())).unwrap()
+    let answered = async {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let body = to_bytes(body, usize::MAX).await?;
+        let request = proxy.client.request(parts.method, format!("{}{path}", proxy.target));
+        let sent = request.headers(parts.headers).body(body).send().await?;
+        let (status, headers) = (sent.status(), sent.headers().clone());
+        let mut answer = Response::new(Body::from(sent.bytes().await?));
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        anyhow::Ok(answer)
+    };
+    answered.await.unwrap_or_else(|_error| StatusCode::BAD_GATEWAY.into_response())
 }

@@ -1,0 +1,476 @@
+//! Questions that reach behind what the table holds: its rows and those of the archive's files of days, as one table.
+//!
+//! ```text
+//!  bounds, catalogue ──plan──► Cold: the files that can hold the range, and where each cluster's rows part
+//!
+//!  kube_event, from the bound on              ─┐
+//!  kube_event, before it, not in a file yet   ─┼─ UNION ALL ─► kube_event_all: what the question reads in place of kube_event
+//!  file(the files), by the engine's own reader ─┘
+//! ```
+//!
+//! What holds:
+//! - Each row is read once. A row from before its cluster's bound is read from a file where a file of days covers its place in
+//!   the log, else from the table; all other rows are read from the table.
+//! - Files are named one by one by us, out of the catalogue; a caller's text never comes near a path.
+//! - A plan is of one generation of the archive and of one set of bounds. Files go, and rows leave the table, only after a new
+//!   generation or bound is noted: an answer counts where both still are after it what they were before.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use beidou_schemas::{
+    Micros,
+    archive::{FileEntry, PartitionRange},
+    ddl::MIGRATIONS,
+    time::DAY,
+};
+
+use super::{Between, QueryError, Reader, statement::Statement};
+use crate::{
+    archive::{Catalogue, Pins, Shelf, Wanted},
+    audit::{covered_by, quoted},
+    hot::{BOUNDS, BoundRow, Hot, before},
+};
+
+/// The table of Events in statements of ours.
+const TABLE: &str = "FROM kube_event";
+/// What they read in its place.
+const ALL: &str = "FROM kube_event_all";
+/// As the table has it; files have its number.
+const FOUND_BY: &str =
+    "CAST(found_by, 'Enum8(\\'watch\\' = 1, \\'list\\' = 2, \\'seed\\' = 3, \\'import\\' = 4)') AS found_by";
+/// Folders name day and cluster, which the files know themselves. Rows of files come in no order: what does not fit is sorted
+/// and counted on disk.
+pub(super) const SETTINGS: [(&str, &str); 3] = [
+    ("use_hive_partitioning", "0"),
+    ("max_bytes_before_external_sort", "250000000"),
+    ("max_bytes_before_external_group_by", "250000000"),
+];
+/// A part of a list takes at most this share of what a question may read, unless a single day takes more.
+const PARTS: u64 = 8;
+/// More clusters than a site has.
+const MOST_CLUSTERS: u64 = 100_000;
+
+/// A file of the archive that a question needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColdFile {
+    /// Where it is in the archive.
+    pub path: String,
+    /// The cluster of all its rows.
+    pub cluster_uid: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, hexadecimal; empty where its manifest is lost.
+    pub sha256: String,
+    /// The time of its first row.
+    pub from: Micros,
+    /// The time of its last row.
+    pub to: Micros,
+}
+
+/// Files, and what they hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ColdSize {
+    /// Files.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl ColdSize {
+    fn with(self, file: &ColdFile) -> Self {
+        Self { files: self.files + 1, rows: self.rows + file.rows, bytes: self.bytes + file.bytes }
+    }
+
+    /// Whether this has more files or bytes; rows are not bounded.
+    fn exceeds(self, most: Self) -> bool {
+        self.files > most.files || self.bytes > most.bytes
+    }
+}
+
+/// What a question needs of the archive. Copies know together what was read of it.
+#[derive(Debug, Clone)]
+pub struct Cold {
+    place: Place,
+    files: Vec<ColdFile>,
+    hot: Arc<Hot>,
+    covered: Arc<[PartitionRange]>,
+    generation: u64,
+    most: ColdSize,
+    pins: OnceLock<Arc<Pins>>,
+    read: Arc<Mutex<BTreeMap<String, (u64, u64)>>>,
+}
+
+/// Where the engine finds the files.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// The archive is a folder of this machine.
+    Folder(Arc<Path>),
+    /// It is in a bucket, and of what a question needs there are copies.
+    Copies(Arc<Shelf>),
+}
+
+impl Place {
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => folder,
+            Self::Copies(shelf) => shelf.folder(),
+        }
+    }
+}
+
+impl Cold {
+    /// The files that can hold rows of this range and these clusters, which the table is not asked for; `None` where there are
+    /// none, so that the table alone has all.
+    pub fn plan(
+        place: Place,
+        (catalogue, hot): (&Catalogue, &Arc<Hot>),
+        clusters: Option<&[String]>,
+        range: Between,
+        most: ColdSize,
+    ) -> Option<Self> {
+        let asked = |uid: &String| clusters.is_none_or(|clusters| clusters.contains(uid));
+        let is_cold = |entry: &&FileEntry| {
+            let bound = hot.get(&entry.cluster_uid).filter(|_| asked(&entry.cluster_uid));
+            bound.is_some_and(|bound| entry.note.min_time < *bound)
+        };
+        let in_range = |entry: &&FileEntry| entry.note.min_time < range.until && range.from <= entry.note.max_time;
+        let files: Vec<ColdFile> = catalogue.days.values().filter(is_cold).filter(in_range).map(ColdFile::of).collect();
+        (!files.is_empty()).then(|| Self {
+            place,
+            files,
+            pins: OnceLock::new(),
+            hot: hot.clone(),
+            covered: catalogue.covered_by_days().into(),
+            generation: catalogue.generation,
+            most,
+            read: Arc::default(),
+        })
+    }
+
+    /// The files.
+    pub fn files(&self) -> &[ColdFile] {
+        &self.files
+    }
+
+    /// What all its files hold.
+    pub fn size(&self) -> ColdSize {
+        self.files.iter().fold(ColdSize::default(), ColdSize::with)
+    }
+
+    /// # Errors
+    /// Where all its files are more than one question may read.
+    pub fn check(&self) -> Result<(), QueryError> {
+        let (needed, most) = (self.size(), self.most);
+        if needed.exceeds(most) { Err(QueryError::TooCold { needed, most }) } else { Ok(()) }
+    }
+
+    /// # Errors
+    /// Where what was read and these files are together more than one question may read.
+    pub(super) fn check_next(&self) -> Result<(), QueryError> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let size =
+            |sum: ColdSize, (_, bytes): &(u64, u64)| ColdSize { files: sum.files + 1, bytes: sum.bytes + bytes, ..sum };
+        let before = read.values().fold(ColdSize::default(), size);
+        let new = self.files.iter().filter(|file| !read.contains_key(&file.path));
+        let (needed, most) = (new.fold(before, ColdSize::with), self.most);
+        if needed.exceeds(most) { Err(QueryError::TooCold { needed, most }) } else { Ok(()) }
+    }
+
+    /// What the files hold that statements were sent for so far. Of a file the engine reads what it needs.
+    pub fn read(&self) -> ColdSize {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rows, bytes) = read.values().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        ColdSize { files: read.len() as u64, rows, bytes }
+    }
+
+    /// The generation of the archive that it is of.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The bounds that it is of.
+    pub fn hot(&self) -> &Hot {
+        &self.hot
+    }
+
+    /// The ranges of one list, newest first, and what each needs: what the table has alone, then the files, a few days at a
+    /// time, so that a page that is full early reads no more.
+    pub(super) fn newest_first(&self, range: Between) -> Vec<(Between, Option<Self>)> {
+        let clusters: std::collections::BTreeSet<_> = self.files.iter().map(|file| &file.cluster_uid).collect();
+        let bounds = self.hot.iter().filter(|(uid, _)| clusters.contains(uid)).map(|(_, bound)| *bound);
+        let mut until = range.until;
+        let mut parts = Vec::new();
+        let edge = bounds.max().unwrap_or(range.from).max(range.from);
+        if edge < until {
+            parts.push((Between { from: edge, until }, None));
+            until = edge;
+        }
+        let mut days = 1;
+        while range.from < until {
+            let part = self.newest_days(Between { from: range.from, until }, days);
+            parts.push((part, self.within(part)));
+            (until, days) = (part.from, days * 2);
+        }
+        parts
+    }
+
+    /// The last days of a range, at most so many; fewer where their files are large.
+    fn newest_days(&self, range: Between, days: i64) -> Between {
+        let last = Micros((range.until.0 - 1).div_euclid(DAY) * DAY);
+        let begin = |back: i64| Between { from: last.plus(-back * DAY).max(range.from), ..range };
+        let is_small = |back: &i64| {
+            let ColdSize { files, rows: _, bytes } =
+                self.within(begin(*back)).map(|cold| cold.size()).unwrap_or_default();
+            files <= self.most.files / PARTS && bytes <= self.most.bytes / PARTS
+        };
+        begin((1..days).take_while(is_small).last().unwrap_or(0))
+    }
+
+    fn within(&self, range: Between) -> Option<Self> {
+        let in_range = |file: &&ColdFile| file.from < range.until && range.from <= file.to;
+        let files: Vec<_> = self.files.iter().filter(in_range).cloned().collect();
+        (!files.is_empty()).then(|| Self { files, pins: OnceLock::new(), ..self.clone() })
+    }
+
+    /// Returns when the engine finds all its files.
+    ///
+    /// # Errors
+    /// When one is missing, or cannot be copied.
+    pub async fn bring(&self) -> Result<(), QueryError> {
+        match &self.place {
+            Place::Folder(folder) => {
+                // The engine passes over a file that is not there.
+                let missing = self.files.iter().find(|file| !folder.join(&file.path).is_file());
+                missing.map_or(Ok(()), |file| Err(QueryError::NoFile { path: file.path.clone() }))
+            }
+            Place::Copies(shelf) => {
+                // For as long as this lasts.
+                self.pins.get_or_init(|| Arc::new(shelf.pin(self.files.iter().map(|file| file.path.clone()))));
+                let wanted = |file: &ColdFile| Wanted {
+                    path: file.path.clone(),
+                    bytes: file.bytes,
+                    sha256: file.sha256.clone(),
+                };
+                let wanted: Vec<_> = self.files.iter().map(wanted).collect();
+                shelf.bring(&wanted).await.map_err(|error| QueryError::Archive(Box::new(error)))
+            }
+        }
+    }
+
+    /// Notes that a statement over it is sent.
+    pub(super) fn note_read(&self) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.extend(self.files.iter().map(|file| (file.path.clone(), (file.rows, file.bytes))));
+    }
+
+    /// The same statement over table and files. Its text is ours: what a caller wrote are parameters.
+    pub(super) fn spread(&self, sql: &str) -> String {
+        let mut spread = String::new();
+        for (place, part) in sql.split(TABLE).enumerate() {
+            if place > 0 {
+                let is_longer = part.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+                spread.push_str(if is_longer { TABLE } else { ALL });
+            }
+            spread.push_str(part);
+        }
+        // A question mark in a text of the client library stands for a value.
+        let with = self.all().replace('?', "??");
+        match spread.strip_prefix("WITH ") {
+            Some(rest) => format!("WITH {with},\n{rest}"),
+            None => format!("WITH {with}\n{spread}"),
+        }
+    }
+
+    fn all(&self) -> String {
+        let names = || columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let of_file = |name: &'static str| if name == "found_by" { FOUND_BY } else { name };
+        let from_file: Vec<_> = columns().map(|(name, _)| of_file(name)).collect();
+        let below = before(&self.bounds());
+        let mut parts = vec![
+            format!("    SELECT {} FROM kube_event WHERE NOT ({below})", names()),
+            format!("    SELECT {} FROM kube_event WHERE ({below}) AND NOT ({})", names(), covered_by(&self.covered)),
+        ];
+        let from_file = from_file.join(", ");
+        for source in self.sources() {
+            parts.push(format!("    SELECT {from_file} FROM {source}"));
+        }
+        format!("kube_event_all AS\n(\n{}\n)", parts.join("\n    UNION ALL\n"))
+    }
+
+    /// The bounds of clusters that have files here.
+    fn bounds(&self) -> Hot {
+        let of = |file: &ColdFile| Some((file.cluster_uid.clone(), *self.hot.get(&file.cluster_uid)?));
+        self.files.iter().filter_map(of).collect()
+    }
+
+    /// The files as the engine reads them: all in one, but for names that it would take apart.
+    fn sources(&self) -> Vec<String> {
+        let (together, alone): (Vec<_>, Vec<_>) =
+            self.files.iter().map(|file| file.path.clone()).partition(|path| !path.contains(','));
+        let structure = columns().map(|(name, of_type)| format!("{name} {of_type}")).collect::<Vec<_>>().join(", ");
+        let folder = self.place.folder().display();
+        let source =
+            |path: String| format!("file({}, 'Parquet', {})", quoted(&format!("{folder}/{path}")), quoted(&structure));
+        let many = |mut paths: Vec<String>| match paths.len() {
+            0 | 1 => paths.pop(),
+            _ => Some(format!("{{{}}}", paths.join(","))),
+        };
+        many(together).into_iter().chain(alone).map(source).collect()
+    }
+}
+
+impl ColdFile {
+    fn of(entry: &FileEntry) -> Self {
+        Self {
+            path: entry.path.clone(),
+            cluster_uid: entry.cluster_uid.clone(),
+            rows: entry.note.rows,
+            bytes: entry.bytes,
+            sha256: entry.sha256.clone(),
+            from: entry.note.min_time,
+            to: entry.note.max_time,
+        }
+    }
+}
+
+/// Whether the engine takes a folder's files by their names: in a pattern it would look for others.
+pub fn can_be_named(folder: &Path) -> bool {
+    folder.to_str().is_some_and(|path| !path.contains(['*', '?', '{', '}', '[', ']', ',']))
+}
+
+/// The columns of the table with their types, as files have them.
+fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MIGRATIONS[0].columns().map(|(name, definition)| match name {
+        "found_by" => (name, "Int8"),
+        _ => (name, type_of(definition)),
+    })
+}
+
+/// The type at the begin of a column's definition.
+fn type_of(definition: &'static str) -> &'static str {
+    let mut depth = 0;
+    let end = definition.find(|c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        c == ' ' && depth == 0
+    });
+    &definition[..end.unwrap_or(definition.len())]
+}
+
+impl Reader {
+    /// Where the table of Events ends, by cluster uid; clusters of which it has all are not among them.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn hot(&self) -> Result<Hot, QueryError> {
+        let rows: Vec<BoundRow> = self.over(None).all(Statement::new(BOUNDS), MOST_CLUSTERS).await?;
+        Ok(rows.into_iter().map(|row| (row.cluster_uid, Micros(row.hot_from))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MOST: ColdSize = ColdSize { files: 100, rows: 0, bytes: 80 };
+
+    fn file(path: &str, cluster: &str, day: i64) -> ColdFile {
+        let (path, cluster_uid, sha256) = (path.into(), cluster.into(), String::new());
+        ColdFile { path, cluster_uid, rows: 3, bytes: 10, sha256, from: Micros(day * DAY), to: Micros(day * DAY + 5) }
+    }
+
+    fn cold(files: Vec<ColdFile>, bounds: &[(&str, i64)]) -> Cold {
+        let hot: Hot = bounds.iter().map(|(uid, day)| ((*uid).to_owned(), Micros(day * DAY))).collect();
+        let covered = [PartitionRange { partition: 1, from: 5, to: 9 }];
+        Cold {
+            place: Place::Folder(Path::new("/an'archive").into()),
+            files,
+            hot: hot.into(),
+            covered: covered.into(),
+            generation: 1,
+            most: MOST,
+            pins: OnceLock::new(),
+            read: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_statement_reads_both_in_place_of_the_table_and_nothing_else_changes() {
+        let both =
+            cold(vec![file("events/a", "u1", 1), file("events/b?,c", "u2", 1)], &[("u1", 3), ("u2", 3), ("u3", 9)]);
+        let plain = both.spread("SELECT count() FROM kube_event\nWHERE x IN (SELECT 1 FROM kube_event_next)");
+        let (head, rest) = plain.split_once("\nSELECT count()").unwrap();
+        assert_eq!(rest, " FROM kube_event_all\nWHERE x IN (SELECT 1 FROM kube_event_next)");
+        let below = format!("(cluster_uid IN ('u1', 'u2') AND time < fromUnixTimestamp64Micro({}, 'UTC'))", 3 * DAY);
+        assert!(head.contains(&format!("FROM kube_event WHERE NOT ({below})\n")), "{head}");
+        assert!(head.contains(&format!("FROM kube_event WHERE ({below}) AND NOT ((log_partition = 1 AND")), "{head}");
+        assert!(
+            head.contains("file('/an\\'archive/events/a', 'Parquet', 'cluster_uid LowCardinality(String), "),
+            "{head}"
+        );
+        assert!(head.contains("file('/an\\'archive/events/b??,c', "), "no part of a pattern, and no value: {head}");
+        assert!(head.contains("time DateTime64(6, \\'UTC\\'), ") && head.contains("found_by Int8"), "{head}");
+        let named = both.spread("WITH picked AS (SELECT * FROM kube_event) SELECT 1 FROM picked");
+        assert!(named.starts_with("WITH kube_event_all AS\n("), "{named}");
+        assert!(named.ends_with("),\npicked AS (SELECT * FROM kube_event_all) SELECT 1 FROM picked"), "{named}");
+        let one_pattern = cold(vec![file("events/a", "u1", 1), file("events/b", "u1", 2)], &[("u1", 3)]);
+        assert!(one_pattern.spread("SELECT 1 FROM kube_event").contains("/{events/a,events/b}', "));
+    }
+
+    #[test]
+    fn paths_that_the_engine_would_take_apart_are_refused() {
+        for (path, fits) in [("/var/lib/the archive's", true), ("/a/{b", false), ("/a*", false), ("/a,b", false)] {
+            assert_eq!(can_be_named(Path::new(path)), fits, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_counts_for_the_bounds_of_a_list() {
+        let all = cold((0..9).map(|day| file(&format!("events/{day}"), "u1", day)).collect(), &[("u1", 9)]);
+        assert!(matches!(all.check(), Err(QueryError::TooCold { needed: ColdSize { files: 9, bytes: 90, .. }, .. })));
+        let half = all.within(Between { from: Micros(0), until: Micros(5 * DAY) }).unwrap();
+        let rest = all.within(Between { from: Micros(5 * DAY), until: Micros(9 * DAY) }).unwrap();
+        assert!(half.check_next().is_ok());
+        half.note_read();
+        assert!(half.check_next().is_ok(), "files that were read count once");
+        assert!(rest.check_next().is_err());
+        assert_eq!(all.read(), ColdSize { files: 5, rows: 15, bytes: 50 });
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_list_are_its_range_and_have_all_its_files(
+            from in 0i64..12 * 24, hours in 1i64..300, days in prop::collection::btree_set(0i64..9, 1..9), bound in 9i64..12,
+        ) {
+            let hour = DAY / 24;
+            let range = Between { from: Micros(from * hour), until: Micros((from + hours) * hour) };
+            let files: Vec<_> = days.iter().map(|day| file(&format!("events/{day}"), "u1", *day)).collect();
+            let all = cold(files, &[("u1", bound), ("u2", 20)]);
+            let parts = all.newest_first(range);
+            let mut until = range.until;
+            for (part, cold) in &parts {
+                prop_assert_eq!(part.until, until);
+                prop_assert!(part.from < part.until);
+                let expected = all.within(*part).map(|cold| cold.files);
+                prop_assert_eq!(cold.as_ref().map(|cold| cold.files.clone()), expected);
+                let of_one_day = part.until.0 - part.from.0 <= DAY;
+                prop_assert!(of_one_day || cold.as_ref().is_none_or(|cold| cold.size().bytes <= MOST.bytes / PARTS));
+                until = part.from;
+            }
+            prop_assert_eq!(until, range.from);
+        }
+    }
+}
