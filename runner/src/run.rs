@@ -141,7 +141,11 @@ fn unready(assignment: &Assignment, error: &Unready) -> Ending {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    let hosts = Outcomes::new(&assignment.limit).decide(false);
+    let mut hosts = Outcomes::new(&assignment.limit).decide(false);
+    // Where people look for what is wrong with a host.
+    for host in hosts.values_mut() {
+        host.message.get_or_insert_with(|| reason.clone());
+    }
     Ending { ended: Ended::Missing, exit: None, signal: None, reason: Some(reason), hosts }
 }
 
@@ -241,7 +245,7 @@ fn settings(bundle: &Bundle, assignment: &Assignment, own: &Path, none: PathBuf)
         None if own.exists() => Ok(own),
         None => Ok(none),
         Some(file) if file.is_file() => Ok(file),
-        Some(file) => Err(Unready::Bundle(format!("{} is not in the runner's image", file.display()))),
+        Some(file) => Err(Unready::Bundle(format!("asks for {}, which is not in the runner's image", file.display()))),
     }
 }
 
