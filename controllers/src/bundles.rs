@@ -18,9 +18,8 @@ use beidou_schemas::{
     },
 };
 use futures::future::join_all;
-use sha2::{Digest, Sha256};
 
-use crate::error::chain;
+use crate::{error::chain, token::digest};
 
 /// The step that controllers do themselves is known without a bundle.
 const BUILT_IN: &str = "uncordon";
@@ -83,8 +82,7 @@ async fn fetch(registries: &Registries, name: &ArtifactName, kept: &Path) -> Res
 }
 
 fn kept_as(kept: &Path, name: &ArtifactName) -> PathBuf {
-    let digest = Sha256::digest(name.to_string());
-    kept.join(format!("{}.tar", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    kept.join(format!("{}.tar", digest(name.to_string().as_bytes())))
 }
 
 /// Whole or not at all.
