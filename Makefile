@@ -37,24 +37,21 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo fmt --all --check
 	$(call say,lints)
 	@cargo clippy --workspace --all-targets -- -D warnings
-	$(call say,unit tests)
-	@cargo test --workspace --lib --bins
-	$(call say,contract tests of the log and the shape of the tree)
-	@cargo test -p beidou-log --tests
-	@cargo test -p beidou-tests --test tidy
+	$(call say,unit tests and contract tests of the log and the shape of the tree)
+	@cargo test --workspace --lib --bins --test log --test tidy
 
 nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, a hundred kills in operations, runners in real Pods, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
 	$(call say,300 kills)
-	@BEIDOU_FAULT_KILLS=300 cargo test -p beidou-tests --test faults -- --nocapture 2>&1 | tee target/nightly.log
+	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
 	$(call say,the fault matrix: each row at each load, three times - an hour)
-	@BEIDOU_MATRIX_ROUNDS=3 cargo test -p beidou-tests --test matrix -- --nocapture 2>&1 | tee -a target/nightly.log
+	@BEIDOU_MATRIX_ROUNDS=3 cargo test --workspace --test matrix -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,ten thousand seeds of the simulation)
-	@BEIDOU_SIMULATION_SEEDS=10000 cargo test -p beidou-tests --test simulation no_seed -- --nocapture 2>&1 | tee -a target/nightly.log
+	@BEIDOU_SIMULATION_SEEDS=10000 cargo test --workspace --test simulation no_seed -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,20 hosts)
-	@BEIDOU_HOSTS=20 cargo test -p beidou-tests --test operations scale_up -- --nocapture 2>&1 | tee -a target/nightly.log
+	@BEIDOU_HOSTS=20 cargo test --workspace --test operations scale_up -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,100 kills in operations)
-	@BEIDOU_OPERATION_KILLS=100 cargo test -p beidou-tests --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
+	@BEIDOU_OPERATION_KILLS=100 cargo test --workspace --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 
 pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
 	@$(MAKE) -j2 kubernetes ansible compiled

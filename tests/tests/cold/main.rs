@@ -3,7 +3,7 @@
 
 mod asked;
 mod site;
-#[path = "../../../projector/tests/support/mod.rs"]
+#[path = "../../../projector/tests/projector/support/mod.rs"]
 mod support;
 
 use beidou_schemas::{Micros, time::DAY};

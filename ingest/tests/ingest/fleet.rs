@@ -1,0 +1,239 @@
+//! Several clusters, their credentials, their coming and going; and a log that does not take what is read.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use beidou_ingest::{
+    ClusterConfig, ClusterState, ConfigError, IngestError, clusters::Secret, clusters_from_kubeconfig, follow_file,
+};
+use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+use beidou_schemas::{Offset, Record, Topic, TopicPartition, coverage::CoverageFact};
+use crate::support::{Api, Running, eventually, facts, memory, states, story, within};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+fn named(name: &str, api: &Api) -> ClusterConfig {
+    ClusterConfig::of_server(name, &api.url, None)
+}
+
+#[tokio::test]
+async fn a_cluster_that_hangs_does_not_slow_another() {
+    let (sick, well, log) = (Api::start("uid-1").await, Api::start("uid-2").await, memory());
+    sick.lock().hang = true;
+    let running = Running::start(log.clone(), vec![named("sick", &sick), named("well", &well)]);
+    well.write("a", "");
+    eventually(&*log, Topic::KubeEvent, |records| records.len() == 1).await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn clusters_come_and_go_while_it_runs() {
+    let (a, b, log) = (Api::start("uid-1").await, Api::start("uid-2").await, memory());
+    let mut running = Running::start(log.clone(), vec![named("one", &a)]);
+    running.watching().await;
+    running.clusters.send(vec![named("two", &b)]).unwrap();
+    running.until(|s| s.clusters.len() == 1 && s.clusters.contains_key("two")).await;
+    a.write("x", "while it was not collected");
+    running.clusters.send(vec![named("two", &b), named("one", &a)]).unwrap();
+    eventually(&*log, Topic::KubeEvent, |records| records.len() == 1).await;
+    running.watching().await;
+    running.stop().await.unwrap();
+    assert_eq!(a.lock().full_lists, 1, "it goes on where it stood");
+    let facts = facts(&*log).await;
+    let of_one: Vec<CoverageFact> = facts.into_iter().filter(|fact| fact.key() == "uid-1").collect();
+    let ends: Vec<String> = story(&of_one).into_iter().filter(|line| line.starts_with("ended")).collect();
+    assert_eq!(ends, ["ended removed", "ended shutdown"]);
+}
+
+#[tokio::test]
+async fn two_clusters_with_one_uid_are_refused_with_the_way_out() {
+    let (a, b, log) = (Api::start("same").await, Api::start("same").await, memory());
+    let mut running = Running::start(log.clone(), vec![named("a", &a), named("b", &b)]);
+    let refused = running.until(|s| s.clusters.values().any(|c| c.state == ClusterState::Refused)).await;
+    let detail = refused.clusters.values().map(|c| c.detail.clone()).collect::<String>();
+    assert!(detail.contains("same kube-system uid same") && detail.contains("explicit id"), "{detail}");
+    let copy = ClusterConfig { id: Some("the-copy".parse().unwrap()), ..named("b", &b) };
+    running.clusters.send(vec![named("a", &a), copy]).unwrap();
+    running.until(|s| s.clusters.len() == 2 && s.clusters.values().all(|c| c.state == ClusterState::Watching)).await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_named_and_a_right_one_taken_without_a_restart() {
+    let (api, log) = (Api::start("uid-1").await, memory());
+    api.lock().token = Some("right".into());
+    let with = |token: &str| vec![ClusterConfig::of_server("one", &api.url, Some(Secret::new(token)))];
+    let mut running = Running::start(log, with("wrong"));
+    let status = running.until(|s| s.clusters.values().any(|c| !c.detail.is_empty())).await;
+    assert!(status.clusters["one"].detail.contains("401"), "{status:?}");
+    running.clusters.send(with("right")).unwrap();
+    running.watching().await;
+    running.stop().await.unwrap();
+}
+
+fn kubeconfig(folder: &Path, server: &str, command: &str) -> std::path::PathBuf {
+    let script = folder.join("plugin.sh");
+    std::fs::write(&script, format!("#!/bin/sh\n{command}\n")).expect("the temporary folder takes files");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))
+        .expect("the temporary folder takes files");
+    let path = folder.join("kubeconfig");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: lab\n\
+         clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
+         contexts: [{{name: lab, context: {{cluster: c, user: u}}}}]\n\
+         users: [{{name: u, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, \
+         command: '{}'}}}}}}]\n",
+        script.display()
+    );
+    std::fs::write(&path, text).expect("the temporary folder takes files");
+    path
+}
+
+#[tokio::test]
+async fn an_exec_plugin_of_a_kubeconfig_gives_the_token() {
+    let (api, log, folder) = (Api::start("uid-1").await, memory(), tempfile::tempdir().unwrap());
+    api.lock().token = Some("from-plugin".into());
+    let answer = r#"echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-plugin"}}'"#;
+    let path = kubeconfig(folder.path(), &api.url, answer);
+    let clusters = clusters_from_kubeconfig(&path, &[]).unwrap();
+    assert_eq!(clusters[0].name, "lab");
+    api.write("a", "");
+    let running = Running::start(log.clone(), clusters);
+    eventually(&*log, Topic::KubeEvent, |records| records.len() == 1).await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failing_exec_plugin_and_unreadable_kubeconfigs_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = kubeconfig(folder.path(), "http://127.0.0.1:9", "exit 3");
+    let mut running = Running::start(memory(), clusters_from_kubeconfig(&path, &["lab".into()]).unwrap());
+    let status = running.until(|s| s.clusters.values().any(|c| !c.detail.is_empty())).await;
+    assert!(status.clusters["lab"].detail.contains("exec plugin"), "{status:?}");
+    running.stop().await.unwrap();
+
+    let missing = clusters_from_kubeconfig(&path, &["prod".into()]).unwrap_err().to_string();
+    assert!(missing.contains("\"prod\"") && missing.contains("it has lab"), "{missing}");
+    std::fs::write(&path, "a: [").unwrap();
+    assert!(matches!(clusters_from_kubeconfig(&path, &[]), Err(ConfigError::Kubeconfig { .. })));
+    assert!(clusters_from_kubeconfig(&folder.path().join("none"), &[]).is_err());
+}
+
+#[tokio::test]
+async fn the_cluster_file_is_followed_and_a_bad_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clusters.yaml");
+    let (clusters, mut seen) = watch::channel(Vec::new());
+    let (reload, asked) = watch::channel(0);
+    let stop = CancellationToken::new();
+    std::fs::write(&path, "clusters: [{name: a, kubeconfig: kc}]").unwrap();
+    let following = tokio::spawn(follow_file(path.clone(), clusters, asked, stop.clone()));
+    reload.send_modify(|n| *n += 1);
+    within(seen.wait_for(|clusters| clusters.len() == 1)).await.unwrap();
+    assert_eq!(seen.borrow()[0].kubeconfig.as_deref(), Some(&*folder.path().join("kc")), "relative to the file");
+    std::fs::write(&path, "clusters: [{name: a, kubeconfig: kc, typo: 1}]").unwrap();
+    reload.send_modify(|n| *n += 1);
+    tokio::task::yield_now().await;
+    std::fs::write(&path, "clusters: [{name: a, kubeconfig: kc}, {name: b, server: 'https://h'}]").unwrap();
+    reload.send_modify(|n| *n += 1);
+    within(seen.wait_for(|clusters| clusters.len() == 2)).await.unwrap();
+    stop.cancel();
+    within(following).await.unwrap();
+}
+
+/// A log whose disk can be full.
+struct Disk {
+    log: Arc<MemoryLog>,
+    full: Arc<AtomicBool>,
+}
+
+struct DiskWriter {
+    writer: Arc<dyn Writer>,
+    full: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Log for Disk {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.log.partitions(topic)
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        let writer = self.log.writer(at, name).await?;
+        let full = if at.topic == Topic::KubeEvent { Arc::clone(&self.full) } else { Arc::default() };
+        Ok(Arc::new(DiskWriter { writer, full }))
+    }
+
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+        self.log.read(at, from, limit).await
+    }
+
+    async fn bounds(&self, at: TopicPartition) -> Result<std::ops::Range<Offset>, LogError> {
+        self.log.bounds(at).await
+    }
+
+    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
+        self.log.release(at, consumer, upto).await
+    }
+}
+
+#[async_trait]
+impl Writer for DiskWriter {
+    async fn append(&self, records: Vec<Record>) -> Result<std::ops::Range<Offset>, LogError> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(LogError::Full { path: "disk".into() }),
+            false => self.writer.append(records).await,
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.writer.epoch()
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        self.writer.is_newest().await
+    }
+}
+
+#[tokio::test]
+async fn a_full_log_holds_the_position_and_nothing_is_dropped() {
+    let (api, full) = (Api::start("uid-1").await, Arc::new(AtomicBool::new(false)));
+    let log = Arc::new(Disk { log: memory(), full: Arc::clone(&full) });
+    let mut running = Running::start(log.clone(), vec![named("one", &api)]);
+    running.watching().await;
+    full.store(true, Ordering::SeqCst);
+    let first = api.write("a", "");
+    running.until(|s| s.log_trouble.is_some()).await;
+    let beats = api.lock().heartbeats;
+    api.write("b", "");
+    running.until(|_| api.lock().heartbeats >= beats + 3).await;
+    let claimed = facts(&*log).await.into_iter().filter_map(|fact| match fact {
+        CoverageFact::Advanced(position) => Some(position.resource_version.0),
+        _ => None,
+    });
+    assert!(claimed.max().is_none_or(|version| version < first), "no position beyond what the log has");
+    full.store(false, Ordering::SeqCst);
+    let records = eventually(&*log, Topic::KubeEvent, |records| records.len() == 2).await;
+    running.until(|s| s.log_trouble.is_none()).await;
+    running.stop().await.unwrap();
+    assert_eq!(states(&records).len(), 2);
+    assert_eq!(api.lock().watched.len(), 1, "the watch was not given up");
+}
+
+#[tokio::test]
+async fn a_newer_writer_ends_the_older_ingest() {
+    let (api, log) = (Api::start("uid-1").await, memory());
+    let mut older = Running::start(log.clone(), vec![named("one", &api)]);
+    older.watching().await;
+    let newer = Running::start(log.clone(), vec![named("one", &api)]);
+    let error = older.ended().await.unwrap_err();
+    assert!(matches!(error, IngestError::Append(LogError::Fenced { .. })), "{error:?}");
+    newer.stop().await.unwrap();
+}
