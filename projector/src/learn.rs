@@ -10,13 +10,17 @@ use std::time::Duration;
 use beidou_log::{Log, ReadLimit};
 use beidou_schemas::{Offset, operation::FACTS};
 
-use crate::{ProjectorError, encode::Encoder, readable::Readable};
+use crate::{
+    ProjectorError,
+    encode::Encoder,
+    readable::{Damage, Readable},
+};
 
 /// How much of the facts is read at once.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::ZERO };
 
 /// Lets the encoder see what it needs to encode the cut that begins at `from`, and has not seen yet. Encoders of other topics
-/// need nothing. What cannot be read of the facts is told by the worker that projects them.
+/// need nothing. What cannot be read of the facts is noted, and told by the worker that projects them.
 ///
 /// # Errors
 /// When the log gives no answer, or this version is too old for a fact.
@@ -34,6 +38,10 @@ pub(crate) async fn learn(log: &dyn Log, encoder: &mut Encoder, from: Offset) ->
     let mut past = Readable::starting(encoder.knows());
     while let Some((_, batch)) = past.read(log, FACTS, end, READ).await? {
         encoder.learn(FACTS, &batch.records, past.next)?;
+    }
+    let gone = past.lost.into_iter().map(|offsets| Damage { offsets, what: "the log has these facts no more".into() });
+    if let Some(damage) = past.damaged.into_iter().chain(gone).next() {
+        encoder.miss(damage);
     }
     Ok(())
 }

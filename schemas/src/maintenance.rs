@@ -68,7 +68,7 @@ impl Fault {
 pub struct Finding {
     /// What is wrong.
     pub fault: Fault,
-    /// The uid of the cluster; empty where a file or range holds several.
+    /// The uid of the cluster; empty where a file or range holds several, and for operations, which know it by name.
     pub cluster_uid: String,
     /// The hour of the Events' own time, UTC, as `2026-11-23T14`; empty where it is about a file or a range.
     pub hour: String,
@@ -98,7 +98,7 @@ pub struct AuditReport {
     pub hours: u64,
     /// Rows in these hours, by the archive.
     pub rows: u64,
-    /// States of the log that were looked for in the table.
+    /// States of Events and rows of operations that the log has, and that were looked for in the table.
     pub log_states: u64,
     /// What was found, at most [`MOST_FINDINGS`].
     pub findings: Vec<Finding>,

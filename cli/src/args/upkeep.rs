@@ -25,8 +25,8 @@ pub struct Audit {
 }
 
 const AUDIT_HELP: &str = "\
-Log, table and archive are compared, and what differs is repaired where it can be. The exit code is 1 when something is \
-not repaired. Ctrl-C ends the waiting, not the audit.";
+Log, table and archive are compared, of Events and of operations, and what differs is repaired where it can be. The exit \
+code is 1 when something is not repaired. Ctrl-C ends the waiting, not the audit.";
 
 /// Flags of `beidou rebuild`.
 #[derive(Debug, Clone, Args)]

@@ -160,7 +160,7 @@ impl Client {
     fn report(&self, work: &Work) -> String {
         let Some(report) = &work.audit else { return String::new() };
         let mut text = format!(
-            "compared {} rows in {} hours of clusters, {} files, {} states of the log\n",
+            "compared {} rows in {} hours of clusters, {} files, {} states and facts of the log\n",
             report.rows, report.hours, report.files, report.log_states
         );
         if report.findings.is_empty() {

@@ -10,7 +10,7 @@ use beidou_schemas::{
 };
 use beidou_store::audit::rows_at;
 
-use super::{Auditor, files::tell, of_rows};
+use super::{Auditor, Facts, files::tell, of_rows};
 use crate::{ProjectorError, readable::Damage};
 
 impl Auditor {
@@ -32,17 +32,18 @@ impl Auditor {
         tell(report, log_finding(at, damage, rows, held));
         Ok(())
     }
+}
 
-    /// Tells what of the ledgers cannot be read.
-    pub(super) fn tell_damaged_ledgers(&self, report: &mut AuditReport) {
-        let held = "of archive files that it named only what they say of themselves is known";
-        for (at, damage) in self.memory.facts.damaged() {
-            tell(report, log_finding(at, damage, 0, held));
-        }
+/// Tells what of the ledgers cannot be read.
+pub(super) fn tell_damaged_ledgers(facts: &Facts, report: &mut AuditReport) {
+    let held = "of archive files that it named only what they say of themselves is known";
+    for (at, damage) in facts.damaged() {
+        tell(report, log_finding(at, damage, 0, held));
     }
 }
 
-fn log_finding(at: TopicPartition, damage: &Damage, rows: u64, held: &str) -> Finding {
+/// A range of the log that cannot be read; `held` says who has its rows.
+pub(super) fn log_finding(at: TopicPartition, damage: &Damage, rows: u64, held: &str) -> Finding {
     let place = format!("{at} {}-{}", damage.offsets.start, damage.offsets.end);
     let detail = format!("{}; not repairable in the log, it was not compared there; {held}", damage.what);
     Finding { detail, ..of_rows(Fault::LogDamaged, "", None, place, rows) }

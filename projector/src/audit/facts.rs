@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use beidou_log::{Log, ReadLimit};
 use beidou_schemas::{
     Topic, TopicPartition,
+    archive::Collection,
     ledger::{self, Archived, LedgerFact},
 };
 
@@ -16,7 +17,7 @@ use crate::{
 /// How much one read brings.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO };
 
-/// The facts of files that no compaction has taken in, as far as they were read: each audit reads on. They are as many as
+/// The facts of files of one collection that no compaction has taken in, as far as they were read: each audit reads on. They are as many as
 /// there are range files, hundreds on a busy day.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -25,12 +26,11 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Reads what is new of the ledgers of all Event partitions. What is damaged there is passed over: of files of that
-    /// range no more is known than what they say of themselves.
-    pub(crate) async fn read(&mut self, log: &dyn Log) -> Result<(), ProjectorError> {
+    /// Reads what is new of the ledgers of all sources of a collection. What is damaged there is passed over: of files of
+    /// that range no more is known than what they say of themselves.
+    pub(crate) async fn read(&mut self, log: &dyn Log, collection: Collection) -> Result<(), ProjectorError> {
         let partitions = log.partitions(Topic::KubeEvent);
-        for partition in 0..partitions {
-            let source = TopicPartition::new(Topic::KubeEvent, partition);
+        for source in collection.sources(partitions) {
             let Some(at) = ledger::partition_of(source, partitions) else { continue };
             let end = log.bounds(at).await.map_err(ProjectorError::log("find the end of", at))?.end;
             let past = self.past.entry(at).or_default();

@@ -10,7 +10,7 @@ use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
     archive::{Collection, FileEntry, PartitionRange, join_range},
-    ledger::{Archived, LedgerFact},
+    ledger::{self, Archived, LedgerFact},
     maintenance::{AuditReport, Fault, Finding},
     time::{DAY, HOUR},
 };
@@ -22,16 +22,13 @@ use beidou_store::{
 };
 use uuid::Uuid;
 
-use super::{Auditor, Places, now};
+use super::{Auditor, Places, damage::tell_damaged_ledgers, now};
 use crate::{ProjectorError, error::chain, rebuild::recorded};
 
 /// An audit by itself reads at least so many bytes of day files, if there are: about two seconds of one core.
-const LEAST_SHARE: u64 = 256 << 20;
+pub(super) const LEAST_SHARE: u64 = 256 << 20;
 /// And at least this part of all: with one audit an hour each day file is read once a week.
-const SHARE: u64 = 7 * 24;
-
-/// What day files of a lost manifest are not, and bad ones of a broken chain are not made.
-const CHAIN_FIRST: &str = "bring events/manifest back first";
+pub(super) const SHARE: u64 = 7 * 24;
 
 /// The archive as one audit sees it.
 pub(super) struct Seen {
@@ -52,20 +49,11 @@ impl Auditor {
         full: bool,
         report: &mut AuditReport,
     ) -> Result<Vec<PartitionRange>, ProjectorError> {
-        self.memory.facts.read(&*self.log).await?;
-        self.tell_damaged_ledgers(report);
-        let Salvaged { catalogue, broken, doubtful } = match archive.salvage().await {
-            Ok(salvaged) => salvaged,
-            Err(ArchiveError::Chain { path, what }) => {
-                let why = format!("{what}; nothing of the archive can be compared, {CHAIN_FIRST}");
-                tell(report, file_finding(Fault::ManifestBroken, &path, 0, false, why));
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        tell_broken(&broken, &doubtful, report);
+        self.memory.facts.read(&*self.log, Collection::Events).await?;
+        tell_damaged_ledgers(&self.memory.facts, report);
+        let Some((catalogue, whole)) = salvaged(archive, report).await? else { return Ok(Vec::new()) };
         self.memory.facts.files.retain(|path, _| !catalogue.was_removed(path));
-        let mut seen = Seen { whole: broken.is_empty(), by_day: by_day(&catalogue), covered: Vec::new() };
+        let mut seen = Seen { whole, by_day: by_day(&catalogue), covered: Vec::new() };
         self.compare_ranges(archive, &catalogue, places, full, &mut seen, report).await?;
         for range in catalogue.days.values().flat_map(|entry| &entry.note.ranges) {
             join_range(&mut seen.covered, *range);
@@ -182,13 +170,12 @@ impl Auditor {
         if let Some(writer) = self.turns.writer(source) {
             return Ok(writer);
         }
-        let found = self.ledgers().into_iter().find(|(of, _)| *of == source);
-        let (_, at) = found.unwrap_or((source, source));
+        let at = ledger::partition_of(source, self.log.partitions(Topic::KubeEvent)).unwrap_or(source);
         self.log.writer(at, &self.name).await.map_err(ProjectorError::log("become the writer of", at))
     }
 
     /// Tells the ledger that a range's file is another one now.
-    async fn note(&self, fact: &Archived) -> Result<(), ProjectorError> {
+    pub(super) async fn note(&self, fact: &Archived) -> Result<(), ProjectorError> {
         let writer = self.writer_of(fact.source).await?;
         let record = LedgerFact::Archived(fact.clone()).to_record(Uuid::new_v4(), now());
         let failed = ProjectorError::log("append a fact of the ledger of", fact.source);
@@ -215,7 +202,7 @@ impl Auditor {
         };
         let fault = fault_of(&error);
         if !seen.whole {
-            let why = format!("{}; {CHAIN_FIRST}, then it is written again", chain(&error));
+            let why = format!("{}; {}, then it is written again", chain(&error), chain_first(archive));
             tell(report, file_finding(fault, &entry.path, wanted.rows, false, why));
             return Ok(None);
         }
@@ -279,26 +266,47 @@ fn by_day(catalogue: &Catalogue) -> BTreeMap<i64, Vec<FileEntry>> {
     by_day
 }
 
-/// What is wrong with the chain of manifests: nobody proves any more that files and manifests before were not changed.
-fn tell_broken(broken: &[Break], doubtful: &[Break], report: &mut AuditReport) {
-    for Break { path, what } in broken {
+/// What day files of a lost manifest are not, and bad ones of a broken chain are not made.
+pub(super) fn chain_first(archive: &Archive) -> String {
+    format!("bring {} back first", archive.collection().manifests())
+}
+
+/// Which files count, and whether all manifests follow one another. What is wrong with them is told; `None` where nothing
+/// can be compared.
+pub(super) async fn salvaged(
+    archive: &Archive,
+    report: &mut AuditReport,
+) -> Result<Option<(Catalogue, bool)>, ProjectorError> {
+    let Salvaged { catalogue, broken, doubtful } = match archive.salvage().await {
+        Ok(salvaged) => salvaged,
+        Err(ArchiveError::Chain { path, what }) => {
+            let why = format!("{what}; nothing of the archive can be compared, {}", chain_first(archive));
+            tell(report, file_finding(Fault::ManifestBroken, &path, 0, false, why));
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Nobody proves any more that files and manifests before were not changed.
+    for Break { path, what } in &broken {
         let why = format!(
             "{what}; the archive is read on from the newest manifest, but that nothing before was changed is not proved any \
-             more: bring events/manifest back from a backup"
+             more: bring {} back from a backup",
+            archive.collection().manifests()
         );
         tell(report, file_finding(Fault::ManifestBroken, path, 0, false, why));
     }
-    for Break { path, what } in doubtful {
-        let why = format!("{what}: nothing is compacted or rebuilt until that is known, {CHAIN_FIRST}");
+    for Break { path, what } in &doubtful {
+        let why = format!("{what}: nothing is compacted or rebuilt until that is known, {}", chain_first(archive));
         tell(report, file_finding(Fault::ManifestBroken, path, 0, false, why));
     }
+    Ok(Some((catalogue, broken.is_empty())))
 }
 
-fn fault_of(error: &ArchiveError) -> Fault {
+pub(super) fn fault_of(error: &ArchiveError) -> Fault {
     if error.is_missing() { Fault::FileMissing } else { Fault::FileDamaged }
 }
 
-fn file_finding(fault: Fault, path: &str, rows: u64, repaired: bool, detail: String) -> Finding {
+pub(super) fn file_finding(fault: Fault, path: &str, rows: u64, repaired: bool, detail: String) -> Finding {
     let (cluster_uid, hour) = (String::new(), String::new());
     Finding { fault, cluster_uid, hour, place: path.into(), rows, repaired, detail }
 }

@@ -1,14 +1,16 @@
-//! The audit: log, table and archive hold the same states, and what differs is repaired.
+//! The audit: log, table and archive hold the same states and facts, and what differs is repaired.
 //!
 //! ```text
 //!  manifests, ledger ─► files, read to their end ─► rows and hash by cluster and hour ─┐
 //!                                                    table: the same, by the engine ───┴► equal, or by identity
 //!  log, read again ────► states, each in the table exactly once
+//!  operations: log ────► rows of the table, and what each file must hold: the log has all of them for ever
 //! ```
 //!
 //! Invariants:
-//! - A file is believed only when it is what manifest or ledger say. It is written again only from rows that add up to
-//!   what was recorded. Rows are changed only towards a file that is believed, or towards the log.
+//! - A file of Events is believed only when it is what manifest or ledger say. It is written again only from rows that add
+//!   up to what was recorded. Rows are changed only towards a file that is believed, or towards the log.
+//! - Of operations the log is right: rows and files are made again from it, and from nothing else.
 //! - Nothing is removed before what takes its place is there. What cannot be repaired stays, and is a finding.
 //! - Findings stop nothing: projection, queries and readiness go on. What cannot be read is a finding, and the rest is
 //!   compared all the same.
@@ -19,6 +21,8 @@ mod facts;
 mod files;
 mod hours;
 mod metrics;
+mod operation_files;
+mod operations;
 mod run;
 mod tail;
 
@@ -86,6 +90,7 @@ struct Memory {
     number: u64,
     /// Statements by which this one may still delete.
     deletions: usize,
+    operations: operations::Past,
 }
 
 /// Where the projection of Events stands, by partition: archived, and in the table.
@@ -126,6 +131,7 @@ impl Auditor {
             let from = archived.filter(|_| !full).unwrap_or(start).clamp(start, watermark.max(start));
             self.compare_log(at, from..watermark.max(from), &covered, &mut report).await?;
         }
+        self.compare_operations(full, &mut report).await?;
         report.ended = now();
         Ok(report)
     }

@@ -28,7 +28,7 @@ use beidou_log::StoredRecord;
 use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION};
 use beidou_store::{StoreError, insert::Block};
 
-use crate::ProjectorError;
+use crate::{ProjectorError, readable::Damage};
 
 /// What a cut becomes.
 #[derive(Debug, Default)]
@@ -86,6 +86,14 @@ impl Encoder {
             Self::Event(encoder) => encoder.memory(),
             // Facts of operations never leave the log: they are read by `learn`.
             Self::Coverage(_) | Self::Reject(_) | Self::Operation(_) | Self::Told(_) => 0,
+        }
+    }
+
+    /// What of the facts before could not be read, where rows follow from them.
+    pub(crate) fn unread(&self) -> Option<&Damage> {
+        match self {
+            Self::Operation(encoder) | Self::Told(encoder) => encoder.unread(),
+            Self::Event(_) | Self::Coverage(_) | Self::Reject(_) => None,
         }
     }
 

@@ -18,14 +18,14 @@ mod restore;
 mod tail;
 
 pub(crate) use restore::restore;
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Part, Tail};
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Instant};
 
 use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Offset, Topic, TopicPartition,
-    archive::{FileEntry, PartitionRange, join_range},
+    archive::{Collection, FileEntry, PartitionRange, join_range},
     maintenance::RebuildReport,
 };
 use beidou_store::{
@@ -82,7 +82,7 @@ async fn fill(auditor: &Auditor, filling: &Filling) -> Result<RebuildReport, Pro
     }
     let catalogue = archive.going_on().await?;
     let mut facts = Facts::default();
-    facts.read(&*auditor.log).await?;
+    facts.read(&*auditor.log, Collection::Events).await?;
     let hot = hot::bounds(&auditor.store).await?;
     let (paths, covered) = counted(&catalogue, &facts, &begins, &hot);
     let of_archive = filling.files(archive, paths).await?;

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ledger};
+use beidou_schemas::{Micros, Offset, Topic, TopicPartition, archive::Collection, ledger};
 use beidou_store::{
     archive::{Archive, Sum},
     audit::Filling,
@@ -78,7 +78,7 @@ async fn fill_events(
     let events = sources.iter().filter(|source| source.is_events());
     let begins: BTreeMap<u32, Offset> = events.map(|source| (source.worker.at.partition, source.begin)).collect();
     let mut facts = Facts::default();
-    facts.read(&*leader.log).await?;
+    facts.read(&*leader.log, Collection::Events).await?;
     let catalogue = archive.going_on().await?;
     let kept = &leader.config.retention;
     let hot = cooling::restored(kept, &leader.store, &catalogue, Micros::of(jiff::Timestamp::now())).await?;

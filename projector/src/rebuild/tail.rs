@@ -12,7 +12,7 @@ use crate::{
     compute::compute,
     encode::{CutRange, Encoder},
     learn::learn,
-    readable::Readable,
+    readable::{Damage, Readable},
 };
 
 /// How much of the log is encoded at once.
@@ -32,6 +32,11 @@ impl Part {
     /// Those blocks that are no rows of Events: what could not be decoded.
     pub(crate) fn rejects(&self) -> &[Block] {
         &self.blocks[self.rows.len()..]
+    }
+
+    /// The other blocks: those of its rows.
+    pub(crate) fn of_rows(&self) -> &[Block] {
+        &self.blocks[..self.rows.len()]
     }
 }
 
@@ -71,6 +76,11 @@ impl Tail {
         // What is lost or damaged there the index only does not know.
         tail.past = Readable::starting(from);
         Ok(tail)
+    }
+
+    /// What of the facts of operations it could not read, where its rows follow from them.
+    pub(crate) fn unread(&self) -> Option<&Damage> {
+        self.encoder.as_ref()?.unread()
     }
 
     /// The next part below `end`; `None` when all of it was read.

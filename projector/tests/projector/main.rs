@@ -10,6 +10,7 @@ mod lost;
 #[path = "../../../schemas/tests/odd/mod.rs"]
 mod odd;
 mod operation_archive;
+mod operation_audit;
 mod operation_rows;
 mod readers;
 mod rebuild;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arrow_array::{RecordBatch, StringArray, UInt64Array, cast::AsArray, types::TimestampMicrosecondType};
+use arrow_array::{cast::AsArray, types::TimestampMicrosecondType};
 use beidou_log::memory::MemoryLog;
 use beidou_projector::{ProjectorConfig, fault::Faults};
 use beidou_schemas::{Micros, archive::Collection, kube_event::RangeHash, time::DAY};
@@ -12,51 +12,10 @@ use beidou_store::{
 };
 use crate::support::{
     Engine, Running, execute, kept,
-    operations::{golden, stuck_at, world},
+    operations::{archived, golden, in_table, lines, stuck_at, world},
     rows, wait_for,
 };
 use tempfile::TempDir;
-use uuid::Uuid;
-
-/// What tells a row from others, and what it says: run, who, attempt, number, the whole fact.
-type Line = (Uuid, String, String, u64, String);
-
-fn lines(batch: &RecordBatch) -> impl Iterator<Item = Line> {
-    let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
-    let (source, attempt, value): (StringArray, _, _) = (text("source"), text("attempt"), text("value"));
-    let seq: UInt64Array = batch.column_by_name("seq").unwrap().as_primitive().clone();
-    let id = batch.column_by_name("object_id").unwrap().as_fixed_size_binary().clone();
-    (0..batch.num_rows()).map(move |row| {
-        let id = Uuid::from_slice(id.value(row)).unwrap();
-        (id, source.value(row).into(), attempt.value(row).into(), seq.value(row), value.value(row).into())
-    })
-}
-
-/// All rows of the files that count, sorted.
-async fn archived(archive: &Archive) -> Vec<Line> {
-    let catalogue = archive.catalogue().await.unwrap();
-    let mut found = Vec::new();
-    for path in catalogue.ranges.into_iter().map(|file| file.path).chain(catalogue.days.into_keys()) {
-        for batch in archive.open(&path).await.unwrap().batches().unwrap() {
-            found.extend(lines(&batch.unwrap()));
-        }
-    }
-    found.sort_unstable();
-    found
-}
-
-/// All rows of the table, sorted.
-async fn in_table(store: &Store) -> Vec<Line> {
-    let sql = "SELECT toString(object_id) AS id, source, attempt, seq, value FROM operation_event \
-               SETTINGS output_format_json_quote_64bit_integers = 0";
-    let line = |row: &serde_json::Value| {
-        let text = |name: &str| row[name].as_str().unwrap().to_owned();
-        (text("id").parse().unwrap(), text("source"), text("attempt"), row["seq"].as_u64().unwrap(), text("value"))
-    };
-    let mut found: Vec<Line> = rows(store, sql).await.iter().map(line).collect();
-    found.sort_unstable();
-    found
-}
 
 /// A log with facts, an engine, and an archive of operations.
 struct Site {

@@ -48,7 +48,7 @@ pub enum ArchiveError {
     },
     /// The manifests do not follow one another.
     #[error(
-        "the archive's manifest {path} cannot be followed: {what}; restore the folder events/manifest, the files themselves may be whole"
+        "the archive's manifest {path} cannot be followed: {what}; restore the folder of manifests, the files themselves may be whole"
     )]
     Chain {
         /// Which manifest.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// States that one statement deletes: its text stays below the engine's bound of 256 KB.
-const MOST_DELETED: usize = 1000;
+pub const MOST_DELETED: usize = 1000;
 /// Statements by which one audit deletes. Each rewrites the parts of its months that have such rows: 13 seconds each were
 /// seen where 2.7 million rows would have taken ten hours. So many of them hold a rebuild up for some minutes.
 pub const MOST_DELETIONS: usize = 30;

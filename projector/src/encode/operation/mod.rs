@@ -30,7 +30,7 @@ use super::{
     column::{Column, rows},
     reject::Rejects,
 };
-use crate::ProjectorError;
+use crate::{ProjectorError, readable::Damage};
 use line::Line;
 pub(super) use runs::Runs;
 
@@ -98,6 +98,8 @@ struct Place<'a> {
 pub struct OperationEncoder {
     at: TopicPartition,
     runs: Runs,
+    /// The first of the facts that could not be read.
+    unread: Option<Damage>,
 }
 
 /// Rows by the month of their time, the table's partition.
@@ -107,12 +109,22 @@ struct Months(BTreeMap<u32, OperationRows>);
 impl OperationEncoder {
     /// An encoder that knows of no operation.
     pub fn new(at: TopicPartition) -> Self {
-        Self { at, runs: Runs::default() }
+        Self { at, runs: Runs::default(), unread: None }
     }
 
     /// How far it knows the facts of operations.
     pub(crate) fn knows(&self) -> u64 {
         self.runs.next
+    }
+
+    /// The first of the facts that could not be read: rows behind it may lack names and lengths.
+    pub(crate) fn unread(&self) -> Option<&Damage> {
+        self.unread.as_ref()
+    }
+
+    /// Notes that facts could not be read.
+    pub(crate) fn miss(&mut self, facts: Damage) {
+        self.unread.get_or_insert(facts);
     }
 
     /// Sees facts up to an offset that come before what it will encode. What is none is told where it is projected.
