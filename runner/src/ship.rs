@@ -51,6 +51,46 @@ pub(crate) struct Shipper {
     pause: Duration,
 }
 
+/// What is to be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Events,
+    Heartbeat,
+    Output,
+    /// Nothing for so long, unless there is more to send.
+    Nothing(Duration),
+}
+
+/// When what was sent last. Output is no sign of life: the door takes it without telling anybody that the runner was heard,
+/// and without an answer whether the run is to end. So a heartbeat goes before it.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    heard: Instant,
+    output: Instant,
+}
+
+impl Sent {
+    fn due(&self, now: Instant, heartbeat: Duration, events: bool, output: bool, is_over: bool) -> Due {
+        let beat = heartbeat.saturating_sub(now - self.heard);
+        let gathered = if is_over { Duration::ZERO } else { OUTPUT_EVERY.saturating_sub(now - self.output) };
+        match (events, output) {
+            (true, _) => Due::Events,
+            _ if beat.is_zero() => Due::Heartbeat,
+            (_, true) if gathered.is_zero() => Due::Output,
+            (_, true) => Due::Nothing(beat.min(gathered)),
+            (_, false) => Due::Nothing(beat),
+        }
+    }
+
+    fn done(&mut self, due: Due, now: Instant) {
+        match due {
+            Due::Events | Due::Heartbeat => self.heard = now,
+            Due::Output => self.output = now,
+            Due::Nothing(_) => {}
+        }
+    }
+}
+
 impl Shipper {
     pub(crate) fn new(
         door: Arc<Door>,
@@ -64,7 +104,7 @@ impl Shipper {
 
     /// Runs until the run is over and everything is at the door.
     pub(crate) async fn run(mut self) -> Result<(), ShipError> {
-        let (mut heard, mut output_sent) = (Instant::now(), Instant::now());
+        let mut sent = Sent { heard: Instant::now(), output: Instant::now() };
         loop {
             let over = *self.over.borrow();
             if over.is_some_and(|end| Instant::now() >= end) {
@@ -74,26 +114,25 @@ impl Shipper {
             if over.is_some() && !events && !output {
                 return Ok(());
             }
-            let output_due = output && (over.is_some() || output_sent.elapsed() >= OUTPUT_EVERY);
-            let done = if events {
-                self.send_events().await
-            } else if output_due {
-                output_sent = Instant::now();
-                self.send_output().await
-            } else if heard.elapsed() >= self.heartbeat {
-                self.door.heartbeat().await.map(|taken| self.taken(&taken)).map_err(ShipError::Door)
-            } else {
-                let wait = self.heartbeat.saturating_sub(heard.elapsed());
-                let wait = if output { wait.min(OUTPUT_EVERY.saturating_sub(output_sent.elapsed())) } else { wait };
-                let mut over = self.over.clone();
-                tokio::select! {
-                    _ = timeout(wait, self.spool.more.notified()) => {}
-                    _ = over.changed() => {}
+            let due = sent.due(Instant::now(), self.heartbeat, events, output, over.is_some());
+            let done = match due {
+                Due::Events => self.send_events().await,
+                Due::Heartbeat => self.door.heartbeat().await.map(|taken| self.taken(&taken)).map_err(ShipError::Door),
+                Due::Output => self.send_output().await,
+                Due::Nothing(wait) => {
+                    let mut over = self.over.clone();
+                    tokio::select! {
+                        _ = timeout(wait, self.spool.more.notified()) => {}
+                        _ = over.changed() => {}
+                    }
+                    continue;
                 }
-                continue;
             };
             match done {
-                Ok(()) => (heard, self.pause) = (Instant::now(), FIRST_PAUSE),
+                Ok(()) => {
+                    sent.done(due, Instant::now());
+                    self.pause = FIRST_PAUSE;
+                }
                 Err(error) => self.failed(error).await?,
             }
         }
@@ -163,5 +202,41 @@ pub(crate) async fn patiently<T>(
         }
         sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_prints_all_the_time_is_heard_as_often_as_a_silent_one() {
+        let (begin, heartbeat) = (Instant::now(), Duration::from_secs(10));
+        let silence = |prints: bool| {
+            let (mut sent, mut heard, mut longest) = (Sent { heard: begin, output: begin }, begin, Duration::ZERO);
+            for now in (0..3000).map(|tick| begin + Duration::from_millis(100) * tick) {
+                let due = sent.due(now, heartbeat, false, prints, false);
+                if due == Due::Heartbeat {
+                    (heard, longest) = (now, longest.max(now - heard));
+                }
+                sent.done(due, now);
+            }
+            longest
+        };
+        assert_eq!([silence(true), silence(false)], [heartbeat, heartbeat]);
+    }
+
+    #[test]
+    fn events_go_first_and_output_is_gathered_until_the_run_is_over() {
+        let (begin, heartbeat) = (Instant::now(), Duration::from_secs(10));
+        let sent = Sent { heard: begin, output: begin };
+        let due = |after_ms, events, output, is_over| {
+            sent.due(begin + Duration::from_millis(after_ms), heartbeat, events, output, is_over)
+        };
+        assert_eq!(due(20_000, true, true, false), Due::Events);
+        assert_eq!(due(400, false, true, false), Due::Nothing(Duration::from_millis(600)));
+        assert_eq!(due(400, false, true, true), Due::Output);
+        assert_eq!(due(1000, false, true, false), Due::Output);
+        assert_eq!(due(4000, false, false, false), Due::Nothing(Duration::from_secs(6)));
     }
 }
