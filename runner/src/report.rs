@@ -57,6 +57,11 @@ impl Report {
         look(&mut self.outcomes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Begins with other outcomes; gives those so far.
+    pub(crate) fn turn(&self, to: Outcomes) -> Outcomes {
+        self.outcomes(|outcomes| std::mem::replace(outcomes, to))
+    }
+
     pub(crate) fn note(&self, message: &str) {
         if let Err(error) = self.spool.note(self.redactor.text(message)) {
             self.stop(&error);
@@ -103,7 +108,12 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    /// The socket of a play before this one is gone with its speakers.
     pub(crate) fn bind(path: &Path, report: Arc<Report>) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         Ok(Self { listener: UnixListener::bind(path)?, report, speakers: JoinSet::new() })
     }
 
