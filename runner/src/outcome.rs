@@ -50,7 +50,11 @@ impl Outcomes {
                     host.apply(event);
                 }
             }
-            TaskEventKind::Start | TaskEventKind::Play | TaskEventKind::Task | TaskEventKind::Note => {}
+            TaskEventKind::Start
+            | TaskEventKind::Play
+            | TaskEventKind::Task
+            | TaskEventKind::Note
+            | TaskEventKind::Output => {}
         }
     }
 
@@ -200,7 +204,8 @@ impl Host {
             | TaskEventKind::Task
             | TaskEventKind::NoHosts
             | TaskEventKind::Stats
-            | TaskEventKind::Note => {}
+            | TaskEventKind::Note
+            | TaskEventKind::Output => {}
         }
     }
 
