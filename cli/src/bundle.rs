@@ -226,6 +226,7 @@ fn tried(test: &Test) -> anyhow::Result<()> {
     }
 }
 
+/// Steps of these names, or of the flow; each behind the one that comes first.
 fn chosen<'a>(bundle: &'a Bundle, names: &[String]) -> anyhow::Result<Vec<&'a Step>> {
     let manifest = bundle.manifest();
     let names = if names.is_empty() { &manifest.flow } else { names };
@@ -240,7 +241,13 @@ fn chosen<'a>(bundle: &'a Bundle, names: &[String]) -> anyhow::Result<Vec<&'a St
         };
         manifest.step(name).ok_or_else(|| unknown().into())
     };
-    names.iter().map(find).collect()
+    let mut all: Vec<&Step> = Vec::new();
+    for step in names.iter().map(find).collect::<anyhow::Result<Vec<_>>>()? {
+        let first = step.first.as_deref().and_then(|first| manifest.step(first));
+        all.extend(first.filter(|first| !names.contains(&first.name)));
+        all.push(step);
+    }
+    Ok(all)
 }
 
 fn place(path: &Path) -> anyhow::Result<PathBuf> {
@@ -283,6 +290,9 @@ mod tests {
         let bundle = own("node-join").unwrap();
         let flow: Vec<_> = chosen(&bundle, &[]).unwrap().iter().map(|step| step.name.clone()).collect();
         assert_eq!(flow, ["preCheck", "scaleUp", "postCheck"]);
+        let up = own("scale-up").unwrap();
+        let flow: Vec<_> = chosen(&up, &[]).unwrap().iter().map(|step| step.name.clone()).collect();
+        assert_eq!(flow, ["preCheck", "facts", "scaleUp", "postCheck"]);
         let error = chosen(&bundle, &["scaleup".into()]).unwrap_err();
         assert!(crate::exit::text(&error).contains("preCheck, scaleUp, postCheck, leave"));
         let folder = tempfile::tempdir().unwrap();

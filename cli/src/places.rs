@@ -65,7 +65,7 @@ pub fn exports(data: &Path) -> PathBuf {
     data.join("exports")
 }
 
-/// The folder of controllers in a data directory: outputs, fact caches, runners.
+/// The folder of controllers in a data directory: fact caches, bundles, runners.
 pub fn controllers(data: &Path) -> PathBuf {
     data.join("controllers")
 }

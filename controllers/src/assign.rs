@@ -1,24 +1,29 @@
 //! What a runner is told to do: made of the operation's plan, its bundle and its cluster. The same attempt gets the same answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use beidou_model::operation::{Attempt, Operation};
 use beidou_playbooks::{Act, Bundle, GroupSource, Step};
 use beidou_schemas::{
-    operation::{Machine, Purpose},
-    runner::{Assignment, BundleRef, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
+    operation::{Machine, OperationType, Purpose},
+    runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
 };
 use serde_json::{Map, Value, json};
 
 use crate::target::Target;
 
 /// Hosts at the same time: more do not make an Ansible run faster.
-const MOST_FORKS: usize = 50;
+const MOST_FORKS: u32 = 50;
 const HEARTBEAT_MS: u64 = 10_000;
 const SSH_PORT: u16 = 22;
 /// Names of files that every runner gets.
 pub(crate) const SSH_KEY: &str = "ssh";
 pub(crate) const BASTION_KEY: &str = "bastion";
+/// The parameter that names nodes which a step leaves out that looks at others than the operation's machines.
+const DEAD: &str = "dead_hosts";
 
 /// Name → addresses, and whether it is of the control plane.
 pub(crate) type Known = BTreeMap<String, (Vec<String>, bool)>;
@@ -63,9 +68,22 @@ pub(crate) fn variables(
     }
     all.extend(operation.spec.parameters.clone());
     let secrets: BTreeSet<String> = operation.spec.secrets.iter().map(|secret| secret.parameter.clone()).collect();
-    let faults =
-        |faults: Vec<beidou_playbooks::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    bundle.parameters(&all, &secrets).map(|checked| checked.plain).map_err(faults)
+    bundle.parameters(&all, &secrets).map(|checked| checked.plain).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        let (name, asked) = (&bundle.manifest().name, operation.spec.operation_type);
+        format!("the bundle {name} cannot be run so: {}{}", faults.join("; "), stand_ins(name, asked))
+    })
+}
+
+/// Shipped bundles that would do the same: for people who lack what this one needs.
+fn stand_ins(name: &str, asked: OperationType) -> String {
+    let does = |other: &&str| {
+        let bundle = beidou_playbooks::shipped(other).and_then(Result::ok);
+        let kind = bundle.and_then(|bundle| bundle.manifest().operation_type.parse::<OperationType>().ok());
+        *other != name && kind.is_some_and(|kind| kind.does(asked))
+    };
+    let others: Vec<_> = beidou_playbooks::shipped_names().filter(does).collect();
+    if others.is_empty() { String::new() } else { format!(" (another bundle could be named: {})", others.join(", ")) }
 }
 
 /// Everything that a runner needs for one attempt. `path` says where its secret files lie.
@@ -84,6 +102,13 @@ pub(crate) fn assignment(
         Act::Api(_) => return Err(format!("the step {} needs no runner", step.name)),
     };
     let limit = operation.addresses(&attempt.hosts);
+    let (inventory, variables) = (
+        inventory(bundle, &operation.spec.operation_machines, target, known),
+        variables(bundle, operation, target, known)?,
+    );
+    let others =
+        Others { inventory: &inventory, variables: &variables, machines: &operation.plan.hosts, limit: &limit };
+    let (reach, first) = (others.reach(bundle, step)?, others.first(bundle, step)?);
     let secret = |secret: &beidou_schemas::operation::SecretRef| SecretFile {
         name: secret.parameter.clone(),
         path: path(&secret.parameter),
@@ -96,10 +121,12 @@ pub(crate) fn assignment(
         bundle: BundleRef { name: bundle.manifest().name.clone(), digest: bundle.digest().to_owned() },
         kind,
         playbook,
-        forks: limit.len().min(MOST_FORKS) as u32,
+        forks: MOST_FORKS,
         limit,
-        inventory: inventory(bundle, operation, target, known),
-        variables: variables(bundle, operation, target, known)?,
+        reach,
+        first,
+        inventory,
+        variables,
         secrets: operation.spec.secrets.iter().map(secret).collect(),
         ssh: ssh(target, path),
         mutates: step.mutates,
@@ -109,6 +136,44 @@ pub(crate) fn assignment(
         deadline_ms: attempt.deadline_ms,
         heartbeat_ms: HEARTBEAT_MS,
     })
+}
+
+/// What a step looks at beside the machines of its attempt.
+struct Others<'a> {
+    inventory: &'a Inventory,
+    variables: &'a Map<String, Value>,
+    machines: &'a [String],
+    limit: &'a [String],
+}
+
+impl Others<'_> {
+    /// Hosts of its group, where that is not the one of the machines.
+    fn reach(&self, bundle: &Bundle, step: &Step) -> Result<Vec<String>, Unassignable> {
+        if bundle.manifest().is_of_machines(step) { Ok(Vec::new()) } else { self.members(step) }
+    }
+
+    /// What comes before it.
+    fn first(&self, bundle: &Bundle, step: &Step) -> Result<Option<First>, Unassignable> {
+        let Some(first) = step.first.as_deref().and_then(|name| bundle.manifest().step(name)) else { return Ok(None) };
+        let Act::Playbook(playbook) = &first.act else { return Ok(None) };
+        let limit = self.members(first)?;
+        Ok(Some(First { step: first.name.clone(), playbook: playbook.clone(), limit }))
+    }
+
+    /// Of a group, without nodes that are declared dead and machines that another attempt has.
+    fn members(&self, step: &Step) -> Result<Vec<String>, Unassignable> {
+        let dead = |host: &String| {
+            let declared = self.variables.get(DEAD).and_then(Value::as_array);
+            declared.is_some_and(|all| all.iter().any(|one| one == host))
+        };
+        let kept = |host: &&String| !dead(host) && (!self.machines.contains(host) || self.limit.contains(host));
+        let hosts: Vec<_> =
+            self.inventory.groups.get(&step.limit).into_iter().flatten().filter(kept).cloned().collect();
+        if hosts.is_empty() {
+            return Err(format!("the step {} has no host: nobody is in its group {}", step.name, step.limit));
+        }
+        Ok(hosts)
+    }
 }
 
 fn ssh(target: &Target, path: impl Fn(&str) -> String) -> Ssh {
@@ -121,22 +186,25 @@ fn ssh(target: &Target, path: impl Fn(&str) -> String) -> Ssh {
     Ssh { private_key_path: path(SSH_KEY), known_hosts: target.reach.known_hosts.clone(), bastion }
 }
 
-fn inventory(bundle: &Bundle, operation: &Operation, target: &Target, known: &Known) -> Inventory {
+fn inventory(bundle: &Bundle, machines: &[Machine], target: &Target, known: &Known) -> Inventory {
+    let all: Vec<String> = machines.iter().map(|machine| machine.ip.clone()).collect();
     let mut hosts: BTreeMap<String, InventoryHost> =
-        operation.spec.operation_machines.iter().map(|machine| (machine.ip.clone(), host(machine, target))).collect();
+        machines.iter().map(|machine| (machine.ip.clone(), host(machine, target))).collect();
+    let machines: BTreeMap<IpAddr, &str> =
+        machines.iter().filter_map(|machine| Some((parsed(&machine.ip)?, &*machine.ip))).collect();
     let mut groups = BTreeMap::new();
     for (name, group) in &bundle.manifest().groups {
         let members: Vec<String> = match group.from {
-            GroupSource::Machines => operation.plan.hosts.clone(),
+            GroupSource::Machines => all.clone(),
             GroupSource::Nodes | GroupSource::ControlPlane | GroupSource::All => {
                 let fits = |leads: bool| leads || group.from != GroupSource::ControlPlane;
                 let of_kind = known.iter().filter(|(_, (_, leads))| fits(*leads));
                 let mut members: Vec<String> = of_kind
-                    .filter_map(|(node, (addresses, _))| add(&mut hosts, node, addresses.first()?, target))
+                    .filter_map(|(node, (addresses, _))| add(&mut hosts, &machines, node, addresses, target))
                     .collect();
                 if group.from == GroupSource::All {
-                    let new = operation.plan.hosts.iter().filter(|host| !members.contains(host)).cloned();
-                    members.extend(new.collect::<Vec<_>>());
+                    let new: Vec<_> = all.iter().filter(|host| !members.contains(host)).cloned().collect();
+                    members.extend(new);
                 }
                 members
             }
@@ -146,15 +214,29 @@ fn inventory(bundle: &Bundle, operation: &Operation, target: &Target, known: &Kn
     Inventory { groups, hosts }
 }
 
-/// A node that the cluster has: under its address, if it is one of the machines, which learns its name; else under its name.
-fn add(hosts: &mut BTreeMap<String, InventoryHost>, node: &str, address: &str, target: &Target) -> Option<String> {
-    if let Some(machine) = hosts.get_mut(address) {
-        machine.vars.entry("node_name").or_insert_with(|| node.into());
-        return Some(address.to_owned());
+/// A node that the cluster has: as the machine that has one of its addresses, if there is one, which learns its name; else under
+/// its name.
+fn add(
+    hosts: &mut BTreeMap<String, InventoryHost>,
+    machines: &BTreeMap<IpAddr, &str>,
+    node: &str,
+    addresses: &[String],
+    target: &Target,
+) -> Option<String> {
+    let machine = addresses.iter().find_map(|address| machines.get(&parsed(address)?));
+    if let Some(found) = machine.and_then(|ip| hosts.get_mut(*ip)) {
+        found.vars.entry("node_name").or_insert_with(|| node.into());
+        return machine.map(|ip| (*ip).to_owned());
     }
-    let machine = Machine { ip: address.to_owned(), name: Some(node.to_owned()), ..Machine::default() };
+    let address = addresses.iter().find(|address| parsed(address).is_some()).or(addresses.first())?;
+    let machine = Machine { ip: address.clone(), name: Some(node.to_owned()), ..Machine::default() };
     hosts.insert(node.to_owned(), host(&machine, target));
     Some(node.to_owned())
+}
+
+/// An address has many spellings.
+fn parsed(address: &str) -> Option<IpAddr> {
+    address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 fn host(machine: &Machine, target: &Target) -> InventoryHost {
@@ -170,5 +252,77 @@ fn host(machine: &Machine, target: &Target) -> InventoryHost {
         user: machine.user.clone().or_else(|| target.reach.user.clone()).unwrap_or_else(|| "root".into()),
         port: machine.port.or(target.reach.port).unwrap_or(SSH_PORT),
         vars,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle() -> Bundle {
+        beidou_playbooks::shipped("scale-up").unwrap().unwrap()
+    }
+
+    fn known() -> Known {
+        let node = |name: &str, addresses: &[&str], leads| {
+            (name.to_owned(), (addresses.iter().map(|address| (*address).to_owned()).collect(), leads))
+        };
+        BTreeMap::from([
+            node("lead", &["10.0.0.1"], true),
+            node("six", &["2001:db8::1"], false),
+            node("two", &["203.0.113.7", "10.0.0.12", "two.internal"], false),
+            node("named", &["named.internal", "10.0.0.3"], false),
+        ])
+    }
+
+    fn found(ips: &[&str]) -> Inventory {
+        let machine = |ip: &&str| Machine { ip: (*ip).to_owned(), ..Machine::default() };
+        let machines: Vec<_> = ips.iter().map(machine).collect();
+        inventory(&bundle(), &machines, &Target::bare("c"), &known())
+    }
+
+    #[test]
+    fn a_node_is_a_machine_by_any_of_its_addresses_in_any_spelling() {
+        let Inventory { groups, hosts } = found(&["10.0.0.12", "2001:DB8:0:0::1", "::ffff:10.0.0.1", "10.0.0.99"]);
+        let name_of = |ip: &str| hosts[ip].vars.get("node_name").and_then(Value::as_str);
+        let names = ["10.0.0.12", "2001:DB8:0:0::1", "::ffff:10.0.0.1", "10.0.0.99"].map(name_of);
+        assert_eq!(names, [Some("two"), Some("six"), Some("lead"), None]);
+        assert_eq!(hosts.len(), 5, "each once: {:?}", hosts.keys());
+        assert_eq!(hosts["named"].ansible_host, "10.0.0.3");
+        assert_eq!(groups["etcd"], ["::ffff:10.0.0.1"]);
+        assert_eq!(groups["kube_node"].len(), 5);
+    }
+
+    #[test]
+    fn who_lacks_kubespray_is_told_what_could_stand_in() {
+        assert_eq!(stand_ins("scale-up", OperationType::ScaleUp), " (another bundle could be named: node-join)");
+        assert_eq!(
+            stand_ins("team-down", OperationType::ScaleDown),
+            " (another bundle could be named: node-remove, scale-down)"
+        );
+        assert_eq!(stand_ins("drain", OperationType::Drain), "");
+    }
+
+    #[test]
+    fn facts_are_those_of_all_nodes_that_are_not_declared_dead_and_of_the_attempts_machines() {
+        let (bundle, machines) = (bundle(), ["10.0.0.98", "10.0.0.99"].map(String::from));
+        let inventory = found(&["10.0.0.98", "10.0.0.99"]);
+        let variables = json!({"dead_hosts": ["two", "elsewhere"]}).as_object().cloned().unwrap();
+        let others =
+            Others { inventory: &inventory, variables: &variables, machines: &machines, limit: &machines[1..] };
+        let step = |name: &str| bundle.manifest().step(name).unwrap();
+        let wanted = ["lead", "named", "six", "10.0.0.99"];
+        assert_eq!(others.reach(&bundle, step("facts")).unwrap(), wanted);
+        let first = others.first(&bundle, step("scaleUp")).unwrap().unwrap();
+        assert_eq!(
+            (&*first.step, &*first.playbook, &*first.limit),
+            ("facts", "facts.yml", &wanted.map(String::from)[..])
+        );
+        for name in ["preCheck", "scaleUp", "postCheck", "reset"] {
+            assert!(others.reach(&bundle, step(name)).unwrap().is_empty(), "{name}");
+            assert_eq!(others.first(&bundle, step(name)).unwrap().is_some(), name == "scaleUp");
+        }
+        let nobody = Others { inventory: &Inventory::default(), ..others };
+        assert!(nobody.reach(&bundle, step("facts")).unwrap_err().contains("kube_node"));
     }
 }

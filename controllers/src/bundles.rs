@@ -1,4 +1,4 @@
-//! The bundles that there are: those of the team before those that are shipped; and what the fold must know of each.
+//! The bundles that there are: those of the team in place of shipped ones of the same name; and what the fold must know of each.
 
 use std::{
     collections::BTreeMap,

@@ -190,8 +190,10 @@ pub struct Step {
     pub name: String,
     /// How it is done.
     pub act: Act,
-    /// The group whose hosts it touches.
+    /// The group whose hosts it runs on. One that changes something touches the operation's machines alone.
     pub limit: String,
+    /// The step of this bundle that comes first in each attempt, whatever the flow names: on all hosts of its own group.
+    pub first: Option<String>,
     /// Whether it changes anything.
     pub mutates: bool,
     /// How long one attempt may take.
@@ -247,6 +249,7 @@ struct RawStep {
     command: Option<String>,
     api: Option<ApiAct>,
     limit: String,
+    first: Option<String>,
     mutates: bool,
     deadline: Milliseconds,
     retry: RetryScope,
@@ -263,8 +266,8 @@ impl TryFrom<RawStep> for Step {
             (None, None, Some(api)) => Act::Api(api),
             _ => return Err(format!("step {} has not exactly one of playbook, command and api", raw.name)),
         };
-        let RawStep { name, limit, mutates, deadline, retry, undo, .. } = raw;
-        Ok(Self { name, act, limit, mutates, deadline, retry, undo })
+        let RawStep { name, limit, first, mutates, deadline, retry, undo, .. } = raw;
+        Ok(Self { name, act, limit, first, mutates, deadline, retry, undo })
     }
 }
 
@@ -273,6 +276,12 @@ impl Manifest {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// Whether a step runs on the operation's machines alone.
+    #[must_use]
+    pub fn is_of_machines(&self, step: &Step) -> bool {
+        self.groups.get(&step.limit).is_some_and(|group| group.from == GroupSource::Machines)
     }
 
     /// Ansible's settings, where a parameter names the folder that they are in.
@@ -302,6 +311,18 @@ pub(crate) fn read(file: &str, text: &str, has: impl Fn(&str) -> bool) -> Result
     if faults.is_empty() { Ok(manifest) } else { Err(faults) }
 }
 
+/// Why a step cannot come first in the attempts of another one.
+fn not_first(manifest: &Manifest, step: &Step, first: &str) -> Option<&'static str> {
+    let is_playbook = |step: &Step| matches!(step.act, Act::Playbook(_));
+    match manifest.step(first).filter(|found| found.name != step.name) {
+        None => Some("is no other step"),
+        Some(_) if !is_playbook(step) => Some("comes first of a step that is no playbook"),
+        Some(found) if !is_playbook(found) || found.mutates => Some("is no playbook that changes nothing"),
+        Some(found) if found.first.is_some() => Some("has a step before itself"),
+        Some(_) => None,
+    }
+}
+
 fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -> Vec<Fault> {
     let mut found = Vec::new();
     let mut refuse = |field: String, message: String| found.push(Fault::new(file, &field, message));
@@ -321,6 +342,15 @@ fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -
         }
         if !groups.contains(&step.limit.as_str()) {
             refuse("limit", format!("{:?} is no group; groups: {}", step.limit, groups.join(", ")));
+        } else if !manifest.is_of_machines(step) && (step.mutates || matches!(step.act, Act::Api(_))) {
+            let why =
+                "is a group with others than the operation's machines: only a runner that changes nothing may go there";
+            refuse("limit", format!("{:?} {why}", step.limit));
+        }
+        if let Some(first) = &step.first
+            && let Some(why) = not_first(manifest, step, first)
+        {
+            refuse("first", format!("{first:?} {why}"));
         }
         if let Some(undo) = step.undo.as_deref().filter(|undo| !names.contains(undo) || *undo == step.name) {
             refuse("undo", format!("{undo:?} is no other step; steps: {known}"));

@@ -56,6 +56,8 @@ fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
         ("api: cordon", "api: explode", &["steps/0/api", "explode", "deleteNode"]),
         ("api: cordon", "playbook: a.yml, api: cordon", &["steps/0", "playbook"]),
         ("api: cordon", "playbook: a.yml", &["steps/0/playbook", "\"a.yml\" is no file", "Api"]),
+        ("from: machines", "from: nodes", &["steps/0/limit", "nodes", "operation's machines"]),
+        ("retry: host", "retry: host, first: cordon", &["steps/0/first", "cordon", "no other step"]),
         ("limit: nodes", "limit: machines", &["steps/0/limit", "machines", "groups: nodes"]),
         ("retry: host", "retry: host, undo: cordon", &["steps/0/undo", "cordon"]),
         ("flow: [cordon]", "flow: [cordon, drain]", &["flow/1", "drain", "steps: cordon"]),
@@ -78,6 +80,30 @@ fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
     assert!(faults(Bundle::of_files(BTreeMap::new())).contains("bundle.yaml: is missing"));
     let outside = BTreeMap::from([("../x".to_owned(), Vec::new())]);
     assert!(faults(Bundle::of_files(outside)).contains("../x"));
+}
+
+#[test]
+fn what_comes_first_is_a_playbook_that_changes_nothing() {
+    let up = bundle("scale-up");
+    assert_eq!(up.manifest().step("scaleUp").unwrap().first.as_deref(), Some("facts"));
+    assert!(!up.manifest().is_of_machines(up.manifest().step("facts").unwrap()));
+    let files = |from: &str, to: &str| {
+        let text = |name: &str| up.text(name).unwrap().to_owned();
+        let mut files: BTreeMap<_, _> =
+            up.file_names().map(|name| (name.to_owned(), text(name).into_bytes())).collect();
+        files.insert("bundle.yaml".into(), text("bundle.yaml").replacen(from, to, 1).into_bytes());
+        faults(Bundle::of_files(files))
+    };
+    for (to, why) in [
+        ("first: reset", "steps/2/first: \"reset\" is no playbook that changes nothing"),
+        ("first: scaleUp", "\"scaleUp\" is no other step"),
+        ("first: fact", "\"fact\" is no other step"),
+    ] {
+        let said = files("first: facts", to);
+        assert!(said.contains(why), "{said}");
+    }
+    let said = files("limit: new, first: facts", "limit: kube_node, first: facts");
+    assert!(said.contains("steps/2/limit") && said.contains("operation's machines"), "{said}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub struct Arguments {
     /// The file with the token of this attempt
     #[arg(long, env = "BEIDOU_RUNNER_TOKEN_FILE")]
     pub token_file: PathBuf,
-    /// A folder for the spool; what is left in it has no secrets
+    /// A folder for spool, bundle and facts; what is left in it has no secrets
     #[arg(long, env = "BEIDOU_RUNNER_WORK")]
     pub work: PathBuf,
     /// The certificates that the door is trusted by, PEM; the system's where it is missing

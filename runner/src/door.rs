@@ -4,7 +4,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use beidou_schemas::runner::{
     Assignment, AttemptId, BUNDLE_PATH, CLAIM_PATH, Caller, Claim, EVENTS_PATH, Events, FACTS_PATH, FINISH_PATH,
-    Finish, HEARTBEAT_PATH, Heartbeat, OUTPUT_PATH, OutputTaken, Refused, Taken, TaskEvent,
+    Finish, HEARTBEAT_PATH, Heartbeat, Refused, Taken, TaskEvent,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -110,12 +110,6 @@ impl Door {
 
     pub(crate) async fn finish(&self, finish: &Finish) -> Result<Taken, DoorError> {
         self.post("finish the step", FINISH_PATH, finish).await
-    }
-
-    pub(crate) async fn output(&self, offset: u64, bytes: Vec<u8>) -> Result<OutputTaken, DoorError> {
-        let caller = Caller { offset: Some(offset), ..self.caller.clone() };
-        let request = self.request(Method::PUT, OUTPUT_PATH).query(&caller).body(bytes);
-        json("hand over output", send("hand over output", request).await?)
     }
 
     /// The files of a bundle, as tar.

@@ -119,7 +119,9 @@ fn check(assignment: &Assignment) -> Result<(), MaterialError> {
     if assignment.limit.is_empty() {
         return refuse("limit", "", "at least one host");
     }
-    if let Some(host) = assignment.limit.iter().find(|host| !assignment.inventory.hosts.contains_key(*host)) {
+    let first = assignment.first.iter().flat_map(|first| &first.limit);
+    let mut named = assignment.limit.iter().chain(&assignment.reach).chain(first);
+    if let Some(host) = named.find(|host| !assignment.inventory.hosts.contains_key(*host)) {
         return refuse("limit", host, "hosts of the inventory");
     }
     Ok(())

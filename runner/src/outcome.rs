@@ -50,7 +50,11 @@ impl Outcomes {
                     host.apply(event);
                 }
             }
-            TaskEventKind::Start | TaskEventKind::Play | TaskEventKind::Task | TaskEventKind::Note => {}
+            TaskEventKind::Start
+            | TaskEventKind::Play
+            | TaskEventKind::Task
+            | TaskEventKind::Note
+            | TaskEventKind::Output => {}
         }
     }
 
@@ -144,6 +148,40 @@ pub(crate) fn of_program(
     }
 }
 
+/// What is wrong with hosts that are not the step's own: the first of them, for people.
+pub(crate) fn wrong<'a>(hosts: impl Iterator<Item = (&'a String, &'a HostOutcome)>) -> Option<String> {
+    let bad: Vec<_> =
+        hosts.filter(|(_, outcome)| !matches!(outcome.state, HostState::Ok | HostState::Skipped)).collect();
+    let (name, outcome) = bad.first()?;
+    let why = outcome.message.as_deref().unwrap_or(outcome.state.name());
+    let more = if bad.len() > 1 { format!(", and {} more", bad.len() - 1) } else { String::new() };
+    Some(format!("{name}{more}: {why}"))
+}
+
+/// Hosts whose step is not done because of others.
+pub(crate) fn fail<'a>(hosts: impl Iterator<Item = &'a mut HostOutcome>, message: &str) {
+    for outcome in hosts.filter(|outcome| !matches!(outcome.state, HostState::Failed | HostState::Unreachable)) {
+        outcome.state = HostState::Failed;
+        outcome.code = Some("others-failed".into());
+        outcome.message = Some(message.to_owned());
+        outcome.remedy = Some("Look at the hosts that it names, then run the step again.".into());
+    }
+}
+
+/// The outcome of the step's own hosts, where it looked at others: all is well with them once it is with these.
+pub(crate) fn of_reach(hosts: &mut BTreeMap<String, HostOutcome>, limit: &[String], reach: &[String]) {
+    let wrong = wrong(hosts.iter().filter(|(name, _)| !limit.contains(name)));
+    hosts.retain(|name, _| limit.contains(name));
+    match wrong {
+        Some(wrong) => fail(hosts.values_mut(), &wrong),
+        None => {
+            for (_, outcome) in hosts.iter_mut().filter(|(name, _)| !reach.contains(name)) {
+                outcome.state = HostState::Ok;
+            }
+        }
+    }
+}
+
 impl Host {
     fn apply(&mut self, event: &TaskEvent) {
         self.begun.get_or_insert(event.time);
@@ -166,7 +204,8 @@ impl Host {
             | TaskEventKind::Task
             | TaskEventKind::NoHosts
             | TaskEventKind::Stats
-            | TaskEventKind::Note => {}
+            | TaskEventKind::Note
+            | TaskEventKind::Output => {}
         }
     }
 
@@ -232,5 +271,31 @@ mod tests {
         assert_eq!(states(&between, None, false), ["unknown", "skipped"]);
         let failed = [event(HostStart, "a", None), event(Host, "a", Some(TaskState::Unreachable))];
         assert_eq!(states(&failed, None, false), ["unreachable", "skipped"]);
+    }
+
+    #[test]
+    fn a_step_that_looks_at_others_is_as_good_as_they_are() {
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (limit, good) = (names(&["a"]), json!({"ok": 1, "failures": 0, "unreachable": 0}));
+        let told = |reach: &[&str], stats: Value| {
+            let reach = names(reach);
+            let mut outcomes = Outcomes::new(&[&limit[..], &reach].concat());
+            let results = stats.as_object().cloned().unwrap();
+            outcomes.apply(&TaskEvent { results, ..TaskEvent::new(9, Micros(2_000_000), TaskEventKind::Stats) });
+            let mut hosts = outcomes.decide(false);
+            of_reach(&mut hosts, &limit, &reach);
+            hosts.into_iter().map(|(name, one)| (name, one.state, one.message)).collect::<Vec<_>>()
+        };
+        let a = |state, message: Option<&str>| vec![("a".to_owned(), state, message.map(str::to_owned))];
+        let lost = json!({"ok": 0, "failures": 0, "unreachable": 1});
+        assert_eq!(
+            told(&["n", "o"], json!({"n": good, "o": good})),
+            a(HostState::Ok, None),
+            "it only looked at others"
+        );
+        assert_eq!(told(&["a", "n"], json!({"a": good, "n": good})), a(HostState::Ok, None));
+        let all_lost = json!({"a": good, "n": lost, "o": lost});
+        assert_eq!(told(&["a", "n", "o"], all_lost), a(HostState::Failed, Some("n, and 1 more: unreachable")));
+        assert_eq!(told(&["a", "n"], json!({"a": lost, "n": good})), a(HostState::Unreachable, None));
     }
 }

@@ -18,15 +18,24 @@ pub(crate) struct Places<'a> {
     pub private: &'a Path,
     pub sockets: &'a Path,
     pub facts: &'a Path,
-    pub limit: &'a Path,
     /// Ansible's settings.
     pub config: &'a Path,
 }
 
-/// Hosts at the same time.
-pub(crate) fn forks(assignment: &Assignment) -> usize {
+/// What is run, and on which hosts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Play<'a> {
+    /// A path inside the bundle.
+    pub file: &'a str,
+    pub hosts: &'a [String],
+    /// The file that lists them.
+    pub limit: &'a Path,
+}
+
+/// So many hosts at the same time.
+pub(crate) fn forks(assignment: &Assignment, hosts: usize) -> usize {
     let wanted = usize::try_from(assignment.forks).unwrap_or(MAX_FORKS);
-    assignment.limit.len().min(MAX_FORKS).min(wanted).max(1)
+    hosts.min(MAX_FORKS).min(wanted).max(1)
 }
 
 /// The command of a step.
@@ -35,10 +44,11 @@ pub(crate) fn command(
     assignment: &Assignment,
     material: &Material,
     places: &Places<'_>,
+    play: Play<'_>,
 ) -> Command {
     let mut command = match assignment.kind {
-        RunKind::Ansible => ansible(arguments, assignment, material, places),
-        RunKind::Command => program(assignment, material, places),
+        RunKind::Ansible => ansible(arguments, assignment, material, places, play),
+        RunKind::Command => program(assignment, material, places, play),
     };
     command
         .current_dir(places.bundle)
@@ -49,26 +59,32 @@ pub(crate) fn command(
     command
 }
 
-fn ansible(arguments: &Arguments, assignment: &Assignment, material: &Material, places: &Places<'_>) -> Command {
+fn ansible(
+    arguments: &Arguments,
+    assignment: &Assignment,
+    material: &Material,
+    places: &Places<'_>,
+    play: Play<'_>,
+) -> Command {
     let mut command = Command::new(&arguments.ansible_playbook);
     command.env_clear();
     command.arg("-i").arg(&material.inventory).arg("-e").arg(at(&material.variables));
     if let Some(secrets) = &material.secrets {
         command.arg("-e").arg(at(secrets));
     }
-    command.arg("--limit").arg(at(places.limit)).arg("--private-key").arg(&material.key);
+    command.arg("--limit").arg(at(play.limit)).arg("--private-key").arg(&material.key);
     if assignment.check {
         command.args(["--check", "--diff"]);
     }
     if arguments.verbosity > 0 {
         command.arg(format!("-{}", "v".repeat(usize::from(arguments.verbosity.min(4)))));
     }
-    command.arg(&assignment.playbook);
+    command.arg(play.file);
     let ssh: Vec<_> = ssh_words(assignment, material, places.sockets).iter().map(|word| shell(word)).collect();
     let private = places.private;
     let settings: [(&str, OsString); 18] = [
         ("ANSIBLE_CONFIG", places.config.into()),
-        ("ANSIBLE_FORKS", forks(assignment).to_string().into()),
+        ("ANSIBLE_FORKS", forks(assignment, play.hosts.len()).to_string().into()),
         ("ANSIBLE_PIPELINING", "True".into()),
         ("ANSIBLE_TIMEOUT", "20".into()),
         ("ANSIBLE_SSH_ARGS", ssh.join(" ").into()),
@@ -91,11 +107,11 @@ fn ansible(arguments: &Arguments, assignment: &Assignment, material: &Material, 
 }
 
 /// A program of the bundle: what it needs is in files that its environment names.
-fn program(assignment: &Assignment, material: &Material, places: &Places<'_>) -> Command {
-    let mut command = Command::new(places.bundle.join(&assignment.playbook));
+fn program(assignment: &Assignment, material: &Material, places: &Places<'_>, play: Play<'_>) -> Command {
+    let mut command = Command::new(places.bundle.join(play.file));
     command.env_clear();
     command.env("BEIDOU_INVENTORY", &material.inventory).env("BEIDOU_VARIABLES", &material.variables);
-    command.env("BEIDOU_LIMIT", places.limit).env("BEIDOU_CHECK", if assignment.check { "1" } else { "0" });
+    command.env("BEIDOU_LIMIT", play.limit).env("BEIDOU_CHECK", if assignment.check { "1" } else { "0" });
     if let Some(secrets) = &material.secrets {
         command.env("BEIDOU_SECRETS", secrets);
     }

@@ -4,14 +4,16 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use beidou_playbooks::Bundle;
-use beidou_schemas::runner::{Assignment, Ended, Finish, HostOutcome, RunKind};
+use beidou_schemas::runner::{Assignment, Ended, Finish, First, HostOutcome, RunKind};
 use beidou_service::CancellationToken;
+use tempfile::TempDir;
 use tokio::{
     process::Child,
     sync::watch,
@@ -23,8 +25,8 @@ use crate::{
     door::Door,
     fence,
     material::{self, Material, MaterialError},
-    outcome::Outcomes,
-    play::{self, Places},
+    outcome::{self, Outcomes},
+    play::{self, Places, Play},
     private::Private,
     process,
     redact::Redactor,
@@ -110,10 +112,11 @@ pub async fn run_step(arguments: Arguments, stop: CancellationToken) -> Result<(
     let shipper = Shipper::new(door.clone(), spool.clone(), heartbeat, stop.clone(), is_over);
     let shipper = tokio::spawn(shipper.run());
 
-    let ending = match run(&arguments, &assignment, &door, &spool, &stop).await {
+    let mut ending = match run(&arguments, &assignment, &door, &spool, &stop).await {
         Ok(ending) => ending,
         Err(error) => unready(&assignment, &error),
     };
+    ending.hosts.retain(|host, _| assignment.limit.contains(host));
     tracing::info!(attempt = %assignment.attempt, ended = %ending.ended, reason = ending.reason, "over");
     // Nobody is left who would look whether it is full.
     let _ = over.send(Some(Instant::now() + arguments.patience()));
@@ -163,7 +166,7 @@ async fn run(
     let known = variables.iter().chain(&keys).map(|(name, value)| (name.as_str(), value.as_str()));
     let redactor = Redactor::new(known.chain([("token", door.token())]))?;
     let material = material::write(&private, assignment, &variables, &keys)?;
-    let mut folders = Folders::create(&private)?;
+    let mut folders = Folders::create(&private, &arguments.work.join(assignment.attempt.as_str()))?;
     let bundle = bundle(arguments, assignment, door).await?;
     bundle.write(&folders.bundle).map_err(|error| Unready::Bundle(error.to_string()))?;
     private.write("patterns.json", &serde_json::to_vec(&redactor.patterns()).map_err(io::Error::from)?)?;
@@ -171,49 +174,36 @@ async fn run(
     folders.config = settings(&bundle, assignment, &folders.bundle, private.write("ansible.cfg", b"")?)?;
     restore_facts(door, &folders.facts).await;
 
-    let report = Report::new(spool.clone(), redactor, &assignment.limit);
-    let mut limit = assignment.limit.clone();
-    if fence::needed(assignment) {
-        for event in fence::take(assignment, &material, &folders.sockets, play::forks(assignment)).await {
-            limit.retain(|host| Some(host) != event.host.as_ref());
-            report.event(event);
-        }
-    }
-    if limit.is_empty() || stop.is_cancelled() {
-        process::kill_all(None).await;
-        let hosts = report.outcomes(|outcomes| outcomes.decide(stop.is_cancelled()));
-        let reason = if limit.is_empty() { "no host could be taken" } else { "cancelled" };
-        // Nothing was begun, so nothing is unknown: the run has ended.
-        let ended = if limit.is_empty() { Ended::Stats } else { Ended::Missing };
-        return Ok(Ending { ended, exit: None, signal: None, reason: Some(reason.into()), hosts });
-    }
-    let limit_file = private.write("limit", (limit.join("\n") + "\n").as_bytes())?;
-    let ending =
-        act(arguments, assignment, &material, &private, &folders, &limit_file, &report, stop, deadline).await?;
+    let report = Report::new(spool.clone(), redactor, &[&assignment.limit[..], &assignment.reach].concat());
+    let run = Run { arguments, assignment, material: &material, private: &private, folders: &folders, report: &report };
+    let ending = run.to_its_end(stop, deadline).await?;
     keep_facts(door, &folders.facts, report.redactor()).await;
     Ok(ending)
 }
 
-/// Folders of a run.
+/// Folders of a run. Keys and secrets are in memory, of which there is little; what may be large lies beside the spool, for
+/// this user alone.
 struct Folders {
     bundle: PathBuf,
     sockets: PathBuf,
     facts: PathBuf,
     plugins: PathBuf,
     config: PathBuf,
+    /// Gone with the run: no value is redacted in facts before they are kept.
+    _large: TempDir,
 }
 
 impl Folders {
-    fn create(private: &Private) -> io::Result<Self> {
+    fn create(private: &Private, work: &Path) -> io::Result<Self> {
         private.folder("home")?;
         private.folder("temporary")?;
-        Ok(Self {
-            bundle: private.folder("bundle")?,
-            sockets: private.folder("s")?,
-            facts: private.folder("facts")?,
-            plugins: private.folder("plugins")?,
-            config: PathBuf::new(),
-        })
+        let mine = fs::Permissions::from_mode(0o700);
+        let large = tempfile::Builder::new().prefix("run-").permissions(mine).tempdir_in(work)?;
+        let (bundle, facts) = (large.path().join("bundle"), large.path().join("facts"));
+        fs::create_dir(&bundle)?;
+        fs::create_dir(&facts)?;
+        let (sockets, plugins) = (private.folder("s")?, private.folder("plugins")?);
+        Ok(Self { bundle, sockets, facts, plugins, config: PathBuf::new(), _large: large })
     }
 }
 
@@ -249,56 +239,127 @@ fn settings(bundle: &Bundle, assignment: &Assignment, own: &Path, none: PathBuf)
     }
 }
 
-/// Starts the program and brings it to its end.
-#[expect(clippy::too_many_arguments, reason = "all of one run, and called once")]
-async fn act(
-    arguments: &Arguments,
-    assignment: &Assignment,
-    material: &Material,
-    private: &Private,
-    folders: &Folders,
-    limit: &Path,
-    report: &Arc<Report>,
-    stop: &CancellationToken,
-    deadline: Instant,
-) -> Result<Ending, Unready> {
-    let Folders { bundle, sockets, facts, config, .. } = folders;
-    let places = Places { bundle, private: private.path(), sockets, facts, limit, config };
-    let mut listener = Listener::bind(&private.path().join("events.sock"), report.clone())?;
-    let command = play::command(arguments, assignment, material, &places);
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let mut child = process::start(command).map_err(|source| Unready::Start { program, source })?;
-    let pid = child.id().unwrap_or_default();
-    let outputs = [
-        child.stdout.take().map(|out| tokio::spawn(report.clone().output(out))),
-        child.stderr.take().map(|out| tokio::spawn(report.clone().output(out))),
-    ];
-    let (status, reason) = tokio::select! {
-        never = listener.accept() => match never {},
-        () = process::reap_orphans(pid) => unreachable!("it ends with what it is polled beside"),
-        ended = supervise(&mut child, pid, report, stop, deadline, arguments.grace()) => ended?,
-    };
-    // Workers, connections and whatever they started: from here on nothing of this run acts any more, on this side.
-    if !process::kill_all(None).await {
-        report.note("a process of the run could not be ended");
+/// All of one run.
+struct Run<'a> {
+    arguments: &'a Arguments,
+    assignment: &'a Assignment,
+    material: &'a Material,
+    private: &'a Private,
+    folders: &'a Folders,
+    report: &'a Arc<Report>,
+}
+
+impl Run<'_> {
+    /// Fences the hosts, does what comes first, and then the step.
+    async fn to_its_end(&self, stop: &CancellationToken, deadline: Instant) -> Result<Ending, Unready> {
+        let Self { assignment, report, .. } = self;
+        let mut limit = assignment.limit.clone();
+        if fence::needed(assignment) {
+            let forks = play::forks(assignment, limit.len());
+            for event in fence::take(assignment, self.material, &self.folders.sockets, forks).await {
+                limit.retain(|host| Some(host) != event.host.as_ref());
+                report.event(event);
+            }
+        }
+        if let Some(first) = assignment.first.as_ref().filter(|_| !limit.is_empty())
+            && let Some(ending) = self.first(first, &limit, stop, deadline).await?
+        {
+            return Ok(ending);
+        }
+        if limit.is_empty() || stop.is_cancelled() {
+            process::kill_all(None).await;
+            let hosts = report.outcomes(|outcomes| outcomes.decide(stop.is_cancelled()));
+            let reason = if limit.is_empty() { "no host could be taken" } else { "cancelled" };
+            // Nothing was begun, so nothing is unknown: the run has ended.
+            let ended = if limit.is_empty() { Ended::Stats } else { Ended::Missing };
+            return Ok(Ending { ended, exit: None, signal: None, reason: Some(reason.into()), hosts });
+        }
+        let reach = &assignment.reach;
+        let hosts = if reach.is_empty() { &limit } else { reach };
+        let mut ending = self.act("limit", &assignment.playbook, hosts, stop, deadline).await?;
+        if !reach.is_empty() && ending.ended == Ended::Stats {
+            outcome::of_reach(&mut ending.hosts, &assignment.limit, reach);
+        }
+        Ok(ending)
     }
-    listener.end().await;
-    for output in outputs.into_iter().flatten() {
-        // A reader that panicked has lost output, no outcome.
-        let _ = output.await;
+
+    /// What comes first. Where it does not end well on all of its hosts, that is the end of the run, and nothing was begun.
+    async fn first(
+        &self,
+        first: &First,
+        limit: &[String],
+        stop: &CancellationToken,
+        deadline: Instant,
+    ) -> Result<Option<Ending>, Unready> {
+        let lost = |host: &String| self.assignment.limit.contains(host) && !limit.contains(host);
+        let hosts: Vec<_> = first.limit.iter().filter(|host| !lost(host)).cloned().collect();
+        let own = self.report.turn(Outcomes::new(&hosts));
+        let ending = self.act("limit-first", &first.playbook, &hosts, stop, deadline).await;
+        self.report.turn(own);
+        let ending = ending?;
+        let why = match (ending.ended, outcome::wrong(ending.hosts.iter())) {
+            (_, Some(wrong)) => wrong,
+            (Ended::Missing, None) => "the run did not come to its end".to_owned(),
+            (Ended::Stats, None) => return Ok(None),
+        };
+        let cancelled = ending.reason.is_some();
+        let mut hosts = self.report.outcomes(|outcomes| outcomes.decide(cancelled));
+        if !cancelled {
+            outcome::fail(hosts.values_mut(), &format!("{} comes first, and failed: {why}", first.step));
+        }
+        let ended = if cancelled { Ended::Missing } else { Ended::Stats };
+        Ok(Some(Ending { ended, hosts, ..ending }))
     }
-    let (exit, signal) = process::ending(status);
-    let cancelled = reason.is_some();
-    let ended = match assignment.kind {
-        RunKind::Ansible if report.outcomes(|outcomes| outcomes.has_stats()) => Ended::Stats,
-        RunKind::Command if exit.is_some() && !cancelled => Ended::Stats,
-        RunKind::Ansible | RunKind::Command => Ended::Missing,
-    };
-    let mut hosts = report.outcomes(|outcomes| outcomes.decide(cancelled));
-    if assignment.kind == RunKind::Command {
-        crate::outcome::of_program(&mut hosts, exit, signal, cancelled);
+
+    /// Starts the program on hosts and brings it to its end.
+    async fn act(
+        &self,
+        list: &str,
+        file: &str,
+        hosts: &[String],
+        stop: &CancellationToken,
+        deadline: Instant,
+    ) -> Result<Ending, Unready> {
+        let Self { arguments, assignment, material, private, folders, report } = self;
+        let Folders { bundle, sockets, facts, config, .. } = folders;
+        let limit = private.write(list, (hosts.join("\n") + "\n").as_bytes())?;
+        let places = Places { bundle, private: private.path(), sockets, facts, config };
+        let mut listener = Listener::bind(&private.path().join("events.sock"), Arc::clone(report))?;
+        let command = play::command(arguments, assignment, material, &places, Play { file, hosts, limit: &limit });
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let mut child = process::start(command).map_err(|source| Unready::Start { program, source })?;
+        let pid = child.id().unwrap_or_default();
+        let outputs = [
+            child.stdout.take().map(|out| tokio::spawn(Arc::clone(report).output(out))),
+            child.stderr.take().map(|out| tokio::spawn(Arc::clone(report).output(out))),
+        ];
+        let (status, reason) = tokio::select! {
+            never = listener.accept() => match never {},
+            () = process::reap_orphans(pid) => unreachable!("it ends with what it is polled beside"),
+            ended = supervise(&mut child, pid, report, stop, deadline, arguments.grace()) => ended?,
+        };
+        // Workers, connections and whatever they started: from here on nothing of this run acts any more, on this side.
+        if !process::kill_all(None).await {
+            report.note("a process of the run could not be ended");
+        }
+        listener.end().await;
+        for output in outputs.into_iter().flatten() {
+            // A reader that panicked has lost output, no outcome.
+            let _ = output.await;
+        }
+        let (exit, signal) = process::ending(status);
+        let cancelled = reason.is_some();
+        let ended = match assignment.kind {
+            RunKind::Ansible if report.outcomes(|outcomes| outcomes.has_stats()) => Ended::Stats,
+            RunKind::Command if exit.is_some() && !cancelled => Ended::Stats,
+            RunKind::Ansible | RunKind::Command => Ended::Missing,
+        };
+        let mut hosts = report.outcomes(|outcomes| outcomes.decide(cancelled));
+        if assignment.kind == RunKind::Command {
+            outcome::of_program(&mut hosts, exit, signal, cancelled);
+        }
+        Ok(Ending { ended, exit, signal, reason, hosts })
     }
-    Ok(Ending { ended, exit, signal, reason, hosts })
 }
 
 /// Waits for the end of a program, and brings it about where it must end: the reason is given then.

@@ -20,9 +20,6 @@ use crate::{
 /// One request stays far below a body limit of 2 MB.
 const BATCH_EVENTS: usize = 1000;
 const BATCH_BYTES: u64 = 1 << 20;
-const OUTPUT_BYTES: u64 = 1 << 20;
-/// Output is not urgent: it is gathered for so long.
-const OUTPUT_EVERY: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -47,7 +44,6 @@ pub(crate) struct Shipper {
     /// When the run is over: until when the rest is to be there.
     pub over: watch::Receiver<Option<Instant>>,
     next: u64,
-    offset: u64,
     pause: Duration,
 }
 
@@ -59,32 +55,27 @@ impl Shipper {
         cancel: CancellationToken,
         over: watch::Receiver<Option<Instant>>,
     ) -> Self {
-        Self { door, spool, heartbeat, cancel, over, next: 1, offset: 0, pause: FIRST_PAUSE }
+        Self { door, spool, heartbeat, cancel, over, next: 1, pause: FIRST_PAUSE }
     }
 
     /// Runs until the run is over and everything is at the door.
     pub(crate) async fn run(mut self) -> Result<(), ShipError> {
-        let (mut heard, mut output_sent) = (Instant::now(), Instant::now());
+        let mut heard = Instant::now();
         loop {
             let over = *self.over.borrow();
             if over.is_some_and(|end| Instant::now() >= end) {
                 return Err(ShipError::Patience);
             }
-            let (events, output) = (self.next <= self.spool.last_seq(), self.offset < self.spool.output_length());
-            if over.is_some() && !events && !output {
+            let more = self.next <= self.spool.last_seq();
+            if over.is_some() && !more {
                 return Ok(());
             }
-            let output_due = output && (over.is_some() || output_sent.elapsed() >= OUTPUT_EVERY);
-            let done = if events {
+            let done = if more {
                 self.send_events().await
-            } else if output_due {
-                output_sent = Instant::now();
-                self.send_output().await
             } else if heard.elapsed() >= self.heartbeat {
                 self.door.heartbeat().await.map(|taken| self.taken(&taken)).map_err(ShipError::Door)
             } else {
                 let wait = self.heartbeat.saturating_sub(heard.elapsed());
-                let wait = if output { wait.min(OUTPUT_EVERY.saturating_sub(output_sent.elapsed())) } else { wait };
                 let mut over = self.over.clone();
                 tokio::select! {
                     _ = timeout(wait, self.spool.more.notified()) => {}
@@ -106,12 +97,6 @@ impl Shipper {
         Ok(())
     }
 
-    async fn send_output(&mut self) -> Result<(), ShipError> {
-        let bytes = self.spool.read_output(self.offset, OUTPUT_BYTES)?;
-        self.offset = self.door.output(self.offset, bytes).await.map_err(ShipError::Door)?.next;
-        Ok(())
-    }
-
     fn taken(&mut self, taken: &Taken) {
         self.next = taken.next;
         if taken.command == Command::Cancel && !self.cancel.is_cancelled() {
@@ -126,11 +111,7 @@ impl Shipper {
             ShipError::Door(DoorError::Refused { act, refused }) if refused.reason == Refusal::Gap => {
                 // The door lost what it had not kept for certain: it says from where it wants it again.
                 tracing::warn!(act, next = refused.next, "the door wants something again");
-                match refused.next {
-                    Some(next) if act == "hand over output" => self.offset = next,
-                    Some(next) => self.next = next.max(1),
-                    None => {}
-                }
+                self.next = refused.next.map_or(self.next, |next| next.max(1));
             }
             ShipError::Door(DoorError::Away { act, source }) => {
                 let source = source.map(|source| source.to_string());

@@ -1,4 +1,4 @@
-//! What is to be said, on disk until the door has it: events by number, output by offset.
+//! What is to be said, on disk until the door has it: events by number.
 //!
 //! The door may be away for as long as the step runs. Nothing is dropped: a spool that is full ends the run, and says so.
 
@@ -16,10 +16,9 @@ use beidou_schemas::{
 };
 use tokio::sync::Notify;
 
-/// Kubespray says some 7,000 events of 200 B for 20 hosts: 1.4 MB. This holds a hundred times 700 hosts.
+/// Kubespray says some 7,000 events of 200 B for 20 hosts: 1.4 MB. This holds a hundred times 700 hosts, beside what their
+/// programs print.
 const MAX_EVENT_BYTES: u64 = 512 << 20;
-/// The output of a run with `-vvv` on many hosts.
-const MAX_OUTPUT_BYTES: u64 = 256 << 20;
 
 /// The spool cannot take more.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +35,9 @@ struct Events {
     starts: Vec<u64>,
 }
 
-/// Both spools of an attempt.
+/// The spool of an attempt.
 pub(crate) struct Spool {
     events: Mutex<Events>,
-    output: Mutex<(File, u64)>,
     /// Rung when there is more.
     pub more: Notify,
 }
@@ -52,9 +50,9 @@ impl Spool {
     /// In a folder that may have that of an earlier run: it is begun anew, for events are numbered from 1.
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let open = |name| File::options().read(true).write(true).create(true).truncate(true).open(folder.join(name));
-        let events = Events { file: open("events.jsonl")?, starts: vec![0] };
-        Ok(Self { events: Mutex::new(events), output: Mutex::new((open("output.log")?, 0)), more: Notify::new() })
+        let mut anew = File::options();
+        let file = anew.read(true).write(true).create(true).truncate(true).open(folder.join("events.jsonl"))?;
+        Ok(Self { events: Mutex::new(Events { file, starts: vec![0] }), more: Notify::new() })
     }
 
     /// Adds an event and gives it its number.
@@ -100,33 +98,6 @@ impl Spool {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| serde_json::from_slice(line).map_err(io::Error::from)).collect()
     }
-
-    /// Adds to the output, which must be clean of secrets.
-    pub(crate) fn output(&self, bytes: &[u8]) -> Result<(), SpoolError> {
-        let mut output = locked(&self.output);
-        if output.1 + bytes.len() as u64 > MAX_OUTPUT_BYTES {
-            return Err(SpoolError::Full(MAX_OUTPUT_BYTES));
-        }
-        output.0.write_all(bytes)?;
-        output.1 += bytes.len() as u64;
-        drop(output);
-        self.more.notify_one();
-        Ok(())
-    }
-
-    /// Bytes of the output so far.
-    pub(crate) fn output_length(&self) -> u64 {
-        locked(&self.output).1
-    }
-
-    /// Output from an offset on.
-    pub(crate) fn read_output(&self, offset: u64, most: u64) -> io::Result<Vec<u8>> {
-        let output = locked(&self.output);
-        let length = output.1.saturating_sub(offset).min(most);
-        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-        output.0.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
-    }
 }
 
 /// The runner's clock.
@@ -152,9 +123,6 @@ mod tests {
         assert_eq!(seqs(3, 9, 10_000), [3, 4, 5]);
         assert_eq!(seqs(3, 9, 1), [3], "one goes always");
         assert_eq!(seqs(6, 9, 10_000), [0u64; 0]);
-        spool.output(b"hello ").unwrap();
-        spool.output(b"world").unwrap();
-        assert_eq!(spool.read_output(4, 5).unwrap(), b"o wor");
-        assert_eq!((spool.last_seq(), spool.output_length()), (5, 11));
+        assert_eq!(spool.last_seq(), 5);
     }
 }

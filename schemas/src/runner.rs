@@ -22,7 +22,7 @@ mod door;
 mod event;
 
 pub use self::{
-    assignment::{Assignment, BundleRef, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
+    assignment::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
     attempt::AttemptId,
     door::{
         BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Ended, Events, FACTS_PATH, FINISH_PATH, Finish,

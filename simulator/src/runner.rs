@@ -349,6 +349,8 @@ mod tests {
             kind: RunKind::Ansible,
             playbook: "x.yml".into(),
             limit: (0..hosts).map(|host| format!("10.0.0.{host}")).collect(),
+            reach: Vec::new(),
+            first: None,
             inventory: Inventory::default(),
             variables: Default::default(),
             secrets: Vec::new(),

@@ -60,8 +60,9 @@ pub enum Act {
         #[arg(long)]
         strict: bool,
     },
-    /// Run its playbooks on hosts that may be spoiled: a dry run, one killed halfway, a real one, once more, which must change
-    /// nothing, and one beside a host that does not answer, which must fail alone
+    /// Run its playbooks on hosts that may be spoiled: a dry run, one killed at its first change, a real one, once more, which
+    /// must change nothing, and one beside a host that does not answer, which must fail alone. Two faults, no more: a full
+    /// disk, a host that hangs or loses its power in the middle are not tried
     Test(Test),
 }
 

@@ -63,6 +63,8 @@ pub enum OperationAction {
     Approve(Answer),
     /// Reject it: it is over
     Reject(Answer),
+    /// Print what its programs printed: all of it, redacted
+    Output(Output),
     /// Open an export without a server: verify it, and show any moment of it
     Replay(Replay),
     /// Write it to one file that proves itself
@@ -288,6 +290,22 @@ pub struct Export {
     pub server: Server,
 }
 
+/// Flags of `output`.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// Its id or its name
+    #[arg(value_name = "ID|NAME")]
+    pub name: String,
+    /// Of this step alone
+    #[arg(long)]
+    pub step: Option<String>,
+    /// Of this attempt alone, by id
+    #[arg(long, value_name = "ID")]
+    pub attempt: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
 /// Flags of `replay`.
 #[derive(Debug, Clone, Args)]
 pub struct Replay {
@@ -299,6 +317,9 @@ pub struct Replay {
     /// Play it, so many times as fast as it was
     #[arg(long, value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub speed: Option<u32>,
+    /// Print what its programs printed
+    #[arg(long, conflicts_with_all = ["at", "speed", "output"])]
+    pub printed: bool,
     /// Form of the answer
     #[arg(short = 'o', long, value_enum, default_value_t, conflicts_with = "speed")]
     pub output: Form,

@@ -3177,9 +3177,9 @@ export interface components {
             host?: string | null;
             /** @description Which item of a loop. */
             item?: string | null;
-            /** @description `start`, `play`, `task`, `host_start`, `item`, `retry`, `host`, `no_hosts`, `stats`, `note`. */
+            /** @description `start`, `play`, `task`, `host_start`, `item`, `retry`, `host`, `no_hosts`, `stats`, `note`, `output`. */
             kind: string;
-            /** @description For people: redacted, at most 2 KB. */
+            /** @description For people: redacted, at most 2 KB; of `output` a part of the text, at most 32 KB. */
             message?: string | null;
             /**
              * Format: int32
@@ -6989,7 +6989,7 @@ export interface operations {
                 attempt?: string;
                 /** @description From this number of the attempt on; only with `attempt`. */
                 seq?: number;
-                /** @description Kinds: `host`, `task` and so on; any of them. */
+                /** @description Kinds: `host`, `task` and so on; any of them. Where none stands here, all but `output`, which is long. */
                 kind?: string[];
                 /** @description Text within task, message or code. */
                 text?: string;

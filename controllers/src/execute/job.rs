@@ -123,6 +123,7 @@ impl KubernetesJob {
             "volumes": [
                 {"name": "secrets", "secret": {"secretName": order.attempt.as_str(), "defaultMode": 0o440}},
                 {"name": "work", "emptyDir": {}},
+                // Keys, secrets, inventory and variables alone: it counts as memory.
                 {"name": "private", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
             ],
         })

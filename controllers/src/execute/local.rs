@@ -2,9 +2,10 @@
 //! finds them again by process id and start time; only the exit code of one that ended meanwhile is not known.
 //!
 //! ```text
-//!  <folder>/<attempt>/   order      the digest of what it was made of
-//!                        process    its id and start time, written when it is there
-//!                        work/      the runner's own
+//!  <folder>/<attempt>/   order       the digest of what it was made of
+//!                        process     its id and start time, written when it is there
+//!                        runner.log  what the runner says of itself
+//!                        work/       its own, gone when what became of it is known; all else goes two weeks after
 //!  <private>/<attempt>/  token and secrets, in memory where there is /dev/shm
 //! ```
 
@@ -15,6 +16,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -26,6 +28,9 @@ use super::{ExecuteError, Executor, Order, Standing};
 const ORDER: &str = "order";
 const PROCESS: &str = "process";
 const TOKEN: &str = "token";
+const WORK: &str = "work";
+/// How long what a runner says of itself is kept.
+const KEPT: Duration = Duration::from_secs(14 * 86_400);
 /// Where secrets lie: memory that is never written to disk.
 const MEMORY: &str = "/dev/shm";
 
@@ -74,10 +79,25 @@ impl LocalProcess {
         let said = fs::OpenOptions::new().create(true).append(true).open(place.join("runner.log"))?;
         let mut command = Command::new(program);
         command.args(first).args(["--server", &order.door, "--attempt", order.attempt.as_str()]);
-        command.arg("--token-file").arg(private.join(TOKEN)).arg("--work").arg(place.join("work"));
+        command.arg("--token-file").arg(private.join(TOKEN)).arg("--work").arg(place.join(WORK));
         // Its own folder it makes itself, with a short name: paths of sockets are short.
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).process_group(0).kill_on_drop(false);
         command.spawn()
+    }
+
+    /// Removes what is left of runners that were forgotten long ago.
+    fn sweep(&self) {
+        let is_old = |place: &PathBuf| {
+            let made = fs::metadata(place.join(ORDER)).and_then(|about| about.modified());
+            let age = made.ok().and_then(|made| made.elapsed().ok());
+            !place.join(WORK).exists() && age.is_some_and(|age| age > KEPT)
+        };
+        let all = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for place in all.map(|entry| entry.path()).filter(is_old) {
+            if let Err(error) = fs::remove_dir_all(&place) {
+                tracing::warn!(%error, place = %place.display(), "what is left of a runner cannot be removed");
+            }
+        }
     }
 
     /// Takes the exit of a child of this process.
@@ -107,7 +127,7 @@ impl Executor for LocalProcess {
 
     async fn launch(&self, order: &Order) -> Result<String, ExecuteError> {
         let place = self.place(&order.attempt);
-        fs::create_dir_all(place.join("work")).map_err(local("make", &place))?;
+        fs::create_dir_all(place.join(WORK)).map_err(local("make", &place))?;
         match fs::read_to_string(place.join(ORDER)) {
             Ok(input) if input != order.input => return Err(ExecuteError::Other(place.display().to_string())),
             Ok(_) => {}
@@ -147,12 +167,13 @@ impl Executor for LocalProcess {
 
     async fn forget(&self, attempt: &AttemptId) -> Result<(), ExecuteError> {
         self.children().remove(attempt);
-        for folder in [self.private.join(attempt.as_str()), self.place(attempt).join("work")] {
+        for folder in [self.private.join(attempt.as_str()), self.place(attempt).join(WORK)] {
             match fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(local("remove", &folder)(error)),
                 Ok(()) | Err(_) => {}
             }
         }
+        self.sweep();
         Ok(())
     }
 }
@@ -215,5 +236,31 @@ impl Known {
 impl std::fmt::Display for Known {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {}", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_left_of_runners_is_removed_two_weeks_after_they_were_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let executor = LocalProcess::new(folder.path().to_owned(), Vec::new());
+        let made = |name: &str, days: u64, works: bool| {
+            let place = folder.path().join(name);
+            fs::create_dir_all(if works { place.join(WORK) } else { place.clone() }).unwrap();
+            let order = fs::File::create(place.join(ORDER)).unwrap();
+            order.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
+        };
+        made("old", 15, false);
+        made("young", 13, false);
+        made("open", 15, true);
+        executor.forget(&"00000000-first-b0-a1".parse().unwrap()).await.unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["open", "young"]);
     }
 }

@@ -8,6 +8,7 @@ use beidou_schemas::{
         Object, OperationId, TaskId,
         fact::{Body, Fact},
     },
+    runner::TaskEventKind,
 };
 use serde_json::{Value, json};
 
@@ -297,6 +298,12 @@ async fn the_log_is_read_by_sequence_without_holes_of_our_own() {
     // What is told later is behind the last number.
     say(&log, &[said(a, "preCheck", 2, 10, 11)]).await;
     assert_eq!(numbers(&api.list(&path(&format!("/log?attempt={a}&seq=10"))).await), of("preCheck", &[10, 11]));
+    // What programs printed is long: it is told to who asks for it.
+    let mut printed = said(a, "preCheck", 2, 12, 13);
+    printed.events[0].kind = TaskEventKind::Output;
+    say(&log, &[printed]).await;
+    assert_eq!(numbers(&api.list(&path(&format!("/log?attempt={a}&seq=11"))).await), of("preCheck", &[11, 13]));
+    assert_eq!(numbers(&api.list(&path("/log?kind=output")).await), of("preCheck", &[12]));
 }
 
 #[tokio::test]

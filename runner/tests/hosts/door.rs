@@ -12,11 +12,11 @@ use axum::{
     extract::{DefaultBodyLimit, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{get, post},
 };
 use beidou_schemas::runner::{
     Assignment, BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Events, FACTS_PATH, FINISH_PATH, Finish,
-    HEARTBEAT_PATH, Heartbeat, OUTPUT_PATH, OutputTaken, Refusal, Refused, Taken, TaskEvent,
+    HEARTBEAT_PATH, Heartbeat, Refusal, Refused, Taken, TaskEvent, TaskEventKind,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
@@ -29,13 +29,20 @@ pub struct Attempt {
     pub assignment: Option<Assignment>,
     pub runner: Option<Uuid>,
     pub events: Vec<TaskEvent>,
-    pub output: Vec<u8>,
     pub facts: Option<Vec<u8>>,
     pub finish: Option<Finish>,
     pub cancel: bool,
     pub heartbeats: u32,
     /// Answers of the next requests that are lost on the way: what was asked is done.
     pub lose_answers: VecDeque<()>,
+}
+
+impl Attempt {
+    /// What its programs printed.
+    pub fn output(&self) -> String {
+        let printed = self.events.iter().filter(|event| event.kind == TaskEventKind::Output);
+        printed.filter_map(|event| event.message.as_deref()).collect()
+    }
 }
 
 type Shared = Arc<Mutex<Attempt>>;
@@ -85,7 +92,6 @@ impl Door {
             .route(EVENTS_PATH, post(events))
             .route(HEARTBEAT_PATH, post(heartbeat))
             .route(FINISH_PATH, post(finish))
-            .route(OUTPUT_PATH, put(output))
             .route(FACTS_PATH, get(facts).put(keep_facts))
             .route(BUNDLE_PATH, get(async || StatusCode::NOT_FOUND))
             .layer(DefaultBodyLimit::max(2 << 20))
@@ -145,22 +151,6 @@ async fn heartbeat(State(shared): State<Shared>, headers: HeaderMap, Json(heartb
     with(&shared, &headers, heartbeat.runner, |attempt| {
         attempt.heartbeats += 1;
         taken(attempt)
-    })
-}
-
-async fn output(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Query(caller): Query<Caller>,
-    body: Bytes,
-) -> Response {
-    with(&shared, &headers, caller.runner, |attempt| {
-        let (have, offset) = (attempt.output.len(), usize::try_from(caller.offset.unwrap()).unwrap());
-        if offset > have {
-            return refused(Refusal::Gap, Some(have as u64));
-        }
-        attempt.output.extend_from_slice(body.get(have - offset..).unwrap_or_default());
-        Json(OutputTaken { next: attempt.output.len() as u64 }).into_response()
     })
 }
 

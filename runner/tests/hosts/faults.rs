@@ -1,7 +1,7 @@
 //! What goes wrong with hosts, runners and doors: no host is acted on twice, nothing hangs, nothing is called good that is not.
 
 use beidou_playbooks::Bundle;
-use beidou_schemas::runner::{Assignment, Ended, HostState};
+use beidou_schemas::runner::{Assignment, Ended, First, HostState, TaskEvent, TaskEventKind};
 use serde_json::json;
 
 use crate::{
@@ -122,7 +122,7 @@ async fn a_door_that_goes_and_loses_answers_gets_every_event_once() {
     assert_eq!(states(&door), vec![(HostState::Ok, String::new()); 3]);
     let seqs: Vec<_> = door.look(|attempt| attempt.events.iter().map(|event| event.seq).collect());
     assert_eq!(seqs, (1..=end.last_seq).collect::<Vec<_>>());
-    let output = door.look(|attempt| String::from_utf8_lossy(&attempt.output).into_owned());
+    let output = door.look(|attempt| attempt.output());
     assert_eq!(output.matches("PLAY RECAP").count(), 1, "{output}");
 }
 
@@ -165,4 +165,58 @@ async fn a_host_that_stops_answering_in_the_middle_ends_the_task() {
     let [one, two] = states(&door).try_into().unwrap();
     assert_eq!((one.0, two.0), (HostState::Unreachable, HostState::Ok), "{one:?}");
     site.hosts.fault(1, Fault::Wake).unwrap();
+}
+
+/// Of the first host alone; the look at all hosts comes first.
+fn looks_first(site: &Site) -> Assignment {
+    let assignment = assignment(site);
+    let (every, limit) = (assignment.limit.clone(), vec![assignment.limit[0].clone()]);
+    let first = First { step: "look".into(), playbook: "look.yml".into(), limit: every };
+    Assignment { first: Some(first), limit, ..assignment }
+}
+
+fn hosts_of(door: &Door, task: &str) -> Vec<String> {
+    let is_of = |event: &&TaskEvent| event.kind == TaskEventKind::Host && event.task.as_deref() == Some(task);
+    let mut hosts: Vec<_> =
+        door.look(|attempt| attempt.events.iter().filter(is_of).filter_map(|event| event.host.clone()).collect());
+    hosts.sort();
+    hosts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_first_reaches_all_hosts_and_the_step_its_own() {
+    let site = Site::new(2).unwrap();
+    site.go();
+    let door = site.run(looks_first(&site)).await.unwrap();
+    assert_eq!(states(&door), [(HostState::Ok, String::new())]);
+    assert_eq!((hosts_of(&door, "answers").len(), hosts_of(&door, "act").len()), (2, 1));
+    assert_eq!((site.acts(1), site.acts(2)), ("begun done after".into(), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_another_host_does_not_answer_the_step_is_not_begun() {
+    let site = Site::new(2).unwrap();
+    let lost = |assignment: &mut Assignment| {
+        assignment.inventory.hosts.get_mut("host2").unwrap().port = 9;
+    };
+    let mut first = looks_first(&site);
+    lost(&mut first);
+    let door = site.run(first).await.unwrap();
+    assert_eq!(states(&door), [(HostState::Failed, "others-failed".to_owned())]);
+    let message = finish(&door).hosts["host1"].message.clone().unwrap();
+    assert!(message.starts_with("look comes first, and failed: host2"), "{message}");
+    assert_eq!((finish(&door).ended, site.acts(1)), (Ended::Stats, String::new()));
+
+    let whole = looks_first(&site);
+    let mut looks = Assignment {
+        first: None,
+        reach: whole.first.unwrap().limit,
+        playbook: "look.yml".into(),
+        mutates: false,
+        ..assignment(&site)
+    };
+    looks.limit.truncate(1);
+    assert_eq!(states(&site.run(looks.clone()).await.unwrap()), [(HostState::Ok, String::new())]);
+    lost(&mut looks);
+    assert_eq!(states(&site.run(looks).await.unwrap()), [(HostState::Failed, "others-failed".to_owned())]);
 }

@@ -43,7 +43,7 @@ async fn three_machines_join_and_a_second_run_changes_nothing() {
     for step in ["preCheck", "scaleUp", "postCheck"] {
         let door = site.run(assignment(&site, &api, step)).await.unwrap();
         let end = finish(&door);
-        let output = door.look(|attempt| String::from_utf8_lossy(&attempt.output).into_owned());
+        let output = door.look(|attempt| attempt.output());
         assert_eq!(states(&door), vec![(HostState::Ok, String::new()); 3], "{step}: {output}");
         assert_eq!((end.ended, end.exit), (Ended::Stats, Some(0)), "{step}");
         assert!(output.contains("PLAY RECAP"), "{output}");

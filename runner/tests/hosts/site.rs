@@ -71,6 +71,8 @@ impl Site {
             kind: RunKind::Ansible,
             playbook: playbook.clone(),
             limit: names.clone(),
+            reach: Vec::new(),
+            first: None,
             inventory: Inventory { groups: BTreeMap::from([(step.limit.clone(), names)]), hosts },
             variables: variables.as_object().cloned().unwrap(),
             secrets: Vec::new(),

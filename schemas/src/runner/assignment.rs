@@ -39,6 +39,13 @@ pub struct Assignment {
     pub playbook: String,
     /// The hosts to touch, by their names in the inventory. Never empty.
     pub limit: Vec<String>,
+    /// The hosts that it runs on, where a step that changes nothing looks at others than those that it is for. It has not
+    /// succeeded for these while one of them fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reach: Vec<String>,
+    /// What comes first, in the same attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
     /// All hosts that the playbook may know of.
     pub inventory: Inventory,
     /// The bundle's parameters without those marked secret.
@@ -63,6 +70,18 @@ pub struct Assignment {
     pub deadline_ms: u64,
     /// How often the runner must be heard of, in milliseconds.
     pub heartbeat_ms: u64,
+}
+
+/// A playbook that changes nothing and comes before that of the step. Where it fails on one of its hosts, the step is not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct First {
+    /// The step of the bundle that it is.
+    pub step: String,
+    /// The playbook, a path inside the bundle.
+    pub playbook: String,
+    /// The hosts that it runs on, by their names in the inventory. Never empty.
+    pub limit: Vec<String>,
 }
 
 /// A bundle, certainly: the runner refuses files with another digest.
@@ -157,6 +176,8 @@ mod tests {
             kind: RunKind::Ansible,
             playbook: "scale-up.yml".into(),
             limit: vec!["10.0.0.11".into()],
+            reach: Vec::new(),
+            first: None,
             inventory: Inventory {
                 groups: BTreeMap::from([("new".to_owned(), vec!["10.0.0.11".to_owned()])]),
                 hosts: BTreeMap::from([("10.0.0.11".to_owned(), host)]),
@@ -186,8 +207,11 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_refused_everywhere() {
-        let whole = serde_json::to_value(assignment()).unwrap();
-        for place in ["", "/bundle", "/inventory", "/inventory/hosts/10.0.0.11", "/secrets/0", "/ssh", "/ssh/bastion"] {
+        let first = First { step: "facts".into(), playbook: "facts.yml".into(), limit: vec!["n1".into()] };
+        let whole = serde_json::to_value(Assignment { first: Some(first), ..assignment() }).unwrap();
+        for place in
+            ["", "/first", "/bundle", "/inventory", "/inventory/hosts/10.0.0.11", "/secrets/0", "/ssh", "/ssh/bastion"]
+        {
             let mut value = whole.clone();
             value.pointer_mut(place).unwrap().as_object_mut().unwrap().insert("extra".into(), json!(1));
             let error = serde_json::from_value::<Assignment>(value).unwrap_err().to_string();

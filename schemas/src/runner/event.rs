@@ -28,6 +28,8 @@ numbered! {
         Stats = 9 => "stats",
         /// The runner itself has something to say: a cancel, a deadline, lines that got lost.
         Note = 10 => "note",
+        /// A part of what its programs printed, in `message`: redacted, whole, up to 32 KB.
+        Output = 11 => "output",
     }
 }
 
@@ -83,7 +85,7 @@ pub struct TaskEvent {
     /// Which item of a loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// For people: redacted, and clipped to 2 KB with a hash of the whole.
+    /// For people: redacted, and, but for output, clipped to 2 KB with a hash of the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Why it failed, as a stable word: the check's own code, or the runner's class of the failure.

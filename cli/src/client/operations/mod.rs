@@ -12,6 +12,7 @@ mod export;
 mod list;
 mod machines;
 mod manifest;
+mod output;
 mod plan;
 mod replay;
 mod show;
@@ -74,6 +75,7 @@ pub async fn operation(args: Operation) -> anyhow::Result<()> {
         OperationAction::Skip(args) => acts::skip(kind, &args).await,
         OperationAction::Approve(args) => acts::answer(kind, "approve", &args).await,
         OperationAction::Reject(args) => acts::answer(kind, "reject", &args).await,
+        OperationAction::Output(args) => output::output(args).await,
         OperationAction::Replay(args) => replay::replay(args).await,
         OperationAction::Export(args) => export::export(args).await,
         OperationAction::Machines(args) => machines::machines(args).await,

@@ -7,11 +7,12 @@ use beidou_model::operation::{Board, Operation, view};
 use beidou_query_api::operation_export::{Chain, FORMAT};
 use beidou_schemas::{
     Micros,
-    operation::{HostState, fact::Fact},
+    operation::{HostState, fact::Fact, said::Said},
+    runner::TaskEventKind,
 };
 use serde_json::{Value, json};
 
-use super::{paint_of, show_as};
+use super::{output::Lines, paint_of, show_as};
 use crate::{
     args::operations::Replay,
     exit::{Code, Failure},
@@ -28,6 +29,8 @@ pub(super) struct Opened {
     pub operation: Operation,
     facts: Vec<Fact>,
     said: usize,
+    /// What programs printed: attempts as they were first heard, each by number, for records may overlap.
+    pub printed: Vec<(String, BTreeMap<u64, String>)>,
 }
 
 /// Opens an export and shows it.
@@ -35,6 +38,16 @@ pub(super) async fn replay(args: Replay) -> anyhow::Result<()> {
     let named = args.file.display();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {named}"))?;
     let opened = open(&text).map_err(|failure| Failure { text: format!("{named}: {}", failure.text), ..failure })?;
+    if args.printed {
+        let mut lines = Lines::default();
+        for (attempt, text) in
+            opened.printed.iter().flat_map(|(attempt, parts)| parts.values().map(move |part| (attempt, part)))
+        {
+            lines.take(attempt, text).iter().for_each(|line| crate::say(line));
+        }
+        lines.end().iter().for_each(|line| crate::say(line));
+        return Ok(());
+    }
     if let Some(speed) = args.speed {
         play(&opened, speed).await;
         return Ok(());
@@ -49,7 +62,7 @@ pub(super) async fn replay(args: Replay) -> anyhow::Result<()> {
 pub(super) fn open(text: &str) -> Result<Opened, Failure> {
     let bad = |said: String| Failure::new(Code::Failure, said, "export it again with `beidou operation export`");
     let lines = Chain::verify(text).map_err(|error| bad(error.to_string()))?;
-    let (mut facts, mut said) = (Vec::new(), 0);
+    let (mut facts, mut said, mut printed) = (Vec::new(), 0, Vec::new());
     for (place, line) in lines.iter().enumerate() {
         let number = place + 1;
         let value: Value =
@@ -61,7 +74,11 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
                 let fact = Fact::from_json(value["fact"].to_string().as_bytes());
                 facts.push(fact.map_err(|error| bad(format!("line {number}: {error}")))?);
             }
-            Some("said") => said += 1,
+            Some("said") => {
+                said += 1;
+                let told = Said::from_json(value["said"].to_string().as_bytes());
+                take_output(&mut printed, told.map_err(|error| bad(format!("line {number}: {error}")))?);
+            }
             Some("digest") => {}
             other => {
                 return Err(bad(format!(
@@ -73,7 +90,18 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
     let board = Board::fold(&facts);
     let operation = board.operations.into_values().next();
     let operation = operation.ok_or_else(|| bad("the file holds no operation".into()))?;
-    Ok(Opened { operation, facts, said })
+    Ok(Opened { operation, facts, said, printed })
+}
+
+/// Adds what programs printed, of a record of what runners told.
+fn take_output(printed: &mut Vec<(String, BTreeMap<u64, String>)>, said: Said) {
+    let attempt = said.attempt.to_string();
+    let output = said.events.into_iter().filter(|event| event.kind == TaskEventKind::Output);
+    let parts = output.map(|event| (event.seq, event.message.unwrap_or_default()));
+    match printed.iter_mut().find(|(known, _)| *known == attempt) {
+        Some((_, of_attempt)) => of_attempt.extend(parts),
+        None => printed.push((attempt, parts.collect())),
+    }
 }
 
 impl Opened {

@@ -11,7 +11,9 @@ use beidou_schemas::{
         ASKED, FACTS, Object, OperationId,
         command::Command as Asked,
         fact::{Body, Fact},
+        said::Said,
     },
+    runner::{TaskEvent, TaskEventKind},
 };
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use clap::Parser;
@@ -183,6 +185,44 @@ fn a_replay_shows_any_moment_as_the_model_has_it() {
     assert!(page.contains("10.0.0.5"), "{page}");
     let early = replay::page(&opened, &opened.at(Micros(0)), Micros(0), look);
     assert!(early.contains("Pending"), "{early}");
+}
+
+#[test]
+fn a_replay_has_what_was_printed_once_and_in_order() {
+    let part = |seq, text: &str| TaskEvent {
+        message: Some(text.into()),
+        ..TaskEvent::new(seq, Micros(0), TaskEventKind::Output)
+    };
+    let said = |attempt: &str, events| Said {
+        operation: OperationId(RUN),
+        attempt: attempt.parse().unwrap(),
+        step: "scaleUp".into(),
+        batch: 0,
+        number: 1,
+        epoch: 1,
+        time: Micros(0),
+        events,
+    };
+    let records = [
+        said(
+            "00000000-scaleup-b1-a1",
+            vec![TaskEvent::new(1, Micros(0), TaskEventKind::Start), part(2, "PLAY "), part(3, "[a]\n")],
+        ),
+        said("00000000-scaleup-b0-a1", vec![part(1, "other")]),
+        said("00000000-scaleup-b1-a1", vec![part(3, "[a]\n"), part(4, "ok\n")]),
+    ];
+    let mut lines: Vec<String> = export_of(&run()).lines().map(str::to_owned).collect();
+    lines.pop();
+    let told =
+        |said: &Said| format!(r#"{{"kind":"said","offset":0,"said":{}}}"#, String::from_utf8(said.to_json()).unwrap());
+    lines.extend(records.iter().map(told));
+    let mut chain = Chain::default();
+    lines.iter().for_each(|line| chain.push(line.as_bytes()));
+    let opened = replay::open(&format!("{}\n{}\n", lines.join("\n"), chain.end())).unwrap();
+    let text =
+        opened.printed.iter().map(|(attempt, parts)| (&attempt[9..], parts.values().cloned().collect::<String>()));
+    let wanted = [("scaleup-b1-a1", "PLAY [a]\nok\n".to_owned()), ("scaleup-b0-a1", "other".to_owned())];
+    assert_eq!(text.collect::<Vec<_>>(), wanted);
 }
 
 #[test]

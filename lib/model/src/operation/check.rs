@@ -11,13 +11,13 @@ use super::{Board, Refused, parameters, plan::flow, refused::names};
 /// Names that a refusal lists at most.
 const MOST_NAMES: usize = 20;
 
-/// The bundle that an operation uses.
+/// The bundle that an operation uses: the one that it names; else the one of its type that is not shipped, where there are several
+/// one must be named; else the shipped one.
 pub(crate) fn bundle_of<'a>(
     board: &'a Board,
     spec: &OperationSpec,
     built_in: &'a BundleShape,
 ) -> Result<&'a BundleShape, Refused> {
-    let of_type = || board.bundles.values().filter(|bundle| bundle.operation_type == spec.operation_type);
     if let Some(name) = &spec.bundle {
         let known = board.bundles.get(name).or_else(|| (*name == built_in.name).then_some(built_in));
         let allowed = || format!("one of: {}", names(board.bundles.keys().map(String::as_str), MOST_NAMES));
@@ -29,14 +29,34 @@ pub(crate) fn bundle_of<'a>(
         }
         return Ok(bundle);
     }
+    let of_type = board.bundles.values().filter(|bundle| bundle.operation_type == spec.operation_type);
+    let shipped = shipped(spec.operation_type);
+    let (shipped, brought): (Vec<_>, Vec<_>) = of_type.partition(|bundle| bundle.name == shipped);
+    if brought.len() > 1 {
+        let all = names(brought.iter().chain(&shipped).map(|bundle| &*bundle.name), MOST_NAMES);
+        let allowed = format!("the name of one: there are several for {}: {all}", spec.operation_type);
+        return Err(Refused::new("bundle", "", allowed));
+    }
     let own = (spec.operation_type == built_in.operation_type).then_some(built_in);
-    of_type().next().or(own).ok_or_else(|| {
+    brought.first().or(shipped.first()).copied().or(own).ok_or_else(|| {
         let mut types: Vec<&str> = board.bundles.values().map(|bundle| bundle.operation_type.name()).collect();
         types.sort_unstable();
         types.dedup();
         let allowed = format!("a type that a bundle is there for: {}", names(types, MOST_NAMES));
         Refused::new("operationType", spec.operation_type, allowed)
     })
+}
+
+/// What the shipped bundle of a type is called, and one of the team that stands in its place: `ScaleUp` is done by `scale-up`.
+fn shipped(of: OperationType) -> String {
+    let mut name = String::new();
+    for letter in of.name().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 /// Cluster, machines and flow.
@@ -155,4 +175,61 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::built_in, *};
+
+    fn board(bundles: &[(&str, OperationType)]) -> Board {
+        let shape = |(name, kind): &(&str, OperationType)| {
+            ((*name).to_owned(), BundleShape { name: (*name).into(), operation_type: *kind, ..built_in() })
+        };
+        Board { bundles: bundles.iter().map(shape).collect(), ..Board::default() }
+    }
+
+    fn taken(bundles: &[(&str, OperationType)], kind: OperationType, named: Option<&str>) -> Result<String, String> {
+        let spec =
+            serde_json::json!({"clusterName": "c", "operationType": kind, "operationMachines": [], "bundle": named});
+        let spec: OperationSpec = serde_json::from_value(spec).unwrap();
+        let (board, built_in) = (board(bundles), built_in());
+        let found = bundle_of(&board, &spec, &built_in).map(|bundle| bundle.name.clone());
+        found.map_err(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn without_a_name_it_is_the_one_that_the_team_brought_else_the_shipped_one() {
+        use OperationType::{Drain, NodeJoin, ScaleUp, Uncordon};
+        let shipped = [("scale-up", ScaleUp), ("node-join", NodeJoin), ("drain", Drain)];
+        let and = |more: &[(&'static str, OperationType)]| [&shipped[..], more].concat();
+        for (bundles, kind, wanted) in [
+            (and(&[]), ScaleUp, "scale-up"),
+            (and(&[("acme-up", ScaleUp)]), ScaleUp, "acme-up"),
+            (and(&[("team-up", ScaleUp)]), ScaleUp, "team-up"),
+            (and(&[("acme-join", NodeJoin)]), ScaleUp, "scale-up"),
+            (and(&[("acme-join", NodeJoin)]), NodeJoin, "acme-join"),
+            (and(&[("a", ScaleUp), ("b", ScaleUp)]), Drain, "drain"),
+            (and(&[]), Uncordon, "uncordon"),
+            (and(&[("gentle", Uncordon)]), Uncordon, "gentle"),
+        ] {
+            assert_eq!(taken(&bundles, kind, None).as_deref(), Ok(wanted), "{bundles:?}");
+        }
+        let several = and(&[("acme-up", ScaleUp), ("team-up", ScaleUp)]);
+        let wanted =
+            "bundle: \"\" is not possible; the name of one: there are several for ScaleUp: acme-up, team-up, scale-up";
+        assert_eq!(taken(&several, ScaleUp, None), Err(wanted.into()));
+        for name in ["acme-up", "scale-up", "node-join"] {
+            assert_eq!(taken(&several, ScaleUp, Some(name)).as_deref(), Ok(name));
+        }
+        assert!(taken(&several, Drain, Some("acme-up")).unwrap_err().ends_with("a bundle for Drain: drain"));
+        assert!(taken(&shipped, OperationType::Reboot, None).unwrap_err().contains("operationType"));
+    }
+
+    #[test]
+    fn shipped_bundles_are_called_as_their_type() {
+        let all = [(OperationType::ScaleUp, "scale-up"), (OperationType::NodeRemove, "node-remove")];
+        for (kind, name) in all.into_iter().chain([(OperationType::Cordon, "cordon")]) {
+            assert_eq!(shipped(kind), name);
+        }
+    }
 }

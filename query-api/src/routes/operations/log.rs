@@ -38,7 +38,7 @@ struct LogParams {
     /// From this number of the attempt on; only with `attempt`.
     #[param(minimum = 1)]
     seq: Option<u64>,
-    /// Kinds: `host`, `task` and so on; any of them.
+    /// Kinds: `host`, `task` and so on; any of them. Where none stands here, all but `output`, which is long.
     #[param(style = Form, explode)]
     kind: Option<Vec<String>>,
     /// Text within task, message or code.
@@ -69,7 +69,7 @@ pub(super) struct LogItem {
     /// When, by the runner's clock.
     #[schema(value_type = String, format = DateTime)]
     time: Micros,
-    /// `start`, `play`, `task`, `host_start`, `item`, `retry`, `host`, `no_hosts`, `stats`, `note`.
+    /// `start`, `play`, `task`, `host_start`, `item`, `retry`, `host`, `no_hosts`, `stats`, `note`, `output`.
     #[schema(value_type = String)]
     kind: TaskEventKind,
     /// The play.
@@ -94,7 +94,7 @@ pub(super) struct LogItem {
     /// Which item of a loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<String>,
-    /// For people: redacted, at most 2 KB.
+    /// For people: redacted, at most 2 KB; of `output` a part of the text, at most 32 KB.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// Why it failed, as a stable word.
@@ -158,7 +158,7 @@ pub(super) async fn operation_log(ask: Ask, Path(id): Path<String>) -> Result<Js
     let passes = |said: &beidou_schemas::operation::said::Said, event: &TaskEvent| {
         wish.step.as_ref().is_none_or(|step| said.step == *step)
             && (names.is_empty() || event.host.as_ref().is_some_and(|host| names.contains(host)))
-            && (wish.kinds.is_empty() || wish.kinds.contains(&event.kind))
+            && wish.kinds.contains(&event.kind)
             && wish.text.as_ref().is_none_or(|text| reads(event, text))
     };
     let from = page.after.unwrap_or(first);
@@ -192,6 +192,9 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
             let names: Vec<&str> = TaskEventKind::ALL.iter().map(|kind| kind.name()).collect();
             Problem::parameter("kind", &word, names.join(", "))
         })?);
+    }
+    if kinds.is_empty() {
+        kinds.extend(TaskEventKind::ALL.iter().filter(|kind| **kind != TaskEventKind::Output));
     }
     let [host, step, text] =
         ["host", "step", "text"].map(|name| params.one(name).map(|value| value.map(str::to_owned)));
