@@ -1,12 +1,14 @@
 //! A site with machines: hosts to log in to, an API server that they join, and Beidou beside it, with its resources applied.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use beidou_controllers::target::TAINT;
 use beidou_crds::definitions;
@@ -15,8 +17,12 @@ use beidou_model::operation::Board;
 use beidou_schemas::operation::{FACTS, SAID, fact::Fact};
 use futures::StreamExt;
 use k8s_openapi::{
-    api::core::v1::{Namespace, Node},
+    api::{
+        coordination::v1::Lease,
+        core::v1::{Namespace, Node},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::MicroTime,
 };
 use kube::{
     Api, Client,
@@ -27,7 +33,7 @@ use serde_json::{Value, json};
 use tokio::{io::copy_bidirectional, net::TcpListener, net::TcpStream, task::AbortHandle};
 
 use crate::{
-    beidou::Home,
+    beidou::{Home, http},
     control_plane::{Access, ControlPlane},
     installed::installed,
     ssh_hosts::SshHosts,
@@ -47,6 +53,12 @@ pub const TALLY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/ta
 
 /// A bundle whose playbook and roles come with the runner.
 pub const BORROWED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/borrowed");
+
+/// A bundle that shuts nodes, writes down what it does, and opens them again.
+pub const UPKEEP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ansible/bundles/upkeep");
+
+/// A kubelet is heard of every ten seconds; a starved machine takes longer.
+const HEARD: Duration = Duration::from_secs(120);
 
 /// The site; all of it ends with this.
 pub struct Site {
@@ -101,14 +113,23 @@ impl Site {
     pub async fn start_with(count: usize, kubelet: &Path) -> anyhow::Result<Self> {
         let ansible = installed("ansible")?.join("bin/ansible-playbook");
         let hosts = SshHosts::start(count)?;
-        Self::of(hosts, json!({"local": {"ansible_playbook": ansible}, "bundles": [TALLY, BORROWED]}), kubelet).await
+        Self::of(hosts, json!({"local": {"ansible_playbook": ansible}, "bundles": [TALLY, BORROWED, UPKEEP]}), kubelet)
+            .await
     }
 
     /// Around these hosts, with more settings of controllers.
     ///
     /// # Errors
     /// As [`Site::start`].
-    pub async fn of(hosts: SshHosts, mut controllers: Value, kubelet: &Path) -> anyhow::Result<Self> {
+    pub async fn of(hosts: SshHosts, controllers: Value, kubelet: &Path) -> anyhow::Result<Self> {
+        Self::set_up(hosts, json!({"controllers": controllers}), kubelet).await
+    }
+
+    /// Around these hosts, with more settings of the whole site; those of controllers must be among them.
+    ///
+    /// # Errors
+    /// As [`Site::start`].
+    pub async fn set_up(hosts: SshHosts, mut settings: Value, kubelet: &Path) -> anyhow::Result<Self> {
         let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
         let admin = control_plane.client(Access::Admin).await?;
         let (relay, server) = relay(hosts.gateway(), control_plane.server_url()).await?;
@@ -117,10 +138,10 @@ impl Site {
         install(&admin).await?;
         let mut home = Home::new()?;
         let kubeconfig = control_plane.kubeconfig(Access::Admin);
-        controllers["management"] = json!({"kubeconfig": kubeconfig, "namespace": NAMESPACE});
-        let config = json!({"controllers": controllers, "clusters": [{"name": CLUSTER, "kubeconfig": kubeconfig}]});
+        settings["controllers"]["management"] = json!({"kubeconfig": kubeconfig, "namespace": NAMESPACE});
+        settings["clusters"] = json!([{"name": CLUSTER, "kubeconfig": kubeconfig}]);
         let file = home.path().join("site.yaml");
-        fs::write(&file, config.to_string())?;
+        fs::write(&file, settings.to_string())?;
         serve(&mut home).await?;
         let parameters = json!({
             "api_server": server, "cluster_ca": fs::read_to_string(control_plane.certificate_authority())?,
@@ -279,6 +300,70 @@ impl Site {
             .collect();
         found.sort();
         Ok(found)
+    }
+
+    /// How many kubelets run on host `number`.
+    ///
+    /// # Errors
+    /// When the host is off.
+    pub fn kubelets(&self, number: usize) -> anyhow::Result<usize> {
+        // The pattern does not match itself among the words of the shell.
+        Ok(self.hosts.print(number, "pgrep -cf '[k]ubelet --config' || true")?.parse()?)
+    }
+
+    /// What a kubelet left on host `number`: its files, and itself; nothing where it is gone.
+    ///
+    /// # Errors
+    /// When the host is off.
+    pub fn left_of_kubelet(&self, number: usize) -> anyhow::Result<String> {
+        let files = "ls /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /var/lib/kubelet/pki /etc/init.d/kubelet";
+        self.hosts.print(number, &format!("{files} 2> /dev/null; pgrep -f '[k]ubelet --config'; true"))
+    }
+
+    /// When the kubelet of each node was last heard of.
+    async fn leases(&self) -> anyhow::Result<BTreeMap<String, MicroTime>> {
+        let leases = Api::<Lease>::namespaced(self.admin.clone(), "kube-node-lease").list(&Default::default()).await?;
+        let heard = leases.items.into_iter().filter_map(|lease| Some((lease.metadata.name?, lease.spec?.renew_time?)));
+        Ok(heard.collect())
+    }
+
+    /// Returns when the kubelet of each node has been heard of once more: that a node is Ready says nothing here, for no
+    /// controller takes it from one whose kubelet has ended.
+    ///
+    /// # Errors
+    /// When one of them is not heard of any more: the message names the nodes.
+    pub async fn all_heard(&self) -> anyhow::Result<()> {
+        let (nodes, before) = (self.nodes().await?, self.leases().await?);
+        let mut silent = Vec::new();
+        let heard = wait::until("every kubelet was heard of once more", HEARD, async || {
+            let now = self.leases().await.ok()?;
+            let later = |name: &String| now.get(name).is_some_and(|now| before.get(name).is_none_or(|then| now > then));
+            silent = nodes.iter().map(|(name, ..)| name.clone()).filter(|name| !later(name)).collect();
+            silent.is_empty().then_some(())
+        });
+        let heard = heard.await;
+        heard.map_err(|overdue| anyhow::anyhow!("{overdue}: silent are {silent:?}"))
+    }
+
+    /// Says a word to an operation or a task by the API, as somebody else than who applied it: `tasks/<id>/approve`.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn say(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let (url, token) = self.home.target()?;
+        let answer = http().post(format!("{url}/api/v1/{path}")).bearer_auth(token).json(body).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        anyhow::ensure!(status.is_success(), "{path}: {status}: {text}");
+        Ok(())
+    }
+
+    /// The id of an operation or a task that was applied: that of its resource.
+    ///
+    /// # Errors
+    /// When there is no such resource.
+    pub async fn id(&self, kind: &str, name: &str) -> anyhow::Result<String> {
+        let found = self.api("caas.beidou.io", "v1alpha1", kind).get(name).await?;
+        found.metadata.uid.with_context(|| format!("{name} has no uid"))
     }
 
     /// Follows the nodes from now on: name, cordon, our taint, at each change.

@@ -154,17 +154,21 @@ async fn bad_hosts_are_named_and_do_not_hold_up_the_good_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_stops_answering_in_the_middle_ends_the_task() {
-    let mut site = Site::new(2).unwrap();
+async fn hosts_that_stop_answering_in_the_middle_end_the_task_and_hold_up_no_other() {
+    let mut site = Site::new(3).unwrap();
     let door = Door::open(assignment(&site)).await.unwrap();
     let mut runner = site.start(&door, &[]).unwrap();
-    begun(&site, &[1, 2]).await;
+    begun(&site, &[1, 2, 3]).await;
     site.hosts.fault(1, Fault::Hang).unwrap();
+    site.hosts.fault(3, Fault::Off).unwrap();
     site.hosts.print(2, "touch /tmp/go").unwrap();
     assert!(runner.end().await.unwrap().success(), "{}", runner.log());
-    let [one, two] = states(&door).try_into().unwrap();
-    assert_eq!((one.0, two.0), (HostState::Unreachable, HostState::Ok), "{one:?}");
+    let [hangs, good, off] = states(&door).try_into().unwrap();
+    assert_eq!(good, (HostState::Ok, String::new()));
+    assert_eq!((hangs.0, off.0), (HostState::Unreachable, HostState::Unreachable), "{hangs:?} {off:?}");
     site.hosts.fault(1, Fault::Wake).unwrap();
+    site.hosts.fault(3, Fault::On).unwrap();
+    assert_eq!(site.acts(3), "begun", "the disk outlives the power, what ran does not");
 }
 
 /// Of the first host alone; the look at all hosts comes first.

@@ -53,7 +53,8 @@ async fn a_real_api_server() {
     control_plane.stop();
 }
 
-async fn node(admin: &Client, name: &str, address: &str) {
+/// A Node that nobody runs on.
+pub(super) async fn node(admin: &Client, name: &str, address: &str) {
     let nodes: Api<Node> = Api::all(admin.clone());
     nodes.create(&PostParams::default(), &read(json!({"metadata": {"name": name}}))).await.unwrap();
     let status = json!({"status": {

@@ -7,11 +7,11 @@ use beidou_tests::{
     wait,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Records that an operation of two steps makes, roughly: a kill falls at any of them.
-const RECORDS: u64 = 32;
-/// One of each in `make test`; BEIDOU_OPERATION_KILLS makes more of them.
+use crate::work::{self, Work};
+
+/// One of each in `make test`, and two more in the middle of a join; BEIDOU_OPERATION_KILLS makes more of them.
 const VICTIMS: [Victim; 4] = [Victim::Beidou, Victim::Runner, Victim::Ansible, Victim::ApiServer];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,27 +23,22 @@ enum Victim {
     ApiServer,
 }
 
-fn spec(run: &str, machines: &[String]) -> Value {
-    json!({
-        "clusterName": "product-cluster", "operationType": "Command", "bundle": "tally",
-        "operationFlow": ["first", "second"],
-        "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-        "parameters": {"run": run}, "batches": {"canary": 0},
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_killed_nothing_is_done_twice_and_nothing_hangs() {
     let kills = env::var("BEIDOU_OPERATION_KILLS").ok().map_or(VICTIMS.len(), |text| text.parse().unwrap());
     let seed: u64 = env::var("BEIDOU_SEED").ok().map_or_else(rand::random, |text| text.parse().unwrap());
     let mut course =
         Course { site: Site::start(2).await.unwrap(), random: SmallRng::seed_from_u64(seed), ended: BTreeMap::new() };
-    for number in 0..kills {
+    let first = course.random.random_range(0..VICTIMS.len());
+    let tallies = (0..kills).map(|number| (format!("kill-{number}"), number, Work::Tally));
+    let joins = (0..(kills / 4).max(2)).map(|number| (format!("join-{number}"), first + number, Work::Join));
+    for (name, number, work) in tallies.chain(joins) {
         let victim = VICTIMS[number % VICTIMS.len()];
-        course.run(&format!("kill-{number}"), victim).await.unwrap_or_else(|error| {
-            panic!("kill {number} of {victim:?}, BEIDOU_SEED={seed}: {error:#}\n{:?}", course.ended)
+        course.run(&name, victim, work).await.unwrap_or_else(|error| {
+            panic!("{name}, {victim:?} was killed, BEIDOU_SEED={seed}: {error:#}\n{:?}", course.ended)
         });
     }
+    work::drains_outlive_a_kill(&mut course.site).await.unwrap();
     course.site.record("kills").await.unwrap();
     let good: usize = course.ended.iter().filter(|((_, phase), _)| phase == "Succeeded").map(|(_, count)| count).sum();
     assert!(good > 0, "BEIDOU_SEED={seed}: nothing goes on after a kill: {:?}", course.ended);
@@ -57,11 +52,11 @@ struct Course {
 }
 
 impl Course {
-    async fn run(&mut self, name: &str, victim: Victim) -> anyhow::Result<()> {
-        let machines = self.site.addresses();
+    async fn run(&mut self, name: &str, victim: Victim, work: Work) -> anyhow::Result<()> {
+        let mut spec = work.spec(name, &self.site.addresses());
         let before = self.site.records().await?;
-        self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec(name, &machines)})).await?;
-        let moment = before + self.random.random_range(1..RECORDS);
+        self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await?;
+        let moment = before + self.random.random_range(1..work.records());
         wait::until("it has come so far, or is over", LIMIT, async || {
             let far = self.site.records().await.is_ok_and(|records| records >= moment);
             (far || self.is_over(name).await).then_some(())
@@ -73,28 +68,12 @@ impl Course {
         let phase = status["phase"].as_str().unwrap_or_default().to_owned();
         // Nobody but a person decides what becomes of it.
         if ["Held", "Unknown"].contains(&&*phase) {
-            let mut cancelled = spec(name, &machines);
-            cancelled["cancel"] = true.into();
-            self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": cancelled})).await?;
+            spec["cancel"] = true.into();
+            self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await?;
             status = self.site.phase("Operation", name, &["Cancelled", "Failed"]).await?;
         }
-        self.check(name, &phase, &status)?;
+        work.check(&self.site, name, &phase, &status).await?;
         *self.ended.entry((victim, phase)).or_default() += 1;
-        Ok(())
-    }
-
-    /// The machines' own count.
-    fn check(&self, name: &str, phase: &str, status: &Value) -> anyhow::Result<()> {
-        for host in self.site.hosts.hosts() {
-            let acts = self.site.hosts.print(host.number, "cat /var/lib/acts 2> /dev/null || true")?;
-            for step in ["first", "second"] {
-                let wanted = format!("{name} {step}");
-                let times = acts.lines().filter(|line| *line == wanted).count();
-                anyhow::ensure!(times <= 1, "{step} acted {times} times on {}: {status:#}", host.address);
-                let missing = phase == "Succeeded" && times == 0;
-                anyhow::ensure!(!missing, "it succeeded, and {step} did not act on {}: {status:#}", host.address);
-            }
-        }
         Ok(())
     }
 

@@ -10,7 +10,10 @@ use beidou_tests::{
 };
 use serde_json::{Value, json};
 
-fn operation(name: &str, machines: &[String]) -> Value {
+use crate::{dry_run, task};
+
+/// Machines become nodes: the manifest of an operation.
+pub(super) fn operation(name: &str, machines: &[String]) -> Value {
     let machine = |ip: &String| json!({"ip": ip, "role": "Compute", "user": "root"});
     json!({"metadata": {"name": name}, "spec": {
         "clusterName": "product-cluster",
@@ -72,9 +75,13 @@ async fn machines_become_nodes_that_take_pods() {
     for name in rest {
         assert_eq!(followed.of(name), [(false, true), (true, true), (false, false)], "{name}");
     }
+    task::went_forward_alone(&site, "scaleup-2024-q3", 3).await;
+    task::kubelets_live(&site).await;
 
     a_script_runs_on_machines(&site, first).await;
     roles_come_with_the_runner(&site, first, &all).await;
+    dry_run::changes_nothing(&site, &first[0]).await;
+    task::takes_a_machine_out_once_somebody_else_agrees(&site, 2).await;
     a_machine_leaves_and_nothing_is_left(&site, &all[2]).await;
     what_does_not_fit_is_refused_before_it_begins(&site, first).await;
     a_bundle_is_tried_on_a_machine(&site).unwrap();
@@ -129,7 +136,8 @@ fn a_bundle_is_tried_on_a_machine(site: &Site) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ends(site: &Site, name: &str, spec: Value) -> Value {
+/// Where an operation stands once it moves no more by itself.
+pub(super) async fn ends(site: &Site, name: &str, spec: Value) -> Value {
     site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
     site.phase("Operation", name, &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap()
 }
@@ -186,8 +194,7 @@ async fn a_machine_leaves_and_nothing_is_left(site: &Site, machine: &str) {
     let status = status.await;
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
     assert!(site.nodes().await.unwrap().iter().all(|(name, ..)| name != machine), "the Node is gone");
-    let left = "ls /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /etc/init.d/kubelet 2> /dev/null; pgrep -f '[k]ubelet --config' || true";
-    assert_eq!(site.hosts.print(3, &format!("{left}; true")).unwrap(), "");
+    assert_eq!(site.left_of_kubelet(3).unwrap(), "");
 }
 
 async fn what_does_not_fit_is_refused_before_it_begins(site: &Site, machines: &[String]) {

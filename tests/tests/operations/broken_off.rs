@@ -1,0 +1,129 @@
+//! What is broken off in the middle: a join that is cancelled while it runs, a machine whose power goes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use beidou_model::operation::Board;
+use beidou_tests::{
+    machines::{KUBELET, LIMIT, NAMESPACE, Site},
+    ssh_hosts::Fault,
+    wait,
+};
+use serde_json::{Value, json};
+
+use crate::scale_up::{ends, operation};
+
+/// While it is there, a kubelet that has registered its Node does not answer yet: a join stands in its middle.
+const SLOW: &str = "/var/lib/slow";
+
+/// The kubelet of the tests, but for that.
+fn slow_kubelet(folder: &Path) -> PathBuf {
+    let text = fs::read_to_string(KUBELET).unwrap();
+    let last = "\nhttp.server.ThreadingHTTPServer((";
+    assert_eq!(text.matches(last).count(), 1);
+    let slow =
+        text.replace(last, &format!("\nwhile os.path.exists('{SLOW}'):\n    time.sleep(0.1)\n{}", last.trim_start()));
+    let path = folder.join("kubelet");
+    fs::write(&path, slow).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_broken_off_in_the_middle_leaves_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::start_with(2, &slow_kubelet(folder.path())).await.unwrap();
+    a_cancelled_join_is_taken_back(&site).await;
+    power_goes_in_the_middle(&mut site).await;
+}
+
+fn join(name: &str, machines: &[String]) -> Value {
+    let mut join = operation(name, machines);
+    join["spec"]["batches"] = json!({"canary": 0, "soakSeconds": 0});
+    join
+}
+
+async fn a_cancelled_join_is_taken_back(site: &Site) {
+    let machines = site.addresses();
+    let everywhere = |script: &str| {
+        let hosts = site.hosts.hosts().iter();
+        hosts.map(|host| site.hosts.print(host.number, script).unwrap()).collect::<Vec<_>>()
+    };
+    everywhere(&format!("touch {SLOW}"));
+    let mut halfway = join("halfway", &machines);
+    // What a host was told to wait for goes on there when its run is ended, and keeps others off for so long.
+    halfway["spec"]["parameters"] = json!({"start_limit_s": 10});
+    site.beidou("Operation", halfway.clone()).await.unwrap();
+    let nodes = wait::until("both machines have registered", LIMIT, async || {
+        let nodes = site.nodes().await.ok()?;
+        (nodes.len() == machines.len()).then_some(nodes)
+    });
+    assert!(nodes.await.unwrap().iter().all(|(_, kept_off, _)| *kept_off), "pods are kept off");
+    let found = site.api("caas.beidou.io", "v1alpha1", "Operation").get("halfway").await.unwrap();
+    let status = &found.data["status"];
+    assert_eq!((&status["phase"], &status["step"]), (&json!("Running"), &json!("scaleUp")), "{status:#}");
+    halfway["spec"]["cancel"] = true.into();
+    site.beidou("Operation", halfway).await.unwrap();
+    let status = site.phase("Operation", "halfway", &["Cancelled", "Failed", "Succeeded"]).await.unwrap();
+    assert_eq!(status["phase"], "Cancelled", "{status:#}");
+    assert!(!status["message"].as_str().unwrap_or_default().contains("not undone"), "{status:#}");
+    let left = site.nodes().await.unwrap();
+    assert!(left.is_empty(), "{left:?} are left: {status:#}");
+    for host in site.hosts.hosts() {
+        assert_eq!(site.left_of_kubelet(host.number).unwrap(), "", "on {}: {status:#}", host.address);
+    }
+    let board = Board::fold(&site.facts().await.unwrap());
+    let halfway = board.operations.values().find(|one| one.name == format!("{NAMESPACE}/halfway")).unwrap();
+    assert!(!halfway.debts.is_empty() && halfway.debts.iter().all(|debt| !debt.stands()), "{:?}", halfway.debts);
+
+    everywhere(&format!("rm {SLOW}"));
+    let again = join("again", &machines);
+    let status = ends(site, "again", again["spec"].clone()).await;
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
+    let good: Vec<_> = machines.iter().map(|name| (name.clone(), false, true)).collect();
+    assert_eq!(site.nodes().await.unwrap(), good);
+    for host in site.hosts.hosts() {
+        assert_eq!(site.kubelets(host.number).unwrap(), 1, "kubelets on {}", host.address);
+    }
+}
+
+fn acts(site: &Site, number: usize) -> String {
+    site.hosts.print(number, "cat /var/lib/acts 2> /dev/null || true").unwrap()
+}
+
+/// Both machines have begun; then one is off, and the other comes to its end.
+async fn power_goes_in_the_middle(site: &mut Site) {
+    let machines = site.addresses();
+    let script =
+        "echo begun >> /var/lib/acts; until [ -e /var/lib/go ]; do sleep 0.1; done; echo done >> /var/lib/acts";
+    let mut spec = json!({
+        "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
+        "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
+        "parameters": {"script": script}, "batches": {"canary": 0},
+    });
+    site.beidou("Operation", json!({"metadata": {"name": "power"}, "spec": spec})).await.unwrap();
+    let begun = wait::until("both have begun", LIMIT, async || {
+        [1, 2].iter().all(|number| acts(site, *number) == "begun").then_some(())
+    });
+    begun.await.unwrap();
+    site.hosts.fault(2, Fault::Off).unwrap();
+    site.hosts.print(1, "touch /var/lib/go").unwrap();
+    let status =
+        site.phase("Operation", "power", &["Succeeded", "Failed", "Held", "Unknown", "Cancelled"]).await.unwrap();
+    assert!(["Failed", "Held", "Unknown"].contains(&status["phase"].as_str().unwrap()), "{status:#}");
+    assert_eq!(acts(site, 1), "begun\ndone", "the other one is not held up");
+    let id = site.id("Operation", "power").await.unwrap();
+    let bad = site.home.get(&format!("/api/v1/operations/{id}/hosts?state=bad")).await.unwrap();
+    let named: Vec<_> = bad["items"].as_array().unwrap().iter().map(|item| &item["host"]).collect();
+    assert_eq!(named, [&json!(machines[1])], "{bad:#}");
+    let state = bad["items"][0]["steps"][0]["state"].as_str().unwrap();
+    assert!(["unreachable", "unknown"].contains(&state), "it is known that nobody knows: {bad:#}");
+    assert!(bad["items"][0]["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{bad:#}");
+
+    site.hosts.fault(2, Fault::On).unwrap();
+    spec["cancel"] = true.into();
+    site.beidou("Operation", json!({"metadata": {"name": "power"}, "spec": spec})).await.unwrap();
+    site.phase("Operation", "power", &["Cancelled", "Failed"]).await.unwrap();
+    assert_eq!(acts(site, 2), "begun", "what was lost is not done again by itself");
+}
