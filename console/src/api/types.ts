@@ -18,6 +18,7 @@ export type Facet = Schemas["Facet"];
 export type Patterns = Schemas["Patterns"];
 export type Pattern = Schemas["Pattern"];
 export type Explanation = Schemas["Explanation"];
+export type Reach = Schemas["Reach"];
 export type Signals = Schemas["Signals"];
 export type Change = Schemas["Change"];
 export type Neighbours = Schemas["Neighbours"];

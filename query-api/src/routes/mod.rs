@@ -19,6 +19,7 @@ mod occurrences;
 mod operations;
 mod patterns;
 mod queries;
+mod reach;
 mod rejects;
 mod running;
 mod signals;
@@ -127,6 +128,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(facets::facets))
         .routes(routes!(patterns::patterns))
         .routes(routes!(explain::explain))
+        .routes(routes!(reach::reach))
         .routes(routes!(neighbours::neighbours))
         .routes(routes!(timeline::timeline))
         .routes(routes!(lanes::lanes))

@@ -14,6 +14,7 @@ mod hostile;
 mod lines;
 mod lists;
 mod oracle;
+mod reach;
 mod run_events;
 mod signals;
 mod space;

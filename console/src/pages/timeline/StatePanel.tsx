@@ -11,10 +11,19 @@ import type { View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { duration, full } from "../../time/format";
 import { difference } from "./diff";
+import { Elsewhere } from "./Elsewhere";
 
 type Tab = "state" | "diff";
 
-export function StatePanel({ url, view, t1, t2 }: { url: string; view: View; t1: number | null; t2: number }) {
+interface Props {
+  url: string;
+  kind: string;
+  view: View;
+  t1: number | null;
+  t2: number;
+}
+
+export function StatePanel({ url, kind, view, t1, t2 }: Props) {
   const t = useT();
   const tab: Tab = view.search.tab === "diff" ? "diff" : "state";
   // To the millisecond behind T2: the state that happened at T2 belongs to it.
@@ -26,6 +35,7 @@ export function StatePanel({ url, view, t1, t2 }: { url: string; view: View; t1:
   const now = useQuery(ask(t2));
   const then = useQuery({ ...ask(t1 ?? t2), enabled: tab === "diff" && t1 !== null });
   const changes = now.data && then.data ? difference(then.data.items, now.data.items) : [];
+  const came = [...new Set(changes.filter((change) => change.sign !== "-").map((change) => change.reason))];
   return (
     <aside className="panel st vl col" aria-label={t("lanes.state")}>
       <div className="hb">
@@ -68,6 +78,9 @@ export function StatePanel({ url, view, t1, t2 }: { url: string; view: View; t1:
               </div>
             ))
           )
+        ) : null}
+        {tab === "diff" && t1 !== null && came.length > 0 ? (
+          <Elsewhere kind={kind} reasons={came} between={[Math.min(t1, t2), Math.max(t1, t2)]} view={view} />
         ) : null}
       </div>
     </aside>

@@ -28,6 +28,7 @@ mod line;
 pub mod neighbours;
 pub mod occurrences;
 pub mod patterns;
+pub mod reach;
 mod reader;
 pub mod rejects;
 mod rolled_up;

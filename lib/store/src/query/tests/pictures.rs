@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{EVIL, RANGE, event_key, evil, filter};
 use crate::query::{
     Between, EventRow, Field, at, events::EventFilter, explain, facets, histogram, lag, lanes, neighbours, occurrences,
-    patterns, signals, statement::Statement, timeline::Object,
+    patterns, reach, signals, statement::Statement, timeline::Object,
 };
 
 const HOUR: i64 = 3600 * SECOND;
@@ -99,6 +99,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("facets, of whole hours", whole_hours(Micros(HOUR + 1), vec![Field::Cluster, Field::Reason])),
         ("explain", explain::explain(&compared)),
         ("signals", signals::signals(&counted)),
+        ("reach", reach::reach(&reach::ReachQuery { filter: filter(), range: RANGE, top: 10 })),
         ("patterns", patterns::patterns(&folded)),
         ("patterns, examples", patterns::examples(&[event_key()])),
         ("neighbours, the newest state", neighbours::anchor(&newest)),
