@@ -4,4 +4,5 @@ mod cases;
 mod golden;
 mod properties;
 mod setting;
+mod tasks;
 mod world;
