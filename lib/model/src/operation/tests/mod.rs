@@ -1,5 +1,6 @@
 //! Proof: named cases, a world that answers at random, and a log that folds to the same board for ever.
 
+mod bounds;
 mod cases;
 mod golden;
 mod properties;
