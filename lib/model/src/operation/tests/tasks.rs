@@ -2,7 +2,7 @@
 
 use beidou_schemas::{
     operation::{
-        GateMode, NamedMachine, NamedStep, Object, OperationType, Phase, Reason, TaskId, TaskSpec,
+        GateMode, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec, TaskStepKind,
         bundle::{BundleShape, StepShape},
         command::{Answer, Ask, RequestOperation, Skip},
         fact::NotifyFailed,
@@ -107,6 +107,17 @@ fn a_task_does_not_pass_by_the_approval_that_its_cluster_demands() {
         assert!(!child(&world, up + 1).unwrap().plan.approval, "once is enough");
         assert_eq!(task(&world).phase, Phase::Succeeded, "{}", task(&world).message);
     }
+}
+
+#[test]
+fn a_task_owns_only_what_it_asked_for() {
+    let mut world = with(&["ScaleUp"], |_, _| {});
+    world.settle();
+    let owner = Some(Owner { task: TASK, step: TaskStepKind::ScaleUp });
+    let (object, ask) = setting::request(RUN, setting::scale_up_spec(1..4), owner);
+    assert!(!world.ask(object, "dev", ask));
+    while world.step() {}
+    assert_eq!(task(&world).phase, Phase::Succeeded);
 }
 
 #[test]
