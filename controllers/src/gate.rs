@@ -1,12 +1,13 @@
 //! Outgoing webhooks: work orders to ticket systems, signed both ways, and notes to people.
 //!
-//! A signature is `sha256=<HMAC-SHA256 of "<seconds>.<body>">` in `x-beidou-signature`; the seconds stand in
-//! `x-beidou-timestamp`. One that is older than five minutes is not good any more.
+//! A signature is `sha256=<HMAC-SHA256 of "<seconds>.<text>">` in `x-beidou-signature`; the seconds stand in
+//! `x-beidou-timestamp`. One that is older than five minutes is not good any more. The text of a work order is its body,
+//! which names task and step; that of a callback is `<path>.<body>`: what opened one gate opens no other.
 
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use beidou_schemas::{Micros, time::SECOND};
+use beidou_schemas::{Micros, operation::TaskId, time::SECOND};
 use serde_json::Value;
 
 use crate::{
@@ -50,6 +51,11 @@ impl Hook {
     }
 }
 
+/// Where a gate is answered, behind the URL of the door.
+pub(crate) fn answer_path(task: TaskId, step: u32) -> String {
+    format!("/gate/v1/{task}/{step}")
+}
+
 /// A URL that holds a secret, and so stands in a file.
 pub(crate) fn read_url(path: &std::path::Path) -> Result<String, std::io::Error> {
     let url = std::fs::read_to_string(path)?.trim().to_owned();
@@ -74,17 +80,17 @@ async fn sent(request: reqwest::RequestBuilder) -> Result<(), String> {
     }
 }
 
-fn signature(secret: &Secret, seconds: &str, body: &[u8]) -> String {
-    let text = [seconds.as_bytes(), b".", body].concat();
+fn signature(secret: &Secret, seconds: &str, text: &[u8]) -> String {
+    let text = [seconds.as_bytes(), b".", text].concat();
     format!("sha256={}", hex(&sign(secret.0.as_bytes(), &text)))
 }
 
 /// Whether whoever sent it knows the secret, and did so just now.
-pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Micros) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let (Some(seconds), Some(sent)) = (text(TIMESTAMP), text(SIGNATURE)) else { return false };
+pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, text: &[u8], now: Micros) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(seconds), Some(sent)) = (header(TIMESTAMP), header(SIGNATURE)) else { return false };
     let fresh = seconds.parse::<i64>().is_ok_and(|at| (now.0 - at.saturating_mul(SECOND)).abs() <= GOOD_FOR);
-    fresh && same(&signature(secret, seconds, body), sent)
+    fresh && same(&signature(secret, seconds, text), sent)
 }
 
 #[cfg(test)]
@@ -116,5 +122,11 @@ mod tests {
         assert!(!is_signed(&secret, &headers(seconds, body, &Secret("another".into())), body, now), "another secret");
         assert!(!is_signed(&secret, &headers("1795444000", body, &secret), body, now), "too old");
         assert!(!is_signed(&secret, &HeaderMap::new(), body, now), "unsigned");
+        let answer = |step| {
+            let path = answer_path(TaskId(uuid::Uuid::from_u128(9)), step);
+            [path.as_bytes(), b".", body].concat()
+        };
+        assert!(is_signed(&secret, &headers(seconds, &answer(1), &secret), &answer(1), now));
+        assert!(!is_signed(&secret, &headers(seconds, &answer(1), &secret), &answer(4), now), "of another gate");
     }
 }

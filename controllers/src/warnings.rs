@@ -8,23 +8,29 @@ use std::{
 };
 
 use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
-use beidou_model::operation::{Operation, Seen};
+use beidou_model::operation::{Attempt, Operation, Seen};
 use beidou_schemas::{
     Micros, Topic, TopicPartition,
-    operation::{Actor, Phase, Purpose, fact::WarningsRose},
+    operation::{Actor, OperationId, Phase, Purpose, fact::WarningsRose},
     time::HOUR,
 };
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    assign::Known,
     keeper::{Keeper, now},
-    target::Targets,
+    target::{Target, Targets},
 };
 
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from_secs(5) };
 const RETRY_EVERY: Duration = Duration::from_secs(2);
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
+/// Clusters in which something is changed are asked so often for the names of their nodes.
+const LEARN_EVERY: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// Warnings of each touched node that hold nothing, whatever `hold_at_warnings` says.
+const USUAL: u64 = 3;
 /// Warnings that are remembered: of a storm the newest ones.
 const MOST: usize = 200_000;
 /// Before the uid of a cluster.
@@ -145,9 +151,10 @@ pub(crate) async fn hold_at_rise(log: Arc<dyn Log>, keeper: Keeper, targets: wat
     let partitions = (0..log.partitions(Topic::KubeEvent)).map(|number| TopicPartition::new(Topic::KubeEvent, number));
     let reads = partitions.map(|at| read(Arc::clone(&log), at, Arc::clone(&recent)));
     let judged = async {
+        let mut named = Named::new();
         loop {
             tokio::time::sleep(JUDGE_EVERY).await;
-            let seen = judge(&recent, &keeper, &targets.borrow(), hold_at);
+            let seen = judge(&recent, &keeper, &targets, hold_at, &mut named).await;
             for seen in seen {
                 // What is held already is not held twice.
                 let _ = keeper.tell(seen).await;
@@ -180,43 +187,110 @@ async fn read(log: Arc<dyn Log>, at: TopicPartition, recent: Arc<Mutex<Recent>>)
     }
 }
 
-fn judge(recent: &Mutex<Recent>, keeper: &Keeper, targets: &Targets, hold_at: u64) -> Vec<Seen> {
+/// Names and addresses of a cluster's nodes, and when they were asked for.
+type Named = BTreeMap<String, (Instant, Known)>;
+
+async fn judge(
+    recent: &Mutex<Recent>,
+    keeper: &Keeper,
+    targets: &watch::Receiver<Targets>,
+    hold_at: u64,
+    named: &mut Named,
+) -> Vec<Seen> {
     let moment = now();
-    let recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
-    keeper.look(|board| {
+    let touched: Vec<Touched> = keeper.look(|board| {
         let running = board.operations.values().filter(|found| found.phase == Phase::Running && found.ending.is_none());
-        running
-            .filter_map(|operation| {
-                let (since, nodes) = touched(operation)?;
-                let name = &operation.spec.cluster_name;
-                let uid = targets.get(name).and_then(|target| target.uid.as_deref());
-                let rose = recent.rose((name, uid), &nodes, since, moment, hold_at)?;
-                Some(Seen::Warnings(operation.id, rose))
-            })
-            .collect()
-    })
+        running.filter_map(|operation| touched(operation, moment)).collect()
+    });
+    let clusters: BTreeSet<&String> = touched.iter().map(|touched| &touched.cluster).collect();
+    for cluster in clusters {
+        let target = targets.borrow().get(cluster).cloned();
+        if let Some(target) = target {
+            learn(&target, named).await;
+        }
+    }
+    let recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
+    let judged = touched.iter().filter_map(|touched| {
+        let uid = targets.borrow().get(&touched.cluster).and_then(|target| target.uid.clone());
+        let nodes = touched.names(named.get(&touched.cluster).map(|(_, known)| known));
+        // A starting kubelet has a word or two to say: that much of each node is no rise.
+        let by = hold_at.max(USUAL * touched.machines.len() as u64);
+        let rose = recent.rose((&touched.cluster, uid.as_deref()), &nodes, touched.since, moment, by)?;
+        Some(Seen::Warnings(touched.operation, rose))
+    });
+    judged.collect()
 }
 
-/// Since when the present change touches which nodes; none where nothing is changed.
-fn touched(operation: &Operation) -> Option<(Micros, BTreeSet<String>)> {
-    let attempt =
-        operation.attempts.last().filter(|one| one.purpose == Purpose::Act && one.stage == operation.stage)?;
-    let step = operation.step(attempt.step);
-    if !step.mutates || step.actor == Actor::Release {
+/// Asks a cluster for its nodes. What was known stays while it gives no answer.
+async fn learn(target: &Target, named: &mut Named) {
+    if named.get(&target.name).is_some_and(|(asked, _)| asked.elapsed() < LEARN_EVERY) {
+        return;
+    }
+    let Ok(nodes) = target.nodes() else { return };
+    let known = match tokio::time::timeout(ANSWER_LIMIT, nodes.known()).await {
+        Ok(Ok(known)) => known,
+        _ => named.remove(&target.name).map(|(_, known)| known).unwrap_or_default(),
+    };
+    named.insert(target.name.clone(), (Instant::now(), known));
+}
+
+/// What an operation changes, or has just changed.
+#[derive(Debug, PartialEq)]
+struct Touched {
+    operation: OperationId,
+    cluster: String,
+    since: Micros,
+    /// Address, and name where it was told.
+    machines: Vec<(String, Option<String>)>,
+}
+
+impl Touched {
+    /// What Events call them: a node may be named otherwise than its machine.
+    fn names(&self, known: Option<&Known>) -> BTreeSet<String> {
+        let told = self.machines.iter().flat_map(|(ip, name)| [Some(ip.clone()), name.clone()]).flatten();
+        let is_ours = |address: &String| self.machines.iter().any(|(ip, _)| ip == address);
+        let found = known.into_iter().flatten().filter(|(_, (addresses, _))| addresses.iter().any(is_ours));
+        told.chain(found.map(|(name, _)| name.clone())).collect()
+    }
+}
+
+/// What the present change touches, or the last one while it soaks; none where nothing is changed.
+fn touched(operation: &Operation, now: Micros) -> Option<Touched> {
+    let changes = |one: &&Attempt| {
+        let step = operation.step(one.step);
+        one.purpose == Purpose::Act && step.mutates && step.actor != Actor::Release
+    };
+    let attempt = operation.attempts.iter().rfind(changes)?;
+    if attempt.stage != operation.stage && now >= operation.soak_until {
         return None;
     }
-    // A person who lets it go on has seen those before.
-    let since = attempt.intended.max(operation.since);
     let addresses = operation.addresses(&attempt.hosts);
     let machines = operation.spec.operation_machines.iter().filter(|machine| addresses.contains(&machine.ip));
-    let names = machines.flat_map(|machine| [Some(machine.ip.clone()), machine.name.clone()]).flatten();
-    Some((since, names.collect()))
+    Some(Touched {
+        operation: operation.id,
+        cluster: operation.spec.cluster_name.clone(),
+        // A person who lets it go on has seen those before.
+        since: attempt.intended.max(operation.since),
+        machines: machines.map(|machine| (machine.ip.clone(), machine.name.clone())).collect(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use beidou_schemas::{Record, record::Headers, time::SECOND};
+    use beidou_model::operation::{Action, Arrived, Board, begin, decide, next, observe};
+    use beidou_schemas::{
+        Record,
+        operation::{
+            AttemptEnd, ClusterRules, Object as Whose, Via,
+            command::{Command, RequestOperation},
+            fact::{AttemptClaimed, AttemptEnded, Fact},
+        },
+        record::Headers,
+        runner::{HostOutcome, HostState},
+        time::SECOND,
+    };
     use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -258,5 +332,82 @@ mod tests {
         recent.take(&event(0, "Warning", "n1"));
         recent.take(&event(3 * 3600, "Warning", "n1"));
         assert_eq!(recent.0.len(), 1);
+    }
+
+    const RUN: OperationId = OperationId(Uuid::from_u128(1));
+
+    fn take(board: &mut Board, facts: &[Fact], now: Micros) {
+        facts.iter().for_each(|fact| _ = board.apply(fact));
+        while let Some(Action::Record(facts)) = next(board, now).into_iter().next() {
+            facts.iter().for_each(|fact| _ = board.apply(fact));
+        }
+    }
+
+    /// Joins three machines; nothing was done yet.
+    fn joining(now: Micros) -> Board {
+        let mut board = Board::default();
+        let first = begin(&board, "test", now);
+        board.apply(&first);
+        let bundle = beidou_playbooks::shipped("node-join").unwrap().unwrap();
+        let bundle = Box::new(crate::bundles::shape(&bundle).unwrap());
+        for seen in [Seen::Cluster("c".into(), Some(ClusterRules::default())), Seen::Bundle(bundle)] {
+            let facts = observe(&board, &seen, now).unwrap();
+            take(&mut board, &facts, now);
+        }
+        let spec = serde_json::from_value(json!({
+            "clusterName": "c", "operationType": "ScaleUp", "bundle": "node-join",
+            "operationFlow": ["preCheck", "scaleUp", "postCheck"],
+            "operationMachines": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2", "name": "n2"}, {"ip": "10.0.0.3"}],
+        }));
+        let ask = RequestOperation { name: "ops/a".into(), spec: spec.unwrap(), owner: None }.into();
+        let (id, object) = (Uuid::from_u128(7), Whose::Operation(RUN));
+        let command = Command { id, object, subject: "dev".into(), via: Via::Api, time: now, ask };
+        let facts = decide(&board, &Arrived { command, partition: 0, offset: 0 }, now).unwrap();
+        take(&mut board, &facts, now);
+        board
+    }
+
+    /// The open attempt goes well on all its hosts.
+    fn work(board: &mut Board, now: Micros) {
+        let operation = &board.operations[&RUN];
+        let open = operation.open_attempt().unwrap();
+        let (attempt, hosts) = (open.id.clone(), operation.addresses(&open.hosts));
+        let (state, changed, ok, duration_ms) = (HostState::Ok, 0, 1, 1);
+        let well =
+            HostOutcome { state, failed_task: None, message: None, code: None, remedy: None, changed, ok, duration_ms };
+        let outcomes = hosts.into_iter().map(|host| (host, well.clone())).collect();
+        let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(5) };
+        let (end, message) = (AttemptEnd::Finished, String::new());
+        let ended = AttemptEnded { attempt, end, exit: None, signal: None, message };
+        for seen in [Seen::Claimed(RUN, claimed), Seen::Ended(RUN, ended, outcomes)] {
+            let facts = observe(board, &seen, now).unwrap();
+            take(board, &facts, now);
+        }
+    }
+
+    #[test]
+    fn a_canary_is_watched_while_it_soaks_under_the_name_of_its_node() {
+        let (now, later) = (Micros(1_795_444_800 * SECOND), Micros(1_795_444_810 * SECOND));
+        let mut board = joining(now);
+        assert_eq!(touched(&board.operations[&RUN], now), None, "a check changes nothing");
+        work(&mut board, now);
+        let canary = touched(&board.operations[&RUN], now).unwrap();
+        assert_eq!((&*canary.cluster, canary.machines.len(), canary.since), ("c", 1, now));
+        work(&mut board, later);
+        let found = &board.operations[&RUN];
+        assert_eq!((found.stage, found.attempts.len()), (2, 2), "it soaks");
+        assert_eq!(touched(found, later), Some(canary));
+        assert_eq!(touched(found, found.soak_until), None);
+    }
+
+    #[test]
+    fn nodes_are_known_by_address_and_by_both_names() {
+        let machines = vec![("10.0.0.1".to_owned(), None), ("10.0.0.2".to_owned(), Some("n2".to_owned()))];
+        let touched = Touched { operation: RUN, cluster: "c".into(), since: Micros(0), machines };
+        let node = |name: &str, address: &str| (name.to_owned(), (vec![address.to_owned()], false));
+        let known = Known::from([node("rack-7", "10.0.0.1"), node("other", "10.0.0.9")]);
+        let names = |known| touched.names(known).into_iter().collect::<Vec<_>>();
+        assert_eq!(names(None), ["10.0.0.1", "10.0.0.2", "n2"]);
+        assert_eq!(names(Some(&known)), ["10.0.0.1", "10.0.0.2", "n2", "rack-7"]);
     }
 }

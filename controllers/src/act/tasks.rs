@@ -1,21 +1,20 @@
 //! What tasks need: their operations, work orders at ticket systems, and notes to people.
 
-use beidou_model::operation::Seen;
+use beidou_model::operation::{Seen, view};
 use beidou_schemas::{
-    Micros,
     operation::{
         GateMode, Object, Owner, TaskId, Via,
         command::{Command, RequestOperation},
         fact::{NotifyFailed, OperationAsked},
     },
-    time::SECOND,
+    time::{HOUR, SECOND},
 };
 use serde_json::json;
 
 use super::Hands;
 use crate::{commands::id_of, gate, keeper::now};
 
-/// A message that was not taken is sent again after this, doubled each time, an hour at most.
+/// A message that was not taken is sent again after this, doubled each time up to an hour. The model says how often.
 const FIRST_AGAIN: i64 = 15 * SECOND;
 const MOST_DOUBLINGS: u32 = 8;
 
@@ -60,24 +59,31 @@ impl Hands {
                 "machines": found.spec.operation_task_machines.iter().map(|machine| &machine.name).collect::<Vec<_>>(),
                 "requester": found.subject,
                 "until": place.gate.as_ref().map(|gate| gate.until),
-                "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}/gate/v1/{task}/{step}", self.door)),
+                "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}{}", self.door, gate::answer_path(task, step))),
                 "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
             });
-            Some((gate.mode, gate.webhook.clone(), body, found.name.clone(), tries))
+            let asks = format!(
+                "Beidou: {} waits for an approval: {} of {} machines of {}, asked for by {}",
+                found.name,
+                found.spec.operation_task_type,
+                found.spec.operation_task_machines.len(),
+                found.spec.cluster,
+                found.subject
+            );
+            Some((gate.webhook.clone(), body, asks, tries))
         });
-        let Some((mode, hook, body, name, tries)) = found else { return Ok(()) };
+        let Some((hook, body, asks, tries)) = found else { return Ok(()) };
         let sent = match hook {
             Some(hook) => match self.webhook(&hook) {
                 Some(hook) => hook.send(&self.http, &body, now()).await,
                 None => Err(format!("no webhook is called {hook:?} in `controllers.webhooks`")),
             },
-            None if mode == GateMode::Approval => self.note(&format!("Beidou: {name} waits for an approval")).await,
-            None => Ok(()),
+            None => self.note(&asks).await,
         };
         self.told(Object::Task(task), of_seq, tries, sent).await
     }
 
-    /// People are told of what is held or over.
+    /// People are told of what is held or over, or waits for their approval.
     pub(super) async fn notify(&self, object: Object, of_seq: u64) -> Result<(), String> {
         let found = self.keeper.look(|board| {
             let tries = |notices: &[beidou_model::operation::Notice]| {
@@ -85,10 +91,11 @@ impl Hands {
             };
             match object {
                 Object::Board => None,
-                Object::Operation(id) => board
-                    .operations
-                    .get(&id)
-                    .map(|found| (found.phase, found.reason, found.message.clone(), tries(&found.notices))),
+                // What it waits for is not in its state: it depends on the moment.
+                Object::Operation(id) => board.operations.get(&id).map(|found| {
+                    let seen = view::summary(board, found, now());
+                    (seen.phase, seen.reason, seen.message, tries(&found.notices))
+                }),
                 Object::Task(id) => board
                     .tasks
                     .get(&id)
@@ -112,7 +119,7 @@ impl Hands {
         match sent {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
-                let again = Micros(now().0 + (FIRST_AGAIN << tries.min(MOST_DOUBLINGS)));
+                let again = now().plus((FIRST_AGAIN << tries.min(MOST_DOUBLINGS)).min(HOUR));
                 self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
             }
         }

@@ -242,6 +242,8 @@ numbered! {
         Task = 2 => "task",
         /// It was lifted by a step.
         Released = 3 => "released",
+        /// A later operation has had the host: what was left is its own.
+        Taken = 4 => "taken",
     }
 }
 

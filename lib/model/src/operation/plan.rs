@@ -78,7 +78,8 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     let mut plan = plan_of(bundle, spec, owner.is_some(), rules.pool);
     let many = rules.approve_above_hosts.is_some_and(|most| plan.hosts.len() as u64 > u64::from(most));
     let changes = plan.lock != LockScope::None;
-    plan.approval = spec.require_approval || spec.ignore_windows || (changes && many && owner.is_none());
+    let gated = owner.and_then(|owner| board.tasks.get(&owner.task)).is_some_and(|task| task.is_approved(board));
+    plan.approval = spec.require_approval || spec.ignore_windows || (changes && many && !gated);
     Ok(plan)
 }
 
@@ -120,9 +121,23 @@ pub(super) fn flow<'a>(bundle: &'a BundleShape, spec: &'a OperationSpec) -> &'a 
     if spec.operation_flow.is_empty() { &bundle.flow } else { &spec.operation_flow }
 }
 
+/// The steps of a flow. A bundle has others beside them: those that undo.
+fn shapes<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> impl Iterator<Item = &'a StepShape> {
+    flow.iter().filter_map(|name| bundle.steps.iter().find(|step| step.name == *name))
+}
+
+/// What the bundle does by itself: what comes before the first change, and the change with all behind it.
+pub(super) fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
+    let own: Vec<&StepShape> = match bundle.flow.is_empty() {
+        true => bundle.steps.iter().collect(),
+        false => shapes(bundle, &bundle.flow).collect(),
+    };
+    let change = own.iter().position(|step| step.mutates).unwrap_or(own.len());
+    (own[..change].to_vec(), own[change..].to_vec())
+}
+
 fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPlan> {
-    let shape = |name: &String| bundle.steps.iter().find(|step| step.name == *name);
-    let shapes: Vec<&StepShape> = flow(bundle, spec).iter().filter_map(shape).collect();
+    let shapes: Vec<&StepShape> = shapes(bundle, flow(bundle, spec)).collect();
     let changes_before = |place: usize| shapes[..place].iter().any(|step| step.mutates);
     // Of a dry run nothing can be checked behind a change that was not made.
     let kept =
@@ -165,7 +180,8 @@ impl Cut {
         let from = |of: fn(&Batches) -> Option<u32>| of(asked).or(of(&bundle.batches));
         let in_service = bundle.order == Order::Batches;
         let share = from(|batches| batches.pool_percent).or(in_service.then_some(POOL_PERCENT));
-        let of_pool = share.filter(|_| pool > 0).map(|percent| (u64::from(pool) * u64::from(percent) / 100) as u32);
+        // Of a pool that is not known a share is one node.
+        let of_pool = share.map(|percent| (u64::from(pool) * u64::from(percent) / 100) as u32);
         let size = from(|batches| batches.size).unwrap_or(JOIN_LIMIT);
         Self {
             canary: from(|batches| batches.canary).unwrap_or(1),

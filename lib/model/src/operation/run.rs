@@ -3,13 +3,16 @@
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, HostState, OperationId, OperationSpec, Owner, Phase, Plan, Reason, Stage, StepPlan,
+        Actor, HostState, OperationId, OperationSpec, Owner, Phase, Plan, Reason, Stage, StepPlan, UndoKind,
         fact::{Accepted, Ending, Lock, Released},
     },
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Debt};
+use super::{Attempt, Debt, DebtState};
+
+/// The number of an operation's first fact.
+const ACCEPTED: u64 = 1;
 
 /// A host in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +132,7 @@ impl Operation {
         let Accepted { name, subject, spec, owner, plan } = accepted;
         let cell = Cell { state: HostState::Waiting, since: now, duration_ms: 0 };
         let cells = vec![vec![cell; plan.hosts.len()]; plan.steps.len()];
+        let asks = plan.approval.then_some(Notice { of_seq: seq, tries: 0, after: now });
         Self {
             id,
             name,
@@ -157,9 +161,14 @@ impl Operation {
             locks: Vec::new(),
             ending: None,
             ended: None,
-            notices: Vec::new(),
+            notices: asks.into_iter().collect(),
             broken: false,
         }
+    }
+
+    /// Of its approval nobody must be told any more: it is there, or of no use.
+    pub(crate) fn stop_asking(&mut self) {
+        self.notices.retain(|notice| notice.of_seq != ACCEPTED);
     }
 
     /// The present stage, if one is left.
@@ -213,6 +222,20 @@ impl Operation {
     /// Whether a host came through all steps.
     pub fn is_through(&self, host: u32) -> bool {
         (0..self.plan.steps.len() as u32).all(|step| self.cell(step, host).state.goes_on())
+    }
+
+    /// Whether the host had joined and was taken out again by a playbook or at the API server. What is left of its node is
+    /// to be deleted, not to be opened.
+    pub fn join_undone(&self, host: &str) -> bool {
+        let Some(host) = self.place(host) else { return false };
+        let joins = self.debts.iter().filter(|debt| debt.kind == UndoKind::Join && debt.host == host);
+        joins.last().is_some_and(|debt| debt.state == DebtState::Done)
+    }
+
+    /// Whether every step that checks was really passed by the host: none left out.
+    pub fn is_checked(&self, host: u32) -> bool {
+        let mut cells = self.plan.steps.iter().zip(&self.cells);
+        cells.all(|(step, hosts)| !step.checks || hosts[host as usize].state == HostState::Ok)
     }
 
     /// Addresses of hosts.

@@ -9,7 +9,7 @@ use beidou_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Notice;
+use super::{Board, Notice};
 
 /// Where a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,17 @@ impl Task {
     pub fn present(&self) -> Option<(u32, &TaskStep)> {
         let place = self.steps.iter().position(|step| step.state != StepState::Done)?;
         Some((place as u32, &self.steps[place]))
+    }
+
+    /// Whether somebody else has said that it may change so much: at its gate, or of an operation before. A gate that opens
+    /// by itself says nothing: who asks for the task chooses its mode.
+    pub fn is_approved(&self, board: &Board) -> bool {
+        self.steps.iter().any(|step| {
+            let asked = step.gate.as_ref().filter(|gate| gate.mode != GateMode::Open);
+            let opened = asked.and_then(|gate| gate.answer.as_ref()).is_some_and(|(open, _)| *open);
+            let made = step.operation.and_then(|id| board.made_by(self.id, id));
+            opened || made.is_some_and(|made| made.approved.is_some())
+        })
     }
 
     /// The operation of the present step.

@@ -39,7 +39,10 @@ fn enter(operation: &mut Operation, phase: Phase, reason: Option<Reason>, messag
 fn way(operation: &mut Operation, fact: &Fact) {
     let time = fact.time;
     match &fact.body {
-        Body::Approved(approved) => operation.approved = Some(approved.subject.clone()),
+        Body::Approved(approved) => {
+            operation.approved = Some(approved.subject.clone());
+            operation.stop_asking();
+        }
         Body::Started(_) => {
             operation.started = Some(time);
             enter(operation, Phase::Running, None, "", time);
@@ -88,6 +91,7 @@ fn way(operation: &mut Operation, fact: &Fact) {
         Body::Finished(finished) => {
             enter(operation, finished.phase, Some(finished.reason), &finished.message, time);
             operation.ended = Some(time);
+            operation.stop_asking();
             operation.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
         }
         Body::Notified(told) => operation.notices.retain(|notice| notice.of_seq != told.of_seq),
@@ -97,8 +101,8 @@ fn way(operation: &mut Operation, fact: &Fact) {
     }
 }
 
-/// Tries of a notification at most: five in growing distance reach over an hour.
-const MOST_TRIES: u32 = 5;
+/// Tries of a notification at most: ten, from 15 s on in doubled distance, reach over two hours.
+const MOST_TRIES: u32 = 10;
 
 /// A notification failed: later, or never.
 pub(super) fn put_off(notices: &mut Vec<Notice>, of_seq: u64, again: Micros) {

@@ -3,7 +3,7 @@
 use beidou_schemas::{
     Micros,
     operation::{
-        Phase, Reason,
+        GateMode, Phase, Reason,
         fact::{Body, Fact},
     },
 };
@@ -39,11 +39,11 @@ fn way(task: &mut Task, fact: &Fact) {
         Body::Resumed(_) => {
             // A gate that nobody answered is opened anew.
             let unanswered = matches!(task.reason, Some(Reason::GateTimedOut | Reason::WebhookFailed));
-            if let Some(step) = task.steps.iter_mut().find(|step| step.state == StepState::Running)
-                && unanswered
-                && step.gate.as_ref().is_some_and(|gate| gate.answer.is_none())
+            let step = task.steps.iter_mut().find(|step| step.state == StepState::Running);
+            if let Some(step) = step.filter(|_| unanswered)
+                && let Some(gate) = step.gate.take_if(|gate| gate.answer.is_none())
             {
-                step.gate = None;
+                task.notices.retain(|notice| notice.of_seq != gate.seq);
             }
             let started = task.steps.first().is_some_and(|step| step.state != StepState::Waiting);
             enter(task, if started { Phase::Running } else { Phase::Pending }, None, "", time);
@@ -55,17 +55,42 @@ fn way(task: &mut Task, fact: &Fact) {
         Body::Finished(finished) => {
             enter(task, finished.phase, Some(finished.reason), &finished.message, time);
             task.ended = Some(time);
+            stop_asking(task);
             task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
         }
         Body::Notified(told) => {
             task.notices.retain(|notice| notice.of_seq != told.of_seq);
-            for gate in task.steps.iter_mut().filter_map(|step| step.gate.as_mut()) {
-                gate.told |= gate.seq == told.of_seq;
+            for gate in gates(task, told.of_seq) {
+                gate.told = true;
+                if gate.answer.is_none() {
+                    gate.why.clear();
+                }
             }
         }
-        Body::NotifyFailed(failed) => put_off(&mut task.notices, failed.of_seq, failed.again),
+        Body::NotifyFailed(failed) => {
+            put_off(&mut task.notices, failed.of_seq, failed.again);
+            for gate in gates(task, failed.of_seq).filter(|gate| gate.answer.is_none()) {
+                gate.why = failed.why.clone();
+            }
+        }
         _ => {}
     }
+}
+
+/// The work order that a fact opened.
+fn gates(task: &mut Task, seq: u64) -> impl Iterator<Item = &mut GateState> {
+    task.steps.iter_mut().filter_map(|step| step.gate.as_mut()).filter(move |gate| gate.seq == seq)
+}
+
+/// Of what is answered, or over, nobody must be asked any more. A ticket system is told all the same.
+fn stop_asking(task: &mut Task) {
+    let asked: Vec<u64> = task
+        .steps
+        .iter()
+        .filter(|step| task.gate_of(step.kind).is_some_and(|gate| gate.webhook.is_none()))
+        .filter_map(|step| step.gate.as_ref().map(|gate| gate.seq))
+        .collect();
+    task.notices.retain(|notice| !asked.contains(&notice.of_seq));
 }
 
 fn step(task: &mut Task, fact: &Fact) {
@@ -90,12 +115,15 @@ fn step(task: &mut Task, fact: &Fact) {
                 task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
             }
         }
-        Body::GateAnswered(answered) => at(task, answered.step, &|step| {
-            if let Some(gate) = &mut step.gate {
-                gate.answer = Some((answered.open, answered.subject.clone()));
-                (gate.ticket, gate.why) = (answered.ticket.clone(), answered.why.clone());
-            }
-        }),
+        Body::GateAnswered(answered) => {
+            at(task, answered.step, &|step| {
+                if let Some(gate) = &mut step.gate {
+                    gate.answer = Some((answered.open, answered.subject.clone()));
+                    (gate.ticket, gate.why) = (answered.ticket.clone(), answered.why.clone());
+                }
+            });
+            stop_asking(task);
+        }
         Body::TaskStepEnded(ended) => at(task, ended.step, &|step| {
             step.state = if ended.ok { StepState::Done } else { StepState::Failed };
             (step.ended, step.message) = (Some(time), ended.message.clone());
@@ -104,7 +132,8 @@ fn step(task: &mut Task, fact: &Fact) {
     }
 }
 
-/// Whether a webhook is told of the step's gate.
+/// Whether somebody is told of the step's gate: a ticket system, or people whose approval it waits for.
 fn tells(task: &Task, step: &TaskStep) -> bool {
-    task.gate_of(step.kind).is_some_and(|gate| gate.webhook.is_some())
+    let waits = step.gate.as_ref().is_some_and(|gate| gate.mode == GateMode::Approval);
+    waits || task.gate_of(step.kind).is_some_and(|gate| gate.webhook.is_some())
 }

@@ -48,7 +48,7 @@ pub fn decide(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact>
         }
         (Ask::RequestOperation(request), Object::Operation(_)) => {
             if let Some(owner) = request.owner {
-                tasks::may_make(board, owner)?;
+                tasks::may_make(board, owner, &request.spec)?;
             }
             let plan = plan(board, &request.spec, request.owner.as_ref())?;
             let (name, subject) = (request.name.clone(), command.subject.clone());

@@ -1,7 +1,7 @@
 //! Commands to a task. What is about hosts goes to the operation of its present step.
 
 use beidou_schemas::operation::{
-    GateMode, Object, Owner, Phase, Reason, Via,
+    GateMode, Object, OperationSpec, Owner, Phase, Reason, Via,
     command::{Answer, Ask, Command, Skip},
     fact::{CancelAsked, GateAnswered, Held, Resumed, TaskStepEnded},
 };
@@ -9,14 +9,23 @@ use beidou_schemas::operation::{
 use super::operations;
 use crate::operation::{Board, Operation, Refused, StepState, Task, draft::Draft};
 
-/// Whether a task may make an operation for a step.
-pub(super) fn may_make(board: &Board, owner: Owner) -> Result<(), Refused> {
+/// Whether a task may make an operation for a step: what it asked for, and no more. Who writes resources could name it as
+/// the owner of anything, and so use what was approved for another change.
+pub(super) fn may_make(board: &Board, owner: Owner, spec: &OperationSpec) -> Result<(), Refused> {
     let present = board.tasks.get(&owner.task).filter(|task| task.phase == Phase::Running || task.phase.stands_still());
     let step = present.and_then(Task::present).map(|(_, step)| step).filter(|step| step.kind == owner.step);
-    match step {
-        Some(step) if step.operation.is_none() && step.asked.is_some() => Ok(()),
+    let asked = step.filter(|step| step.operation.is_none()).and_then(|step| step.asked.as_ref());
+    match asked {
+        Some((asked, _)) if does_same(&asked.spec, spec) => Ok(()),
         _ => Err(Refused::new("owner", owner.task, format!("a task whose present step {} asked for it", owner.step))),
     }
+}
+
+fn does_same(asked: &OperationSpec, spec: &OperationSpec) -> bool {
+    let machines = |of: &OperationSpec| of.operation_machines.iter().map(|one| one.ip.clone()).collect::<Vec<_>>();
+    (&asked.cluster_name, asked.operation_type, &asked.bundle, &asked.operation_flow)
+        == (&spec.cluster_name, spec.operation_type, &spec.bundle, &spec.operation_flow)
+        && machines(asked) == machines(spec)
 }
 
 /// Follows a command, or refuses.

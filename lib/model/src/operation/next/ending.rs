@@ -1,11 +1,13 @@
 //! An operation at its end: the undo ledger is worked off, then it is over.
 
+use std::collections::BTreeSet;
+
 use beidou_schemas::operation::{
     AttemptEnd, HostState, Object, Purpose, Settled, UndoBy, UndoKind,
     fact::{AttemptIntended, Finished, LockReleased, Released, UndoDone, UndoFailed, UndoSettled, UndoStarted},
 };
 
-use super::{Action, Turn, stages::attempt_id};
+use super::{Action, Turn, gates, stages::attempt_id};
 use crate::operation::{Debt, DebtState, Operation, attempt::after, refused::names};
 
 /// Entries that the last message names at most.
@@ -15,11 +17,19 @@ const MOST_NAMES: usize = 20;
 pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
     let object = Object::Operation(operation.id);
     account(turn, operation);
+    leave_to_others(turn, operation);
     if turn.draft.has(object) {
         return;
     }
     let open = |debt: &&Debt| debt.is_open(operation.plan.limits.undo_tries) && !is_behind_join(operation, debt);
     let debts: Vec<&Debt> = operation.debts.iter().filter(open).collect();
+    if debts.is_empty() {
+        return finish(turn, operation);
+    }
+    let hosts: BTreeSet<String> = debts.iter().flat_map(|debt| operation.addresses(&[debt.host])).collect();
+    if !gates::open_to_undo(turn, operation, &hosts.into_iter().collect::<Vec<_>>()) || turn.draft.has(object) {
+        return;
+    }
     begin(turn, operation, &debts);
     if turn.draft.has(object) {
         return;
@@ -31,8 +41,15 @@ pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
             turn.wait(object, after(*at, operation.plan.limits.undo_ms));
         }
     }
-    if debts.is_empty() {
-        finish(turn, operation);
+}
+
+/// What a later operation has had in its hands is its own: to undo it now could take a node out of service.
+fn leave_to_others(turn: &mut Turn<'_>, operation: &Operation) {
+    for debt in operation.debts.iter().filter(|debt| debt.state == DebtState::Owed) {
+        if gates::is_taken_over(turn.board, operation, debt.host) {
+            let (kind, hosts, why) = (debt.kind, operation.addresses(&[debt.host]), Settled::Taken);
+            turn.record(Object::Operation(operation.id), UndoSettled { kind, hosts, why });
+        }
     }
 }
 
@@ -56,8 +73,7 @@ fn account(turn: &mut Turn<'_>, operation: &Operation) {
             Some(attempt) => {
                 let outcome = attempt.results.get(&debt.host);
                 if outcome.is_some_and(|outcome| HostState::from(outcome.state) == HostState::Ok) {
-                    turn.record(object, UndoDone { kind, host: host.clone() });
-                    settle_rest(turn, operation, debt.host, &host);
+                    turn.record(object, UndoDone { kind, host });
                 } else {
                     let end = attempt.over.as_ref().map_or(AttemptEnd::Missing, |over| over.end);
                     let said = outcome.and_then(|outcome| outcome.message.clone());
@@ -69,8 +85,9 @@ fn account(turn: &mut Turn<'_>, operation: &Operation) {
             None => {}
         }
     }
-    // What controllers undid at the API server may have been the node itself.
-    for debt in operation.debts.iter().filter(|debt| debt.kind == UndoKind::Join && debt.state == DebtState::Done) {
+    // What controllers undid at the API server was the node itself. A playbook leaves its object, which goes with the taint.
+    let gone = |debt: &&Debt| debt.kind == UndoKind::Join && debt.by == UndoBy::Api && debt.state == DebtState::Done;
+    for debt in operation.debts.iter().filter(gone) {
         let [host] = &operation.addresses(&[debt.host])[..] else { continue };
         settle_rest(turn, operation, debt.host, &host.clone());
     }
@@ -122,16 +139,19 @@ fn begin(turn: &mut Turn<'_>, operation: &Operation, debts: &[&Debt]) {
 fn finish(turn: &mut Turn<'_>, operation: &Operation) {
     let object = Object::Operation(operation.id);
     let Some(ending) = operation.ending.clone() else { return };
-    let left: Vec<String> = operation
-        .debts
-        .iter()
-        .filter(|debt| debt.stands())
-        .map(|debt| format!("{} of {}", debt.kind, operation.plan.hosts[debt.host as usize]))
-        .collect();
-    let message = match left.is_empty() {
-        true => ending.message,
-        false => format!("{}; not undone: {}", ending.message, names(left.iter().map(String::as_str), MOST_NAMES)),
+    let named = |what: &str, fits: &dyn Fn(&Debt) -> bool| {
+        let debts = operation.debts.iter().filter(|debt| fits(debt));
+        let all: Vec<String> =
+            debts.map(|debt| format!("{} of {}", debt.kind, operation.plan.hosts[debt.host as usize])).collect();
+        match all.is_empty() {
+            true => String::new(),
+            false => format!("; {what}: {}", names(all.iter().map(String::as_str), MOST_NAMES)),
+        }
     };
+    let left = named("not undone", &Debt::stands);
+    let taken = DebtState::Settled { why: Settled::Taken };
+    let taken = named("left to later operations", &|debt| debt.state == taken);
+    let message = format!("{}{left}{taken}", ending.message);
     if operation.held_locks().is_some() {
         turn.record(object, LockReleased { why: Released::Over });
     }

@@ -3,23 +3,23 @@
 use beidou_schemas::{
     Micros,
     operation::{
-        LockScope, Object, Reason,
+        Actor, LockScope, Object, Purpose, Reason, StepPlan,
         fact::{Lock, LockReleased, LockRenewed, LockTaken, Released},
     },
 };
 
 use super::Turn;
 use crate::operation::{
-    Board, Operation,
+    Attempt, Board, Operation,
     attempt::after,
     calendar::{Closed, closed},
 };
 
-/// What an operation locks.
-fn wanted(operation: &Operation) -> Vec<Lock> {
+/// What an operation locks to act on these hosts.
+fn wanted(operation: &Operation, hosts: &[String]) -> Vec<Lock> {
     let cluster = || operation.spec.cluster_name.clone();
     let node = |host: &String| Lock::Node { cluster: cluster(), host: host.clone() };
-    let nodes = operation.plan.hosts.iter().map(node);
+    let nodes = hosts.iter().map(node);
     match operation.plan.lock {
         LockScope::Cluster => std::iter::once(Lock::Cluster { cluster: cluster() }).chain(nodes).collect(),
         LockScope::Node => nodes.collect(),
@@ -29,37 +29,77 @@ fn wanted(operation: &Operation) -> Vec<Lock> {
 
 /// Why nothing of it may begin now; `None` where it may.
 pub(crate) fn waits(board: &Board, operation: &Operation, now: Micros) -> Option<Closed> {
-    let last = after(operation.since, operation.plan.limits.pending_ms);
+    let last = patience(board, operation, now);
     if operation.started.is_none() && operation.plan.approval && operation.approved.is_none() {
         let why = format!("waits for the approval of another subject than {}", operation.subject);
         return Some(Closed { reason: Reason::AwaitingApproval, until: last, why });
     }
-    let changes = operation.plan.lock != LockScope::None;
-    if changes && !operation.spec.ignore_windows {
+    if begins(operation) && !operation.spec.ignore_windows {
         let rules = board.clusters.get(&operation.spec.cluster_name);
         if let Some(closed) = rules.and_then(|rules| closed(rules, now)) {
             return Some(closed);
         }
     }
+    held_by_another(board, operation, &operation.plan.hosts, now)
+}
+
+/// Until when an operation may wait for its start. While a freeze lasts nobody can begin, so it counts from its end; of the
+/// windows of a week one comes in time.
+pub(super) fn patience(board: &Board, operation: &Operation, now: Micros) -> Micros {
+    let rules = board.clusters.get(&operation.spec.cluster_name);
+    let begun = rules.into_iter().flat_map(|rules| &rules.freezes).filter(|freeze| freeze.from <= now);
+    let thawed = begun.map(|freeze| freeze.until).max();
+    after(operation.since.max(thawed.unwrap_or_default()), operation.plan.limits.pending_ms)
+}
+
+/// Whether what comes next begins something: the operation, or a batch of which no runner has had a host. What was begun
+/// is brought to its end, and so are nodes that a task has joined: half done they serve nobody.
+fn begins(operation: &Operation) -> bool {
+    let changes = |step: &StepPlan| step.mutates && step.actor != Actor::Release;
+    if operation.plan.lock == LockScope::None {
+        return false;
+    }
+    if operation.started.is_none() {
+        return operation.owner.is_none() || operation.plan.steps.iter().any(changes);
+    }
+    let Some(stage) = operation.present().filter(|stage| changes(operation.step(stage.step))) else { return false };
+    let changed =
+        |one: &&Attempt| one.purpose == Purpose::Act && one.claimed.is_some() && changes(operation.step(one.step));
+    let mut touched = operation.attempts.iter().filter(changed).flat_map(|one| &one.hosts);
+    !touched.any(|host| stage.hosts.contains(host))
+}
+
+fn held_by_another(board: &Board, operation: &Operation, hosts: &[String], now: Micros) -> Option<Closed> {
     let holder = match operation.held_locks() {
         Some(_) => None,
-        None => board.holder(&wanted(operation), operation.id, now),
+        None => board.holder(&wanted(operation, hosts), operation.id, now),
     };
     holder.map(|holder| Closed {
         reason: Reason::AwaitingLock,
-        until: holder.held_locks().map_or(last, |span| span.until),
+        until: holder.held_locks().map_or(now, |span| span.until),
         why: format!("{} holds what it locks", holder.name),
     })
 }
 
 /// Whether something may begin; takes the locks for it.
 pub(super) fn open(turn: &mut Turn<'_>, operation: &Operation) -> bool {
+    let closed = waits(turn.board, operation, turn.now);
+    lock(turn, operation, &operation.plan.hosts, closed)
+}
+
+/// Whether hosts may be undone: whoever holds them or their cluster comes first. Takes the locks for it.
+pub(super) fn open_to_undo(turn: &mut Turn<'_>, operation: &Operation, hosts: &[String]) -> bool {
+    let closed = held_by_another(turn.board, operation, hosts, turn.now);
+    lock(turn, operation, hosts, closed)
+}
+
+fn lock(turn: &mut Turn<'_>, operation: &Operation, hosts: &[String], closed: Option<Closed>) -> bool {
     let object = Object::Operation(operation.id);
-    if let Some(closed) = waits(turn.board, operation, turn.now) {
+    if let Some(closed) = closed {
         turn.wait(object, closed.until);
         return false;
     }
-    let locks = wanted(operation);
+    let locks = wanted(operation, hosts);
     if locks.is_empty() || operation.held_locks().is_some() {
         return true;
     }
@@ -70,6 +110,19 @@ pub(super) fn open(turn: &mut Turn<'_>, operation: &Operation) -> bool {
     let until = after(turn.now, operation.plan.limits.lock_ms);
     turn.record(object, LockTaken { locks, until, why: operation.name.clone() });
     true
+}
+
+/// Whether a later operation has had the lock of a host since this one acted on it and lost it.
+pub(super) fn is_taken_over(board: &Board, operation: &Operation, host: u32) -> bool {
+    let acted = operation.attempts.iter().filter(|one| one.purpose == Purpose::Act && one.hosts.contains(&host));
+    let lost = operation.locks.iter().filter_map(|span| span.released.map(|(at, _)| at)).max();
+    let Some(last) = acted.map(|one| one.intended).max().filter(|last| lost.is_some_and(|lost| lost >= *last)) else {
+        return false;
+    };
+    let (cluster, address) = (operation.spec.cluster_name.clone(), &operation.plan.hosts[host as usize]);
+    let lock = Lock::Node { cluster, host: address.clone() };
+    let others = board.operations.values().filter(|other| other.id != operation.id && other.updated > last);
+    others.flat_map(|other| &other.locks).any(|span| span.since > last && span.locks.contains(&lock))
 }
 
 /// Renews locks while anything moves; frees them when it stood still for too long.

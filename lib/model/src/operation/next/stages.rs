@@ -6,7 +6,7 @@ use beidou_schemas::operation::{
 };
 
 use super::{Turn, gates};
-use crate::operation::{Operation, attempt::after};
+use crate::operation::Operation;
 
 /// What is due of an operation of which nothing acts.
 pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
@@ -25,7 +25,7 @@ pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
 
 fn pending(turn: &mut Turn<'_>, operation: &Operation) {
     let object = Object::Operation(operation.id);
-    let last = after(operation.since, operation.plan.limits.pending_ms);
+    let last = gates::patience(turn.board, operation, turn.now);
     if turn.now >= last {
         let (phase, reason) = (Phase::Failed, Reason::NeverStarted);
         let why = gates::waits(turn.board, operation, turn.now).map(|closed| closed.why).unwrap_or_default();

@@ -4,8 +4,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase,
-        Reason, TaskStepKind,
-        bundle::BundleShape,
+        Reason, Settled, TaskStepKind, UndoKind,
         fact::{
             CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded,
             TaskStepStarted,
@@ -16,10 +15,15 @@ use uuid::Builder;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Action, Turn};
-use crate::operation::{Operation, StepState, Task, TaskStep, attempt::after, built_in};
+use crate::operation::{
+    DebtState, Operation, RefusedObject, StepState, Task, TaskStep, attempt::after, built_in, plan::halves,
+    refused::names,
+};
 
 /// How long an operation may take to be there once it is asked for.
 const MAKE_MS: u64 = 600_000;
+/// Nodes that the last message names at most.
+const MOST_NAMES: usize = 20;
 
 /// What is due of it.
 pub(super) fn due(turn: &mut Turn<'_>, task: &Task) {
@@ -31,13 +35,14 @@ pub(super) fn due(turn: &mut Turn<'_>, task: &Task) {
         Phase::Succeeded | Phase::Failed | Phase::Cancelled => return,
     }
     let Some((place, step)) = task.present() else {
-        let (phase, reason, message) = (Phase::Succeeded, Reason::Completed, "all steps are done".to_owned());
+        let (phase, reason) = (Phase::Succeeded, Reason::Completed);
+        let message = format!("all steps are done{}", left_shut(turn, task));
         return turn.record(object, Finished { phase, reason, message });
     };
     match step.state {
         StepState::Waiting => turn.record(object, TaskStepStarted { step: place, kind: step.kind }),
         StepState::Failed => {
-            let message = format!("{}: {}{}", step.kind, step.message, left_tainted(turn, task));
+            let message = format!("{}: {}{}", step.kind, step.message, left_shut(turn, task));
             let (phase, reason) = (Phase::Failed, reason_of(task, step));
             turn.record(object, Finished { phase, reason, message });
         }
@@ -57,14 +62,17 @@ fn reason_of(task: &Task, step: &TaskStep) -> Reason {
     }
 }
 
-/// Nodes that an operation of the task left cordoned and tainted, and that no step has released.
-fn left_tainted(turn: &Turn<'_>, task: &Task) -> String {
-    let released = task.steps.iter().any(|s| s.kind == TaskStepKind::UncordonNodes && s.state == StepState::Done);
-    let through = through(turn, task, TaskStepKind::ScaleUp).unwrap_or_default().len();
-    match through {
-        0 => String::new(),
-        _ if released => String::new(),
-        nodes => format!("; {nodes} nodes stay cordoned and tainted"),
+/// Nodes that the task left cordoned and tainted, and that no step of it has opened.
+fn left_shut(turn: &Turn<'_>, task: &Task) -> String {
+    let Some(joined) = made(turn, task, TaskStepKind::ScaleUp) else { return String::new() };
+    let opened = made(turn, task, TaskStepKind::UncordonNodes);
+    let is_open = |host: &str| opened.is_some_and(|run| run.place(host).is_some_and(|place| run.is_through(place)));
+    let left = DebtState::Settled { why: Settled::Task };
+    let shut = joined.debts.iter().filter(|debt| debt.kind == UndoKind::Taint && debt.state == left);
+    let mut hosts = shut.map(|debt| &*joined.plan.hosts[debt.host as usize]).filter(|host| !is_open(host)).peekable();
+    match hosts.peek() {
+        Some(_) => format!("; cordoned and tainted stay: {}", names(hosts, MOST_NAMES)),
+        None => String::new(),
     }
 }
 
@@ -74,7 +82,7 @@ fn cancelling(turn: &mut Turn<'_>, task: &Task) {
     match child {
         None => {
             let (phase, reason) = (Phase::Cancelled, Reason::CancelledOnRequest);
-            let message = format!("{}{}", task.message, left_tainted(turn, task));
+            let message = format!("{}{}", task.message, left_shut(turn, task));
             turn.record(object, Finished { phase, reason, message });
         }
         Some(child) if child.phase != Phase::Cancelling && child.ending.is_none() => {
@@ -131,7 +139,7 @@ fn gate(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
     let late = turn.now >= gate.until;
     if given_up || late {
         let (reason, message) = match given_up {
-            true => (Reason::WebhookFailed, "the webhook did not take the work order".to_owned()),
+            true => (Reason::WebhookFailed, format!("the webhook did not take the work order: {}", gate.why)),
             false => (Reason::GateTimedOut, format!("nobody has answered since {}", gate.asked)),
         };
         return turn.record(object, Held { reason, message, subject: None });
@@ -144,7 +152,7 @@ fn operation(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
     let Some((asked, since)) = &step.asked else {
         return match asked_of(turn, task, place, step.kind) {
             Ok(asked) => turn.record(object, asked),
-            Err(message) => ended(turn, task, place, false, Reason::NoHostsLeft, message),
+            Err((ok, reason, message)) => ended(turn, task, place, ok, reason, message),
         };
     };
     match child(turn, task) {
@@ -155,7 +163,11 @@ fn operation(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
 
 fn make(turn: &mut Turn<'_>, task: &Task, place: u32, asked: &OperationAsked, since: Micros) {
     let object = Object::Task(task.id);
-    if let Some(refused) = turn.board.refused.values().find(|refused| refused.name == asked.name) {
+    // By its name, for its resource may have another id; and refused since it was asked for, for names come again.
+    let fits = |refused: &&RefusedObject| {
+        matches!(refused.object, Object::Operation(_)) && refused.name == asked.name && refused.at >= since
+    };
+    if let Some(refused) = turn.board.refused.values().find(fits) {
         let message = format!("{}: {:?} is not possible; {}", refused.field, refused.value, refused.allowed);
         return ended(turn, task, place, false, Reason::SpecRefused, message);
     }
@@ -183,26 +195,31 @@ fn follow(turn: &mut Turn<'_>, task: &Task, place: u32, child: &Operation) {
     }
 }
 
-/// Addresses that came through the operation of a step; `None` where the task has no such step.
-fn through(turn: &Turn<'_>, task: &Task, kind: TaskStepKind) -> Option<Vec<String>> {
+/// The operation of a step, where the task has one and made it.
+fn made<'a>(turn: &Turn<'a>, task: &Task, kind: TaskStepKind) -> Option<&'a Operation> {
     let step = task.steps.iter().find(|step| step.kind == kind)?;
-    let operation = step.operation.and_then(|id| turn.board.made_by(task.id, id));
-    Some(operation.map_or_else(Vec::new, |operation| {
-        let all = 0..operation.plan.hosts.len() as u32;
-        operation.addresses(&all.filter(|host| operation.is_through(*host)).collect::<Vec<_>>())
-    }))
+    turn.board.made_by(task.id, step.operation?)
 }
 
-/// The operation of a step: only hosts that came through the step before it.
-fn asked_of(turn: &Turn<'_>, task: &Task, place: u32, kind: TaskStepKind) -> Result<OperationAsked, String> {
+/// Whether a machine may take a step: it came through the step before; what is opened was checked in every way.
+fn may_take(before: &Operation, kind: TaskStepKind, machine: &NamedMachine) -> bool {
+    let opens = kind == TaskStepKind::UncordonNodes;
+    before.place(&machine.name).is_some_and(|host| before.is_through(host) && (!opens || before.is_checked(host)))
+}
+
+/// The operation of a step: only hosts that came through the step before it. Else how the step ends without one.
+fn asked_of(
+    turn: &Turn<'_>,
+    task: &Task,
+    place: u32,
+    kind: TaskStepKind,
+) -> Result<OperationAsked, (bool, Reason, String)> {
     let before = match kind {
-        TaskStepKind::UncordonNodes => Some(TaskStepKind::ScaleUp),
-        TaskStepKind::ScaleUp => Some(TaskStepKind::ScaleUpPreCheck),
-        TaskStepKind::ScaleDown => Some(TaskStepKind::ScaleDownPreCheck),
+        TaskStepKind::UncordonNodes => made(turn, task, TaskStepKind::ScaleUp),
+        TaskStepKind::ScaleUp => made(turn, task, TaskStepKind::ScaleUpPreCheck),
+        TaskStepKind::ScaleDown => made(turn, task, TaskStepKind::ScaleDownPreCheck),
         _ => None,
     };
-    let skipped = |kind| task.steps.iter().any(|s| s.kind == kind && s.operation.is_none());
-    let kept = before.filter(|kind| !skipped(*kind)).and_then(|kind| through(turn, task, kind));
     let machine = |named: &NamedMachine| Machine {
         ip: named.name.clone(),
         role: named.role.clone(),
@@ -211,36 +228,52 @@ fn asked_of(turn: &Turn<'_>, task: &Task, place: u32, kind: TaskStepKind) -> Res
         ..Machine::default()
     };
     let named = task.spec.operation_task_machines.iter();
-    let machines: Vec<Machine> =
-        named.filter(|named| kept.as_ref().is_none_or(|kept| kept.contains(&named.name))).map(machine).collect();
+    let fits = |named: &&NamedMachine| before.is_none_or(|before| may_take(before, kind, named));
+    let machines: Vec<Machine> = named.filter(fits).map(machine).collect();
     if machines.is_empty() {
-        return Err("no machine came through the step before".into());
+        return Err((false, Reason::NoHostsLeft, "no machine came through the step before".into()));
     }
     let name = format!("{}-{}", task.name, kind.name().to_ascii_lowercase());
     let hash = xxh3_128(format!("{}/{place}/{kind}", task.id).as_bytes());
     let operation = OperationId(Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid());
-    Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, kind, machines) })
+    Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, kind, machines)? })
 }
 
-fn spec_of(turn: &Turn<'_>, task: &Task, kind: TaskStepKind, machines: Vec<Machine>) -> OperationSpec {
+fn spec_of(
+    turn: &Turn<'_>,
+    task: &Task,
+    kind: TaskStepKind,
+    machines: Vec<Machine>,
+) -> Result<OperationSpec, (bool, Reason, String)> {
     let own = built_in();
     let uncordons = kind == TaskStepKind::UncordonNodes;
-    let bundle: Option<&BundleShape> = match uncordons {
-        true => Some(turn.board.bundles.get(&own.name).unwrap_or(&own)),
-        false => task.spec.operation_ids.first().and_then(|name| turn.board.bundles.get(name)),
+    let name = task.spec.operation_ids.first().unwrap_or(&own.name);
+    let bundle = match uncordons {
+        true => turn.board.bundles.get(&own.name).unwrap_or(&own),
+        false => turn
+            .board
+            .bundles
+            .get(name)
+            .ok_or_else(|| (false, Reason::SpecRefused, format!("the bundle {name} is not there any more")))?,
     };
-    let steps = bundle.map_or(&[][..], |bundle| &bundle.steps);
-    let change = steps.iter().position(|step| step.mutates).unwrap_or(steps.len());
     let checks = matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck);
-    let part = if checks { &steps[..change] } else { &steps[change..] };
+    let (before, change) = halves(bundle);
+    let part = if checks { before } else { change };
     // Nodes stay cordoned and tainted until the step that lifts it.
-    let flow = part.iter().filter(|step| uncordons || step.actor != Actor::Release).map(|step| step.name.clone());
-    OperationSpec {
+    let kept = part.into_iter().filter(|step| uncordons || step.actor != Actor::Release);
+    let operation_flow: Vec<String> = kept.map(|step| step.name.clone()).collect();
+    // An operation that names no steps would do all of them.
+    match (operation_flow.is_empty(), checks) {
+        (true, true) => return Err((true, Reason::Completed, format!("the bundle {name} has no checks"))),
+        (true, false) => return Err((false, Reason::SpecRefused, format!("the bundle {name} changes nothing"))),
+        (false, _) => {}
+    }
+    Ok(OperationSpec {
         cluster_name: task.spec.cluster.clone(),
         operation_type: if uncordons { OperationType::Uncordon } else { task.spec.operation_task_type },
-        operation_flow: flow.collect(),
+        operation_flow,
         operation_machines: machines,
-        bundle: bundle.map(|bundle| bundle.name.clone()),
+        bundle: Some(bundle.name.clone()),
         parameters: if uncordons { Default::default() } else { task.spec.parameters.clone() },
         secrets: if uncordons { Vec::new() } else { task.spec.secrets.clone() },
         batches: if uncordons { Batches::default() } else { task.spec.batches.clone() },
@@ -249,5 +282,5 @@ fn spec_of(turn: &Turn<'_>, task: &Task, kind: TaskStepKind, machines: Vec<Machi
         ignore_windows: false,
         suspend: false,
         labels: Default::default(),
-    }
+    })
 }

@@ -6,6 +6,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         Actor, AttemptEnd, ClusterRules, Freeze, HostState, Object, OperationId, OperationType, Phase, Reason, Stage,
+        UndoKind,
         bundle::BundleShape,
         command::{Answer, Ask, Hold, Retry, Skip, Word},
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, Body, Fact, Held, WarningsRose},
@@ -23,26 +24,26 @@ use crate::operation::{
     Action, Applied, Board, DebtState, Ignored, Operation, Seen, next, observe, plan, plan_of, view, wake,
 };
 
-const RUN: OperationId = OperationId(Uuid::from_u128(1));
-const OTHER: OperationId = OperationId(Uuid::from_u128(2));
+pub(super) const RUN: OperationId = OperationId(Uuid::from_u128(1));
+pub(super) const OTHER: OperationId = OperationId(Uuid::from_u128(2));
 
-fn asked(world: &mut World, id: OperationId, spec: beidou_schemas::operation::OperationSpec) {
+pub(super) fn asked(world: &mut World, id: OperationId, spec: beidou_schemas::operation::OperationSpec) {
     let (object, ask) = setting::request(id, spec, None);
     assert!(world.ask(object, "dev", ask));
 }
 
-fn with(hosts: std::ops::Range<u8>) -> World {
+pub(super) fn with(hosts: std::ops::Range<u8>) -> World {
     let mut world = World::new(1, 100);
     asked(&mut world, RUN, setting::scale_up_spec(hosts));
     world
 }
 
-fn run(world: &World) -> &Operation {
+pub(super) fn run(world: &World) -> &Operation {
     &world.board.operations[&RUN]
 }
 
 /// The runner of the open attempt comes and claims.
-fn claim(world: &mut World, id: OperationId) -> Vec<String> {
+pub(super) fn claim(world: &mut World, id: OperationId) -> Vec<String> {
     world.settle();
     let found = &world.board.operations[&id];
     let attempt = found.open_attempt().expect("an attempt").clone();
@@ -54,7 +55,7 @@ fn claim(world: &mut World, id: OperationId) -> Vec<String> {
 }
 
 /// The open attempt runs; hosts in `bad` fail. The hosts that it had.
-fn work(world: &mut World, id: OperationId, bad: &[&str]) -> Vec<String> {
+pub(super) fn work(world: &mut World, id: OperationId, bad: &[&str]) -> Vec<String> {
     let hosts = claim(world, id);
     world.now = world.now.plus(5 * SECOND);
     let state = |host: &String| if bad.contains(&&**host) { runner::HostState::Failed } else { runner::HostState::Ok };
@@ -64,13 +65,18 @@ fn work(world: &mut World, id: OperationId, bad: &[&str]) -> Vec<String> {
     hosts
 }
 
-fn end(world: &mut World, id: OperationId, end: AttemptEnd, outcomes: BTreeMap<String, runner::HostOutcome>) {
+pub(super) fn end(
+    world: &mut World,
+    id: OperationId,
+    end: AttemptEnd,
+    outcomes: BTreeMap<String, runner::HostOutcome>,
+) {
     let attempt = world.board.operations[&id].open_attempt().expect("an attempt").id.clone();
     let ended = AttemptEnded { attempt, end, exit: None, signal: None, message: "told".into() };
     world.see(&Seen::Ended(id, ended, outcomes));
 }
 
-fn pass(world: &mut World, seconds: i64) {
+pub(super) fn pass(world: &mut World, seconds: i64) {
     world.now = world.now.plus(seconds * SECOND);
     world.settle();
 }
@@ -213,13 +219,15 @@ fn accepted_failures_go_no_further_and_are_undone_at_the_end() {
 fn somebody_else_approves() {
     let mut world = World::new(1, 100);
     asked(&mut world, RUN, setting::scale_up_spec(1..9));
-    assert!(world.settle().iter().all(|action| matches!(action, Action::Wait { .. })));
+    let tells = |action: &Action| *action == Action::Notify { object: Object::Operation(RUN), of_seq: 1 };
+    assert!(world.settle().iter().all(|action| matches!(action, Action::Wait { .. }) || tells(action)));
+    assert!(world.settle().iter().any(tells));
     let at = |world: &World| view::summary(&world.board, run(world), world.now).reason;
     assert_eq!(at(&world), Some(Reason::AwaitingApproval));
     let approve = || Ask::Approve(Answer { ticket: String::new(), why: String::new() });
     assert!(!world.ask(Object::Operation(RUN), "dev", approve()), "not who asked for it");
     assert!(world.ask(Object::Operation(RUN), "lead", approve()));
-    world.settle();
+    assert!(!world.settle().iter().any(tells));
     assert_eq!((run(&world).phase, run(&world).approved.as_deref()), (Phase::Running, Some("lead")));
 }
 
@@ -262,7 +270,8 @@ fn cancel_works_while_queued_running_and_held() {
         while world.step() {}
         assert_eq!(run(&world).phase, Phase::Cancelled, "{case}");
         world.check_ends();
-        let joined = run(&world).debts.iter().filter(|debt| debt.state == DebtState::Done).count();
+        let joins = run(&world).debts.iter().filter(|debt| debt.kind == UndoKind::Join);
+        let joined = joins.filter(|debt| debt.state == DebtState::Done).count();
         assert_eq!(joined, usize::from(case != "queued"), "{case}: what was begun is undone");
     }
 }

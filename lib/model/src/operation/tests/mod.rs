@@ -1,7 +1,9 @@
 //! Proof: named cases, a world that answers at random, and a log that folds to the same board for ever.
 
+mod bounds;
 mod cases;
 mod golden;
 mod properties;
 mod setting;
+mod tasks;
 mod world;

@@ -207,7 +207,8 @@ impl World {
                 let step: TaskStepKind = self.board.tasks[&task].steps[asked.step as usize].kind;
                 let owner = Some(Owner { task, step });
                 let ask = RequestOperation { name: asked.name, spec: asked.spec, owner }.into();
-                assert!(self.ask(Object::Operation(asked.operation), "task", ask), "what a task asks for is valid");
+                let subject = self.board.tasks[&task].subject.clone();
+                assert!(self.ask(Object::Operation(asked.operation), &subject, ask), "what a task asks for is valid");
             }
             Action::CreateOperation { .. } => {}
             Action::OpenGate { task, of_seq, .. } => self.tell(Object::Task(task), of_seq, lucky),

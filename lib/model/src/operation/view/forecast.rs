@@ -2,7 +2,7 @@
 
 use beidou_schemas::operation::{AttemptEnd, Plan, Purpose};
 
-use crate::operation::Board;
+use crate::operation::{Board, Operation};
 
 /// Attempts of a step that are looked at: more tell of a time that is over.
 const MOST_RUNS: usize = 50;
@@ -60,7 +60,9 @@ pub fn forecast(board: &Board, plan: &Plan) -> Forecast {
 }
 
 fn like(board: &Board, plan: &Plan, step: &str) -> Vec<u64> {
-    let mut runs: Vec<_> = board.operations.values().filter(|run| run.plan.bundle.name == plan.bundle.name).collect();
+    // A dry run changes nothing, and tells nothing of how long a change takes.
+    let is_like = |run: &&Operation| run.plan.bundle.name == plan.bundle.name && !run.spec.dry_run;
+    let mut runs: Vec<_> = board.operations.values().filter(is_like).collect();
     runs.sort_by_key(|run| std::cmp::Reverse(run.created));
     let attempts = runs.into_iter().flat_map(|run| run.attempts.iter().rev().map(move |attempt| (run, attempt)));
     attempts

@@ -1,0 +1,149 @@
+//! What holds an operation back, and what it leaves to others at its end.
+
+use std::collections::BTreeMap;
+
+use beidou_schemas::{
+    operation::{
+        AttemptEnd, ClusterRules, Freeze, Object, OperationSpec, OperationType, Phase, Purpose, Reason, Settled,
+        UndoKind,
+        command::{Ask, Word},
+        fact::{Body, Fact},
+    },
+    time::DAY,
+};
+
+use super::{
+    cases::{OTHER, RUN, asked, claim, end, pass, run, with, work},
+    setting::{self, START},
+    world::World,
+};
+use crate::operation::{DebtState, Seen, plan_of, view};
+
+fn freeze(world: &mut World, days: i64) -> beidou_schemas::Micros {
+    let until = START.plus(days * DAY);
+    let freezes = vec![Freeze { from: world.now, until, why: "incident 12".into() }];
+    world.see(&Seen::Cluster("c1".into(), Some(ClusterRules { freezes, ..setting::rules() })));
+    until
+}
+
+#[test]
+fn a_batch_that_was_begun_is_brought_to_its_end_in_a_freeze() {
+    let mut world = World::new(1, 100);
+    asked(&mut world, RUN, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 1..5));
+    assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.1"]);
+    let until = freeze(&mut world, 1);
+    let frozen = |world: &World| view::summary(&world.board, run(world), world.now).reason == Some(Reason::Frozen);
+    while !frozen(&world) {
+        assert!(world.step());
+    }
+    assert!(run(&world).is_through(0), "it is in service again");
+    world.now = until.plus(-1);
+    world.settle();
+    assert!(run(&world).attempts.iter().all(|attempt| attempt.batch == 0), "no other one has begun");
+    world.now = until;
+    world.settle();
+    assert_eq!(run(&world).open_attempt().map(|attempt| attempt.batch), Some(1));
+}
+
+#[test]
+fn time_that_is_frozen_is_not_waited() {
+    let mut world = World::new(1, 100);
+    let until = freeze(&mut world, 30);
+    asked(&mut world, RUN, setting::scale_up_spec(1..4));
+    asked(&mut world, OTHER, OperationSpec { require_approval: true, ..setting::scale_up_spec(10..12) });
+    world.now = until.plus(-DAY);
+    world.settle();
+    let phase = |world: &World, id| world.board.operations[&id].phase;
+    assert_eq!((phase(&world, RUN), phase(&world, OTHER)), (Phase::Pending, Phase::Pending));
+    world.now = until;
+    world.settle();
+    assert_eq!((phase(&world, RUN), phase(&world, OTHER)), (Phase::Running, Phase::Pending));
+    world.now = until.plus(7 * DAY);
+    world.settle();
+    assert_eq!(world.board.operations[&OTHER].reason, Some(Reason::NeverStarted), "but all else has its end");
+}
+
+#[test]
+fn of_a_pool_that_is_not_known_one_node_is_taken_at_a_time() {
+    let sizes = |bundle, kind| {
+        let planned = plan_of(&bundle, &setting::spec(kind, &["preCheck", "drain", "scaleUp"], 1..6), false, 0);
+        planned.stages.iter().filter(|stage| planned.steps[stage.step as usize].mutates).map(|s| s.hosts.len()).max()
+    };
+    assert_eq!(sizes(setting::reboot(), OperationType::Reboot), Some(1));
+    assert_eq!(sizes(setting::scale_up(), OperationType::ScaleUp), Some(3), "nobody uses those yet");
+}
+
+/// An operation whose first host may have joined, and that stood still until its lock was free.
+fn half_joined() -> World {
+    let mut world = with(1..4);
+    work(&mut world, RUN, &[]);
+    claim(&mut world, RUN);
+    end(&mut world, RUN, AttemptEnd::Missing, BTreeMap::new());
+    world.settle();
+    pass(&mut world, 3700);
+    assert_eq!((run(&world).phase, world.board.locks.len()), (Phase::Unknown, 0));
+    world
+}
+
+fn cancel(world: &mut World) {
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Cancel(Word::default())));
+}
+
+#[test]
+fn what_a_later_operation_has_had_is_not_undone_by_an_old_one() {
+    let mut world = half_joined();
+    asked(&mut world, OTHER, setting::scale_up_spec(1..2));
+    while !world.board.operations[&OTHER].phase.is_over() {
+        assert!(world.step());
+    }
+    cancel(&mut world);
+    while world.step() {}
+    let found = run(&world);
+    assert_eq!(found.phase, Phase::Cancelled);
+    assert!(
+        found.debts.iter().all(|debt| debt.state == DebtState::Settled { why: Settled::Taken }),
+        "{:?}",
+        found.debts
+    );
+    assert!(found.attempts.iter().all(|attempt| attempt.purpose == Purpose::Act));
+    assert!(found.message.contains("left to later operations: ") && found.message.contains("join of 10.0.0.1"));
+}
+
+#[test]
+fn an_undo_waits_for_who_holds_the_cluster() {
+    let mut world = half_joined();
+    asked(&mut world, OTHER, setting::scale_up_spec(10..12));
+    claim(&mut world, OTHER);
+    cancel(&mut world);
+    world.settle();
+    assert!(run(&world).held_locks().is_none() && run(&world).open_attempt().is_none());
+    while world.step() {}
+    assert_eq!((run(&world).phase, run(&world).locks.len()), (Phase::Cancelled, 2));
+    assert!(run(&world).join_undone("10.0.0.1"));
+}
+
+#[test]
+fn the_node_that_a_playbook_left_behind_is_left_to_controllers() {
+    let mut world = with(1..4);
+    work(&mut world, RUN, &[]);
+    claim(&mut world, RUN);
+    assert!(!run(&world).join_undone("10.0.0.1"));
+    cancel(&mut world);
+    while !run(&world).join_undone("10.0.0.1") {
+        assert!(world.step());
+    }
+    while world.step() {}
+    let asked = |fact: &Fact| matches!(&fact.body, Body::UndoStarted(undo) if undo.kind == UndoKind::Taint);
+    assert!(world.log.iter().any(asked), "controllers are asked for it");
+    assert_eq!(run(&world).phase, Phase::Cancelled);
+    assert!(run(&world).debts.iter().all(|debt| debt.state == DebtState::Done), "{:?}", run(&world).debts);
+}
+
+#[test]
+fn a_dry_run_tells_nothing_of_how_long_it_takes() {
+    let mut world = World::new(1, 100);
+    asked(&mut world, RUN, OperationSpec { dry_run: true, ..setting::scale_up_spec(1..4) });
+    while world.step() {}
+    assert_eq!(run(&world).phase, Phase::Succeeded);
+    assert_eq!(view::forecast(&world.board, &run(&world).plan).unknown, ["preCheck", "scaleUp"]);
+}

@@ -1,0 +1,187 @@
+//! Tasks: which steps their operations have, who must approve them, what is said at their end.
+
+use beidou_schemas::{
+    operation::{
+        GateMode, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec, TaskStepKind,
+        bundle::{BundleShape, StepShape},
+        command::{Answer, Ask, RequestOperation, Skip},
+        fact::NotifyFailed,
+    },
+    time::DAY,
+};
+use uuid::Uuid;
+
+use super::{cases::RUN, setting, world::World};
+use crate::operation::{Action, Operation, Seen, StepState, Task, view};
+
+const TASK: TaskId = TaskId(Uuid::from_u128(9));
+
+/// A task of these steps that `dev` has asked for.
+fn with(steps: &[&str], change: impl FnOnce(&mut BundleShape, &mut TaskSpec)) -> World {
+    let mut world = World::new(1, 100);
+    let (mut bundle, mut spec) = (setting::scale_up(), setting::task_spec());
+    spec.operation_task_step = steps.iter().map(|step| NamedStep { step: step.parse().unwrap() }).collect();
+    change(&mut bundle, &mut spec);
+    world.see(&Seen::Bundle(Box::new(bundle)));
+    let (object, ask) = setting::request_task(TASK, spec);
+    assert!(world.ask(object, "dev", ask));
+    world
+}
+
+fn task(world: &World) -> &Task {
+    &world.board.tasks[&TASK]
+}
+
+fn child(world: &World, step: usize) -> Option<&Operation> {
+    task(world).steps[step].operation.map(|id| &world.board.operations[&id])
+}
+
+fn until_made(world: &mut World, step: usize) {
+    while child(world, step).is_none() {
+        assert!(world.step(), "{:?}", task(world));
+    }
+}
+
+fn approve() -> Ask {
+    Ask::Approve(Answer { ticket: String::new(), why: String::new() })
+}
+
+#[test]
+fn what_undoes_is_no_step_of_a_task() {
+    let mut world = with(&["ScaleUpPreCheck", "ScaleUp", "UncordonNodes"], |bundle, _| {
+        let leave = StepShape { name: "leave".into(), undo: Vec::new(), ..bundle.steps[1].clone() };
+        bundle.steps.push(leave);
+        bundle.flow = ["preCheck", "scaleUp", "postCheck"].map(String::from).into();
+    });
+    while world.step() {}
+    let steps = |step| child(&world, step).unwrap().plan.steps.iter().map(|step| &*step.name).collect::<Vec<_>>();
+    assert_eq!([steps(0), steps(1), steps(2)], [vec!["preCheck"], vec!["scaleUp", "postCheck"], vec!["uncordon"]]);
+    assert_eq!((task(&world).phase, &*task(&world).message), (Phase::Succeeded, "all steps are done"));
+}
+
+#[test]
+fn without_checks_nothing_is_touched_before_the_gate() {
+    let mut world = with(&["ScaleDownPreCheck", "ScaleDownWorkprocess", "ScaleDown"], |bundle, spec| {
+        let (name, operation_type) = ("scale-down".to_owned(), OperationType::ScaleDown);
+        *bundle = BundleShape { name: name.clone(), operation_type, ..setting::reboot() };
+        (spec.operation_ids, spec.operation_task_type) = (vec![name], operation_type);
+        (spec.workprocess.mode, spec.workprocess.webhook) = (GateMode::Approval, None);
+    });
+    let actions = world.settle();
+    let asks = |action: &Action| matches!(action, Action::OpenGate { step: 1, .. });
+    assert!(actions.iter().any(asks), "people are told that they are asked: {actions:?}");
+    let step = &task(&world).steps[0];
+    assert_eq!((step.state, &*step.message), (StepState::Done, "the bundle scale-down has no checks"));
+    assert!(world.board.operations.is_empty());
+    assert!(world.ask(Object::Task(TASK), "lead", approve()));
+    assert!(!world.settle().iter().any(asks), "what is answered is asked no more");
+    while world.step() {}
+    assert_eq!(child(&world, 2).unwrap().plan.steps.len(), 3);
+    assert_eq!(task(&world).phase, Phase::Succeeded);
+}
+
+#[test]
+fn a_task_does_not_pass_by_the_approval_that_its_cluster_demands() {
+    type Change = fn(&mut TaskSpec);
+    let table: [(&[&str], Change); 3] = [
+        (&["ScaleUp", "UncordonNodes"], |_| {}),
+        (&["ScaleUpWorkprocess", "ScaleUp", "UncordonNodes"], |spec| spec.workprocess.mode = GateMode::Open),
+        (&["ScaleUpWorkprocess", "ScaleUp", "UncordonNodes"], |spec| spec.workprocess.open_up_to_hosts = 5000),
+    ];
+    for (steps, change) in table {
+        let mut world = with(steps, |_, spec| {
+            let of = |host| NamedMachine { name: format!("10.0.0.{host}"), ..spec.operation_task_machines[0].clone() };
+            spec.operation_task_machines = (1..9).map(of).collect();
+            change(spec);
+        });
+        let up = steps.len() - 2;
+        until_made(&mut world, up);
+        world.settle();
+        let made = child(&world, up).unwrap();
+        let seen = view::summary(&world.board, made, world.now);
+        assert_eq!((seen.phase, seen.reason), (Phase::Pending, Some(Reason::AwaitingApproval)), "{steps:?}");
+        let object = Object::Operation(made.id);
+        assert!(!world.ask(object, "dev", approve()), "not who asked for the task");
+        assert!(world.ask(object, "lead", approve()));
+        while world.step() {}
+        assert!(!child(&world, up + 1).unwrap().plan.approval, "once is enough");
+        assert_eq!(task(&world).phase, Phase::Succeeded, "{}", task(&world).message);
+    }
+}
+
+#[test]
+fn a_task_owns_only_what_it_asked_for() {
+    let mut world = with(&["ScaleUp"], |_, _| {});
+    world.settle();
+    let owner = Some(Owner { task: TASK, step: TaskStepKind::ScaleUp });
+    let (object, ask) = setting::request(RUN, setting::scale_up_spec(1..4), owner);
+    assert!(!world.ask(object, "dev", ask));
+    while world.step() {}
+    assert_eq!(task(&world).phase, Phase::Succeeded);
+}
+
+#[test]
+fn an_answered_gate_is_the_approval() {
+    let mut world = with(&["ScaleUpWorkprocess", "ScaleUp"], |_, spec| {
+        let of = |host| NamedMachine { name: format!("10.0.0.{host}"), ..spec.operation_task_machines[0].clone() };
+        spec.operation_task_machines = (1..9).map(of).collect();
+        (spec.workprocess.mode, spec.workprocess.webhook) = (GateMode::Approval, None);
+    });
+    world.settle();
+    assert!(world.ask(Object::Task(TASK), "lead", approve()));
+    until_made(&mut world, 1);
+    assert!(!child(&world, 1).unwrap().plan.approval);
+}
+
+#[test]
+fn nodes_are_opened_only_where_the_check_was_made_and_those_that_stay_shut_are_named() {
+    let mut world = with(&["ScaleUp", "UncordonNodes"], |_, _| {});
+    until_made(&mut world, 0);
+    let object = Object::Operation(child(&world, 0).unwrap().id);
+    assert!(world.ask(object, "dev", Ask::Skip(Skip { step: "postCheck".into(), why: String::new() })));
+    while world.step() {}
+    let shut = "cordoned and tainted stay: 10.0.0.50, 10.0.0.51, 10.0.0.52";
+    assert_eq!((child(&world, 0).unwrap().phase, child(&world, 1)), (Phase::Succeeded, None));
+    assert_eq!(task(&world).phase, Phase::Failed);
+    assert!(task(&world).message.ends_with(shut), "{}", task(&world).message);
+
+    let mut world = with(&["ScaleUp"], |_, _| {});
+    while world.step() {}
+    assert_eq!(
+        (task(&world).phase, &*task(&world).message),
+        (Phase::Succeeded, &*format!("all steps are done; {shut}"))
+    );
+}
+
+#[test]
+fn only_what_was_refused_since_it_was_asked_for_fails_a_step() {
+    let bad = || {
+        let spec =
+            beidou_schemas::operation::OperationSpec { cluster_name: "nowhere".into(), ..setting::scale_up_spec(1..2) };
+        Ask::from(RequestOperation { name: "ops/q3-scaleup".into(), spec, owner: None })
+    };
+    for fresh in [false, true] {
+        let mut world = with(&["ScaleUp"], |_, _| {});
+        if fresh {
+            world.settle();
+        }
+        assert!(!world.ask(Object::Operation(RUN), "dev", bad()));
+        world.now = world.now.plus(if fresh { 1 } else { 365 * DAY });
+        while world.step() {}
+        assert_eq!(task(&world).phase, if fresh { Phase::Failed } else { Phase::Succeeded });
+    }
+}
+
+#[test]
+fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
+    let mut world = with(&["ScaleUpWorkprocess"], |_, _| {});
+    world.settle();
+    let of_seq = task(&world).notices[0].of_seq;
+    for number in 1..=10 {
+        let (why, again) = (format!("it answered {}", 500 + number), world.now);
+        world.see(&Seen::NotTold(Object::Task(TASK), NotifyFailed { of_seq, why, again }));
+    }
+    world.settle();
+    assert_eq!(task(&world).reason, Some(Reason::WebhookFailed));
+    assert!(task(&world).message.ends_with("the work order: it answered 510"), "{}", task(&world).message);
+}
