@@ -24,8 +24,8 @@ pub struct ControllersConfig {
     /// Settings of Jobs.
     pub job: Job,
     /// Bundles of the team: folders, tar archives, artifacts such as `oci://registry.example/team/scale-up:1.4.0`. One
-    /// with the name of a shipped bundle stands in its place. The bundle of an operation: where none is named, the one of the type
-    /// that the team brought (of several one must be named), else the shipped one.
+    /// with the name of a shipped bundle stands in its place. The bundle of an operation.
+    /// Where none is named: the team's own of the type (of several, name one), else the shipped one.
     pub bundles: Vec<Place>,
     /// Logins of registries, in the form of Docker's `config.json`.
     pub registry_logins: Option<PathBuf>,

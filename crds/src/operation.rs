@@ -52,8 +52,7 @@ pub struct OperationSpec {
     #[schemars(length(min = 1, max = MOST_HOSTS))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["ip".into()]))]
     pub operation_machines: Vec<Machine>,
-    /// The bundle: where none is named, the one of the type that the team brought (of several one must be named), else the
-    /// shipped one.
+    /// The bundle. Where none is named: the team's own of the type (of several, name one), else the shipped one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub bundle: Option<String>,

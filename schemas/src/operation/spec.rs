@@ -89,8 +89,7 @@ pub struct OperationSpec {
     pub operation_flow: Vec<String>,
     /// The machines.
     pub operation_machines: Vec<Machine>,
-    /// The bundle: where none is named, the one of the type that the team brought (of several one must be named), else the
-    /// shipped one.
+    /// The bundle. Where none is named: the team's own of the type (of several, name one), else the shipped one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,
     /// Parameters of the bundle, none of them secret.
