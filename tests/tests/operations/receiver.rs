@@ -38,9 +38,9 @@ impl Message {
         self.headers.get(name).unwrap().to_str().unwrap()
     }
 
-    /// Whether it is signed with this secret, for the address that it came to.
-    pub fn is_signed(&self, secret: &str, url: &str) -> bool {
-        signature(secret, self.header(TIMESTAMP), url, &self.text) == self.header(SIGNATURE)
+    /// Whether it is signed with this secret.
+    pub fn is_signed(&self, secret: &str) -> bool {
+        signature(secret, self.header(TIMESTAMP), &self.text) == self.header(SIGNATURE)
     }
 }
 
@@ -89,9 +89,8 @@ impl Receiver {
     }
 }
 
-/// How both sides sign: what is said, to which address, and when.
-fn signature(secret: &str, seconds: &str, url: &str, text: &str) -> String {
-    let _ = url;
+/// How both sides sign: when, and what. A work order is its body, an answer is its path and its body.
+fn signature(secret: &str, seconds: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{seconds}.{text}").as_bytes());
     let digest = mac.finalize().into_bytes();
@@ -114,8 +113,8 @@ pub struct Answer {
 impl Answer {
     /// Signed for this address.
     pub fn to(url: &str, secret: &str, seconds: &str, said: &Value) -> Self {
-        let text = said.to_string();
-        let signature = signature(secret, seconds, url, &text);
+        let (path, text) = (url.parse::<Uri>().unwrap().path().to_owned(), said.to_string());
+        let signature = signature(secret, seconds, &format!("{path}.{text}"));
         Self { seconds: seconds.to_owned(), text, signature }
     }
 
