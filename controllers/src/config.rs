@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use beidou_crds::{ClusterSpec, Freeze, SpecError, Window};
 use beidou_playbooks::Place;
+use beidou_schemas::operation::ClusterRules;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ControllersError;
@@ -131,7 +133,7 @@ impl Default for Job {
 }
 
 /// A target cluster by files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetConfig {
     /// The name that operations use.
@@ -142,15 +144,36 @@ pub struct TargetConfig {
     /// A context of it.
     #[serde(default)]
     pub context: Option<String>,
+    /// The uid under which its Events stand in the log, where that is not known by its name.
+    #[serde(default)]
+    pub cluster_uid: Option<String>,
     /// Who logs in at machines.
     #[serde(default)]
     pub ssh_user: Option<String>,
+    /// The port, where a machine does not say; 22.
+    #[serde(default)]
+    pub ssh_port: Option<u16>,
     /// The private key.
     #[serde(default)]
     pub ssh_key: Option<PathBuf>,
     /// The known hosts.
     #[serde(default)]
     pub known_hosts: Option<PathBuf>,
+    /// A host to go through.
+    #[serde(default)]
+    pub bastion: Option<HopConfig>,
+    /// The role of machines that name none.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// When changes may begin; none means always.
+    #[serde(default)]
+    pub windows: Vec<WindowConfig>,
+    /// When nothing may begin.
+    #[serde(default)]
+    pub freezes: Vec<Freeze>,
+    /// Changes of more hosts need the approval of another subject; none means never.
+    #[serde(default)]
+    pub approve_above_hosts: Option<u32>,
     /// Parameters of bundles that all operations begin with.
     #[serde(default)]
     pub parameters: serde_json::Map<String, serde_json::Value>,
@@ -160,8 +183,60 @@ impl TargetConfig {
     /// A cluster of which only the name is known.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        let (name, parameters) = (name.into(), serde_json::Map::new());
-        Self { name, kubeconfig: None, context: None, ssh_user: None, ssh_key: None, known_hosts: None, parameters }
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// What holds for its operations; the number of nodes is the caller's knowledge.
+    ///
+    /// # Errors
+    /// When a time is none.
+    pub(crate) fn rules(&self, pool: u32) -> Result<ClusterRules, SpecError> {
+        let windows = self.windows.iter().cloned().map(Window::from).collect();
+        let (freezes, approve_above_hosts) = (self.freezes.clone(), self.approve_above_hosts);
+        ClusterSpec { windows, freezes, approve_above_hosts, ..ClusterSpec::default() }.rules(pool)
+    }
+}
+
+/// A host that machines are reached through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HopConfig {
+    /// Its address or name.
+    pub host: String,
+    /// The port of its SSH server.
+    #[serde(default = "ssh_port")]
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    /// Its own private key, where it is not that of the machines.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+}
+
+fn ssh_port() -> u16 {
+    22
+}
+
+/// A weekly time in which changes may begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowConfig {
+    /// Days on which it begins: 1 is Monday, 7 Sunday; none means every day.
+    #[serde(default)]
+    pub days: Vec<u8>,
+    /// When it begins, as `22:30`.
+    pub start: String,
+    /// How long it is open, in minutes; at most a week.
+    pub minutes: u32,
+    /// What the cluster's people add to UTC, in minutes.
+    #[serde(default)]
+    pub utc_offset_minutes: i32,
+}
+
+impl From<WindowConfig> for Window {
+    fn from(window: WindowConfig) -> Self {
+        let WindowConfig { days, start, minutes, utc_offset_minutes } = window;
+        Self { days, start, minutes, utc_offset_minutes }
     }
 }
 
@@ -223,6 +298,12 @@ impl ControllersConfig {
         if self.job.user < 1 {
             return bad("job.user", "1 or more: runners are never root");
         }
+        if self.clusters.iter().any(|cluster| cluster.name.is_empty() || cluster.rules(0).is_err()) {
+            return bad(
+                "clusters",
+                "a name each, windows that start as `22:30`, freezes `from` and `until` in RFC 3339",
+            );
+        }
         if self.webhooks.iter().any(|hook| !is_web(&hook.url) || hook.name.is_empty()) {
             return bad("webhooks", "a name, a url and a secret_file each");
         }
@@ -235,13 +316,15 @@ impl ControllersConfig {
     /// Relative paths start at this folder.
     pub fn settle_paths(&mut self, folder: &Path) {
         let of_management = self.management.iter_mut().filter_map(|management| management.kubeconfig.as_mut());
-        let of_clusters =
-            self.clusters.iter_mut().flat_map(|c| [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts]);
+        let of_clusters = self.clusters.iter_mut().flat_map(|c| {
+            let of_hop = c.bastion.iter_mut().filter_map(|hop| hop.key.as_mut());
+            [&mut c.kubeconfig, &mut c.ssh_key, &mut c.known_hosts].into_iter().flatten().chain(of_hop)
+        });
         let of_hooks = self.webhooks.iter_mut().map(|hook| &mut hook.secret_file);
         let of_notes = self.notifications.iter_mut().filter_map(|note| note.url_file.as_mut());
         // A name alone is looked up where programs are.
         let ansible = self.local.ansible_playbook.as_mut().filter(|path| path.components().count() > 1);
-        let all = of_management.chain(of_clusters.flatten()).chain(of_hooks).chain(of_notes);
+        let all = of_management.chain(of_clusters).chain(of_hooks).chain(of_notes);
         for path in all.chain(&mut self.registry_logins).chain(ansible) {
             *path = folder.join(&path);
         }
@@ -276,10 +359,32 @@ mod tests {
             ("{notifications: [{url: 'ftp://x'}]}", "controllers.notifications"),
             ("{notifications: [{url: 'https://x', url_file: f}]}", "a url or a url_file"),
             ("{bundles: ['oci://up:1']}", "oci://registry.example/team/scale-up:1.4.0"),
+            ("{clusters: [{name: c, windows: [{start: '25:00', minutes: 5}]}]}", "controllers.clusters"),
+            ("{clusters: [{name: c, windows: [{start: '22:00', minutes: 5, day: [1]}]}]}", "unknown field"),
+            ("{clusters: [{name: c, freezes: [{from: tomorrow, until: x, why: y}]}]}", "controllers.clusters"),
             ("{listn: x}", "unknown field"),
         ] {
             let error = read(yaml).unwrap_err();
             assert!(error.contains(expected), "{yaml}: {error}");
         }
+    }
+
+    #[test]
+    fn a_cluster_by_files_says_what_a_resource_says() {
+        let yaml = "
+            {clusters: [{name: c, ssh_port: 2222, role: Compute, approve_above_hosts: 5, bastion: {host: b, user: u, key: k},
+              windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}],
+              freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]}]}";
+        let mut config: ControllersConfig = serde_yaml_ng::from_str(yaml).unwrap();
+        config.validate().unwrap();
+        config.settle_paths(Path::new("/site"));
+        let rules = config.clusters[0].rules(7).unwrap();
+        assert_eq!(
+            (rules.pool, rules.windows[0].start_minute, rules.windows[0].utc_offset_minutes),
+            (7, 22 * 60 + 30, 480)
+        );
+        assert_eq!((rules.freezes.len(), rules.approve_above_hosts), (1, Some(5)));
+        let hop = config.clusters[0].bastion.clone().unwrap();
+        assert_eq!((hop.port, hop.key.unwrap()), (22, PathBuf::from("/site/k")));
     }
 }

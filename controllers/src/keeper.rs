@@ -105,8 +105,9 @@ impl Keeper {
 
 /// What does the acts.
 pub(crate) trait Hand: Clone + Send + Sync + 'static {
-    /// Does one, and tells what came of it. An error means that it is to be tried again.
-    fn act(&self, action: Action) -> impl Future<Output = Result<(), String>> + Send;
+    /// Does one, and tells what came of it. It takes no longer than a few requests: what waits for something comes back with
+    /// how long until it is looked at again. An error means that it is to be tried again.
+    fn act(&self, action: Action) -> impl Future<Output = Result<Option<Duration>, String>> + Send;
 }
 
 /// The writer, not yet at work.
@@ -279,7 +280,7 @@ impl Writing {
 /// Acts that run, and those that wait for another try.
 struct Acts<H> {
     hand: H,
-    running: JoinSet<(String, Result<(), String>)>,
+    running: JoinSet<(String, Result<Option<Duration>, String>)>,
     keys: HashSet<String>,
     again: HashMap<String, (Instant, Duration)>,
 }
@@ -312,21 +313,21 @@ impl<H: Hand> Acts<H> {
         earliest
     }
 
-    fn ended(&mut self, done: Result<(String, Result<(), String>), tokio::task::JoinError>) {
+    fn ended(&mut self, done: Result<(String, Result<Option<Duration>, String>), tokio::task::JoinError>) {
         match done {
             Ok((key, result)) => {
                 self.keys.remove(&key);
                 let waited = self.again.remove(&key).map(|(_, waited)| waited);
                 // Done and still asked for: the fact that it makes is on its way, or was ignored; not at once again either.
-                let wait = waited.map_or(FIRST_RETRY, |waited| (waited * 2).min(LONGEST_RETRY));
-                if let Err(error) = result {
-                    tracing::warn!(
-                        act = key,
-                        error,
-                        again_ms = wait.as_millis() as u64,
-                        "an act failed and is tried again"
-                    );
-                }
+                let longer = waited.map_or(FIRST_RETRY, |waited| (waited * 2).min(LONGEST_RETRY));
+                let wait = match result {
+                    Ok(wait) => wait.unwrap_or(longer),
+                    Err(error) => {
+                        let again_ms = longer.as_millis() as u64;
+                        tracing::warn!(act = key, error, again_ms, "an act failed and is tried again");
+                        longer
+                    }
+                };
                 self.again.insert(key, (Instant::now() + wait, wait));
             }
             Err(error) => {

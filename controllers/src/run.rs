@@ -123,6 +123,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         done = served => done,
         done = followed => done,
         () = crate::act::watch(hands.clone()) => Ok(()),
+        () = crate::act::carry_out(hands.clone()) => Ok(()),
         () = clusters => Ok(()),
         () = of_resources => Ok(()),
         () = warned => Ok(()),

@@ -2,10 +2,11 @@
 
 mod nodes;
 mod runners;
+mod steps;
 mod tasks;
 mod watch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use beidou_model::operation::{Action, Seen};
 use beidou_schemas::{
@@ -24,11 +25,11 @@ use crate::{
     keeper::{Hand, Keeper, TellError},
     metrics::ControllersMetrics,
     resources::Resources,
-    target::{Target, Targets},
+    target::{Nodes, Target, TargetError, Targets},
     token::Tokens,
 };
 
-pub(crate) use self::watch::watch;
+pub(crate) use self::{steps::carry_out, watch::watch};
 
 /// What acts stand on; clones share it.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub executor: Arc<dyn Executor>,
     pub tokens: Tokens,
     pub bundles: Bundles,
+    /// Never marked as seen: a clone of it has changed as soon as all clusters were looked at once.
     pub targets: channel::Receiver<Targets>,
     pub wisher: Wisher,
     pub resources: Option<Resources>,
@@ -62,13 +64,16 @@ impl std::ops::Deref for Hands {
 }
 
 impl Hand for Hands {
-    async fn act(&self, action: Action) -> Result<(), String> {
+    async fn act(&self, action: Action) -> Result<Option<Duration>, String> {
         let kind = name(&action);
+        let mut again = None;
         let done = match action {
             Action::Record(_) | Action::Wait { .. } => Ok(()),
             Action::StartAttempt { operation, attempt } => self.start(operation, &attempt).await,
             Action::StopAttempt { operation, attempt } => self.stop(operation, &attempt).await,
-            Action::Release { operation, attempt, host } => self.release(operation, &attempt, &host).await,
+            Action::Release { operation, attempt, host } => {
+                self.release(operation, &attempt, &host).await.map(|waits| again = waits)
+            }
             Action::Undo { operation, kind, host } => self.undo(operation, kind, &host).await,
             Action::CreateOperation { task, asked } => self.create(task, &asked).await,
             Action::OpenGate { task, step, of_seq } => self.open_gate(task, step, of_seq).await,
@@ -76,7 +81,7 @@ impl Hand for Hands {
         };
         let counted = if done.is_ok() { kind } else { "failed" };
         ControllersMetrics::count(&self.metrics.acts, counted);
-        done
+        done.map(|()| again)
     }
 }
 
@@ -120,24 +125,31 @@ impl Hands {
         self.hooks.iter().find(|hook| hook.name == name)
     }
 
-    /// The cluster of an operation; one that only names machines, where nobody knows it and the bundle does not care.
-    fn target_of(&self, operation: OperationId) -> Result<Target, String> {
+    /// The cluster of an operation; one that only names machines, where nobody knows it and the bundle does not care. Before
+    /// clusters were looked at for the first time, nothing is said of any.
+    async fn target_of(&self, operation: OperationId) -> Result<Target, TargetError> {
+        let mut targets = self.targets.clone();
+        // Once they are looked at no more, controllers end.
+        let _ = targets.changed().await;
         let (cluster, bundle) = self
             .keeper
             .look(|board| {
                 let found = board.operations.get(&operation)?;
                 Some((found.spec.cluster_name.clone(), found.plan.bundle.name.clone()))
             })
-            .ok_or_else(|| format!("operation {operation} is not known"))?;
-        if let Some(target) = self.targets.borrow().get(&cluster) {
+            .ok_or_else(|| TargetError::Unknown(format!("operation {operation}")))?;
+        if let Some(target) = targets.borrow().get(&cluster) {
             return Ok(target.clone());
         }
         let careless = self
             .bundles
             .get(&bundle)
             .is_some_and(|bundle| bundle.manifest().target_api == beidou_playbooks::TargetApi::None);
-        let unknown = || format!("the cluster {cluster:?} is not known, or its Secrets cannot be read");
-        careless.then(|| Target::bare(&cluster)).ok_or_else(unknown)
+        careless.then(|| Target::bare(&cluster)).ok_or_else(|| TargetError::Unknown(format!("the cluster {cluster:?}")))
+    }
+
+    async fn nodes_of(&self, operation: OperationId) -> Result<Nodes, TargetError> {
+        self.target_of(operation).await?.nodes()
     }
 
     /// The nodes that its bundle must know of.
@@ -151,7 +163,7 @@ impl Hands {
 
     /// What the runner of an attempt is to do.
     pub(crate) async fn assignment(&self, id: OperationId, attempt: &AttemptId) -> Result<Assignment, String> {
-        let target = self.target_of(id)?;
+        let target = self.target_of(id).await.map_err(|error| crate::error::chain(&error))?;
         let known = self.known_nodes(&target).await?;
         self.keeper.look(|board| {
             let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;

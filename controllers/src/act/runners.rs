@@ -31,7 +31,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Hands {
     /// Operation and attempt, and what the bundle does there where controllers do it themselves.
-    fn found(&self, id: OperationId, attempt: &AttemptId) -> Result<(Operation, Attempt, Option<ApiAct>), String> {
+    pub(super) fn found(
+        &self,
+        id: OperationId,
+        attempt: &AttemptId,
+    ) -> Result<(Operation, Attempt, Option<ApiAct>), String> {
         self.keeper.look(|board| {
             let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;
             let found = operation.attempts.iter().find(|one| one.id == *attempt);
@@ -51,8 +55,8 @@ impl Hands {
         if found.launched.is_some() || found.over.is_some() {
             return Ok(());
         }
-        if let Some(act) = api {
-            return self.start_api(&operation, &found, act).await;
+        if api.is_some() {
+            return self.start_api(id, attempt).await;
         }
         match self.shut(&operation, &found).await {
             Ok(()) => {}
@@ -91,7 +95,7 @@ impl Hands {
 
     /// What the runner is made of: the same for the same attempt.
     async fn order(&self, operation: &Operation, attempt: &Attempt) -> Result<Order, Start> {
-        let target = self.target_of(operation.id).map_err(Start::Later)?;
+        let target = self.target_of(operation.id).await.map_err(|error| Start::Later(crate::error::chain(&error)))?;
         // What cannot be assigned is known now, not when a runner has come for it.
         let known = self.known_nodes(&target).await.map_err(Start::Later)?;
         let name = &operation.plan.bundle.name;
@@ -153,8 +157,8 @@ impl Hands {
                 AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message: String::new() };
             return self.tell(Seen::Ended(id, ended, Default::default())).await;
         };
-        if api.is_some() || launched.executor == super::nodes::API {
-            return self.stop_api(id, attempt).await;
+        if api.is_some() || launched.executor == super::steps::API {
+            return self.end_api(id, attempt, AttemptEnd::Stopped).await;
         }
         let failed = |error: ExecuteError| crate::error::chain(&error);
         // Nobody could tell once it is gone.

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use beidou_model::operation::{Attempt, Board, Seen};
-use beidou_playbooks::{Act, ApiAct};
 use beidou_schemas::{
     operation::{AttemptEnd, OperationId, fact::AttemptEnded},
     runner::AttemptId,
@@ -11,8 +10,8 @@ use beidou_schemas::{
 };
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Hands, nodes::API};
-use crate::{assign, execute::Standing, keeper::now};
+use super::{Hands, steps::API};
+use crate::{execute::Standing, keeper::now};
 
 /// The next step begins after a runner has told its end; this is for those that do not.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -23,7 +22,6 @@ const CLEARED_WITHIN: i64 = HOUR;
 /// Looks until it is dropped.
 pub(crate) async fn watch(hands: Hands) {
     let mut leavings = Leavings::default();
-    hands.resume_api().await;
     let mut beats = interval(LOOK_EVERY);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -106,31 +104,6 @@ impl Hands {
             return Ok(false);
         }
         self.executor.forget(attempt).await.map_err(failed).map(|()| true)
-    }
-
-    /// Steps that an earlier process of controllers had begun at an API server go on: each act may be repeated.
-    async fn resume_api(&self) {
-        let begun: Vec<_> = self.keeper.look(|board| {
-            let open = board.operations.values().filter_map(|operation| Some((operation, operation.open_attempt()?)));
-            let open = open.filter(|(_, one)| one.launched.as_ref().is_some_and(|launch| launch.executor == API));
-            open.filter_map(|(operation, attempt)| {
-                let bundle = self.bundles.get(&operation.plan.bundle.name)?;
-                let act: ApiAct = match assign::step(bundle, operation, attempt).ok()?.act {
-                    Act::Api(act) => act,
-                    Act::Playbook(_) | Act::Command(_) => return None,
-                };
-                Some((operation.clone(), attempt.clone(), act))
-            })
-            .collect()
-        });
-        for (operation, attempt, act) in begun {
-            let hands = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = hands.run_api(&operation, &attempt, act).await {
-                    tracing::warn!(attempt = %attempt.id, error, "a step at an API server did not go on");
-                }
-            });
-        }
     }
 }
 

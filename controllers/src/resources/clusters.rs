@@ -1,10 +1,12 @@
 //! Cluster resources and clusters of the configuration become targets, their rules become facts, and what was found there
 //! becomes their status.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use beidou_crds::{Cluster, ClusterStatus, Condition};
 use beidou_model::operation::Seen;
+use beidou_schemas::operation::ClusterRules;
+use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::{api::core::v1::Secret as KubeSecret, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt, runtime::reflector::Store};
 use tokio::sync::watch;
@@ -20,6 +22,8 @@ use crate::{
 /// Clusters are asked for their nodes so often: shares of a pool, and inventories, follow.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// Clusters that are asked at the same time.
+const AT_ONCE: usize = 32;
 
 /// Keeps the targets until it is dropped.
 pub(crate) async fn follow_clusters(
@@ -64,80 +68,111 @@ async fn turn(
     keeper: &Keeper,
     targets: &watch::Sender<Targets>,
 ) {
-    let mut all = of_files(fixed).await;
-    for cluster in store.map(|store| store.state()).unwrap_or_default() {
-        let Some(resources) = resources else { continue };
-        let secrets = resources.api::<KubeSecret>();
-        let (target, nodes) = match from_resource(&cluster, &secrets).await {
-            Ok(target) => {
-                let (target, nodes) = found(target).await;
-                (Some(target), nodes)
-            }
-            Err(error) => (None, Err(error)),
-        };
-        show(resources, &cluster, &nodes).await;
-        // Credentials that cannot be read for the moment do not make a cluster unknown.
-        let name = cluster.name_any();
-        match target.or_else(|| targets.borrow().get(&name).cloned()) {
-            Some(target) => keep(&mut all, target),
-            None => tracing::warn!(cluster = name, "a cluster cannot be used, its status says why"),
-        }
-    }
-    tell(keeper, all, targets).await;
+    let stored = store.map(|store| store.state()).unwrap_or_default();
+    let by_files = fixed.iter().map(|config| by_file(config).boxed());
+    let by_resources =
+        resources.iter().flat_map(|resources| stored.iter().map(|one| by_resource(resources, one).boxed()));
+    let looks: Vec<_> = by_files.chain(by_resources).collect();
+    let all: Vec<(String, Named)> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    tell(keeper, all.into_iter().collect(), targets).await;
 }
 
-async fn of_files(fixed: &[TargetConfig]) -> Targets {
-    let mut all = Targets::new();
-    for config in fixed {
-        match from_config(config).await {
-            Ok(target) => keep(&mut all, found(target).await.0),
-            Err(error) => tracing::warn!(cluster = config.name, error = chain(&error), "a cluster cannot be used"),
-        }
-    }
-    all
+/// A cluster that the configuration or a resource names: what of it can be used now.
+#[derive(Default)]
+struct Named {
+    target: Option<Target>,
+    rules: Option<ClusterRules>,
+    nodes: Option<u32>,
 }
 
-/// Makes the targets usable, and their rules facts.
-async fn tell(keeper: &Keeper, all: Targets, targets: &watch::Sender<Targets>) {
-    let gone: Vec<String> =
-        keeper.look(|board| board.clusters.keys().filter(|name| !all.contains_key(*name)).cloned().collect());
-    targets.send_replace(all.clone());
-    for target in all.into_values() {
-        // Nothing new is no news.
-        let _ = keeper.tell(Seen::Cluster(target.name, Some(target.rules))).await;
+/// What its API server says of itself; nothing where nobody says how to ask it.
+type Said = Option<(u32, Option<String>)>;
+
+async fn by_file(config: &TargetConfig) -> (String, Named) {
+    let rules = config.rules(0).map_err(TargetError::from);
+    let (named, said) = look_at(from_config(config).await, rules).await;
+    if let Err(error) = said {
+        tracing::warn!(cluster = config.name, error = chain(&error), "a cluster cannot be used for now");
     }
-    for name in gone {
+    (config.name.clone(), named)
+}
+
+async fn by_resource(resources: &Resources, cluster: &Cluster) -> (String, Named) {
+    let target = from_resource(cluster, &resources.api::<KubeSecret>()).await;
+    let (named, said) = look_at(target, cluster.spec.rules(0).map_err(TargetError::from)).await;
+    show(resources, cluster, &said).await;
+    (cluster.name_any(), named)
+}
+
+async fn look_at(
+    target: Result<Target, TargetError>,
+    rules: Result<ClusterRules, TargetError>,
+) -> (Named, Result<Said, TargetError>) {
+    let mut named = Named::default();
+    let asked = match target {
+        Ok(target) => {
+            let said = ask(&target).await;
+            named.target = Some(target);
+            said
+        }
+        Err(error) => Err(error),
+    };
+    // Without an API server nothing is counted; one that does not answer has as many nodes as before.
+    named.nodes = asked.as_ref().ok().map(|said| said.as_ref().map_or(0, |(nodes, _)| *nodes));
+    match rules {
+        Ok(rules) => {
+            named.rules = Some(rules);
+            (named, asked)
+        }
+        Err(error) => (named, Err(error)),
+    }
+}
+
+/// How many nodes it has, and of which version it is.
+async fn ask(target: &Target) -> Result<Said, TargetError> {
+    let (Ok(nodes), Some(client)) = (target.nodes(), &target.client) else { return Ok(None) };
+    let asked = async {
+        let (nodes, version) = tokio::join!(nodes.list(), client.apiserver_version());
+        let count = u32::try_from(nodes?.len()).unwrap_or(u32::MAX);
+        Ok(Some((count, version.ok().map(|version| version.git_version))))
+    };
+    let late = || TargetError::Value { what: "the answers, which come too late,", cluster: target.name.clone() };
+    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Makes the targets usable, and their rules facts. What cannot be read for the moment stays as it was: only a cluster that
+/// nobody names any more is forgotten, for with it its windows and freezes are.
+async fn tell(keeper: &Keeper, all: BTreeMap<String, Named>, targets: &watch::Sender<Targets>) {
+    let known = keeper.look(|board| board.clusters.clone());
+    let (mut usable, mut rules) = (Targets::new(), Vec::new());
+    for (name, named) in &all {
+        let target = named.target.clone().or_else(|| targets.borrow().get(name).cloned());
+        let before = known.get(name);
+        if target.is_none() {
+            tracing::warn!(cluster = name, "a cluster cannot be used for now: its credentials cannot be read");
+        }
+        // Nothing begins on a cluster that never could be used.
+        if let Some(found) = named.rules.clone().filter(|_| target.is_some() || before.is_some()) {
+            let pool = named.nodes.or(before.map(|before| before.pool)).unwrap_or(0);
+            rules.push((name.clone(), ClusterRules { pool, ..found }));
+        }
+        usable.extend(target.map(|target| (name.clone(), target)));
+    }
+    targets.send_replace(usable);
+    // Nothing new is no news.
+    for (name, rules) in rules {
+        let _ = keeper.tell(Seen::Cluster(name, Some(rules))).await;
+    }
+    for name in known.into_keys().filter(|name| !all.contains_key(name)) {
         let _ = keeper.tell(Seen::Cluster(name, None)).await;
     }
 }
 
-fn keep(all: &mut Targets, target: Target) {
-    all.insert(target.name.clone(), target);
-}
-
-/// The target with the size of its pool.
-async fn found(mut target: Target) -> (Target, Result<Option<u32>, TargetError>) {
-    let Ok(nodes) = target.nodes() else { return (target, Ok(None)) };
-    let listed = tokio::time::timeout(ANSWER_LIMIT, nodes.list()).await;
-    match listed {
-        Ok(Ok(nodes)) => {
-            let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            target.rules.pool = count;
-            (target, Ok(Some(count)))
-        }
-        Ok(Err(error)) => (target, Err(error)),
-        Err(_) => {
-            let late = TargetError::Value { what: "the answers, which come too late,", cluster: target.name.clone() };
-            (target, Err(late))
-        }
-    }
-}
-
-async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Option<u32>, TargetError>) {
+async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Said, TargetError>) {
     let generation = cluster.metadata.generation;
     let old = cluster.status.clone().unwrap_or_default();
     let (status, reason, message, nodes) = match found {
-        Ok(Some(nodes)) => ("True", "Reachable", String::new(), Some(*nodes)),
+        Ok(Some((nodes, _))) => ("True", "Reachable", String::new(), Some(*nodes)),
         Ok(None) => ("Unknown", "NoCredentials", "only machines can be touched: no credentials are named".into(), None),
         Err(error) => ("False", "Unreachable", chain(error).chars().take(1024).collect(), old.nodes),
     };
@@ -154,7 +189,7 @@ async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Option<u3
     let new = ClusterStatus {
         observed_generation: generation,
         nodes,
-        version: old.version.clone(),
+        version: found.as_ref().ok().cloned().flatten().and_then(|(_, version)| version).or(old.version.clone()),
         conditions: vec![condition],
     };
     if new != old {

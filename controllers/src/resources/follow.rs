@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Debug, hash::Hash, time::Duration};
 
-use beidou_crds::{AutoOperationTask, FINALIZER, Operation, SpecError};
-use beidou_schemas::operation::{Owner, TaskId};
+use beidou_crds::{AutoOperationTask, FINALIZER, Operation};
+use beidou_schemas::operation::{Object, OperationId, Owner, TaskId};
 use futures::StreamExt;
 use kube::{
     Resource, ResourceExt,
@@ -106,8 +106,6 @@ fn warned(result: Result<(), Turn>, name: &str) -> bool {
 
 #[derive(Debug, thiserror::Error)]
 enum Turn {
-    #[error("its spec is not understood by this version")]
-    Spec(#[from] SpecError),
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error("its commands cannot be appended: {0}")]
@@ -135,14 +133,17 @@ async fn turn_operation(
         one.owner_references().iter().find(|owner| owner.controller == Some(true) && owner.kind == "AutoOperationTask");
     let step = one.labels().get(STEP).and_then(|step| step.parse().ok());
     let owner = owner.and_then(|owner| Some(Owner { task: owner.uid.parse::<TaskId>().ok()?, step: step? }));
+    let uid = uid(one)?;
+    let wish = one.spec.wish().map(|spec| Wish::Operation(Box::new(spec), owner));
     let stated = Stated {
-        uid: uid(one)?,
+        object: Object::Operation(OperationId(uid)),
+        uid,
         name: full_name(one),
         generation: one.metadata.generation.unwrap_or(0),
         deleted: one.metadata.deletion_timestamp.is_some(),
         cancel: one.spec.cancel,
         suspend: one.spec.suspend,
-        wish: Wish::Operation(Box::new(one.spec.wish()?), owner),
+        wish: wish.map_err(|error| chain(&error)),
     };
     if follow_one(resources, hands, one, &stated, sent).await? {
         return Ok(());
@@ -162,20 +163,22 @@ async fn turn_task(
     one: &AutoOperationTask,
     sent: &mut BTreeSet<Uuid>,
 ) -> Result<(), Turn> {
+    let uid = uid(one)?;
     let stated = Stated {
-        uid: uid(one)?,
+        object: Object::Task(TaskId(uid)),
+        uid,
         name: full_name(one),
         generation: one.metadata.generation.unwrap_or(0),
         deleted: one.metadata.deletion_timestamp.is_some(),
         cancel: one.spec.cancel,
         suspend: one.spec.suspend,
-        wish: Wish::Task(Box::new(one.spec.wish()?)),
+        wish: one.spec.wish().map(|spec| Wish::Task(Box::new(spec))).map_err(|error| chain(&error)),
     };
     if follow_one(resources, hands, one, &stated, sent).await? {
         return Ok(());
     }
     let old = one.status.clone().unwrap_or_default();
-    let new = hands.keeper.look(|board| show::task(board, &stated, &old.conditions));
+    let new = hands.keeper.look(|board| show::task(board, &stated, &old.conditions, now()));
     if let Some(new) = new.filter(|new| *new != old) {
         let status = serde_json::to_value(&new).unwrap_or_default();
         resources.status::<AutoOperationTask>("AutoOperationTask", &one.name_any(), status).await?;

@@ -18,7 +18,7 @@ use beidou_schemas::operation::{TaskId, TaskStepKind, fact::OperationAsked};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{
     Api, Client, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -86,11 +86,35 @@ impl Resources {
             },
             "spec": spec,
         });
-        // Applied, so that the same once more changes nothing.
-        let apply = PatchParams::apply(MANAGER).force();
-        let done = self.api::<Operation>().patch(&name, &apply, &Patch::Apply(operation)).await;
-        done.map_err(failed("make an operation"))?;
-        Ok(true)
+        let operation = serde_json::from_value(operation).map_err(kube::Error::SerdeError);
+        let operation: DynamicObject = operation.map_err(failed("say what an operation is to do"))?;
+        let kind = ApiResource::erase::<Operation>(&());
+        let operations = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.namespace, &kind);
+        let ours = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        match operations.create(&ours, &operation).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_conflict(&error) => self.is_made(&name, &uid, error).await.map(|()| true),
+            Err(error) => Err(failed("make an operation")(error)),
+        }
+    }
+
+    /// Whether what has the name is what was to be made. Anybody else's Operation is never taken over: a task that was made
+    /// anew under its old name waits until the old one's are gone.
+    async fn is_made(&self, name: &str, task: &str, refused: kube::Error) -> Result<(), TargetError> {
+        let failed = |act: &str| TargetError::kube(format!("{act} for a task"));
+        let called = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = self.api::<Operation>().list(&called).await.map_err(failed("look for an operation"))?;
+        let Some(found) = found.items.into_iter().next() else { return Err(failed("make an operation")(refused)) };
+        let owner = found.owner_references().iter().find(|owner| owner.controller == Some(true));
+        if owner.is_some_and(|owner| owner.uid == task) {
+            return Ok(());
+        }
+        let owner = owner.map_or("somebody".into(), |owner| format!("{} {} ({})", owner.kind, owner.name, owner.uid));
+        let remedy = match found.metadata.deletion_timestamp {
+            Some(_) => "it is being deleted, and is waited for",
+            None => "delete it, or give the task another name",
+        };
+        Err(TargetError::NameTaken { name: name.into(), owner, remedy })
     }
 
     /// Merges into a resource.
@@ -124,6 +148,10 @@ impl Resources {
             other => other.map(drop).map_err(TargetError::kube(format!("write the status of {name}"))),
         }
     }
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// `<task>-<step>`, at most as long as a name may be.

@@ -29,7 +29,16 @@ pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: 
             ..OperationStatus::default()
         });
     }
-    let found = board.operations.get(&OperationId(stated.uid))?;
+    let Some(found) = board.operations.get(&OperationId(stated.uid)) else {
+        let (message, conditions) = not_understood(stated, old, now)?;
+        return Some(OperationStatus {
+            reason: Some(Reason::SpecRefused.name().into()),
+            message: Some(message),
+            observed_generation: Some(stated.generation),
+            conditions,
+            ..OperationStatus::default()
+        });
+    };
     let summary = view::summary(board, found, now);
     let count = |state: HostState| {
         let step = found.present().map(|stage| stage.step as usize).or(found.plan.steps.len().checked_sub(1));
@@ -44,21 +53,21 @@ pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: 
         failed: summary.bad,
         waiting: summary.hosts.saturating_sub(summary.through + summary.bad + running),
     };
-    let (text, edited) = (clip(&found.message), is_edited(board, stated));
+    let (text, edited, reason) = (clip(&summary.message), is_edited(board, stated), summary.reason);
     Some(OperationStatus {
         phase: Some(found.phase.name().into()),
-        reason: found.reason.map(|reason| reason.name().into()),
+        reason: reason.map(|reason| reason.name().into()),
         message: Some(text.clone()).filter(|text| !text.is_empty()),
         step: found.present().filter(|_| !found.phase.is_over()).map(|stage| found.step(stage.step).name.clone()),
         observed_generation: Some(stated.generation),
         hosts: Some(hosts),
         log: Some(position(found.seq, found.epoch)),
-        conditions: conditions(found.phase, found.reason, &text, !edited, stated.generation, old, found.since),
+        conditions: conditions(found.phase, reason, &text, !edited, stated.generation, old, found.since),
     })
 }
 
 /// The status of a task; none while nothing is known of it.
-pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition]) -> Option<AutoOperationTaskStatus> {
+pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<AutoOperationTaskStatus> {
     if let Some(refused) = board.refused.get(&stated.uid) {
         let message = refusal(refused);
         let reason = Some(Reason::SpecRefused);
@@ -73,19 +82,37 @@ pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition]) -> Option<
             ..AutoOperationTaskStatus::default()
         });
     }
-    let found = board.tasks.get(&TaskId(stated.uid))?;
-    let (text, edited) = (clip(&found.message), is_edited(board, stated));
+    let Some(found) = board.tasks.get(&TaskId(stated.uid)) else {
+        let (message, conditions) = not_understood(stated, old, now)?;
+        return Some(AutoOperationTaskStatus {
+            reason: Some(Reason::SpecRefused.name().into()),
+            message: Some(message),
+            observed_generation: Some(stated.generation),
+            conditions,
+            ..AutoOperationTaskStatus::default()
+        });
+    };
+    let summary = view::task_summary(found);
+    let (text, edited, reason) = (clip(&summary.message), is_edited(board, stated), summary.reason);
     Some(AutoOperationTaskStatus {
         phase: Some(found.phase.name().into()),
-        reason: found.reason.map(|reason| reason.name().into()),
+        reason: reason.map(|reason| reason.name().into()),
         message: Some(text.clone()).filter(|text| !text.is_empty()),
         step: found.present().filter(|_| !found.phase.is_over()).map(|(_, step)| step.kind.name().into()),
         observed_generation: Some(stated.generation),
         machines: Some(found.spec.operation_task_machines.len() as u32),
         operation: found.present_operation().map(|operation| operation.to_string()),
         log: Some(position(found.seq, found.epoch)),
-        conditions: conditions(found.phase, found.reason, &text, !edited, stated.generation, old, found.since),
+        conditions: conditions(found.phase, reason, &text, !edited, stated.generation, old, found.since),
     })
+}
+
+/// What this version does not understand is told without a phase: it can still be edited, and a later version may take it up.
+fn not_understood(stated: &Stated, old: &[Condition], now: Micros) -> Option<(String, Vec<Condition>)> {
+    let message = clip(stated.wish.as_ref().err()?);
+    let reason = Some(Reason::SpecRefused);
+    let conditions = conditions(Phase::Pending, reason, &message, false, stated.generation, old, now);
+    Some((message, conditions))
 }
 
 fn refusal(refused: &RefusedObject) -> String {
@@ -144,4 +171,61 @@ fn conditions(
         }
     })
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_model::operation::{Arrived, Seen, begin, built_in, decide, observe};
+    use beidou_schemas::operation::{ClusterRules, Freeze, Object, WISHED};
+    use uuid::Uuid;
+
+    use super::{
+        super::wish::{Wish, commands},
+        *,
+    };
+
+    const NOW: Micros = Micros(1_795_444_800_000_000);
+
+    fn stated() -> Stated {
+        let uid = Uuid::from_u128(7);
+        let spec = serde_json::from_value(serde_json::json!({
+            "clusterName": "c", "operationType": "Uncordon", "operationFlow": ["uncordon"],
+            "operationMachines": [{"ip": "10.0.0.11"}],
+        }))
+        .unwrap();
+        let (object, wish) = (Object::Operation(OperationId(uid)), Ok(Wish::Operation(Box::new(spec), None)));
+        let (name, generation) = ("n/a".into(), 1);
+        Stated { object, uid, name, generation, deleted: false, cancel: false, suspend: false, wish }
+    }
+
+    #[test]
+    fn what_it_waits_for_stands_in_the_status() {
+        let mut board = Board::default();
+        let first = begin(&board, "test", NOW);
+        board.apply(&first);
+        let freeze = Freeze { from: NOW.plus(-1), until: NOW.plus(1_000_000), why: "holidays".into() };
+        let rules = ClusterRules { freezes: vec![freeze], ..ClusterRules::default() };
+        for seen in [Seen::Cluster("c".into(), Some(rules)), Seen::Bundle(Box::new(built_in()))] {
+            observe(&board, &seen, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        }
+        assert_eq!(operation(&board, &stated(), &[], NOW), None, "nothing is known of it yet");
+        let command = commands(&board, &stated(), NOW).remove(0);
+        let arrived = Arrived { command, partition: WISHED.partition, offset: 0 };
+        decide(&board, &arrived, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        let status = operation(&board, &stated(), &[], NOW).unwrap();
+        assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Pending"), Some("Frozen")));
+        assert!(status.message.unwrap().contains("holidays"));
+        assert!(status.conditions.iter().any(|one| one.type_ == "Progressing" && one.reason == "Frozen"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told() {
+        let odd = Stated { wish: Err("\"ScaleSideways\" is not known".into()), ..stated() };
+        let status = operation(&Board::default(), &odd, &[], NOW).unwrap();
+        assert_eq!((status.phase, status.reason.as_deref()), (None, Some("SpecRefused")));
+        assert!(status.message.unwrap().contains("ScaleSideways"));
+        assert!(status.conditions.iter().any(|one| one.type_ == "Accepted" && one.status == "False"));
+        let later = operation(&Board::default(), &odd, &status.conditions, NOW.plus(9_000_000)).unwrap();
+        assert_eq!(later.conditions, status.conditions, "it is written once");
+    }
 }

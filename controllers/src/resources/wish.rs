@@ -4,7 +4,7 @@ use beidou_model::operation::Board;
 use beidou_schemas::{
     Micros,
     operation::{
-        Object, OperationId, OperationSpec, Owner, Phase, Reason, TaskId, TaskSpec, Via,
+        Object, OperationSpec, Owner, Phase, Reason, TaskSpec, Via,
         command::{Ask, Command, Hold, RequestOperation, RequestTask, Word},
     },
 };
@@ -18,6 +18,7 @@ const SUBJECT: &str = "kubernetes";
 /// What a resource says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stated {
+    pub object: Object,
     pub uid: Uuid,
     /// `namespace/name`.
     pub name: String,
@@ -25,7 +26,8 @@ pub(super) struct Stated {
     pub deleted: bool,
     pub cancel: bool,
     pub suspend: bool,
-    pub wish: Wish,
+    /// What it asks for, or why this version does not understand it.
+    pub wish: Result<Wish, String>,
 }
 
 /// What it asks for.
@@ -36,20 +38,13 @@ pub(super) enum Wish {
 }
 
 impl Stated {
-    pub(super) fn object(&self) -> Object {
-        match self.wish {
-            Wish::Operation(..) => Object::Operation(OperationId(self.uid)),
-            Wish::Task(_) => Object::Task(TaskId(self.uid)),
-        }
-    }
-
-    fn request(&self) -> Ask {
-        match &self.wish {
-            Wish::Operation(spec, owner) => {
-                RequestOperation { name: self.name.clone(), spec: (**spec).clone(), owner: *owner }.into()
-            }
-            Wish::Task(spec) => RequestTask { name: self.name.clone(), spec: (**spec).clone() }.into(),
-        }
+    /// None where it is not understood.
+    fn request(&self) -> Option<Ask> {
+        let name = self.name.clone();
+        Some(match self.wish.as_ref().ok()? {
+            Wish::Operation(spec, owner) => RequestOperation { name, spec: (**spec).clone(), owner: *owner }.into(),
+            Wish::Task(spec) => RequestTask { name, spec: (**spec).clone() }.into(),
+        })
     }
 }
 
@@ -62,19 +57,22 @@ struct There {
 }
 
 fn there(board: &Board, stated: &Stated) -> Option<There> {
-    match &stated.wish {
-        Wish::Operation(spec, _) => board.operations.get(&OperationId(stated.uid)).map(|found| {
-            let mut accepted = found.spec.clone();
-            (accepted.suspend, accepted.labels) = (spec.suspend, spec.labels.clone());
+    match stated.object {
+        Object::Operation(id) => board.operations.get(&id).map(|found| {
+            let same = matches!(&stated.wish, Ok(Wish::Operation(spec, _)) if {
+                let (suspend, labels) = (spec.suspend, spec.labels.clone());
+                OperationSpec { suspend, labels, ..found.spec.clone() } == **spec
+            });
             let ends = found.ending.is_some() || found.phase == Phase::Cancelling;
-            There { phase: found.phase, reason: found.reason, ends, same: accepted == **spec }
+            There { phase: found.phase, reason: found.reason, ends, same }
         }),
-        Wish::Task(spec) => board.tasks.get(&TaskId(stated.uid)).map(|found| {
-            let mut accepted = found.spec.clone();
-            accepted.suspend = spec.suspend;
-            let ends = found.phase == Phase::Cancelling;
-            There { phase: found.phase, reason: found.reason, ends, same: accepted == **spec }
+        Object::Task(id) => board.tasks.get(&id).map(|found| {
+            let same = matches!(&stated.wish, Ok(Wish::Task(spec)) if {
+                TaskSpec { suspend: spec.suspend, ..found.spec.clone() } == **spec
+            });
+            There { phase: found.phase, reason: found.reason, ends: found.phase == Phase::Cancelling, same }
         }),
+        Object::Board => None,
     }
 }
 
@@ -94,18 +92,18 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
     let uid = stated.uid.to_string();
     let command = |what: &str, ask: Ask| {
         let id = id_of(&["resource", &uid, &generation, what]);
-        Command { id, object: stated.object(), subject: SUBJECT.into(), via: Via::Resource, time: now, ask }
+        Command { id, object: stated.object, subject: SUBJECT.into(), via: Via::Resource, time: now, ask }
     };
     let asked = match there(board, stated) {
         None if board.refused.contains_key(&stated.uid) || stated.deleted => None,
-        None => Some(command("request", stated.request())),
+        None => stated.request().map(|ask| command("request", ask)),
         Some(there) if there.phase.is_over() || there.ends => None,
         Some(_) if stated.deleted => {
             Some(command("delete", Ask::Cancel(Word { why: "the resource was deleted".into() })))
         }
         Some(_) if stated.cancel => Some(command("cancel", Ask::Cancel(Word { why: "spec.cancel was set".into() }))),
-        // It is refused, and the log says so.
-        Some(there) if !there.same => Some(command("request", stated.request())),
+        // An edit is refused, and the log says so. It stops nobody from holding what runs; what goes on is what was accepted, so
+        // that nobody is let go on who may mean something else.
         Some(there) => {
             let suspended = there.phase == Phase::Held && there.reason == Some(Reason::Suspended);
             match (stated.suspend, suspended) {
@@ -113,6 +111,7 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
                     let why = "spec.suspend was set".into();
                     Some(command("suspend", Ask::Hold(Hold { why, suspend: true })))
                 }
+                _ if !there.same => stated.request().map(|ask| command("request", ask)),
                 (false, true) => {
                     Some(command("resume", Ask::Resume(Word { why: "spec.suspend was taken back".into() })))
                 }
@@ -126,7 +125,7 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
 #[cfg(test)]
 mod tests {
     use beidou_model::operation::{Arrived, Seen, begin, built_in, decide, observe};
-    use beidou_schemas::operation::{ClusterRules, Machine, OperationType, WISHED};
+    use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED};
 
     use super::*;
 
@@ -139,14 +138,16 @@ mod tests {
             "operationMachines": [machine],
         }))
         .unwrap();
+        let uid = Uuid::from_u128(7);
         Stated {
-            uid: Uuid::from_u128(7),
+            object: Object::Operation(OperationId(uid)),
+            uid,
             name: "n/a".into(),
             generation,
             deleted: false,
             cancel: false,
             suspend: false,
-            wish: Wish::Operation(Box::new(spec), None),
+            wish: Ok(Wish::Operation(Box::new(spec), None)),
         }
     }
 
@@ -195,12 +196,36 @@ mod tests {
         assert!(!is_over(&board, &gone));
         assert!(matches!(commands(&board, &gone, NOW)[0].ask, Ask::Cancel(_)));
         let mut edited = stated(2);
-        if let Wish::Operation(spec, _) = &mut edited.wish {
+        if let Ok(Wish::Operation(spec, _)) = &mut edited.wish {
             spec.parameters.insert("a".into(), 1.into());
         }
         assert!(is_edited(&board, &edited));
         let asked = commands(&board, &edited, NOW);
         let arrived = Arrived { command: asked[0].clone(), partition: 1, offset: 9 };
         assert!(decide(&board, &arrived, NOW).unwrap_err().to_string().contains("make a new one"));
+        let held = Stated { suspend: true, ..edited.clone() };
+        let asked = commands(&board, &held, NOW);
+        assert!(matches!(&asked[..], [Command { ask: Ask::Hold(_), .. }]), "an edit does not keep it going: {asked:?}");
+        follow(&mut board, &asked);
+        assert!(
+            matches!(commands(&board, &edited, NOW)[0].ask, Ask::RequestOperation(_)),
+            "what was edited stays held"
+        );
+        let ended = Stated { cancel: true, ..edited };
+        assert!(matches!(commands(&board, &ended, NOW)[0].ask, Ask::Cancel(_)));
+    }
+
+    #[test]
+    fn what_is_not_understood_asks_for_nothing_and_can_be_deleted() {
+        let mut board = board();
+        let odd = Stated { wish: Err("a type of tomorrow".into()), ..stated(1) };
+        assert_eq!(commands(&board, &odd, NOW), []);
+        assert!(is_over(&board, &odd), "nothing keeps it");
+        let asked = commands(&board, &stated(1), NOW);
+        follow(&mut board, &asked);
+        assert!(!is_over(&board, &odd));
+        assert_eq!(commands(&board, &odd, NOW), [], "what runs goes on");
+        let gone = Stated { deleted: true, ..odd };
+        assert!(matches!(commands(&board, &gone, NOW)[0].ask, Ask::Cancel(_)));
     }
 }

@@ -3,7 +3,6 @@
 use std::{fs, path::Path, time::Duration};
 
 use beidou_crds::{Cluster, SecretKey};
-use beidou_schemas::operation::ClusterRules;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{
     Api, Client, Config,
@@ -53,22 +52,20 @@ pub(crate) async fn from_config(config: &TargetConfig) -> Result<Target, TargetE
         Some(path) => Some(client(&config.name, from_file(&config.name, path, config.context.as_deref()).await?)?),
         None => None,
     };
+    let secret = |path: &Path| read(path).map(Secret);
+    let bastion = match &config.bastion {
+        Some(hop) => Some((hop.host.clone(), hop.port, hop.user.clone(), hop.key.as_deref().map(secret).transpose()?)),
+        None => None,
+    };
     let reach = Reach {
         user: config.ssh_user.clone(),
-        port: None,
+        port: config.ssh_port,
         known_hosts: config.known_hosts.as_deref().map(read).transpose()?.unwrap_or_default(),
-        key: config.ssh_key.as_deref().map(read).transpose()?.map(Secret),
-        bastion: None,
+        key: config.ssh_key.as_deref().map(secret).transpose()?,
+        bastion,
     };
-    Ok(Target {
-        name: config.name.clone(),
-        client: connected,
-        reach,
-        role: None,
-        parameters: config.parameters.clone(),
-        rules: ClusterRules::default(),
-        uid: None,
-    })
+    let (name, role, parameters) = (config.name.clone(), config.role.clone(), config.parameters.clone());
+    Ok(Target { name, client: connected, reach, role, parameters, uid: config.cluster_uid.clone() })
 }
 
 /// A target by its resource.
@@ -107,9 +104,8 @@ pub(crate) async fn from_resource(cluster: &Cluster, secrets: &Api<KubeSecret>) 
             Reach { user: ssh.user.clone(), port: ssh.port, known_hosts: ssh.known_hosts.clone(), key, bastion }
         }
     };
-    let rules = spec.rules(0).map_err(|_| TargetError::Value { what: "windows or freezes", cluster: name.clone() })?;
     let (role, parameters, uid) = (spec.machine_role.clone(), spec.parameters.clone(), spec.cluster_uid.clone());
-    Ok(Target { name, client: connected, reach, role, parameters, rules, uid })
+    Ok(Target { name, client: connected, reach, role, parameters, uid })
 }
 
 /// Credentials of strangers run no program and read no file of this process.

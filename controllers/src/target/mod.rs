@@ -12,15 +12,18 @@ mod node;
 
 use std::collections::BTreeMap;
 
-use beidou_schemas::operation::ClusterRules;
+use beidou_crds::SpecError;
 use kube::Client;
 use serde_json::{Map, Value};
 
-pub(crate) use self::connect::{from_config, from_resource, value};
 pub use self::{
     connect::management,
     drain::{Blocked, DrainOptions, drain},
     node::{Nodes, TAINT},
+};
+pub(crate) use self::{
+    connect::{from_config, from_resource, value},
+    node::unready,
 };
 use crate::token::Secret;
 
@@ -60,6 +63,22 @@ pub enum TargetError {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody says how it is reached: it is not known yet, not any more, or its Secrets cannot be read.
+    #[error("{0} is not known, or its Secrets cannot be read")]
+    Unknown(String),
+    /// A resource that this version does not understand.
+    #[error("its resource is not understood")]
+    Spec(#[from] SpecError),
+    /// A name that a resource is to have is that of another one.
+    #[error("the Operation {name} is there already, and {owner} made it: {remedy}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        owner: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// Operations of this cluster cannot use its API server: nobody said how.
     #[error("the cluster {0} has no credentials: name them in its Cluster resource")]
     NoCredentials(String),
@@ -97,6 +116,7 @@ impl TargetError {
                 kube::Error::Api(status) => status.code >= 500 || matches!(status.code, 409 | 429),
                 _ => true,
             },
+            Self::Unknown(_) => true,
             _ => false,
         }
     }
@@ -121,8 +141,6 @@ pub(crate) struct Target {
     pub reach: Reach,
     pub role: Option<String>,
     pub parameters: Map<String, Value>,
-    /// Windows and freezes; the pool is filled when nodes were counted.
-    pub rules: ClusterRules,
     /// The uid under which its Events stand in the log, where it is told.
     pub uid: Option<String>,
 }
@@ -130,15 +148,7 @@ pub(crate) struct Target {
 impl Target {
     /// One of which nothing is known but the name.
     pub(crate) fn bare(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            client: None,
-            reach: Reach::default(),
-            role: None,
-            parameters: Map::new(),
-            rules: ClusterRules::default(),
-            uid: None,
-        }
+        Self { name: name.into(), client: None, reach: Reach::default(), role: None, parameters: Map::new(), uid: None }
     }
 
     /// Its nodes.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::{
     Api, Client,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::json;
 
@@ -82,15 +82,6 @@ impl Nodes {
         Ok(hosts.iter().filter_map(of).collect())
     }
 
-    /// Whether it is Ready, now and live.
-    ///
-    /// # Errors
-    /// When the API server does not answer.
-    pub async fn is_ready(&self, name: &str) -> Result<bool, TargetError> {
-        let found = self.nodes.get_opt(name).await.map_err(self.failed("read a node"))?;
-        Ok(found.is_some_and(|node| ready(&node)))
-    }
-
     /// No new Pods, or new ones again.
     ///
     /// # Errors
@@ -146,20 +137,38 @@ impl Nodes {
         }
     }
 
+    /// Removes what is left of a machine that joined and was taken back: only where our taint says that it joined with us,
+    /// and only this very node, not one that came meanwhile under its name.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn delete_joined(&self, node: &Node) -> Result<(), TargetError> {
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+        if !taints.into_iter().flatten().any(|taint| taint.key == TAINT) {
+            return Ok(());
+        }
+        let preconditions = Preconditions { uid: node.metadata.uid.clone(), ..Preconditions::default() };
+        let this = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match self.nodes.delete(node.metadata.name.as_deref().unwrap_or_default(), &this).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+            other => other.map(drop).map_err(self.failed("delete a node")),
+        }
+    }
+
     /// Reads, changes and writes by resourceVersion: a list of taints cannot be merged.
     async fn change(&self, name: &str, mut edit: impl FnMut(&mut Node) -> bool) -> Result<(), TargetError> {
-        for _ in 0..TRIES {
+        let mut tries = 1;
+        loop {
             let mut node = self.nodes.get(name).await.map_err(self.failed("read a node"))?;
             if !edit(&mut node) {
                 return Ok(());
             }
             match self.nodes.replace(name, &PostParams::default(), &node).await {
                 Ok(_) => return Ok(()),
-                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => tries += 1,
                 Err(error) => return Err(self.failed("change a node")(error)),
             }
         }
-        Err(TargetError::Value { what: "a node that others change all the time", cluster: self.cluster.clone() })
     }
 
     fn failed(&self, act: &str) -> impl FnOnce(kube::Error) -> TargetError {
@@ -190,8 +199,13 @@ fn leads(node: &Node) -> bool {
     labels.is_some_and(|labels| labels.contains_key("node-role.kubernetes.io/control-plane"))
 }
 
-/// Whether its kubelet says so.
-pub(crate) fn ready(node: &Node) -> bool {
+/// Why it is not Ready, as its kubelet says it; none where it is.
+pub(crate) fn unready(node: &Node) -> Option<String> {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+    let Some(ready) = conditions.into_iter().flatten().find(|one| one.type_ == "Ready") else {
+        return Some("its kubelet has said nothing yet".into());
+    };
+    let said = [&ready.reason, &ready.message].into_iter().flatten().filter(|text| !text.is_empty());
+    let said = said.map(String::as_str).collect::<Vec<_>>().join(": ");
+    (ready.status != "True").then(|| if said.is_empty() { format!("Ready is {}", ready.status) } else { said })
 }

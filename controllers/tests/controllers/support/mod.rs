@@ -1,5 +1,7 @@
 //! Controllers over a log in memory, and runners that speak real HTTP to their door.
 
+mod api_server;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs,
@@ -20,7 +22,7 @@ use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_schemas::{
     Micros, Topic,
     operation::{
-        ASKED, FACTS, Object, OperationId, Via,
+        ASKED, FACTS, Object, OperationId, Phase, Via,
         command::{Ask, Command},
         fact::{Body, Fact},
     },
@@ -32,6 +34,8 @@ use beidou_schemas::{
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
+
+pub use self::api_server::ApiServer;
 
 const BUNDLE: &str = "
 apiVersion: beidou.io/v1
@@ -58,8 +62,8 @@ pub struct Site {
     pub runners: Arc<Runners>,
     /// Of the controllers that were started last.
     metrics: Mutex<Metrics>,
-    folder: tempfile::TempDir,
-    config: ControllersConfig,
+    pub folder: tempfile::TempDir,
+    pub config: ControllersConfig,
 }
 
 impl Site {
@@ -89,6 +93,14 @@ impl Site {
         format!("http://{}", self.config.listen)
     }
 
+    /// Its nodes can be operated on under this name.
+    pub fn knows(&mut self, server: &ApiServer, name: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, server.kubeconfig()).unwrap();
+        self.config.clusters.push(TargetConfig { kubeconfig: Some(file.clone()), ..TargetConfig::named(name) });
+        file
+    }
+
     /// Starts controllers.
     pub fn start(&self, faults: Faults) -> (JoinHandle<Result<(), ControllersError>>, CancellationToken) {
         let (registry, mut metrics) = (Metrics::default(), None);
@@ -104,6 +116,11 @@ impl Site {
         };
         let stop = CancellationToken::new();
         (tokio::spawn(run(self.config.clone(), inputs, stop.clone())), stop)
+    }
+
+    /// Waits until operations on a cluster are not refused any more.
+    pub async fn known(&self, name: &str) {
+        self.facts_until(|fact| matches!(&fact.body, Body::ClusterRuled(ruled) if ruled.cluster == name)).await;
     }
 
     /// Waits until a metric has this value.
@@ -130,12 +147,22 @@ impl Site {
 
     /// Asks for an operation on these hosts.
     pub async fn operate(&self, id: u128, flow: &[&str], hosts: &[&str]) -> OperationId {
-        let id = OperationId(Uuid::from_u128(id));
         let machines: Vec<_> = hosts.iter().map(|ip| serde_json::json!({"ip": ip})).collect();
         let spec = serde_json::json!({
             "clusterName": "c", "operationType": "Command", "operationFlow": flow, "operationMachines": machines,
             "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
         });
+        self.request(id, spec).await
+    }
+
+    /// Asks for what the shipped bundle of this type does to the nodes of the cluster `k`, all at once.
+    pub async fn act_on_nodes(&self, id: u128, kind: &str, hosts: &[&str]) -> OperationId {
+        self.request(id, of_nodes(kind, hosts)).await
+    }
+
+    /// Asks for an operation.
+    pub async fn request(&self, id: u128, spec: serde_json::Value) -> OperationId {
+        let id = OperationId(Uuid::from_u128(id));
         let spec = serde_json::from_value(spec).unwrap();
         let request =
             beidou_schemas::operation::command::RequestOperation { name: "n/probe".into(), spec, owner: None };
@@ -160,6 +187,23 @@ impl Site {
                 }
             }
         }
+    }
+}
+
+/// The specification of an operation on nodes of the cluster `k`.
+pub fn of_nodes(kind: &str, hosts: &[&str]) -> serde_json::Value {
+    let machines: Vec<_> = hosts.iter().map(|ip| serde_json::json!({"ip": ip})).collect();
+    serde_json::json!({
+        "clusterName": "k", "operationType": kind, "operationMachines": machines,
+        "batches": {"canary": 0, "soakSeconds": 0, "size": 100, "poolPercent": 100},
+    })
+}
+
+/// How an operation has ended.
+pub fn finished(facts: &[Fact]) -> Phase {
+    match &facts.last().unwrap().body {
+        Body::Finished(finished) => finished.phase,
+        other => panic!("{}: {:?}", other.name(), names(facts)),
     }
 }
 

@@ -1,5 +1,4 @@
 //! The contract of executors, on processes. The runner is a shell that waits for a word.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{
     fs,

@@ -1,0 +1,219 @@
+//! Steps that controllers do themselves at API servers: each is an attempt like any other, whose runner is this process. What is
+//! to run is read from the board alone, so that a step goes on after a restart as it began: each act may be repeated.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use beidou_model::operation::{Attempt, Board, Operation, Seen};
+use beidou_playbooks::ApiAct;
+use beidou_schemas::{
+    Micros,
+    operation::{
+        AttemptEnd, OperationId,
+        fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, Heard, HostResult},
+    },
+    runner::{AttemptId, HostOutcome, HostState},
+};
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::Hands;
+use crate::{
+    error::chain,
+    fault::Point,
+    keeper::now,
+    target::{DrainOptions, TargetError, drain},
+};
+
+/// The executor of these steps.
+pub(super) const API: &str = "api";
+/// Nodes of one step at the same time.
+const AT_ONCE: usize = 10;
+/// While a drain waits, it is heard of.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// What an API server does not answer is asked again after this, doubled each time.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_AGAIN: Duration = Duration::from_secs(10);
+/// So long in all: longer than an API server takes to restart.
+const MOST_AGAIN: Duration = Duration::from_secs(300);
+
+/// Carries out the steps that are on the board, until it is dropped. They may take hours, so that they are no acts.
+pub(crate) async fn carry_out(hands: Hands) {
+    let mut changes = hands.keeper.changes();
+    let (mut begun, mut running) = (BTreeSet::new(), JoinSet::new());
+    loop {
+        let open = hands.keeper.look(open);
+        begun.retain(|known| open.iter().any(|(_, attempt)| attempt == known));
+        for (operation, attempt) in open {
+            if begun.insert(attempt.clone()) {
+                let hands = hands.clone();
+                running.spawn(async move {
+                    if let Err(error) = hands.run_api(operation, &attempt).await {
+                        tracing::warn!(%attempt, error, "a step at an API server did not go on");
+                    }
+                });
+            }
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            Some(done) = running.join_next() => if let Err(error) = done {
+                tracing::error!(%error, "a step at an API server panicked: a bug");
+            }
+        }
+    }
+}
+
+fn open(board: &Board) -> Vec<(OperationId, AttemptId)> {
+    let open = board.operations.values().filter_map(|operation| Some((operation.id, operation.open_attempt()?)));
+    let ours = open.filter(|(_, attempt)| attempt.launched.as_ref().is_some_and(|launch| launch.executor == API));
+    ours.map(|(operation, attempt)| (operation, attempt.id.clone())).collect()
+}
+
+impl Hands {
+    /// It is offered and launched in one go; who carries it out sees that on the board.
+    pub(super) async fn start_api(&self, id: OperationId, attempt: &AttemptId) -> Result<(), String> {
+        // Nobody has the token that this is the digest of.
+        let token_sha256 = crate::token::digest(&rand::random::<[u8; 32]>());
+        self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
+        let (executor, place) = (API.to_owned(), "controllers".to_owned());
+        self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place })).await
+    }
+
+    /// Does what is left of a step.
+    async fn run_api(&self, id: OperationId, name: &AttemptId) -> Result<(), String> {
+        // The same runner after a restart.
+        let runner = crate::commands::id_of(&["api", name.as_str()]);
+        self.tell(Seen::Claimed(id, AttemptClaimed { attempt: name.clone(), runner })).await?;
+        let (operation, attempt, act) = self.found(id, name)?;
+        let act = act.ok_or("the bundle of this step is not there")?;
+        let left: Vec<u32> =
+            attempt.hosts.iter().filter(|host| !attempt.results.contains_key(*host)).copied().collect();
+        let (until, operation) = (end(&attempt, now()), &operation);
+        let work = stream::iter(operation.addresses(&left)).map(|host| async move {
+            let outcome = self.act_on(operation, &host, act, until).await;
+            self.tell(Seen::Result(id, HostResult { attempt: name.clone(), host, outcome })).await
+        });
+        let work = work.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+        let heard = async {
+            loop {
+                sleep(HEARD_EVERY).await;
+                let _ = self.tell(Seen::Heard(id, Heard { attempt: name.clone(), next: 1 })).await;
+            }
+        };
+        let end = tokio::select! {
+            biased;
+            () = self.api_stopped(id, name) => AttemptEnd::Stopped,
+            () = heard => AttemptEnd::Finished,
+            done = work => {
+                done.into_iter().collect::<Result<(), String>>()?;
+                AttemptEnd::Finished
+            }
+        };
+        self.end_api(id, name, end).await
+    }
+
+    async fn api_stopped(&self, id: OperationId, attempt: &AttemptId) {
+        let mut changes = self.keeper.changes();
+        let stops = || {
+            self.keeper.look(|board| {
+                let open = board.operations.get(&id).and_then(|operation| operation.open_attempt());
+                open.is_none_or(|open| open.id != *attempt || open.stop.is_some())
+            })
+        };
+        while !stops() {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Who carries it out ends with it; what was done is on the board.
+    pub(super) async fn end_api(&self, id: OperationId, attempt: &AttemptId, end: AttemptEnd) -> Result<(), String> {
+        let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message: String::new() };
+        self.tell(Seen::Ended(id, ended, BTreeMap::new())).await
+    }
+
+    /// Asks again while the API server gives no answer, or nobody knows the cluster for the moment.
+    async fn act_on(&self, operation: &Operation, host: &str, act: ApiAct, until: Instant) -> HostOutcome {
+        let begun = now();
+        if operation.spec.dry_run {
+            return unchanged(begun);
+        }
+        let (mut waited, mut wait) = (Duration::ZERO, FIRST_AGAIN);
+        loop {
+            let (code, error) = match self.try_on(operation, host, act, until).await {
+                Ok(()) => return HostOutcome { changed: 1, ..outcome(HostState::Ok, None, begun) },
+                Err(failed) => failed,
+            };
+            if !error.is_retryable() || waited >= MOST_AGAIN || Instant::now() + wait >= until {
+                return HostOutcome {
+                    code: Some(code.into()),
+                    ..outcome(HostState::Failed, Some(chain(&error)), begun)
+                };
+            }
+            tracing::warn!(operation = operation.name, host, error = chain(&error), "an API server is asked again");
+            sleep(wait).await;
+            (waited, wait) = (waited + wait, (wait * 2).min(LONGEST_AGAIN));
+        }
+    }
+
+    async fn try_on(
+        &self,
+        operation: &Operation,
+        host: &str,
+        act: ApiAct,
+        until: Instant,
+    ) -> Result<(), (&'static str, TargetError)> {
+        let failed = |code| move |error: TargetError| (code, error);
+        let nodes = self.nodes_of(operation.id).await.map_err(failed("no-cluster"))?;
+        self.faults.reach(Point::BeforeApi).await;
+        let node = match self.node(&nodes, operation.id, host).await {
+            // A node that is gone is as it was to be.
+            Err(TargetError::NoNode { .. }) if act == ApiAct::DeleteNode => return Ok(()),
+            found => found.map_err(failed("no-node"))?,
+        };
+        let name = node.metadata.name.unwrap_or_default();
+        let done = match act {
+            ApiAct::Cordon => nodes.cordon(&name, true).await.map_err(failed("cordon")),
+            ApiAct::Uncordon => nodes.release(&name).await.map_err(failed("uncordon")),
+            ApiAct::Drain => drain(&nodes, &name, &options(operation, until)).await.map_err(failed("drain-blocked")),
+            ApiAct::DeleteNode => nodes.delete(&name).await.map_err(failed("delete-node")),
+        };
+        self.faults.reach(Point::AfterApi).await;
+        done
+    }
+}
+
+/// Before the attempt's own end, so that what blocks is told and not lost.
+fn end(attempt: &Attempt, now: Micros) -> Instant {
+    let limit = Duration::from_millis(attempt.deadline_ms);
+    let gone = Duration::from_micros(u64::try_from(now.0 - attempt.claimed.unwrap_or(now).0).unwrap_or(0));
+    Instant::now() + (limit - limit / 10).saturating_sub(gone)
+}
+
+fn options(operation: &Operation, until: Instant) -> DrainOptions {
+    let parameter = |name: &str| operation.spec.parameters.get(name);
+    DrainOptions {
+        grace_seconds: parameter("grace_s").and_then(Value::as_u64).and_then(|grace| u32::try_from(grace).ok()),
+        delete_empty_dir: parameter("delete_empty_dir").and_then(Value::as_bool).unwrap_or(true),
+        force: parameter("force").and_then(Value::as_bool).unwrap_or(false),
+        limit: until.saturating_duration_since(Instant::now()),
+    }
+}
+
+/// A dry run touches no node.
+pub(super) fn unchanged(begun: Micros) -> HostOutcome {
+    outcome(HostState::Ok, Some("dry run: nothing was changed".into()), begun)
+}
+
+pub(super) fn outcome(state: HostState, message: Option<String>, begun: Micros) -> HostOutcome {
+    let duration_ms = u64::try_from((now().0 - begun.0) / 1000).unwrap_or(0);
+    let ok = u32::from(state == HostState::Ok);
+    HostOutcome { state, failed_task: None, message, code: None, remedy: None, changed: 0, ok, duration_ms }
+}

@@ -1,0 +1,126 @@
+//! Steps that controllers do themselves, at an API server that is away for a while.
+
+use std::sync::atomic::Ordering;
+
+use beidou_controllers::{
+    fault::Faults,
+    target::{Nodes, TAINT},
+};
+use beidou_schemas::{
+    operation::{
+        Object, Phase,
+        command::{Ask, Word},
+        fact::Body,
+    },
+    runner::HostState,
+};
+use serde_json::{Value, json};
+
+use crate::support::{ApiServer, Site, finished, is_over, names, of_nodes};
+
+async fn site() -> (Site, ApiServer) {
+    let (mut site, server) = (Site::new(), ApiServer::start().await);
+    site.knows(&server, "k");
+    (site, server)
+}
+
+fn joining(node: &mut Value) {
+    node["spec"] = json!({"unschedulable": true, "taints": [{"key": TAINT, "effect": "NoSchedule"}]});
+}
+
+fn is_open(node: &Value) -> bool {
+    node["spec"]["unschedulable"] != true
+        && node["spec"]["taints"].as_array().is_none_or(|taints| taints.iter().all(|taint| taint["key"] != TAINT))
+}
+
+#[tokio::test]
+async fn a_step_waits_for_an_api_server_that_is_away_for_a_moment() {
+    let (site, server) = site().await;
+    server.state.refuse.store(2, Ordering::Relaxed);
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    site.act_on_nodes(1, "Cordon", &["10.0.0.1", "10.0.0.2"]).await;
+    assert_eq!(finished(&site.facts_until(is_over).await), Phase::Succeeded);
+    assert!(server.all(|node| node["spec"]["unschedulable"] == true));
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_owed_is_undone_when_the_api_server_is_back() {
+    let (site, server) = site().await;
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    // There are no Pods to be asked for, so that the drain fails and the cordon is owed.
+    let id = site.act_on_nodes(1, "Drain", &["10.0.0.1"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::Held(_))).await;
+    assert!(!is_open(&server.node("n1").unwrap()));
+    // More often than an undoing is tried in all.
+    server.state.refuse.store(3, Ordering::Relaxed);
+    site.ask(Object::Operation(id), "bob", Ask::Cancel(Word::default())).await;
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Cancelled);
+    assert!(!names(&facts).contains(&"UndoFailed") && is_open(&server.node("n1").unwrap()), "{:?}", names(&facts));
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_node_is_released_once_it_is_ready() {
+    let (site, server) = site().await;
+    server.edit("n1", |node| {
+        joining(node);
+        node["status"]["conditions"][0] = json!({"type": "Ready", "status": "False", "reason": "KubeletNotReady"});
+    });
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    site.act_on_nodes(1, "Uncordon", &["10.0.0.1"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::AttemptIntended(_))).await;
+    server.listed(2).await;
+    assert!(!is_open(&server.node("n1").unwrap()));
+    server.edit("n1", |node| node["status"]["conditions"][0]["status"] = "True".into());
+    assert_eq!(finished(&site.facts_until(is_over).await), Phase::Succeeded);
+    assert!(is_open(&server.node("n1").unwrap()));
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_dry_run_releases_nothing() {
+    let (site, server) = site().await;
+    server.edit("n1", joining);
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    let mut spec = of_nodes("Uncordon", &["10.0.0.1"]);
+    spec["dryRun"] = true.into();
+    site.request(1, spec).await;
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Succeeded);
+    let said = facts.iter().find_map(|fact| match &fact.body {
+        Body::HostResult(result) => Some(&result.outcome),
+        _ => None,
+    });
+    let said = said.unwrap();
+    assert_eq!((said.state, said.changed), (HostState::Ok, 0));
+    assert!(said.message.as_ref().unwrap().contains("nothing was changed"));
+    assert!(!is_open(&server.node("n1").unwrap()));
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn only_a_node_that_joined_with_us_is_removed_with_what_was_undone() {
+    let (_site, server) = site().await;
+    server.edit("n1", joining);
+    let nodes = Nodes::new("k".into(), server.client());
+    for name in ["n1", "n2"] {
+        nodes.delete_joined(&nodes.find(name, Some(name)).await.unwrap()).await.unwrap();
+    }
+    assert_eq!((server.node("n1"), server.node("n2").is_some()), (None, true));
+    // One that came meanwhile under the same name is another one.
+    server.edit("n2", joining);
+    let before = nodes.find("n2", Some("n2")).await.unwrap();
+    server.edit("n2", |node| node["metadata"]["uid"] = "another".into());
+    nodes.delete_joined(&before).await.unwrap();
+    assert!(server.node("n2").is_some());
+}
