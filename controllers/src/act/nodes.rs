@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use beidou_model::operation::{Attempt, DebtState, Operation, Seen};
+use beidou_model::operation::{Attempt, Seen};
 use beidou_schemas::{
     Micros,
-    operation::{OperationId, Purpose, UndoBy, UndoKind, fact::HostResult},
+    operation::{OperationId, Purpose, UndoKind, fact::HostResult},
     runner::{AttemptId, HostOutcome, HostState},
 };
 use futures::{StreamExt, stream};
@@ -119,7 +119,7 @@ impl Hands {
         let nodes = self.nodes_of(id).await?;
         self.faults.reach(Point::BeforeApi).await;
         let node = self.node(&nodes, id, host).await?;
-        let left = self.keeper.look(|board| board.operations.get(&id).is_some_and(|found| has_left(found, host)));
+        let left = self.keeper.look(|board| board.operations.get(&id).is_some_and(|found| found.join_undone(host)));
         let name = node.metadata.name.clone().unwrap_or_default();
         let done = match kind {
             UndoKind::Cordon => nodes.cordon(&name, false).await,
@@ -130,13 +130,6 @@ impl Hands {
         self.faults.reach(Point::AfterApi).await;
         done
     }
-}
-
-/// Whether the bundle has undone the join of a host: what is left of its node is not to be opened, but to go.
-fn has_left(operation: &Operation, host: &str) -> bool {
-    let place = operation.place(host);
-    let joined = operation.debts.iter().rfind(|debt| debt.kind == UndoKind::Join && Some(debt.host) == place);
-    joined.is_some_and(|debt| debt.by == UndoBy::Playbook && debt.state == DebtState::Done)
 }
 
 /// Until when a node may become Ready: the attempt is to end with the reason, not with its deadline.

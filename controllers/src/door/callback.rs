@@ -40,7 +40,8 @@ pub(super) async fn answer(
         task.gate_of(kind).filter(|gate| gate.mode == GateMode::Webhook)?.webhook.clone()
     });
     let hook = hook.and_then(|name| door.hands.webhook(&name)).ok_or(No::NotFound)?;
-    if !gate::is_signed(&hook.secret, &headers, &body, now()) {
+    let signed = [gate::answer_path(task, step).as_bytes(), b".", &body].concat();
+    if !gate::is_signed(&hook.secret, &headers, &signed, now()) {
         return Err(No::Unauthenticated);
     }
     let present =

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::support::{Api, End, Listing, Opening, Running, all, event, eventually, facts, frame, memory, states, story};
+use crate::support::{
+    Api, End, Listing, Opening, Running, all, event, eventually, facts, frame, memory, states, story,
+};
 
 fn one(api: &Api) -> Vec<ClusterConfig> {
     vec![ClusterConfig::of_server("one", &api.url, None)]

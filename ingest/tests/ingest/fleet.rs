@@ -9,13 +9,13 @@ use std::{
     },
 };
 
+use crate::support::{Api, Running, eventually, facts, memory, states, story, within};
 use async_trait::async_trait;
 use beidou_ingest::{
     ClusterConfig, ClusterState, ConfigError, IngestError, clusters::Secret, clusters_from_kubeconfig, follow_file,
 };
 use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
 use beidou_schemas::{Offset, Record, Topic, TopicPartition, coverage::CoverageFact};
-use crate::support::{Api, Running, eventually, facts, memory, states, story, within};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

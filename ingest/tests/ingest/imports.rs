@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::support::{Running, all, eventually, facts, memory, states};
 use beidou_log::{Log, memory::MemoryLog};
 use beidou_schemas::{
     Epoch, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
@@ -9,7 +10,6 @@ use beidou_schemas::{
     envelope::{EventEnvelope, FoundBy, counted},
 };
 use bytes::Bytes;
-use crate::support::{Running, all, eventually, facts, memory, states};
 
 fn imported(number: u64) -> Record {
     let identity = Identity {

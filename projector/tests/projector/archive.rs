@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use crate::support::{DEADLINE, Engine, PARTITIONS, Running, events, log, number, wait_for};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{
     CutLimit, ProjectorConfig, Status,
@@ -18,7 +19,6 @@ use beidou_store::{
     archive::{Archive, hash, states},
 };
 use serde_json::Value;
-use crate::support::{DEADLINE, Engine, PARTITIONS, Running, events, log, number, wait_for};
 
 const MONTHS: [&str; 3] = ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-23T13:00:00Z"];
 

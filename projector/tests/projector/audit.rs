@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crate::support::{
+    Engine, PARTITIONS, Running, ask, events, execute,
+    kept::{Kept, all_archived, check, config, history},
+    log, number,
+};
 use beidou_log::Log;
 use beidou_projector::{
     Status,
@@ -14,11 +19,6 @@ use beidou_schemas::{
 use beidou_store::{
     Store,
     archive::{Archive, Compaction},
-};
-use crate::support::{
-    Engine, PARTITIONS, Running, ask, events, execute,
-    kept::{Kept, all_archived, check, config, history},
-    log, number,
 };
 
 /// Merges that would mend what is doubled by themselves; OPTIMIZE goes on.

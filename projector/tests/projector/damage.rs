@@ -2,6 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{
+    PARTITIONS, Running, ask,
+    damaged::DamagedLog,
+    events, execute,
+    kept::{Kept, all_archived, check, config, history},
+    number,
+};
 use beidou_log::Log;
 use beidou_projector::maintenance::{Asking, Outcome, Wish};
 use beidou_schemas::{
@@ -11,13 +18,6 @@ use beidou_schemas::{
     maintenance::{AuditReport, Fault, Finding},
 };
 use beidou_store::archive::Compaction;
-use crate::support::{
-    PARTITIONS, Running, ask,
-    damaged::DamagedLog,
-    events, execute,
-    kept::{Kept, all_archived, check, config, history},
-    number,
-};
 
 const AT: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
 

@@ -8,11 +8,11 @@ use std::{
     },
 };
 
+use crate::support::{DEADLINE, Engine, Running, events, log, number};
 use async_trait::async_trait;
 use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
 use beidou_projector::{PartitionStatus, Phase, ProjectorConfig, Status};
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
-use crate::support::{DEADLINE, Engine, Running, events, log, number};
 
 /// A log whose disk can be full: then it refuses everything.
 struct Disk {

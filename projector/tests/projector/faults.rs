@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
+use crate::support::{Engine, Running, events, log, number, wait_for};
 use beidou_log::{Log, LogError};
 use beidou_projector::{
     CutLimit, Phase, ProjectorConfig, ProjectorError,
@@ -10,7 +11,6 @@ use beidou_projector::{
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::Store;
 use serde_json::Value;
-use crate::support::{Engine, Running, events, log, number, wait_for};
 
 const MONTHS: [&str; 3] = ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-23T13:00:00Z"];
 

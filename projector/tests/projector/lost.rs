@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use crate::support::{Engine, PARTITIONS, Running, append, events, log, number, rows, wait_for};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{CutLimit, ProjectorConfig, fault::Faults};
 use beidou_schemas::{
@@ -10,7 +11,6 @@ use beidou_schemas::{
 };
 use beidou_store::Store;
 use serde_json::{Value, json};
-use crate::support::{Engine, PARTITIONS, Running, append, events, log, number, rows, wait_for};
 use uuid::Uuid;
 
 const COVERAGE: TopicPartition = TopicPartition { topic: Topic::KubeCoverage, partition: 0 };

@@ -2,6 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{
+    Engine, Running, execute, kept,
+    operations::{archived, golden, in_table, lines, stuck_at, world},
+    rows, wait_for,
+};
 use arrow_array::{cast::AsArray, types::TimestampMicrosecondType};
 use beidou_log::memory::MemoryLog;
 use beidou_projector::{ProjectorConfig, fault::Faults};
@@ -9,11 +14,6 @@ use beidou_schemas::{Micros, archive::Collection, kube_event::RangeHash, time::D
 use beidou_store::{
     Store,
     archive::{Archive, Compaction, hash},
-};
-use crate::support::{
-    Engine, Running, execute, kept,
-    operations::{archived, golden, in_table, lines, stuck_at, world},
-    rows, wait_for,
 };
 use tempfile::TempDir;
 

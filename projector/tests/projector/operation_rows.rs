@@ -3,6 +3,11 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use crate::support::{
+    Engine, Running, append, events, execute, kept, log, log_of_operations, number,
+    operations::{LOG, RUN, golden, records, stuck_at, told, world},
+    rows, wait_for,
+};
 use beidou_log::memory::MemoryLog;
 use beidou_model::operation::Board;
 use beidou_projector::{CutLimit, ProjectorConfig, fault::Faults};
@@ -15,11 +20,6 @@ use beidou_schemas::{
 };
 use beidou_store::{Store, archive::Archive};
 use serde_json::{Value, json};
-use crate::support::{
-    Engine, Running, append, events, execute, kept, log, log_of_operations, number,
-    operations::{LOG, RUN, golden, records, stuck_at, told, world},
-    rows, wait_for,
-};
 
 /// Small cuts, so that there are many.
 fn config(faults: Faults) -> ProjectorConfig {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
+use crate::support::{Engine, Running, events, log, number, rows};
 use beidou_log::StoredRecord;
 use beidou_projector::{
     ProjectorConfig,
@@ -16,7 +17,6 @@ use beidou_schemas::{
 use beidou_store::archive::{Archive, Compaction, FileWriter, Finished, GroupLimit, states};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use crate::support::{Engine, Running, events, log, number, rows};
 
 const AT: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
 

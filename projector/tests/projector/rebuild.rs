@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use beidou_projector::maintenance::{Asking, Outcome, Wish};
-use beidou_schemas::maintenance::RebuildReport;
 use crate::support::{
     Running, ask, events, execute,
     kept::{Kept, all_archived, config, history},
     number,
 };
+use beidou_projector::maintenance::{Asking, Outcome, Wish};
+use beidou_schemas::maintenance::RebuildReport;
 use uuid::Uuid;
 
 async fn rebuild(asking: &mut Asking) -> RebuildReport {

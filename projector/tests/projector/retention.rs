@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use crate::support::{DEADLINE, Engine, Running, events, log, number, rows};
 use beidou_log::memory::MemoryLog;
 use beidou_model::retention::Retention;
 use beidou_projector::{
@@ -18,7 +19,6 @@ use beidou_store::{
     archive::{Archive, Compaction, hash},
 };
 use serde_json::Value;
-use crate::support::{DEADLINE, Engine, Running, events, log, number, rows};
 
 /// Behind the end of September a second at each side, and one of November.
 const TIMES: [&str; 3] = ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-23T13:00:00Z"];
@@ -141,8 +141,10 @@ async fn it_is_enforced_at_a_start_and_a_longer_retention_does_not_unsay_it() {
     projector.stop().await;
     let mut projector = Running::start(config(&archive, of_cluster(7)), &log, &store);
     archived(&mut projector, &log).await;
-    crate::support::wait_until("the old row to go", async || number(&store, "SELECT count() FROM kube_event").await == 1)
-        .await;
+    crate::support::wait_until("the old row to go", async || {
+        number(&store, "SELECT count() FROM kube_event").await == 1
+    })
+    .await;
     projector.stop().await;
     agree(&store, &archive, 1).await;
     let first = told(&store).await;

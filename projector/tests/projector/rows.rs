@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::support::{Engine, Running, append, events, log, number, rows};
 use beidou_projector::ProjectorConfig;
 use beidou_schemas::{
     Epoch, Micros, Record, ResourceVersion, Topic, TopicPartition,
@@ -10,7 +11,6 @@ use beidou_schemas::{
     reject::{Reject, RejectReason},
 };
 use serde_json::{Value, json};
-use crate::support::{Engine, Running, append, events, log, number, rows};
 use uuid::Uuid;
 
 const COLUMNS: &str = "SELECT toString(event_uid) AS event_uid, toString(resource_version) AS resource_version, \

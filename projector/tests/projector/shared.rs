@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{DEADLINE, Engine, PARTITIONS, Running, ask, events, execute, kept, number, wait_for, wait_until};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{
     CutLimit, GROUP, LEADING, Phase, ProjectorConfig, SOURCES, Status,
@@ -16,7 +17,6 @@ use beidou_projector::{
 use beidou_schemas::{Offset, Topic, TopicPartition, ledger};
 use beidou_store::{Store, archive::Archive};
 use serde_json::Value;
-use crate::support::{DEADLINE, Engine, PARTITIONS, Running, ask, events, execute, kept, number, wait_for, wait_until};
 
 const ALL: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
 

@@ -9,11 +9,8 @@ use super::oracle::{ALL, Fact, LATER, filled, items, range, within};
 
 type Filter = (&'static str, fn(&Fact) -> bool);
 
-const FILTERS: [Filter; 3] = [
-    ("", |_| true),
-    ("&q=kind:Node", |fact| fact.is("kind", "Node")),
-    ("&reason=Never", |_| false),
-];
+const FILTERS: [Filter; 3] =
+    [("", |_| true), ("&q=kind:Node", |fact| fact.is("kind", "Node")), ("&reason=Never", |_| false)];
 
 type Told = (u64, u64, u64, Micros, Micros);
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use beidou_simulator::{Cut, Expiry, Oddity, Refusal};
 use crate::harness::{EVENTS, Frames, Harness, Next, number, until};
+use beidou_simulator::{Cut, Expiry, Oddity, Refusal};
 use serde_json::{Value, json};
 
 #[tokio::test]

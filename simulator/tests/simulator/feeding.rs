@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::harness::{Harness, NOW_US};
 use beidou_simulator::clock::HOUR_US;
 use beidou_simulator::{ApiServer, Clock, HistoryOptions, Ledger, Live, ServerOptions, continue_history, history};
-use crate::harness::{Harness, NOW_US};
 use serde_json::Value;
 
 fn options() -> HistoryOptions {

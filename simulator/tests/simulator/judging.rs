@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::harness::{Harness, NOW_US, number};
 use beidou_simulator::clock::{HOUR_US, MINUTE_US};
 use beidou_simulator::oracle::{Entry, Judge, LossCause};
 use beidou_simulator::{Expiry, Ledger, StateId};
-use crate::harness::{Harness, NOW_US, number};
 
 fn versions(states: &[StateId]) -> Vec<u64> {
     states.iter().map(|state| state.resource_version).collect()

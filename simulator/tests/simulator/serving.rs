@@ -1,8 +1,8 @@
 //! The server behaves as a real API server does for Events: list, watch, write, rights.
 
+use crate::harness::{EVENTS, Frames, Harness, IN_BEIDOU, Next, heartbeat, number};
 use beidou_simulator::clock::HOUR_US;
 use beidou_simulator::{Access, ApiServer};
-use crate::harness::{EVENTS, Frames, Harness, IN_BEIDOU, Next, heartbeat, number};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{noise, text};
 use beidou_log::{
     Log, LogError, ReadLimit, StoredRecord,
     file::{FaultPoint, Faults, FileLog, FileOptions},
 };
 use beidou_schemas::{Record, Topic, TopicPartition};
-use crate::support::{noise, text};
 
 const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
 const TOPICS: [(Topic, u32); 2] = [(Topic::KubeEvent, 1), (Topic::Ledger, 1)];

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::support::{noise, text};
 use beidou_log::{
     Log, LogError, ReadLimit,
     file::{FileLog, FileOptions, Retention},
 };
 use beidou_schemas::{Offset, Topic, TopicPartition};
-use crate::support::{noise, text};
 
 const EVENTS: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
 const COVERAGE: TopicPartition = TopicPartition { topic: Topic::KubeCoverage, partition: 0 };
