@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use beidou_model::operation::{Attempt, Seen};
+use beidou_model::operation::{Attempt, Operation, Seen};
 use beidou_schemas::{
     Micros,
     operation::{OperationId, Purpose, UndoKind, fact::HostResult},
