@@ -12,7 +12,7 @@ use beidou_log::{Log, ReadLimit, file::FileLog};
 use beidou_schemas::{Topic, TopicPartition, archive::Collection};
 use beidou_store::archive::Archive;
 use beidou_tests::{
-    machines::{LIMIT, Site},
+    machines::{LIMIT, NAMESPACE, Site},
     wait,
 };
 use kube::api::{ListParams, PostParams};
@@ -216,10 +216,11 @@ async fn kept(site: &Site) -> String {
 pub(crate) async fn are_nowhere(site: &Site, receiver: &Receiver) {
     leak(site, receiver).await;
     let archive = kept(site).await;
-    let outputs = outputs(site);
+    let name = format!("{NAMESPACE}/leak");
+    let output = site.home.print(&["operation", "output", &name]).unwrap();
     let notes: String = receiver.messages().into_iter().map(|message| message.text).collect();
     let places = [
-        ("output", outputs, &FORMS[..]),
+        ("output", output, &FORMS[..]),
         ("log", in_log(site).await, &FORMS[..]),
         ("tables", in_tables(site).await, &FORMS[..]),
         ("archive", archive, &FORMS[..]),
@@ -237,6 +238,9 @@ pub(crate) async fn are_nowhere(site: &Site, receiver: &Receiver) {
     }
     assert!(places[0].1.contains("***"), "the output shows that something was taken out");
 
+    // Among the files is an export: all that is known of it, in plain text.
+    let export = site.home.data().join("leak.ndjson").display().to_string();
+    site.home.print(&["operation", "export", &name, "--to", &export]).unwrap();
     let mut all = Vec::new();
     files(site.home.path(), &mut all);
     let mut seen = 0;
@@ -249,11 +253,4 @@ pub(crate) async fn are_nowhere(site: &Site, receiver: &Receiver) {
         assert!(leaked.is_empty(), "{} has a secret as {leaked:?}: {}", path.display(), around(&text, CANARY));
     }
     assert!(seen > 0, "no file has the word that is no secret");
-}
-
-/// What runners printed.
-fn outputs(site: &Site) -> String {
-    let mut found = Vec::new();
-    files(&site.home.data().join("controllers/outputs"), &mut found);
-    found.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
