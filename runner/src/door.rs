@@ -77,7 +77,7 @@ impl Door {
             let certificates = reqwest::Certificate::from_pem_bundle(&read(path)?).map_err(DoorError::Client)?;
             client = client.tls_certs_only(certificates);
         }
-        let caller = Caller { attempt: arguments.attempt.clone(), runner: Uuid::new_v4(), offset: None };
+        let caller = Caller { attempt: arguments.attempt.clone(), runner: Uuid::new_v4() };
         let server = arguments.server.trim_end_matches('/').to_owned();
         Ok(Self { client: client.build().map_err(DoorError::Client)?, server, token, caller })
     }

@@ -7,7 +7,6 @@
 //!    GET  /runner/v1/facts                  ──────────────►  tar of the cluster's fact cache, or 404
 //!    POST /runner/v1/events     Events      ──────────────►  Taken: the next number, and whether to cancel
 //!    POST /runner/v1/heartbeat  Heartbeat   ──────────────►  Taken
-//!    PUT  /runner/v1/output     bytes       ──────────────►  OutputTaken: the next offset
 //!    PUT  /runner/v1/facts      tar         ──────────────►  the cache as this run left it
 //!    POST /runner/v1/finish     Finish      ──────────────►  Taken, once every event is in
 //! ```
@@ -26,7 +25,7 @@ pub use self::{
     attempt::AttemptId,
     door::{
         BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Ended, Events, FACTS_PATH, FINISH_PATH, Finish,
-        HEARTBEAT_PATH, Heartbeat, HostOutcome, HostState, OUTPUT_PATH, OutputTaken, Refusal, Refused, Taken,
+        HEARTBEAT_PATH, Heartbeat, HostOutcome, HostState, Refusal, Refused, Taken,
     },
     event::{TaskEvent, TaskEventKind, TaskState},
 };

@@ -29,7 +29,7 @@ use axum::{
 };
 use beidou_log::Writer;
 use beidou_schemas::runner::{
-    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, OUTPUT_PATH,
+    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH,
 };
 use tokio::time::Instant;
 
@@ -85,7 +85,6 @@ pub(crate) fn router(door: Door) -> Router {
         .route(FINISH_PATH, post(routes::finish))
         .route(BUNDLE_PATH, get(files::bundle))
         .route(FACTS_PATH, get(files::facts).put(files::keep_facts))
-        .route(OUTPUT_PATH, put(files::output))
         .route("/gate/v1/{task}/{step}", post(callback::answer))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(map_response_with_state(door.metrics.clone(), counted))

@@ -18,8 +18,6 @@ pub const FACTS_PATH: &str = "/runner/v1/facts";
 pub const EVENTS_PATH: &str = "/runner/v1/events";
 /// Takes a [`Heartbeat`], answers [`Taken`].
 pub const HEARTBEAT_PATH: &str = "/runner/v1/heartbeat";
-/// Takes bytes at `?offset=`, answers [`OutputTaken`].
-pub const OUTPUT_PATH: &str = "/runner/v1/output";
 /// Takes a [`Finish`], answers [`Taken`].
 pub const FINISH_PATH: &str = "/runner/v1/finish";
 
@@ -41,9 +39,6 @@ pub struct Caller {
     pub attempt: AttemptId,
     /// Which runner.
     pub runner: Uuid,
-    /// Of a part of the output: where its first byte stands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offset: Option<u64>,
 }
 
 /// Events in order, without gaps.
@@ -90,14 +85,6 @@ pub struct Taken {
     pub command: Command,
 }
 
-/// What the controllers have of the output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutputTaken {
-    /// The offset they want next: all before it is durable.
-    pub next: u64,
-}
-
 numbered! {
     /// Why the door said no (HTTP 409).
     pub enum Refusal {
@@ -105,7 +92,7 @@ numbered! {
         Claimed = 1 => "claimed",
         /// The attempt has ended, or a newer one has begun.
         Over = 2 => "over",
-        /// There are events or bytes missing before those sent: `next` says from where.
+        /// There are events missing before those sent: `next` says from where.
         Gap = 3 => "gap",
         /// The runner has not claimed the attempt.
         Unclaimed = 4 => "unclaimed",
@@ -244,11 +231,10 @@ mod tests {
         };
         let lines = [
             text(&Claim { attempt: attempt.clone(), runner }),
-            text(&Caller { attempt: attempt.clone(), runner, offset: Some(4096) }),
+            text(&Caller { attempt: attempt.clone(), runner }),
             text(&Events { attempt: attempt.clone(), runner, first: 1, events: vec![event] }),
             text(&Heartbeat { attempt, runner }),
             text(&Taken { next: 2, command: Command::Cancel }),
-            text(&OutputTaken { next: 8192 }),
             text(&Refused { reason: Refusal::Gap, message: "events 2 to 4 are missing".into(), next: Some(2) }),
             text(&finish),
         ];
