@@ -25,7 +25,7 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     middleware::map_response_with_state,
     response::Response,
-    routing::{get, post, put},
+    routing::{get, post},
 };
 use beidou_log::Writer;
 use beidou_schemas::runner::{
