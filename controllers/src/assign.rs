@@ -19,6 +19,9 @@ use crate::target::Target;
 const MOST_FORKS: u32 = 50;
 const HEARTBEAT_MS: u64 = 10_000;
 const SSH_PORT: u16 = 22;
+/// How long a host is waited for on which a command of an earlier attempt still runs: who undoes has nowhere else to go.
+const WAITS_S: u32 = 3;
+const UNDO_WAITS_S: u32 = 300;
 /// Names of files that every runner gets.
 pub(crate) const SSH_KEY: &str = "ssh";
 pub(crate) const BASTION_KEY: &str = "bastion";
@@ -132,6 +135,7 @@ pub(crate) fn assignment(
         mutates: step.mutates,
         // When the claim was recorded: later ones are higher, also those of other operations.
         fence: attempt.claimed.map_or(0, |at| u64::try_from(at.0).unwrap_or(0)),
+        fence_wait_s: if attempt.purpose == Purpose::Undo { UNDO_WAITS_S } else { WAITS_S },
         check: operation.spec.dry_run && step.mutates,
         deadline_ms: attempt.deadline_ms,
         heartbeat_ms: HEARTBEAT_MS,

@@ -12,8 +12,8 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 use crate::{line, material::Material, play, spool::now};
 
 const SCRIPT: &str = include_str!("fence.sh");
-/// Connects, waits 3 s for the lock, writes two small files.
-const LIMIT: Duration = Duration::from_secs(45);
+/// Connects and writes two small files; the wait for the lock comes beside.
+const LIMIT: Duration = Duration::from_secs(42);
 const TASK: &str = "fence";
 
 /// Whether hosts are fenced: a program of its own is not known to reach them by modules.
@@ -60,7 +60,7 @@ async fn take_one(
     if !python.chars().all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character)) {
         return Err((TaskState::Failed, format!("ansible_python_interpreter {python:?} is no path")));
     }
-    let words = format!("{} {} {python}", assignment.fence, assignment.attempt);
+    let words = format!("{} {} {python} {}", assignment.fence, assignment.attempt, assignment.fence_wait_s);
     let remote = format!("if [ \"$(id -u)\" = 0 ]; then exec sh -s -- {words}; else exec sudo -n sh -s -- {words}; fi");
     let failed = |error: std::io::Error| (TaskState::Failed, format!("cannot start ssh: {error}"));
     let mut ssh = Command::new("ssh")
@@ -85,7 +85,7 @@ async fn take_one(
         drop(stdin);
         ssh.wait_with_output().await
     };
-    let output = match timeout(LIMIT, spoken).await {
+    let output = match timeout(LIMIT + Duration::from_secs(assignment.fence_wait_s.into()), spoken).await {
         Ok(output) => output.map_err(failed)?,
         Err(_) => return Err((TaskState::Unreachable, "timed out: the host does not answer".into())),
     };

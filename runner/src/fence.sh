@@ -1,10 +1,11 @@
-# Takes a host for one attempt: arguments are its fence, its name and the Python to use. Runs as root on the host.
+# Takes a host for one attempt: arguments are its fence, its name, the Python to use, and for how many seconds to wait for
+# commands of earlier attempts. Runs as root on the host.
 #
 # Every module of an attempt is started through the attempt's own `python`, which holds the lock shared while the module
 # runs, and starts nothing where another attempt has the host. So the exclusive lock means: no module runs. And whoever has
 # it writes down who may run modules from now on.
 set -u
-fence=$1 attempt=$2 python=$3
+fence=$1 attempt=$2 python=$3 patience=$4
 folder=/var/lib/beidou/fence
 fail() { echo "beidou-fence: $1"; exit 1; }
 
@@ -14,7 +15,7 @@ touch "$folder/lock" || fail "cannot make the lock"
 exec 9< "$folder/lock"
 held=0 holder=nobody
 [ -s "$folder/holder" ] && read -r held holder < "$folder/holder"
-flock -x -w 3 9 || fail "busy: a command of attempt $holder still runs"
+flock -x -w "$patience" 9 || fail "busy: a command of attempt $holder still runs"
 [ -s "$folder/holder" ] && read -r held holder < "$folder/holder"
 if [ "$held" -gt "$fence" ] || { [ "$held" -eq "$fence" ] && [ "$holder" != "$attempt" ]; }; then
   fail "newer: attempt $holder has the host"

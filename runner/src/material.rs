@@ -213,7 +213,7 @@ mod tests {
             "bundle": {"name": "b", "digest": "00"}, "kind": "command", "playbook": "run", "limit": ["n1"],
             "inventory": {"groups": {}, "hosts": {"n1": host}},
             "ssh": {"private_key_path": host_key, "known_hosts": "", "bastion": hop},
-            "forks": 1, "mutates": false, "fence": 1, "deadline_ms": 1000, "heartbeat_ms": 1000,
+            "forks": 1, "mutates": false, "fence": 1, "fence_wait_s": 3, "deadline_ms": 1000, "heartbeat_ms": 1000,
         }))
         .unwrap()
     }

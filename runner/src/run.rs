@@ -256,7 +256,8 @@ impl Run<'_> {
         let mut limit = assignment.limit.clone();
         if fence::needed(assignment) {
             let forks = play::forks(assignment, limit.len());
-            for event in fence::take(assignment, self.material, &self.folders.sockets, forks).await {
+            let taking = fence::take(assignment, self.material, &self.folders.sockets, forks);
+            for event in stop.run_until_cancelled(taking).await.unwrap_or_default() {
                 limit.retain(|host| Some(host) != event.host.as_ref());
                 report.event(event);
             }

@@ -359,6 +359,7 @@ mod tests {
             check: false,
             forks: 50,
             fence: 1,
+            fence_wait_s: 3,
             deadline_ms: 1000,
             heartbeat_ms: 1000,
         }

@@ -84,6 +84,7 @@ impl Site {
             forks: 50,
             mutates: step.mutates,
             fence: self.fence.get(),
+            fence_wait_s: 3,
             check: false,
             deadline_ms: 600_000,
             heartbeat_ms: 1_000,

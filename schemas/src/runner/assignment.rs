@@ -63,6 +63,8 @@ pub struct Assignment {
     /// Grows from claim to claim of all attempts that touch the same hosts, whatever their operation. A host refuses a lower one
     /// than it has seen.
     pub fence: u64,
+    /// How long to wait for a host on which a command of an earlier attempt still runs, in seconds.
+    pub fence_wait_s: u32,
     /// A dry run: nothing may change.
     #[serde(default)]
     pub check: bool,
@@ -192,6 +194,7 @@ mod tests {
             forks: 50,
             mutates: true,
             fence: 1_795_444_800_000_000,
+            fence_wait_s: 3,
             check: false,
             deadline_ms: 600_000,
             heartbeat_ms: 10_000,
