@@ -29,6 +29,8 @@ const BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../playbooks/node-joi
 const STEPS: [&str; 3] = ["pre-check.yml", "join.yml", "post-check.yml"];
 /// A node is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long the first machine is watched before the others follow: what an operation does by default.
+const SOAK: Duration = Duration::from_secs(30);
 
 pub async fn measure(hosts: usize, by_hand: usize, waits: u64, report: &mut Report) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
@@ -69,7 +71,7 @@ async fn with_beidou(site: &Site, all: &[String]) -> anyhow::Result<f64> {
         "operationMachines": all.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
         "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
         "parameters": {"start_limit_s": 600},
-        "batches": {"soakSeconds": 0},
+        "batches": {"soakSeconds": SOAK.as_secs()},
     }});
     let begun = Instant::now();
     site.beidou("Operation", operation).await?;
@@ -85,9 +87,9 @@ async fn alone(ansible: &Ansible, site: &Site, all: &[String]) -> anyhow::Result
     let [pre, join, post] = STEPS;
     ansible.tuned(pre, all)?;
     let (canary, rest) = all.split_at(1);
-    for batch in [canary, rest] {
-        ansible.tuned(join, batch)?;
-    }
+    ansible.tuned(join, canary)?;
+    tokio::time::sleep(SOAK).await;
+    ansible.tuned(join, rest)?;
     ansible.tuned(post, all)?;
     release(site, all).await?;
     Ok(begun.elapsed().as_secs_f64())

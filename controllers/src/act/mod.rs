@@ -148,6 +148,11 @@ impl Hands {
         careless.then(|| Target::bare(&cluster)).ok_or_else(|| TargetError::Unknown(format!("the cluster {cluster:?}")))
     }
 
+    /// Whether clusters were looked at since the start.
+    pub(crate) fn has_looked_at_clusters(&self) -> bool {
+        self.targets.has_changed().unwrap_or(true)
+    }
+
     async fn nodes_of(&self, operation: OperationId) -> Result<Nodes, TargetError> {
         self.target_of(operation).await?.nodes()
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt::Debug, hash::Hash, time::Duration};
 use beidou_crds::{AutoOperationTask, FINALIZER, Operation};
 use beidou_schemas::operation::{Object, OperationId, Owner, TaskId};
 use futures::StreamExt;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::{
     Resource, ResourceExt,
     runtime::{WatchStreamExt, reflector, reflector::Store, watcher},
@@ -25,6 +26,10 @@ const TURN_EVERY: Duration = Duration::from_secs(60);
 const RETRY_EVERY: Duration = Duration::from_secs(3);
 /// Changes that come together are one turn: a status is written no more often.
 const GATHER: Duration = Duration::from_millis(200);
+
+/// What is applied together with its cluster may be read before it: so long an Operation is not refused for a cluster that is
+/// not known.
+const CLUSTER_MAY_COME: SignedDuration = SignedDuration::from_secs(15);
 
 /// Follows operations and tasks until it is dropped.
 pub(crate) async fn follow(resources: Resources, hands: Hands) {
@@ -112,6 +117,8 @@ enum Turn {
     Ask(String),
     #[error("it has no uid")]
     NoUid,
+    #[error("the cluster {0:?} is not known yet")]
+    NoCluster(String),
 }
 
 fn uid<K: Resource>(resource: &K) -> Result<Uuid, Turn> {
@@ -145,7 +152,7 @@ async fn turn_operation(
         suspend: one.spec.suspend,
         wish: wish.map_err(|error| chain(&error)),
     };
-    if follow_one(resources, hands, one, &stated, sent).await? {
+    if follow_one(resources, hands, one, &stated, &one.spec.cluster_name, sent).await? {
         return Ok(());
     }
     let old = one.status.clone().unwrap_or_default();
@@ -174,7 +181,7 @@ async fn turn_task(
         suspend: one.spec.suspend,
         wish: one.spec.wish().map(|spec| Wish::Task(Box::new(spec))).map_err(|error| chain(&error)),
     };
-    if follow_one(resources, hands, one, &stated, sent).await? {
+    if follow_one(resources, hands, one, &stated, &one.spec.cluster, sent).await? {
         return Ok(());
     }
     let old = one.status.clone().unwrap_or_default();
@@ -192,6 +199,7 @@ async fn follow_one<K>(
     hands: &Hands,
     one: &K,
     stated: &Stated,
+    cluster: &str,
     sent: &mut BTreeSet<Uuid>,
 ) -> Result<bool, Turn>
 where
@@ -215,6 +223,9 @@ where
         resources.merge::<K>(&one.name_any(), change).await?;
         return Ok(false);
     }
+    if !stated.deleted && hands.keeper.look(|board| !board.clusters.contains_key(cluster)) && is_early(hands, one) {
+        return Err(Turn::NoCluster(cluster.to_owned()));
+    }
     let asked = hands.keeper.look(|board| commands(board, stated, now()));
     let new: Vec<_> = asked.into_iter().filter(|command| !sent.contains(&command.id)).collect();
     if !new.is_empty() {
@@ -222,4 +233,10 @@ where
         sent.extend(new.iter().map(|command| command.id));
     }
     Ok(false)
+}
+
+/// Whether its cluster may still be on its way: it was made just now, or no cluster was looked at yet.
+fn is_early<K: Resource>(hands: &Hands, one: &K) -> bool {
+    let made = one.meta().creation_timestamp.as_ref().map(|made| made.0);
+    !hands.has_looked_at_clusters() || made.is_some_and(|made| Timestamp::now().duration_since(made) < CLUSTER_MAY_COME)
 }
