@@ -224,7 +224,7 @@ mod tests {
     fn report() -> (tempfile::TempDir, Arc<Spool>, Arc<Report>) {
         let folder = tempfile::tempdir().unwrap();
         let spool = Arc::new(Spool::create(folder.path()).unwrap());
-        let redactor = Redactor::new([("token", "hunter2-hunter2")].into_iter()).unwrap();
+        let redactor = Redactor::new([("token", "hunter2-hunter2")]).unwrap();
         let report = Report::new(spool.clone(), redactor, &[]);
         (folder, spool, report)
     }

@@ -165,6 +165,12 @@ pub const EXAMPLE: &str = "\
 #    ssh_user: admin                         # e.g.
 #    ssh_key: hz-prod-02.key                 # e.g.
 #    known_hosts: hz-prod-02.known_hosts     # e.g.
+#    ssh_port: 22                            # where a machine does not say
+#    bastion: {host: hop.example.org, user: hop, key: hop.key}  # e.g.; the way to its machines
+#    role: Compute                           # e.g.; where a machine does not say
+#    windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}]  # e.g.; when changes may begin [default: always]
+#    freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]  # e.g.; when none may
+#    approve_above_hosts: 20                 # e.g.; changes of more hosts need somebody else's approval [default: none do]
 #    parameters: {join_command_file: /etc/join}  # e.g.; what bundles begin with
 #  webhooks:                                 # e.g.; ticket systems that the gates of tasks name
 #  - name: tickets                           # e.g.

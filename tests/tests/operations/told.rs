@@ -93,37 +93,12 @@ async fn a_work_order_is_answered_for_itself_alone(site: &Site, receiver: &Recei
     }
     let (one, other) = (order(site, receiver, "one", 0).await, order(site, receiver, "other", 0).await);
     assert_ne!(one, other);
-    let (open, now) = (json!({"open": true, "ticket": "CHG-7", "why": "agreed"}), seconds_ago(0));
-    let good = Answer::to(&one, SECRET, &now, &open);
-    let forged = [
-        ("nobody signed it", send_unsigned(&one, &open).await),
-        ("another secret", Answer::to(&one, "what nobody else knows", &now, &open).send(&one).await),
-        ("ten minutes old", Answer::to(&one, SECRET, &seconds_ago(600), &open).send(&one).await),
-        ("for another task", good.send(&other).await),
-        ("for another step", good.send(&format!("{}/1", one.rsplit_once('/').unwrap().0)).await),
-    ];
-    for (what, status) in forged {
-        assert_eq!(status, 401, "{what}");
-    }
-    assert!(answers(site).await.is_empty(), "no gate is answered by them");
-
-    assert_eq!(good.send(&one).await, 202);
-    let closing = order(site, receiver, "one", 1).await;
-    assert_eq!(good.send(&closing).await, 401, "the answer to the first work order is none to the second");
-    let again = good.send(&one).await;
-    assert!((400..500).contains(&again), "a work order is answered once: {again}");
-    let close = Answer::to(&closing, SECRET, &seconds_ago(0), &json!({"open": true, "ticket": "CHG-8"}));
-    assert_eq!(close.send(&closing).await, 202);
-    let status = site.phase("AutoOperationTask", "one", &["Succeeded", "Failed", "Held"]).await.unwrap();
-    assert_eq!(status["phase"], "Succeeded", "{status:#}");
-    assert_eq!(good.send(&other).await, 401, "and none for the other task, after the end either");
-
-    let no =
-        Answer::to(&other, SECRET, &seconds_ago(0), &json!({"open": false, "ticket": "CHG-9", "why": "not today"}));
-    assert_eq!(no.send(&other).await, 202);
-    let status = site.phase("AutoOperationTask", "other", &["Succeeded", "Failed", "Held"]).await.unwrap();
-    assert_eq!((&status["phase"], &status["reason"]), (&json!("Failed"), &json!("Rejected")), "{status:#}");
-    assert!(status["message"].as_str().unwrap().contains("not today"), "{status:#}");
+    let open = json!({"open": true, "ticket": "CHG-7", "why": "agreed"});
+    let good = Answer::to(&one, SECRET, &seconds_ago(0), &open);
+    forged_answers_open_nothing(site, &good, (&one, &other), &open).await;
+    one_is_agreed_to(site, receiver, &good, &one).await;
+    assert_eq!(good.send(&other).await, 401, "nor is it one for the other task, after the end of its own");
+    the_other_is_not(site, &other).await;
     let by = |step, open, ticket: &str| (step, open, "webhook:tickets".to_owned(), ticket.to_owned());
     assert_eq!(answers(site).await, [by(0, true, "CHG-7"), by(1, true, "CHG-8"), by(0, false, "CHG-9")]);
     let board = Board::fold(&site.facts().await.unwrap());
@@ -131,6 +106,41 @@ async fn a_work_order_is_answered_for_itself_alone(site: &Site, receiver: &Recei
     for (name, end) in [("one", "Succeeded"), ("other", "Failed")] {
         told(receiver, name, end).await;
     }
+}
+
+async fn forged_answers_open_nothing(site: &Site, good: &Answer, (one, other): (&str, &str), open: &Value) {
+    let now = seconds_ago(0);
+    let forged = [
+        ("nobody signed it", send_unsigned(one, open).await),
+        ("another secret", Answer::to(one, "what nobody else knows", &now, open).send(one).await),
+        ("ten minutes old", Answer::to(one, SECRET, &seconds_ago(600), open).send(one).await),
+        ("for another task", good.send(other).await),
+        ("for another step", good.send(&format!("{}/1", one.rsplit_once('/').unwrap().0)).await),
+    ];
+    for (what, status) in forged {
+        assert_eq!(status, 401, "{what}");
+    }
+    assert!(answers(site).await.is_empty(), "no gate is answered by them");
+}
+
+async fn one_is_agreed_to(site: &Site, receiver: &Receiver, good: &Answer, one: &str) {
+    assert_eq!(good.send(one).await, 202);
+    let closing = order(site, receiver, "one", 1).await;
+    assert_eq!(good.send(&closing).await, 401, "the answer to the first work order is none to the second");
+    let again = good.send(one).await;
+    assert!((400..500).contains(&again), "a work order is answered once: {again}");
+    let close = Answer::to(&closing, SECRET, &seconds_ago(0), &json!({"open": true, "ticket": "CHG-8"}));
+    assert_eq!(close.send(&closing).await, 202);
+    let status = site.phase("AutoOperationTask", "one", &["Succeeded", "Failed", "Held"]).await.unwrap();
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
+}
+
+async fn the_other_is_not(site: &Site, other: &str) {
+    let no = json!({"open": false, "ticket": "CHG-9", "why": "not today"});
+    assert_eq!(Answer::to(other, SECRET, &seconds_ago(0), &no).send(other).await, 202);
+    let status = site.phase("AutoOperationTask", "other", &["Succeeded", "Failed", "Held"]).await.unwrap();
+    assert_eq!((&status["phase"], &status["reason"]), (&json!("Failed"), &json!("Rejected")), "{status:#}");
+    assert!(status["message"].as_str().unwrap().contains("not today"), "{status:#}");
 }
 
 /// People got a note of how something stands.

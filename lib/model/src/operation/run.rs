@@ -228,8 +228,8 @@ impl Operation {
     /// to be deleted, not to be opened.
     pub fn join_undone(&self, host: &str) -> bool {
         let Some(host) = self.place(host) else { return false };
-        let joins = self.debts.iter().filter(|debt| debt.kind == UndoKind::Join && debt.host == host);
-        joins.last().is_some_and(|debt| debt.state == DebtState::Done)
+        let joined = self.debts.iter().rfind(|debt| debt.kind == UndoKind::Join && debt.host == host);
+        joined.is_some_and(|debt| debt.state == DebtState::Done)
     }
 
     /// Whether every step that checks was really passed by the host: none left out.
