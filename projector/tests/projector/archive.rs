@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use crate::support::{DEADLINE, Engine, PARTITIONS, Running, events, log, number, wait_for};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{
     CutLimit, ProjectorConfig, Status,
@@ -18,7 +19,6 @@ use beidou_store::{
     archive::{Archive, hash, states},
 };
 use serde_json::Value;
-use crate::support::{DEADLINE, Engine, PARTITIONS, Running, events, log, number, wait_for};
 
 const MONTHS: [&str; 3] = ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-23T13:00:00Z"];
 
@@ -191,6 +191,41 @@ async fn an_archive_that_is_away_is_waited_for_and_the_log_keeps_what_it_needs()
     // What is archived goes, also without a further cut.
     let at = TopicPartition::new(Topic::KubeEvent, 0);
     wait_for("old records can go", || (log.remove_below(at, u64::MAX).unwrap() > 20).then_some(())).await;
+    projector.stop().await;
+}
+
+/// The log holds less than the index remembers, and the archive lies further behind: a list has brought again what only the index
+/// of the table knew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_lies_behind_all_that_is_held_has_what_the_table_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let archive = Archive::folder(&dir.path().join("archive")).unwrap();
+    let (log, store) = (log(), engine.store());
+    let history = history(0..200);
+    // In the midst of an Event: the counts of its later states follow from the earlier ones.
+    let (first, _) = history.split_at(history.len() / 2 + 1);
+    let held_bytes = 10 * events::record(&history[0]).1.size() as u64;
+    let held = || ProjectorConfig { held_bytes, ..config(&archive, Faults::default()) };
+    events::append(&log, first).await;
+    let mut projector = Running::start(held(), &log, &store);
+    archived(&mut projector, &log).await;
+    projector.stop().await;
+    // Its file is not closed before the end.
+    let mut open = held();
+    let limits = open.archive.as_mut().unwrap();
+    (limits.max_rows, limits.max_age) = (u64::MAX, Duration::from_secs(3600));
+    events::append(&log, &history).await;
+    let mut projector = Running::start(open, &log, &store);
+    projector.caught_up(&log).await;
+    projector.stop().await;
+    for partition in 0..PARTITIONS {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        assert!(log.remove_below(at, u64::MAX).unwrap() > 20, "what the archive has can go");
+    }
+    let mut projector = Running::start(held(), &log, &store);
+    archived(&mut projector, &log).await;
+    check(&store, &archive, &history).await;
     projector.stop().await;
 }
 
