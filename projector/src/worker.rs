@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use beidou_log::{Log, LogError, ReadLimit};
+use beidou_log::{Log, LogError, ReadLimit, Writer};
 use beidou_model::ledger::verify;
 use beidou_schemas::{
     Offset, Topic, TopicPartition,
@@ -305,8 +305,9 @@ impl Worker {
             self.append(&mut state.hand, done.clone(), true).await?;
         }
         self.config.faults.reach(Step::Pending, &cut).await;
+        let writer = state.hand.writer();
         for block in &encoded.blocks {
-            self.insert(block).await?;
+            self.insert(&*writer, block).await?;
         }
         self.config.faults.reach(Step::Inserted, &cut).await;
         self.append(&mut state.hand, done, !early).await?;
@@ -370,10 +371,22 @@ impl Worker {
         }
     }
 
-    /// Inserts a block, however long the engine is away.
-    pub async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
+    /// Looks whether nobody newer writes the ledger of this source.
+    async fn still_writes(&self, writer: &dyn Writer) -> Result<(), ProjectorError> {
+        let act = "insert as the writer of";
+        let look = || async { writer.is_newest().await.map_err(ProjectorError::log(act, self.ledger_at)) };
+        match self.patiently(look).await {
+            Err(error) if error.is_fenced() && self.config.faults.has(Bug::FenceIgnored) => Ok(()),
+            looked => looked,
+        }
+    }
+
+    /// Inserts a block, however long the engine is away, but not behind somebody newer: who had stood still since PENDING
+    /// may come so late that the engine has forgotten the token under which the newer one has repeated the cut.
+    pub async fn insert(&self, writer: &dyn Writer, block: &Block) -> Result<(), ProjectorError> {
         let (mut patience, mut tried) = (Patience::default(), false);
         loop {
+            self.still_writes(writer).await?;
             let begun = Instant::now();
             let faults = &self.config.faults;
             let anew = (tried && faults.has(Bug::NewTokenOnRetry)).then(|| block.of_run(Uuid::new_v4()));
