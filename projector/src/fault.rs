@@ -67,7 +67,7 @@ pub enum Bug {
     IndexNotRebuilt,
     /// A state that comes again is stored again.
     SeenForgotten,
-    /// A writer that was fenced goes on.
+    /// Who was fenced inserts all the same, and goes on as if its facts stood in the ledger.
     FenceIgnored,
     /// ARCHIVED is written before the file is put.
     ArchivedBeforePut,

@@ -8,6 +8,7 @@
 //! Rows that are there already become one with those of the same identity.
 
 use arrow_array::{RecordBatch, UInt64Array};
+use beidou_log::Writer;
 use beidou_schemas::Offset;
 use beidou_store::{insert::Block, migrate::has_operation_row};
 use uuid::Uuid;
@@ -24,12 +25,15 @@ impl Worker {
     /// they are not.
     pub(crate) async fn refill(&self, hand: &LedgerHand) -> Result<(), ProjectorError> {
         match hand.ledger().watermark() {
-            Some(watermark) if self.at.topic.is_kept() => self.patiently(|| self.refill_below(watermark)).await,
+            Some(watermark) if self.at.topic.is_kept() => {
+                let writer = hand.writer();
+                self.patiently(|| self.refill_below(&*writer, watermark)).await
+            }
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn refill_below(&self, watermark: Offset) -> Result<(), ProjectorError> {
+    async fn refill_below(&self, writer: &dyn Writer, watermark: Offset) -> Result<(), ProjectorError> {
         let start = self.bounds(self.at).await?.start;
         // Nearly always this is all: the log's first record has its row.
         let first = self.log.read(self.at, start, LOOK).await.map_err(ProjectorError::log("read", self.at))?;
@@ -51,19 +55,19 @@ impl Worker {
                     tracing::warn!(source = %self.at, "the table has lost rows that the ledger speaks of, they are made again from the log");
                     first = Some(part);
                 }
-                (None, None) | (Some(_), _) => self.insert_all(&part.blocks, run).await?,
+                (None, None) | (Some(_), _) => self.insert_all(writer, &part.blocks, run).await?,
             }
         }
         if let Some(first) = first {
-            self.insert_all(&first.blocks, run).await?;
+            self.insert_all(writer, &first.blocks, run).await?;
             tracing::info!(source = %self.at, to = watermark, "the rows are there again");
         }
         Ok(())
     }
 
-    async fn insert_all(&self, blocks: &[Block], run: Uuid) -> Result<(), ProjectorError> {
+    async fn insert_all(&self, writer: &dyn Writer, blocks: &[Block], run: Uuid) -> Result<(), ProjectorError> {
         for block in blocks {
-            self.insert(&block.of_run(run)).await?;
+            self.insert(writer, &block.of_run(run)).await?;
         }
         Ok(())
     }

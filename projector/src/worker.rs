@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
+use beidou_log::{Log, LogError, ReadLimit, Writer};
 use beidou_model::ledger::verify;
 use beidou_schemas::{
     Offset, Topic, TopicPartition,
@@ -149,18 +149,19 @@ impl Worker {
         let begin = stage.as_ref().map_or(watermark, Stage::begin).min(watermark);
         let mut held = Held::new(encoder.memory(), self.config.held_bytes);
         self.patiently(|| self.release(held.release(begin))).await?;
-        let from = held.release(begin).max(bounds.start);
-        let encoder = match self.config.faults.has(Bug::IndexNotRebuilt) {
-            true => encoder,
+        let from = held.release(begin);
+        let (encoder, blind) = match self.config.faults.has(Bug::IndexNotRebuilt) {
+            true => (encoder, false),
             false => self.remember(encoder, &mut held, from..begin).await?,
         };
-        let encoder = self.catch_up(encoder, &mut held, &mut stage, begin..watermark).await?;
+        let (encoder, blind) = self.catch_up((encoder, blind), &mut held, &mut stage, begin..watermark).await?;
         if self.config.faults.has(Bug::PendingCutAnew) {
             hand.forget_pending();
         }
         let pending = hand.ledger().recover()?;
         let source = Source::new(self.log.clone(), self.at, watermark);
-        let mut state = State { hand, encoder: Some(encoder), source, held, stage, last: None, told_short: false };
+        let encoder = Some(encoder);
+        let mut state = State { hand, encoder, blind, source, held, stage, last: None, told_short: false };
         self.reporter.change(|status| (status.watermark, status.end) = (watermark, bounds.end));
         for cut in pending {
             tracing::info!(source = %self.at, from = cut.from, to = cut.to, "repeating a pending cut");
@@ -199,12 +200,13 @@ impl Worker {
         }
     }
 
+    /// Lets the encoder see a range again, and tells whether something of it is not there to be seen.
     async fn remember(
         &self,
         mut encoder: Encoder,
         held: &mut Held,
         range: Range<Offset>,
-    ) -> Result<Encoder, ProjectorError> {
+    ) -> Result<(Encoder, bool), ProjectorError> {
         // What is gone or damaged is in the tables; the index knows a little less.
         let (mut past, mut patience) = (Readable::starting(range.start), Patience::default());
         while encoder.memory() > 0 {
@@ -217,7 +219,7 @@ impl Worker {
                 }
             };
             self.goes_on(&mut patience);
-            held.hold(from..past.next, bytes(&batch.records));
+            held.hold(from..past.next, &batch.records);
             encoder = self
                 .compute(move || {
                     encoder.remember(&batch.records);
@@ -228,7 +230,8 @@ impl Worker {
         for damage in &past.damaged {
             tracing::error!(source = %self.at, what = damage.what, "the log is damaged, `beidou audit --full` tells who has the rows");
         }
-        Ok(encoder)
+        let blind = !(past.lost.is_empty() && past.damaged.is_empty());
+        Ok((encoder, blind))
     }
 
     /// Brings one cut into the tables. `repeated` is the cut that already stands in the ledger as pending.
@@ -238,7 +241,8 @@ impl Worker {
         gathered: Gathered,
         repeated: Option<Cut>,
     ) -> Result<(), ProjectorError> {
-        let (records, held) = (gathered.records.len() as u64, bytes(&gathered.records));
+        let records = gathered.records.len() as u64;
+        state.held.hold(gathered.from..gathered.to, &gathered.records);
         let lost = match gathered.lost_to {
             Some(to) => Some(self.lost(state.hand.observed(), gathered.from..to, &gathered.records).await?),
             None => None,
@@ -272,10 +276,13 @@ impl Worker {
         let mut encoded = encoded?;
         self.tell_lost(&encoded);
         let range = cut.from..cut.to;
-        state.held.hold(range.clone(), held);
-        let rows = std::mem::take(&mut encoded.archive);
+        let mut rows = std::mem::take(&mut encoded.archive);
         self.finish(state, cut, encoded).await?;
         drop((share, turn));
+        // What was inserted before the crash was encoded by an index that knew more.
+        if state.blind && state.stage.is_some() && repeated.is_some() {
+            rows = self.of_table(range.clone()).await?;
+        }
         self.archive(&mut state.stage, range, rows).await
     }
 
@@ -298,8 +305,9 @@ impl Worker {
             self.append(&mut state.hand, done.clone(), true).await?;
         }
         self.config.faults.reach(Step::Pending, &cut).await;
+        let writer = state.hand.writer();
         for block in &encoded.blocks {
-            self.insert(block).await?;
+            self.insert(&*writer, block).await?;
         }
         self.config.faults.reach(Step::Inserted, &cut).await;
         self.append(&mut state.hand, done, !early).await?;
@@ -363,10 +371,22 @@ impl Worker {
         }
     }
 
-    /// Inserts a block, however long the engine is away.
-    pub async fn insert(&self, block: &Block) -> Result<(), ProjectorError> {
+    /// Looks whether nobody newer writes the ledger of this source.
+    async fn still_writes(&self, writer: &dyn Writer) -> Result<(), ProjectorError> {
+        let act = "insert as the writer of";
+        let look = || async { writer.is_newest().await.map_err(ProjectorError::log(act, self.ledger_at)) };
+        match self.patiently(look).await {
+            Err(error) if error.is_fenced() && self.config.faults.has(Bug::FenceIgnored) => Ok(()),
+            looked => looked,
+        }
+    }
+
+    /// Inserts a block, however long the engine is away, but not behind somebody newer: who had stood still since PENDING
+    /// may come so late that the engine has forgotten the token under which the newer one has repeated the cut.
+    pub async fn insert(&self, writer: &dyn Writer, block: &Block) -> Result<(), ProjectorError> {
         let (mut patience, mut tried) = (Patience::default(), false);
         loop {
+            self.still_writes(writer).await?;
             let begun = Instant::now();
             let faults = &self.config.faults;
             let anew = (tried && faults.has(Bug::NewTokenOnRetry)).then(|| block.of_run(Uuid::new_v4()));
@@ -433,6 +453,8 @@ struct State {
     hand: LedgerHand,
     /// Away only while a cut is encoded.
     encoder: Option<Encoder>,
+    /// It was made from less of the log than it remembers: of what is in the table already only the table can tell.
+    blind: bool,
     source: Source,
     held: Held,
     stage: Option<Stage>,
@@ -440,8 +462,4 @@ struct State {
     last: Option<Instant>,
     /// It was said that the window is short.
     told_short: bool,
-}
-
-pub fn bytes(records: &[StoredRecord]) -> u64 {
-    records.iter().map(|stored| stored.record.size() as u64).sum()
 }

@@ -97,7 +97,14 @@ impl MemoryLog {
     /// them at once, and the member is told only then. It stays a member.
     pub fn expel_oldest(&self, name: &str) {
         if let Some(groups) = &self.groups {
-            groups.expel_oldest(name);
+            groups.expel(name, None);
+        }
+    }
+
+    /// The same with the member that joined the group as this one, counted from 0; with nobody, if it has left.
+    pub fn expel(&self, name: &str, number: u64) {
+        if let Some(groups) = &self.groups {
+            groups.expel(name, Some(number));
         }
     }
 

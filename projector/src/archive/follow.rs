@@ -19,7 +19,7 @@ use crate::{
     held::Held,
     ledger::LedgerHand,
     patience::Patience,
-    worker::{Worker, bytes},
+    worker::Worker,
 };
 
 /// How much of the log is encoded again at once.
@@ -73,19 +73,18 @@ impl Worker {
         Some(Stage::start(parts, begin, hand.archive().pending()))
     }
 
-    /// Encodes what is in the table and not in the archive, for the archive alone. For what the log has lost meanwhile the
-    /// table's rows stand in.
+    /// Encodes what is in the table and not in the archive, for the archive alone. An encoder that is blind, since the log
+    /// has not all that it remembers, does not know which states the table has left out: then the table's own rows stand in. It
+    /// becomes so where the log has lost a part meanwhile.
     pub(crate) async fn catch_up(
         &self,
-        mut encoder: Encoder,
+        (mut encoder, mut blind): (Encoder, bool),
         held: &mut Held,
         stage: &mut Option<Stage>,
         range: Range<Offset>,
-    ) -> Result<Encoder, ProjectorError> {
-        let Some(stage) = stage else { return Ok(encoder) };
+    ) -> Result<(Encoder, bool), ProjectorError> {
+        let Some(stage) = stage else { return Ok((encoder, blind)) };
         let (mut next, mut patience) = (range.start, Patience::default());
-        // Where the log has lost a part, the encoder does not know what was seen there: from then on the table tells.
-        let mut blind = false;
         while next < range.end {
             // A file that a crash left half-way ends where it was going to.
             let end = stage.repeat().filter(|end| next < *end).unwrap_or(range.end).min(range.end);
@@ -110,7 +109,7 @@ impl Worker {
             if to <= from {
                 break;
             }
-            held.hold(from..to, bytes(&batch.records));
+            held.hold(from..to, &batch.records);
             next = to;
             self.learn(&mut encoder, from).await?;
             let cut = CutRange { source: self.at, from, to };
@@ -124,11 +123,11 @@ impl Worker {
             let rows = if blind { self.of_table(from..to).await? } else { encoded?.archive };
             stage.take(Portion { from, to, rows }).await?;
         }
-        Ok(encoder)
+        Ok((encoder, blind))
     }
 
     /// The rows that the table has of this range.
-    async fn of_table(&self, range: Range<Offset>) -> Result<Vec<RecordBatch>, ProjectorError> {
+    pub(crate) async fn of_table(&self, range: Range<Offset>) -> Result<Vec<RecordBatch>, ProjectorError> {
         let ask = || async { Ok(rows_of_range(&self.store, self.at.partition, range.start, range.end).await?) };
         self.patiently(ask).await
     }

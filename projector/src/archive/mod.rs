@@ -8,7 +8,8 @@
 //!
 //! Invariants:
 //! - The archive never runs ahead of the table. After a start the worker encodes again what lies between both watermarks:
-//!   the index of seen states is a function of the log alone, so that the rows are the same.
+//!   the index of seen states is a function of the log alone, so that the rows are the same. Where the log has not all that the
+//!   index is made from any more, the rows are read from the table.
 //! - A range that was announced and not noted as archived is repeated exactly; a file of that name is compared, not replaced.
 //! - An archive that refuses is waited for. The tables go on meanwhile until [`DEFAULT_BUDGET`] is full of rows that wait
 //!   for it; then the workers of the Event partitions wait too. Nothing is dropped, and coverage goes on.

@@ -144,7 +144,7 @@ impl Source {
     async fn fill_others(&mut self) -> Result<(), ProjectorError> {
         while let Some(part) = self.tail.next(self.begin).await? {
             for block in if self.is_events() { part.rejects() } else { &part.blocks } {
-                self.worker.insert(block).await?;
+                self.worker.insert(&*self.hand.writer(), block).await?;
             }
         }
         Ok(())
@@ -156,7 +156,7 @@ impl Source {
         while let Some(part) = self.tail.next(self.watermark).await? {
             sum.join(filling.rows(&part.rows).await?);
             for block in part.rejects() {
-                self.worker.insert(block).await?;
+                self.worker.insert(&*self.hand.writer(), block).await?;
             }
         }
         Ok(sum)
@@ -174,7 +174,7 @@ impl Source {
             let mut out = Encoded::default();
             self.worker.lost(None, lost, &[]).await?.encode(CutRange { source, from, to }, &mut out)?;
             for block in &out.blocks {
-                self.worker.insert(block).await?;
+                self.worker.insert(&*self.hand.writer(), block).await?;
             }
             tracing::error!(%source, from, to, "neither archive nor log hold this range: it is lost");
         }

@@ -194,6 +194,41 @@ async fn an_archive_that_is_away_is_waited_for_and_the_log_keeps_what_it_needs()
     projector.stop().await;
 }
 
+/// The log holds less than the index remembers, and the archive lies further behind: a list has brought again what only the index
+/// of the table knew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_lies_behind_all_that_is_held_has_what_the_table_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let archive = Archive::folder(&dir.path().join("archive")).unwrap();
+    let (log, store) = (log(), engine.store());
+    let history = history(0..200);
+    // In the midst of an Event: the counts of its later states follow from the earlier ones.
+    let (first, _) = history.split_at(history.len() / 2 + 1);
+    let held_bytes = 10 * events::record(&history[0]).1.size() as u64;
+    let held = || ProjectorConfig { held_bytes, ..config(&archive, Faults::default()) };
+    events::append(&log, first).await;
+    let mut projector = Running::start(held(), &log, &store);
+    archived(&mut projector, &log).await;
+    projector.stop().await;
+    // Its file is not closed before the end.
+    let mut open = held();
+    let limits = open.archive.as_mut().unwrap();
+    (limits.max_rows, limits.max_age) = (u64::MAX, Duration::from_secs(3600));
+    events::append(&log, &history).await;
+    let mut projector = Running::start(open, &log, &store);
+    projector.caught_up(&log).await;
+    projector.stop().await;
+    for partition in 0..PARTITIONS {
+        let at = TopicPartition::new(Topic::KubeEvent, partition);
+        assert!(log.remove_below(at, u64::MAX).unwrap() > 20, "what the archive has can go");
+    }
+    let mut projector = Running::start(held(), &log, &store);
+    archived(&mut projector, &log).await;
+    check(&store, &archive, &history).await;
+    projector.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_wait_for_the_archive_are_bounded_and_then_the_tables_wait() {
     let dir = tempfile::tempdir().unwrap();

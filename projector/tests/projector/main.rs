@@ -6,6 +6,7 @@ mod audit;
 mod damage;
 mod disk;
 mod faults;
+mod fence;
 mod lost;
 #[path = "../../../schemas/tests/odd/mod.rs"]
 mod odd;

@@ -1,18 +1,29 @@
 //! The log: the memory twin behind a broker that refuses, answers late or not at all, and outlives whoever asked it.
 //!
 //! An append that is on its way arrives, whatever becomes of its sender; unless a newer writer of a ledger was there first.
-//! Events, coverage and rejects have many writers, as in Kafka.
+//! Events, coverage and rejects have many writers, as in Kafka. Who stands still is told of partitions when it goes on.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
-use beidou_log::{Freed, Log, LogError, Member, ReadBatch, ReadLimit, Threat, TopicSpace, Writer, memory::MemoryLog};
-use beidou_projector::SOURCES;
-use beidou_schemas::{Offset, Record, Topic, TopicPartition, ledger};
+use beidou_log::{
+    Change, Freed, Log, LogError, Member, ReadBatch, ReadLimit, Threat, TopicSpace, Writer, memory::MemoryLog,
+};
+use beidou_projector::{GROUP, SOURCES};
+use beidou_schemas::{
+    Offset, Record, Topic, TopicPartition,
+    ledger::{self, LedgerFact},
+};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
     hands::{Hands, pass},
+    table::Tables,
     trace::Trace,
     weather::{Fate, Weather},
 };
@@ -20,19 +31,22 @@ use super::{
 /// Partitions of the event topic.
 pub const PARTITIONS: u32 = 2;
 /// A reader waits no longer than this at once, so that no deadline is beyond the clock.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The brokers.
 pub struct Broker {
     pub log: Arc<MemoryLog>,
     pub weather: Weather,
     trace: Trace,
+    tables: Arc<Tables>,
     shared: BTreeMap<TopicPartition, Arc<dyn Writer>>,
     told: BTreeMap<TopicPartition, Notify>,
+    /// Who has joined those who share partitions, in order.
+    members: Mutex<Vec<Arc<str>>>,
 }
 
 impl Broker {
-    pub async fn start(weather: Weather, trace: Trace) -> Arc<Self> {
+    pub async fn start(weather: Weather, trace: Trace, tables: Arc<Tables>) -> Arc<Self> {
         let topics = [
             (Topic::KubeEvent, PARTITIONS),
             (Topic::KubeCoverage, 1),
@@ -48,7 +62,27 @@ impl Broker {
                 shared.insert(at, log.writer(at, "all").await.expect("the memory twin has it"));
             }
         }
-        Arc::new(Self { log, weather, trace, shared, told })
+        Arc::new(Self { log, weather, trace, tables, shared, told, members: Mutex::default() })
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all partitions from one who has joined.
+    pub fn expel(&self, who: &str) {
+        if let Some(number) = self.members().iter().position(|member| &**member == who) {
+            self.log.expel(GROUP, number as u64);
+        }
+    }
+
+    /// A fact stands in a ledger.
+    fn note(&self, record: &Record, hands: &Hands) {
+        match LedgerFact::from_json(&record.value) {
+            Ok(LedgerFact::Pending(cut)) if cut.source.topic == Topic::KubeEvent => hands.reach_pending(),
+            Ok(LedgerFact::Done(done)) => self.tables.forget(&done.cut),
+            Ok(LedgerFact::Pending(_) | LedgerFact::Archiving(_) | LedgerFact::Archived(_)) | Err(_) => {}
+        }
     }
 
     /// The log as a process with these hands has it.
@@ -111,7 +145,7 @@ impl Log for Client {
 
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
         self.ask("read").await?;
-        let now = ReadLimit { max_wait: std::time::Duration::ZERO, ..limit };
+        let now = ReadLimit { max_wait: Duration::ZERO, ..limit };
         let deadline = Instant::now() + limit.max_wait.min(LONGEST_WAIT);
         loop {
             let Some(told) = self.broker.told.get(&at) else { return self.broker.log.read(at, from, now).await };
@@ -139,7 +173,9 @@ impl Log for Client {
     }
 
     async fn join(&self, name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
-        self.broker.log.join(name, topics).await
+        let member = self.broker.log.join(name, topics).await?;
+        self.broker.members().push(self.who.clone());
+        Ok(Box::new(Seat { member, hands: self.hands.clone(), came: None }))
     }
 
     async fn space(&self, topic: Topic) -> Result<Option<TopicSpace>, LogError> {
@@ -152,6 +188,33 @@ impl Log for Client {
 
     async fn enforce_retention(&self, now: SystemTime) -> Result<Freed, LogError> {
         self.broker.log.enforce_retention(now).await
+    }
+}
+
+/// A place among those who share partitions.
+struct Seat {
+    member: Box<dyn Member>,
+    hands: Hands,
+    /// A change that has come, and that it was not told of yet.
+    came: Option<Change>,
+}
+
+#[async_trait]
+impl Member for Seat {
+    async fn next(&mut self) -> Result<Change, LogError> {
+        if self.came.is_none() {
+            self.came = Some(self.member.next().await?);
+        }
+        self.hands.pass().await;
+        self.came.take().ok_or(LogError::Closed)
+    }
+
+    async fn leave(self: Box<Self>) {
+        self.member.leave().await;
+    }
+
+    fn certain_after(&self) -> Option<Duration> {
+        self.member.certain_after()
     }
 }
 
@@ -170,15 +233,19 @@ impl Writer for Pen {
         self.hands.pass().await;
         let (fate, there, back) = self.broker.weather.next();
         let (broker, who, at, inner) = (self.broker.clone(), self.who.clone(), self.at, self.inner.clone());
+        let hands = self.hands.clone();
         let arriving = tokio::spawn(async move {
             pass(there).await;
             if fate == Fate::Refused {
                 return Err(no_answer("append"));
             }
-            let count = records.len();
+            let (count, fact) = (records.len(), records.first().filter(|_| at.topic == Topic::Ledger).cloned());
             let landed = inner.append(records).await;
             match &landed {
-                Ok(range) => broker.trace.note(&who, format_args!("appends {count} to {at} at {range:?} {fate:?}")),
+                Ok(range) => {
+                    broker.trace.note(&who, format_args!("appends {count} to {at} at {range:?} {fate:?}"));
+                    fact.iter().for_each(|fact| broker.note(fact, &hands));
+                }
                 Err(error) => broker.trace.note(&who, format_args!("cannot append to {at}: {error}")),
             }
             broker.told[&at].notify_waiters();

@@ -16,12 +16,9 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// All bugs that a seed finds. Not that a fenced writer goes on: a process that is held here goes on in one piece too
-    /// seldom, and is told of its partitions meanwhile.
+    /// All bugs.
     pub fn all() -> impl Iterator<Item = Self> {
-        let ingest = Fault::ALL.into_iter().map(Self::InIngest);
-        let projector = Bug::ALL.into_iter().filter(|bug| *bug != Bug::FenceIgnored);
-        ingest.chain(projector.map(Self::InProjector))
+        Fault::ALL.into_iter().map(Self::InIngest).chain(Bug::ALL.into_iter().map(Self::InProjector))
     }
 
     pub fn name(self) -> &'static str {
@@ -67,6 +64,8 @@ pub enum Step {
     Kill(Who, Duration),
     /// SIGSTOP, and SIGCONT after so long; a projector loses its partitions meanwhile.
     Hold(Who, Duration),
+    /// The same for a projector that has just announced a cut, until the tables have forgotten that another one has made it.
+    HoldAtPending(Who, Duration),
     /// The group takes all partitions from its oldest projector.
     Expel,
     /// A system is not there for so long.
@@ -113,8 +112,6 @@ pub struct Course {
     pub cut_records: usize,
     pub file_rows: u64,
     pub file_age: Duration,
-    /// Tokens that the tables remember.
-    pub tokens: usize,
     pub held_bytes: u64,
     /// Retention takes what it may. Lists bring nothing old then, for the index is as short.
     pub retains: bool,
@@ -128,6 +125,8 @@ pub struct Course {
 
 /// Bytes of the log that are held for the index where retention runs: some hundred records of each partition.
 const HELD_BYTES: u64 = 256 << 10;
+/// So long a projector stands still until another one has made its cut, and the tables have forgotten that.
+const TAKEN_OVER: Duration = Duration::from_secs(10);
 /// Steps of a course.
 const STEPS: std::ops::RangeInclusive<i64> = 12..=28;
 /// Between two steps, in milliseconds.
@@ -151,7 +150,6 @@ impl Course {
             cut_records: any(2, 40) as usize,
             file_rows: any(5, 80),
             file_age: Duration::from_millis(any(300, 4000)),
-            tokens: 10_000,
             held_bytes: if retains { HELD_BYTES } else { u64::MAX },
             retains,
             skewed,
@@ -182,7 +180,7 @@ impl Course {
                 true => Who::Ingest(chance.place(self.collectors)),
                 false => Who::Projector(chance.place(self.projectors)),
             };
-            let step = match chance.any(0..=23) {
+            let step = match chance.any(0..=24) {
                 0..=5 => Step::Kill(process(), short),
                 6..=7 => Step::Hold(process(), chance.ms(200..=5000)),
                 8 => Step::Expel,
@@ -201,6 +199,9 @@ impl Course {
                 17 if self.retains => Step::Retain,
                 18 if self.skewed => Step::Skew(chance.any(-20_000..=20_000)),
                 19 if list => Step::Empty(chance.any(1..=2) as u32),
+                24 if self.projectors > 1 => {
+                    Step::HoldAtPending(Who::Projector(chance.place(self.projectors)), TAKEN_OVER + chance.ms(0..=3000))
+                }
                 _ => continue,
             };
             return step;

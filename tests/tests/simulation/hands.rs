@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -25,17 +25,28 @@ pub struct Hands(Arc<Grip>);
 #[derive(Default)]
 struct Grip {
     state: AtomicU8,
+    /// They are to be held as soon as a cut stands as pending.
+    aimed: AtomicBool,
     told: Notify,
 }
 
 impl Hands {
     /// Waits while the hands are held; for ever, once they are cut off.
     pub async fn pass(&self) {
+        self.until(|state| state == FREE).await;
+    }
+
+    /// Waits for ever, once the hands are cut off. For what belongs to the step before, after which nobody is held.
+    pub async fn live(&self) {
+        self.until(|state| state != CUT_OFF).await;
+    }
+
+    async fn until(&self, free: impl Fn(u8) -> bool) {
         loop {
             let told = self.0.told.notified();
             tokio::pin!(told);
             told.as_mut().enable();
-            if self.0.state.load(Ordering::SeqCst) == FREE {
+            if free(self.0.state.load(Ordering::SeqCst)) {
                 return;
             }
             told.await;
@@ -55,7 +66,24 @@ impl Hands {
     }
 
     pub fn let_go(&self) {
+        self.0.aimed.store(false, Ordering::SeqCst);
         self.turn(FREE);
+    }
+
+    /// Holds them as soon as a cut stands as pending.
+    pub fn hold_at_pending(&self) {
+        self.0.aimed.store(true, Ordering::SeqCst);
+    }
+
+    /// A cut stands as pending.
+    pub fn reach_pending(&self) {
+        if self.0.aimed.swap(false, Ordering::SeqCst) {
+            self.hold();
+        }
+    }
+
+    pub fn are_held(&self) -> bool {
+        self.0.state.load(Ordering::SeqCst) == HELD
     }
 
     pub fn cut_off(&self) {

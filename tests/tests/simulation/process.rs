@@ -70,6 +70,8 @@ pub struct Process {
     begin_at: Instant,
     /// Held until then.
     held: Option<Instant>,
+    /// To be held for so long, once a cut of its stands as pending.
+    aimed: Option<Duration>,
     /// How its lives ended that were not killed.
     pub ends: Vec<String>,
     /// One of them by a panic.
@@ -91,6 +93,7 @@ impl Process {
             running: None,
             begin_at: Instant::now(),
             held: None,
+            aimed: None,
             ends: Vec::new(),
             panicked: false,
         }
@@ -118,6 +121,11 @@ impl Process {
             self.hands.cut_off();
             self.begin_at = Instant::now() + RESTART;
         }
+        if self.hands.are_held()
+            && let Some(time) = self.aimed.take()
+        {
+            self.stands_still(time);
+        }
         if self.held.is_some_and(|until| Instant::now() >= until) {
             self.held = None;
             self.site.trace.note(&self.name, format_args!("goes on"));
@@ -128,10 +136,14 @@ impl Process {
         }
     }
 
+    fn life(&self) -> String {
+        format!("{}/{}", self.name, self.lives)
+    }
+
     fn begin(&mut self) {
         self.lives += 1;
-        self.hands = Hands::default();
-        let life = format!("{}/{}", self.name, self.lives);
+        (self.hands, self.aimed) = (Hands::default(), None);
+        let life = self.life();
         self.site.trace.note(&self.name, format_args!("begins life {}", self.lives));
         let running: BoxFuture<'static, Result<(), String>> = match self.who {
             Who::Ingest(n) => Box::pin(ingest(self.site.clone(), n, life, self.hands.clone())),
@@ -144,7 +156,7 @@ impl Process {
     pub async fn kill(&mut self, down: Duration) {
         self.site.trace.note(&self.name, format_args!("is killed"));
         self.hands.cut_off();
-        self.held = None;
+        (self.held, self.aimed) = (None, None);
         if let Some(running) = self.running.take() {
             running.abort();
             let _cancelled = running.await;
@@ -155,14 +167,33 @@ impl Process {
     /// SIGSTOP, and SIGCONT after a while.
     pub fn hold(&mut self, time: Duration) {
         if self.running.is_some() {
-            self.site.trace.note(&self.name, format_args!("is held for {} ms", time.as_millis()));
             self.hands.hold();
-            self.held = Some(Instant::now() + time);
+            self.aimed = None;
+            self.stands_still(time);
+        }
+    }
+
+    /// The same as soon as a cut of its stands as pending.
+    pub fn hold_at_pending(&mut self, time: Duration) {
+        if self.running.is_some() && self.held.is_none() {
+            self.hands.hold_at_pending();
+            self.aimed = Some(time);
+        }
+    }
+
+    fn stands_still(&mut self, time: Duration) {
+        self.site.trace.note(&self.name, format_args!("is held for {} ms", time.as_millis()));
+        self.held = Some(Instant::now() + time);
+        if matches!(self.who, Who::Projector(_)) {
+            self.site.broker.expel(&self.life());
         }
     }
 
     /// Nothing more is done to it.
     pub fn release(&mut self) {
+        if self.aimed.take().is_some() {
+            self.hands.let_go();
+        }
         self.held = self.held.map(|_| Instant::now());
         self.begin_at = self.begin_at.min(Instant::now() + RESTART);
     }

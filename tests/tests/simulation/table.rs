@@ -1,23 +1,25 @@
 //! The twin of ClickHouse: the tables in memory, asked over HTTP by the product's own client, without a socket.
 //!
 //! ```text
-//!  clickhouse's client ─► hyper ─► a pipe in memory ─► axum ─► weather ─► tables, and a window of tokens
+//!  clickhouse's client ─► hyper ─► a pipe in memory ─► axum ─► weather ─► tables, and tokens
 //! ```
 //!
 //! It knows the statements of a projector by their words and refuses all others: what a statement means is proven on the real
-//! engine. A block is taken whole; one whose token is among the last ones is skipped, as the engine does. Rows are
-//! never merged: each that was ever inserted is counted. A block that has arrived is taken, whatever becomes of its sender.
+//! engine. A block is taken whole; one whose token is known is skipped, as the engine does. It forgets the tokens of a cut as
+//! soon as it may: when that is done, and what was on its way has arrived. Rows are never merged: each that was ever inserted
+//! is counted. A block that has arrived is taken, whatever becomes of its sender.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
-use arrow_array::RecordBatch;
-use arrow_ipc::reader::StreamReader;
+use arrow_array::{RecordBatch, UInt16Array, UInt64Array};
+use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use axum::{
     Router,
     body::Bytes,
@@ -26,6 +28,7 @@ use axum::{
     response::{IntoResponse, Response},
     serve::Listener,
 };
+use beidou_schemas::ledger::Cut;
 use beidou_store::Store;
 use clickhouse::{Client, Compression};
 use futures::future::BoxFuture;
@@ -39,23 +42,25 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
     sync::mpsc,
+    time::Instant,
 };
 
 use super::{
     hands::{Hands, pass},
     trace::Trace,
+    verdict::column,
     weather::{Fate, Weather},
 };
 
 /// Bytes that are on their way in one direction.
 const PIPE: usize = 1 << 20;
+/// The tokens of a cut are remembered for so long after it is done: what was sent before that has arrived.
+const MEMORY: Duration = Duration::from_secs(6);
 
 /// The server.
 pub struct Tables {
     pub weather: Weather,
     trace: Trace,
-    /// Tokens that are remembered.
-    window: usize,
     state: Mutex<Held>,
     doors: mpsc::UnboundedSender<DuplexStream>,
 }
@@ -66,15 +71,16 @@ struct Held {
     notes: Vec<(u32, String)>,
     comment: String,
     blocks: BTreeMap<String, Vec<RecordBatch>>,
-    tokens: VecDeque<String>,
+    /// Tokens that are remembered, and until when that is.
+    tokens: BTreeMap<String, Option<Instant>>,
     /// Statements that it does not know.
     unknown: Vec<String>,
 }
 
 impl Tables {
-    pub fn start(weather: Weather, trace: Trace, window: usize) -> Arc<Self> {
+    pub fn start(weather: Weather, trace: Trace) -> Arc<Self> {
         let (doors, arriving) = mpsc::unbounded_channel();
-        let tables = Arc::new(Self { weather, trace, window, state: Mutex::default(), doors });
+        let tables = Arc::new(Self { weather, trace, state: Mutex::default(), doors });
         let router =
             Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(tables.clone());
         tokio::spawn(async move { axum::serve(Arriving(arriving), router).await });
@@ -86,13 +92,14 @@ impl Tables {
     }
 
     /// The store as a process with these hands has it. Each request has its own connection: when a pool would close an idle one
-    /// is decided by the machine's clock.
+    /// is decided by the machine's clock. A request of somebody who stands still leaves: whether it may insert is looked at just
+    /// before, and who stops between the two has the engine's memory of tokens alone, which is longer than any stop here.
     pub fn of(self: &Arc<Self>, hands: Hands) -> Store {
         let doors = self.doors.clone();
         let connector = tower::service_fn(move |_: http::Uri| -> BoxFuture<'static, io::Result<TokioIo<Pipe>>> {
             let (doors, hands) = (doors.clone(), hands.clone());
             Box::pin(async move {
-                hands.pass().await;
+                hands.live().await;
                 let (ours, theirs) = duplex(PIPE);
                 doors.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused)?;
                 Ok(TokioIo::new(Pipe(ours)))
@@ -136,6 +143,7 @@ impl Tables {
         Some(match words[..] {
             ["EXISTS", ..] => vec![1],
             ["SELECT", "number,", "hash", ..] => held.notes.iter().flat_map(row_of).collect(),
+            ["SELECT", "*", "FROM", "kube_event", "WHERE", "(log_partition", ..] => held.rows_of(&words)?,
             ["SELECT", "count()", "FROM", "system.tables", ..] => count(!held.comment.is_empty()),
             ["SELECT", "count()", .., "kube_reject", "LIMIT", "1)"] => {
                 (u64::from(events) + u64::from(is_filled("kube_reject"))).to_le_bytes().to_vec()
@@ -157,7 +165,7 @@ impl Tables {
     }
 
     fn take(&self, held: &mut Held, table: String, token: &str, body: &[u8]) -> Option<()> {
-        if held.tokens.iter().any(|known| known == token) {
+        if held.tokens.get(token).is_some_and(|until| until.is_none_or(|until| Instant::now() < until)) {
             self.trace.note("tables", format_args!("skip {token}"));
             return Some(());
         }
@@ -165,11 +173,41 @@ impl Tables {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         self.trace.note("tables", format_args!("take {rows} rows {token}"));
         held.blocks.entry(table).or_default().extend(batches);
-        held.tokens.push_back(token.to_owned());
-        if held.tokens.len() > self.window {
-            held.tokens.pop_front();
-        }
+        held.tokens.insert(token.to_owned(), None);
         Some(())
+    }
+
+    /// A cut is done: nobody has a reason to repeat it.
+    pub fn forget(&self, cut: &Cut) {
+        let (now, part) = (Instant::now(), format!("/{}/{}-{}/", cut.source, cut.from, cut.to));
+        let mut held = self.lock();
+        held.tokens.retain(|_, until| until.is_none_or(|until| now < until));
+        for (_, until) in held.tokens.iter_mut().filter(|(token, _)| token.contains(&part)) {
+            until.get_or_insert(now + MEMORY);
+        }
+    }
+}
+
+impl Held {
+    /// The rows of Events of a range of the log, in its order, as an Arrow stream.
+    fn rows_of(&self, words: &[&str]) -> Option<Vec<u8>> {
+        let number = |place: usize| words.get(place)?.trim_end_matches(')').parse::<u64>().ok();
+        let (partition, range) = (number(7)?, number(11)?..number(15)?);
+        let mut rows = Vec::new();
+        for batch in self.blocks.get("kube_event").into_iter().flatten() {
+            let partitions: &UInt16Array = column(batch, "log_partition");
+            let offsets: &UInt64Array = column(batch, "log_offset");
+            let inside =
+                |row: &usize| u64::from(partitions.value(*row)) == partition && range.contains(&offsets.value(*row));
+            rows.extend((0..batch.num_rows()).filter(inside).map(|row| (offsets.value(row), batch.slice(row, 1))));
+        }
+        rows.sort_by_key(|(offset, _)| *offset);
+        let Some((_, first)) = rows.first() else { return Some(Vec::new()) };
+        let mut writer = StreamWriter::try_new(Vec::new(), first.schema_ref()).ok()?;
+        for (_, row) in &rows {
+            writer.write(row).ok()?;
+        }
+        writer.into_inner().ok()
     }
 }
 

@@ -97,9 +97,9 @@ impl World {
             breaks: Breaks::default(),
         };
         let stream = |seed| EventStream::new(seed, cluster.clone(), START_US, course.rate, START_US + 600_000_000);
-        let broker = Broker::start(Weather::new(seed, "log"), trace.clone()).await;
+        let tables = Tables::start(Weather::new(seed, "tables"), trace.clone());
+        let broker = Broker::start(Weather::new(seed, "log"), trace.clone(), tables.clone()).await;
         hold_for_projector(&broker).await;
-        let tables = Tables::start(Weather::new(seed, "tables"), trace.clone(), course.tokens);
         let busy = stream(seed ^ 1).next_occurrence().2.clone();
         let feeder = Feeder::new(server.clone(), clock.clone(), stream(seed));
         let site = Arc::new(Site {
@@ -208,12 +208,8 @@ impl World {
         let faults = self.server.faults();
         match step {
             Step::Kill(who, down) => self.process(who).kill(down).await,
-            Step::Hold(who, time) => {
-                self.process(who).hold(time);
-                if matches!(who, Who::Projector(_)) {
-                    self.site.broker.log.expel_oldest(GROUP);
-                }
-            }
+            Step::Hold(who, time) => self.process(who).hold(time),
+            Step::HoldAtPending(who, time) => self.process(who).hold_at_pending(time),
             Step::Expel => self.site.broker.log.expel_oldest(GROUP),
             Step::Away(system, time) => {
                 self.weather(system).go_away(time);
@@ -371,7 +367,7 @@ impl World {
             return format!("{missing} states are not in the table, {first:?}; {}", self.ends());
         }
         match archived_rows(&Archive::on(self.site.objects.clone())).await {
-            all if all == stored.len() as u64 || self.site.course.retains && all > stored.len() as u64 => String::new(),
+            all if all == stored.len() as u64 => String::new(),
             some => format!("{some} of {} rows are in the archive; {}", stored.len(), self.ends()),
         }
     }

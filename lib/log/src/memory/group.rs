@@ -53,10 +53,12 @@ impl Groups {
         MemoryMember { place: Place { groups: Arc::clone(self), name: name.to_owned() }, number, changes: received }
     }
 
-    pub(super) fn expel_oldest(self: &Arc<Self>, name: &str) {
+    /// `number` is whose place is taken; the oldest member's, if none is named.
+    pub(super) fn expel(self: &Arc<Self>, name: &str, number: Option<u64>) {
         let place = Place { groups: Arc::clone(self), name: name.to_owned() };
         place.with(|group| {
-            let Some((&number, seat)) = group.seats.iter_mut().next() else { return };
+            let Some(number) = number.or_else(|| group.seats.keys().next().copied()) else { return };
+            let Some(seat) = group.seats.get_mut(&number) else { return };
             let lost = take(&mut seat.has);
             let stays: Vec<_> = lost.difference(&seat.gives).copied().collect();
             group.free.extend(&lost);

@@ -1,0 +1,100 @@
+//! A projector that loses its ledger between PENDING and the insert: another one has the cut, so it inserts nothing any more.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::support::{Engine, Running, events, kept, log, number};
+use async_trait::async_trait;
+use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+use beidou_projector::{
+    ProjectorConfig, ProjectorError,
+    fault::{Bug, Faults},
+};
+use beidou_schemas::{Offset, Record, Topic, TopicPartition, ledger::LedgerFact};
+
+/// A log in which somebody newer becomes the writer of a ledger as soon as a cut of Events stands there.
+struct Contested(Arc<MemoryLog>);
+
+#[async_trait]
+impl Log for Contested {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.0.partitions(topic)
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        Ok(Arc::new(Losing { writer: self.0.writer(at, name).await?, log: self.0.clone(), at }))
+    }
+
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+        self.0.read(at, from, limit).await
+    }
+
+    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
+        self.0.bounds(at).await
+    }
+
+    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
+        self.0.release(at, consumer, upto).await
+    }
+}
+
+struct Losing {
+    writer: Arc<dyn Writer>,
+    log: Arc<MemoryLog>,
+    at: TopicPartition,
+}
+
+fn is_pending(record: &Record) -> bool {
+    let fact = LedgerFact::from_json(&record.value);
+    matches!(fact, Ok(LedgerFact::Pending(cut)) if cut.source.topic == Topic::KubeEvent)
+}
+
+#[async_trait]
+impl Writer for Losing {
+    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
+        let pending = self.at.topic == Topic::Ledger && records.iter().any(is_pending);
+        let range = self.writer.append(records).await?;
+        if pending {
+            self.log.writer(self.at, "somebody newer").await?;
+        }
+        Ok(range)
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        self.writer.is_newest().await
+    }
+
+    fn epoch(&self) -> u64 {
+        self.writer.epoch()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_fenced_after_pending_inserts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let (log, store) = (log(), engine.store());
+    let history = kept::history(0..100);
+    events::append(&log, &history).await;
+    let error = Running::start(ProjectorConfig::default(), &Arc::new(Contested(log.clone())), &store).ended().await;
+    assert!(matches!(error, ProjectorError::Log { source: LogError::Fenced { .. }, .. }), "{error:?}");
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 0, "the newer one inserts them");
+    let mut newer = Running::start(ProjectorConfig::default(), &log, &store);
+    newer.caught_up(&log).await;
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 100);
+    newer.stop().await;
+}
+
+/// The proof that the test above can fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_planted_bug_is_caught() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let (log, store) = (log(), engine.store());
+    events::append(&log, &kept::history(0..100)).await;
+    let faults = Faults { bugs: vec![Bug::FenceIgnored], ..Faults::default() };
+    let config = ProjectorConfig { faults, ..ProjectorConfig::default() };
+    let mut fenced = Running::start(config, &Arc::new(Contested(log.clone())), &store);
+    fenced.caught_up(&log).await;
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 100, "it was fenced, and has inserted them");
+    fenced.crash().await;
+}
