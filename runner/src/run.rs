@@ -262,7 +262,7 @@ impl Run<'_> {
                 report.event(event);
             }
         }
-        if let Some(first) = assignment.first.as_ref().filter(|_| !limit.is_empty())
+        if let Some(first) = assignment.first.as_ref().filter(|_| !limit.is_empty() && !stop.is_cancelled())
             && let Some(ending) = self.first(first, &limit, stop, deadline).await?
         {
             return Ok(ending);

@@ -162,11 +162,12 @@ pub const EXAMPLE: &str = "\
 #  - name: hz-prod-02                        # e.g.
 #    kubeconfig: operator.yaml               # e.g.; its user may get, list and patch nodes, and evict pods
 #    context: operator@hz-prod-02            # e.g.
+#    cluster_uid: 5f0c6a52-8f3e-4b1a-9d57-2f0e7c3b9a10  # e.g.; of its kube-system namespace, where Events of it are kept under another name
 #    ssh_user: admin                         # e.g.
 #    ssh_key: hz-prod-02.key                 # e.g.
 #    known_hosts: hz-prod-02.known_hosts     # e.g.
 #    ssh_port: 22                            # where a machine does not say
-#    bastion: {host: hop.example.org, user: hop, key: hop.key}  # e.g.; the way to its machines
+#    bastion: {host: hop.example.org, user: hop, port: 22, key: hop.key}  # e.g.; the way to its machines
 #    role: Compute                           # e.g.; where a machine does not say
 #    windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}]  # e.g.; when changes may begin [default: always]
 #    freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]  # e.g.; when none may

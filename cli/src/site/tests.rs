@@ -93,7 +93,7 @@ fn keys_below(place: &str, (open, close): (&str, &str), all: &mut BTreeSet<Strin
 }
 
 /// Places whose keys are names of clusters or parameters.
-const FREE: [&str; 2] = ["retention.clusters", "controllers.clusters.parameters"];
+const FREE: [&str; 3] = ["retention.clusters", "controllers.clusters.parameters", "controllers.clusters.freezes"];
 
 fn keys_of(place: &str, value: &serde_json::Value, all: &mut BTreeSet<String>) {
     match value {

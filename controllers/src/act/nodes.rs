@@ -108,7 +108,10 @@ impl Hands {
     /// answer for the moment has not refused: it is asked again until the limit of the undoing.
     pub(super) async fn undo(&self, id: OperationId, kind: UndoKind, host: &str) -> Result<(), String> {
         let done = match self.undone(id, kind, host).await {
-            Ok(()) | Err(TargetError::NoNode { .. }) => Seen::UndoDone(id, kind, host.to_owned()),
+            // Where only machines can be touched nothing was shut.
+            Ok(()) | Err(TargetError::NoNode { .. } | TargetError::NoCredentials(_)) => {
+                Seen::UndoDone(id, kind, host.to_owned())
+            }
             Err(error) if error.is_retryable() => return Err(chain(&error)),
             Err(error) => Seen::UndoFailed(id, kind, host.to_owned(), chain(&error)),
         };

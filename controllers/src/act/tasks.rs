@@ -14,9 +14,9 @@ use serde_json::json;
 use super::Hands;
 use crate::{commands::id_of, gate, keeper::now};
 
-/// A message that was not taken is sent again after this, doubled each time up to an hour. The model says how often.
-const FIRST_AGAIN: i64 = 15 * SECOND;
-const MOST_DOUBLINGS: u32 = 8;
+/// A message that was not taken is sent again after this, then after four times as long each time, an hour at most: five tries,
+/// which the model counts, reach over more than an hour.
+const FIRST_AGAIN: i64 = 60 * SECOND;
 
 impl Hands {
     /// As a resource where tasks are resources, else by a command.
@@ -119,7 +119,7 @@ impl Hands {
         match sent {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
-                let again = now().plus((FIRST_AGAIN << tries.min(MOST_DOUBLINGS)).min(HOUR));
+                let again = now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
                 self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
             }
         }

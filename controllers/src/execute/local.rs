@@ -85,12 +85,12 @@ impl LocalProcess {
         command.spawn()
     }
 
-    /// Removes what is left of runners that were forgotten long ago.
+    /// Removes what is left of runners that ended long ago.
     fn sweep(&self) {
         let is_old = |place: &PathBuf| {
             let made = fs::metadata(place.join(ORDER)).and_then(|about| about.modified());
             let age = made.ok().and_then(|made| made.elapsed().ok());
-            !place.join(WORK).exists() && age.is_some_and(|age| age > KEPT)
+            age.is_some_and(|age| age > KEPT) && !Known::read(place).is_some_and(|known| known.lives())
         };
         let all = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for place in all.map(|entry| entry.path()).filter(is_old) {
@@ -249,18 +249,23 @@ mod tests {
     async fn what_is_left_of_runners_is_removed_two_weeks_after_they_were_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let executor = LocalProcess::new(folder.path().to_owned(), Vec::new());
-        let made = |name: &str, days: u64, works: bool| {
+        let made = |name: &str, days: u64, process: Option<Known>| {
             let place = folder.path().join(name);
-            fs::create_dir_all(if works { place.join(WORK) } else { place.clone() }).unwrap();
+            fs::create_dir_all(place.join(WORK)).unwrap();
+            if let Some(process) = process {
+                fs::write(place.join(PROCESS), process.text()).unwrap();
+            }
             let order = fs::File::create(place.join(ORDER)).unwrap();
             order.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
         };
-        made("old", 15, false);
-        made("young", 13, false);
-        made("open", 15, true);
+        let own = Known::of(std::process::id()).unwrap();
+        made("old", 15, None);
+        made("dead", 15, Some(Known { started: own.started + 1, ..own }));
+        made("young", 13, None);
+        made("alive", 15, Some(own));
         executor.forget(&"00000000-first-b0-a1".parse().unwrap()).await.unwrap();
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["open", "young"]);
+        assert_eq!(left, ["alive", "young"]);
     }
 }

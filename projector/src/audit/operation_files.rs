@@ -17,6 +17,7 @@ use beidou_schemas::{
     archive::{Collection, FileEntry, PartitionRange, join_range},
     ledger::Archived,
     maintenance::{AuditReport, Fault},
+    operation::SAID,
     time::DAY,
 };
 use beidou_store::{
@@ -409,8 +410,10 @@ impl Files {
         let own: Vec<_> = self.covered.iter().filter(|range| range.partition == partition).collect();
         let from = own.iter().map(|range| range.to).filter(|to| *to <= offset).max().unwrap_or_default();
         let to = own.iter().map(|range| range.from).filter(|from| *from > offset).min().unwrap_or(source.archived);
-        let from = from + (offset - from) / DEFAULT_MAX_ROWS * DEFAULT_MAX_ROWS;
-        PartitionRange { partition, from, to: to.min(from + DEFAULT_MAX_ROWS) }
+        // What runners told may be 1 MB a record, and a file is made in memory.
+        let most = if source.at == SAID { DEFAULT_MAX_ROWS / 1000 } else { DEFAULT_MAX_ROWS };
+        let from = from + (offset - from) / most * most;
+        PartitionRange { partition, from, to: to.min(from + most) }
     }
 }
 

@@ -50,6 +50,8 @@ use crate::{
 const MOST_ASKED: usize = 500;
 /// An audit by itself compares at least so many records of a source, if there are: some 50 MB, a second of one core.
 const LEAST_RECORDS: u64 = 100_000;
+/// The same of what runners told, where a record may be 1 MB.
+const LEAST_TOLD: u64 = 1_000;
 /// Said of records that are to be there for ever.
 const GONE: &str = "the log has these records no more";
 /// One record is enough to see what stands at an offset.
@@ -155,7 +157,8 @@ impl Auditor {
         let Source { at, watermark, .. } = *source;
         let start = self.log.bounds(at).await.map_err(ProjectorError::log("find the start of", at))?.start;
         let round = self.memory.operations.rounds.get(&at).copied().unwrap_or_default();
-        let (ranges, round) = round.chosen(start..watermark.max(start), full);
+        let least = if at == SAID { LEAST_TOLD } else { LEAST_RECORDS };
+        let (ranges, round) = round.chosen(start..watermark.max(start), full, least);
         let mut tail = Tail::new(self.log.clone(), at, self.window, start);
         'ranges: for range in &ranges {
             tail.past.next = range.start;
@@ -324,9 +327,9 @@ impl Auditor {
 impl Round {
     /// What an audit compares of a source, in its order, and where the next one goes on: all; or what is new, and of the rest
     /// what was compared longest ago.
-    fn chosen(self, all: Range<Offset>, full: bool) -> (Vec<Range<Offset>>, Self) {
+    fn chosen(self, all: Range<Offset>, full: bool, least: u64) -> (Vec<Range<Offset>>, Self) {
         let (records, upto) = (all.end - all.start, Some(all.end));
-        let share = (records / SHARE).max(LEAST_RECORDS);
+        let share = (records / SHARE).max(least);
         if full || records <= share {
             return (vec![all], Self { upto, ..self });
         }
@@ -399,7 +402,7 @@ mod tests {
         let round = Round { upto: Some(7), next: 3 };
         for (all, full) in [(5..5, false), (5..LEAST_RECORDS, false), (0..10 * LEAST_RECORDS, true)] {
             let next = Round { upto: Some(all.end), next: 3 };
-            assert_eq!(round.chosen(all.clone(), full), (vec![all], next));
+            assert_eq!(round.chosen(all.clone(), full, LEAST_RECORDS), (vec![all], next));
         }
     }
 
@@ -408,7 +411,7 @@ mod tests {
         let (start, mut end, mut round) = (5, 5 + 10 * LEAST_RECORDS, Round::default());
         let mut compared = HashSet::new();
         for _ in 0..11 {
-            let (ranges, next) = round.chosen(start..end, false);
+            let (ranges, next) = round.chosen(start..end, false, LEAST_RECORDS);
             let [old, new] = ranges.as_slice() else { panic!("{ranges:?}") };
             assert!(old.end <= new.start && new.end == end, "{ranges:?}");
             assert!(

@@ -28,15 +28,20 @@ impl Lines {
         if let Some(end) = self.rest.rfind('\n') {
             let rest = self.rest.split_off(end + 1);
             let lines = std::mem::replace(&mut self.rest, rest);
-            whole.extend(lines.lines().map(str::to_owned));
+            whole.extend(lines.lines().map(plain));
         }
         whole
     }
 
     /// A last line without its end.
     pub(super) fn end(&mut self) -> Option<String> {
-        Some(std::mem::take(&mut self.rest)).filter(|rest| !rest.is_empty())
+        Some(plain(&std::mem::take(&mut self.rest))).filter(|rest| !rest.is_empty())
     }
+}
+
+/// What a host printed must not speak to the terminal.
+fn plain(line: &str) -> String {
+    line.chars().filter(|letter| *letter == '\t' || !letter.is_control()).collect()
 }
 
 /// Prints it.
@@ -79,6 +84,7 @@ mod tests {
         assert!(lines.take("a1", "").is_empty());
         assert_eq!(lines.take("a1", "o\n\nthree"), ["two", ""]);
         assert_eq!(lines.take("a2", "x\n"), ["three", "── a2 ──", "x"]);
+        assert_eq!(lines.take("a2", "\u{1b}[2Jy\tz\n"), ["[2Jy\tz"]);
         assert_eq!(lines.end(), None);
     }
 }

@@ -104,8 +104,10 @@ impl ApiServer {
 }
 
 fn failure(code: StatusCode) -> Response {
+    // Reasons are words without spaces: `NotFound`, `Conflict`.
+    let reason = code.canonical_reason().unwrap_or_default().replace(' ', "");
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": code.to_string(), "reason": "", "code": code.as_u16()});
+        "message": code.to_string(), "reason": reason, "code": code.as_u16()});
     (code, Json(status)).into_response()
 }
 

@@ -105,6 +105,11 @@ fn addresses(field: &str, key: &str, machines: &[(&str, Option<u16>)]) -> Result
         let Ok(parsed) = address.parse::<IpAddr>() else {
             return Err(Refused::new(at, address, "an IPv4 or IPv6 address"));
         };
+        // Locks, nodes and results know a machine by these letters.
+        let usual = parsed.to_canonical();
+        if usual.to_string() != *address {
+            return Err(Refused::new(at, address, format!("its usual spelling, {usual}")));
+        }
         if let Some(before) = seen.insert(parsed, place) {
             return Err(Refused::new(at, address, format!("each address once; {field}[{before}] has it too")));
         }

@@ -101,8 +101,8 @@ fn way(operation: &mut Operation, fact: &Fact) {
     }
 }
 
-/// Tries of a notification at most: ten, from 15 s on in doubled distance, reach over two hours.
-const MOST_TRIES: u32 = 10;
+/// Tries of a notification at most. Old logs were written with it: what they gave up must stay given up.
+const MOST_TRIES: u32 = 5;
 
 /// A notification failed: later, or never.
 pub(super) fn put_off(notices: &mut Vec<Notice>, of_seq: u64, again: Micros) {

@@ -6,6 +6,8 @@ use beidou_schemas::operation::{
     fact::{CancelAsked, GateAnswered, Held, Resumed, TaskStepEnded},
 };
 
+use serde_json::Value;
+
 use super::operations;
 use crate::operation::{Board, Operation, Refused, StepState, Task, draft::Draft};
 
@@ -22,10 +24,28 @@ pub(super) fn may_make(board: &Board, owner: Owner, spec: &OperationSpec) -> Res
 }
 
 fn does_same(asked: &OperationSpec, spec: &OperationSpec) -> bool {
-    let machines = |of: &OperationSpec| of.operation_machines.iter().map(|one| one.ip.clone()).collect::<Vec<_>>();
-    (&asked.cluster_name, asked.operation_type, &asked.bundle, &asked.operation_flow)
-        == (&spec.cluster_name, spec.operation_type, &spec.bundle, &spec.operation_flow)
-        && machines(asked) == machines(spec)
+    let names = |of: &OperationSpec| of.parameters.keys().cloned().collect::<Vec<_>>();
+    let values = asked.parameters.values().zip(spec.parameters.values());
+    // Whether it is held says nothing of what it does.
+    let (suspend, labels, parameters) = (spec.suspend, spec.labels.clone(), spec.parameters.clone());
+    names(asked) == names(spec)
+        && values.into_iter().all(|(one, other)| is_same(one, other))
+        && OperationSpec { suspend, labels, parameters, ..asked.clone() } == *spec
+}
+
+/// An API server may write 2.0 as 2.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| is_same(value, other)))
+        }
+        _ => one == other,
+    }
 }
 
 /// Follows a command, or refuses.

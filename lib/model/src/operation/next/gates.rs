@@ -112,17 +112,27 @@ fn lock(turn: &mut Turn<'_>, operation: &Operation, hosts: &[String], closed: Op
     true
 }
 
-/// Whether a later operation has had the lock of a host since this one acted on it and lost it.
+/// Whether a later operation has changed a host since this one acted on it and lost its lock.
 pub(super) fn is_taken_over(board: &Board, operation: &Operation, host: u32) -> bool {
     let acted = operation.attempts.iter().filter(|one| one.purpose == Purpose::Act && one.hosts.contains(&host));
     let lost = operation.locks.iter().filter_map(|span| span.released.map(|(at, _)| at)).max();
     let Some(last) = acted.map(|one| one.intended).max().filter(|last| lost.is_some_and(|lost| lost >= *last)) else {
         return false;
     };
-    let (cluster, address) = (operation.spec.cluster_name.clone(), &operation.plan.hosts[host as usize]);
-    let lock = Lock::Node { cluster, host: address.clone() };
-    let others = board.operations.values().filter(|other| other.id != operation.id && other.updated > last);
-    others.flat_map(|other| &other.locks).any(|span| span.since > last && span.locks.contains(&lock))
+    let (cluster, address) = (&operation.spec.cluster_name, &operation.plan.hosts[host as usize]);
+    let others = board.operations.values().filter(|other| {
+        other.id != operation.id && other.updated > last && !other.spec.dry_run && other.spec.cluster_name == *cluster
+    });
+    // A lock alone, or a check, has changed nothing.
+    others.filter_map(|other| Some((other, other.place(address)?))).any(|(other, place)| {
+        other.attempts.iter().any(|one| {
+            one.purpose == Purpose::Act
+                && one.claimed.is_some()
+                && one.intended > last
+                && other.step(one.step).mutates
+                && one.hosts.contains(&place)
+        })
+    })
 }
 
 /// Renews locks while anything moves; frees them when it stood still for too long.

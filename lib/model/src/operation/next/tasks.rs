@@ -215,11 +215,15 @@ fn asked_of(
     kind: TaskStepKind,
 ) -> Result<OperationAsked, (bool, Reason, String)> {
     let before = match kind {
-        TaskStepKind::UncordonNodes => made(turn, task, TaskStepKind::ScaleUp),
-        TaskStepKind::ScaleUp => made(turn, task, TaskStepKind::ScaleUpPreCheck),
-        TaskStepKind::ScaleDown => made(turn, task, TaskStepKind::ScaleDownPreCheck),
+        TaskStepKind::UncordonNodes => Some(TaskStepKind::ScaleUp),
+        TaskStepKind::ScaleUp => Some(TaskStepKind::ScaleUpPreCheck),
+        TaskStepKind::ScaleDown => Some(TaskStepKind::ScaleDownPreCheck),
         _ => None,
     };
+    let had = |kind| task.steps.iter().any(|step| step.kind == kind && step.operation.is_some());
+    // What is not known of the step before is no leave to go on.
+    let is_lost = before.is_some_and(|kind| had(kind) && made(turn, task, kind).is_none());
+    let before = before.and_then(|kind| made(turn, task, kind));
     let machine = |named: &NamedMachine| Machine {
         ip: named.name.clone(),
         role: named.role.clone(),
@@ -228,7 +232,7 @@ fn asked_of(
         ..Machine::default()
     };
     let named = task.spec.operation_task_machines.iter();
-    let fits = |named: &&NamedMachine| before.is_none_or(|before| may_take(before, kind, named));
+    let fits = |named: &&NamedMachine| !is_lost && before.is_none_or(|before| may_take(before, kind, named));
     let machines: Vec<Machine> = named.filter(fits).map(machine).collect();
     if machines.is_empty() {
         return Err((false, Reason::NoHostsLeft, "no machine came through the step before".into()));
