@@ -183,5 +183,5 @@ fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
     }
     world.settle();
     assert_eq!(task(&world).reason, Some(Reason::WebhookFailed));
-    assert!(task(&world).message.ends_with("the work order: it answered 510"), "{}", task(&world).message);
+    assert!(task(&world).message.ends_with("the work order: it answered 505"), "{}", task(&world).message);
 }
