@@ -245,6 +245,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many objects of how many clusters each reason befell: whether what happened to one node happened to others too. */
+        get: operations["reach"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/tail": {
         parameters: {
             query?: never;
@@ -1959,7 +1976,7 @@ export interface components {
             kind: string;
             /** @description It was the purpose: nothing is undone when all ends well. */
             purpose: boolean;
-            /** @description Why it is settled: `purpose`, `task`, `released`. */
+            /** @description Why it is settled: `purpose`, `task`, `released`, `taken`. */
             settled?: string | null;
             /** @description `owed`, `started`, `done`, `settled`, `given_up`. */
             state: string;
@@ -3955,6 +3972,21 @@ export interface components {
              */
             to: string;
         };
+        /** @description How far each reason reaches. */
+        Reach: {
+            cold?: components["schemas"]["ColdRead"] | null;
+            /** @description How completely the range is known, for each cluster concerned. Where it is not complete, there may be more objects. */
+            coverage: components["schemas"]["ClusterCoverage"][];
+            /**
+             * Format: int64
+             * @description How many different reasons the range has.
+             */
+            different: number;
+            /** @description The effective range. */
+            range: components["schemas"]["RangeAnswer"];
+            /** @description The reasons, the one with the most objects first. */
+            reasons: components["schemas"]["ReasonReach"][];
+        };
         /** @description Whether the process serves, and what it waits for. */
         Ready: {
             /** @description Every part by name: `ready`, or what it waits for. */
@@ -3963,6 +3995,36 @@ export interface components {
             };
             /** @description All parts serve. */
             ready: boolean;
+        };
+        /** @description A reason. */
+        ReasonReach: {
+            /**
+             * Format: int64
+             * @description Different clusters.
+             */
+            clusters: number;
+            /**
+             * Format: date-time
+             * @description When the first state in the range happened.
+             */
+            first_seen: string;
+            /**
+             * Format: date-time
+             * @description When the last one did.
+             */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description Different objects: cluster, kind, namespace and name.
+             */
+            objects: number;
+            /** @description The reason. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description States.
+             */
+            states: number;
         };
         /** @description A frame or record that could not be decoded. Nothing of it is among the Events. */
         Reject: {
@@ -5614,6 +5676,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Patterns"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reach: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Clusters, by uid or by any name they ever had. Repeat it, or put commas between; so for all lists below.
+                 * @example [
+                 *       "hz-prod-02"
+                 *     ]
+                 */
+                cluster?: string[];
+                /** @description Namespaces of the involved object; `_` for cluster-scoped objects. */
+                namespace?: string[];
+                /** @description Kinds of the involved object, as Kubernetes writes them: `Pod`, `Node`. */
+                kind?: string[];
+                /** @description Names of the involved object. */
+                name?: string[];
+                /** @description Uids, of the Event or of the involved object. */
+                uid?: string[];
+                /** @description Reasons: `FailedScheduling`, `BackOff`. */
+                reason?: string[];
+                /** @description `Normal`, `Warning`, exactly as Kubernetes writes them. */
+                type?: string[];
+                /** @description `source.component` or `reportingComponent`: `kubelet`. */
+                component?: string[];
+                /** @description Nodes concerned. */
+                node?: string[];
+                /** @description How the state was found: `watch`, `list`, `seed`, `import`. */
+                found_by?: string[];
+                /** @description A part of the message, in any case. */
+                text?: string;
+                /**
+                 * @description The query line, which must hold as well: words of the message, `"phrases"`, `/regular expressions/`,
+                 *     `field:value`, `field:(a b)`, `name:web-*`, `count>10`; a minus in front excludes. docs/query-line.md has it all.
+                 * @example kind:(Pod Node) reason:BackOff -namespace:kube-system count>10 refused
+                 */
+                q?: string;
+                /**
+                 * @description Begin of the range: RFC 3339, or relative to now (`-6h`, `-30m`, `-7d`, `-2w`, `-90s`, `now`). Default: 24 hours
+                 *     before `to`.
+                 * @example -6h
+                 */
+                from?: string;
+                /**
+                 * @description End of the range, not part of it. Default: now.
+                 * @example now
+                 */
+                to?: string;
+                /** @description At most so many reasons. */
+                top?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
                 };
             };
             default: {
