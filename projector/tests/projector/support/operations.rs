@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{append, log_of_operations};
 
 /// The recorded run of the model: a task with its operations, and an operation that people hold, retry and cancel.
-pub const LOG: &str = include_str!("../../../lib/model/golden/operation/first.log");
+pub const LOG: &str = include_str!("../../../../lib/model/golden/operation/first.log");
 pub const RUN: OperationId = OperationId(Uuid::from_u128(1));
 
 pub fn golden() -> Vec<Fact> {
