@@ -29,13 +29,14 @@ export function Elsewhere({ kind, reasons, between, view }: Props) {
     queryKey: ["reach", params],
     queryFn: ({ signal }) => get<Reach>("/api/v1/events/reach", params, signal),
   });
+  const found = (reach.data?.reasons ?? []).toSorted((one, other) => reasons.indexOf(one.reason) - reasons.indexOf(other.reason));
   return (
     <section className="elsewhere" aria-label={t("lanes.elsewhere")}>
       <b className="medium small">{t("lanes.elsewhere")}</b>
       {reach.isPending ? <Loading rows={2} /> : null}
       {reach.isError ? <Failed error={reach.error} what={t("lanes.elsewhere")} retry={() => void reach.refetch()} /> : null}
       {reach.data ? <Partial parts={missing(reach.data.coverage, between[1])} /> : null}
-      {reach.data?.reasons.map((one) => (
+      {found.map((one) => (
         <Link
           key={one.reason}
           className="row small"

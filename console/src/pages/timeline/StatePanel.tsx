@@ -35,7 +35,9 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
   const now = useQuery(ask(t2));
   const then = useQuery({ ...ask(t1 ?? t2), enabled: tab === "diff" && t1 !== null });
   const changes = now.data && then.data ? difference(then.data.items, now.data.items) : [];
-  const came = [...new Set(changes.filter((change) => change.sign !== "-").map((change) => change.reason))];
+  const came = changes.filter((change) => change.sign !== "-");
+  // What warns comes first: it is why somebody asks.
+  const warned = [...came.filter((change) => change.type === "Warning"), ...came].map((change) => change.reason);
   return (
     <aside className="panel st vl col" aria-label={t("lanes.state")}>
       <div className="hb">
@@ -80,7 +82,7 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
           )
         ) : null}
         {tab === "diff" && t1 !== null && came.length > 0 ? (
-          <Elsewhere kind={kind} reasons={came} between={[Math.min(t1, t2), Math.max(t1, t2)]} view={view} />
+          <Elsewhere kind={kind} reasons={[...new Set(warned)]} between={[Math.min(t1, t2), Math.max(t1, t2)]} view={view} />
         ) : null}
       </div>
     </aside>
