@@ -114,3 +114,17 @@ export async function copyAsGivesWhatTheStripShows(world) {
   check(curl.includes("/api/v1/events?cluster=hz-prod-02&from=-6h") && !curl.includes(world.api.token), curl);
   check((await copied("URL")) === page.url(), "another address");
 }
+
+export async function whatChangedIsLookedForElsewhere(world) {
+  const { page, go } = await openPage(world);
+  const { begin, from, to } = await incident(world);
+  const at = (minutes) => new Date(begin + minutes * 60_000).toISOString();
+  await go(`/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}&t1=${at(6)}&t2=${at(57)}&tab=diff`);
+  const failed = page.locator(".elsewhere a").first();
+  const said = await failed.textContent();
+  check(/^Failed\d+ objects, \d clusters$/.test(said), `what warns comes first, with its objects: ${said}`);
+  await failed.click();
+  await page.waitForURL(/\/events\?/);
+  check(new URL(page.url()).searchParams.get("q") === "kind:pod reason:(Failed)", page.url());
+  await page.waitForSelector(".er[role=row][id]");
+}
