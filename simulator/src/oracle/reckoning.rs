@@ -1,10 +1,13 @@
 //! Finds what a client lost: follows each client's position, opens a break when history is refused, and settles it
 //! when the client's next full list was answered. No I/O.
 //!
+//! Whether a client keeps a list that was answered shows only when it next asks for a watch. Until then the next list settles the
+//! break once more: a collector drops the list by which it compares when its watch breaks meanwhile, and then reads another one.
+//!
 //! Certain losses lie above what was sent to the client; what was sent but not yet claimed back is only "at risk",
 //! since a socket tells nothing about the other side's disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -26,6 +29,14 @@ struct Break {
     at: Position,
 }
 
+/// A break that a list has settled, which its client may not have kept.
+#[derive(Debug)]
+struct Settled {
+    broken: Break,
+    /// What was told of it.
+    told: HashSet<StateId>,
+}
+
 /// A full list that was answered.
 #[derive(Debug)]
 pub(crate) struct Answered<'a> {
@@ -43,11 +54,14 @@ pub(crate) struct Reckoning {
     states: BTreeMap<(u32, u64), (Uuid, i64)>,
     positions: HashMap<String, Position>,
     breaks: HashMap<String, Vec<Break>>,
+    /// Breaks that were settled since the client asked for a watch.
+    settled: HashMap<String, Vec<Settled>>,
 }
 
 impl Reckoning {
     pub fn new(cluster: Uuid) -> Self {
-        Self { cluster, states: BTreeMap::new(), positions: HashMap::new(), breaks: HashMap::new() }
+        let (positions, breaks, settled) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { cluster, states: BTreeMap::new(), positions, breaks, settled }
     }
 
     pub fn committed(&mut self, state: &StateId, at_us: i64) {
@@ -56,6 +70,7 @@ impl Reckoning {
 
     /// A client began a watch from `claimed`.
     pub fn opened(&mut self, client: &str, stream: u64, incarnation: u32, claimed: u64, at_us: i64) {
+        self.settled.remove(client);
         if let Some(breaks) = self.breaks.get_mut(client) {
             // The client came back to where it was refused and is served: nothing was lost after all.
             breaks.retain(|known| {
@@ -78,6 +93,7 @@ impl Reckoning {
 
     /// A watch from `claimed` was refused, or a running one broken off, by 410.
     pub fn expired(&mut self, client: &str, incarnation: u32, claimed: u64, at_us: i64) {
+        self.settled.remove(client);
         let known = self.positions.get(client).copied().unwrap_or_default();
         let same = known.incarnation == incarnation;
         let at = Position {
@@ -108,10 +124,31 @@ impl Reckoning {
 
     /// A full list was answered: settles the client's breaks and answers what each of them cost. `listed` tells
     /// whether the list brought this very state.
+    ///
+    /// A break that an earlier list has settled is told once more where that list brought what this one does not, unless the client
+    /// has asked for a watch in between.
     pub fn listed(&mut self, answer: &Answered<'_>, listed: impl Fn(&Uuid, u64) -> bool) -> Vec<Loss> {
         let breaks = self.breaks.remove(answer.client).unwrap_or_default();
+        let mut settled = self.settled.remove(answer.client).unwrap_or_default();
         self.arrived(answer);
-        breaks.iter().map(|broken| self.settle(broken, answer, &listed)).collect()
+        let mut losses = Vec::new();
+        for Settled { broken, told } in &mut settled {
+            let mut loss = self.settle(broken, answer, &listed);
+            loss.lost.retain(|state| told.insert(*state));
+            loss.at_risk.retain(|state| told.insert(*state));
+            if !loss.lost.is_empty() || !loss.at_risk.is_empty() {
+                losses.push(loss);
+            }
+        }
+        for broken in breaks {
+            let loss = self.settle(&broken, answer, &listed);
+            settled.push(Settled { broken, told: loss.lost.iter().chain(&loss.at_risk).copied().collect() });
+            losses.push(loss);
+        }
+        if !settled.is_empty() {
+            self.settled.insert(answer.client.to_owned(), settled);
+        }
+        losses
     }
 
     /// A full list is a delivery too.

@@ -39,6 +39,29 @@ async fn an_expired_watch_costs_the_states_that_no_list_brings() {
 }
 
 #[tokio::test]
+async fn a_list_that_was_not_kept_is_no_delivery() {
+    let mut harness = Harness::start().await;
+    let mut record = harness.record();
+    let claimed = harness.version();
+    let first = harness.report(&mut record);
+    harness.server.faults().compact_now();
+    harness.watch(claimed).await.frame().await;
+    // A comparison's: the watch beside it was refused meanwhile, so the collector drops it and lists anew.
+    harness.list(500).await;
+    let second = harness.report(&mut record);
+    let third = harness.report(&mut record);
+    let (version, _) = harness.list(500).await;
+    let losses = harness.server.ledger().losses();
+    let lost: Vec<_> = losses.iter().map(|loss| versions(&loss.lost)).collect();
+    assert_eq!(lost, [vec![], vec![first, second]], "{third} came with the list that was kept");
+    // Whoever asks for a watch from a list has kept it.
+    drop(harness.watch(version).await);
+    harness.report(&mut record);
+    harness.list(500).await;
+    assert_eq!(harness.server.ledger().losses(), losses);
+}
+
+#[tokio::test]
 async fn what_was_sent_but_not_claimed_back_is_at_risk_only() {
     let mut harness = Harness::start().await;
     let mut record = harness.record();
