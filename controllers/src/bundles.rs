@@ -157,6 +157,7 @@ fn step_shape(manifest: &Manifest, step: &Step, joins: bool) -> StepShape {
         },
         undo,
         checks: step.name == "postCheck",
+        prepare: step.prepare.clone(),
     }
 }
 

@@ -194,6 +194,9 @@ pub struct Step {
     pub limit: String,
     /// The step of this bundle that comes first in each attempt, whatever the flow names: on all hosts of its own group.
     pub first: Option<String>,
+    /// The step of this bundle that is done once before its first batch, on all machines of the operation together, whatever the
+    /// flow names. It changes machines, and nothing that is in service.
+    pub prepare: Option<String>,
     /// Whether it changes anything.
     pub mutates: bool,
     /// How long one attempt may take.
@@ -250,6 +253,7 @@ struct RawStep {
     api: Option<ApiAct>,
     limit: String,
     first: Option<String>,
+    prepare: Option<String>,
     mutates: bool,
     deadline: Milliseconds,
     retry: RetryScope,
@@ -266,8 +270,8 @@ impl TryFrom<RawStep> for Step {
             (None, None, Some(api)) => Act::Api(api),
             _ => return Err(format!("step {} has not exactly one of playbook, command and api", raw.name)),
         };
-        let RawStep { name, limit, first, mutates, deadline, retry, undo, .. } = raw;
-        Ok(Self { name, act, limit, first, mutates, deadline, retry, undo })
+        let RawStep { name, limit, first, prepare, mutates, deadline, retry, undo, .. } = raw;
+        Ok(Self { name, act, limit, first, prepare, mutates, deadline, retry, undo })
     }
 }
 
@@ -323,6 +327,20 @@ fn not_first(manifest: &Manifest, step: &Step, first: &str) -> Option<&'static s
     }
 }
 
+/// Why a step cannot ready machines for another one.
+fn not_preparing(manifest: &Manifest, step: &Step, prepare: &str) -> Option<&'static str> {
+    match manifest.step(prepare).filter(|found| found.name != step.name) {
+        None => Some("is no other step"),
+        Some(_) if !step.mutates => Some("prepares a step that changes nothing"),
+        Some(found) if !found.mutates || matches!(found.act, Act::Api(_)) => {
+            Some("is no playbook or command that changes something")
+        }
+        Some(found) if found.prepare.is_some() => Some("has a step that prepares it"),
+        Some(found) if found.undo.is_some() => Some("has something to undo: what is in service is prepared by nothing"),
+        Some(_) => None,
+    }
+}
+
 fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -> Vec<Fault> {
     let mut found = Vec::new();
     let mut refuse = |field: String, message: String| found.push(Fault::new(file, &field, message));
@@ -351,6 +369,11 @@ fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -
             && let Some(why) = not_first(manifest, step, first)
         {
             refuse("first", format!("{first:?} {why}"));
+        }
+        if let Some(prepare) = &step.prepare
+            && let Some(why) = not_preparing(manifest, step, prepare)
+        {
+            refuse("prepare", format!("{prepare:?} {why}"));
         }
         if let Some(undo) = step.undo.as_deref().filter(|undo| !names.contains(undo) || *undo == step.name) {
             refuse("undo", format!("{undo:?} is no other step; steps: {known}"));

@@ -107,6 +107,42 @@ fn what_comes_first_is_a_playbook_that_changes_nothing() {
 }
 
 #[test]
+fn what_readies_machines_changes_them_and_owes_nothing() {
+    let join = bundle("node-join");
+    assert_eq!(join.manifest().step("scaleUp").unwrap().prepare.as_deref(), Some("prepare"));
+    let with = |changes: &[(&str, &str)]| {
+        let text = |name: &str| join.text(name).unwrap().to_owned();
+        let mut files: BTreeMap<_, _> =
+            join.file_names().map(|name| (name.to_owned(), text(name).into_bytes())).collect();
+        let mut manifest = text("bundle.yaml");
+        for (from, to) in changes {
+            assert!(manifest.contains(from), "{from}");
+            manifest = manifest.replacen(from, to, 1);
+        }
+        files.insert("bundle.yaml".into(), manifest.into_bytes());
+        faults(Bundle::of_files(files))
+    };
+    let of_up = "prepare: prepare, mutates: true";
+    for (changes, why) in [
+        (&[(of_up, "prepare: scaleUp, mutates: true")][..], "steps/2/prepare: \"scaleUp\" is no other step"),
+        (&[(of_up, "prepare: ready, mutates: true")], "\"ready\" is no other step"),
+        (&[(of_up, "prepare: preCheck, mutates: true")], "\"preCheck\" is no playbook or command that changes"),
+        (&[(of_up, "prepare: prepare, mutates: false")], "\"prepare\" prepares a step that changes nothing"),
+        (
+            &[("prepare.yml, limit: new, mutates: true", "prepare.yml, limit: new, mutates: true, undo: leave")],
+            "\"prepare\" has something to undo",
+        ),
+        (
+            &[("prepare.yml, limit: new", "prepare.yml, limit: new, prepare: leave")],
+            "\"prepare\" has a step that prepares it",
+        ),
+    ] {
+        let said = with(changes);
+        assert!(said.contains(why), "{why} is not in: {said}");
+    }
+}
+
+#[test]
 fn parameters_are_checked_filled_in_and_secrets_stay_apart() {
     let join = bundle("node-join");
     assert_eq!(join.secret_names().collect::<Vec<_>>(), ["bootstrap_token"]);
@@ -151,7 +187,7 @@ fn lint_knows_the_traps() {
     let mut files = BTreeMap::new();
     let manifest = bundle("node-join").text("bundle.yaml").unwrap().to_owned();
     files.insert("bundle.yaml".to_owned(), manifest.into_bytes());
-    for name in ["pre-check.yml", "join.yml", "post-check.yml", "leave.yml"] {
+    for name in ["pre-check.yml", "prepare.yml", "join.yml", "post-check.yml", "leave.yml"] {
         files.insert(name.to_owned(), b"- hosts: new\n  any_errors_fatal: \"{{ strict }}\"\n".to_vec());
     }
     let found: Vec<_> = lint::lint(&Bundle::of_files(files).unwrap()).iter().map(ToString::to_string).collect();

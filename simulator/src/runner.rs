@@ -146,6 +146,7 @@ fn tasks(step: &str) -> &'static [&'static str] {
             "fit for the cluster",
         ],
         "facts" => &["gather facts", "cache facts"],
+        "prepare" => &["kubelet from its URL"],
         "scaleUp" => &[
             "packages",
             "certificates",

@@ -1,14 +1,18 @@
 //! Machines become nodes that take pods: by `beidou up`, by hand, and by Ansible alone with the same settings and batches.
 //!
-//! Each kubelet waits at its first start, as a download and a boot would. By hand means: stock Ansible, one host after the
-//! other, the same playbooks and checks, no time to think. Of the hosts of that way only the first few are done, and the time is
+//! A kubelet comes from a server that sends it slowly, and waits at its first start: five parts download, one part boot. By hand
+//! means: stock Ansible, one host after the other, the same playbooks and checks, no time to think. Of the hosts of that way only the first few are done, and the time is
 //! scaled to all: they do not know of each other.
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -21,12 +25,17 @@ use beidou_tests::{
 };
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::DeleteParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::report::Report;
 
 const BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../playbooks/node-join");
-const STEPS: [&str; 3] = ["pre-check.yml", "join.yml", "post-check.yml"];
+const CHECK: &str = "pre-check.yml";
+const PREPARE: &str = "prepare.yml";
+const JOIN: &str = "join.yml";
+const CHECK_AGAIN: &str = "post-check.yml";
+/// Of the seconds of waiting, those that are boot: one in so many.
+const BOOT: u64 = 6;
 /// A node is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the first machine is watched before the others follow: what an operation does by default.
@@ -34,12 +43,13 @@ const SOAK: Duration = Duration::from_secs(30);
 
 pub async fn measure(hosts: usize, by_hand: usize, waits: u64, report: &mut Report) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let kubelet = slow_kubelet(folder.path(), waits)?;
+    let kubelet = slow_kubelet(folder.path(), waits / BOOT)?;
     let mut site = Site::start_with(hosts, &kubelet).await?;
     let all = site.addresses();
-    let ansible = Ansible::new(folder.path(), &site, waits)?;
+    let brought = slow_mirror(site.hosts.gateway(), &kubelet, waits - waits / BOOT)?;
+    let ansible = Ansible::new(folder.path(), &site, &brought)?;
 
-    let ours = with_beidou(&site, &all).await?;
+    let ours = with_beidou(&site, &all, &brought).await?;
     wipe(&mut site).await?;
     let alone = alone(&ansible, &site, &all).await?;
     wipe(&mut site).await?;
@@ -64,13 +74,13 @@ pub async fn measure(hosts: usize, by_hand: usize, waits: u64, report: &mut Repo
 }
 
 /// From `apply` to the end of the operation.
-async fn with_beidou(site: &Site, all: &[String]) -> anyhow::Result<f64> {
+async fn with_beidou(site: &Site, all: &[String], brought: &Value) -> anyhow::Result<f64> {
     let operation = json!({"metadata": {"name": "bench"}, "spec": {
         "clusterName": "product-cluster", "operationType": "ScaleUp", "bundle": "node-join",
         "operationFlow": ["preCheck", "scaleUp", "postCheck"],
         "operationMachines": all.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
         "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
-        "parameters": {"start_limit_s": 600},
+        "parameters": brought,
         "batches": {"soakSeconds": SOAK.as_secs()},
     }});
     let begun = Instant::now();
@@ -84,13 +94,13 @@ async fn with_beidou(site: &Site, all: &[String]) -> anyhow::Result<f64> {
 
 async fn alone(ansible: &Ansible, site: &Site, all: &[String]) -> anyhow::Result<f64> {
     let begun = Instant::now();
-    let [pre, join, post] = STEPS;
-    ansible.tuned(pre, all)?;
+    ansible.tuned(CHECK, all)?;
+    ansible.tuned(PREPARE, all)?;
     let (canary, rest) = all.split_at(1);
-    ansible.tuned(join, canary)?;
+    ansible.tuned(JOIN, canary)?;
     tokio::time::sleep(SOAK).await;
-    ansible.tuned(join, rest)?;
-    ansible.tuned(post, all)?;
+    ansible.tuned(JOIN, rest)?;
+    ansible.tuned(CHECK_AGAIN, all)?;
     release(site, all).await?;
     Ok(begun.elapsed().as_secs_f64())
 }
@@ -136,6 +146,38 @@ fn slow_kubelet(folder: &Path, seconds: u64) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Sends the kubelet to whoever asks, so slowly that it takes these seconds: the parameters that name it.
+fn slow_mirror(gateway: &str, kubelet: &Path, seconds: u64) -> anyhow::Result<Value> {
+    let sum = Command::new("sha256sum").arg(kubelet).output()?;
+    let sum = String::from_utf8(sum.stdout)?.split_whitespace().next().context("sha256sum says a sum")?.to_owned();
+    let (listener, body) = (TcpListener::bind((gateway, 0))?, Arc::new(fs::read(kubelet)?));
+    let url = format!("http://{}/kubelet", listener.local_addr()?);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let body = body.clone();
+            // Who hangs up while it is sent asks again, or does not.
+            thread::spawn(move || send_slowly(stream, &body, seconds).unwrap_or_default());
+        }
+    });
+    let sum = format!("sha256:{sum}");
+    Ok(json!({"start_limit_s": 600, "kubelet_from": "url", "kubelet_url": url, "kubelet_checksum": sum}))
+}
+
+fn send_slowly(mut stream: TcpStream, body: &[u8], seconds: u64) -> std::io::Result<()> {
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    let parts = 2 * seconds.max(1);
+    for part in body.chunks(body.len().div_ceil(parts as usize)) {
+        thread::sleep(Duration::from_millis(1000 * seconds / parts));
+        stream.write_all(part)?;
+    }
+    Ok(())
+}
+
 /// The program itself, without Beidou.
 struct Ansible {
     program: PathBuf,
@@ -145,12 +187,14 @@ struct Ansible {
 }
 
 impl Ansible {
-    fn new(folder: &Path, site: &Site, waits: u64) -> anyhow::Result<Self> {
+    fn new(folder: &Path, site: &Site, brought: &Value) -> anyhow::Result<Self> {
         let known_hosts = folder.join("known_hosts");
         fs::write(&known_hosts, site.hosts.known_hosts())?;
         let mut variables = site.parameters.clone();
         variables["bootstrap_token"] = site.node_token().into();
-        variables["start_limit_s"] = (waits + 120).into();
+        for (name, value) in brought.as_object().into_iter().flatten() {
+            variables[name] = value.clone();
+        }
         for (name, value) in [
             ("existing_nodes", json!([])),
             ("cluster_dns", json!([])),
@@ -169,7 +213,11 @@ impl Ansible {
 
     /// Stock: what anybody has who installed it, but for the way to the hosts.
     fn by_hand(&self, host: &str) -> anyhow::Result<()> {
-        STEPS.iter().try_for_each(|playbook| self.run(playbook, std::slice::from_ref(&host.to_owned()), &[]))
+        let host = [host.to_owned()];
+        let host = &host[..];
+        self.run(&[CHECK], host, &[])?;
+        self.run(&[PREPARE, JOIN], host, &[])?;
+        self.run(&[CHECK_AGAIN], host, &[])
     }
 
     /// With the settings that our runner has.
@@ -182,10 +230,10 @@ impl Ansible {
             ("ANSIBLE_SSH_ARGS", ssh),
             ("ANSIBLE_GATHERING", "smart"),
         ];
-        self.run(playbook, hosts, &settings)
+        self.run(&[playbook], hosts, &settings)
     }
 
-    fn run(&self, playbook: &str, hosts: &[String], settings: &[(&str, &str)]) -> anyhow::Result<()> {
+    fn run(&self, playbooks: &[&str], hosts: &[String], settings: &[(&str, &str)]) -> anyhow::Result<()> {
         let inventory = self.folder.join("inventory.ini");
         let line = |host: &String| format!("{host} ansible_host={host} ansible_user=root\n");
         fs::write(&inventory, format!("[new]\n{}", hosts.iter().map(line).collect::<String>()))?;
@@ -194,9 +242,9 @@ impl Ansible {
         command.arg(format!("@{}", self.folder.join("variables.json").display()));
         command.arg("--private-key").arg(&self.key);
         command.arg("--ssh-common-args").arg(format!("-o UserKnownHostsFile={}", self.known_hosts.display()));
-        command.arg(playbook).env("ANSIBLE_HOME", self.folder.join("ansible")).envs(settings.iter().copied());
+        command.args(playbooks).env("ANSIBLE_HOME", self.folder.join("ansible")).envs(settings.iter().copied());
         let output = command.stdin(Stdio::null()).output()?;
-        anyhow::ensure!(output.status.success(), "{playbook}: {}", String::from_utf8_lossy(&output.stdout));
+        anyhow::ensure!(output.status.success(), "{playbooks:?}: {}", String::from_utf8_lossy(&output.stdout));
         Ok(())
     }
 }

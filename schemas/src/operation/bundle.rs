@@ -26,6 +26,9 @@ pub struct StepShape {
     /// It decides whether a host may be released.
     #[serde(default)]
     pub checks: bool,
+    /// The step that readies all machines for it at once, before its first batch, whatever a flow names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare: Option<String>,
 }
 
 /// A bundle.

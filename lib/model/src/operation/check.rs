@@ -6,7 +6,11 @@ use beidou_schemas::operation::{
     LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind, bundle::BundleShape,
 };
 
-use super::{Board, Refused, parameters, plan::flow, refused::names};
+use super::{
+    Board, Refused, parameters,
+    plan::{flow, prepared},
+    refused::names,
+};
 
 /// Names that a refusal lists at most.
 const MOST_NAMES: usize = 20;
@@ -70,8 +74,9 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
         return Err(Refused::new("dryRun", true, "false: the bundle changes nothing anyway"));
     }
     let flow = flow(bundle, spec);
-    if flow.is_empty() || flow.len() >= MOST_STEPS {
-        return Err(Refused::new("operationFlow", flow.len(), format!("1 to {} steps", MOST_STEPS - 1)));
+    let steps = prepared(bundle, flow).len();
+    if flow.is_empty() || steps >= MOST_STEPS {
+        return Err(Refused::new("operationFlow", steps.max(flow.len()), format!("1 to {} steps", MOST_STEPS - 1)));
     }
     let known = || names(bundle.steps.iter().map(|step| &*step.name), MOST_NAMES);
     for (place, name) in flow.iter().enumerate() {

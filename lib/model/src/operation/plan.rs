@@ -55,6 +55,7 @@ pub fn built_in() -> BundleShape {
             retry: RetryScope::Host,
             undo: Vec::new(),
             checks: false,
+            prepare: None,
         }],
         flow: vec![RELEASE.into()],
         lock: LockScope::Node,
@@ -87,9 +88,11 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
 pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, owned: bool, pool: u32) -> Plan {
     let hosts: Vec<String> = spec.operation_machines.iter().map(|machine| machine.ip.clone()).collect();
     let steps = steps(bundle, spec, owned);
+    let readies = |step: &StepPlan| bundle.steps.iter().any(|other| other.prepare.as_ref() == Some(&step.name));
     let batches = Cut::new(bundle, &spec.batches, pool).batches(hosts.len() as u32);
     let soak = spec.batches.soak_seconds.or(bundle.batches.soak_seconds).unwrap_or(SOAK_SECONDS);
-    let stages = stages(bundle.order, &steps, &batches, hosts.len() as u32, u64::from(soak) * 1000);
+    let soak_ms = u64::from(soak) * 1000;
+    let stages = stages(bundle.order, &steps, readies, &batches, hosts.len() as u32, soak_ms);
     let from = |of: fn(&Batches) -> Option<u32>, default| of(&spec.batches).or(of(&bundle.batches)).unwrap_or(default);
     let limits = Limits {
         hold_at_hosts: from(|batches| batches.hold_at_hosts, HOLD_AT_HOSTS).max(1),
@@ -126,6 +129,18 @@ fn shapes<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> impl Iterator<Item
     flow.iter().filter_map(|name| bundle.steps.iter().find(|step| step.name == *name))
 }
 
+/// The same, each behind the step that readies machines for it.
+pub(super) fn prepared<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> Vec<&'a StepShape> {
+    let mut steps: Vec<&StepShape> = Vec::with_capacity(flow.len());
+    for step in shapes(bundle, flow) {
+        let named = step.prepare.as_ref().filter(|name| !flow.contains(name));
+        let before = named.and_then(|name| bundle.steps.iter().find(|other| other.name == *name));
+        steps.extend(before.filter(|before| !steps.contains(before)));
+        steps.push(step);
+    }
+    steps
+}
+
 /// What the bundle does by itself: what comes before the first change, and the change with all behind it.
 pub(super) fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
     let own: Vec<&StepShape> = match bundle.flow.is_empty() {
@@ -137,7 +152,7 @@ pub(super) fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>)
 }
 
 fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPlan> {
-    let shapes: Vec<&StepShape> = shapes(bundle, flow(bundle, spec)).collect();
+    let shapes = prepared(bundle, flow(bundle, spec));
     let changes_before = |place: usize| shapes[..place].iter().any(|step| step.mutates);
     // Of a dry run nothing can be checked behind a change that was not made.
     let kept =
@@ -163,7 +178,7 @@ fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPla
     let removes = matches!(bundle.operation_type, OperationType::ScaleDown | OperationType::NodeRemove);
     if !owned && proven && !opens && !removes {
         let [release] = &built_in().steps[..] else { return steps };
-        let StepShape { name, actor, mutates, deadline_ms, retry, undo, checks } = release.clone();
+        let StepShape { name, actor, mutates, deadline_ms, retry, undo, checks, prepare: _ } = release.clone();
         steps.push(StepPlan { name, actor, mutates, deadline_ms, retry, undo, checks });
     }
     steps
@@ -197,7 +212,15 @@ impl Cut {
     }
 }
 
-fn stages(order: Order, steps: &[StepPlan], batches: &[Vec<u32>], hosts: u32, soak_ms: u64) -> Vec<Stage> {
+/// A step that `readies` machines for another one takes all of them at once, before the first batch of any.
+fn stages(
+    order: Order,
+    steps: &[StepPlan],
+    readies: impl Fn(&StepPlan) -> bool,
+    batches: &[Vec<u32>],
+    hosts: u32,
+    soak_ms: u64,
+) -> Vec<Stage> {
     let all: Vec<u32> = (0..hosts).collect();
     let whole = |step: usize| Stage { step: step as u32, batch: 0, hosts: all.clone(), canary: false, soak_ms: 0 };
     let several = batches.len() > 1;
@@ -208,7 +231,7 @@ fn stages(order: Order, steps: &[StepPlan], batches: &[Vec<u32>], hosts: u32, so
         canary: several && batch == 0,
         soak_ms: if several && batch == 0 && soak { soak_ms } else { 0 },
     };
-    let cut = |step: &StepPlan| step.mutates && step.actor != Actor::Release;
+    let cut = |step: &StepPlan| step.mutates && step.actor != Actor::Release && !readies(step);
     match order {
         Order::Steps => (0..steps.len())
             .flat_map(|step| match cut(&steps[step]) {
@@ -217,11 +240,14 @@ fn stages(order: Order, steps: &[StepPlan], batches: &[Vec<u32>], hosts: u32, so
             })
             .collect(),
         Order::Batches => {
-            let first = steps.iter().position(|step| step.mutates).unwrap_or(steps.len());
-            let after = (0..batches.len())
-                .flat_map(|batch| (first..steps.len()).map(move |step| (batch, step)))
-                .map(|(batch, step)| part(step, batch, step + 1 == steps.len()));
-            (0..first).map(whole).chain(after).collect()
+            let change = steps.iter().position(|step| step.mutates && !readies(step)).unwrap_or(steps.len());
+            let (before, after): (Vec<usize>, Vec<usize>) =
+                (0..steps.len()).partition(|step| *step < change || readies(&steps[*step]));
+            let of_batch = |batch| after.iter().map(move |step| (batch, *step));
+            let after = (0..batches.len()).flat_map(of_batch);
+            let last = |step| step + 1 == steps.len();
+            let after = after.map(|(batch, step)| part(step, batch, last(step)));
+            before.into_iter().map(whole).chain(after).collect()
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bounds;
 mod cases;
 mod golden;
+mod planned;
 mod properties;
 mod setting;
 mod tasks;

@@ -16,7 +16,7 @@ pub const START: Micros = Micros(1_795_444_800_000_000);
 
 fn step(name: &str, mutates: bool, checks: bool, undo: Vec<UndoPlan>) -> StepShape {
     let (name, actor, retry) = (name.to_owned(), Actor::Ansible, RetryScope::Host);
-    StepShape { name, actor, mutates, deadline_ms: 600_000, retry, undo, checks }
+    StepShape { name, actor, mutates, deadline_ms: 600_000, retry, undo, checks, prepare: None }
 }
 
 pub fn scale_up() -> BundleShape {

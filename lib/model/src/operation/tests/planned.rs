@@ -1,0 +1,60 @@
+//! What becomes of a specification: steps that ready machines.
+
+use beidou_schemas::operation::{
+    Batches, MOST_STEPS, OperationSpec, OperationType, Stage,
+    bundle::{BundleShape, StepShape},
+};
+
+use super::{cases::with, setting};
+use crate::operation::{plan, plan_of};
+
+fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
+    let step = StepShape { name: "prepare".into(), undo: Vec::new(), checks: false, ..bundle.steps[1].clone() };
+    bundle.steps.push(step);
+    bundle.steps.iter_mut().find(|step| step.name == before).unwrap().prepare = Some("prepare".into());
+    bundle
+}
+
+#[test]
+fn what_readies_machines_takes_all_of_them_before_the_first_batch() {
+    let planned = |bundle: &BundleShape, kind, flow: &[&str], dry_run| {
+        let spec = OperationSpec { dry_run, ..setting::spec(kind, flow, 1..6) };
+        let plan = plan_of(bundle, &spec, true, 100);
+        let name = |stage: &Stage| (plan.steps[stage.step as usize].name.clone(), stage.hosts.len(), stage.canary);
+        plan.stages.iter().map(name).collect::<Vec<_>>()
+    };
+    let named = |all: &[(&str, usize, bool)]| {
+        all.iter().map(|(name, hosts, canary)| ((*name).to_owned(), *hosts, *canary)).collect::<Vec<_>>()
+    };
+    let up = ready(setting::scale_up(), "scaleUp");
+    let whole = [("prepare", 5, false), ("scaleUp", 1, true), ("scaleUp", 3, false), ("scaleUp", 1, false)];
+    let checked = [&[("preCheck", 5, false)][..], &whole, &[("postCheck", 5, false)]].concat();
+    let kind = OperationType::ScaleUp;
+    assert_eq!(planned(&up, kind, &["preCheck", "scaleUp", "postCheck"], false), named(&checked));
+    assert_eq!(planned(&up, kind, &["preCheck", "prepare", "scaleUp", "postCheck"], false), named(&checked));
+    assert_eq!(planned(&up, kind, &["scaleUp", "postCheck"], false), named(&checked[1..]), "as a task asks for it");
+    assert_eq!(planned(&up, kind, &["preCheck", "scaleUp", "postCheck"], true), named(&checked[..5]), "dry");
+    assert_eq!(planned(&up, kind, &["preCheck"], false), named(&checked[..1]));
+
+    let reboot = ready(setting::reboot(), "reboot");
+    let reboot = BundleShape { batches: Batches { size: Some(4), ..Batches::default() }, ..reboot };
+    let batch = |hosts, canary| [("drain", hosts, canary), ("reboot", hosts, canary), ("postCheck", hosts, canary)];
+    let all = [&[("prepare", 5, false)][..], &batch(1, true), &batch(4, false)].concat();
+    assert_eq!(planned(&reboot, OperationType::Reboot, &["drain", "reboot", "postCheck"], false), named(&all));
+}
+
+#[test]
+fn what_readies_machines_counts_among_the_steps() {
+    let up = ready(setting::scale_up(), "scaleUp");
+    let most = MOST_STEPS - 2;
+    let mut world = with(1..6);
+    let (mut many, step) = (up.clone(), up.steps[0].clone());
+    many.steps.extend((0..most).map(|place| StepShape { name: format!("more{place}"), ..step.clone() }));
+    let mut flow: Vec<String> = (0..most).map(|place| format!("more{place}")).collect();
+    world.board.bundles.insert("scale-up".into(), many);
+    let spec = |flow: &[String]| OperationSpec { operation_flow: flow.to_vec(), ..setting::scale_up_spec(1..6) };
+    assert!(plan(&world.board, &spec(&flow), None).is_ok());
+    flow.push("scaleUp".into());
+    let refused = plan(&world.board, &spec(&flow), None).unwrap_err();
+    assert_eq!((&*refused.field, &*refused.value), ("operationFlow", "32"), "the one that readies counts too");
+}
