@@ -7,14 +7,14 @@ use std::{
 };
 
 use beidou_playbooks::{
-    Act, ApiAct, ArtifactName, Bundle, LockScope as Scope, Manifest, Place, Registries, RetryScope as Retry, Step,
-    TargetApi,
+    Act, ApiAct, ArtifactName, Bundle, GroupSource, LockScope as Scope, Manifest, Place, Registries,
+    RetryScope as Retry, Step, TargetApi,
 };
 use beidou_schemas::{
     numbered::UnknownKind,
     operation::{
         Actor, Batches, LockScope, OperationType, Order, RetryScope, SuccessRule, UndoBy, UndoKind, UndoPlan,
-        bundle::{BundleShape, StepShape},
+        bundle::{BundleShape, MachineCount, StepShape},
     },
 };
 use futures::future::join_all;
@@ -114,8 +114,16 @@ pub(crate) fn shape(bundle: &Bundle) -> Result<BundleShape, UnknownKind> {
         batches: manifest.batches.as_ref().map(batches).unwrap_or_default(),
         order: if joins || kind == OperationType::Command { Order::Steps } else { Order::Batches },
         needs_cluster: manifest.target_api == TargetApi::Required,
+        machines: machines(manifest),
         parameters: manifest.parameters.clone(),
     })
+}
+
+/// The narrowest of what its groups of machines take.
+fn machines(manifest: &Manifest) -> Option<MachineCount> {
+    let of = manifest.groups.values().filter(|group| group.from == GroupSource::Machines);
+    let counts = of.map(|group| MachineCount { least: group.min, most: group.max.unwrap_or(u32::MAX) });
+    counts.reduce(|one, other| MachineCount { least: one.least.max(other.least), most: one.most.min(other.most) })
 }
 
 fn batches(of: &beidou_playbooks::Batches) -> Batches {
@@ -178,6 +186,7 @@ mod tests {
         let up = join.steps.iter().find(|step| step.name == "scaleUp").unwrap();
         assert_eq!(up.undo.iter().map(|undo| undo.kind).collect::<Vec<_>>(), [UndoKind::Taint, UndoKind::Join]);
         assert!(join.steps.iter().any(|step| step.checks));
+        assert_eq!(join.machines, Some(MachineCount { least: 1, most: 500 }));
         let drain = shape(&all["drain"]).unwrap();
         assert_eq!((drain.steps[0].actor, drain.order), (Actor::Command, Order::Batches));
     }

@@ -1,9 +1,9 @@
 //! What tasks need: their operations, work orders at ticket systems, and notes to people.
 
-use beidou_model::operation::{Seen, view};
+use beidou_model::operation::{Notice, Seen, Stood, view};
 use beidou_schemas::{
     operation::{
-        GateMode, Object, Owner, TaskId, Via,
+        GateMode, Object, Owner, TaskId, TaskStepKind, Via,
         command::{Command, RequestOperation},
         fact::{NotifyFailed, OperationAsked},
     },
@@ -12,7 +12,7 @@ use beidou_schemas::{
 use serde_json::json;
 
 use super::Hands;
-use crate::{commands::id_of, gate, keeper::now};
+use crate::{commands::id_of, error::chain, gate, keeper::now, target::TargetError};
 
 /// A message that was not taken is sent again after this, then after four times as long each time, an hour at most: five tries,
 /// which the model counts, reach over more than an hour.
@@ -27,10 +27,15 @@ impl Hands {
         }) else {
             return Err(format!("task {task} is not known"));
         };
-        if let Some(resources) = &self.resources
-            && resources.create_operation(task, kind, asked).await.map_err(|error| crate::error::chain(&error))?
-        {
-            return Ok(());
+        if let Some(resources) = &self.resources {
+            match resources.create_operation(task, kind, asked).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error @ TargetError::NameTaken { leaves: false, .. }) => {
+                    return self.tell(Seen::NotMade(task, error.to_string())).await;
+                }
+                Err(error) => return Err(chain(&error)),
+            }
         }
         let owner = Some(Owner { task, step: kind });
         let request = RequestOperation { name: asked.name.clone(), spec: asked.spec.clone(), owner };
@@ -49,6 +54,8 @@ impl Hands {
             let place = found.steps.get(step as usize)?;
             let gate = found.gate_of(place.kind)?;
             let tries = found.notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries);
+            let closes = matches!(place.kind, TaskStepKind::ScaleUpSubWorkprocess | TaskStepKind::ScaleDownSubWorkprocess);
+            let report = closes.then(|| view::report(board, found));
             let body = json!({
                 "task": task,
                 "name": found.name,
@@ -61,6 +68,7 @@ impl Hands {
                 "until": place.gate.as_ref().map(|gate| gate.until),
                 "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}{}", self.door, gate::answer_path(task, step))),
                 "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
+                "report": report,
             });
             let asks = format!(
                 "Beidou: {} waits for an approval: {} of {} machines of {}, asked for by {}",
@@ -86,23 +94,23 @@ impl Hands {
     /// People are told of what is held or over, or waits for their approval.
     pub(super) async fn notify(&self, object: Object, of_seq: u64) -> Result<(), String> {
         let found = self.keeper.look(|board| {
-            let tries = |notices: &[beidou_model::operation::Notice]| {
-                notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries)
-            };
+            let of = |notices: &[Notice]| notices.iter().find(|notice| notice.of_seq == of_seq).cloned();
             match object {
                 Object::Board => None,
                 // What it waits for is not in its state: it depends on the moment.
                 Object::Operation(id) => board.operations.get(&id).map(|found| {
-                    let seen = view::summary(board, found, now());
-                    (seen.phase, seen.reason, seen.message, tries(&found.notices))
+                    let view::Summary { phase, reason, message, .. } = view::summary(board, found, now());
+                    (Stood { phase, reason, message }, of(&found.notices))
                 }),
-                Object::Task(id) => board
-                    .tasks
-                    .get(&id)
-                    .map(|found| (found.phase, found.reason, found.message.clone(), tries(&found.notices))),
+                Object::Task(id) => board.tasks.get(&id).map(|found| {
+                    let message = found.message.clone();
+                    (Stood { phase: found.phase, reason: found.reason, message }, of(&found.notices))
+                }),
             }
         });
-        let Some((phase, reason, message, tries)) = found else { return Ok(()) };
+        let Some((present, notice)) = found else { return Ok(()) };
+        let tries = notice.as_ref().map_or(0, |notice| notice.tries);
+        let Stood { phase, reason, message } = notice.and_then(|notice| notice.stood).unwrap_or(present);
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = format!("Beidou: {} is {phase}{reason}. {message}", self.object_name(object));
         let sent = self.note(text.trim()).await;

@@ -110,11 +110,11 @@ impl Resources {
             return Ok(());
         }
         let owner = owner.map_or("somebody".into(), |owner| format!("{} {} ({})", owner.kind, owner.name, owner.uid));
-        let remedy = match found.metadata.deletion_timestamp {
-            Some(_) => "it is being deleted, and is waited for",
-            None => "delete it, or give the task another name",
+        let (leaves, remedy) = match found.metadata.deletion_timestamp {
+            Some(_) => (true, "it is being deleted, and is waited for"),
+            None => (false, "delete it and resume, or give the task another name"),
         };
-        Err(TargetError::NameTaken { name: name.into(), owner, remedy })
+        Err(TargetError::NameTaken { name: name.into(), owner, remedy, leaves })
     }
 
     /// Merges into a resource.

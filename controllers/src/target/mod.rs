@@ -78,6 +78,8 @@ pub enum TargetError {
         owner: String,
         /// What to do.
         remedy: &'static str,
+        /// It will be free by itself.
+        leaves: bool,
     },
     /// Operations of this cluster cannot use its API server: nobody said how.
     #[error("the cluster {0} has no credentials: name them in its Cluster resource")]

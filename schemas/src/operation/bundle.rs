@@ -31,6 +31,16 @@ pub struct StepShape {
     pub prepare: Option<String>,
 }
 
+/// How many machines an operation may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineCount {
+    /// At least.
+    pub least: u32,
+    /// At most.
+    pub most: u32,
+}
+
 /// A bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +69,9 @@ pub struct BundleShape {
     pub order: Order,
     /// It works on a cluster that Beidou must know. A script on hosts may not care.
     pub needs_cluster: bool,
+    /// How many machines its groups take; absent for as many as any operation may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<MachineCount>,
     /// Its parameters: a JSON Schema, secret ones marked `x-secret`.
     pub parameters: Value,
 }

@@ -52,6 +52,7 @@ pub(crate) mod samples {
             batches: Batches { canary: Some(1), ..Batches::default() },
             order: Order::Steps,
             needs_cluster: true,
+            machines: None,
             parameters: serde_json::json!({"type": "object"}),
         }
     }

@@ -81,6 +81,7 @@ async fn machines_become_nodes_that_take_pods() {
     a_script_runs_on_machines(&site, first).await;
     roles_come_with_the_runner(&site, first, &all).await;
     dry_run::changes_nothing(&site, &first[0]).await;
+    task::stands_still_while_a_name_is_taken(&site, &first[0]).await;
     task::takes_a_machine_out_once_somebody_else_agrees(&site, 2).await;
     a_machine_leaves_and_nothing_is_left(&site, &all[2]).await;
     what_does_not_fit_is_refused_before_it_begins(&site, first).await;

@@ -12,7 +12,7 @@ use beidou_tests::{
     wait,
 };
 use k8s_openapi::api::core::v1::Node;
-use kube::Api;
+use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 
 /// From one step of a task to the next; a starved machine takes longer.
@@ -32,8 +32,11 @@ pub(super) async fn went_forward_alone(site: &Site, name: &str, operations: usiz
     assert_eq!(children.len(), operations, "{:?}", children.iter().map(|child| &child.name).collect::<Vec<_>>());
     for child in children {
         let bundle = board.bundles.get(&child.plan.bundle.name).unwrap_or(&own);
+        let goes_forward = |name: &String| {
+            bundle.flow.contains(name) || bundle.steps.iter().any(|step| step.prepare.as_ref() == Some(name))
+        };
         let undoing: Vec<_> =
-            child.plan.steps.iter().map(|step| &step.name).filter(|name| !bundle.flow.contains(name)).collect();
+            child.plan.steps.iter().map(|step| &step.name).filter(|name| !goes_forward(name)).collect();
         assert!(undoing.is_empty(), "{} has steps that only undo: {undoing:?}", child.name);
         assert!(child.attempts.iter().all(|attempt| attempt.purpose == Purpose::Act), "{} undid something", child.name);
         assert!(child.debts.iter().all(|debt| !debt.stands()), "{} owes something: {:?}", child.name, child.debts);
@@ -121,4 +124,36 @@ fn nothing_that_changes_was_meant_before(facts: &[Fact], name: &str) {
     assert_eq!((&*answer.ticket, &*answer.why), ("CHG-4711", "its lease ends"));
     let check = board.operations.values().find(|one| one.name.ends_with("-scaledownprecheck")).unwrap();
     assert!(check.plan.steps.iter().all(|step| !step.mutates), "a check changes something: {:?}", check.plan.steps);
+}
+
+/// An Operation that somebody else made under the name of one of the task's is left alone, and the task says so.
+pub(super) async fn stands_still_while_a_name_is_taken(site: &Site, machine: &str) {
+    let (taken, of_task) = ("taken-scaleupprecheck", ("AutoOperationTask", "taken"));
+    let other = json!({"metadata": {"name": taken}, "spec": {
+        "clusterName": "product-cluster", "operationType": "Command", "bundle": "tally", "operationFlow": ["first"],
+        "operationMachines": [{"ip": machine}], "parameters": {"run": taken}, "suspend": true,
+    }});
+    site.beidou("Operation", other).await.unwrap();
+    let task = json!({"metadata": {"name": "taken"}, "spec": {
+        "cluster": "product-cluster", "clusterType": "native", "operationIds": ["node-join"],
+        "operationTaskMachines": [{"name": machine}], "operationTaskStep": [{"step": "ScaleUpPreCheck"}],
+        "operationTaskType": "ScaleUp",
+        "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
+    }});
+    site.beidou(of_task.0, task).await.unwrap();
+    let ends = ["Held", "Succeeded", "Failed"];
+    let status = site.phase(of_task.0, of_task.1, &ends).await.unwrap();
+    let message = status["message"].as_str().unwrap();
+    assert_eq!((&status["phase"], &status["reason"]), (&json!("Held"), &json!("NeverStarted")), "{status:#}");
+    assert!(message.contains(taken) && message.contains("somebody made it: delete it and resume"), "{message}");
+
+    let operations = site.api("caas.beidou.io", "v1alpha1", "Operation");
+    operations.delete(taken, &DeleteParams::default()).await.unwrap();
+    let free =
+        wait::until("the name is free", LIMIT, async || operations.get_opt(taken).await.ok()?.is_none().then_some(()));
+    free.await.unwrap();
+    let id = site.id(of_task.0, of_task.1).await.unwrap();
+    site.say(&format!("tasks/{id}/resume"), &json!({"why": "the name is free"})).await.unwrap();
+    let status = site.phase(of_task.0, of_task.1, &["Succeeded", "Failed"]).await.unwrap();
+    assert_eq!(status["phase"], "Succeeded", "{status:#}");
 }

@@ -73,6 +73,11 @@ async fn order(site: &Site, receiver: &Receiver, name: &str, step: u64) -> Strin
     let order = message.json();
     assert_eq!(order["task"], site.id("AutoOperationTask", name).await.unwrap(), "{order:#}");
     assert_eq!((&order["machines"], &order["cluster"]), (&json!(site.addresses()), &json!("product-cluster")));
+    let report = json!({
+        "operations": [], "ok": 0, "failed": 0, "machines": [{"ip": &site.addresses()[0], "ok": false}],
+        "inventory": {"cluster": "product-cluster", "added": [], "removed": []},
+    });
+    assert_eq!(order["report"], if step == 1 { report } else { Value::Null }, "nothing was done to the machine");
     order["answer"].as_str().unwrap().to_owned()
 }
 

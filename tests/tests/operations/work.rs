@@ -33,7 +33,7 @@ impl Work {
     pub fn records(self) -> u64 {
         match self {
             Self::Tally => 32,
-            Self::Join => 60,
+            Self::Join => 68,
         }
     }
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use beidou_schemas::operation::{
-    LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind, bundle::BundleShape,
+    LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
+    bundle::{BundleShape, MachineCount},
 };
 
 use super::{
@@ -70,6 +71,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     }
     let machines: Vec<(&str, Option<u16>)> = spec.operation_machines.iter().map(|m| (&*m.ip, m.port)).collect();
     addresses("operationMachines", "ip", &machines)?;
+    count("operationMachines", machines.len(), bundle)?;
     if spec.dry_run && bundle.lock == LockScope::None && !bundle.steps.iter().any(|step| step.mutates) {
         return Err(Refused::new("dryRun", true, "false: the bundle changes nothing anyway"));
     }
@@ -125,6 +127,19 @@ fn addresses(field: &str, key: &str, machines: &[(&str, Option<u16>)]) -> Result
     Ok(())
 }
 
+/// A bundle's groups may take fewer machines than any operation may have, or need more than one.
+fn count(field: &str, machines: usize, bundle: &BundleShape) -> Result<(), Refused> {
+    let fits = |count: &MachineCount| (count.least as usize..=count.most as usize).contains(&machines);
+    match bundle.machines.filter(|count| !fits(count)) {
+        None => Ok(()),
+        Some(MachineCount { least, most }) => {
+            let most = (most as usize).min(MOST_HOSTS);
+            let allowed = format!("{least} to {most} machines, as the groups of bundle {} take", bundle.name);
+            Err(Refused::new(field, machines, allowed))
+        }
+    }
+}
+
 /// Types that a task can be of, and the order in which steps of each may stand.
 fn order(of: OperationType) -> Option<&'static [TaskStepKind]> {
     use TaskStepKind as Step;
@@ -169,6 +184,7 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
             format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES)),
         ));
     };
+    count("operationTaskMachines", machines.len(), known)?;
     parameters::check(known, &spec.parameters, &spec.secrets)?;
     let steps: Vec<TaskStepKind> = spec.operation_task_step.iter().map(|named| named.step).collect();
     let places: Vec<Option<usize>> = steps.iter().map(|step| order.iter().position(|known| known == step)).collect();

@@ -54,7 +54,7 @@ pub use observe::{Ignored, Seen, begin, observe};
 pub use parameters::secret_given;
 pub use plan::{built_in, plan, plan_of};
 pub use refused::Refused;
-pub use run::{Cell, Change, LockSpan, Notice, Operation};
+pub use run::{Cell, Change, LockSpan, Notice, Operation, Stood};
 pub use task::{GateState, StepState, Task, TaskStep};
 pub use undo::{Debt, DebtState};
 

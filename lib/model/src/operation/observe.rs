@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Reason, UndoKind,
+        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Reason, TaskId, UndoKind,
         bundle::BundleShape,
         fact::{
             AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, BundleKnown, BundleLost, ClusterRuled, Fact,
@@ -45,6 +45,8 @@ pub enum Seen {
     UndoFailed(OperationId, UndoKind, String, String),
     /// Warnings rose on touched nodes.
     Warnings(OperationId, WarningsRose),
+    /// The operation of a task's present step cannot be made, and waiting does not help: why.
+    NotMade(TaskId, String),
     /// People were told, or a webhook took a work order.
     Told(Object, u64),
     /// They could not be told; when to try again.
@@ -119,6 +121,14 @@ pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ign
             draft.add(Object::Operation(*id), UndoFailed { kind: *kind, host: host.clone(), why: why.clone() });
         }
         Seen::Warnings(id, rose) => warn(board, *id, rose, &mut draft)?,
+        Seen::NotMade(id, why) => {
+            let waits = board.tasks.get(id).filter(|task| {
+                task.phase == Phase::Running && task.present().is_some_and(|(_, step)| step.asked.is_some())
+            });
+            waits.map(drop).ok_or(Ignored::Known)?;
+            let (reason, message) = (Reason::NeverStarted, why.clone());
+            draft.add(Object::Task(*id), Held { reason, message, subject: None });
+        }
         Seen::Told(object, of_seq) => {
             notice(board, *object, *of_seq)?;
             draft.add(*object, Notified { of_seq: *of_seq });

@@ -63,6 +63,7 @@ pub fn built_in() -> BundleShape {
         batches: Batches::default(),
         order: Order::Steps,
         needs_cluster: true,
+        machines: None,
         parameters: serde_json::json!({"type": "object", "properties": {}, "additionalProperties": false}),
     }
 }

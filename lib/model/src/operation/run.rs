@@ -62,6 +62,34 @@ pub struct Notice {
     pub tries: u32,
     /// Not before.
     pub after: Micros,
+    /// How it stood then; absent where it waits for an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stood: Option<Stood>,
+}
+
+/// How something stands, or stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    /// Where.
+    pub phase: Phase,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The same for people.
+    pub message: String,
+}
+
+impl Notice {
+    /// That an approval is waited for: told as it stands when it is told.
+    pub(crate) fn asks(of_seq: u64, after: Micros) -> Self {
+        Self { of_seq, tries: 0, after, stood: None }
+    }
+
+    /// That it is held, or over: told as it stood, however late.
+    pub(crate) fn tells(of_seq: u64, after: Micros, phase: Phase, reason: Reason, message: &str) -> Self {
+        let stood = Stood { phase, reason: Some(reason), message: message.to_owned() };
+        Self { stood: Some(stood), ..Self::asks(of_seq, after) }
+    }
 }
 
 /// An operation.
@@ -132,7 +160,7 @@ impl Operation {
         let Accepted { name, subject, spec, owner, plan } = accepted;
         let cell = Cell { state: HostState::Waiting, since: now, duration_ms: 0 };
         let cells = vec![vec![cell; plan.hosts.len()]; plan.steps.len()];
-        let asks = plan.approval.then_some(Notice { of_seq: seq, tries: 0, after: now });
+        let asks = plan.approval.then(|| Notice::asks(seq, now));
         Self {
             id,
             name,

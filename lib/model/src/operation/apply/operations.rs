@@ -4,7 +4,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         HostState, Phase, Reason, UndoKind,
-        fact::{Body, Fact, Held, LockTaken, Released, StageEnded, UndoOwed},
+        fact::{Body, Fact, Finished, Held, LockTaken, Released, StageEnded, UndoOwed},
     },
 };
 
@@ -92,7 +92,8 @@ fn way(operation: &mut Operation, fact: &Fact) {
             enter(operation, finished.phase, Some(finished.reason), &finished.message, time);
             operation.ended = Some(time);
             operation.stop_asking();
-            operation.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+            let Finished { phase, reason, message, .. } = finished;
+            operation.notices.push(Notice::tells(fact.seq, time, *phase, *reason, message));
         }
         Body::Notified(told) => operation.notices.retain(|notice| notice.of_seq != told.of_seq),
         Body::NotifyFailed(failed) => put_off(&mut operation.notices, failed.of_seq, failed.again),
@@ -119,7 +120,7 @@ fn hold(operation: &mut Operation, held: &Held, fact: &Fact) {
     };
     enter(operation, phase, Some(held.reason), &held.message, fact.time);
     operation.trouble = None;
-    operation.notices.push(Notice { of_seq: fact.seq, tries: 0, after: fact.time });
+    operation.notices.push(Notice::tells(fact.seq, fact.time, phase, held.reason, &held.message));
 }
 
 fn lock(board: &mut Board, operation: &mut Operation, fact: &Fact) {

@@ -4,7 +4,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         GateMode, Phase, Reason,
-        fact::{Body, Fact},
+        fact::{Body, Fact, Finished},
     },
 };
 
@@ -34,7 +34,7 @@ fn way(task: &mut Task, fact: &Fact) {
     match &fact.body {
         Body::Held(held) => {
             enter(task, Phase::Held, Some(held.reason), &held.message, time);
-            task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+            task.notices.push(Notice::tells(fact.seq, time, Phase::Held, held.reason, &held.message));
         }
         Body::Resumed(_) => {
             // A gate that nobody answered is opened anew.
@@ -56,7 +56,8 @@ fn way(task: &mut Task, fact: &Fact) {
             enter(task, finished.phase, Some(finished.reason), &finished.message, time);
             task.ended = Some(time);
             stop_asking(task);
-            task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+            let Finished { phase, reason, message, .. } = finished;
+            task.notices.push(Notice::tells(fact.seq, time, *phase, *reason, message));
         }
         Body::Notified(told) => {
             task.notices.retain(|notice| notice.of_seq != told.of_seq);
@@ -112,7 +113,7 @@ fn step(task: &mut Task, fact: &Fact) {
             });
             let asks = task.steps.get(asked.step as usize).is_some_and(|step| tells(task, step));
             if asks {
-                task.notices.push(Notice { of_seq: fact.seq, tries: 0, after: time });
+                task.notices.push(Notice::asks(fact.seq, time));
             }
         }
         Body::GateAnswered(answered) => {

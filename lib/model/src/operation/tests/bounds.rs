@@ -6,7 +6,7 @@ use beidou_schemas::{
     operation::{
         AttemptEnd, ClusterRules, Freeze, Object, OperationSpec, OperationType, Phase, Purpose, Reason, Settled,
         UndoKind,
-        command::{Ask, Word},
+        command::{Ask, Hold, Word},
         fact::{Body, Fact},
     },
     time::DAY,
@@ -146,4 +146,17 @@ fn a_dry_run_tells_nothing_of_how_long_it_takes() {
     while world.step() {}
     assert_eq!(run(&world).phase, Phase::Succeeded);
     assert_eq!(view::forecast(&world.board, &run(&world).plan).unknown, ["preCheck", "scaleUp"]);
+}
+
+#[test]
+fn a_late_note_tells_how_it_stood() {
+    let mut world = with(1..4);
+    let held = Hold { why: "lunch".into(), suspend: false };
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Hold(held)));
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Resume(Word::default())));
+    world.settle();
+    assert_eq!(run(&world).phase, Phase::Running);
+    let stood = run(&world).notices.last().unwrap().stood.clone().unwrap();
+    assert_eq!((stood.phase, stood.reason), (Phase::Held, Some(Reason::HeldOnRequest)));
+    assert!(stood.message.contains("lunch"), "{}", stood.message);
 }

@@ -2,10 +2,10 @@
 
 use beidou_schemas::operation::{
     Batches, MOST_STEPS, OperationSpec, OperationType, Stage,
-    bundle::{BundleShape, StepShape},
+    bundle::{BundleShape, MachineCount, StepShape},
 };
 
-use super::{cases::with, setting};
+use super::{cases::with, setting, world::World};
 use crate::operation::{plan, plan_of};
 
 fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
@@ -57,4 +57,18 @@ fn what_readies_machines_counts_among_the_steps() {
     flow.push("scaleUp".into());
     let refused = plan(&world.board, &spec(&flow), None).unwrap_err();
     assert_eq!((&*refused.field, &*refused.value), ("operationFlow", "32"), "the one that readies counts too");
+}
+
+#[test]
+fn a_bundle_says_how_many_machines_it_takes() {
+    let mut world = with(1..6);
+    let planned = |world: &World, hosts| plan(&world.board, &setting::scale_up_spec(hosts), None);
+    assert!(planned(&world, 1..2).is_ok());
+    world.board.bundles.get_mut("scale-up").unwrap().machines = Some(MachineCount { least: 2, most: 3 });
+    assert!(planned(&world, 1..3).is_ok() && planned(&world, 1..4).is_ok());
+    for (hosts, value) in [(1..2, "1"), (1..5, "4")] {
+        let refused = planned(&world, hosts).unwrap_err();
+        assert_eq!((&*refused.field, &*refused.value), ("operationMachines", value));
+        assert_eq!(refused.allowed, "2 to 3 machines, as the groups of bundle scale-up take");
+    }
 }

@@ -40,6 +40,7 @@ pub fn scale_up() -> BundleShape {
         batches: Batches { size: Some(3), ..Batches::default() },
         order: Order::Steps,
         needs_cluster: true,
+        machines: None,
         parameters: serde_json::json!({"type": "object"}),
     }
 }

@@ -2,16 +2,21 @@
 
 use beidou_schemas::{
     operation::{
-        GateMode, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec, TaskStepKind,
+        GateMode, HostState, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec,
+        TaskStepKind,
         bundle::{BundleShape, StepShape},
-        command::{Answer, Ask, RequestOperation, Skip},
+        command::{Answer, Ask, RequestOperation, Skip, Word},
         fact::NotifyFailed,
     },
     time::DAY,
 };
 use uuid::Uuid;
 
-use super::{cases::RUN, setting, world::World};
+use super::{
+    cases::RUN,
+    setting::{self, START},
+    world::World,
+};
 use crate::operation::{Action, Operation, Seen, StepState, Task, view};
 
 const TASK: TaskId = TaskId(Uuid::from_u128(9));
@@ -184,4 +189,47 @@ fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
     world.settle();
     assert_eq!(task(&world).reason, Some(Reason::WebhookFailed));
     assert!(task(&world).message.ends_with("the work order: it answered 505"), "{}", task(&world).message);
+}
+
+#[test]
+fn the_closing_work_order_tells_of_each_machine() {
+    let mut world = with(&["ScaleUpPreCheck", "ScaleUp", "UncordonNodes", "ScaleUpSubWorkprocess"], |_, _| ());
+    until_made(&mut world, 1);
+    let checked = view::report(&world.board, task(&world));
+    assert!(checked.inventory.added.is_empty(), "they were looked at: {checked:?}");
+    while world.step() {}
+    assert_eq!(task(&world).phase, Phase::Succeeded);
+    let all: Vec<String> = task(&world).spec.operation_task_machines.iter().map(|one| one.name.clone()).collect();
+    let through = view::report(&world.board, task(&world));
+    assert_eq!((through.operations.len(), through.ok, through.failed), (3, all.len(), 0));
+    assert_eq!((&through.inventory.added, through.inventory.removed.len()), (&all, 0));
+    assert!(through.machines.iter().all(|machine| machine.ok && machine.stopped.is_none()), "{through:?}");
+
+    // One that is looked at in vain is in the report with its reason, and not in the inventory.
+    let id = task(&world).steps[1].operation.unwrap();
+    let run = world.board.operations.get_mut(&id).unwrap();
+    run.set(0, 0, HostState::Failed, START, 1);
+    let one = view::report(&world.board, task(&world));
+    assert_eq!((one.ok, one.failed, &one.inventory.added[..]), (all.len() - 1, 1, &all[1..]));
+    let stopped = one.machines[0].stopped.as_ref().unwrap();
+    assert_eq!((&*stopped.step, stopped.state), ("scaleUp", HostState::Failed));
+}
+
+#[test]
+fn what_cannot_be_made_holds_the_task_until_somebody_resumes_it() {
+    let mut world = with(&["ScaleUpPreCheck"], |_, _| ());
+    let makes =
+        |world: &mut World| world.settle().iter().any(|action| matches!(action, Action::CreateOperation { .. }));
+    assert!(makes(&mut world));
+    world.see(&Seen::NotMade(TASK, "the name is taken".into()));
+    let held = task(&world);
+    assert_eq!(
+        (held.phase, held.reason, &*held.message),
+        (Phase::Held, Some(Reason::NeverStarted), "the name is taken")
+    );
+    assert!(!makes(&mut world));
+    assert!(world.ask(Object::Task(TASK), "dev", Ask::Resume(Word::default())));
+    assert!(makes(&mut world), "it is tried again");
+    while world.step() {}
+    assert_eq!(task(&world).phase, Phase::Succeeded);
 }
