@@ -14,7 +14,7 @@ use std::{
 use beidou_log::{Log, ReadLimit, Writer};
 use beidou_model::watch::{Standing, Standings};
 use beidou_schemas::{
-    ClusterUid, Offset, Topic, TopicPartition,
+    ClusterUid, Micros, Offset, Topic, TopicPartition,
     coverage::{CoverageFact, collector},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -71,6 +71,12 @@ impl Coverage {
     /// Where the cluster stands, by all that is durable.
     pub(crate) fn standing(&self, cluster: &ClusterUid) -> Option<Standing> {
         self.standings.lock().unwrap_or_else(PoisonError::into_inner).of(cluster).cloned()
+    }
+
+    /// When a cluster of this name was proven last, by all that is durable: its uid is not known before it answers.
+    pub(crate) fn proven(&self, name: &str) -> Option<Micros> {
+        let standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.iter().filter(|(_, standing)| standing.cluster_name == name).map(|(_, standing)| standing.until).max()
     }
 
     /// Every import record below this offset is on the Event topic.

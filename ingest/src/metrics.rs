@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU64;
 
 use beidou_schemas::{
+    Micros,
     coverage::{CoverageState, Reason},
     reject::RejectReason,
 };
@@ -139,6 +140,12 @@ impl IngestMetrics {
         for reason in [Reason::Timeout, Reason::Cut, Reason::Expired] {
             self.sessions.get_or_create_owned(&OfKind { cluster: cluster.into(), kind: reason.name() });
         }
+    }
+
+    /// How old the last proof of a cluster is.
+    pub(crate) fn proven(&self, cluster: &str, until: Micros, now: Micros) {
+        let seconds = (now.0 - until.0) as f64 / 1e6;
+        self.unproven.get_or_create(&OfCluster { cluster: cluster.into() }).set(seconds);
     }
 
     /// Forgets the gauges of a cluster that is no longer collected; its counters stay.

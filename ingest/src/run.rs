@@ -188,7 +188,7 @@ async fn collect_one(
     owners: &Owners,
     ending: Ending,
 ) -> Result<(), IngestError> {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, begun) = (FIRST_PAUSE, tools.outside.now());
     loop {
         let met = tokio::select! {
             biased;
@@ -201,6 +201,9 @@ async fn collect_one(
             Err(NotMet::Refused(detail)) => (ClusterState::Refused, detail),
         };
         tracing::warn!(cluster = %config.name, %detail, "the cluster is not collected");
+        // Without a figure no alert would tell of a cluster that was away when this process began.
+        let since = tools.coverage.proven(&config.name).unwrap_or(begun);
+        tools.metrics.proven(&config.name, since, tools.outside.now());
         tools.board.update(&config.name, |status| (status.state, status.detail) = (state, detail));
         tokio::select! {
             biased;

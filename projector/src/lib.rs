@@ -22,6 +22,7 @@
 //!   the log has lost a gap in the coverage. An engine that is away, or a log whose disk is full, is waited for, for ever.
 //! - Memory is bounded by one budget over all workers; see [`config`].
 
+mod alarm;
 pub mod archive;
 pub mod audit;
 mod budget;
@@ -52,6 +53,7 @@ mod turns;
 pub mod wishes;
 mod worker;
 
+pub use alarm::Alarm;
 pub use config::{CutLimit, ProjectorConfig};
 pub use error::ProjectorError;
 pub use run::{GROUP, LEADING, Projector, SOURCES, run};

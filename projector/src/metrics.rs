@@ -31,6 +31,7 @@ type Level = Gauge<i64, AtomicI64>;
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     lag: Family<Source, Level>,
+    near_retention: Family<Source, Level>,
     watermark: Family<Source, Level>,
     last_done: Family<Source, Level>,
     window_span: Family<Source, Level>,
@@ -133,6 +134,7 @@ impl Metrics {
         let buckets = || Histogram::new(exponential_buckets(0.001, 2.0, 17));
         Self {
             lag: Family::default(),
+            near_retention: Family::default(),
             watermark: Family::default(),
             last_done: Family::default(),
             window_span: Family::default(),
@@ -155,6 +157,8 @@ impl Metrics {
         let help = "1 where this projector audits, rebuilds, compacts and enforces retention; one of a site does";
         registry.register("leads", help, metrics.leads.clone());
         registry.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
+        let help = "Records that are not in the tables while retention of the log comes near them; else 0";
+        registry.register("near_retention_records", help, metrics.near_retention.clone());
         registry.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
         let help = "When a cut was done last; absent before the first one of this process";
         registry.register("last_done_timestamp_seconds", help, metrics.last_done.clone());
@@ -179,13 +183,22 @@ impl Metrics {
     /// Forgets the levels of a partition that has gone: another projector tells them now.
     pub(crate) fn forget(&self, at: TopicPartition) {
         let source = Source { topic: at.topic.name(), partition: at.partition };
-        for family in [&self.lag, &self.watermark, &self.last_done, &self.window_span] {
+        for family in [&self.lag, &self.near_retention, &self.watermark, &self.last_done, &self.window_span] {
             family.remove(&source);
+        }
+    }
+
+    /// How many records retention comes near, of a partition that this projector has.
+    pub(crate) fn near_retention(&self, at: TopicPartition, records: u64) {
+        let source = Source { topic: at.topic.name(), partition: at.partition };
+        if let Some(level) = self.near_retention.get(&source) {
+            level.set(records as i64);
         }
     }
 
     pub(crate) fn of(&self, at: TopicPartition) -> SourceMetrics {
         let source = Source { topic: at.topic.name(), partition: at.partition };
+        self.near_retention.get_or_create(&source).set(0);
         SourceMetrics {
             lag: self.lag.get_or_create(&source).clone(),
             watermark: self.watermark.get_or_create(&source).clone(),

@@ -1,12 +1,9 @@
 //! `beidou projector`: brings the log into ClickHouse, and the tables forward to this version.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use beidou_log::{Log, Threat};
+use beidou_log::Log;
 use beidou_projector::{
     PartitionStatus, Projector, ProjectorConfig, Status,
     archive::ArchiveMetrics,
@@ -15,15 +12,12 @@ use beidou_projector::{
     fault::Faults,
 };
 use beidou_schemas::Topic;
-use beidou_service::{CancellationToken, Part};
+use beidou_service::Part;
 use beidou_store::Store;
 use tokio::sync::watch;
 
 use super::Process;
 use crate::args::roles;
-
-/// How often it is looked whether retention comes near.
-const ALARM_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the role alone.
 ///
@@ -63,32 +57,11 @@ pub fn prepare(process: &Process, log: Arc<dyn Log>, store: Store) -> anyhow::Re
         ..ProjectorConfig::default()
     };
     let mut projector = None;
-    let alarm_log = log.clone();
     process.metrics.register("projector", |registry| projector = Some(Projector::new(config, log, store, registry)));
     let projector = projector.context("metrics are registered at once")?.asked_by_log();
-    tokio::spawn(alarm(alarm_log, projector.status(), process.stop.clone()));
+    tokio::spawn(projector.alarm().run(process.stop.clone()));
     tokio::spawn(report(process.readiness.part("projector"), projector.status()));
     Ok(projector)
-}
-
-/// Warns before retention removes records that are not in the tables, where the log does not wait for them.
-async fn alarm(log: Arc<dyn Log>, status: watch::Receiver<Status>, stop: CancellationToken) {
-    let mut beats = tokio::time::interval(ALARM_EVERY);
-    while stop.run_until_cancelled(beats.tick()).await.is_some() {
-        let all: Vec<_> = status.borrow().partitions.iter().map(|(at, one)| (*at, one.watermark)).collect();
-        for (at, watermark) in all {
-            match log.threat(at, watermark, SystemTime::now()).await {
-                Ok(None) => {}
-                Ok(Some(Threat { unread, overtaken })) => tracing::warn!(
-                    partition = %at,
-                    unread,
-                    overtaken,
-                    "retention of the log comes near what is not in the tables: let the projector catch up, or keep more"
-                ),
-                Err(error) => tracing::debug!(%error, partition = %at, "the log cannot tell how near retention is"),
-            }
-        }
-    }
 }
 
 async fn report(part: Part, mut status: watch::Receiver<Status>) {

@@ -233,9 +233,7 @@ impl Driver {
     pub(super) fn gauge(&self) {
         let (label, now) = (OfCluster { cluster: self.config.name.clone() }, self.now());
         let seconds = |since: beidou_schemas::Micros| (now.0 - since.0) as f64 / 1e6;
-        if let Some(until) = self.chain.until() {
-            self.tools.metrics.unproven.get_or_create(&label).set(seconds(until));
-        }
+        self.tools.metrics.proven(&self.config.name, self.chain.until().unwrap_or(self.begun), now);
         if let Some(frame) = self.last_frame {
             self.tools.metrics.quiet.get_or_create(&label).set(seconds(frame));
         }

@@ -145,6 +145,8 @@ pub(crate) struct Driver {
     /// Where the server stood when it was asked last.
     pub(super) stands_at: ResourceVersion,
     pub(super) last_frame: Option<Micros>,
+    /// A cluster that was never listed is not proven since.
+    pub(super) begun: Micros,
     /// The latest proof that was published.
     pub(super) proven: Micros,
     pub(super) detail: String,
@@ -171,7 +173,7 @@ impl Driver {
         let mut ticks = interval(TICK.min(Duration::from_millis(tools.config.heartbeat_ms / 10)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let comparer = comparer(&tools, &chain);
-        let partitions = tools.publisher.partitions();
+        let (partitions, begun) = (tools.publisher.partitions(), tools.outside.now());
         let frames = tools.metrics.frames_of(&config.name);
         tools.metrics.begin(&config.name);
         let store = Store { cluster, name: config.name.clone(), partitions, metrics: tools.metrics.clone(), frames };
@@ -200,6 +202,7 @@ impl Driver {
             listed: false,
             stands_at: ResourceVersion::default(),
             last_frame: None,
+            begun,
             proven: Micros::default(),
             detail: String::new(),
         };

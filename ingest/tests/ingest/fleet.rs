@@ -15,9 +15,14 @@ use beidou_ingest::{
     ClusterConfig, ClusterState, ConfigError, IngestError, clusters::Secret, clusters_from_kubeconfig, follow_file,
 };
 use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
-use beidou_schemas::{Offset, Record, Topic, TopicPartition, coverage::CoverageFact};
+use beidou_schemas::{
+    Epoch, Micros, Offset, Record, ResourceVersion, Topic, TopicPartition,
+    coverage::{CoverageFact, Position},
+    time::HOUR,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 fn named(name: &str, api: &Api) -> ClusterConfig {
     ClusterConfig::of_server(name, &api.url, None)
@@ -75,6 +80,34 @@ async fn a_wrong_token_is_named_and_a_right_one_taken_without_a_restart() {
     assert!(status.clusters["one"].detail.contains("401"), "{status:?}");
     running.clusters.send(with("right")).unwrap();
     running.watching().await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_that_was_away_when_it_began_is_unproven_since_its_last_proof() {
+    let (known, new, log) = (Api::start("uid-1").await, Api::start("uid-2").await, memory());
+    known.lock().token = Some("right".into());
+    new.lock().token = Some("right".into());
+    let now = Micros::of(jiff::Timestamp::now());
+    let position = Position {
+        cluster: "uid-1".parse().unwrap(),
+        cluster_name: "known".into(),
+        epoch: Epoch(0),
+        session: Uuid::now_v7(),
+        start_resource_version: ResourceVersion(1),
+        resource_version: ResourceVersion(1),
+        from: now.plus(-2 * HOUR),
+        until: now.plus(-HOUR),
+    };
+    let writer = log.writer(TopicPartition::new(Topic::KubeCoverage, 0), "before").await.unwrap();
+    let fact = CoverageFact::Started(position).to_record_by("another", Uuid::now_v7(), now);
+    writer.append(vec![fact]).await.unwrap();
+    let with = |name: &str, api: &Api| ClusterConfig::of_server(name, &api.url, Some(Secret::new("wrong")));
+    let mut running = Running::start(log, vec![with("known", &known), with("new", &new)]);
+    running.until(|s| s.clusters.len() == 2 && s.clusters.values().all(|c| !c.detail.is_empty())).await;
+    let unproven = |name: &str| running.figure(&format!("unproven_seconds{{cluster=\"{name}\"}}")).unwrap();
+    assert!(unproven("known") >= 3600.0, "{}", unproven("known"));
+    assert!((0.0..3600.0).contains(&unproven("new")), "{}", unproven("new"));
     running.stop().await.unwrap();
 }
 

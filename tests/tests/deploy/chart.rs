@@ -97,6 +97,11 @@ fn a_wrong_value_is_refused_and_named() {
         ("fleet", "controllers.notifications[0].url=https://a", "'url' not allowed"),
         ("fleet", "controllers.webhooks[0].secret.key=", "/controllers/webhooks/0/secret/key"),
         ("fleet", "serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name is empty"),
+        ("fleet", "kafka.brokers={kafka-1:9094}", "networkPolicy.ports.kafka lacks 9094"),
+        ("fleet", "clickhouse.replicaUrls={https://b}", "networkPolicy.ports.clickhouse lacks 443"),
+        ("fleet", "clusters[1].server=https://a:16443/b", "networkPolicy.ports.kubernetes lacks 16443"),
+        ("fleet", "controllers.webhooks[0].url=https://a:8443", "networkPolicy.ports.webhooks lacks 8443"),
+        ("bucket", "archive.s3.endpoint=https://a:9000", "networkPolicy.ports.objectStorage lacks 9000"),
     ];
     for helm in Helm::all().unwrap() {
         for (values, set, says) in refused {

@@ -175,6 +175,24 @@ async fn a_ledger_holds_each_fact_once_also_after_fatal_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_commit_without_an_answer_has_stored_is_looked_for_until_it_is_seen() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    options.faults = Faults::new(move |of| {
+        let is_first = of == LEDGER && count.fetch_add(1, SeqCst) == 0;
+        is_first.then_some(Fault::Unanswered)
+    });
+    let log = open(&options).await;
+    let writer = log.writer(LEDGER, "test").await.unwrap();
+    assert_eq!(writer.append(vec![text("a"), text("b")]).await.unwrap(), 0..2);
+    assert_eq!(asked.load(SeqCst), 1, "it was sent once");
+    writer.append(vec![text("c")]).await.unwrap();
+    assert_eq!(all(&log, LEDGER).await, ["a", "b", "c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_writer_whose_producer_breaks_does_not_take_the_partition_back() {
     let broker = Broker::shared().await.unwrap();
     let mut options = options(broker.address());

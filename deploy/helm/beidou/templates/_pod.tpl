@@ -54,6 +54,10 @@ spec:
     {{- if $operates }}
     - {name: door, containerPort: 7330}
     {{- end }}
+    {{- if and (eq .role "query-api") (semverCompare ">=1.30-0" $.Capabilities.KubeVersion.Version) }}
+    # It answers until the Service has heard that it ends, and sends requests elsewhere.
+    lifecycle: {preStop: {sleep: {seconds: 5}}}
+    {{- end }}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true

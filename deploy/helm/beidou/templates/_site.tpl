@@ -18,6 +18,29 @@
 {{- end -}}
 {{- if eq .Values.mode "fleet" }}{{ include "beidou.check.fleet" . }}
 {{- else if gt (int $api.replicas) 1 }}{{ fail "api.replicas is more than 1: mode embedded is one pod" }}{{ end -}}
+{{- if .Values.networkPolicy.enabled }}{{ include "beidou.check.ways" . }}{{ end -}}
+{{- end }}
+
+{{- /* What is named must lie at ports that the network policies leave open. */ -}}
+{{- define "beidou.check.ways" -}}
+{{- $clickhouse := .Values.clickhouse -}}
+{{- if eq .Values.mode "fleet" -}}
+{{- range .Values.kafka.brokers }}{{ include "beidou.check.way" (list $ "kafka" .) }}{{ end -}}
+{{- range prepend $clickhouse.replicaUrls $clickhouse.url }}{{ include "beidou.check.way" (list $ "clickhouse" .) }}{{ end -}}
+{{- end -}}
+{{- with .Values.archive.s3.endpoint }}{{ include "beidou.check.way" (list $ "objectStorage" .) }}{{ end -}}
+{{- range .Values.clusters }}{{ with .server }}{{ include "beidou.check.way" (list $ "kubernetes" .) }}{{ end }}{{ end -}}
+{{- range .Values.controllers.webhooks }}{{ include "beidou.check.way" (list $ "webhooks" .url) }}{{ end -}}
+{{- end }}
+
+{{- define "beidou.check.way" -}}
+{{- $key := index . 1 -}}
+{{- $address := index . 2 -}}
+{{- $host := regexReplaceAll "^[a-z]+://" $address "" | splitList "/" | first -}}
+{{- $port := regexFind ":[0-9]+$" $host | trimPrefix ":" | default (ternary "80" "443" (hasPrefix "http:" $address)) -}}
+{{- $open := list -}}
+{{- range index (index . 0).Values.networkPolicy.ports $key }}{{ $open = append $open (toString .) }}{{ end -}}
+{{- if not (has $port $open) }}{{ fail (printf "networkPolicy.ports.%s lacks %s: %s could not be reached" $key $port $address) }}{{ end -}}
 {{- end }}
 
 {{- define "beidou.check.controllers" -}}

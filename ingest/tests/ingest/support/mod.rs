@@ -20,6 +20,7 @@ use beidou_ingest::{
 };
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_schemas::{Record, Topic, TopicPartition, coverage::CoverageFact};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, watch},
@@ -326,6 +327,7 @@ pub fn memory() -> Arc<MemoryLog> {
 pub struct Running {
     pub clusters: watch::Sender<Vec<ClusterConfig>>,
     pub status: watch::Receiver<IngestStatus>,
+    registry: Registry,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), IngestError>>,
 }
@@ -338,11 +340,19 @@ impl Running {
     pub fn start_with(log: Arc<dyn Log>, clusters: Vec<ClusterConfig>, config: IngestConfig) -> Self {
         let (clusters, receiver) = watch::channel(clusters);
         let (status, status_receiver) = watch::channel(IngestStatus::default());
-        let metrics = IngestMetrics::new(&mut prometheus_client::registry::Registry::default());
+        let mut registry = Registry::default();
+        let metrics = IngestMetrics::new(&mut registry);
         let shutdown = CancellationToken::new();
         let inputs = Inputs { log, clusters: receiver, metrics, status, outside: Arc::new(Machine), fault: None };
         let task = tokio::spawn(beidou_ingest::run(config, inputs, shutdown.clone()));
-        Self { clusters, status: status_receiver, shutdown, task }
+        Self { clusters, status: status_receiver, registry, shutdown, task }
+    }
+
+    /// What a figure says now; `None` while it is not told.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
     pub async fn stop(self) -> Result<(), IngestError> {

@@ -9,8 +9,8 @@
 //! - A fresh producer of the same id fences whoever has it. So an older writer must not take one without looking: the
 //!   epoch stands in a consumer group, committed inside a transaction, so that only the holder of the id can raise it.
 //!   Should two meet between look and fence, both stop; neither writes on.
-//! - After a commit without an answer the batch is looked for behind the last known end. Nobody else writes there, so it
-//!   is stored once.
+//! - After a commit without an answer the batch is looked for behind the last known end, until the look has an answer. Nobody
+//!   else writes there, so it is stored once.
 
 use std::{
     ops::Range,
@@ -27,7 +27,7 @@ use beidou_schemas::{Offset, Record, TopicPartition};
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode as Code},
     producer::Producer as _,
     topic_partition_list::{Offset as Place, TopicPartitionList},
 };
@@ -48,6 +48,8 @@ const ACT: Duration = Duration::from_secs(30);
 const GROUP: usize = 256;
 /// Between two looks for a marker, which stands there a few milliseconds after its commit.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// What an act is told whose answer does not come.
+const NO_ANSWER: KafkaError = KafkaError::Global(Code::OperationTimedOut);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -86,7 +88,8 @@ impl Exclusive {
         let stop = Arc::new(AtomicBool::new(false));
         let asking = setup.reader.create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
         let asking = asking.map_err(|error| refused(format_args!("become the writer of {at}"), error))?;
-        let mut work = Work { setup, asking, producer: None, epoch: 0, end: 0, stop: Arc::clone(&stop), fenced: false };
+        let (epoch, end, fenced, unanswered) = (0, 0, false, false);
+        let mut work = Work { setup, asking, producer: None, epoch, end, stop: Arc::clone(&stop), fenced, unanswered };
         work.take_over().map_err(|error| match is_fenced(&error) {
             true => LogError::Fenced { at },
             false => refused(format_args!("become the writer of {at}"), error),
@@ -137,6 +140,8 @@ struct Work {
     end: Offset,
     stop: Arc<AtomicBool>,
     fenced: bool,
+    /// A test keeps the answer of the next look.
+    unanswered: bool,
 }
 
 /// Why an attempt failed.
@@ -222,12 +227,12 @@ impl Work {
     /// Stores a group, however many producers it takes.
     fn append(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, LogError> {
         let at = self.setup.at;
-        let mut pause = FIRST_PAUSE;
+        if self.fenced {
+            return Err(LogError::Fenced { at });
+        }
+        let (mut pause, mut sent) = (FIRST_PAUSE, false);
         loop {
-            if self.fenced {
-                return Err(LogError::Fenced { at });
-            }
-            match self.attempt(group) {
+            match self.once(group, &mut sent) {
                 Ok(ranges) => return Ok(ranges),
                 Err(Failure::Final(error)) => {
                     self.fenced |= is_fenced(&error);
@@ -244,15 +249,21 @@ impl Work {
                 return Err(LogError::Closed);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
-            if let Some(ranges) = self.found(group) {
-                return Ok(ranges);
-            }
         }
     }
 
-    fn attempt(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, Failure> {
+    /// One try. What an earlier one has sent is looked for first, and sent again only once it is seen not to be there.
+    fn once(&mut self, group: &[Append], sent: &mut bool) -> Result<Vec<Range<Offset>>, Failure> {
         listen(&self.asking);
         self.stand()?;
+        if *sent && let Some(ranges) = self.found(group)? {
+            return Ok(ranges);
+        }
+        *sent = true;
+        self.attempt(group)
+    }
+
+    fn attempt(&mut self, group: &[Append]) -> Result<Vec<Range<Offset>>, Failure> {
         let Some(producer) = &self.producer else { return Err(Failure::Broken(KafkaError::Canceled)) };
         producer.begin_transaction()?;
         let mut flights = Vec::new();
@@ -264,7 +275,8 @@ impl Work {
             }
             flights.push(flight);
         }
-        if self.setup.faults.after(self.setup.at) == Some(Fault::Fatal) {
+        let fault = self.setup.faults.after(self.setup.at);
+        if fault == Some(Fault::Fatal) {
             break_for_good(producer);
         }
         let committed = patiently(&self.stop, |left| producer.commit_transaction(left));
@@ -273,6 +285,10 @@ impl Work {
             return Err(Failure::Final(error.clone()));
         }
         committed?;
+        if fault == Some(Fault::Unanswered) {
+            self.unanswered = true;
+            return Err(Failure::Broken(NO_ANSWER));
+        }
         let ranges: Vec<_> = flights.iter().map(|flight| flight.range()).collect();
         self.end = ranges.iter().map(|range| range.end).max().unwrap_or(self.end).max(self.end);
         self.shows();
@@ -307,7 +323,7 @@ impl Work {
         match self.committed()? {
             Some(newest) if newest > self.epoch => {
                 self.fenced = true;
-                Err(Failure::Final(KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::Fenced)))
+                Err(Failure::Final(KafkaError::MessageProduction(Code::Fenced)))
             }
             Some(_) | None => Ok(()),
         }
@@ -325,16 +341,17 @@ impl Work {
         })
     }
 
-    /// After a commit without an answer: what stands behind the last known end, if it is this group.
-    fn found(&mut self, group: &[Append]) -> Option<Vec<Range<Offset>>> {
-        if self.stand().is_err() {
-            return None;
+    /// After a commit without an answer: what stands behind the last known end, if it is this group; `None` where it is not
+    /// there. A look that fails has seen nothing.
+    fn found(&mut self, group: &[Append]) -> Result<Option<Vec<Range<Offset>>>, Failure> {
+        if std::mem::take(&mut self.unanswered) {
+            return Err(Failure::Broken(NO_ANSWER));
         }
         let at = (&*self.setup.topic, self.setup.at.partition);
-        let stored = read_range(&self.setup.reader, at, self.end, ACT).ok()?;
+        let stored = read_range(&self.setup.reader, at, self.end, ACT)?;
         let wanted: Vec<&Record> = group.iter().flat_map(|append| &append.records).collect();
         if stored.len() < wanted.len() || !stored.iter().zip(&wanted).all(|(found, wanted)| found.record == **wanted) {
-            return None;
+            return Ok(None);
         }
         let mut rest = stored.iter();
         let ranges: Vec<_> = group
@@ -345,7 +362,7 @@ impl Work {
             })
             .collect();
         self.end = ranges.iter().map(|range| range.end).max().unwrap_or(self.end);
-        Some(ranges)
+        Ok(Some(ranges))
     }
 
     /// Waits; `false` when the log is closed meanwhile.

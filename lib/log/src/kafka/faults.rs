@@ -9,6 +9,8 @@ use beidou_schemas::TopicPartition;
 pub enum Fault {
     /// Its producer is broken for good once the records are handed over, as after a lost sequence.
     Fatal,
+    /// Of the one writer: its transaction is committed, and neither that answer comes nor that of its first look.
+    Unanswered,
     /// The consumer brings nothing from where it is put, and says nothing of it.
     Deaf,
 }

@@ -1,0 +1,135 @@
+//! The alarm before retention removes records that are not in the tables, where the log does not wait for them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use beidou_log::{Log, Threat};
+use beidou_schemas::{Offset, TopicPartition};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{metrics::Metrics, run::Projector, status::Status};
+
+/// How often it is looked whether retention comes near.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Tells by a warning and by a figure that retention comes near one of the partitions of a projector.
+pub struct Alarm {
+    log: Arc<dyn Log>,
+    status: watch::Receiver<Status>,
+    metrics: Metrics,
+}
+
+impl Projector {
+    /// Its alarm, to be run beside it.
+    pub fn alarm(&self) -> Alarm {
+        Alarm { log: self.log.clone(), status: self.status.subscribe(), metrics: self.metrics.clone() }
+    }
+}
+
+impl Alarm {
+    /// Looks until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut beats = tokio::time::interval(EVERY);
+        while stop.run_until_cancelled(beats.tick()).await.is_some() {
+            self.look(SystemTime::now()).await;
+        }
+    }
+
+    async fn look(&self, now: SystemTime) {
+        // A worker that has not read its ledger yet does not know where it stands.
+        let known =
+            |(at, one): (&TopicPartition, &crate::PartitionStatus)| (one.end > 0).then_some((*at, one.watermark));
+        let all: Vec<(TopicPartition, Offset)> = self.status.borrow().partitions.iter().filter_map(known).collect();
+        for (at, watermark) in all {
+            match self.log.threat(at, watermark, now).await {
+                Ok(threat) => {
+                    self.metrics.near_retention(at, threat.map_or(0, |threat| threat.unread));
+                    if let Some(Threat { unread, overtaken }) = threat {
+                        tracing::warn!(
+                            partition = %at,
+                            unread,
+                            overtaken,
+                            "retention of the log comes near what is not in the tables: let the projector catch up, or keep more"
+                        );
+                    }
+                }
+                Err(error) => tracing::debug!(%error, partition = %at, "the log cannot tell how near retention is"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use async_trait::async_trait;
+    use beidou_log::{LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+    use beidou_schemas::Topic;
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+
+    use super::*;
+    use crate::status::Reporter;
+
+    const AT: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
+
+    /// A log whose retention waits for nobody, and is always near: it tells from where it is read.
+    struct Passing(Arc<MemoryLog>);
+
+    #[async_trait]
+    impl Log for Passing {
+        fn partitions(&self, topic: Topic) -> u32 {
+            self.0.partitions(topic)
+        }
+
+        async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+            self.0.writer(at, name).await
+        }
+
+        async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+            self.0.read(at, from, limit).await
+        }
+
+        async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
+            self.0.bounds(at).await
+        }
+
+        async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
+            self.0.release(at, consumer, upto).await
+        }
+
+        async fn threat(&self, _: TopicPartition, next: Offset, _: SystemTime) -> Result<Option<Threat>, LogError> {
+            Ok((next < 12).then_some(Threat { unread: 12 - next, overtaken: false }))
+        }
+    }
+
+    #[tokio::test]
+    async fn how_much_retention_comes_near_is_a_figure_of_whoever_has_the_partition() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let _worker = metrics.of(AT);
+        let status = watch::Sender::default();
+        let reporter = Reporter::new(AT, status.clone());
+        let log = Arc::new(Passing(MemoryLog::new([(Topic::KubeEvent, 1)])));
+        let alarm = Alarm { log, status: status.subscribe(), metrics: metrics.clone() };
+        let shown = || {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            let of = |line: &str| line.strip_prefix("near_retention_records{")?.split(' ').nth(1).map(str::to_owned);
+            text.lines().find_map(of)
+        };
+        alarm.look(SystemTime::UNIX_EPOCH).await;
+        assert_eq!(shown().as_deref(), Some("0"), "it is not known yet where the worker stands");
+        for (watermark, unread) in [(5, "7"), (12, "0")] {
+            reporter.change(|status| (status.watermark, status.end) = (watermark, 12));
+            alarm.look(SystemTime::UNIX_EPOCH).await;
+            assert_eq!(shown().as_deref(), Some(unread));
+        }
+        metrics.forget(AT);
+        alarm.look(SystemTime::UNIX_EPOCH).await;
+        assert_eq!(shown(), None, "another one tells it now");
+    }
+}
