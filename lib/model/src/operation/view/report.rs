@@ -1,6 +1,6 @@
 //! What came of a task, machine by machine: what its closing work order carries.
 
-use beidou_schemas::operation::{Actor, HostState, OperationId, OperationType};
+use beidou_schemas::operation::{Actor, HostState, NamedMachine, OperationId, OperationType};
 use serde::Serialize;
 
 use super::by_error;
@@ -65,12 +65,13 @@ pub struct Inventory {
 /// What came of a task so far.
 pub fn report(board: &Board, task: &Task) -> Report {
     let runs: Vec<&Operation> = task.steps.iter().filter_map(|step| board.made_by(task.id, step.operation?)).collect();
-    let machines: Vec<MachineReport> = task.spec.operation_task_machines.iter().map(|machine| {
+    let of = |machine: &NamedMachine| {
         let stopped = runs.iter().find_map(|run| stopped(run, &machine.name));
         let passed = |run: &&Operation| run.place(&machine.name).is_some_and(|host| run.is_through(host));
         let ok = !runs.is_empty() && runs.iter().all(passed);
         MachineReport { ip: machine.name.clone(), role: machine.role.clone(), ok, stopped }
-    });
+    };
+    let machines: Vec<MachineReport> = task.spec.operation_task_machines.iter().map(of).collect();
     let good: Vec<String> = machines.iter().filter(|machine| machine.ok).map(|machine| machine.ip.clone()).collect();
     let (ok, failed) = (good.len(), machines.iter().filter(|machine| machine.stopped.is_some()).count());
     let mut inventory = Inventory { cluster: task.spec.cluster.clone(), ..Inventory::default() };
