@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use beidou_model::operation::{Attempt, Operation};
+use beidou_model::operation::{Attempt, EXISTING_NODES, Operation};
 use beidou_playbooks::{Act, Bundle, GroupSource, Step};
 use beidou_schemas::{
     operation::{Machine, OperationType, Purpose},
@@ -64,10 +64,10 @@ pub(crate) fn variables(
         .filter(|(name, _)| takes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if takes("existing_nodes") {
+    if takes(EXISTING_NODES) {
         let node =
             |(name, (addresses, _)): (&String, &(Vec<String>, bool))| json!({"name": name, "addresses": addresses});
-        all.insert("existing_nodes".into(), known.iter().map(node).collect());
+        all.insert(EXISTING_NODES.into(), known.iter().map(node).collect());
     }
     all.extend(operation.spec.parameters.clone());
     let secrets: BTreeSet<String> = operation.spec.secrets.iter().map(|secret| secret.parameter.clone()).collect();
