@@ -5,8 +5,8 @@ use std::{
     net::IpAddr,
 };
 
-use beidou_model::operation::{Attempt, Operation};
-use beidou_playbooks::{Act, Bundle, GroupSource, Step};
+use beidou_model::operation::{Attempt, EXISTING_NODES, Operation};
+use beidou_playbooks::{Act, Bundle, GroupSource, Manifest, Step};
 use beidou_schemas::{
     operation::{Machine, OperationType, Purpose},
     runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
@@ -64,10 +64,10 @@ pub(crate) fn variables(
         .filter(|(name, _)| takes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if takes("existing_nodes") {
+    if takes(EXISTING_NODES) {
         let node =
             |(name, (addresses, _)): (&String, &(Vec<String>, bool))| json!({"name": name, "addresses": addresses});
-        all.insert("existing_nodes".into(), known.iter().map(node).collect());
+        all.insert(EXISTING_NODES.into(), known.iter().map(node).collect());
     }
     all.extend(operation.spec.parameters.clone());
     let secrets: BTreeSet<String> = operation.spec.secrets.iter().map(|secret| secret.parameter.clone()).collect();
@@ -109,6 +109,10 @@ pub(crate) fn assignment(
         inventory(bundle, &operation.spec.operation_machines, target, known),
         variables(bundle, operation, target, known)?,
     );
+    // What must be undone is undone with the nodes that are there.
+    if attempt.purpose == Purpose::Act {
+        fits(bundle.manifest(), &inventory, target)?;
+    }
     let others =
         Others { inventory: &inventory, variables: &variables, machines: &operation.plan.hosts, limit: &limit };
     let (reach, first) = (others.reach(bundle, step)?, others.first(bundle, step)?);
@@ -140,6 +144,27 @@ pub(crate) fn assignment(
         deadline_ms: attempt.deadline_ms,
         heartbeat_ms: HEARTBEAT_MS,
     })
+}
+
+/// Whether the cluster has as many nodes as the groups of a bundle take. Machines were counted when the operation was accepted.
+fn fits(manifest: &Manifest, inventory: &Inventory, target: &Target) -> Result<(), Unassignable> {
+    for (name, group) in &manifest.groups {
+        let of = match group.from {
+            GroupSource::Machines => continue,
+            GroupSource::Nodes => "nodes of the cluster",
+            GroupSource::ControlPlane => "nodes of its control plane",
+            GroupSource::All => "nodes and machines",
+        };
+        let found = u32::try_from(inventory.groups.get(name).map_or(0, Vec::len)).unwrap_or(u32::MAX);
+        if (group.min..=group.max.unwrap_or(u32::MAX)).contains(&found) {
+            continue;
+        }
+        let most = group.max.map(|max| format!(" and at most {max}")).unwrap_or_default();
+        let takes = format!("the group {name} of bundle {} takes at least {}{most} {of}", manifest.name, group.min);
+        let unseen = if target.client.is_none() { ": it is not known without credentials which it has" } else { "" };
+        return Err(format!("{takes}, and the cluster {} has {found}{unseen}", target.name));
+    }
+    Ok(())
 }
 
 /// What a step looks at beside the machines of its attempt.
@@ -295,6 +320,26 @@ mod tests {
         assert_eq!(hosts["named"].ansible_host, "10.0.0.3");
         assert_eq!(groups["etcd"], ["::ffff:10.0.0.1"]);
         assert_eq!(groups["kube_node"].len(), 5);
+    }
+
+    #[test]
+    fn a_cluster_has_as_many_nodes_as_the_groups_take() {
+        let (mut manifest, target) = (bundle().manifest().clone(), Target::bare("c"));
+        let inventory = found(&["10.0.0.99"]);
+        assert_eq!(fits(&manifest, &inventory, &target), Ok(()));
+        let nobody = fits(&manifest, &Inventory::default(), &target).unwrap_err();
+        let wanted =
+            "the group etcd of bundle scale-up takes at least 1 nodes of its control plane, and the cluster c has 0";
+        assert!(nobody.starts_with(wanted) && nobody.ends_with("without credentials which it has"), "{nobody}");
+        for (min, max, ok) in [(5, None, true), (6, None, false), (0, Some(5), true), (0, Some(4), false)] {
+            let group = manifest.groups.get_mut("kube_node").unwrap();
+            (group.min, group.max) = (min, max);
+            assert_eq!(fits(&manifest, &inventory, &target).is_ok(), ok, "{min} {max:?}");
+        }
+        // How many machines there are was said before.
+        manifest.groups.get_mut("kube_node").unwrap().max = None;
+        manifest.groups.get_mut("new").unwrap().min = 9;
+        assert_eq!(fits(&manifest, &inventory, &target), Ok(()));
     }
 
     #[test]

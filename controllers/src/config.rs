@@ -193,7 +193,8 @@ impl TargetConfig {
     pub(crate) fn rules(&self, pool: u32) -> Result<ClusterRules, SpecError> {
         let windows = self.windows.iter().cloned().map(Window::from).collect();
         let (freezes, approve_above_hosts) = (self.freezes.clone(), self.approve_above_hosts);
-        ClusterSpec { windows, freezes, approve_above_hosts, ..ClusterSpec::default() }.rules(pool)
+        let parameters = self.parameters.clone();
+        ClusterSpec { windows, freezes, approve_above_hosts, parameters, ..ClusterSpec::default() }.rules(pool)
     }
 }
 
@@ -373,6 +374,7 @@ mod tests {
     fn a_cluster_by_files_says_what_a_resource_says() {
         let yaml = "
             {clusters: [{name: c, ssh_port: 2222, role: Compute, approve_above_hosts: 5, bastion: {host: b, user: u, key: k},
+              parameters: {kubespray_path: /opt/kubespray},
               windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}],
               freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]}]}";
         let mut config: ControllersConfig = serde_yaml_ng::from_str(yaml).unwrap();
@@ -384,6 +386,7 @@ mod tests {
             (7, 22 * 60 + 30, 480)
         );
         assert_eq!((rules.freezes.len(), rules.approve_above_hosts), (1, Some(5)));
+        assert_eq!(rules.parameters, Some(["kubespray_path".to_owned()].into()), "by name alone");
         let hop = config.clusters[0].bastion.clone().unwrap();
         assert_eq!((hop.port, hop.key.unwrap()), (22, PathBuf::from("/site/k")));
     }

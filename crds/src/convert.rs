@@ -93,6 +93,7 @@ impl ClusterSpec {
             windows: windows.collect::<Result<_, SpecError>>()?,
             freezes: freezes.collect::<Result<_, SpecError>>()?,
             approve_above_hosts: self.approve_above_hosts,
+            parameters: Some(self.parameters.keys().cloned().collect()),
         })
     }
 }

@@ -349,6 +349,9 @@ fn contradictions(file: &str, manifest: &Manifest, has: impl Fn(&str) -> bool) -
     for (index, name) in manifest.flow.iter().enumerate().filter(|(_, name)| !names.contains(&name.as_str())) {
         refuse(format!("flow/{index}"), format!("{name:?} is no step; steps: {known}"));
     }
+    for (name, _) in manifest.groups.iter().filter(|(_, group)| group.max.is_some_and(|max| max < group.min)) {
+        refuse(format!("groups/{name}/max"), "is less than min: no number of hosts would fit".into());
+    }
     let groups = manifest.groups.keys().map(String::as_str).collect::<Vec<_>>();
     for (index, step) in manifest.steps.iter().enumerate() {
         let mut refuse = |field: &str, message| refuse(format!("steps/{index}/{field}"), message);

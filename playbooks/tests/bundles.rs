@@ -57,6 +57,7 @@ fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
         ("api: cordon", "playbook: a.yml, api: cordon", &["steps/0", "playbook"]),
         ("api: cordon", "playbook: a.yml", &["steps/0/playbook", "\"a.yml\" is no file", "Api"]),
         ("from: machines", "from: nodes", &["steps/0/limit", "nodes", "operation's machines"]),
+        ("min: 1, max: 500", "min: 9, max: 8", &["groups/nodes/max", "less than min"]),
         ("retry: host", "retry: host, first: cordon", &["steps/0/first", "cordon", "no other step"]),
         ("limit: nodes", "limit: machines", &["steps/0/limit", "machines", "groups: nodes"]),
         ("retry: host", "retry: host, undo: cordon", &["steps/0/undo", "cordon"]),

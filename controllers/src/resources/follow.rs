@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Debug, hash::Hash, time::Duration};
 
 use beidou_crds::{AutoOperationTask, FINALIZER, Operation};
+use beidou_model::operation::Refused;
 use beidou_schemas::operation::{Object, OperationId, Owner, TaskId};
 use futures::StreamExt;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Resources, STEP, show,
-    wish::{Stated, Wish, commands, is_over},
+    wish::{Stated, Wish, commands, is_over, lacks},
 };
 use crate::{act::Hands, error::chain, keeper::now, target::TargetError};
 
@@ -28,7 +29,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(3);
 const GATHER: Duration = Duration::from_millis(200);
 
 /// What is applied together with its cluster may be read before it: so long an Operation is not refused for a cluster that is
-/// not known.
+/// not known, or for a parameter that it does not bring yet.
 const CLUSTER_MAY_COME: SignedDuration = SignedDuration::from_secs(15);
 
 /// Follows operations and tasks until it is dropped.
@@ -119,6 +120,8 @@ enum Turn {
     NoUid,
     #[error("the cluster {0:?} is not known yet")]
     NoCluster(String),
+    #[error("its cluster may bring what is missing: {0}")]
+    Lacks(Refused),
 }
 
 fn uid<K: Resource>(resource: &K) -> Result<Uuid, Turn> {
@@ -223,10 +226,14 @@ where
         resources.merge::<K>(&one.name_any(), change).await?;
         return Ok(false);
     }
-    if !stated.deleted && hands.keeper.look(|board| !board.clusters.contains_key(cluster)) && is_early(hands, one) {
+    let early = !stated.deleted && is_early(hands, one);
+    if early && hands.keeper.look(|board| !board.clusters.contains_key(cluster)) {
         return Err(Turn::NoCluster(cluster.to_owned()));
     }
     let asked = hands.keeper.look(|board| commands(board, stated, now()));
+    if early && let Some(refused) = hands.keeper.look(|board| lacks(board, &asked, now())) {
+        return Err(Turn::Lacks(refused));
+    }
     let new: Vec<_> = asked.into_iter().filter(|command| !sent.contains(&command.id)).collect();
     if !new.is_empty() {
         hands.ask(&new).await.map_err(Turn::Ask)?;

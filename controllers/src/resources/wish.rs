@@ -1,6 +1,6 @@
 //! What a resource asks for, against what the board knows: commands, each with an id that the same resource gives again.
 
-use beidou_model::operation::Board;
+use beidou_model::operation::{Arrived, Board, Refused, decide};
 use beidou_schemas::{
     Micros,
     operation::{
@@ -122,22 +122,34 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
     asked.into_iter().filter(|command| !board.commands.contains(&command.id)).collect()
 }
 
+/// The parameter that what is asked for lacks, and that its cluster may be bringing just now.
+pub(super) fn lacks(board: &Board, asked: &[Command], now: Micros) -> Option<Refused> {
+    let refused = |command: &Command| {
+        let arrived = Arrived { command: command.clone(), partition: 0, offset: 0 };
+        decide(board, &arrived, now).err()
+    };
+    asked.iter().find_map(refused).filter(Refused::is_missing_parameter)
+}
+
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::{Arrived, Seen, begin, built_in, decide, observe};
-    use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED};
+    use beidou_model::operation::{Seen, begin, built_in, observe};
+    use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED, bundle::BundleShape};
 
     use super::*;
 
     const NOW: Micros = Micros(1_795_444_800_000_000);
 
-    fn stated(generation: i64) -> Stated {
+    fn of(flow: &[&str]) -> OperationSpec {
         let machine = Machine { ip: "10.0.0.11".into(), ..Machine::default() };
-        let spec: OperationSpec = serde_json::from_value(serde_json::json!({
-            "clusterName": "c", "operationType": OperationType::Uncordon, "operationFlow": ["uncordon"],
+        serde_json::from_value(serde_json::json!({
+            "clusterName": "c", "operationType": OperationType::Uncordon, "operationFlow": flow,
             "operationMachines": [machine],
         }))
-        .unwrap();
+        .unwrap()
+    }
+
+    fn stated(generation: i64) -> Stated {
         let uid = Uuid::from_u128(7);
         Stated {
             object: Object::Operation(OperationId(uid)),
@@ -147,7 +159,7 @@ mod tests {
             deleted: false,
             cancel: false,
             suspend: false,
-            wish: Ok(Wish::Operation(Box::new(spec), None)),
+            wish: Ok(Wish::Operation(Box::new(of(&["uncordon"])), None)),
         }
     }
 
@@ -183,6 +195,30 @@ mod tests {
         assert_eq!(commands(&board, &suspend, NOW), []);
         let asked = commands(&board, &stated(3), NOW);
         assert!(matches!(asked[0].ask, Ask::Resume(_)), "{asked:?}");
+    }
+
+    #[test]
+    fn what_a_cluster_may_bring_is_waited_for() {
+        let mut board = board();
+        let parameters = serde_json::json!({"required": ["folder"], "properties": {"folder": {"type": "string"}}});
+        let bundle = Box::new(BundleShape { parameters, ..built_in() });
+        let rules = |names: &[&str]| {
+            let parameters = Some(names.iter().map(|name| (*name).to_owned()).collect());
+            Seen::Cluster("c".into(), Some(ClusterRules { parameters, ..ClusterRules::default() }))
+        };
+        let see = |board: &mut Board, seen: Seen| {
+            observe(board, &seen, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        };
+        see(&mut board, Seen::Bundle(bundle));
+        let asked = commands(&board, &stated(1), NOW);
+        assert_eq!(lacks(&board, &asked, NOW), None, "nobody knows what it brings");
+        see(&mut board, rules(&["other"]));
+        assert_eq!(lacks(&board, &asked, NOW).unwrap().field, "parameters.folder");
+        let odd = Stated { wish: Ok(Wish::Operation(Box::new(of(&["odd"])), None)), ..stated(1) };
+        let refused = lacks(&board, &commands(&board, &odd, NOW), NOW);
+        assert_eq!(refused, None, "what is wrong otherwise is refused at once");
+        see(&mut board, rules(&["folder"]));
+        assert_eq!(lacks(&board, &asked, NOW), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! When a cluster may be touched, and how carefully.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Micros;
@@ -48,4 +50,24 @@ pub struct ClusterRules {
     /// Changes of more hosts need the approval of another subject. None means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_above_hosts: Option<u32>,
+    /// Names of the parameters that it gives to bundles, never their values. None where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<BTreeSet<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_of_before_tell_of_no_parameters() {
+        let before = r#"{"pool":3,"windows":[],"freezes":[],"approve_above_hosts":20}"#;
+        let rules: ClusterRules = serde_json::from_str(before).unwrap();
+        assert_eq!((rules.pool, &rules.parameters), (3, &None));
+        assert_eq!(serde_json::to_string(&rules).unwrap(), before, "nor are they written anew");
+        let parameters = Some(BTreeSet::from(["kubespray_path".to_owned()]));
+        let text = serde_json::to_string(&ClusterRules { parameters: parameters.clone(), ..rules }).unwrap();
+        assert!(text.ends_with(r#""parameters":["kubespray_path"]}"#), "{text}");
+        assert_eq!(serde_json::from_str::<ClusterRules>(&text).unwrap().parameters, parameters);
+    }
 }

@@ -103,6 +103,7 @@ fn run() -> Vec<Body> {
         windows: vec![Window { days: vec![1, 7], start_minute: 1320, minutes: 240, utc_offset_minutes: 480 }],
         freezes: vec![Freeze { from: Micros(0), until: Micros(1_000_000), why: why() }],
         approve_above_hosts: Some(20),
+        parameters: None,
     };
     vec![
         WriterStarted { writer: "controllers-0".into() }.into(),

@@ -210,4 +210,11 @@ async fn what_does_not_fit_is_refused_before_it_begins(site: &Site, machines: &[
     assert_eq!(status["phase"], "Failed", "{status:#}");
     let message = status["message"].as_str().unwrap();
     assert!(message.contains("parameters.min_disk_mb") && message.contains("integer"), "{message}");
+
+    let mut without = operation("scaleup-bare", machines)["spec"].clone();
+    without["secrets"] = json!([]);
+    let status = ends(site, "scaleup-bare", without).await;
+    assert_eq!(status["phase"], "Failed", "{status:#}");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.contains("parameters.bootstrap_token") && message.contains("below secrets"), "{message}");
 }

@@ -1,6 +1,9 @@
 //! Whether a specification can be followed. What is refused names field, value, and what is allowed.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use beidou_schemas::operation::{
     LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
@@ -90,7 +93,26 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
             return Err(Refused::new(field(), name, "each step once"));
         }
     }
-    parameters::check(bundle, &spec.parameters, &spec.secrets)
+    parameters::check(bundle, &spec.parameters, &spec.secrets)?;
+    let brought = brought(board, &spec.cluster_name);
+    let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought);
+    missing.map_or(Ok(()), |missing| Err(instead(board, bundle, spec.operation_type, missing)))
+}
+
+/// Names of the parameters that a cluster gives, where they are known.
+fn brought<'a>(board: &'a Board, cluster: &str) -> Option<&'a BTreeSet<String>> {
+    board.clusters.get(cluster)?.parameters.as_ref()
+}
+
+/// Who lacks what a bundle needs may name another one.
+fn instead(board: &Board, bundle: &BundleShape, kind: OperationType, mut missing: Refused) -> Refused {
+    let does = |other: &&BundleShape| other.name != bundle.name && other.operation_type.does(kind);
+    let others: Vec<&str> = board.bundles.values().filter(does).map(|other| &*other.name).collect();
+    if !others.is_empty() {
+        let others = names(others, MOST_NAMES);
+        missing.allowed = format!("{} (another bundle could be named: {others})", missing.allowed);
+    }
+    missing
 }
 
 fn cluster(board: &Board, field: &str, name: &str) -> Result<(), Refused> {
@@ -200,7 +222,14 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
             return Err(Refused::new(format!("{field}.webhook"), "", "the name of a webhook of the configuration"));
         }
     }
-    Ok(())
+    // Work orders need no parameters, and what opens nodes has its own bundle.
+    let of_bundle = |step: &TaskStepKind| {
+        use TaskStepKind::{ScaleDown, ScaleDownPreCheck, ScaleUp, ScaleUpPreCheck};
+        matches!(step, ScaleUpPreCheck | ScaleUp | ScaleDownPreCheck | ScaleDown)
+    };
+    let brought = brought(board, &spec.cluster).filter(|_| steps.iter().any(of_bundle));
+    let missing = parameters::missing(known, &spec.parameters, &spec.secrets, brought);
+    missing.map_or(Ok(()), |missing| Err(instead(board, known, kind, missing)))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub use calendar::{Closed, closed};
 pub use decide::{Arrived, decide, refusal};
 pub use next::{Action, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};
-pub use parameters::secret_given;
+pub use parameters::{EXISTING_NODES, secret_given};
 pub use plan::{built_in, plan, plan_of};
 pub use refused::Refused;
 pub use run::{Cell, Change, LockSpan, Notice, Operation, Stood};

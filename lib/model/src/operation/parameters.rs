@@ -1,5 +1,6 @@
-//! Whether the parameters that a specification gives are those of its bundle. What is missing cannot be said here: the cluster
-//! may bring it, and a step that lacks something does not begin.
+//! Whether the parameters that a specification gives are those of its bundle, and whether somebody gives each that it needs.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -9,8 +10,12 @@ use super::{Refused, refused::names};
 
 /// Names that a refusal lists at most.
 const MOST_NAMES: usize = 40;
+/// Where parameters stand.
+pub(super) const FIELD: &str = "parameters.";
 /// What marks a parameter whose value never stands in a specification.
 const SECRET: &str = "x-secret";
+/// The parameter that Beidou brings itself, where a bundle has it: the nodes of the cluster.
+pub const EXISTING_NODES: &str = "existing_nodes";
 
 /// Each name known, each value fitting, secrets by reference only.
 pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &[SecretRef]) -> Result<(), Refused> {
@@ -18,7 +23,7 @@ pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &
     let known = bundle.parameters.get("properties").and_then(Value::as_object).unwrap_or(&none);
     let open = bundle.parameters.get("additionalProperties") != Some(&Value::Bool(false));
     for (name, value) in given {
-        let field = format!("parameters.{name}");
+        let field = format!("{FIELD}{name}");
         match known.get(name) {
             None if open => {}
             None => {
@@ -41,6 +46,34 @@ pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &
         }
     }
     Ok(())
+}
+
+/// The first parameter that the bundle needs and nobody gives. The cluster brings these, by their names; what it brings is not
+/// known where it was last told of by an older version.
+pub(crate) fn missing(
+    bundle: &BundleShape,
+    given: &Map<String, Value>,
+    secrets: &[SecretRef],
+    brought: Option<&BTreeSet<String>>,
+) -> Option<Refused> {
+    let (brought, schema) = (brought?, &bundle.parameters);
+    let property = |name: &str| schema.get("properties")?.get(name);
+    let comes = |name: &str| {
+        property(name).is_some_and(|property| {
+            let plain = !is_secret(property) && (brought.contains(name) || name == EXISTING_NODES);
+            plain || property.get("default").is_some()
+        })
+    };
+    let is_given = |name: &str| given.contains_key(name) || secrets.iter().any(|secret| secret.parameter == name);
+    let mut needed = schema.get("required")?.as_array()?.iter().filter_map(Value::as_str);
+    let name = needed.find(|&name| !is_given(name) && !comes(name))?;
+    let from = match property(name).is_some_and(is_secret) {
+        true => "a reference to a Secret, below secrets",
+        false => "a value, from here or from the cluster",
+    };
+    let needs = format!("{from}: bundle {} needs it", bundle.name);
+    let allowed = property(name).map_or(needs.clone(), |property| allowed(property, &needs));
+    Some(Refused::new(format!("{FIELD}{name}"), "", allowed))
 }
 
 /// The first of these parameters whose value must not be given: a secret stands in a specification by reference only.
@@ -97,6 +130,37 @@ mod tests {
     fn what_fits_passes_and_what_is_missing_may_come_from_the_cluster() {
         assert_eq!(refused(json!({}), &[]), None);
         assert_eq!(refused(json!({"api": "https://a", "size": 3}), &["token"]), None);
+    }
+
+    #[test]
+    fn what_nobody_gives_is_missing() {
+        let mut bundle = bundle();
+        bundle.parameters["required"] = json!(["existing_nodes", "folder", "token", "api"]);
+        bundle.parameters["properties"]["existing_nodes"] = json!({"type": "array"});
+        bundle.parameters["properties"]["folder"] = json!({"type": "string", "default": "/opt"});
+        let secret = SecretRef { parameter: "token".into(), secret: "s".into(), key: "k".into() };
+        let found = |given: &Value, secrets: &[SecretRef], brought: Option<&str>| {
+            let brought: Option<BTreeSet<String>> =
+                brought.map(|names| names.split_whitespace().map(str::to_owned).collect());
+            let refused = missing(&bundle, given.as_object().unwrap(), secrets, brought.as_ref())?;
+            assert!(refused.is_missing_parameter());
+            Some(refused.to_string())
+        };
+        let api = "parameters.api: \"\" is not possible; a value, from here or from the cluster: bundle uncordon needs it. Where the API server is.";
+        let token =
+            "parameters.token: \"\" is not possible; a reference to a Secret, below secrets: bundle uncordon needs it";
+        for (given, has_token, brought, wanted) in [
+            (json!({}), false, None, None),
+            (json!({}), false, Some("api"), Some(token)),
+            (json!({}), false, Some("api token"), Some(token)),
+            (json!({}), true, Some(""), Some(api)),
+            (json!({"size": 1}), true, Some("size"), Some(api)),
+            (json!({}), true, Some("api"), None),
+            (json!({"api": "https://a"}), true, Some(""), None),
+        ] {
+            let secrets = if has_token { std::slice::from_ref(&secret) } else { &[] };
+            assert_eq!(found(&given, secrets, brought).as_deref(), wanted, "{given} {brought:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A command or specification that is not followed: what was wrong, and what would have been followed.
 
+use super::parameters::FIELD;
+
 /// Longest value that is repeated, in characters.
 const MOST_CHARS: usize = 200;
 
@@ -20,6 +22,11 @@ impl Refused {
     pub fn new(field: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
         let value = value.to_string().chars().take(MOST_CHARS).collect();
         Self { field: field.into(), value, allowed: allowed.into() }
+    }
+
+    /// Whether a parameter is missing: its cluster may bring it yet.
+    pub fn is_missing_parameter(&self) -> bool {
+        self.value.is_empty() && self.field.starts_with(FIELD)
     }
 }
 

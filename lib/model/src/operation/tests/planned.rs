@@ -1,9 +1,12 @@
-//! What becomes of a specification: steps that ready machines.
+//! What becomes of a specification: steps that ready machines, and what its bundle asks for.
+
+use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    Batches, MOST_STEPS, OperationSpec, OperationType, Stage,
+    Batches, MOST_STEPS, NamedStep, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
     bundle::{BundleShape, MachineCount, StepShape},
 };
+use uuid::Uuid;
 
 use super::{cases::with, setting, world::World};
 use crate::operation::{plan, plan_of};
@@ -70,5 +73,37 @@ fn a_bundle_says_how_many_machines_it_takes() {
         let refused = planned(&world, hosts).unwrap_err();
         assert_eq!((&*refused.field, &*refused.value), ("operationMachines", value));
         assert_eq!(refused.allowed, "2 to 3 machines, as the groups of bundle scale-up take");
+    }
+}
+
+#[test]
+fn what_neither_operation_nor_cluster_gives_is_refused_before_it_begins() {
+    let mut world = with(1..6);
+    let join = BundleShape { name: "node-join".into(), operation_type: OperationType::NodeJoin, ..setting::scale_up() };
+    world.board.bundles.insert(join.name.clone(), join);
+    let parameters = serde_json::json!({"required": ["folder"], "properties": {"folder": {"type": "string"}}});
+    world.board.bundles.get_mut("scale-up").unwrap().parameters = parameters;
+    let refused = |world: &World| plan(&world.board, &setting::scale_up_spec(1..3), None).err();
+    let brings = |world: &mut World, parameters| world.board.clusters.get_mut("c1").unwrap().parameters = parameters;
+    assert_eq!(refused(&world), None, "what the cluster brings is not known");
+    brings(&mut world, Some(BTreeSet::from(["folder".to_owned()])));
+    assert_eq!(refused(&world), None);
+    brings(&mut world, Some(BTreeSet::new()));
+    let lacks = refused(&world).unwrap();
+    assert_eq!((&*lacks.field, &*lacks.value), ("parameters.folder", ""));
+    assert!(lacks.allowed.ends_with("(another bundle could be named: node-join)"), "{lacks}");
+
+    // Of a task only what is done by the bundle needs its parameters.
+    let task = |id: u128, step| {
+        let mut spec = setting::task_spec();
+        spec.operation_task_step = vec![NamedStep { step }];
+        setting::request_task(TaskId(Uuid::from_u128(id)), spec)
+    };
+    let (object, ask) = task(8, TaskStepKind::ScaleUp);
+    assert!(!world.ask(object, "dev", ask));
+    assert_eq!(world.board.refused[&Uuid::from_u128(8)].field, "parameters.folder");
+    for (id, step) in [(9, TaskStepKind::ScaleUpWorkprocess), (10, TaskStepKind::UncordonNodes)] {
+        let (object, ask) = task(id, step);
+        assert!(world.ask(object, "dev", ask), "{step}");
     }
 }
