@@ -20,6 +20,7 @@ use beidou_store::{
         QueryError, Reader,
         cold::{Cold, ColdSize, Place, can_be_named},
     },
+    retention::NOTICE,
 };
 use tokio::sync::Mutex;
 
@@ -34,6 +35,8 @@ use crate::{
 
 /// Bounds and catalogue may be this old when a question is planned: rows leave the tables only five seconds after that was noted.
 const LONGEST_AGE: Duration = Duration::from_secs(2);
+/// What is asked within this time of a plan is asked before a bound that the plan did not know takes rows away.
+const SURE: Duration = NOTICE.saturating_sub(LONGEST_AGE);
 /// Files are removed once a day, and a question takes seconds.
 const TRIES: u32 = 3;
 /// Times the limit of a question to the tables: files have no index of their own. As much as for SQL of callers.
@@ -161,8 +164,13 @@ impl Colds {
         F: Future<Output = Result<T, Problem>>,
     {
         for _ in 0..TRIES {
+            let begun = Instant::now();
             let Some(plan) = self.plan(reader, clusters, range).await? else {
-                return Ok((answer(reader.clone(), false).await?, None));
+                let answer = answer(reader.clone(), false).await?;
+                if self.tables_had_all(begun, reader, clusters, range).await? {
+                    return Ok((answer, None));
+                }
+                continue;
             };
             check(&plan)?;
             let answer = answer(reader.over(Some(&plan)).patient(TIME_FACTOR), true).await;
@@ -173,6 +181,18 @@ impl Colds {
             }
         }
         Err(Problem::new(Kind::Busy, "files of the archive were replaced while they were read"))
+    }
+
+    /// Whether the tables alone, planned and asked from `begun` on, had all of a range to the end: rows may have left between two
+    /// statements of an answer that took long.
+    pub(crate) async fn tables_had_all(
+        &self,
+        begun: Instant,
+        reader: &Reader,
+        clusters: Option<&[String]>,
+        range: Range,
+    ) -> Result<bool, Problem> {
+        Ok(begun.elapsed() < SURE || self.plan(reader, clusters, range).await?.is_none())
     }
 
     /// Whether an answer of this plan counts: nothing has left files or tables since.

@@ -18,7 +18,7 @@ use crate::{args::roles::Controllers, places};
 /// When the log, the management cluster or the listener cannot be used, or other controllers took over.
 pub async fn main(args: Controllers) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
-    process.serve_probe().await?;
+    process.serve_probe("controllers").await?;
     let log = process.log().await?;
     run(process, log, None).await
 }

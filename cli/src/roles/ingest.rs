@@ -40,7 +40,7 @@ pub async fn main(args: Ingest) -> anyhow::Result<()> {
         let next = "name clusters under `clusters` in a --config file, or with --kubeconfig";
         return Err(Failure::new(Code::Usage, "there is no cluster to collect", next).into());
     }
-    process.serve_probe().await?;
+    process.serve_probe("ingest").await?;
     let log = process.log().await?;
     run(process, log, clusters).await
 }

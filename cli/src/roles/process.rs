@@ -130,11 +130,13 @@ impl Process {
         Failure::new(Code::Failure, text, "stop it, or choose another directory with --data")
     }
 
-    /// Serves `/healthz`, `/readyz` and `/metrics` beside a role without an API, where configured.
+    /// Serves `/healthz`, `/readyz` and `/metrics` beside a role without an API, where configured. The role is not ready until
+    /// it says so itself, also while the log is not there yet: a rolling restart goes on with the next pod when this one is.
     ///
     /// # Errors
     /// When the address is taken.
-    pub async fn serve_probe(&self) -> anyhow::Result<()> {
+    pub async fn serve_probe(&self, role: &str) -> anyhow::Result<()> {
+        self.readiness.part(role);
         let Some(address) = &self.site.probe.listen else { return Ok(()) };
         let listener = TcpListener::bind(address).await.map_err(|error| {
             let text = format!("cannot listen at {address} for probes");
@@ -174,6 +176,15 @@ mod tests {
             metrics: Metrics::default(),
             readiness: Readiness::default(),
         }
+    }
+
+    #[tokio::test]
+    async fn a_role_that_has_not_begun_is_not_ready() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut process = process(dir.path());
+        process.site.probe.listen = Some("127.0.0.1:0".into());
+        process.serve_probe("ingest").await.unwrap();
+        assert!(!process.readiness.is_ready());
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::args::roles;
 /// When another projector has a log that is not shared, or the tables are a newer version's.
 pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
-    process.serve_probe().await?;
+    process.serve_probe("projector").await?;
     let (log, store) = (process.log().await?, process.store()?);
     prepare(&process, log, store)?.run(process.stop).await.map_err(Into::into)
 }

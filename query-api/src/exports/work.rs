@@ -1,6 +1,6 @@
 //! One export from its begin to its end, in a task of its own: its caller need not wait.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use beidou_store::{
     query::Caller,
@@ -59,6 +59,7 @@ async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) ->
     let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
     let reader = app.reader(caller);
     for _ in 0..TRIES {
+        let begun = Instant::now();
         let cold = app.colds.plan_export(&reader, filter.clusters.as_deref(), *range).await.map_err(in_words)?;
         let question = Question::Events { filter: filter.clone(), range: *range, cold: cold.clone() };
         let brought = match &cold {
@@ -71,7 +72,10 @@ async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) ->
         };
         let counts = match &cold {
             Some(cold) => app.colds.still(&reader, cold).await.map_err(in_words)?,
-            None => true,
+            None => {
+                let tables = app.colds.tables_had_all(begun, &reader, filter.clusters.as_deref(), *range);
+                tables.await.map_err(in_words)?
+            }
         };
         if counts {
             let written = written.map_err(|error| why(note, error))?;

@@ -16,6 +16,7 @@ use std::{
 };
 
 use clickhouse::Client;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 pub use self::connect::ConnectError;
 use crate::{
@@ -97,6 +98,8 @@ struct Clients {
     writer: Client,
     reader: Client,
     archive_reader: Option<Client>,
+    /// Who inserts into replicas; without them nobody waits for it.
+    turn: Arc<AsyncMutex<()>>,
 }
 
 impl std::fmt::Debug for Clients {
@@ -110,7 +113,7 @@ impl Clients {
         let (founder, reader, archive_reader) = server.clients()?;
         let here = |client: Client| client.with_database(&server.database);
         let (writer, reader, archive_reader) = (here(founder.clone()), here(reader), archive_reader.map(here));
-        Ok(Arc::new(Self { founder, writer, reader, archive_reader, server }))
+        Ok(Arc::new(Self { founder, writer, reader, archive_reader, server, turn: Arc::default() }))
     }
 }
 
@@ -141,7 +144,8 @@ impl Store {
         let nobody = Credentials { user: String::new(), password: String::new() };
         let server = Server::at(String::new(), "beidou".into(), nobody.clone(), nobody);
         let (founder, writer, reader, archive_reader) = (client.clone(), client.clone(), client.clone(), Some(client));
-        Self { source: Source::Fixed(Arc::new(Clients { server, founder, writer, reader, archive_reader })) }
+        let turn = Arc::default();
+        Self { source: Source::Fixed(Arc::new(Clients { server, founder, writer, reader, archive_reader, turn })) }
     }
 
     /// The embedded engine that works in this data directory, now or later.
@@ -155,6 +159,19 @@ impl Store {
     /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
     pub fn writer(&self) -> Result<Client, StoreError> {
         self.clients().map(|clients| clients.writer.clone())
+    }
+
+    /// Waits for its turn to insert, where tables are replicated: while an insert waits for its quorum, the table refuses the
+    /// next one. Of several processes one may still be refused, and tries again.
+    ///
+    /// # Errors
+    /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
+    pub(crate) async fn turn(&self) -> Result<Option<OwnedMutexGuard<()>>, StoreError> {
+        let clients = self.clients()?;
+        match clients.server.cluster {
+            Some(_) => Ok(Some(clients.turn.clone().lock_owned().await)),
+            None => Ok(None),
+        }
     }
 
     /// A client that can only read.
