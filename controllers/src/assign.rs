@@ -27,6 +27,8 @@ pub(crate) const SSH_KEY: &str = "ssh";
 pub(crate) const BASTION_KEY: &str = "bastion";
 /// The parameter that names nodes which a step leaves out that looks at others than the operation's machines.
 const DEAD: &str = "dead_hosts";
+/// The variable of a host with the name of its node.
+const NODE_NAME: &str = "node_name";
 
 /// Name → addresses, and whether it is of the control plane.
 pub(crate) type Known = BTreeMap<String, (Vec<String>, bool)>;
@@ -146,6 +148,12 @@ pub(crate) fn assignment(
     })
 }
 
+/// Names of the nodes that the machines of an attempt are, by address, where the cluster has them or the operation names them.
+pub(crate) fn nodes(inventory: &Inventory, machines: &[String]) -> BTreeMap<String, String> {
+    let name = |ip: &String| Some((ip.clone(), inventory.hosts.get(ip)?.vars.get(NODE_NAME)?.as_str()?.to_owned()));
+    machines.iter().filter_map(name).collect()
+}
+
 /// Whether the cluster has as many nodes as the groups of a bundle take. Machines were counted when the operation was accepted.
 fn fits(manifest: &Manifest, inventory: &Inventory, target: &Target) -> Result<(), Unassignable> {
     for (name, group) in &manifest.groups {
@@ -254,7 +262,7 @@ fn add(
 ) -> Option<String> {
     let machine = addresses.iter().find_map(|address| machines.get(&parsed(address)?));
     if let Some(found) = machine.and_then(|ip| hosts.get_mut(*ip)) {
-        found.vars.entry("node_name").or_insert_with(|| node.into());
+        found.vars.entry(NODE_NAME).or_insert_with(|| node.into());
         return machine.map(|ip| (*ip).to_owned());
     }
     let address = addresses.iter().find(|address| parsed(address).is_some()).or(addresses.first())?;
@@ -274,7 +282,7 @@ fn host(machine: &Machine, target: &Target) -> InventoryHost {
         vars.entry("role").or_insert_with(|| role.clone().into());
     }
     if let Some(name) = &machine.name {
-        vars.entry("node_name").or_insert_with(|| name.clone().into());
+        vars.entry(NODE_NAME).or_insert_with(|| name.clone().into());
     }
     InventoryHost {
         ansible_host: machine.ip.clone(),
@@ -312,8 +320,11 @@ mod tests {
 
     #[test]
     fn a_node_is_a_machine_by_any_of_its_addresses_in_any_spelling() {
-        let Inventory { groups, hosts } = found(&["10.0.0.12", "2001:DB8:0:0::1", "::ffff:10.0.0.1", "10.0.0.99"]);
-        let name_of = |ip: &str| hosts[ip].vars.get("node_name").and_then(Value::as_str);
+        let inventory = found(&["10.0.0.12", "2001:DB8:0:0::1", "::ffff:10.0.0.1", "10.0.0.99"]);
+        let told = nodes(&inventory, &["10.0.0.12", "10.0.0.99"].map(String::from));
+        assert_eq!(told, BTreeMap::from([("10.0.0.12".to_owned(), "two".to_owned())]));
+        let Inventory { groups, hosts } = inventory;
+        let name_of = |ip: &str| hosts[ip].vars.get(NODE_NAME).and_then(Value::as_str);
         let names = ["10.0.0.12", "2001:DB8:0:0::1", "::ffff:10.0.0.1", "10.0.0.99"].map(name_of);
         assert_eq!(names, [Some("two"), Some("six"), Some("lead"), None]);
         assert_eq!(hosts.len(), 5, "each once: {:?}", hosts.keys());

@@ -1,7 +1,7 @@
 //! Runners are made and stopped. A step that controllers do themselves at an API server is an attempt like any other, whose
 //! runner is this process.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use beidou_model::operation::{Attempt, Operation, Seen};
 use beidou_playbooks::{Act, ApiAct};
@@ -63,7 +63,7 @@ impl Hands {
             Err(error) if error.is_retryable() => return Err(crate::error::chain(&error)),
             Err(error) => return self.not_started(id, attempt, crate::error::chain(&error)).await,
         }
-        let order = match self.order(&operation, &found).await {
+        let (order, mut nodes) = match self.order(&operation, &found).await {
             Ok(order) => order,
             Err(Start::Later(why)) => return Err(why),
             Err(Start::Never(why)) => return self.not_started(id, attempt, why).await,
@@ -76,8 +76,9 @@ impl Hands {
         match self.executor.launch(&order).await {
             Ok(place) => {
                 self.faults.reach(Point::AfterLaunch).await;
-                let executor = self.executor.name().to_owned();
-                self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place })).await
+                let (attempt, executor) = (attempt.clone(), self.executor.name().to_owned());
+                nodes.retain(|ip, name| operation.nodes.get(ip) != Some(&*name));
+                self.tell(Seen::Launched(id, AttemptLaunched { attempt, executor, place, nodes })).await
             }
             Err(error) if error.is_retryable() => Err(crate::error::chain(&error)),
             Err(error @ (ExecuteError::Other(_) | ExecuteError::Local { .. } | ExecuteError::Kube { .. })) => {
@@ -93,8 +94,12 @@ impl Hands {
         self.tell(Seen::Ended(id, ended, Default::default())).await
     }
 
-    /// What the runner is made of: the same for the same attempt.
-    async fn order(&self, operation: &Operation, attempt: &Attempt) -> Result<Order, Start> {
+    /// What the runner is made of: the same for the same attempt. Beside it the names of nodes that its machines are.
+    async fn order(
+        &self,
+        operation: &Operation,
+        attempt: &Attempt,
+    ) -> Result<(Order, BTreeMap<String, String>), Start> {
         let target = self.target_of(operation.id).await.map_err(|error| Start::Later(crate::error::chain(&error)))?;
         // What cannot be assigned is known now, not when a runner has come for it.
         let known = self.known_nodes(&target).await.map_err(Start::Later)?;
@@ -109,14 +114,15 @@ impl Hands {
         let assigned = assign::assignment(bundle, operation, attempt, &target, &known, path).map_err(Start::Never)?;
         let input = [assigned.bundle.digest.clone(), assigned.limit.join(","), assigned.playbook.clone()].join("\n");
         let secrets = self.secrets(operation, &target).await?;
-        Ok(Order {
+        let order = Order {
             attempt: attempt.id.clone(),
             input: digest(input.as_bytes())[..32].to_owned(),
             door: self.door.clone(),
             token: self.tokens.of(&attempt.id),
             secrets,
             deadline: Duration::from_millis(attempt.deadline_ms) + BESIDE,
-        })
+        };
+        Ok((order, assign::nodes(&assigned.inventory, &assigned.limit)))
     }
 
     async fn secrets(&self, operation: &Operation, target: &Target) -> Result<Vec<(String, Secret)>, Start> {

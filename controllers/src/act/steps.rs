@@ -81,8 +81,8 @@ impl Hands {
         // Nobody has the token that this is the digest of.
         let token_sha256 = crate::token::digest(&rand::random::<[u8; 32]>());
         self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
-        let (executor, place) = (API.to_owned(), "controllers".to_owned());
-        self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place })).await
+        let (executor, place, nodes) = (API.to_owned(), "controllers".to_owned(), BTreeMap::new());
+        self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place, nodes })).await
     }
 
     /// Does what is left of a step.

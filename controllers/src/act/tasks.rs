@@ -55,7 +55,8 @@ impl Hands {
             let gate = found.gate_of(place.kind)?;
             let tries = found.notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries);
             let closes = matches!(place.kind, TaskStepKind::ScaleUpSubWorkprocess | TaskStepKind::ScaleDownSubWorkprocess);
-            let report = closes.then(|| view::report(board, found));
+            let role = self.targets.borrow().get(&found.spec.cluster).and_then(|target| target.role.clone());
+            let report = closes.then(|| view::report(board, found, role.as_deref()));
             let body = json!({
                 "task": task,
                 "name": found.name,

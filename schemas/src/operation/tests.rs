@@ -162,7 +162,13 @@ fn acts() -> Vec<Body> {
     vec![
         intended.into(),
         AttemptOffered { attempt: attempt(), token_sha256: "cd".repeat(32) }.into(),
-        AttemptLaunched { attempt: attempt(), executor: "job".into(), place: "beidou/00000000".into() }.into(),
+        AttemptLaunched {
+            attempt: attempt(),
+            executor: "job".into(),
+            place: "beidou/00000000".into(),
+            nodes: Default::default(),
+        }
+        .into(),
         AttemptClaimed { attempt: attempt(), runner: Uuid::from_u128(9) }.into(),
         Heard { attempt: attempt(), next: 12 }.into(),
         HostResult { attempt: attempt(), host: host(), outcome }.into(),

@@ -51,7 +51,7 @@ fn task(name: &str, machine: &str, closes: bool) -> Value {
         "cluster": "product-cluster",
         "clusterType": "native",
         "operationIds": ["node-join"],
-        "operationTaskMachines": [{"name": machine}],
+        "operationTaskMachines": [{"name": machine, "role": "Compute"}],
         "operationTaskStep": [{"step": "ScaleUpWorkprocess"}, {"step": "ScaleUpSubWorkprocess"}],
         "operationTaskType": "ScaleUp",
         "workprocess": gate,
@@ -74,8 +74,9 @@ async fn order(site: &Site, receiver: &Receiver, name: &str, step: u64) -> Strin
     assert_eq!(order["task"], site.id("AutoOperationTask", name).await.unwrap(), "{order:#}");
     assert_eq!((&order["machines"], &order["cluster"]), (&json!(site.addresses()), &json!("product-cluster")));
     let report = json!({
-        "operations": [], "ok": 0, "failed": 0, "machines": [{"ip": &site.addresses()[0], "ok": false}],
-        "inventory": {"cluster": "product-cluster", "added": [], "removed": []},
+        "path": format!("/api/v1/tasks/{}", order["task"].as_str().unwrap()), "operations": [], "ok": 0, "failed": 0,
+        "machines": [{"ip": &site.addresses()[0], "role": "Compute", "ok": false}],
+        "inventory": {"added": [], "removed": []},
     });
     assert_eq!(order["report"], if step == 1 { report } else { Value::Null }, "nothing was done to the machine");
     order["answer"].as_str().unwrap().to_owned()

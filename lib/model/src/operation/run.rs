@@ -1,5 +1,7 @@
 //! An operation, as the facts tell it.
 
+use std::collections::BTreeMap;
+
 use beidou_schemas::{
     Micros,
     operation::{
@@ -141,6 +143,9 @@ pub struct Operation {
     pub changes: Vec<Change>,
     /// Its attempts, in order.
     pub attempts: Vec<Attempt>,
+    /// Names of the nodes that its hosts are, by address, as far as they were told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<String, String>,
     /// What must be undone.
     pub debts: Vec<Debt>,
     /// Its locks, in order.
@@ -185,6 +190,7 @@ impl Operation {
             cells,
             changes: Vec::new(),
             attempts: Vec::new(),
+            nodes: BTreeMap::new(),
             debts: Vec::new(),
             locks: Vec::new(),
             ending: None,

@@ -1,5 +1,7 @@
 //! Facts of one run of a runner: intended, offered, launched, claimed, heard of, over.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -50,6 +52,9 @@ pub struct AttemptLaunched {
     pub executor: String,
     /// Where it runs: a process, or `namespace/job`.
     pub place: String,
+    /// Names of the nodes that its hosts are, by address: those that were not told before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<String, String>,
 }
 
 /// A runner has the work, and no other gets it.

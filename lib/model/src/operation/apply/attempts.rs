@@ -20,10 +20,13 @@ pub(super) fn apply(operation: &mut Operation, fact: &Fact) {
         Body::AttemptOffered(offered) => open(operation, &offered.attempt, |attempt| {
             attempt.token_sha256 = Some(offered.token_sha256.clone());
         }),
-        Body::AttemptLaunched(launched) => open(operation, &launched.attempt, |attempt| {
-            let (executor, place) = (launched.executor.clone(), launched.place.clone());
-            attempt.launched = Some(Launch { executor, place, at: time });
-        }),
+        Body::AttemptLaunched(launched) => {
+            open(operation, &launched.attempt, |attempt| {
+                let (executor, place) = (launched.executor.clone(), launched.place.clone());
+                attempt.launched = Some(Launch { executor, place, at: time });
+            });
+            operation.nodes.extend(launched.nodes.clone());
+        }
         Body::AttemptClaimed(claimed) => {
             open(operation, &claimed.attempt, |attempt| {
                 if attempt.runner.is_none() {

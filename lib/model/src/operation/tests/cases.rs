@@ -48,8 +48,8 @@ pub(super) fn claim(world: &mut World, id: OperationId) -> Vec<String> {
     let found = &world.board.operations[&id];
     let attempt = found.open_attempt().expect("an attempt").clone();
     let hosts = found.addresses(&attempt.hosts);
-    let (executor, place) = ("local".to_owned(), "pid 7".to_owned());
-    world.see(&Seen::Launched(id, AttemptLaunched { attempt: attempt.id.clone(), executor, place }));
+    let (executor, place, nodes) = ("local".to_owned(), "pid 7".to_owned(), Default::default());
+    world.see(&Seen::Launched(id, AttemptLaunched { attempt: attempt.id.clone(), executor, place, nodes }));
     world.see(&Seen::Claimed(id, AttemptClaimed { attempt: attempt.id, runner: Uuid::from_u128(5) }));
     hosts
 }

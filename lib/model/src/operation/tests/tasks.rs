@@ -17,7 +17,7 @@ use super::{
     setting::{self, START},
     world::World,
 };
-use crate::operation::{Action, Operation, Seen, StepState, Task, view};
+use crate::operation::{Action, DebtState, Operation, Seen, StepState, Task, view};
 
 const TASK: TaskId = TaskId(Uuid::from_u128(9));
 
@@ -195,24 +195,43 @@ fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
 fn the_closing_work_order_tells_of_each_machine() {
     let mut world = with(&["ScaleUpPreCheck", "ScaleUp", "UncordonNodes", "ScaleUpSubWorkprocess"], |_, _| ());
     until_made(&mut world, 1);
-    let checked = view::report(&world.board, task(&world));
+    let report = |world: &World| view::report(&world.board, task(world), Some("Compute"));
+    let checked = report(&world);
     assert!(checked.inventory.added.is_empty(), "they were looked at: {checked:?}");
     while world.step() {}
     assert_eq!(task(&world).phase, Phase::Succeeded);
     let all: Vec<String> = task(&world).spec.operation_task_machines.iter().map(|one| one.name.clone()).collect();
-    let through = view::report(&world.board, task(&world));
+    let entry = |ip: &String| view::Entry {
+        ip: ip.clone(),
+        node: Some(format!("node-{ip}")),
+        cluster: "c1".into(),
+        role: Some("Compute".into()),
+    };
+    let entries: Vec<view::Entry> = all.iter().map(entry).collect();
+    let through = report(&world);
     assert_eq!((through.operations.len(), through.ok, through.failed), (3, all.len(), 0));
-    assert_eq!((&through.inventory.added, through.inventory.removed.len()), (&all, 0));
+    assert_eq!((&through.inventory.added, through.inventory.removed.len()), (&entries, 0));
     assert!(through.machines.iter().all(|machine| machine.ok && machine.stopped.is_none()), "{through:?}");
+    assert_eq!(through.path, format!("/api/v1/tasks/{TASK}"));
 
-    // One that is looked at in vain is in the report with its reason, and not in the inventory.
+    // One that is looked at in vain is in the report with its reason; it is a node all the same.
     let id = task(&world).steps[1].operation.unwrap();
-    let run = world.board.operations.get_mut(&id).unwrap();
-    run.set(0, 0, HostState::Failed, START, 1);
-    let one = view::report(&world.board, task(&world));
-    assert_eq!((one.ok, one.failed, &one.inventory.added[..]), (all.len() - 1, 1, &all[1..]));
+    let set = |world: &mut World, step, state| {
+        world.board.operations.get_mut(&id).unwrap().set(step, 0, state, START, 1);
+    };
+    set(&mut world, 1, HostState::Failed);
+    let one = report(&world);
+    assert_eq!((one.ok, one.failed, &one.inventory.added), (all.len() - 1, 1, &entries));
     let stopped = one.machines[0].stopped.as_ref().unwrap();
-    assert_eq!((&*stopped.step, stopped.state), ("scaleUp", HostState::Failed));
+    assert_eq!((&*stopped.step, stopped.state), ("postCheck", HostState::Failed));
+    // One that was left out of the change, or taken back, is none.
+    set(&mut world, 0, HostState::Skipped);
+    assert_eq!(report(&world).inventory.added, entries[1..]);
+    set(&mut world, 0, HostState::Ok);
+    assert_eq!(report(&world).inventory.added, entries);
+    let debts = &mut world.board.operations.get_mut(&id).unwrap().debts;
+    debts.iter_mut().filter(|debt| debt.host == 0).for_each(|debt| debt.state = DebtState::Done);
+    assert_eq!(report(&world).inventory.added, entries[1..]);
 }
 
 #[test]

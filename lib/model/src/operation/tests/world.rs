@@ -186,7 +186,10 @@ impl World {
                 let token_sha256 = "cd".repeat(32);
                 self.see(&Seen::Offered(operation, AttemptOffered { attempt: attempt.clone(), token_sha256 }));
                 let (executor, place) = ("local".to_owned(), attempt.to_string());
-                self.see(&Seen::Launched(operation, AttemptLaunched { attempt, executor, place }));
+                let run = &self.board.operations[&operation];
+                let hosts = run.open_attempt().map(|open| run.addresses(&open.hosts)).unwrap_or_default();
+                let nodes = hosts.into_iter().map(|host| (host.clone(), format!("node-{host}"))).collect();
+                self.see(&Seen::Launched(operation, AttemptLaunched { attempt, executor, place, nodes }));
             }
             Action::StartAttempt { operation, attempt } => {
                 self.end(operation, attempt, AttemptEnd::NotStarted, BTreeMap::new());

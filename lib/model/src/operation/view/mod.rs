@@ -10,6 +10,6 @@ mod times;
 pub use errors::{ErrorGroup, by_error};
 pub use forecast::{Forecast, StepForecast, forecast};
 pub use matrix::{Matrix, MatrixChange, changes, matrix_at};
-pub use report::{Inventory, MachineReport, Report, Stopped, report};
+pub use report::{Entry, Inventory, MachineReport, Report, Stopped, report};
 pub use summary::{StepSummary, Summary, TaskStepSummary, TaskSummary, summary, task_summary};
 pub use times::{StepTime, host_times, step_times};

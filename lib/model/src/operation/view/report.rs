@@ -1,14 +1,16 @@
 //! What came of a task, machine by machine: what its closing work order carries.
 
-use beidou_schemas::operation::{Actor, HostState, NamedMachine, OperationId, OperationType};
+use beidou_schemas::operation::{Actor, HostState, NamedMachine, OperationId, OperationType, TaskStepKind};
 use serde::Serialize;
 
 use super::by_error;
-use crate::operation::{Board, Operation, Task};
+use crate::operation::{Board, Operation, Task, TaskStep};
 
 /// What came of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// Where its long form is, at the API.
+    pub path: String,
     /// Its operations, whose runs are the long form.
     pub operations: Vec<OperationId>,
     /// Machines that came through.
@@ -26,7 +28,10 @@ pub struct Report {
 pub struct MachineReport {
     /// Its address.
     pub ip: String,
-    /// Its role, where the task gave one.
+    /// The name of its node, where one was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Its role, where the task or the cluster gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Whether it came through all operations of the task.
@@ -51,38 +56,73 @@ pub struct Stopped {
     pub remedy: String,
 }
 
-/// Machines that became nodes of the cluster, or are none any more.
+/// What an inventory has more and less than before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Inventory {
-    /// The cluster.
-    pub cluster: String,
-    /// Its new nodes, by address.
-    pub added: Vec<String>,
-    /// Nodes that it had.
-    pub removed: Vec<String>,
+    /// Machines that are nodes now.
+    pub added: Vec<Entry>,
+    /// Machines that are none any more.
+    pub removed: Vec<Entry>,
 }
 
-/// What came of a task so far.
-pub fn report(board: &Board, task: &Task) -> Report {
-    let runs: Vec<&Operation> = task.steps.iter().filter_map(|step| board.made_by(task.id, step.operation?)).collect();
-    let of = |machine: &NamedMachine| {
-        let stopped = runs.iter().find_map(|run| stopped(run, &machine.name));
-        let passed = |run: &&Operation| run.place(&machine.name).is_some_and(|host| run.is_through(host));
+/// A machine of an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its address.
+    pub ip: String,
+    /// The name of its node, where one was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The cluster.
+    pub cluster: String,
+    /// Its role, where the task or the cluster gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// What came of a task so far. Machines have the `role` of the cluster where the task gives them none.
+pub fn report(board: &Board, task: &Task, role: Option<&str>) -> Report {
+    let made = |step: &TaskStep| board.made_by(task.id, step.operation?);
+    let runs: Vec<&Operation> = task.steps.iter().filter_map(made).collect();
+    let machine = |named: &NamedMachine| {
+        let ip = &named.name;
+        let stopped = runs.iter().find_map(|run| stopped(run, ip));
+        let passed = |run: &&Operation| run.place(ip).is_some_and(|host| run.is_through(host));
         let ok = !runs.is_empty() && runs.iter().all(passed);
-        MachineReport { ip: machine.name.clone(), role: machine.role.clone(), ok, stopped }
+        let node = runs.iter().rev().find_map(|run| run.nodes.get(ip)).cloned();
+        let role = named.role.as_deref().or(role).map(str::to_owned);
+        MachineReport { ip: ip.clone(), node, role, ok, stopped }
     };
-    let machines: Vec<MachineReport> = task.spec.operation_task_machines.iter().map(of).collect();
-    let good: Vec<String> = machines.iter().filter(|machine| machine.ok).map(|machine| machine.ip.clone()).collect();
-    let (ok, failed) = (good.len(), machines.iter().filter(|machine| machine.stopped.is_some()).count());
-    let mut inventory = Inventory { cluster: task.spec.cluster.clone(), ..Inventory::default() };
-    let changed = runs.iter().any(|run| run.plan.steps.iter().any(|step| step.mutates && step.actor != Actor::Release));
-    match task.spec.operation_task_type {
-        _ if !changed => {}
-        OperationType::ScaleUp | OperationType::NodeJoin => inventory.added = good,
-        OperationType::ScaleDown | OperationType::NodeRemove => inventory.removed = good,
-        _ => {}
+    let machines: Vec<MachineReport> = task.spec.operation_task_machines.iter().map(machine).collect();
+    let changes = |step: &&TaskStep| matches!(step.kind, TaskStepKind::ScaleUp | TaskStepKind::ScaleDown);
+    let change = task.steps.iter().find(changes).and_then(made);
+    let changed = machines.iter().filter(|machine| change.is_some_and(|run| is_changed(run, &machine.ip)));
+    let entry = |machine: &MachineReport| {
+        let MachineReport { ip, node, role, .. } = machine.clone();
+        Entry { ip, node, cluster: task.spec.cluster.clone(), role }
+    };
+    let entries: Vec<Entry> = changed.map(entry).collect();
+    let inventory = match task.spec.operation_task_type {
+        OperationType::ScaleUp | OperationType::NodeJoin => Inventory { added: entries, ..Inventory::default() },
+        _ => Inventory { removed: entries, ..Inventory::default() },
+    };
+    Report {
+        path: format!("/api/v1/tasks/{}", task.id),
+        operations: runs.iter().map(|run| run.id).collect(),
+        ok: machines.iter().filter(|machine| machine.ok).count(),
+        failed: machines.iter().filter(|machine| machine.stopped.is_some()).count(),
+        machines,
+        inventory,
     }
-    Report { operations: runs.iter().map(|run| run.id).collect(), ok, failed, machines, inventory }
+}
+
+/// Whether all changes were made on a machine and not taken back. A node that failed its check, and so stays shut, is a node.
+fn is_changed(run: &Operation, ip: &str) -> bool {
+    let Some(host) = run.place(ip) else { return false };
+    let steps = run.plan.steps.iter().zip(&run.cells);
+    let mut changes = steps.filter(|(step, _)| step.mutates && step.actor != Actor::Release).peekable();
+    let changes_something = changes.peek().is_some();
+    changes_something && !run.join_undone(ip) && changes.all(|(_, hosts)| hosts[host as usize].state == HostState::Ok)
 }
 
 fn stopped(run: &Operation, machine: &str) -> Option<Stopped> {
