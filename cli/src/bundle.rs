@@ -226,7 +226,8 @@ fn tried(test: &Test) -> anyhow::Result<()> {
     }
 }
 
-/// Steps of these names, or of the flow; each behind the one that comes first.
+/// Steps of these names, or of the flow; each once, behind the one that readies machines for it, and behind the one that
+/// comes first.
 fn chosen<'a>(bundle: &'a Bundle, names: &[String]) -> anyhow::Result<Vec<&'a Step>> {
     let manifest = bundle.manifest();
     let names = if names.is_empty() { &manifest.flow } else { names };
@@ -242,10 +243,14 @@ fn chosen<'a>(bundle: &'a Bundle, names: &[String]) -> anyhow::Result<Vec<&'a St
         manifest.step(name).ok_or_else(|| unknown().into())
     };
     let mut all: Vec<&Step> = Vec::new();
+    let named = |name: &Option<String>| name.as_deref().and_then(|name| manifest.step(name));
     for step in names.iter().map(find).collect::<anyhow::Result<Vec<_>>>()? {
-        let first = step.first.as_deref().and_then(|first| manifest.step(first));
-        all.extend(first.filter(|first| !names.contains(&first.name)));
-        all.push(step);
+        let prepared = named(&step.prepare).into_iter().chain([step]);
+        for step in prepared.flat_map(|step| named(&step.first).into_iter().chain([step])) {
+            if !all.iter().any(|other| other.name == step.name) {
+                all.push(step);
+            }
+        }
     }
     Ok(all)
 }
@@ -289,12 +294,12 @@ mod tests {
     fn steps_and_parameters_are_those_of_the_bundle() {
         let bundle = own("node-join").unwrap();
         let flow: Vec<_> = chosen(&bundle, &[]).unwrap().iter().map(|step| step.name.clone()).collect();
-        assert_eq!(flow, ["preCheck", "scaleUp", "postCheck"]);
+        assert_eq!(flow, ["preCheck", "prepare", "scaleUp", "postCheck"]);
         let up = own("scale-up").unwrap();
         let flow: Vec<_> = chosen(&up, &[]).unwrap().iter().map(|step| step.name.clone()).collect();
         assert_eq!(flow, ["preCheck", "facts", "scaleUp", "postCheck"]);
         let error = chosen(&bundle, &["scaleup".into()]).unwrap_err();
-        assert!(crate::exit::text(&error).contains("preCheck, scaleUp, postCheck, leave"));
+        assert!(crate::exit::text(&error).contains("preCheck, prepare, scaleUp, postCheck, leave"));
         let folder = tempfile::tempdir().unwrap();
         let error = write_variables(&bundle, &Map::new(), &folder.path().join("v")).unwrap_err();
         assert!(format!("{error:#}").contains("api_server"), "{error:#}");

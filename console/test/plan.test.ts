@@ -5,7 +5,7 @@ import { zh } from "../src/i18n/zh";
 import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
 import { manifest, yaml } from "../src/operation/yaml";
-import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, specOf, withoutLines } from "../src/pages/plan/draft";
+import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
 import { flat } from "../src/pages/run/lines";
 
@@ -113,6 +113,12 @@ describe("a draft", () => {
     expect(withoutLines("a\nb \n\nc", [1, 3])).toBe("b \nc");
     expect(withoutLines("a", [])).toBe("a");
   });
+  it("has its machines readied by steps that nobody chose", () => {
+    const steps = [{ name: "prepare" }, { name: "scaleUp", prepare: "prepare" }, { name: "leave", prepare: null }];
+    expect([...readying(steps, ["scaleUp", "leave"])]).toEqual(["prepare"]);
+    expect(readying(steps, ["prepare", "leave"]).size).toBe(0);
+  });
+
   it("has a name that says what and when, and the steps that its bundle takes by itself", () => {
     expect(nameOf("NodeRemove", new Date(2026, 10, 9, 8, 7, 6))).toBe("node-remove-20261109-080706");
     expect(flowOf({ flow: ["cordon", "drain"] })).toEqual(["cordon", "drain"]);

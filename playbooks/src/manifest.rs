@@ -336,6 +336,9 @@ fn not_preparing(manifest: &Manifest, step: &Step, prepare: &str) -> Option<&'st
             Some("is no playbook or command that changes something")
         }
         Some(found) if found.prepare.is_some() => Some("has a step that prepares it"),
+        Some(found) if manifest.steps.iter().any(|other| other.undo.as_ref() == Some(&found.name)) => {
+            Some("undoes a step: what readies machines takes nothing back")
+        }
         Some(found) if found.undo.is_some() => Some("has something to undo: what is in service is prepared by nothing"),
         Some(_) => None,
     }

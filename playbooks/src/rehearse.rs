@@ -93,6 +93,7 @@ pub struct Rehearsed {
 #[derive(Debug, PartialEq, Eq)]
 struct Recap {
     host: String,
+    ok: u64,
     changed: u64,
     failed: u64,
 }
@@ -163,7 +164,9 @@ fn judge(step: &Step, pass: Pass, said: &str, error: &str) -> Rehearsed {
         let why = if error.trim().is_empty() { said.trim() } else { error.trim() };
         faults.push(wrong("", format!("it ran on no host: is there a group {} in the inventory? {why}", step.limit)));
     }
-    if pass == Pass::Lost && !recap.iter().any(|host| host.host == LOST && host.failed > 0) {
+    // Where every task was left out nobody was asked anything, that host neither.
+    let acted = recap.iter().any(|host| host.ok + host.failed > 0);
+    if pass == Pass::Lost && acted && !recap.iter().any(|host| host.host == LOST && host.failed > 0) {
         faults.push(wrong(LOST, "it does not answer, and is not told to have failed".into()));
     }
     for host in recap.iter().filter(|host| host.host != LOST) {
@@ -196,7 +199,7 @@ fn recap(said: &str) -> Vec<Recap> {
             counts.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
         };
         let failed = count("failed")? + count("unreachable")?;
-        Some(Recap { host: host.trim().into(), changed: count("changed")?, failed })
+        Some(Recap { host: host.trim().into(), ok: count("ok")?, changed: count("changed")?, failed })
     };
     lines.filter_map(read).collect()
 }
@@ -267,6 +270,8 @@ PLAY RECAP *********************************************************************
         let alone = "PLAY RECAP ***\n10.0.0.1 : ok=3 changed=0 unreachable=0 failed=0\n";
         assert_eq!(told(&format!("{alone}{lost}")), Vec::<String>::new());
         assert!(told(alone)[0].contains("not told to have failed"));
+        let skipped = "PLAY RECAP ***\n10.0.0.1 : ok=0 changed=0 unreachable=0 failed=0 skipped=2\n";
+        assert_eq!(told(skipped), Vec::<String>::new(), "nothing was to be done");
         let two = told(&format!("{SAID}{lost}"));
         assert!(
             two.iter().any(|one| one.contains("because another host does not answer: fatal: [10.0.0.2]")),

@@ -127,6 +127,7 @@ fn what_readies_machines_changes_them_and_owes_nothing() {
     for (changes, why) in [
         (&[(of_up, "prepare: scaleUp, mutates: true")][..], "steps/2/prepare: \"scaleUp\" is no other step"),
         (&[(of_up, "prepare: ready, mutates: true")], "\"ready\" is no other step"),
+        (&[(of_up, "prepare: leave, mutates: true")], "\"leave\" undoes a step"),
         (&[(of_up, "prepare: preCheck, mutates: true")], "\"preCheck\" is no playbook or command that changes"),
         (&[(of_up, "prepare: prepare, mutates: false")], "\"prepare\" prepares a step that changes nothing"),
         (

@@ -1,8 +1,8 @@
 //! Machines become nodes that take pods: by `beidou up`, by hand, and by Ansible alone with the same settings and batches.
 //!
 //! A kubelet comes from a server that sends it slowly, and waits at its first start: five parts download, one part boot. By hand
-//! means: stock Ansible, one host after the other, the same playbooks and checks, no time to think. Of the hosts of that way only the first few are done, and the time is
-//! scaled to all: they do not know of each other.
+//! means: stock Ansible, one host after the other, the same playbooks and checks, no time to think. Of the hosts of that way only
+//! the first few are done, and the time is scaled to all: they do not know of each other.
 
 use std::{
     fs,
@@ -223,12 +223,15 @@ impl Ansible {
     /// With the settings that our runner has.
     fn tuned(&self, playbook: &str, hosts: &[String]) -> anyhow::Result<()> {
         let forks = hosts.len().to_string();
+        let facts = self.folder.join("facts").display().to_string();
         let ssh = "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=5 -o ServerAliveCountMax=3";
         let settings = [
             ("ANSIBLE_FORKS", &*forks),
             ("ANSIBLE_PIPELINING", "True"),
             ("ANSIBLE_SSH_ARGS", ssh),
             ("ANSIBLE_GATHERING", "smart"),
+            ("ANSIBLE_CACHE_PLUGIN", "jsonfile"),
+            ("ANSIBLE_CACHE_PLUGIN_CONNECTION", &*facts),
         ];
         self.run(&[playbook], hosts, &settings)
     }

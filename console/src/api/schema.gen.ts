@@ -1594,6 +1594,8 @@ export interface components {
             name: string;
             /** @description What it owes for each host from its beginning on: `cordon`, `taint`, `join`. */
             owes: string[];
+            /** @description The step that readies machines for it, whatever `operationFlow` names. */
+            prepare?: string | null;
             /** @description What a retry may repeat: `host`, `step`, `none`. */
             retry: string;
         };

@@ -48,6 +48,9 @@ pub struct StepPlan {
     /// It decides whether a host may be released.
     #[serde(default)]
     pub checks: bool,
+    /// It only readies machines for a step behind it: nothing that is in service is changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub readies: bool,
 }
 
 /// One batch of one step. Stages are taken one after the other.

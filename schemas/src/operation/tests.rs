@@ -73,6 +73,7 @@ pub(crate) mod samples {
                 retry,
                 undo,
                 checks: false,
+                readies: false,
             }],
             stages: vec![Stage { step: 0, batch: 0, hosts: vec![0], canary: true, soak_ms: 30_000 }],
             lock,

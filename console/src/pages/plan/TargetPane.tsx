@@ -2,7 +2,7 @@
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { TYPES } from "../../operation/states";
-import { bundlesFor, nameOf } from "./draft";
+import { bundlesFor, nameOf, readying } from "./draft";
 import type { Work } from "./useDraft";
 
 export function TargetPane({ work }: { work: Work }) {
@@ -10,6 +10,7 @@ export function TargetPane({ work }: { work: Work }) {
   const { draft, set, bundles, bundle, clusters, flow } = work;
   const all = bundles.data?.items ?? [];
   const own = bundlesFor(all, draft.type);
+  const made = readying(bundle?.steps ?? [], flow);
   const choose = (type: string) => set({ type, bundle: "", flow: null, values: {}, secrets: {}, name: nameOf(type, new Date()) });
   return (
     <section className="wpane" id="step-1" aria-label={t("plan.target")}>
@@ -76,7 +77,8 @@ export function TargetPane({ work }: { work: Work }) {
             <label key={step.name} className="row tight small">
               <input
                 type="checkbox"
-                checked={flow.includes(step.name)}
+                checked={flow.includes(step.name) || made.has(step.name)}
+                disabled={made.has(step.name)}
                 onChange={() =>
                   set({ flow: bundle.steps.map((one) => one.name).filter((name) => flow.includes(name) !== (name === step.name)) })
                 }

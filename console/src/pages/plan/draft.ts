@@ -49,6 +49,11 @@ export function flowOf(bundle: { flow: readonly string[] }): string[] {
   return [...bundle.flow];
 }
 
+/** Steps that are done because a named one has its machines readied by them: nobody chooses them. */
+export function readying(steps: readonly { name: string; prepare?: string | null }[], flow: readonly string[]): Set<string> {
+  return new Set(steps.flatMap((step) => (step.prepare && flow.includes(step.name) ? [step.prepare] : [])));
+}
+
 /** Bundles that do what is asked: the cluster's own installer first, then plain Ansible, which stands in for it. */
 export function bundlesFor<Bundle extends { type: string }>(all: readonly Bundle[], asked: string): Bundle[] {
   const standsIn = { ScaleUp: "NodeJoin", ScaleDown: "NodeRemove" }[asked];

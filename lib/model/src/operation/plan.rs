@@ -89,11 +89,10 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
 pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, owned: bool, pool: u32) -> Plan {
     let hosts: Vec<String> = spec.operation_machines.iter().map(|machine| machine.ip.clone()).collect();
     let steps = steps(bundle, spec, owned);
-    let readies = |step: &StepPlan| bundle.steps.iter().any(|other| other.prepare.as_ref() == Some(&step.name));
     let batches = Cut::new(bundle, &spec.batches, pool).batches(hosts.len() as u32);
     let soak = spec.batches.soak_seconds.or(bundle.batches.soak_seconds).unwrap_or(SOAK_SECONDS);
     let soak_ms = u64::from(soak) * 1000;
-    let stages = stages(bundle.order, &steps, readies, &batches, hosts.len() as u32, soak_ms);
+    let stages = stages(bundle.order, &steps, &batches, hosts.len() as u32, soak_ms);
     let from = |of: fn(&Batches) -> Option<u32>, default| of(&spec.batches).or(of(&bundle.batches)).unwrap_or(default);
     let limits = Limits {
         hold_at_hosts: from(|batches| batches.hold_at_hosts, HOLD_AT_HOSTS).max(1),
@@ -130,14 +129,16 @@ fn shapes<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> impl Iterator<Item
     flow.iter().filter_map(|name| bundle.steps.iter().find(|step| step.name == *name))
 }
 
-/// The same, each behind the step that readies machines for it.
+/// The same, each behind the step that readies machines for it, also where the flow names that one later.
 pub(super) fn prepared<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> Vec<&'a StepShape> {
     let mut steps: Vec<&StepShape> = Vec::with_capacity(flow.len());
     for step in shapes(bundle, flow) {
-        let named = step.prepare.as_ref().filter(|name| !flow.contains(name));
-        let before = named.and_then(|name| bundle.steps.iter().find(|other| other.name == *name));
-        steps.extend(before.filter(|before| !steps.contains(before)));
-        steps.push(step);
+        let before = step.prepare.as_ref().and_then(|name| bundle.steps.iter().find(|other| other.name == *name));
+        for step in before.into_iter().chain([step]) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
     }
     steps
 }
@@ -167,6 +168,7 @@ fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPla
             retry: step.retry,
             undo: if spec.dry_run { Vec::new() } else { step.undo.clone() },
             checks: step.checks,
+            readies: bundle.steps.iter().any(|other| other.prepare.as_ref() == Some(&step.name)),
         })
         .collect();
     let shut = |step: &StepPlan| {
@@ -180,7 +182,7 @@ fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPla
     if !owned && proven && !opens && !removes {
         let [release] = &built_in().steps[..] else { return steps };
         let StepShape { name, actor, mutates, deadline_ms, retry, undo, checks, prepare: _ } = release.clone();
-        steps.push(StepPlan { name, actor, mutates, deadline_ms, retry, undo, checks });
+        steps.push(StepPlan { name, actor, mutates, deadline_ms, retry, undo, checks, readies: false });
     }
     steps
 }
@@ -213,15 +215,8 @@ impl Cut {
     }
 }
 
-/// A step that `readies` machines for another one takes all of them at once, before the first batch of any.
-fn stages(
-    order: Order,
-    steps: &[StepPlan],
-    readies: impl Fn(&StepPlan) -> bool,
-    batches: &[Vec<u32>],
-    hosts: u32,
-    soak_ms: u64,
-) -> Vec<Stage> {
+/// A step that readies machines for another one takes all of them at once, before the first batch of any.
+fn stages(order: Order, steps: &[StepPlan], batches: &[Vec<u32>], hosts: u32, soak_ms: u64) -> Vec<Stage> {
     let all: Vec<u32> = (0..hosts).collect();
     let whole = |step: usize| Stage { step: step as u32, batch: 0, hosts: all.clone(), canary: false, soak_ms: 0 };
     let several = batches.len() > 1;
@@ -232,7 +227,7 @@ fn stages(
         canary: several && batch == 0,
         soak_ms: if several && batch == 0 && soak { soak_ms } else { 0 },
     };
-    let cut = |step: &StepPlan| step.mutates && step.actor != Actor::Release && !readies(step);
+    let cut = |step: &StepPlan| step.mutates && step.actor != Actor::Release && !step.readies;
     match order {
         Order::Steps => (0..steps.len())
             .flat_map(|step| match cut(&steps[step]) {
@@ -241,9 +236,9 @@ fn stages(
             })
             .collect(),
         Order::Batches => {
-            let change = steps.iter().position(|step| step.mutates && !readies(step)).unwrap_or(steps.len());
+            let change = steps.iter().position(|step| step.mutates && !step.readies).unwrap_or(steps.len());
             let (before, after): (Vec<usize>, Vec<usize>) =
-                (0..steps.len()).partition(|step| *step < change || readies(&steps[*step]));
+                (0..steps.len()).partition(|step| *step < change || steps[*step].readies);
             let of_batch = |batch| after.iter().map(move |step| (batch, *step));
             let after = (0..batches.len()).flat_map(of_batch);
             let last = |step| step + 1 == steps.len();

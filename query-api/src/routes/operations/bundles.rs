@@ -35,6 +35,8 @@ struct BundleStepItem {
     /// What it owes for each host from its beginning on: `cordon`, `taint`, `join`.
     #[schema(value_type = Vec<String>)]
     owes: Vec<UndoKind>,
+    /// The step that readies machines for it, whatever `operationFlow` names.
+    prepare: Option<String>,
 }
 
 /// A bundle.
@@ -108,6 +110,7 @@ fn bundle_item(bundle: &BundleShape, built_in: bool) -> BundleItem {
         deadline_ms: step.deadline_ms,
         retry: step.retry,
         owes: step.undo.iter().map(|undo| undo.kind).collect(),
+        prepare: step.prepare.clone(),
     });
     BundleItem {
         name: bundle.name.clone(),

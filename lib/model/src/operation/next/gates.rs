@@ -53,7 +53,8 @@ pub(super) fn patience(board: &Board, operation: &Operation, now: Micros) -> Mic
 }
 
 /// Whether what comes next begins something: the operation, or a batch of which no runner has had a host. What was begun
-/// is brought to its end, and so are nodes that a task has joined: half done they serve nobody.
+/// is brought to its end, and so are nodes that a task has joined: half done they serve nobody. A machine that was only
+/// made ready has not begun.
 fn begins(operation: &Operation) -> bool {
     let changes = |step: &StepPlan| step.mutates && step.actor != Actor::Release;
     if operation.plan.lock == LockScope::None {
@@ -63,8 +64,11 @@ fn begins(operation: &Operation) -> bool {
         return operation.owner.is_none() || operation.plan.steps.iter().any(changes);
     }
     let Some(stage) = operation.present().filter(|stage| changes(operation.step(stage.step))) else { return false };
-    let changed =
-        |one: &&Attempt| one.purpose == Purpose::Act && one.claimed.is_some() && changes(operation.step(one.step));
+    let changed = |one: &&Attempt| {
+        let step = operation.step(one.step);
+        let counts = changes(step) && (one.step == stage.step || !step.readies);
+        one.purpose == Purpose::Act && one.claimed.is_some() && counts
+    };
     let mut touched = operation.attempts.iter().filter(changed).flat_map(|one| &one.hosts);
     !touched.any(|host| stage.hosts.contains(host))
 }
@@ -123,13 +127,14 @@ pub(super) fn is_taken_over(board: &Board, operation: &Operation, host: u32) -> 
     let others = board.operations.values().filter(|other| {
         other.id != operation.id && other.updated > last && !other.spec.dry_run && other.spec.cluster_name == *cluster
     });
-    // A lock alone, or a check, has changed nothing.
+    // A lock alone, or a check, has changed nothing; who only made it ready has nothing to take back.
     others.filter_map(|other| Some((other, other.place(address)?))).any(|(other, place)| {
         other.attempts.iter().any(|one| {
             one.purpose == Purpose::Act
                 && one.claimed.is_some()
                 && one.intended > last
                 && other.step(one.step).mutates
+                && !other.step(one.step).readies
                 && one.hosts.contains(&place)
         })
     })

@@ -14,6 +14,7 @@ use beidou_schemas::{
 
 use super::{
     cases::{OTHER, RUN, asked, claim, end, pass, run, with, work},
+    planned::ready,
     setting::{self, START},
     world::World,
 };
@@ -43,6 +44,39 @@ fn a_batch_that_was_begun_is_brought_to_its_end_in_a_freeze() {
     world.now = until;
     world.settle();
     assert_eq!(run(&world).open_attempt().map(|attempt| attempt.batch), Some(1));
+}
+
+/// One that is asked for with a bundle that readies machines, and has checked them.
+fn checked(hosts: std::ops::Range<u8>) -> World {
+    let mut world = World::new(1, 100);
+    world.see(&Seen::Bundle(Box::new(ready(setting::scale_up(), "scaleUp"))));
+    asked(&mut world, RUN, setting::scale_up_spec(hosts));
+    work(&mut world, RUN, &[]);
+    world
+}
+
+#[test]
+fn machines_that_are_only_ready_have_not_begun() {
+    let mut world = checked(1..5);
+    claim(&mut world, RUN);
+    let until = freeze(&mut world, 1);
+    assert_eq!(work(&mut world, RUN, &[]).len(), 4, "all at once, and to its end");
+    pass(&mut world, 600);
+    assert_eq!(view::summary(&world.board, run(&world), world.now).reason, Some(Reason::Frozen));
+    assert_eq!(run(&world).attempts.len(), 2);
+    world.now = until;
+    world.settle();
+    assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.1"]);
+}
+
+#[test]
+fn what_could_not_be_made_ready_does_not_go_on() {
+    let mut world = checked(1..4);
+    assert_eq!(work(&mut world, RUN, &["10.0.0.1"]).len(), 3);
+    assert_eq!((run(&world).phase, run(&world).reason), (Phase::Held, Some(Reason::FailedHosts)));
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Resume(Word::default())));
+    pass(&mut world, 30);
+    assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.2", "10.0.0.3"]);
 }
 
 #[test]
@@ -107,6 +141,21 @@ fn what_a_later_operation_has_had_is_not_undone_by_an_old_one() {
     );
     assert!(found.attempts.iter().all(|attempt| attempt.purpose == Purpose::Act));
     assert!(found.message.contains("left to later operations: ") && found.message.contains("join of 10.0.0.1"));
+}
+
+#[test]
+fn who_only_made_a_machine_ready_has_not_taken_it_over() {
+    let mut world = half_joined();
+    world.see(&Seen::Bundle(Box::new(ready(setting::scale_up(), "scaleUp"))));
+    asked(&mut world, OTHER, setting::scale_up_spec(1..2));
+    work(&mut world, OTHER, &[]);
+    work(&mut world, OTHER, &["10.0.0.1"]);
+    assert!(world.board.operations[&OTHER].debts.is_empty());
+    assert!(world.ask(Object::Operation(OTHER), "dev", Ask::Cancel(Word::default())));
+    cancel(&mut world);
+    while world.step() {}
+    assert_eq!((run(&world).phase, world.board.operations[&OTHER].phase), (Phase::Cancelled, Phase::Cancelled));
+    assert!(run(&world).join_undone("10.0.0.1"), "{:?}", run(&world).debts);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{cases::with, setting, world::World};
 use crate::operation::{plan, plan_of};
 
-fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
+/// The bundle with a step that readies machines for another one.
+pub(super) fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
     let step = StepShape { name: "prepare".into(), undo: Vec::new(), checks: false, ..bundle.steps[1].clone() };
     bundle.steps.push(step);
     bundle.steps.iter_mut().find(|step| step.name == before).unwrap().prepare = Some("prepare".into());
@@ -35,6 +36,7 @@ fn what_readies_machines_takes_all_of_them_before_the_first_batch() {
     let kind = OperationType::ScaleUp;
     assert_eq!(planned(&up, kind, &["preCheck", "scaleUp", "postCheck"], false), named(&checked));
     assert_eq!(planned(&up, kind, &["preCheck", "prepare", "scaleUp", "postCheck"], false), named(&checked));
+    assert_eq!(planned(&up, kind, &["preCheck", "scaleUp", "postCheck", "prepare"], false), named(&checked), "late");
     assert_eq!(planned(&up, kind, &["scaleUp", "postCheck"], false), named(&checked[1..]), "as a task asks for it");
     assert_eq!(planned(&up, kind, &["preCheck", "scaleUp", "postCheck"], true), named(&checked[..5]), "dry");
     assert_eq!(planned(&up, kind, &["preCheck"], false), named(&checked[..1]));
