@@ -152,7 +152,7 @@ pub async fn serve(
     let around = Around { log, store, archive, metrics, readiness: readiness.clone(), stop: stop.clone() };
     let app = App::new(&config, tokens, signer, around);
     let (projected, upkeep, operations) = (app.projected.clone(), app.upkeep.clone(), app.operations.clone());
-    let drafts = app.drafts.clone();
+    let (drafts, exports) = (app.drafts.clone(), app.exports.clone());
     let sampler = app.reader(Caller { request_id: "sample".into(), subject: "query-api".into() });
     let background = tokio::spawn(async move {
         tokio::join!(
@@ -160,6 +160,7 @@ pub async fn serve(
             projected.sample(sampler, stop.clone()),
             upkeep.follow(stop.clone()),
             drafts.follow(stop.clone()),
+            exports.follow(stop.clone()),
             operations.follow(readiness, stop),
         );
     });

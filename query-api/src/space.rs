@@ -143,10 +143,14 @@ fn growth(
     if lately.this_hour - lately.first_hour < DAY / SECOND {
         return Err("there is less than a day of Events");
     }
-    let each = |bytes: u64| (u128::from(bytes) * u128::from(lately.rows) / u128::from(events.rows)) as u64;
-    // Nearly all rows of the table are in the archive too.
-    let in_archive = archive.map_or(0, |(days, ranges)| days.bytes + ranges.bytes);
-    let bytes = each(events.bytes) + each(in_archive);
+    let share = |bytes: u64, rows: u64| (u128::from(bytes) * u128::from(lately.rows) / u128::from(rows)) as u64;
+    let in_archive = archive.map_or(0, |(days, ranges)| match days.rows {
+        // Where rows leave the tables, the archive has many more of them.
+        Some(rows) if rows > 0 => share(days.bytes, rows),
+        // Before the first compaction it has what the table has.
+        Some(_) | None => share(days.bytes + ranges.bytes, events.rows),
+    });
+    let bytes = share(events.bytes, events.rows) + in_archive;
     let log_may_add: u64 = log
         .iter()
         .filter(|(_, space)| space.most_bytes < u64::MAX)
@@ -252,6 +256,10 @@ mod tests {
         // 2000 bytes of the table and 1000 of the archive; 6000 are free once the log is as large as it gets.
         let found = asked(table(1000, 8000), 24).unwrap();
         assert_eq!(found, Growth { rows: 250, bytes: 3000, full_at: Some(Micros(5 + 2 * DAY)) });
+        // What has left the table is in the archive alone: its bytes are shared by its own rows.
+        let more = Some((Held { rows: Some(6000), ..held(3000) }, held(1000)));
+        let found = growth(&[table(1000, 8000)], more, &log, &[disk(7000)], lately(24), Micros(5)).unwrap();
+        assert_eq!(found.bytes, 2000 + 125);
         let never = growth(&[table(1000, 0)], None, &[], &[disk(1)], lately(24), Micros(5)).unwrap();
         assert_eq!(never.full_at, None);
     }

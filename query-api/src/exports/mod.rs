@@ -18,9 +18,12 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use beidou_schemas::{Micros, time::SECOND};
+use beidou_service::CancellationToken;
+use beidou_store::sql::Exported;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -31,6 +34,8 @@ use crate::{
 
 /// Exports that run at once: one reads, another writes.
 const PLACES: usize = 2;
+/// Between two looks for files that have become too old.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
 
 /// All exports of this process's folder.
 pub(crate) struct Exports {
@@ -81,19 +86,25 @@ impl Exports {
         Some(self.folder.as_ref()?.join(format!("{}.part", export.id)))
     }
 
-    /// Bytes that are left for a new one.
-    pub(crate) fn room(&self) -> Result<u64, Problem> {
+    /// Whether there is room for a new one. While it is written, [`Exports::at`] says how much.
+    pub(crate) fn room(&self) -> Result<(), Problem> {
         if self.folder.is_none() {
             return Err(Problem::new(Kind::ExportsFull, "exports have no folder: set query_api.exports_folder"));
         }
         self.forget_old();
         let used: u64 = self.lock().values().map(|export| export.bytes).sum();
-        match self.most_bytes.saturating_sub(used) {
-            0 => {
-                let detail = format!("exports take {used} of {} bytes: remove some", self.most_bytes);
-                Err(Problem::new(Kind::ExportsFull, detail))
-            }
-            room => Ok(room),
+        if used < self.most_bytes {
+            return Ok(());
+        }
+        let detail = format!("exports take {used} of {} bytes: remove some", self.most_bytes);
+        Err(Problem::new(Kind::ExportsFull, detail))
+    }
+
+    /// Removes what has become too old until the end of the process, whether anybody asks or not.
+    pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.forget_old();
         }
     }
 
@@ -122,11 +133,14 @@ impl Exports {
         Ok(())
     }
 
-    /// Tells how far one is, in memory alone.
-    fn at(&self, id: Uuid, rows: u64, bytes: u64) {
-        if let Some(export) = self.lock().get_mut(&id) {
+    /// Tells how far one is, in memory alone. Returns how large it may become beside all others, those that grow too.
+    fn at(&self, id: Uuid, Exported { rows, bytes }: Exported) -> u64 {
+        let mut notes = self.lock();
+        if let Some(export) = notes.get_mut(&id) {
             (export.rows, export.bytes) = (rows, bytes);
         }
+        let others: u64 = notes.values().filter(|other| other.id != id).map(|other| other.bytes).sum();
+        self.most_bytes.saturating_sub(others)
     }
 
     /// Notes the end of one: a part that is whole becomes the file, any other goes.
@@ -233,10 +247,34 @@ mod tests {
         let exports = open(folder.path(), 10);
         let old = export(State::Done, Some(now().plus(-25 * 3600 * SECOND)));
         exports.note(&old).unwrap();
-        assert_eq!(exports.room().unwrap(), 10, "the old one has gone");
+        assert!(exports.room().is_ok(), "the old one has gone");
         exports.note(&export(State::Done, Some(now()))).unwrap();
         assert_eq!(exports.room().unwrap_err().kind, Kind::ExportsFull);
         assert!(exports.get("../../etc/passwd").is_err() && exports.get(&old.id.to_string()).is_err());
         assert!(Exports::open(None, 10, 1).room().is_err());
+    }
+
+    #[test]
+    fn exports_that_run_at_once_share_the_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = open(folder.path(), 25);
+        let running = [export(State::Running, None), export(State::Running, None)];
+        running.iter().for_each(|one| exports.note(&Export { bytes: 0, ..one.clone() }).unwrap());
+        let grown = |one: &Export, bytes| exports.at(one.id, Exported { rows: 1, bytes });
+        assert_eq!(grown(&running[0], 10), 25);
+        assert_eq!(grown(&running[1], 15), 15, "as much as the other one leaves");
+        assert_eq!(grown(&running[0], 11), 10, "what both take together is bounded");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_old_goes_though_nobody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = Arc::new(open(folder.path(), 100));
+        let [old, young] = [25, 23].map(|hours| export(State::Done, Some(now().plus(-hours * 3600 * SECOND))));
+        [&old, &young].into_iter().for_each(|one| exports.note(one).unwrap());
+        let following = exports.clone().follow(CancellationToken::new());
+        assert!(tokio::time::timeout(LOOK_EVERY / 2, following).await.is_err(), "it goes on");
+        let left: Vec<_> = exports.all().into_iter().map(|one| one.id).collect();
+        assert_eq!(left, [young.id]);
     }
 }

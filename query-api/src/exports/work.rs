@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Notes the export, and begins it.
-pub(crate) fn begin(app: &Arc<App>, note: &Export, question: Question, room: u64) -> Result<(), Problem> {
+pub(crate) fn begin(app: &Arc<App>, note: &Export, question: Question) -> Result<(), Problem> {
     let busy = |_| Problem::new(Kind::Busy, "too many exports at once; /api/v1/running lists them");
     let place = app.exports.places.clone().try_acquire_owned().map_err(busy)?;
     let unwritten = |error: std::io::Error| Problem {
@@ -25,15 +25,15 @@ pub(crate) fn begin(app: &Arc<App>, note: &Export, question: Question, room: u64
         ..Problem::new(Kind::Internal, "the folder of exports cannot be written")
     };
     app.exports.note(note).map_err(unwritten)?;
-    tokio::spawn(run(app.clone(), note.clone(), question, room, place));
+    tokio::spawn(run(app.clone(), note.clone(), question, place));
     Ok(())
 }
 
-async fn run(app: Arc<App>, note: Export, question: Question, room: u64, _place: OwnedSemaphorePermit) {
+async fn run(app: Arc<App>, note: Export, question: Question, _place: OwnedSemaphorePermit) {
     let id = note.id.to_string();
     let listed = app.running.list(&id, sql::Kind::Export, &note.subject, &note.question);
     let ended = tokio::select! {
-        written = write(&app, &note, &question, room) => match written {
+        written = write(&app, &note, &question) => match written {
             Ok((Exported { rows, bytes }, cold)) => Export { state: State::Done, rows, bytes, cold, ..note },
             Err(why) => Export { state: State::Failed, why: Some(why), ..note },
         },
@@ -51,10 +51,10 @@ const TRIES: u32 = 3;
 
 type Written = (Exported, Option<ColdRead>);
 
-async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Written, String> {
+async fn write(app: &Arc<App>, note: &Export, question: &Question) -> Result<Written, String> {
     let in_words = |problem: Problem| problem.detail;
     let Question::Events { filter, range, .. } = question else {
-        return Ok((write_once(app, note, question, room).await.map_err(|error| why(note, error))?, None));
+        return Ok((write_once(app, note, question).await.map_err(|error| why(note, error))?, None));
     };
     let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
     let reader = app.reader(caller);
@@ -67,7 +67,7 @@ async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) ->
             None => Ok(()),
         };
         let written = match brought {
-            Ok(()) => write_once(app, note, &question, room).await,
+            Ok(()) => write_once(app, note, &question).await,
             Err(error) => Err(error),
         };
         let counts = match &cold {
@@ -85,13 +85,13 @@ async fn write(app: &Arc<App>, note: &Export, question: &Question, room: u64) ->
     Err("files of the archive were replaced while they were read; begin it anew".into())
 }
 
-async fn write_once(app: &Arc<App>, note: &Export, question: &Question, room: u64) -> Result<Exported, ExportError> {
+async fn write_once(app: &Arc<App>, note: &Export, question: &Question) -> Result<Exported, ExportError> {
     let caller = Caller { request_id: note.id.to_string(), subject: note.subject.clone() };
     let format = note.format.of_store();
     let chunks = sql::reader(app, caller, Limits::Export).stream(question, format)?;
     let part = app.exports.part(note).unwrap_or_default();
     let (exports, id) = (app.exports.clone(), note.id);
-    export(chunks, format, part, room, move |Exported { rows, bytes }| exports.at(id, rows, bytes)).await
+    export(chunks, format, part, move |exported| exports.at(id, exported)).await
 }
 
 /// In words for its owner; what is behind it is for our log.

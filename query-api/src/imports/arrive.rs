@@ -36,16 +36,18 @@ impl Arrival {
 
     /// Waits until all below `end` of the import topic is found by queries.
     pub(super) async fn all_below(&mut self, end: Offset) -> Result<(), Problem> {
-        let begun = Instant::now();
+        let mut moved = Instant::now();
         while self.upto < end {
-            if begun.elapsed() > PATIENCE {
+            if moved.elapsed() > PATIENCE {
                 return Err(overdue("ingest does not take imported states from the log"));
             }
             let read = self.log.read(COVERAGE, self.next, READ).await?;
             self.next = read.next;
             for stored in &read.records {
-                if let Ok(CoverageFact::Imported(fact)) = CoverageFact::from_json(&stored.record.value) {
-                    self.upto = self.upto.max(fact.upto);
+                if let Ok(CoverageFact::Imported(fact)) = CoverageFact::from_json(&stored.record.value)
+                    && fact.upto > self.upto
+                {
+                    (self.upto, moved) = (fact.upto, Instant::now());
                 }
             }
         }
@@ -63,4 +65,39 @@ fn overdue(what: &str) -> Problem {
          import the dump again then, nothing is stored twice"
     );
     Problem::new(Kind::TimeLimit, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_log::memory::MemoryLog;
+    use beidou_schemas::{Micros, coverage::Imported};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Waits for an ingest that brings one state after another onto the Event topic, each after so long.
+    async fn brought(step: Duration, states: Offset) -> Result<(), Problem> {
+        let log: Arc<dyn Log> = MemoryLog::new([(Topic::KubeEvent, 1), (Topic::Ledger, 1), (Topic::KubeCoverage, 1)]);
+        let mut arrival = Arrival::new(log.clone(), Projected::new(log.clone(), Duration::ZERO)).await?;
+        let writer = log.writer(COVERAGE, "ingest").await?;
+        let bringing = async {
+            let mut ticks = tokio::time::interval(step);
+            ticks.tick().await;
+            for upto in 1..=states {
+                ticks.tick().await;
+                let fact = CoverageFact::Imported(Imported { upto });
+                writer.append(vec![fact.to_record(Uuid::new_v4(), Micros(0))]).await?;
+            }
+            Ok::<_, Problem>(())
+        };
+        let (arrived, brought) = tokio::join!(arrival.all_below(states), bringing);
+        brought.and(arrived)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_with_an_ingest_that_stands_and_not_with_a_slow_one() {
+        assert_eq!(brought(PATIENCE * 2 / 3, 4).await, Ok(()));
+        let overdue = brought(PATIENCE * 2, 1).await.unwrap_err();
+        assert!(overdue.kind == Kind::TimeLimit && overdue.detail.contains("nothing moved for 60 s"), "{overdue:?}");
+    }
 }

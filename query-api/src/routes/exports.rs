@@ -75,7 +75,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Export>), Problem> {
     let params = ask.params(&[&FILTERS, &RANGE])?;
     let format: ExportFormat = one_of("format", &wanted.format, ExportFormat::ALLOWED)?;
-    let room = ask.app.exports.room()?;
+    ask.app.exports.room()?;
     let mut note = Export {
         id: Uuid::now_v7(),
         subject: ask.caller().subject.clone(),
@@ -115,7 +115,7 @@ pub(super) async fn create(
             Question::Events { filter: Box::new(filter), range, cold: None }
         }
     };
-    begin(&ask.app, &note, question, room)?;
+    begin(&ask.app, &note, question)?;
     Ok((StatusCode::ACCEPTED, Json(note)))
 }
 

@@ -24,6 +24,9 @@ use crate::{
     problem::{Kind, Problem, ProblemBody},
 };
 
+/// So many suspects are told.
+const MOST_SUSPECTS: usize = 100;
+
 /// Occurrences per bin of time. A count that grew by n between two states is n occurrences between their times, not n at
 /// the later one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -150,7 +153,7 @@ pub(super) async fn occurrences(ask: Ask) -> Result<Json<Occurrences>, Problem> 
     Ok(Json(Occurrences {
         bin_seconds: bins.width as f64 / 1e6,
         bins: shown.collect(),
-        suspects: sources.into_iter().filter_map(|row| suspect(row, &names)).collect(),
+        suspects: sources.into_iter().filter_map(|row| suspect(row, &names)).take(MOST_SUSPECTS).collect(),
         range: range.into(),
         coverage,
         cold,

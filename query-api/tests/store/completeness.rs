@@ -174,6 +174,15 @@ async fn the_spam_filters_signature_and_folded_messages_are_flagged() {
     assert_eq!(because, [json!(["combined"]), json!(["spam_filter_closed"])], "{answer}");
     let closed = json!({"from": "2026-11-23T14:00:24.000000Z", "to": "2026-11-23T14:20:00.000000Z"});
     assert_eq!(answer["suspects"][1]["closed"], closed);
+    // Sources that nothing held back, each with more states than the closed one: they hide none.
+    let busy = "INSERT INTO kube_event (cluster_uid, cluster, event_uid, resource_version, time, type, reason, kind, namespace, name, occurrences, occurrences_delta)
+        SELECT (SELECT any(cluster_uid) FROM kube_event), 'cluster-1', generateUUIDv4(number), 1000 + number,
+            toDateTime64('2026-11-23 14:00:00', 6, 'UTC') + toIntervalSecond(intDiv(number, 120) * 20), 'Normal', 'Synced', 'Pod', 'recsys',
+            concat('busy-', toString(number % 120)), 1, 1
+        FROM numbers(7200)";
+    world.engine.run(busy).await;
+    let crowded = world.api.list(&format!("/api/v1/events/occurrences?{RANGE}")).await;
+    assert_eq!(crowded["suspects"], answer["suspects"], "{crowded}");
     let filtered = world.api.list(&format!("/api/v1/events/occurrences?{RANGE}&reason=Never")).await;
     assert_eq!((&filtered["suspects"], bins(&filtered).iter().map(|bin| bin.2).sum::<u64>()), (&json!([]), 0));
 }

@@ -86,8 +86,9 @@ pub struct SourceRow {
 
 /// More states than this, whose count grew by more than one, are not spread.
 pub const MOST_GROWTHS: u64 = 200_000;
-/// So many sources are told.
-pub const MOST_SOURCES: u64 = 100;
+/// So many sources are looked at: of most that wrote a burst the filter was never closed, and with all their times these are
+/// 8 MB at most.
+const MOST_SOURCES: u64 = 1000;
 /// A source that wrote more states than this is not held back by a filter that lets one through every five minutes.
 /// The SQL has the same number, for a parameter of an aggregate function must be a literal.
 pub const MOST_TIMES: u64 = 1000;
@@ -109,7 +110,8 @@ impl Reader {
         self.all(growths(query), MOST_GROWTHS).await
     }
 
-    /// Sources that may have lost occurrences, those with the most counted but never written first.
+    /// Sources that may have lost occurrences: those with the most counted but never written first, then those that wrote the
+    /// densest burst, which is how a closed filter begins.
     ///
     /// # Errors
     /// When the store gives no answer.
@@ -161,7 +163,7 @@ WHERE growth > 1",
         .limit(MOST_GROWTHS + 1)
 }
 
-/// client-go's spam filter keeps one bucket for each source, object and type.
+/// client-go's spam filter keeps one bucket for each source, object and type. It closes after 25 states in a row.
 pub(super) fn sources(query: &OccurrencesQuery) -> Statement {
     let statement = Statement::new(
         "SELECT toString(cluster_uid) AS cluster_uid, if(component != '', toString(component), toString(reporting_component)) AS component,
@@ -178,7 +180,10 @@ FROM kube_event",
     matching(statement, &query.filter)
         .line("GROUP BY cluster_uid, component, host, kind, namespace, name, event_type")
         .line("HAVING jumps > 0 OR combined > 0 OR states BETWEEN 27 AND {most_times:UInt64}")
-        .line("ORDER BY jumped DESC, combined DESC, states DESC, cluster_uid, kind, namespace, name, component, host, event_type")
+        .line(
+            "ORDER BY jumped DESC, combined DESC, arrayMin(arrayMap(n -> times[n + 24] - times[n], range(1, greatest(length(times), 24) - 23))),
+    states DESC, cluster_uid, kind, namespace, name, component, host, event_type",
+        )
         .with("most_times", MOST_TIMES)
         .limit(MOST_SOURCES)
 }

@@ -267,6 +267,10 @@ impl Guard {
                 modifiers
             }
         };
+        if modifiers.iter().any(|modifier| matches!(modifier, GroupByWithModifier::Totals)) {
+            // The engine tells totals beside the rows, where most forms of an answer have no place.
+            return Refused::clause("WITH TOTALS", "WITH ROLLUP, which has the totals among the rows", at);
+        }
         let sets = modifiers.iter().any(|modifier| matches!(modifier, GroupByWithModifier::GroupingSets(_)));
         unless(sets, "GROUPING SETS", at)
     }

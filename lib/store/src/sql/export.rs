@@ -61,7 +61,7 @@ const ZSTD_LEVEL: i32 = 3;
 /// Rows of a group: about 30 MB of Events, which is what the thread holds.
 const GROUP_ROWS: usize = 65_536;
 
-/// Writes the answer to a new file.
+/// Writes the answer to a new file. `most_bytes` is told how far it is, and says how large it may become.
 ///
 /// # Errors
 /// When it is not whole; the file is then of no use.
@@ -69,11 +69,10 @@ pub async fn export(
     chunks: impl Stream<Item = Result<Bytes, SqlError>>,
     format: Format,
     path: PathBuf,
-    most_bytes: u64,
-    told: impl Fn(Exported) + Send + 'static,
+    most_bytes: impl Fn(Exported) -> u64 + Send + 'static,
 ) -> Result<Exported, ExportError> {
     let (sender, receiver) = mpsc::channel(CHUNKS);
-    let writing = tokio::task::spawn_blocking(move || write(receiver, format, path, most_bytes, told));
+    let writing = tokio::task::spawn_blocking(move || write(receiver, format, path, most_bytes));
     let fed = feed(chunks, sender).await;
     let written = writing.await.map_err(|error| ExportError::Form(format!("the writer failed: {error}")))?;
     fed?;
@@ -101,10 +100,13 @@ fn write(
     mut chunks: mpsc::Receiver<Option<Bytes>>,
     format: Format,
     path: PathBuf,
-    most_bytes: u64,
-    told: impl Fn(Exported),
+    most_bytes: impl Fn(Exported) -> u64,
 ) -> Result<Exported, ExportError> {
     let failed = |source| ExportError::Write { path: path.clone(), source };
+    let fits = |exported: Exported| match most_bytes(exported) {
+        most if exported.bytes > most => Err(ExportError::TooLarge(most)),
+        _ => Ok(exported),
+    };
     let file = File::create(&path).map_err(failed)?;
     let mut sink = Sink { file: Some(file), rows: Rows::of(format), writer: None, exported: Exported::default() };
     loop {
@@ -113,14 +115,10 @@ fn write(
         };
         let Some(chunk) = chunk else { break };
         sink.take(chunk, format).map_err(|fault| fault.of(&path))?;
-        if sink.exported.bytes > most_bytes {
-            return Err(ExportError::TooLarge(most_bytes));
-        }
-        told(sink.exported);
+        fits(sink.exported)?;
     }
-    let exported = sink.finish(format).map_err(|fault| fault.of(&path))?;
-    told(exported);
-    Ok(exported)
+    // The last rows of Parquet are written with its end.
+    fits(sink.finish(format).map_err(|fault| fault.of(&path))?)
 }
 
 /// What counts the rows of a stream.
@@ -268,7 +266,7 @@ mod tests {
     async fn text(format: Format, chunks: &[&'static str], most: u64) -> Result<Exported, ExportError> {
         let folder = tempfile::tempdir().unwrap();
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect();
-        export(stream::iter(chunks), format, folder.path().join("x"), most, |_| {}).await
+        export(stream::iter(chunks), format, folder.path().join("x"), move |_| most).await
     }
 
     #[tokio::test]
@@ -283,7 +281,7 @@ mod tests {
     async fn an_answer_that_breaks_off_is_no_export() {
         let folder = tempfile::tempdir().unwrap();
         let chunks = stream::iter([Ok(Bytes::from_static(b"{}\n")), Err(SqlError::Cancelled)]);
-        let failed = export(chunks, Format::Ndjson, folder.path().join("x"), 99, |_| {}).await;
+        let failed = export(chunks, Format::Ndjson, folder.path().join("x"), |_| 99).await;
         assert!(matches!(failed, Err(ExportError::Sql(SqlError::Cancelled))), "{failed:?}");
         assert!(matches!(text(Format::Parquet, &["PAR1"], 99).await, Err(ExportError::Form(_))));
     }

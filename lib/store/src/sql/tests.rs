@@ -116,6 +116,8 @@ fn refusals_say_what_to_do_instead() {
         ("SELECT 1 FROM events WHERE 'a' IN (reason)", 35, "the name \"reason\" in a list of IN"),
         ("SELECT 1 FROM events AS e WHERE 'a' IN (e.reason)", 40, "at character 41: \"e.reason)\""),
         ("SELECT 1 FROM events AS e (x)", 24, "the alias \"e\""),
+        ("SELECT kind, count() FROM events GROUP BY kind WITH TOTALS", 0, "allowed: WITH ROLLUP, which has the totals"),
+        ("SELECT kind, count() FROM events GROUP BY ALL WITH TOTALS", 0, "WITH TOTALS is not allowed"),
         ("SELECT name n m FROM events", 14, "\"m\" stands where"),
         ("SELECT 1 FROM", 0, "the statement ends where"),
         ("", 0, "the statement is empty; allowed: one SELECT"),
@@ -129,6 +131,7 @@ fn refusals_say_what_to_do_instead() {
         "SELECT 1 AS format ORDER BY format DESC",
         "SELECT name FORMAT FROM events",
         "SELECT settings FROM (SELECT 1 AS settings) WHERE settings = 1",
+        "SELECT kind, count() FROM events GROUP BY kind WITH ROLLUP",
     ] {
         assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
     }
