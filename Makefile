@@ -12,6 +12,10 @@ TOOLS := cc:build-essential perl:perl git:git flock:util-linux jq:jq
 # What the console is built from.
 CONSOLE := $(shell find console -type f -not -path '*/node_modules/*' -not -path 'console/dist/*' 2>/dev/null)
 say = @echo "==> make $@: $(1)"
+# Installs Debian packages, or says that they are missing.
+apt = if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
+  echo "missing: install $(1) (on Debian: sudo apt-get install $(1))" >&2; exit 1; fi; \
+  echo "==> installing $(1)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) $(1)
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -89,11 +93,8 @@ tools:
 	@version=$$(rustc --version | cut -d ' ' -f 2); \
 	  [ "$$(printf '%s\n' $(RUST_VERSION) $$version | sort -V | head -1)" = $(RUST_VERSION) ] || \
 	  { echo "Rust $$version is too old: $(RUST_VERSION) or newer is needed (rustup update stable)" >&2; exit 1; }
-	@missing=; for tool in $(TOOLS); do command -v $${tool%:*} > /dev/null || missing+=" $${tool#*:}"; done; \
-	  if [ -z "$$missing" ]; then exit; fi; \
-	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
-	    echo "missing: install$$missing (on Debian: sudo apt-get install$$missing)" >&2; exit 1; fi; \
-	  echo "==> installing$$missing"; apt-get update -qq && apt-get install -y -qq $$missing
+	@missing=; for tool in $(TOOLS); do command -v $${tool%:*} > /dev/null || missing+="$${missing:+ }$${tool#*:}"; done; \
+	  [ -z "$$missing" ] || { $(call apt,$$missing); }
 
 node:
 	@command -v npm > /dev/null || { echo "Node.js is missing: install version 20.19 or newer from https://nodejs.org" >&2; exit 1; }
@@ -108,10 +109,7 @@ console/dist/files.txt: $(CONSOLE) query-api/openapi.json
 
 # Its tests drive Chromium.
 browser: node
-	@command -v chromium > /dev/null || { \
-	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
-	    echo "Chromium is missing: install it (on Debian: sudo apt-get install chromium)" >&2; exit 1; fi; \
-	  echo "==> installing chromium"; apt-get update -qq && apt-get install -y -qq chromium; }
+	@command -v chromium > /dev/null || { $(call apt,chromium); }
 
 binary: tools $(if $(WITHOUT_CONSOLE),,console)
 	@echo "==> building the beidou binary - the first time takes some minutes"
@@ -128,10 +126,7 @@ compiled: engine
 # Where Pods run, in namespaces of the tests' own: a service that is started with it is not ours.
 runtime:
 	@(for tool in containerd ctr runc /usr/lib/cni/bridge; do command -v $$tool > /dev/null || exit 1; done) || { \
-	  if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
-	    echo "containerd is missing: install containerd runc containernetworking-plugins" >&2; exit 1; fi; \
-	  echo "==> installing containerd"; apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends containerd runc containernetworking-plugins; }
+	  $(call apt,containerd runc containernetworking-plugins,--no-install-recommends); }
 
 kafka:
 	@tests/kafka/install

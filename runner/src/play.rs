@@ -12,19 +12,17 @@ const MAX_FORKS: usize = 50;
 /// A connection is kept for the next task.
 const PERSIST: &str = "60s";
 
-/// Where things of a run lie.
-pub(crate) struct Places<'a> {
+/// What is run, on which hosts, and where its things lie.
+pub(crate) struct Play<'a> {
+    pub arguments: &'a Arguments,
+    pub assignment: &'a Assignment,
+    pub material: &'a Material,
     pub bundle: &'a Path,
     pub private: &'a Path,
     pub sockets: &'a Path,
     pub facts: &'a Path,
     /// Ansible's settings.
     pub config: &'a Path,
-}
-
-/// What is run, and on which hosts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Play<'a> {
     /// A path inside the bundle.
     pub file: &'a str,
     pub hosts: &'a [String],
@@ -38,84 +36,75 @@ pub(crate) fn forks(assignment: &Assignment, hosts: usize) -> usize {
     hosts.min(MAX_FORKS).min(wanted).max(1)
 }
 
-/// The command of a step.
-pub(crate) fn command(
-    arguments: &Arguments,
-    assignment: &Assignment,
-    material: &Material,
-    places: &Places<'_>,
-    play: Play<'_>,
-) -> Command {
-    let mut command = match assignment.kind {
-        RunKind::Ansible => ansible(arguments, assignment, material, places, play),
-        RunKind::Command => program(assignment, material, places, play),
-    };
-    command
-        .current_dir(places.bundle)
-        .env("PATH", path())
-        .env("LANG", "C.UTF-8")
-        .env("HOME", places.private.join("home"));
-    command.env("BEIDOU_EVENTS", places.private.join("events.sock"));
-    command
-}
+impl Play<'_> {
+    /// The command of a step.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = match self.assignment.kind {
+            RunKind::Ansible => self.ansible(),
+            RunKind::Command => self.program(),
+        };
+        command
+            .current_dir(self.bundle)
+            .env("PATH", path())
+            .env("LANG", "C.UTF-8")
+            .env("HOME", self.private.join("home"));
+        command.env("BEIDOU_EVENTS", self.private.join("events.sock"));
+        command
+    }
 
-fn ansible(
-    arguments: &Arguments,
-    assignment: &Assignment,
-    material: &Material,
-    places: &Places<'_>,
-    play: Play<'_>,
-) -> Command {
-    let mut command = Command::new(&arguments.ansible_playbook);
-    command.env_clear();
-    command.arg("-i").arg(&material.inventory).arg("-e").arg(at(&material.variables));
-    if let Some(secrets) = &material.secrets {
-        command.arg("-e").arg(at(secrets));
+    fn ansible(&self) -> Command {
+        let Self { arguments, assignment, material, private, .. } = self;
+        let mut command = Command::new(&arguments.ansible_playbook);
+        command.env_clear();
+        command.arg("-i").arg(&material.inventory).arg("-e").arg(at(&material.variables));
+        if let Some(secrets) = &material.secrets {
+            command.arg("-e").arg(at(secrets));
+        }
+        command.arg("--limit").arg(at(self.limit)).arg("--private-key").arg(&material.key);
+        if assignment.check {
+            command.args(["--check", "--diff"]);
+        }
+        if arguments.verbosity > 0 {
+            command.arg(format!("-{}", "v".repeat(usize::from(arguments.verbosity.min(4)))));
+        }
+        command.arg(self.file);
+        let ssh: Vec<_> = ssh_words(assignment, material, self.sockets).iter().map(|word| shell(word)).collect();
+        let settings: [(&str, OsString); 18] = [
+            ("ANSIBLE_CONFIG", self.config.into()),
+            ("ANSIBLE_FORKS", forks(assignment, self.hosts.len()).to_string().into()),
+            ("ANSIBLE_PIPELINING", "True".into()),
+            ("ANSIBLE_TIMEOUT", "20".into()),
+            ("ANSIBLE_SSH_ARGS", ssh.join(" ").into()),
+            ("ANSIBLE_SSH_CONTROL_PATH", self.sockets.join("%%C").into()),
+            ("ANSIBLE_HOST_KEY_CHECKING", "True".into()),
+            ("ANSIBLE_HOME", private.join("home").into()),
+            ("ANSIBLE_LOCAL_TEMP", private.join("temporary").into()),
+            ("ANSIBLE_GATHERING", "smart".into()),
+            ("ANSIBLE_CACHE_PLUGIN", "jsonfile".into()),
+            ("ANSIBLE_CACHE_PLUGIN_CONNECTION", self.facts.into()),
+            ("ANSIBLE_CALLBACK_PLUGINS", private.join("plugins").into()),
+            ("ANSIBLE_CALLBACKS_ENABLED", "beidou_events".into()),
+            ("ANSIBLE_RETRY_FILES_ENABLED", "False".into()),
+            ("ANSIBLE_NOCOLOR", "1".into()),
+            ("PYTHONDONTWRITEBYTECODE", "1".into()),
+            ("BEIDOU_PATTERNS", private.join("patterns.json").into()),
+        ];
+        command.envs(settings);
+        command
     }
-    command.arg("--limit").arg(at(play.limit)).arg("--private-key").arg(&material.key);
-    if assignment.check {
-        command.args(["--check", "--diff"]);
-    }
-    if arguments.verbosity > 0 {
-        command.arg(format!("-{}", "v".repeat(usize::from(arguments.verbosity.min(4)))));
-    }
-    command.arg(play.file);
-    let ssh: Vec<_> = ssh_words(assignment, material, places.sockets).iter().map(|word| shell(word)).collect();
-    let private = places.private;
-    let settings: [(&str, OsString); 18] = [
-        ("ANSIBLE_CONFIG", places.config.into()),
-        ("ANSIBLE_FORKS", forks(assignment, play.hosts.len()).to_string().into()),
-        ("ANSIBLE_PIPELINING", "True".into()),
-        ("ANSIBLE_TIMEOUT", "20".into()),
-        ("ANSIBLE_SSH_ARGS", ssh.join(" ").into()),
-        ("ANSIBLE_SSH_CONTROL_PATH", places.sockets.join("%%C").into()),
-        ("ANSIBLE_HOST_KEY_CHECKING", "True".into()),
-        ("ANSIBLE_HOME", private.join("home").into()),
-        ("ANSIBLE_LOCAL_TEMP", private.join("temporary").into()),
-        ("ANSIBLE_GATHERING", "smart".into()),
-        ("ANSIBLE_CACHE_PLUGIN", "jsonfile".into()),
-        ("ANSIBLE_CACHE_PLUGIN_CONNECTION", places.facts.into()),
-        ("ANSIBLE_CALLBACK_PLUGINS", private.join("plugins").into()),
-        ("ANSIBLE_CALLBACKS_ENABLED", "beidou_events".into()),
-        ("ANSIBLE_RETRY_FILES_ENABLED", "False".into()),
-        ("ANSIBLE_NOCOLOR", "1".into()),
-        ("PYTHONDONTWRITEBYTECODE", "1".into()),
-        ("BEIDOU_PATTERNS", private.join("patterns.json").into()),
-    ];
-    command.envs(settings);
-    command
-}
 
-/// A program of the bundle: what it needs is in files that its environment names.
-fn program(assignment: &Assignment, material: &Material, places: &Places<'_>, play: Play<'_>) -> Command {
-    let mut command = Command::new(places.bundle.join(play.file));
-    command.env_clear();
-    command.env("BEIDOU_INVENTORY", &material.inventory).env("BEIDOU_VARIABLES", &material.variables);
-    command.env("BEIDOU_LIMIT", play.limit).env("BEIDOU_CHECK", if assignment.check { "1" } else { "0" });
-    if let Some(secrets) = &material.secrets {
-        command.env("BEIDOU_SECRETS", secrets);
+    /// A program of the bundle: what it needs is in files that its environment names.
+    fn program(&self) -> Command {
+        let material = self.material;
+        let mut command = Command::new(self.bundle.join(self.file));
+        command.env_clear();
+        command.env("BEIDOU_INVENTORY", &material.inventory).env("BEIDOU_VARIABLES", &material.variables);
+        command.env("BEIDOU_LIMIT", self.limit).env("BEIDOU_CHECK", if self.assignment.check { "1" } else { "0" });
+        if let Some(secrets) = &material.secrets {
+            command.env("BEIDOU_SECRETS", secrets);
+        }
+        command
     }
-    command
 }
 
 /// Options of `ssh`, for Ansible and for the fence: the same, so that both use one connection.

@@ -26,7 +26,7 @@ use crate::{
     fence,
     material::{self, Material, MaterialError},
     outcome::{self, Outcomes},
-    play::{self, Places, Play},
+    play::{self, Play},
     private::Private,
     process,
     redact::Redactor,
@@ -324,9 +324,11 @@ impl Run<'_> {
         let Self { arguments, assignment, material, private, folders, report } = self;
         let Folders { bundle, sockets, facts, config, .. } = folders;
         let limit = private.write(list, (hosts.join("\n") + "\n").as_bytes())?;
-        let places = Places { bundle, private: private.path(), sockets, facts, config };
         let mut listener = Listener::bind(&private.path().join("events.sock"), Arc::clone(report))?;
-        let command = play::command(arguments, assignment, material, &places, Play { file, hosts, limit: &limit });
+        let (private, limit) = (private.path(), &*limit);
+        let play =
+            Play { arguments, assignment, material, bundle, private, sockets, facts, config, file, hosts, limit };
+        let command = play.command();
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         let mut child = process::start(command).map_err(|source| Unready::Start { program, source })?;
         let pid = child.id().unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control_plane;
 pub mod faults;
 pub mod helm;
+mod http_server;
 pub mod installed;
 pub mod kafka;
 pub mod machines;

@@ -11,24 +11,16 @@ pub mod faulty;
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::Command,
     sync::{Arc, Weak},
-    time::Duration,
 };
 
-use anyhow::{Context, anyhow};
 use beidou_store::archive::{Archive, S3};
-use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{beidou::http, control_plane::part::Part, installed::installed, wait::until};
+use crate::{http_server::HttpServer, installed::installed};
 
-/// A start takes less than a second on an idle machine; longer than this, something is broken.
-const READY_LIMIT: Duration = Duration::from_secs(120);
-/// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck.
-const PORT_ATTEMPTS: usize = 5;
 /// Who may do everything.
 pub const KEY_ID: &str = "beidou-test";
 /// The secret of that key; a test looks for it where it must not stand.
@@ -37,12 +29,7 @@ pub const SECRET: &str = "s3cret-of-the-tests";
 pub const BUCKET: &str = "events";
 
 /// A running server; it ends when this is dropped.
-pub struct Server {
-    // Dropped in this order: first the process, then the folder it writes to.
-    part: Part,
-    folder: TempDir,
-    port: u16,
-}
+pub struct Server(HttpServer);
 
 impl Server {
     /// Starts a server with one empty bucket and returns when it answers.
@@ -51,23 +38,15 @@ impl Server {
     /// When the program is not installed (the message says how), or it ends or does not get ready.
     pub async fn start() -> anyhow::Result<Self> {
         let program = installed("s3")?.join("versitygw");
-        let mut last = None;
-        for _ in 0..PORT_ATTEMPTS {
-            let folder = TempDir::with_prefix("beidou-s3-")?;
-            fs::create_dir_all(folder.path().join("data").join(BUCKET))?;
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let server = HttpServer::start("s3", "", |folder, address| {
+            let data = folder.join("data");
+            fs::create_dir_all(data.join(BUCKET))?;
             let mut command = Command::new(&program);
             command.env("ROOT_ACCESS_KEY_ID", KEY_ID).env("ROOT_SECRET_ACCESS_KEY", SECRET);
-            command.arg("--port").arg(format!("127.0.0.1:{port}")).arg("posix").arg(folder.path().join("data"));
-            let part = Part::launch("s3", command, folder.path()).context("start the S3 server")?;
-            let mut server = Self { part, folder, port };
-            match server.ready().await {
-                Ok(()) => return Ok(server),
-                Err(error) if server.part.log_tail().contains("address already in use") => last = Some(error),
-                Err(error) => return Err(error.context("start the S3 server")),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find a free port for the S3 server"))
+            command.arg("--port").arg(address).arg("posix").arg(data);
+            Ok(command)
+        });
+        Ok(Self(server.await?))
     }
 
     /// One server for all tests of a process that only need some: it is kept while one of them holds it.
@@ -88,13 +67,13 @@ impl Server {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.0.address)
     }
 
     /// Where its buckets are folders, and objects files.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.0.folder.path().join("data")
     }
 
     /// How a site reaches the bucket at this URL, below this prefix.
@@ -120,20 +99,6 @@ impl Server {
         s3.check()?;
         Ok(Archive::s3(&s3)?)
     }
-
-    async fn ready(&mut self) -> anyhow::Result<()> {
-        let url = self.url();
-        let waited = until("the S3 server answers", READY_LIMIT, async || match self.part.ended() {
-            Ok(None) => http().get(&url).send().await.is_ok().then_some(Ok(())),
-            Ok(Some(status)) => Some(Err(anyhow!("the S3 server has ended ({status})"))),
-            Err(error) => Some(Err(error.into())),
-        });
-        let result = match waited.await {
-            Ok(result) => result,
-            Err(overdue) => Err(anyhow!(overdue)),
-        };
-        result.with_context(|| self.part.log_tail())
-    }
 }
 
 impl Drop for Server {
@@ -141,7 +106,7 @@ impl Drop for Server {
         if std::thread::panicking() {
             #[expect(clippy::print_stderr, reason = "a failed test shows what its servers said")]
             {
-                eprintln!("--- end of s3.log\n{}", self.part.log_tail());
+                eprintln!("--- end of s3.log\n{}", self.0.part.log_tail());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a resource asks for, against what the board knows: commands, each with an id that the same resource gives again.
 
-use beidou_model::operation::{Arrived, Board, Refused, decide};
+use beidou_model::operation::{Arrived, Board, Refused, decide, does_same};
 use beidou_schemas::{
     Micros,
     operation::{
@@ -59,10 +59,7 @@ struct There {
 fn there(board: &Board, stated: &Stated) -> Option<There> {
     match stated.object {
         Object::Operation(id) => board.operations.get(&id).map(|found| {
-            let same = matches!(&stated.wish, Ok(Wish::Operation(spec, _)) if {
-                let (suspend, labels) = (spec.suspend, spec.labels.clone());
-                OperationSpec { suspend, labels, ..found.spec.clone() } == **spec
-            });
+            let same = matches!(&stated.wish, Ok(Wish::Operation(spec, _)) if does_same(&found.spec, spec));
             let ends = found.ending.is_some() || found.phase == Phase::Cancelling;
             There { phase: found.phase, reason: found.reason, ends, same }
         }),

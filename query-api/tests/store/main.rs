@@ -23,6 +23,7 @@ mod sql;
 use std::sync::Arc;
 
 use beidou_log::memory::MemoryLog;
+use beidou_store::migrate::migrate;
 use serde_json::Value;
 use support::{Api, config, engine::Engine, log, start};
 
@@ -37,6 +38,7 @@ struct World {
 async fn world() -> World {
     let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await;
+    migrate(&engine.store()).await.unwrap();
     let log = log();
     let api = start(config(), log.clone(), engine.store()).await;
     World { engine, api, log, _data: data }

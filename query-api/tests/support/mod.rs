@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
+#[path = "../../../lib/store/tests/support/engine.rs"]
 pub mod engine;
 pub mod events;
 pub mod operations;

@@ -48,7 +48,7 @@ pub mod view;
 pub use attempt::{Attempt, Launch, Over, Stop};
 pub use board::{Applied, Board, RefusedObject};
 pub use calendar::{Closed, closed};
-pub use decide::{Arrived, decide, refusal};
+pub use decide::{Arrived, decide, does_same, refusal};
 pub use next::{Action, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};
 pub use parameters::{EXISTING_NODES, secret_given};

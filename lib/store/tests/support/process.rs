@@ -1,7 +1,7 @@
 //! The engine in a process of its own, for the tests of every room that needs one.
 //!
 //! The engine owns its whole process, so a test binary starts itself again: the child runs just `engine_process` below,
-//! which serves until its standard input ends. A test binary takes this file in by `#[path = "…/process.rs"]`. The engine
+//! which serves until its standard input ends. Other rooms take in `engine.rs`, which has it. The engine
 //! library is installed for real when it is not there yet; without it the tests fail.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]

@@ -1,26 +1,19 @@
 //! What the projector's tests share: a real engine in a process of its own, Events to project, and SQL to look.
-//!
-//! The engine's process is the one of the store's own tests.
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
 pub mod damaged;
+#[path = "../../../../lib/store/tests/support/engine.rs"]
+mod engine;
 pub mod events;
 pub mod kept;
 pub mod operations;
-#[path = "../../../../lib/store/tests/support/process.rs"]
-mod process;
 mod wait;
 
-#[allow(unused_imports, reason = "each binary uses its part")]
+pub use engine::Engine;
 pub use wait::{DEADLINE, wait_for, wait_until};
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Child, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use beidou_log::{Log, memory::MemoryLog};
 use beidou_projector::{
@@ -28,47 +21,13 @@ use beidou_projector::{
     maintenance::{Asking, Maintenance, Outcome, Wish},
 };
 use beidou_schemas::{Record, Topic, TopicPartition, ledger};
-use beidou_store::{Endpoint, Store};
+use beidou_store::Store;
 use prometheus_client::registry::Registry;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Partitions of the event topic.
 pub const PARTITIONS: u32 = 2;
-
-/// A running engine. Dropped, it is killed.
-pub struct Engine {
-    child: Child,
-    data: PathBuf,
-}
-
-impl Engine {
-    pub async fn start(data: &Path) -> Engine {
-        let mut child = process::command(data).stderr(Stdio::inherit()).spawn().unwrap();
-        let pid = child.id();
-        wait_for("the engine", || {
-            assert!(child.try_wait().unwrap().is_none(), "the engine ended");
-            Endpoint::read(data).ok().filter(|endpoint| endpoint.pid == pid)
-        })
-        .await;
-        Engine { child, data: data.into() }
-    }
-
-    pub fn store(&self) -> Store {
-        Store::embedded(&self.data)
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// Rows of a query as JSON objects.
 pub async fn rows(store: &Store, sql: &str) -> Vec<serde_json::Value> {

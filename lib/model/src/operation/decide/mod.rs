@@ -12,6 +12,7 @@ use beidou_schemas::{
     },
 };
 
+pub use self::tasks::does_same;
 use super::{Board, Refused, check, draft::Draft, plan::plan};
 
 /// A command, and where it stands in the log.

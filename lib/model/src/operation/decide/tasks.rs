@@ -5,8 +5,7 @@ use beidou_schemas::operation::{
     command::{Answer, Ask, Command, Skip},
     fact::{CancelAsked, GateAnswered, Held, Resumed, TaskStepEnded},
 };
-
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::operations;
 use crate::operation::{Board, Operation, Refused, StepState, Task, draft::Draft};
@@ -23,14 +22,17 @@ pub(super) fn may_make(board: &Board, owner: Owner, spec: &OperationSpec) -> Res
     }
 }
 
-fn does_same(asked: &OperationSpec, spec: &OperationSpec) -> bool {
-    let names = |of: &OperationSpec| of.parameters.keys().cloned().collect::<Vec<_>>();
-    let values = asked.parameters.values().zip(spec.parameters.values());
-    // Whether it is held says nothing of what it does.
+/// Whether the two do the same; whether it is held, and its labels, say nothing of that.
+#[must_use]
+pub fn does_same(asked: &OperationSpec, spec: &OperationSpec) -> bool {
     let (suspend, labels, parameters) = (spec.suspend, spec.labels.clone(), spec.parameters.clone());
-    names(asked) == names(spec)
-        && values.into_iter().all(|(one, other)| is_same(one, other))
+    are_same(&asked.parameters, &spec.parameters)
         && OperationSpec { suspend, labels, parameters, ..asked.clone() } == *spec
+}
+
+fn are_same(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| is_same(value, other)))
 }
 
 /// An API server may write 2.0 as 2.
@@ -40,10 +42,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
         }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| is_same(value, other)))
-        }
+        (Value::Object(one), Value::Object(other)) => are_same(one, other),
         _ => one == other,
     }
 }

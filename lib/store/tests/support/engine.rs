@@ -1,21 +1,22 @@
-//! A real engine in a process of its own, the one of the store's own tests.
+//! A real engine in a process of its own, for the tests of other rooms: they take this file in by `#[path = "…/engine.rs"]`.
 
-#[path = "../../../lib/store/tests/support/process.rs"]
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "all of this is test code")]
+
+#[path = "process.rs"]
 mod process;
+#[path = "wait.rs"]
+mod wait;
 
 use std::{
+    future::ready,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::{Duration, Instant},
 };
 
-use beidou_store::{Endpoint, Store, migrate::migrate};
+use beidou_store::{Endpoint, Store};
 
-/// Far above what a busy machine needs.
-const DEADLINE: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// A running engine with its tables. Dropped, it is killed.
+/// A running engine. Dropped, it is killed.
 pub struct Engine {
     child: Child,
     data: PathBuf,
@@ -24,18 +25,13 @@ pub struct Engine {
 impl Engine {
     pub async fn start(data: &Path) -> Engine {
         let mut child = process::command(data).stderr(Stdio::inherit()).spawn().unwrap();
-        let (started, mut looks) = (Instant::now(), tokio::time::interval(LOOK_EVERY));
-        loop {
-            looks.tick().await;
+        let pid = child.id();
+        wait::wait_until("the engine", || {
             assert!(child.try_wait().unwrap().is_none(), "the engine ended");
-            assert!(started.elapsed() < DEADLINE, "the engine did not start");
-            if Endpoint::read(data).is_ok_and(|endpoint| endpoint.pid == child.id()) {
-                break;
-            }
-        }
-        let engine = Engine { child, data: data.into() };
-        migrate(&engine.store()).await.unwrap();
-        engine
+            ready(Endpoint::read(data).is_ok_and(|endpoint| endpoint.pid == pid))
+        })
+        .await;
+        Engine { child, data: data.into() }
     }
 
     pub fn store(&self) -> Store {
