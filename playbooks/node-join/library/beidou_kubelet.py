@@ -50,7 +50,7 @@ def is_fresh(wanted):
 
 
 def run(module, *command):
-    code, said, error = module.run_command(command)
+    code, said, error = module.run_command(list(command))
     if code != 0:
         module.fail_json(msg=f"{' '.join(command)}: {(error or said).strip() or code}")
 

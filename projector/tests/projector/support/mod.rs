@@ -11,6 +11,7 @@ pub mod operations;
 mod wait;
 
 pub use engine::Engine;
+#[allow(unused_imports, reason = "each binary uses its part")]
 pub use wait::{DEADLINE, wait_for, wait_until};
 
 use std::{sync::Arc, time::Duration};
