@@ -254,11 +254,12 @@ impl Touched {
     }
 }
 
-/// What the present change touches, or the last one while it soaks; none where nothing is changed.
+/// What the present change touches, or the last one while it soaks; none where nothing is changed. Machines that are only made
+/// ready are no nodes yet.
 fn touched(operation: &Operation, now: Micros) -> Option<Touched> {
     let changes = |one: &&Attempt| {
         let step = operation.step(one.step);
-        one.purpose == Purpose::Act && step.mutates && step.actor != Actor::Release
+        one.purpose == Purpose::Act && step.mutates && !step.readies && step.actor != Actor::Release
     };
     let attempt = operation.attempts.iter().rfind(changes)?;
     if attempt.stage != operation.stage && now >= operation.soak_until {
@@ -391,11 +392,13 @@ mod tests {
         let mut board = joining(now);
         assert_eq!(touched(&board.operations[&RUN], now), None, "a check changes nothing");
         work(&mut board, now);
+        assert_eq!(touched(&board.operations[&RUN], now), None, "who is made ready is no node yet");
+        work(&mut board, now);
         let canary = touched(&board.operations[&RUN], now).unwrap();
         assert_eq!((&*canary.cluster, canary.machines.len(), canary.since), ("c", 1, now));
         work(&mut board, later);
         let found = &board.operations[&RUN];
-        assert_eq!((found.stage, found.attempts.len()), (2, 2), "it soaks");
+        assert_eq!((found.stage, found.attempts.len()), (3, 3), "it soaks");
         assert_eq!(touched(found, later), Some(canary));
         assert_eq!(touched(found, found.soak_until), None);
     }

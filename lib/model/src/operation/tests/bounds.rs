@@ -75,6 +75,7 @@ fn what_could_not_be_made_ready_does_not_go_on() {
     assert_eq!(work(&mut world, RUN, &["10.0.0.1"]).len(), 3);
     assert_eq!((run(&world).phase, run(&world).reason), (Phase::Held, Some(Reason::FailedHosts)));
     assert!(world.ask(Object::Operation(RUN), "dev", Ask::Resume(Word::default())));
+    world.settle();
     pass(&mut world, 30);
     assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.2", "10.0.0.3"]);
 }
