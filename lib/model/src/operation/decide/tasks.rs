@@ -145,6 +145,11 @@ fn leave_out(
     if child.is_some() || !task.phase.stands_still() || step.state != StepState::Running {
         return Err(Refused::new("step", &skip.step, "a step of a held task whose operation is over"));
     }
+    let mode = step.gate.as_ref().map(|gate| gate.mode).or_else(|| task.gate_of(step.kind).map(|gate| gate.mode));
+    if subject == task.subject && mode.is_some_and(|mode| mode != GateMode::Open) {
+        let allowed = "another subject than the one that asked for the task: it is a work order";
+        return Err(Refused::new("subject", subject, allowed));
+    }
     let reason = Reason::Completed;
     let message = format!("{subject} left it out: {}", skip.why);
     draft.add(Object::Task(task.id), Resumed { subject: Some(subject.into()), why: format!("skip {}", skip.step) });

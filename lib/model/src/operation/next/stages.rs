@@ -1,7 +1,7 @@
 //! An operation on its way: it starts, takes one stage after the other, holds where too much failed, concludes.
 
 use beidou_schemas::operation::{
-    AttemptId, HostState, Object, OperationId, Phase, Purpose, Reason, Settled, Stage, UndoKind,
+    Actor, AttemptId, HostState, Object, OperationId, Phase, Purpose, Reason, Settled, Stage, UndoKind,
     fact::{AttemptIntended, Ending, Held, StageEnded, Started, UndoOwed, UndoSettled},
 };
 
@@ -162,7 +162,10 @@ fn settled(operation: &Operation, debt: &crate::operation::Debt) -> Option<Settl
     if !operation.is_through(debt.host) {
         return None;
     }
-    let released = operation.plan.steps.iter().any(|step| step.actor == beidou_schemas::operation::Actor::Release);
+    // A release that was left out has lifted nothing.
+    let released = (0..)
+        .zip(&operation.plan.steps)
+        .any(|(place, step)| step.actor == Actor::Release && operation.cell(place, debt.host).state == HostState::Ok);
     Some(match debt.kind {
         UndoKind::Join => Settled::Purpose,
         UndoKind::Cordon | UndoKind::Taint if debt.purpose => Settled::Purpose,

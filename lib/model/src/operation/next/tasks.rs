@@ -220,8 +220,9 @@ fn asked_of(
         TaskStepKind::ScaleDown => Some(TaskStepKind::ScaleDownPreCheck),
         _ => None,
     };
-    let had = |kind| task.steps.iter().any(|step| step.kind == kind && step.operation.is_some());
-    // What is not known of the step before is no leave to go on.
+    // What is not known of the step before is no leave to go on; nor, to open nodes, is one that was left out.
+    let opens = kind == TaskStepKind::UncordonNodes;
+    let had = |kind| task.steps.iter().any(|step| step.kind == kind && (opens || step.operation.is_some()));
     let is_lost = before.is_some_and(|kind| had(kind) && made(turn, task, kind).is_none());
     let before = before.and_then(|kind| made(turn, task, kind));
     let machine = |named: &NamedMachine| Machine {

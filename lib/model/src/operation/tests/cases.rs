@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, AttemptEnd, ClusterRules, Freeze, HostState, Object, OperationId, OperationType, Phase, Reason, Stage,
-        UndoKind,
+        Actor, AttemptEnd, ClusterRules, Freeze, HostState, Object, OperationId, OperationType, Phase, Reason, Settled,
+        Stage, UndoKind,
         bundle::BundleShape,
         command::{Answer, Ask, Hold, Retry, Skip, Word},
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, Body, Fact, Held, WarningsRose},
@@ -372,6 +372,17 @@ fn a_skipped_check_releases_nobody() {
     while world.step() {}
     let state = run(&world).cell(3, 0).state;
     assert_eq!((state, run(&world).phase), (HostState::Waiting, Phase::Failed));
+}
+
+#[test]
+fn a_release_that_was_left_out_has_lifted_nothing() {
+    let mut world = with(1..2);
+    let skip = Ask::Skip(Skip { step: "uncordon".into(), why: String::new() });
+    assert!(world.ask(Object::Operation(RUN), "dev", skip));
+    while world.step() {}
+    assert_eq!(run(&world).phase, Phase::Succeeded);
+    let kept = DebtState::Settled { why: Settled::Purpose };
+    assert!(run(&world).debts.iter().all(|debt| debt.state == kept), "{:?}", run(&world).debts);
 }
 
 #[test]

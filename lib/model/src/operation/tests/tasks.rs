@@ -5,7 +5,7 @@ use beidou_schemas::{
         GateMode, HostState, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec,
         TaskStepKind,
         bundle::{BundleShape, StepShape},
-        command::{Answer, Ask, RequestOperation, Skip, Word},
+        command::{Answer, Ask, Hold, RequestOperation, Skip, Word},
         fact::NotifyFailed,
     },
     time::DAY,
@@ -136,6 +136,32 @@ fn an_answered_gate_is_the_approval() {
     assert!(world.ask(Object::Task(TASK), "lead", approve()));
     until_made(&mut world, 1);
     assert!(!child(&world, 1).unwrap().plan.approval);
+}
+
+#[test]
+fn who_asked_for_a_task_does_not_leave_its_work_order_out() {
+    for mode in [GateMode::Approval, GateMode::Webhook] {
+        let mut world = with(&["ScaleUpWorkprocess", "ScaleUp"], |_, spec| spec.workprocess.mode = mode);
+        world.settle();
+        let skip = || Ask::Skip(Skip { step: "ScaleUpWorkprocess".into(), why: String::new() });
+        assert!(world.ask(Object::Task(TASK), "dev", Ask::Hold(Hold::default())));
+        assert!(!world.ask(Object::Task(TASK), "dev", skip()), "{mode:?}");
+        assert!(world.ask(Object::Task(TASK), "lead", skip()), "{mode:?}");
+        while world.step() {}
+        assert_eq!(task(&world).phase, Phase::Succeeded);
+    }
+}
+
+#[test]
+fn nodes_whose_joining_was_left_out_are_not_opened() {
+    let mut world = with(&["ScaleUp", "UncordonNodes"], |_, _| {});
+    world.settle();
+    world.see(&Seen::NotMade(TASK, "the name is taken".into()));
+    let skip = Ask::Skip(Skip { step: "ScaleUp".into(), why: String::new() });
+    assert!(world.ask(Object::Task(TASK), "dev", skip));
+    while world.step() {}
+    assert_eq!((task(&world).phase, child(&world, 1)), (Phase::Failed, None));
+    assert!(task(&world).message.contains("no machine came through the step before"), "{}", task(&world).message);
 }
 
 #[test]
