@@ -89,7 +89,9 @@ fn signature(secret: &Secret, seconds: &str, text: &[u8]) -> String {
 pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, text: &[u8], now: Micros) -> bool {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(seconds), Some(sent)) = (header(TIMESTAMP), header(SIGNATURE)) else { return false };
-    let fresh = seconds.parse::<i64>().is_ok_and(|at| (now.0 - at.saturating_mul(SECOND)).abs() <= GOOD_FOR);
+    let fresh = seconds
+        .parse::<i64>()
+        .is_ok_and(|at| now.0.saturating_sub(at.saturating_mul(SECOND)).saturating_abs() <= GOOD_FOR);
     fresh && same(&signature(secret, seconds, text), sent)
 }
 
@@ -121,6 +123,8 @@ mod tests {
         assert!(!is_signed(&secret, &headers(seconds, body, &secret), b"{\"open\":false}", now), "another body");
         assert!(!is_signed(&secret, &headers(seconds, body, &Secret("another".into())), body, now), "another secret");
         assert!(!is_signed(&secret, &headers("1795444000", body, &secret), body, now), "too old");
+        let never = i64::MIN.to_string();
+        assert!(!is_signed(&secret, &headers(never.as_str(), body, &secret), body, now), "of no time at all");
         assert!(!is_signed(&secret, &HeaderMap::new(), body, now), "unsigned");
         let answer = |step| {
             let path = answer_path(TaskId(uuid::Uuid::from_u128(9)), step);

@@ -104,7 +104,8 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
         Some(there) => {
             let suspended = there.phase == Phase::Held && there.reason == Some(Reason::Suspended);
             match (stated.suspend, suspended) {
-                (true, false) if there.phase != Phase::Held => {
+                // One whose outcome is unknown stands still by itself, and would refuse it: it is asked once it goes on.
+                (true, false) if matches!(there.phase, Phase::Pending | Phase::Running) => {
                     let why = "spec.suspend was set".into();
                     Some(command("suspend", Ask::Hold(Hold { why, suspend: true })))
                 }
@@ -192,6 +193,20 @@ mod tests {
         assert_eq!(commands(&board, &suspend, NOW), []);
         let asked = commands(&board, &stated(3), NOW);
         assert!(matches!(asked[0].ask, Ask::Resume(_)), "{asked:?}");
+    }
+
+    #[test]
+    fn what_is_unknown_is_suspended_once_it_goes_on() {
+        let mut board = board();
+        let asked = commands(&board, &stated(1), NOW);
+        follow(&mut board, &asked);
+        let suspend = Stated { suspend: true, generation: 2, ..stated(1) };
+        let enter = |board: &mut Board, phase: Phase| board.operations.values_mut().for_each(|one| one.phase = phase);
+        enter(&mut board, Phase::Unknown);
+        assert_eq!(commands(&board, &suspend, NOW), [], "it would be refused, and never asked for again");
+        enter(&mut board, Phase::Running);
+        let asked = commands(&board, &suspend, NOW);
+        assert!(matches!(&asked[..], [Command { ask: Ask::Hold(_), .. }]), "{asked:?}");
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
+use k8s_openapi::api::{
+    core::v1::{ContainerStatus, Pod},
+    policy::v1::PodDisruptionBudget,
+};
 use kube::{
     Api, ResourceExt,
     api::{ListParams, PostParams},
@@ -177,13 +180,28 @@ fn selects(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
 }
 
 fn overdue(pods: &[Pod], told: &BTreeMap<String, String>) -> Vec<Blocked> {
-    let ending = || "it is ending and not gone; its kubelet or a finalizer holds it".to_owned();
     let blocked = |pod: &Pod| {
         let name = full_name(pod);
-        let why = told.get(&name).cloned().unwrap_or_else(ending);
+        let why = told.get(&name).cloned().unwrap_or_else(|| ending(pod));
         Blocked { pod: name, why }
     };
     pods.iter().map(blocked).collect()
+}
+
+/// What keeps a Pod that was evicted: first its kubelet, which ends its containers, then its finalizers.
+fn ending(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let containers = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let is_over = |one: &ContainerStatus| one.state.as_ref().is_some_and(|state| state.terminated.is_some());
+    let ended = !containers.is_empty() && containers.iter().all(is_over);
+    match pod.finalizers() {
+        [] => "it is ending and not gone: its kubelet has not let it go".into(),
+        all if ended => format!("it has ended and is not gone: finalizers hold it: {}", all.join(", ")),
+        all => format!(
+            "it is ending and not gone: its kubelet has not ended it, and then finalizers hold it: {}",
+            all.join(", ")
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -223,6 +241,29 @@ mod tests {
         );
         let (go, stay) = sort(pods(), &DrainOptions { delete_empty_dir: true, force: true, ..careful });
         assert_eq!((go.len(), stay.len()), (3, 0));
+    }
+
+    #[test]
+    fn what_keeps_an_ending_pod_is_named() {
+        let of = |finalizers: serde_json::Value, state: serde_json::Value| {
+            let container =
+                json!({"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            let metadata = json!({"name": "p", "namespace": "n", "finalizers": finalizers});
+            pod(json!({"metadata": metadata, "status": {"containerStatuses": [container]}}))
+        };
+        let (runs, ended) = (json!({"running": {}}), json!({"terminated": {"exitCode": 0}}));
+        let told = BTreeMap::from([("n/p".to_owned(), "a budget".to_owned())]);
+        let why = |pod: Pod, told: &BTreeMap<String, String>| overdue(&[pod], told)[0].why.clone();
+        let names = || json!(["example.org/wait", "other"]);
+        assert_eq!(why(of(names(), runs.clone()), &told), "a budget");
+        let none = BTreeMap::new();
+        assert!(why(of(json!([]), runs.clone()), &none).ends_with("its kubelet has not let it go"));
+        assert_eq!(
+            why(of(names(), ended), &none),
+            "it has ended and is not gone: finalizers hold it: example.org/wait, other"
+        );
+        let both = why(of(names(), runs), &none);
+        assert!(both.contains("its kubelet has not ended it") && both.ends_with(": example.org/wait, other"), "{both}");
     }
 
     #[test]
