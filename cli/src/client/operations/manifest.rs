@@ -10,8 +10,8 @@ use crate::exit::{Code, Failure};
 
 /// Largest file that is read: two of the largest bodies that a server takes.
 const MOST_BYTES: u64 = 4 << 20;
-/// The group of the resources; versions of it are told apart by the server.
-const GROUP: &str = "caas.beidou.io/";
+/// Group and version of the resources: the server is told neither, and takes another one for this.
+const VERSION: &str = "caas.beidou.io/v1alpha1";
 /// Of the namespace where nobody says one, as `kubectl` does.
 const NAMESPACE: &str = "default";
 
@@ -75,8 +75,8 @@ fn manifest(number: usize, value: Value) -> Result<Manifest, Failure> {
         return Err(bad("it", &value, "a manifest with apiVersion, kind, metadata and spec"));
     };
     let version = document.get("apiVersion").cloned().unwrap_or_default();
-    if !version.as_str().is_some_and(|version| version.starts_with(GROUP)) {
-        return Err(bad("apiVersion", &version, "caas.beidou.io/v1alpha1"));
+    if version != VERSION {
+        return Err(bad("apiVersion", &version, VERSION));
     }
     let kind = match document.get("kind").and_then(Value::as_str) {
         Some("Operation") => Kind::Operation,

@@ -78,6 +78,10 @@ fn what_is_no_manifest_is_refused_with_its_place_and_what_is_allowed() {
         ("- a\n".into(), "document 1: it is"),
         ("kind: Operation\n".into(), "document 1: apiVersion is missing; allowed: caas.beidou.io/v1alpha1"),
         ("apiVersion: apps/v1\nkind: Operation\n".into(), "apiVersion is \"apps/v1\""),
+        (
+            "apiVersion: caas.beidou.io/v1\nkind: Operation\n".into(),
+            "apiVersion is \"caas.beidou.io/v1\"; allowed: caas.beidou.io/v1alpha1",
+        ),
         (format!("{head}kind: Cluster\n"), "kind is \"Cluster\"; allowed: Operation, AutoOperationTask"),
         (format!("{head}kind: Operation\nmetadata: {{}}\n"), "metadata.name is missing"),
         (format!("{head}kind: Operation\nmetadata: {{name: a}}\n"), "spec is missing"),
