@@ -41,9 +41,9 @@ pub(crate) fn read(line: &[u8], redactor: &Redactor) -> Result<TaskEvent, serde_
     let mut event = TaskEvent {
         play: clean(line.play),
         task: clean(line.task),
-        task_uuid: line.task_uuid,
-        action: line.action,
-        host: line.host,
+        task_uuid: clean(line.task_uuid),
+        action: clean(line.action),
+        host: clean(line.host),
         state: line.state,
         duration_ms: line.duration_ms,
         item: clean(line.item),
@@ -88,7 +88,8 @@ mod tests {
     fn a_line_is_clean_clipped_and_named() {
         let redactor = Redactor::new([("token", "hunter22")]).unwrap();
         let long = "ä".repeat(3000);
-        let line = serde_json::json!({"time_us": 7, "kind": "host", "host": "a", "state": "failed",
+        let line = serde_json::json!({"time_us": 7, "kind": "host", "host": "a-hunter22", "state": "failed",
+            "action": "hunter22", "task_uuid": "hunter22",
             "message": format!("hunter22 {long}"), "results": {"stderr": "No space left on device: hunter22"}});
         let event = read(line.to_string().as_bytes(), &redactor).unwrap();
         let message = event.message.clone().unwrap();

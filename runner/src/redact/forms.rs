@@ -9,6 +9,10 @@ use base64::{
 
 /// A line of a secret with many lines is hidden by itself when it has so many bytes.
 const LEAST_LINE_BYTES: usize = 12;
+/// Where `xxd -p` begins a new line.
+const HEX_COLUMNS: usize = 60;
+/// Where PEM and `base64` begin a new line.
+const BASE64_COLUMNS: [usize; 2] = [64, 76];
 
 /// Every form of a secret that is looked for.
 pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
@@ -26,28 +30,30 @@ pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
 fn of_text(text: &str) -> Vec<Vec<u8>> {
     let bytes = text.as_bytes();
     let json = json(text, false);
-    let mut all = vec![
-        bytes.to_vec(),
-        json.clone().into_bytes(),
-        self::json(text, true).into_bytes(),
-        self::json(&json, false).into_bytes(),
-        text.replace('\'', "'\"'\"'").into_bytes(),
-        text.replace('\'', "\\'").into_bytes(),
-        hex(bytes, "", false),
-        hex(bytes, "", true),
-        hex(bytes, "\\x", false),
-    ];
-    for keep in ["-_.~", "-_.~/", "-_.*"] {
+    let go = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let inner = [json, self::json(text, true), go];
+    let mut all = vec![bytes.to_vec(), hex(bytes, "", false), hex(bytes, "", true), hex(bytes, "\\x", false)];
+    all.extend(broken(&hex(bytes, "", false), HEX_COLUMNS));
+    // Shells and YAML: a quote within quotes.
+    for quote in ["'\"'\"'", "'\\''", "\\'", "''"] {
+        all.push(text.replace('\'', quote).into_bytes());
+    }
+    for told in &inner {
+        all.push(self::json(told, false).into_bytes());
+        all.push(told.clone().into_bytes());
+    }
+    // As Go, Python, Java, JavaScript, and Go within a URL leave signs.
+    for keep in ["-_.~", "-_.~/", "-_.*", "-_.!~*'()", "-_.~$&+,;="] {
         for upper in [false, true] {
             all.push(percent(bytes, keep, upper, false));
             all.push(percent(bytes, keep, upper, true));
         }
     }
     // What Ansible prints of an answer with -vvv is Python's form of bytes, most often of JSON.
-    for inner in [text.to_owned(), json, self::json(text, true)] {
+    for inner in std::iter::once(text).chain(inner.iter().map(String::as_str)) {
         for quote in [false, true] {
-            all.push(python(&inner, quote, false));
-            all.push(python(&inner, quote, true));
+            all.push(python(inner, quote, false));
+            all.push(python(inner, quote, true));
         }
     }
     // Inside a longer text a secret begins at one of three places of a group of base64.
@@ -62,9 +68,23 @@ fn of_text(text: &str) -> Vec<Vec<u8>> {
             if last > first {
                 all.push(encoded[first..last].to_vec());
             }
+            if before == 0 {
+                BASE64_COLUMNS.iter().for_each(|columns| all.extend(broken(&encoded[..last], *columns)));
+            }
         }
     }
     all
+}
+
+/// What tools break into lines where it is long: the whole, as it is and within JSON, and each line by itself.
+fn broken(encoded: &[u8], columns: usize) -> Vec<Vec<u8>> {
+    let lines: Vec<&[u8]> = encoded.chunks(columns).collect();
+    if lines.len() < 2 {
+        return Vec::new();
+    }
+    let whole = [&b"\n"[..], &b"\\n"[..]].map(|end| lines.join(end));
+    let long = lines.iter().filter(|line| line.len() >= LEAST_LINE_BYTES).map(|line| line.to_vec());
+    whole.into_iter().chain(long).collect()
 }
 
 fn json(text: &str, ascii: bool) -> String {

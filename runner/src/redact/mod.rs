@@ -3,6 +3,8 @@
 //! A stream is looked at across the borders of its pieces: the last bytes, which may be the beginning of a secret, are held
 //! back until more has come.
 
+#[cfg(test)]
+mod canaries;
 mod forms;
 
 use aho_corasick::{AhoCorasick, MatchKind};
