@@ -53,6 +53,8 @@ struct There {
     phase: Phase,
     reason: Option<Reason>,
     ends: bool,
+    /// Nobody acts on it any more, whatever is asked.
+    broken: bool,
     same: bool,
 }
 
@@ -61,13 +63,14 @@ fn there(board: &Board, stated: &Stated) -> Option<There> {
         Object::Operation(id) => board.operations.get(&id).map(|found| {
             let same = matches!(&stated.wish, Ok(Wish::Operation(spec, _)) if does_same(&found.spec, spec));
             let ends = found.ending.is_some() || found.phase == Phase::Cancelling;
-            There { phase: found.phase, reason: found.reason, ends, same }
+            There { phase: found.phase, reason: found.reason, ends, broken: found.broken, same }
         }),
         Object::Task(id) => board.tasks.get(&id).map(|found| {
             let same = matches!(&stated.wish, Ok(Wish::Task(spec)) if {
                 TaskSpec { suspend: spec.suspend, ..found.spec.clone() } == **spec
             });
-            There { phase: found.phase, reason: found.reason, ends: found.phase == Phase::Cancelling, same }
+            let ends = found.phase == Phase::Cancelling;
+            There { phase: found.phase, reason: found.reason, ends, broken: found.broken, same }
         }),
         Object::Board => None,
     }
@@ -75,7 +78,7 @@ fn there(board: &Board, stated: &Stated) -> Option<There> {
 
 /// Whether nothing is left to be done for it.
 pub(super) fn is_over(board: &Board, stated: &Stated) -> bool {
-    there(board, stated).is_none_or(|there| there.phase.is_over())
+    there(board, stated).is_none_or(|there| there.phase.is_over() || there.broken)
 }
 
 /// Whether what was accepted is what stands in it now.
@@ -94,7 +97,7 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
     let asked = match there(board, stated) {
         None if board.refused.contains_key(&stated.uid) || stated.deleted => None,
         None => stated.request().map(|ask| command("request", ask)),
-        Some(there) if there.phase.is_over() || there.ends => None,
+        Some(there) if there.phase.is_over() || there.ends || there.broken => None,
         Some(_) if stated.deleted => {
             Some(command("delete", Ask::Cancel(Word { why: "the resource was deleted".into() })))
         }
@@ -261,6 +264,17 @@ mod tests {
         );
         let ended = Stated { cancel: true, ..edited };
         assert!(matches!(commands(&board, &ended, NOW)[0].ask, Ask::Cancel(_)));
+    }
+
+    #[test]
+    fn nothing_keeps_what_nobody_acts_on_any_more() {
+        let mut board = board();
+        let asked = commands(&board, &stated(1), NOW);
+        follow(&mut board, &asked);
+        board.operations.values_mut().for_each(|one| (one.broken, one.phase) = (true, Phase::Held));
+        let gone = Stated { deleted: true, ..stated(1) };
+        assert!(is_over(&board, &gone), "a cancel would be refused for ever");
+        assert_eq!(commands(&board, &gone, NOW), []);
     }
 
     #[test]
