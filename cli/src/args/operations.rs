@@ -246,7 +246,7 @@ pub struct Word {
 pub struct Retry {
     #[command(flatten)]
     pub named: Named,
-    /// A host, by address; repeatable [default: all that are not through]
+    /// A host, by address; repeatable [default: all that failed in the present step]
     #[arg(long = "host", value_name = "ADDRESS")]
     pub hosts: Vec<String>,
 }

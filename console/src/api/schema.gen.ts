@@ -4072,7 +4072,7 @@ export interface components {
         };
         /** @description Hosts to be tried again. */
         RetryBody: {
-            /** @description Their addresses; none means all that are not through. */
+            /** @description Their addresses; none means all that failed in the present step. */
             hosts?: string[];
         };
         /** @description What Kubernetes said of a run's nodes. */

@@ -76,7 +76,7 @@ pub struct Answer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// Their addresses; none means all that are not through.
+    /// Their addresses; none means all that failed in the present step.
     #[serde(default)]
     pub hosts: Vec<String>,
 }

@@ -101,7 +101,7 @@ pub(super) struct AnswerBody {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryBody {
-    /// Their addresses; none means all that are not through.
+    /// Their addresses; none means all that failed in the present step.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
