@@ -36,6 +36,11 @@ pub(crate) type Known = BTreeMap<String, (Vec<String>, bool)>;
 /// An attempt that cannot be assigned: for people.
 pub(crate) type Unassignable = String;
 
+/// The file of a secret parameter, which may be called as a file of the runner's own is: `token`.
+pub(crate) fn file_of(parameter: &str) -> String {
+    format!("parameter-{parameter}")
+}
+
 /// The step of the bundle that an attempt runs.
 pub(crate) fn step<'a>(bundle: &'a Bundle, operation: &Operation, attempt: &Attempt) -> Result<&'a Step, Unassignable> {
     let manifest = bundle.manifest();
@@ -120,7 +125,7 @@ pub(crate) fn assignment(
     let (reach, first) = (others.reach(bundle, step)?, others.first(bundle, step)?);
     let secret = |secret: &beidou_schemas::operation::SecretRef| SecretFile {
         name: secret.parameter.clone(),
-        path: path(&secret.parameter),
+        path: path(&file_of(&secret.parameter)),
     };
     Ok(Assignment {
         attempt: attempt.id.clone(),
@@ -316,6 +321,14 @@ mod tests {
         let machine = |ip: &&str| Machine { ip: (*ip).to_owned(), ..Machine::default() };
         let machines: Vec<_> = ips.iter().map(machine).collect();
         inventory(&bundle(), &machines, &Target::bare("c"), &known())
+    }
+
+    #[test]
+    fn no_parameter_takes_the_place_of_a_file_of_the_runner() {
+        for own in [SSH_KEY, BASTION_KEY, "token"] {
+            assert_ne!(file_of(own), own);
+        }
+        assert_ne!(file_of("a"), file_of("b"));
     }
 
     #[test]

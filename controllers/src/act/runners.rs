@@ -139,7 +139,7 @@ impl Hands {
                 })?,
                 None => self.secret_file(&secret.secret, &secret.key)?,
             };
-            all.push((secret.parameter.clone(), value));
+            all.push((assign::file_of(&secret.parameter), value));
         }
         Ok(all)
     }

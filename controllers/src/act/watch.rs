@@ -40,14 +40,14 @@ pub(crate) async fn watch(hands: Hands) {
     }
 }
 
-/// Runners that were made: those that act, and those that ended lately, however short they were there.
+/// Runners that were made: those that act, and attempts that ended lately, however short their runners were there.
 fn runners(board: &Board) -> (Vec<(OperationId, AttemptId)>, BTreeSet<AttemptId>) {
     let (mut open, mut over) = (Vec::new(), BTreeSet::new());
     let since = now().plus(-CLEARED_WITHIN);
     for operation in board.operations.values() {
-        let made = |one: &&Attempt| one.launched.as_ref().is_some_and(|launch| launch.executor != API);
-        for attempt in operation.attempts.iter().filter(made) {
+        for attempt in operation.attempts.iter().filter(|one| may_have_left(one)) {
             match &attempt.over {
+                None if attempt.launched.is_none() => {}
                 None => open.push((operation.id, attempt.id.clone())),
                 Some(end) if end.at > since => drop(over.insert(attempt.id.clone())),
                 Some(_) => {}
@@ -55,6 +55,13 @@ fn runners(board: &Board) -> (Vec<(OperationId, AttemptId)>, BTreeSet<AttemptId>
         }
     }
     (open, over)
+}
+
+/// Whether there may be something of its runner. Its secrets are there before it is, and one that was made may be known to
+/// nobody: the try has failed, or controllers were killed in it.
+fn may_have_left(attempt: &Attempt) -> bool {
+    let ours = attempt.launched.as_ref().is_none_or(|launch| launch.executor != API);
+    ours && attempt.token_sha256.is_some()
 }
 
 /// What runners left behind: Jobs, Secrets, tokens.
@@ -109,7 +116,43 @@ impl Hands {
 
 #[cfg(test)]
 mod tests {
+    use beidou_model::operation::Launch;
+    use beidou_schemas::{Micros, operation::Purpose};
+
     use super::*;
+
+    #[test]
+    fn secrets_may_be_left_also_where_nobody_knows_of_a_runner() {
+        let attempt = |token: Option<&str>, executor: Option<&str>| Attempt {
+            id: "0f1e2d3c-one-b0-a1".parse().unwrap(),
+            stage: 0,
+            step: 0,
+            batch: 0,
+            number: 1,
+            purpose: Purpose::Act,
+            hosts: Vec::new(),
+            intended: Micros(0),
+            deadline_ms: 1,
+            token_sha256: token.map(str::to_owned),
+            launched: executor.map(|name| Launch { executor: name.into(), place: String::new(), at: Micros(0) }),
+            runner: None,
+            claimed: None,
+            heard: Micros(0),
+            next: 1,
+            results: Default::default(),
+            stop: None,
+            over: None,
+        };
+        let table = [
+            (None, None, false),
+            (Some("ab"), None, true),
+            (Some("ab"), Some("job"), true),
+            (Some("ab"), Some(API), false),
+        ];
+        for (token, executor, left) in table {
+            assert_eq!(may_have_left(&attempt(token, executor)), left, "{token:?} {executor:?}");
+        }
+    }
 
     #[test]
     fn what_is_left_is_cleared_once_and_tried_until_it_is_gone() {

@@ -1,7 +1,7 @@
 //! Runners as Jobs of the management cluster: one Pod, no second try, nothing in it that a runner does not need.
 //!
-//! Token and secrets come by a Secret of the same name, which the Job owns. Making a Job that is there is success, if it was
-//! made of the same order; the finalizer keeps it until what became of it is known.
+//! Token and secrets come by a Secret of the same name, which is made before the Job and removed with it. Making a Job that is
+//! there is success, if it was made of the same order; the finalizer keeps it until what became of it is known.
 
 use std::collections::BTreeMap;
 
