@@ -73,7 +73,7 @@ e2e: engine browser ## the console in Chromium, against the real binary with the
 	$(call say,Playwright drives Chromium - five to ten minutes)
 	@cd console && BEIDOU_BIN=$(CURDIR)/$(BEIDOU) npm run e2e
 
-bench: tools engine $(if $(filter-out console,$(ARGS)),,browser) ## the measured claims, each against a peer or a limit in the same run; ARGS=console: the console alone
+bench: tools engine $(if $(filter-out console,$(ARGS)),,browser) $(filter kafka,$(ARGS)) ## the measured claims, each against a peer or a limit in the same run; ARGS=console: the console alone, ARGS=kafka: the log in Kafka
 	$(call say,measuring with full optimisation)
 	@cargo build --release -p beidou -p beidou-bench
 	@$(if $(filter console,$(ARGS)),,target/release/beidou-bench $(ARGS))

@@ -23,12 +23,23 @@ impl Drop for Child {
 impl Child {
     /// Starts a role that watches these clusters, with its data in `folder`/data.
     pub fn start(role: &[&str], folder: &Path, servers: &[ApiServer]) -> anyhow::Result<Self> {
+        Self::with(role, folder, servers, serde_json::json!({}))
+    }
+
+    /// The same with further sections of the configuration.
+    pub fn with(
+        role: &[&str],
+        folder: &Path,
+        servers: &[ApiServer],
+        mut site: serde_json::Value,
+    ) -> anyhow::Result<Self> {
         let clusters: Vec<_> = servers
             .iter()
             .map(|s| serde_json::json!({"name": s.cluster().name, "server": s.url(), "token": s.token()}))
             .collect();
         let config = folder.join("site.yaml");
-        std::fs::write(&config, serde_json::json!({ "clusters": clusters }).to_string())?;
+        site["clusters"] = clusters.into();
+        std::fs::write(&config, site.to_string())?;
         let binary = std::env::current_exe()?.with_file_name("beidou");
         let child = Command::new(&binary)
             .args(role)

@@ -10,6 +10,7 @@ use anyhow::Context;
 use beidou_simulator::{ApiServer, Clock, Feeder, Fleet, Ledger, Live, Oddity, ServerOptions, generate::EventStream};
 use beidou_store::Store;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use crate::{
     child::Child,
@@ -40,10 +41,10 @@ struct Up {
 }
 
 impl Up {
-    async fn start(folder: &Path, server: &ApiServer) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, server: &ApiServer, site: Value) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let listen = format!("127.0.0.1:{port}");
-        let child = Child::start(&["up", "--listen", &listen], folder, std::slice::from_ref(server))?;
+        let child = Child::with(&["up", "--listen", &listen], folder, std::slice::from_ref(server), site)?;
         let (url, http) = (format!("http://{listen}"), reqwest::Client::new());
         let mut up = Self { _child: child, url, token: String::new(), http };
         let begun = Instant::now();
@@ -65,10 +66,24 @@ impl Up {
 
 /// Measures how soon what is written is found.
 pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let Found { p50, p99, beside } = found(json!({})).await?;
+    report.row("written at the API server → found by the API, p50 / p99", format!("{p50:.0} / {p99:.0} ms"), beside);
+    Ok(())
+}
+
+/// How soon, in milliseconds, and among what.
+pub struct Found {
+    pub p50: f64,
+    pub p99: f64,
+    pub beside: String,
+}
+
+/// Looks how soon a site with these sections of the configuration finds what is written.
+pub async fn found(site: Value) -> anyhow::Result<Found> {
     let folder = tempfile::tempdir()?;
     let cluster = Fleet::new(SEED, 1, 100).clusters.remove(0);
     let server = ApiServer::start(ServerOptions::new(cluster.clone(), Ledger::default())).await?;
-    let up = Up::start(folder.path(), &server).await?;
+    let up = Up::start(folder.path(), &server, site).await?;
     let stream = EventStream::new(SEED, cluster.clone(), Clock::Real.now_us(), RATE, i64::MAX);
     let live = Live::start(Feeder::new(server.clone(), Clock::Real, stream), RATE);
     let mut times = Vec::new();
@@ -87,9 +102,7 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
         }
     }
     let beside = format!("{MARKS} marks among {RATE} Events/s, {} in all; must 2 s, aim 300 ms", live.reported());
-    let (p50, p99) = (percentile(&mut times, 50)?, percentile(&mut times, 99)?);
-    report.row("written at the API server → found by the API, p50 / p99", format!("{p50:.0} / {p99:.0} ms"), beside);
-    Ok(())
+    Ok(Found { p50: percentile(&mut times, 50)?, p99: percentile(&mut times, 99)?, beside })
 }
 
 /// Measures what the API adds to a timeline: the time until its answer is here, less the wait for the store that the answer

@@ -10,6 +10,7 @@
 //!  beidou demo ─► seconds to its URL, and to all rows
 //!  controllers: their start, what they take in, how soon the next step begins (`operations`)
 //!  twenty SSH hosts become nodes, beside Ansible alone and by hand (`join`, apart: needs root and the servers of the tests)
+//!  the log in Kafka beside the log in files, a bare client, and three brokers (`kafka`, apart: needs a JDK and Maven)
 //!  the same Events in OpenSearch ─► the same questions (`opensearch`, apart: needs a JDK and Maven)
 //!  the same rows in other layouts of the table ─► what each costs, and how fast it answers (`layouts`, apart)
 //! ```
@@ -20,6 +21,7 @@
 mod child;
 mod demo;
 mod fresh;
+mod kafka;
 mod layouts;
 mod memory;
 mod operations;
@@ -44,7 +46,7 @@ use beidou_store::{
 
 use report::Report;
 
-const USAGE: &str = "usage: make bench [ARGS=\"[demo|layouts|opensearch|watch] [<number of states>] | operations | join [<waiting seconds>]\"]\nby hand: keep FOLDER \
+const USAGE: &str = "usage: make bench [ARGS=\"[demo|kafka|layouts|opensearch|watch] [<number of states>] | operations | join [<waiting seconds>]\"]\nby hand: keep FOLDER \
     <number of states> leaves a loaded store in a folder, questions FOLDER asks it";
 /// Event states of the run; the figures of the README are from this many.
 const STATES: u64 = 1_000_000;
@@ -66,6 +68,8 @@ fn main() -> anyhow::Result<()> {
         [] => runtime.block_on(measure(STATES)),
         ["demo"] => runtime.block_on(measure_demo(STATES)),
         ["demo", states] => runtime.block_on(measure_demo(number(states)?)),
+        ["kafka"] => runtime.block_on(measure_kafka(kafka::STATES)),
+        ["kafka", states] => runtime.block_on(measure_kafka(number(states)?)),
         ["layouts"] => runtime.block_on(measure_layouts(layouts::STATES)),
         ["layouts", states] => runtime.block_on(measure_layouts(number(states)?)),
         ["operations"] => runtime.block_on(measure_operations()),
@@ -155,6 +159,13 @@ async fn measure_beside(states: u64) -> anyhow::Result<()> {
     let peer = peer::OpenSearch::start(&theirs).await?;
     peer.load(states, now.0, &mut report).await?;
     peer::compare(&our_answers, &peer.ask(&literals).await?, &mut report);
+    report.print();
+    Ok(())
+}
+
+async fn measure_kafka(states: u64) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    kafka::measure(states, &mut report).await?;
     report.print();
     Ok(())
 }

@@ -13,7 +13,7 @@ use beidou_log::{
 };
 use beidou_projector::{PartitionStatus, Projector, ProjectorConfig, Status, archive::ArchiveConfig};
 use beidou_schemas::{
-    ClusterUid, Epoch, EventUid, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
+    ClusterUid, Epoch, EventUid, Identity, Micros, Offset, Record, ResourceVersion, Topic, TopicPartition,
     envelope::{EventEnvelope, FoundBy},
     kube_event::decode,
     ledger,
@@ -71,6 +71,19 @@ fn record(state: HistoryState, cluster: &ClusterUid, name: &str) -> anyhow::Resu
     ))
 }
 
+/// The history as records, by partition: for who appends it more than once.
+pub fn records(states: u64, now: Micros) -> anyhow::Result<Vec<Vec<Record>>> {
+    let mut all = vec![Vec::new(); PARTITIONS as usize];
+    for cluster in history(&HistoryOptions { states, ..HistoryOptions::demo(1, now.0) }) {
+        let (uid, name) = (cluster.cluster().uid.to_string().parse()?, cluster.cluster().name.clone());
+        for state in cluster {
+            let (partition, record) = record(state, &uid, &name)?;
+            all[partition as usize].push(record);
+        }
+    }
+    Ok(all)
+}
+
 /// Generates the history, then appends it: only the second is measured.
 pub async fn append(data: &Path, states: u64, now: Micros, report: &mut Report) -> anyhow::Result<Arc<FileLog>> {
     let log = FileLog::open(options(data))?;
@@ -118,15 +131,11 @@ pub async fn project(
     report: &mut Report,
 ) -> anyhow::Result<f64> {
     let stop = CancellationToken::new();
-    // The last files close soon: nobody adds to them.
-    let archive =
-        ArchiveConfig { max_age: CLOSED_AFTER, ..ArchiveConfig::new(Archive::folder(&data.join("archive"))?) };
-    let config = ProjectorConfig { archive: Some(archive), ..ProjectorConfig::default() };
-    let projector = Projector::new(config, log.clone(), store.clone(), &mut Registry::default());
+    let projector = projector(data, log.clone(), store, CLOSED_AFTER)?;
     let mut status = projector.status();
     let (begun, own, theirs) = (Instant::now(), own_cpu(), cpu_of(engine)?);
     let running = tokio::spawn(projector.run(stop.clone()));
-    ended(&log, &mut status).await?;
+    ended(&*log, &mut status).await?;
     let (own, theirs, wall) = (own_cpu() - own, cpu_of(engine)? - theirs, begun.elapsed().as_secs_f64());
     stop.cancel();
     running.await??;
@@ -136,14 +145,34 @@ pub async fn project(
     Ok((own + theirs) / states as f64)
 }
 
+/// A projector into table and archive. The archive's last files close soon: nobody adds to them.
+pub fn projector(data: &Path, log: Arc<dyn Log>, store: &Store, closed_after: Duration) -> anyhow::Result<Projector> {
+    let archive =
+        ArchiveConfig { max_age: closed_after, ..ArchiveConfig::new(Archive::folder(&data.join("archive"))?) };
+    let config = ProjectorConfig { archive: Some(archive), ..ProjectorConfig::default() };
+    Ok(Projector::new(config, log, store.clone(), &mut Registry::default()))
+}
+
+/// Waits until the tables have all that the log has.
+pub async fn in_tables(log: &dyn Log, status: &mut watch::Receiver<Status>) -> anyhow::Result<()> {
+    reached(log, status, |place, end| place.watermark >= end).await
+}
+
 /// Waits until table and archive have all that the log has.
-pub async fn ended(log: &FileLog, status: &mut watch::Receiver<Status>) -> anyhow::Result<()> {
+pub async fn ended(log: &dyn Log, status: &mut watch::Receiver<Status>) -> anyhow::Result<()> {
+    reached(log, status, |place, end| place.watermark >= end && place.archived.is_some_and(|to| to >= end)).await
+}
+
+async fn reached(
+    log: &dyn Log,
+    status: &mut watch::Receiver<Status>,
+    there: impl Fn(&PartitionStatus, Offset) -> bool,
+) -> anyhow::Result<()> {
     let mut ends = BTreeMap::new();
     for partition in 0..PARTITIONS {
         let at = TopicPartition::new(Topic::KubeEvent, partition);
         ends.insert(at, log.bounds(at).await?.end);
     }
-    let there = |place: &PartitionStatus, end| place.watermark >= end && place.archived.is_some_and(|to| to >= end);
     status.wait_for(|now| ends.iter().all(|(at, end)| now.partitions.get(at).is_some_and(|p| there(p, *end)))).await?;
     Ok(())
 }

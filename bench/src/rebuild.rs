@@ -31,7 +31,7 @@ pub async fn measure(data: &Path, store: &Store, engine: u32, report: &mut Repor
         Projector::new(config, log.clone(), store.clone(), &mut Registry::default()).maintained(maintenance);
     let mut status = projector.status();
     let running = tokio::spawn(projector.run(stop.clone()));
-    ended(&log, &mut status).await?;
+    ended(&*log, &mut status).await?;
     let (own, theirs) = (own_cpu(), cpu_of(engine)?);
     asking.wishes.send((Uuid::new_v4(), Wish::Rebuild)).await?;
     let rebuilt = match asking.outcomes.recv().await.context("an outcome")?.1 {

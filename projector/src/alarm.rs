@@ -1,4 +1,5 @@
-//! The alarm before retention removes records that are not in the tables, where the log does not wait for them.
+//! The alarm before retention removes records that are not in the tables, where the log does not wait for them; and how far
+//! behind the tables are while a worker waits for the store, and looks at nothing else.
 
 use std::{
     sync::Arc,
@@ -12,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{metrics::Metrics, run::Projector, status::Status};
 
-/// How often it is looked whether retention comes near.
+/// How often it is looked.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Tells by a warning and by a figure that retention comes near one of the partitions of a projector.
+/// Tells how far behind the partitions of a projector are, and by a warning too that retention comes near one of them.
 pub struct Alarm {
     log: Arc<dyn Log>,
     status: watch::Receiver<Status>,
@@ -44,6 +45,9 @@ impl Alarm {
             |(at, one): (&TopicPartition, &crate::PartitionStatus)| (one.end > 0).then_some((*at, one.watermark));
         let all: Vec<(TopicPartition, Offset)> = self.status.borrow().partitions.iter().filter_map(known).collect();
         for (at, watermark) in all {
+            if let Ok(bounds) = self.log.bounds(at).await {
+                self.metrics.lag(at, bounds.end.saturating_sub(watermark));
+            }
             match self.log.threat(at, watermark, now).await {
                 Ok(threat) => {
                     self.metrics.near_retention(at, threat.map_or(0, |threat| threat.unread));
@@ -68,7 +72,7 @@ mod tests {
 
     use async_trait::async_trait;
     use beidou_log::{LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
-    use beidou_schemas::Topic;
+    use beidou_schemas::{Record, Topic};
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
     use super::*;
@@ -107,29 +111,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn how_much_retention_comes_near_is_a_figure_of_whoever_has_the_partition() {
+    async fn how_far_behind_a_partition_is_and_how_near_retention_are_figures_of_whoever_has_it() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let _worker = metrics.of(AT);
         let status = watch::Sender::default();
         let reporter = Reporter::new(AT, status.clone());
         let log = Arc::new(Passing(MemoryLog::new([(Topic::KubeEvent, 1)])));
+        log.writer(AT, "test").await.unwrap().append(vec![Record::default(); 12]).await.unwrap();
         let alarm = Alarm { log, status: status.subscribe(), metrics: metrics.clone() };
         let shown = || {
             let mut text = String::new();
             encode(&mut text, &registry).unwrap();
-            let of = |line: &str| line.strip_prefix("near_retention_records{")?.split(' ').nth(1).map(str::to_owned);
-            text.lines().find_map(of)
+            let of = |name: &str, line: &str| line.strip_prefix(name)?.split(' ').nth(1).map(str::to_owned);
+            ["near_retention_records{", "lag_records{"].map(|name| text.lines().find_map(|line| of(name, line)))
         };
+        let both = |figure: &str| [Some(figure.to_owned()), Some(figure.to_owned())];
         alarm.look(SystemTime::UNIX_EPOCH).await;
-        assert_eq!(shown().as_deref(), Some("0"), "it is not known yet where the worker stands");
+        assert_eq!(shown(), [Some("0".into()), None], "it is not known yet where the worker stands");
         for (watermark, unread) in [(5, "7"), (12, "0")] {
             reporter.change(|status| (status.watermark, status.end) = (watermark, 12));
             alarm.look(SystemTime::UNIX_EPOCH).await;
-            assert_eq!(shown().as_deref(), Some(unread));
+            assert_eq!(shown(), both(unread));
         }
         metrics.forget(AT);
         alarm.look(SystemTime::UNIX_EPOCH).await;
-        assert_eq!(shown(), None, "another one tells it now");
+        assert_eq!(shown(), [None, None], "another one tells it now");
     }
 }

@@ -24,6 +24,12 @@ struct Source {
     partition: u32,
 }
 
+impl From<TopicPartition> for Source {
+    fn from(at: TopicPartition) -> Self {
+        Self { topic: at.topic.name(), partition: at.partition }
+    }
+}
+
 type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<i64, AtomicI64>;
 
@@ -51,11 +57,11 @@ pub(crate) struct Metrics {
 /// The figures of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceMetrics {
-    /// Records behind the watermark.
-    pub lag: Level,
+    /// Records behind the watermark; absent until that is known.
+    pub lag: AbsentAtFirst,
     /// Everything below this offset is in the tables.
     pub watermark: Level,
-    /// When a cut was done last, in seconds since 1970.
+    /// When a cut was done last, or work began, in seconds since 1970.
     pub last_done: AbsentAtFirst,
     /// How much time the index of seen states holds, in seconds.
     pub window_span: AbsentAtFirst,
@@ -76,7 +82,7 @@ pub(crate) struct SourceMetrics {
 }
 
 /// A level that is absent until it is set: as 0 a time would be a moment of 1970, and a span none at all, and every alarm
-/// on them would ring after each start.
+/// on them would ring after each start; and a lag of 0 would say that all is well before anything is known.
 #[derive(Debug, Clone)]
 pub(crate) struct AbsentAtFirst {
     all: Family<Source, Level>,
@@ -156,11 +162,12 @@ impl Metrics {
         registry.register("partitions", help, metrics.partitions.clone());
         let help = "1 where this projector audits, rebuilds, compacts and enforces retention; one of a site does";
         registry.register("leads", help, metrics.leads.clone());
-        registry.register("lag_records", "Records of the log that are not in the tables yet", metrics.lag.clone());
+        let help = "Records of the log that are not in the tables yet; absent until it is known what is";
+        registry.register("lag_records", help, metrics.lag.clone());
         let help = "Records that are not in the tables while retention of the log comes near them; else 0";
         registry.register("near_retention_records", help, metrics.near_retention.clone());
         registry.register("watermark", "Everything below this offset is in the tables", metrics.watermark.clone());
-        let help = "When a cut was done last; absent before the first one of this process";
+        let help = "When a cut was done last, or work on the partition began";
         registry.register("last_done_timestamp_seconds", help, metrics.last_done.clone());
         let help = "Time that the index of seen states holds; absent while it holds all. Below the Event TTL a list may repeat states";
         registry.register("window_span_seconds", help, metrics.window_span.clone());
@@ -182,7 +189,7 @@ impl Metrics {
 
     /// Forgets the levels of a partition that has gone: another projector tells them now.
     pub(crate) fn forget(&self, at: TopicPartition) {
-        let source = Source { topic: at.topic.name(), partition: at.partition };
+        let source = at.into();
         for family in [&self.lag, &self.near_retention, &self.watermark, &self.last_done, &self.window_span] {
             family.remove(&source);
         }
@@ -190,17 +197,25 @@ impl Metrics {
 
     /// How many records retention comes near, of a partition that this projector has.
     pub(crate) fn near_retention(&self, at: TopicPartition, records: u64) {
-        let source = Source { topic: at.topic.name(), partition: at.partition };
+        let source = at.into();
         if let Some(level) = self.near_retention.get(&source) {
             level.set(records as i64);
         }
     }
 
+    /// How many records a partition that this projector has is behind.
+    pub(crate) fn lag(&self, at: TopicPartition, records: u64) {
+        let source = at.into();
+        if self.watermark.get(&source).is_some() {
+            self.lag.get_or_create(&source).set(records as i64);
+        }
+    }
+
     pub(crate) fn of(&self, at: TopicPartition) -> SourceMetrics {
-        let source = Source { topic: at.topic.name(), partition: at.partition };
+        let source = Source::from(at);
         self.near_retention.get_or_create(&source).set(0);
         SourceMetrics {
-            lag: self.lag.get_or_create(&source).clone(),
+            lag: AbsentAtFirst { all: self.lag.clone(), source: source.clone() },
             watermark: self.watermark.get_or_create(&source).clone(),
             last_done: AbsentAtFirst { all: self.last_done.clone(), source: source.clone() },
             window_span: AbsentAtFirst { all: self.window_span.clone(), source: source.clone() },
@@ -223,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_cut_is_absent_until_there_is_one() {
+    fn the_time_of_the_last_cut_is_absent_until_it_is_set() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry).of(TopicPartition::new(Topic::KubeEvent, 3));
         let lines = |registry: &Registry| -> Vec<String> {

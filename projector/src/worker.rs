@@ -90,6 +90,7 @@ impl Worker {
     }
 
     async fn work(&self) -> Result<(), ProjectorError> {
+        self.metrics.last_done.set(jiff::Timestamp::now().as_second());
         self.ready_tables().await?;
         let faults = &self.config.faults;
         let window = if faults.has(Bug::SeenForgotten) { 1 } else { self.config.window };

@@ -47,6 +47,8 @@ pub(crate) struct Colds {
     archive: Option<Archive>,
     copies: Option<Arc<Shelf>>,
     most: ColdSize,
+    /// [`SURE`]; a test does not wait for it.
+    sure: Duration,
     known: Mutex<Known>,
 }
 
@@ -62,7 +64,7 @@ impl Colds {
         let in_bucket = archive.clone().filter(|archive| archive.root().is_none());
         let copies = in_bucket.zip(config.archive_copies_folder.clone());
         let copies = copies.map(|(archive, folder)| Shelf::new(archive, folder, config.archive_copies_bytes));
-        Self { archive, copies, most, known: Mutex::default() }
+        Self { archive, copies, most, sure: SURE, known: Mutex::default() }
     }
 
     /// What a question needs of the archive; `None` where the tables have all of its range.
@@ -192,7 +194,7 @@ impl Colds {
         clusters: Option<&[String]>,
         range: Range,
     ) -> Result<bool, Problem> {
-        Ok(begun.elapsed() < SURE || self.plan(reader, clusters, range).await?.is_none())
+        Ok(begun.elapsed() < self.sure || self.plan(reader, clusters, range).await?.is_none())
     }
 
     /// Whether an answer of this plan counts: nothing has left files or tables since.
@@ -283,5 +285,68 @@ impl Ask {
             answer = answer => answer,
             () = listed.stop.cancelled() => Err(Problem::new(Kind::Cancelled, "somebody cancelled the question")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::{
+        archive::{FILE_SCHEMA, FileEntry, FileNote},
+        kube_event::RangeHash,
+        time::DAY,
+    };
+    use beidou_store::{
+        Store,
+        query::{Bounds, Caller},
+    };
+
+    use super::*;
+
+    const CLUSTER: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+    /// What is known where rows from before the fifth day have left the tables: one file has them. It is never read again.
+    fn left() -> Known {
+        let for_ever = Instant::now() + Duration::from_secs(3600);
+        let note = FileNote {
+            schema: FILE_SCHEMA,
+            rows: 1,
+            hash: RangeHash::default(),
+            ranges: Vec::new(),
+            min_time: Micros(DAY),
+            max_time: Micros(DAY),
+            observed: Micros(DAY),
+        };
+        let entry = FileEntry {
+            path: "events/a".into(),
+            dt: Micros(DAY).day_text(),
+            cluster_uid: CLUSTER.into(),
+            cluster: "a".into(),
+            bytes: 1,
+            sha256: String::new(),
+            note,
+        };
+        let mut catalogue = Catalogue::default();
+        catalogue.days.insert(entry.path.clone(), entry);
+        let hot = Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]);
+        Known { hot: Some((for_ever, Arc::new(hot))), catalogue: Some((for_ever, Arc::new(catalogue))) }
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_the_tables_does_not_count_where_rows_left_them_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::folder(folder.path()).unwrap();
+        let mut colds = Colds::new(Some(archive), &QueryApiConfig::default());
+        colds.sure = Duration::ZERO;
+        *colds.known.lock().await = Known { hot: Some((left().hot.unwrap().0, Arc::default())), catalogue: None };
+        let caller = Caller { request_id: "r".into(), subject: "s".into() };
+        let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
+        let reader = Reader::new(Store::embedded(folder.path()), caller, bounds);
+        let (known, range) = (&colds.known, Range { from: Micros(0), until: Micros(9 * DAY) });
+        let answer = |_reader: Reader, is_cold: bool| async move {
+            *known.lock().await = left();
+            Ok(is_cold)
+        };
+        let (is_cold, _) = colds.over(&reader, None, range, |_| Ok(()), answer).await.unwrap();
+        assert!(is_cold, "the first answer was of the tables alone");
     }
 }

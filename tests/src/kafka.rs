@@ -1,4 +1,5 @@
-//! A real Apache Kafka broker for one test: one node that is broker and controller, on loopback.
+//! A real Apache Kafka for one test: one node that is broker and controller, on loopback, or several of them that are one
+//! Kafka.
 //!
 //! ```text
 //! archives (tests/kafka/install) ─ ports ─ server.properties ─ format ─ java kafka.Kafka ─ metadata is answered ─ ready
@@ -8,7 +9,7 @@
 //! folder are gone when the value is dropped; when a test fails, the end of the log is printed.
 
 use std::{
-    fs, io,
+    fs, io, iter,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
@@ -17,7 +18,12 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use rdkafka::{ClientConfig, admin::AdminClient, client::DefaultClientContext};
+use rdkafka::{
+    ClientConfig,
+    admin::AdminClient,
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -25,6 +31,8 @@ use crate::{control_plane::part::Part, installed::installed, wait::until};
 
 /// A start takes 4 s on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);
+/// How long a broker has to say which others it knows.
+const ANSWER: Duration = Duration::from_secs(5);
 /// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck.
 const PORT_ATTEMPTS: usize = 5;
 /// Enough for a few thousand records; it keeps the collector of the JVM calm.
@@ -66,19 +74,63 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub async fn with(settings: &Settings) -> anyhow::Result<Self> {
+        Self::together(settings, 1).await?.pop().context("one broker was started")
+    }
+
+    /// Starts so many brokers that are one Kafka, each a controller too, and returns when all have met: the loss of a minority is
+    /// outlived. The broker with the id `n` is the `n`th.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub async fn several(count: usize) -> anyhow::Result<Vec<Self>> {
+        let brokers = Self::together(&Settings::default(), count).await?;
+        let asking: BaseConsumer = brokers.first().context("no broker was asked for")?.client().create()?;
+        until("the brokers have met", READY_LIMIT, async || {
+            let known = asking.fetch_metadata(None, ANSWER).ok()?;
+            (known.brokers().len() == count).then_some(())
+        })
+        .await?;
+        Ok(brokers)
+    }
+
+    async fn together(settings: &Settings, count: usize) -> anyhow::Result<Vec<Self>> {
         let archives = installed("kafka")?;
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
-            let (folder, [port, controller]) = (TempDir::with_prefix("beidou-kafka-")?, free_ports()?);
-            format(&archives, folder.path(), settings, port, controller)?;
-            let mut broker = Self { part: None, folder, archives: archives.clone(), port };
-            match broker.restart().await {
-                Ok(()) => return Ok(broker),
-                Err(error) if broker.log().contains("Address already in use") => last = Some(error),
-                Err(error) => return Err(error.context("start a Kafka broker")),
+            let mut brokers = Self::made(&archives, settings, count)?;
+            match Self::begin(&mut brokers).await {
+                Ok(()) => return Ok(brokers),
+                Err(error) if brokers.iter().any(|broker| broker.log().contains("Address already in use")) => {
+                    last = Some(error);
+                }
+                Err(error) => return Err(error.context("start Kafka")),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find free ports for a Kafka broker"))
+        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find free ports for Kafka"))
+    }
+
+    /// Brokers that know of each other, and do not run yet.
+    fn made(archives: &Path, settings: &Settings, count: usize) -> anyhow::Result<Vec<Self>> {
+        let ports = free_ports(2 * count)?;
+        let (clients, controllers) = ports.split_at(count);
+        let make = |(place, port): (usize, &u16)| -> anyhow::Result<Self> {
+            let folder = TempDir::with_prefix("beidou-kafka-")?;
+            let text = text(folder.path(), settings, (place, *port), controllers);
+            format(archives, folder.path(), &text, &settings.users)?;
+            Ok(Self { part: None, folder, archives: archives.to_owned(), port: *port })
+        };
+        clients.iter().enumerate().map(make).collect()
+    }
+
+    /// Starts all, then waits for all: none of several is ready alone.
+    async fn begin(brokers: &mut [Self]) -> anyhow::Result<()> {
+        for broker in &mut *brokers {
+            broker.launch()?;
+        }
+        for broker in brokers {
+            broker.ready().await?;
+        }
+        Ok(())
     }
 
     /// One broker for all tests of a process that only need some: it is kept while one of them holds it.
@@ -108,6 +160,14 @@ impl Broker {
         self.folder.path()
     }
 
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.part.as_ref().context("the broker is not running")?.pid())
+    }
+
     /// Kills it as `kill -9` does.
     ///
     /// # Errors
@@ -122,13 +182,18 @@ impl Broker {
     /// # Errors
     /// When it ends or does not get ready.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.launch()?;
+        self.ready().await
+    }
+
+    fn launch(&mut self) -> anyhow::Result<()> {
         let mut java = Command::new("java");
         java.args([HEAP, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"])
             .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"])
             .args(["-cp", &class_path(&self.archives), "kafka.Kafka"])
             .arg(self.folder.path().join("server.properties"));
         self.part = Some(Part::launch("broker", java, self.folder.path()).context("start java")?);
-        self.ready().await
+        Ok(())
     }
 
     /// Stops its clock, as a machine that stands still would; [`Broker::resume`] lets it go on.
@@ -204,24 +269,24 @@ fn class_path(archives: &Path) -> String {
     archives.join("*").display().to_string()
 }
 
-/// Two different ports, free at this moment: both are held until both are known.
-fn free_ports() -> io::Result<[u16; 2]> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let (first, second) = (bind()?, bind()?);
-    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
+/// Different ports, free at this moment: all are held until all are known.
+fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    let held = iter::repeat_with(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).take(count);
+    let held = held.collect::<io::Result<Vec<_>>>()?;
+    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// Writes the settings, and makes the data folder.
-fn format(archives: &Path, folder: &Path, settings: &Settings, port: u16, controller: u16) -> anyhow::Result<()> {
+fn format(archives: &Path, folder: &Path, text: &str, users: &[(&str, &str)]) -> anyhow::Result<()> {
     let properties = folder.join("server.properties");
-    fs::write(&properties, text(folder, settings, port, controller))?;
+    fs::write(&properties, text)?;
     let mut java = Command::new("java");
     java.args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"])
         .args(["-cp", &class_path(archives), "kafka.tools.StorageTool", "format"])
-        // 16 bytes in base64url: any will do, no broker meets another.
+        // 16 bytes in base64url: any will do, since only brokers of one Kafka meet.
         .args(["-t", "YmVpZG91LXRlc3QtbG9nMA", "-c"])
         .arg(&properties);
-    for (name, password) in &settings.users {
+    for (name, password) in users {
         java.args(["--add-scram", &format!("SCRAM-SHA-512=[name={name},password={password}]")]);
     }
     let output = java.output().context("run java: `tests/kafka/install` gets it")?;
@@ -232,35 +297,40 @@ fn format(archives: &Path, folder: &Path, settings: &Settings, port: u16, contro
     Ok(())
 }
 
-fn text(folder: &Path, settings: &Settings, port: u16, controller: u16) -> String {
+/// The settings of the broker at a place, of as many as there are ports of controllers.
+fn text(folder: &Path, settings: &Settings, (place, port): (usize, u16), controllers: &[u16]) -> String {
     let protocol = settings.protocol.unwrap_or("PLAINTEXT");
     let advertised = settings.advertised.unwrap_or(port);
+    let controller = controllers[place];
+    let voters = controllers.iter().enumerate().map(|(place, port)| format!("{}@127.0.0.1:{port}", place + 1));
+    let (voters, copies) = (voters.collect::<Vec<_>>().join(","), controllers.len().min(3));
     let mut lines = vec![
         "process.roles=broker,controller".into(),
-        "node.id=1".into(),
-        format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+        format!("node.id={}", place + 1),
+        format!("controller.quorum.voters={voters}"),
         format!("listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
         format!("advertised.listeners=CLIENT://127.0.0.1:{advertised}"),
         format!("listener.security.protocol.map=CLIENT:{protocol},CONTROLLER:PLAINTEXT"),
         "controller.listener.names=CONTROLLER".into(),
         "inter.broker.listener.name=CLIENT".into(),
         format!("log.dirs={}", folder.join("data").display()),
+        format!("default.replication.factor={copies}"),
     ];
+    for inner in ["offsets.topic", "transaction.state.log", "share.coordinator.state.topic"] {
+        lines.push(format!("{inner}.replication.factor={copies}"));
+    }
+    for inner in ["transaction.state.log", "share.coordinator.state.topic"] {
+        lines.push(format!("{inner}.min.isr={}", copies.div_ceil(2)));
+    }
     lines.extend(FEW.lines().map(str::to_owned));
     lines.extend(settings.lines.iter().map(|line| line.replace("{port}", &port.to_string())));
     lines.join("\n") + "\n"
 }
 
-/// One node, few partitions inside, quick retention, quick return after a kill.
+/// Few partitions inside, quick retention, quick return after a kill.
 const FEW: &str = "\
-default.replication.factor=1
-offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0

@@ -5,12 +5,14 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use crate::support::{Engine, Running, events, log, number, wait_for};
 use beidou_log::{Log, LogError};
 use beidou_projector::{
-    CutLimit, Phase, ProjectorConfig, ProjectorError,
+    CutLimit, Phase, Projector, ProjectorConfig, ProjectorError,
     fault::{Bug, Faults},
 };
 use beidou_schemas::{Topic, TopicPartition, ledger};
 use beidou_store::Store;
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 const MONTHS: [&str; 3] = ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-23T13:00:00Z"];
 
@@ -253,4 +255,24 @@ async fn a_log_that_does_not_fit_its_ledger_is_refused() {
     let error = Running::start(config(Faults::default()), &other, &store).ended().await;
     assert!(matches!(error, ProjectorError::Ledger(_)), "{error:?}");
     assert!(error.to_string().contains("same backup"), "{error}");
+}
+
+/// An alarm that asks how long nothing has been done would be silent where nothing ever was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projector_that_has_never_found_its_store_tells_since_when_it_waits() {
+    let (folder, stop, mut figures) = (tempfile::tempdir().unwrap(), CancellationToken::new(), Registry::default());
+    let projector = Projector::new(config(Faults::default()), log(), Store::embedded(folder.path()), &mut figures);
+    let running = tokio::spawn(projector.run(stop.clone()));
+    let of = format!("{{topic=\"{}\",partition=\"0\"}} ", Topic::KubeEvent);
+    let text = wait_for("its first try", || {
+        let mut text = String::new();
+        encode(&mut text, &figures).unwrap();
+        let tries = text.lines().find(|line| line.starts_with(&format!("retries_total{of}")))?;
+        (!tries.ends_with(" 0")).then_some(text)
+    })
+    .await;
+    assert!(text.contains(&format!("last_done_timestamp_seconds{of}")), "{text}");
+    assert!(!text.contains("lag_records{"), "how much waits is not known: {text}");
+    stop.cancel();
+    running.await.unwrap().unwrap();
 }

@@ -55,6 +55,38 @@ async fn what_comes_late_is_found_once() {
     Answers::of(&site).await.must_be(&before);
 }
 
+/// A question that reads much of the archive is listed with how far it is; who cancels it ends it in the engine too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_question_tells_how_far_it_is_and_is_cancelled() {
+    let mut site = Site::filled().await;
+    site.enforce(&keeping(1)).await;
+    site.swell(25_000).await;
+    let fields = "fields=cluster,namespace,kind,reason,type,component,node,name,pattern";
+    let path = format!("/api/v1/events/facets?{fields}&{}", site.all());
+    let rows_read = async || site.running().await["progress"]["rows_read"].as_u64().unwrap_or(0);
+    let watching = async {
+        let mut seen = 0;
+        support::wait_until("rows of files are read", async || {
+            seen = rows_read().await;
+            // More than the tables have.
+            seen > site.states
+        })
+        .await;
+        support::wait_until("more of them", async || rows_read().await > seen).await;
+        let item = site.running().await;
+        assert!(site.statements().await > 0, "{item}");
+        let id = item["id"].as_str().unwrap();
+        assert_eq!(site.cancel(id).await, json!({"cancelled": id}));
+        item
+    };
+    let ((status, problem), item) = tokio::join!(site.try_get(&path), watching);
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/cancelled")), "{problem}");
+    assert_eq!((&item["kind"], &item["subject"]), (&json!("events"), &json!("tester")), "{item}");
+    assert!(item["query"].as_str().is_some_and(|query| query.starts_with("/api/v1/events/facets?fields=")), "{item}");
+    support::wait_until("its statement has ended", async || site.statements().await == 0).await;
+    assert_eq!(site.running().await, Value::Null);
+}
+
 /// An archive in a bucket is read through copies, of which there is only so much room; the engine knows nothing of the bucket.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_is_read_through_copies() {

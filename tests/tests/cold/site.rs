@@ -21,7 +21,10 @@ use beidou_schemas::{
     topic::partition_of,
 };
 use beidou_service::{CancellationToken, Metrics, Readiness};
-use beidou_store::{Store, archive::Archive};
+use beidou_store::{
+    Store,
+    archive::{Archive, FileWriter, GroupLimit},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -188,6 +191,21 @@ impl Site {
         std::fs::write(path, content).unwrap();
     }
 
+    /// Fills every file of a day with rows of one of them, again and again: a question to them takes its time.
+    pub async fn swell(&self, times: usize) {
+        let days = self.archive.catalogue().await.unwrap().days;
+        let opened = self.archive.open(days.keys().next().unwrap()).await.unwrap();
+        let rows: Vec<_> = opened.batches().unwrap().map(Result::unwrap).collect();
+        let mut file = FileWriter::in_memory(rows[0].schema_ref(), GroupLimit::RANGE).unwrap();
+        for batch in std::iter::repeat_n(&rows, times).flatten() {
+            file.add(batch).unwrap();
+        }
+        let content = file.finish().unwrap().content;
+        for path in days.keys() {
+            std::fs::write(self.archive.root().unwrap().join(path), &content).unwrap();
+        }
+    }
+
     /// The API with fewer files of the archive for a question.
     pub async fn limit(&mut self, files: u32) {
         self.api.stop.cancel();
@@ -242,6 +260,24 @@ impl Site {
         let (status, answer) = self.try_get(path).await;
         assert_eq!(status, 200, "{path}: {answer}");
         answer
+    }
+
+    /// The question that runs; null where none does.
+    pub async fn running(&self) -> Value {
+        self.get("/api/v1/running").await["items"][0].clone()
+    }
+
+    /// Stops it.
+    pub async fn cancel(&self, id: &str) -> Value {
+        let stopped = client().delete(format!("{}/api/v1/running/{id}", self.api.url)).bearer_auth(TOKEN);
+        serde_json::from_str(&stopped.send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// How many statements over table and archive the engine works on.
+    pub async fn statements(&self) -> u64 {
+        let sql =
+            "SELECT count() FROM system.processes WHERE query LIKE '%kube_event_all%' AND query NOT LIKE '%processes%'";
+        number(&self.store, sql).await
     }
 
     /// The lines of an export, sorted.

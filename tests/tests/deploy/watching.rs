@@ -161,6 +161,15 @@ fn each_alert_says_what_is_lost_and_what_to_do() {
     }
 }
 
+/// A projector that never got as far as to know how much waits must not pass as one that is done.
+#[test]
+fn an_old_ledger_is_told_unless_it_is_known_that_nothing_waits() {
+    let rule = rules().into_iter().find(|rule| rule["alert"] == "BeidouLedgerOld").unwrap();
+    let (old, silent) = rule["expr"].as_str().unwrap().split_once(" unless ").unwrap();
+    assert!(old.starts_with("time() - beidou_projector_last_done_timestamp_seconds > "), "{old}");
+    assert_eq!(silent, "beidou_projector_lag_records == 0");
+}
+
 #[test]
 fn alerts_of_operations_have_their_row_in_the_docs() {
     let docs = fs::read_to_string(deploy("../docs/operations.md")).unwrap();
