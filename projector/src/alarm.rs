@@ -64,10 +64,11 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
     use async_trait::async_trait;
-    use beidou_log::{LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+    use beidou_log::{
+        LogError,
+        memory::{MemoryLog, Overlay},
+    };
     use beidou_schemas::Topic;
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
@@ -80,25 +81,9 @@ mod tests {
     struct Passing(Arc<MemoryLog>);
 
     #[async_trait]
-    impl Log for Passing {
-        fn partitions(&self, topic: Topic) -> u32 {
-            self.0.partitions(topic)
-        }
-
-        async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-            self.0.writer(at, name).await
-        }
-
-        async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
-            self.0.read(at, from, limit).await
-        }
-
-        async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
-            self.0.bounds(at).await
-        }
-
-        async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
-            self.0.release(at, consumer, upto).await
+    impl Overlay for Passing {
+        fn below(&self) -> &MemoryLog {
+            &self.0
         }
 
         async fn threat(&self, _: TopicPartition, next: Offset, _: SystemTime) -> Result<Option<Threat>, LogError> {
