@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use beidou_model::operation::with_prerequisites;
 use beidou_playbooks::{
     ArtifactName, Bundle, BundleError, Fault, Registries, Step, check_syntax, lint,
     rehearse::{Pass, Stage, rehearse, variables},
@@ -242,17 +243,10 @@ fn chosen<'a>(bundle: &'a Bundle, names: &[String]) -> anyhow::Result<Vec<&'a St
         };
         manifest.step(name).ok_or_else(|| unknown().into())
     };
-    let mut all: Vec<&Step> = Vec::new();
     let named = |name: &Option<String>| name.as_deref().and_then(|name| manifest.step(name));
-    for step in names.iter().map(find).collect::<anyhow::Result<Vec<_>>>()? {
-        let prepared = named(&step.prepare).into_iter().chain([step]);
-        for step in prepared.flat_map(|step| named(&step.first).into_iter().chain([step])) {
-            if !all.iter().any(|other| other.name == step.name) {
-                all.push(step);
-            }
-        }
-    }
-    Ok(all)
+    let steps = names.iter().map(find).collect::<anyhow::Result<Vec<&Step>>>()?;
+    let steps = with_prerequisites(steps, |step| named(&step.prepare));
+    Ok(with_prerequisites(steps, |step| named(&step.first)))
 }
 
 fn place(path: &Path) -> anyhow::Result<PathBuf> {

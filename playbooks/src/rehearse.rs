@@ -108,6 +108,8 @@ pub fn rehearse(step: &Step, pass: Pass, stage: &Stage) -> Option<io::Result<Reh
     command.current_dir(&stage.folder).arg("-i").arg(&stage.inventory).arg("--limit").arg(&step.limit);
     command.arg("-e").arg(format!("@{}", stage.variables.display())).arg(playbook);
     command.env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_RETRY_FILES_ENABLED", "False");
+    // A bundle stays as it is: Python would leave what it made of its plugins.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.envs(stage.config.iter().map(|config| ("ANSIBLE_CONFIG", config)));
     let judged = |output: io::Result<std::process::Output>| {
         let output = output?;

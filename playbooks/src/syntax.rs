@@ -36,7 +36,9 @@ pub fn check_syntax(
         command
             .args(["--syntax-check", "-i", ",", "-e", given.as_deref().unwrap_or("{}"), playbook])
             .current_dir(folder);
-        command.env("ANSIBLE_NOCOLOR", "1").envs(config.iter().map(|config| ("ANSIBLE_CONFIG", config)));
+        // A bundle stays as it is: Python would leave what it made of its plugins.
+        command.env("ANSIBLE_NOCOLOR", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        command.envs(config.iter().map(|config| ("ANSIBLE_CONFIG", config)));
         let output = command
             .output()
             .map_err(|source| SyntaxError { program: ansible_playbook.display().to_string(), source })?;

@@ -68,10 +68,11 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
     use async_trait::async_trait;
-    use beidou_log::{LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+    use beidou_log::{
+        LogError,
+        memory::{MemoryLog, Overlay},
+    };
     use beidou_schemas::{Record, Topic};
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
@@ -84,25 +85,9 @@ mod tests {
     struct Passing(Arc<MemoryLog>);
 
     #[async_trait]
-    impl Log for Passing {
-        fn partitions(&self, topic: Topic) -> u32 {
-            self.0.partitions(topic)
-        }
-
-        async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-            self.0.writer(at, name).await
-        }
-
-        async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
-            self.0.read(at, from, limit).await
-        }
-
-        async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
-            self.0.bounds(at).await
-        }
-
-        async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
-            self.0.release(at, consumer, upto).await
+    impl Overlay for Passing {
+        fn below(&self) -> &MemoryLog {
+            &self.0
         }
 
         async fn threat(&self, _: TopicPartition, next: Offset, _: SystemTime) -> Result<Option<Threat>, LogError> {
@@ -118,7 +103,7 @@ mod tests {
         let status = watch::Sender::default();
         let reporter = Reporter::new(AT, status.clone());
         let log = Arc::new(Passing(MemoryLog::new([(Topic::KubeEvent, 1)])));
-        log.writer(AT, "test").await.unwrap().append(vec![Record::default(); 12]).await.unwrap();
+        log.0.writer(AT, "test").await.unwrap().append(vec![Record::default(); 12]).await.unwrap();
         let alarm = Alarm { log, status: status.subscribe(), metrics: metrics.clone() };
         let shown = || {
             let mut text = String::new();

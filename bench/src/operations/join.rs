@@ -246,6 +246,8 @@ impl Ansible {
         command.arg("--private-key").arg(&self.key);
         command.arg("--ssh-common-args").arg(format!("-o UserKnownHostsFile={}", self.known_hosts.display()));
         command.args(playbooks).env("ANSIBLE_HOME", self.folder.join("ansible")).envs(settings.iter().copied());
+        // The folder of the sources stays as it is.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
         let output = command.stdin(Stdio::null()).output()?;
         anyhow::ensure!(output.status.success(), "{playbooks:?}: {}", String::from_utf8_lossy(&output.stdout));
         Ok(())

@@ -1,9 +1,9 @@
 //! What tasks need: their operations, work orders at ticket systems, and notes to people.
 
-use beidou_model::operation::{Notice, Seen, Stood, view};
+use beidou_model::operation::{Board, Seen, Stood, view};
 use beidou_schemas::{
     operation::{
-        GateMode, Object, Owner, TaskId, TaskStepKind, Via,
+        GateMode, Object, Owner, TaskId, Via,
         command::{Command, RequestOperation},
         fact::{NotifyFailed, OperationAsked},
     },
@@ -53,10 +53,8 @@ impl Hands {
             let found = board.tasks.get(&task)?;
             let place = found.steps.get(step as usize)?;
             let gate = found.gate_of(place.kind)?;
-            let tries = found.notices.iter().find(|notice| notice.of_seq == of_seq).map_or(0, |notice| notice.tries);
-            let closes = matches!(place.kind, TaskStepKind::ScaleUpSubWorkprocess | TaskStepKind::ScaleDownSubWorkprocess);
             let role = self.targets.borrow().get(&found.spec.cluster).and_then(|target| target.role.clone());
-            let report = closes.then(|| view::report(board, found, role.as_deref()));
+            let report = place.kind.closes().then(|| view::report(board, found, role.as_deref()));
             let body = json!({
                 "task": task,
                 "name": found.name,
@@ -79,9 +77,9 @@ impl Hands {
                 found.spec.cluster,
                 found.subject
             );
-            Some((gate.webhook.clone(), body, asks, tries))
+            Some((gate.webhook.clone(), body, asks))
         });
-        let Some((hook, body, asks, tries)) = found else { return Ok(()) };
+        let Some((hook, body, asks)) = found else { return Ok(()) };
         let sent = match hook {
             Some(hook) => match self.webhook(&hook) {
                 Some(hook) => hook.send(&self.http, &body, now()).await,
@@ -89,33 +87,20 @@ impl Hands {
             },
             None => self.note(&asks).await,
         };
-        self.told(Object::Task(task), of_seq, tries, sent).await
+        self.told(Object::Task(task), of_seq, sent).await
     }
 
     /// People are told of what is held or over, or waits for their approval.
     pub(super) async fn notify(&self, object: Object, of_seq: u64) -> Result<(), String> {
         let found = self.keeper.look(|board| {
-            let of = |notices: &[Notice]| notices.iter().find(|notice| notice.of_seq == of_seq).cloned();
-            match object {
-                Object::Board => None,
-                // What it waits for is not in its state: it depends on the moment.
-                Object::Operation(id) => board.operations.get(&id).map(|found| {
-                    let view::Summary { phase, reason, message, .. } = view::summary(board, found, now());
-                    (Stood { phase, reason, message }, of(&found.notices))
-                }),
-                Object::Task(id) => board.tasks.get(&id).map(|found| {
-                    let message = found.message.clone();
-                    (Stood { phase: found.phase, reason: found.reason, message }, of(&found.notices))
-                }),
-            }
+            let stood = board.notice(object, of_seq).and_then(|notice| notice.stood.clone());
+            stood.or_else(|| stands(board, object))
         });
-        let Some((present, notice)) = found else { return Ok(()) };
-        let tries = notice.as_ref().map_or(0, |notice| notice.tries);
-        let Stood { phase, reason, message } = notice.and_then(|notice| notice.stood).unwrap_or(present);
+        let Some(Stood { phase, reason, message }) = found else { return Ok(()) };
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = format!("Beidou: {} is {phase}{reason}. {message}", self.object_name(object));
         let sent = self.note(text.trim()).await;
-        self.told(object, of_seq, tries, sent).await
+        self.told(object, of_seq, sent).await
     }
 
     /// To everybody; the first who does not take it is the reason to try again.
@@ -124,13 +109,29 @@ impl Hands {
         futures::future::join_all(sent).await.into_iter().collect()
     }
 
-    async fn told(&self, object: Object, of_seq: u64, tries: u32, sent: Result<(), String>) -> Result<(), String> {
+    async fn told(&self, object: Object, of_seq: u64, sent: Result<(), String>) -> Result<(), String> {
         match sent {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
+                let tries = self.keeper.look(|board| board.notice(object, of_seq).map_or(0, |notice| notice.tries));
                 let again = now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
                 self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
             }
+        }
+    }
+}
+
+/// How it stands now. What an operation waits for is not in its state: it depends on the moment.
+fn stands(board: &Board, object: Object) -> Option<Stood> {
+    match object {
+        Object::Board => None,
+        Object::Operation(id) => {
+            let view::Summary { phase, reason, message, .. } = view::summary(board, board.operations.get(&id)?, now());
+            Some(Stood { phase, reason, message })
+        }
+        Object::Task(id) => {
+            let found = board.tasks.get(&id)?;
+            Some(Stood { phase: found.phase, reason: found.reason, message: found.message.clone() })
         }
     }
 }

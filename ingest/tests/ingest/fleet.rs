@@ -14,7 +14,10 @@ use async_trait::async_trait;
 use beidou_ingest::{
     ClusterConfig, ClusterState, ConfigError, IngestError, clusters::Secret, clusters_from_kubeconfig, follow_file,
 };
-use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+use beidou_log::{
+    Log, LogError, Writer,
+    memory::{MemoryLog, Overlay},
+};
 use beidou_schemas::{
     Epoch, Micros, Offset, Record, ResourceVersion, Topic, TopicPartition,
     coverage::{CoverageFact, Position},
@@ -193,27 +196,15 @@ struct DiskWriter {
 }
 
 #[async_trait]
-impl Log for Disk {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.log.partitions(topic)
+impl Overlay for Disk {
+    fn below(&self) -> &MemoryLog {
+        &self.log
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
         let writer = self.log.writer(at, name).await?;
         let full = if at.topic == Topic::KubeEvent { Arc::clone(&self.full) } else { Arc::default() };
         Ok(Arc::new(DiskWriter { writer, full }))
-    }
-
-    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
-        self.log.read(at, from, limit).await
-    }
-
-    async fn bounds(&self, at: TopicPartition) -> Result<std::ops::Range<Offset>, LogError> {
-        self.log.bounds(at).await
-    }
-
-    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
-        self.log.release(at, consumer, upto).await
     }
 }
 

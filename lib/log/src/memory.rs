@@ -12,12 +12,14 @@ use std::{
 };
 
 mod group;
+mod overlay;
 
 use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use tokio::sync::watch;
 
 use self::group::Groups;
+pub use self::overlay::Overlay;
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, StoredRecord, Writer, member};
 
 /// With holes on, the first record of a partition has this offset: 0 must not be taken for granted.

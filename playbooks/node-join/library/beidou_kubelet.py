@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""Starts a kubelet and waits until it has joined, in one go: each task of its own would cost as much as all of this."""
+"""Brings a kubelet its settings, starts it and waits until it has joined, in one go: each task of its own would cost as much
+as all of this."""
+import json
 import os
 import re
 import socket
+import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -11,21 +14,92 @@ DOCUMENTATION = """
 module: beidou_kubelet
 short_description: A kubelet runs with its present program and settings, and has joined
 description:
+  - Writes files of root, each whole or not at all; fails where one cannot be written.
   - Starts the service at boot and now; starts it anew where program or settings are newer than the process.
-  - Fails where the service does not start. What the kubelet does not do in time is said in its place.
+  - What the service and the kubelet do not do is said in its place.
 options:
   program: {type: path, required: true, description: The kubelet's program.}
-  settings: {type: list, elements: path, default: [], description: 'What it reads at its start, the service among it.'}
+  folders: {type: list, elements: path, default: [], description: 'Folders that must be there, mode 0755.'}
+  files: {type: dict, required: true, description: 'What it reads at its start, by path; what is no text is written as JSON.'}
+  systemd_unit: {type: str, required: true, description: Its service where there is systemd.}
+  init_script: {type: str, required: true, description: Its service elsewhere.}
+  bootstrap: {type: str, required: true, description: 'The credentials to ask for its own: there only as long as it has none.'}
   port: {type: int, default: 10248, description: Where it answers on this machine.}
-  certificate: {type: path, required: true, description: What is there once it has a certificate of its own.}
-  bootstrap: {type: path, required: true, description: 'The credentials to ask for one: removed when they are no longer needed.'}
   limit_s: {type: int, default: 120, description: 'How long it may take to answer, and to get its certificate.'}
 """
 RETURN = """
-answers: {type: bool, description: Whether it answers.}
+refused: {type: str, description: Why the service does not start; empty where it does.}
+answers: {type: bool, description: Whether the kubelet answers.}
 joined: {type: bool, description: Whether it has its certificate.}
 """
+CERTIFICATE = "/etc/kubernetes/kubelet.conf"
+BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
+SECRET = 0o600
 EVERY_S = 0.5
+
+
+def has_systemd():
+    return os.path.isdir("/run/systemd/system")
+
+
+def files_of(wanted):
+    """Path, text and mode of each."""
+    for path, content in wanted["files"].items():
+        # Some versions of Ansible take text that looks like a dictionary for one.
+        text = content if isinstance(content, str) else json.dumps(content, indent=4, sort_keys=True) + "\n"
+        yield path, text, 0o644
+    if has_systemd():
+        yield "/etc/systemd/system/kubelet.service", wanted["systemd_unit"], 0o644
+    else:
+        yield "/etc/init.d/kubelet", wanted["init_script"], 0o755
+    if not os.path.exists(CERTIFICATE):
+        yield BOOTSTRAP, wanted["bootstrap"], SECRET
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def as_wanted(path, mode):
+    found = os.stat(path)
+    return (found.st_mode & 0o7777, found.st_uid) == (mode, 0)
+
+
+def write(module, path, text, mode):
+    """A full disk leaves nothing behind, and what was there before."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    handle, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".beidou-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        module.atomic_move(new, path)
+    finally:
+        if os.path.exists(new):
+            os.unlink(new)
+    os.chown(path, 0, 0)
+    os.chmod(path, mode)
+
+
+def bring(module, path, text, mode):
+    """What is new in a file, for people; nothing where it is as it should be."""
+    before = read(path)
+    if before == text and as_wanted(path, mode):
+        return []
+    if not module.check_mode:
+        write(module, path, text, mode)
+    shown = {"before": before or "", "after": text} if mode != SECRET else {"before": "", "after": ""}
+    return [{"before_header": path, "after_header": path, **shown}]
+
+
+def attempt(module, path, act, *words):
+    try:
+        return act(*words)
+    except OSError as error:
+        return module.fail_json(msg=f"{path}: {error.strerror or error}")
 
 
 def started_at(program):
@@ -41,28 +115,21 @@ def started_at(program):
             continue  # It has ended.
 
 
-def is_fresh(wanted):
+def is_fresh(program, files):
     """Whether it runs, and nothing that it read at its start was written since. A process of the same second is started anew."""
-    running = list(started_at(wanted["program"]))
-    files = [wanted["program"], wanted["bootstrap"], *wanted["settings"]]
-    read = [os.stat(path).st_ctime for path in files if os.path.exists(path)]
-    return bool(running) and min(running) > max(read, default=0)
-
-
-def run(module, *command):
-    code, said, error = module.run_command(list(command))
-    if code != 0:
-        module.fail_json(msg=f"{' '.join(command)}: {(error or said).strip() or code}")
+    running = list(started_at(program))
+    read_at = [os.stat(path).st_ctime for path in [program, *files] if os.path.exists(path)]
+    return bool(running) and min(running) > max(read_at, default=0)
 
 
 def start(module):
-    """Also after a start that failed, or was broken off."""
-    if os.path.isdir("/run/systemd/system"):
-        run(module, "systemctl", "daemon-reload")
-        run(module, "systemctl", "enable", "kubelet")
-        run(module, "systemctl", "restart", "kubelet")
-    else:
-        run(module, "/etc/init.d/kubelet", "restart")
+    """Also after a start that failed, or was broken off. Why it does not; empty where it does."""
+    systemctl = [["systemctl", "daemon-reload"], ["systemctl", "enable", "kubelet"], ["systemctl", "restart", "kubelet"]]
+    for command in systemctl if has_systemd() else [["/etc/init.d/kubelet", "restart"]]:
+        code, said, error = module.run_command(command)
+        if code != 0:
+            return f"{' '.join(command)}: {(error or said).strip() or code}"
+    return ""
 
 
 def answers(port):
@@ -86,26 +153,33 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "program": {"type": "path", "required": True},
-            "settings": {"type": "list", "elements": "path", "default": []},
+            "folders": {"type": "list", "elements": "path", "default": []},
+            "files": {"type": "dict", "required": True},
+            "systemd_unit": {"type": "str", "required": True},
+            "init_script": {"type": "str", "required": True},
+            "bootstrap": {"type": "str", "required": True, "no_log": True},
             "port": {"type": "int", "default": 10248},
-            "certificate": {"type": "path", "required": True},
-            "bootstrap": {"type": "path", "required": True},
             "limit_s": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
-    wanted = module.params
-    begin = not is_fresh(wanted)
+    wanted, files = module.params, list(files_of(module.params))
+    missing = [folder for folder in wanted["folders"] if not os.path.isdir(folder)]
+    for folder in [] if module.check_mode else missing:
+        attempt(module, folder, os.makedirs, folder, 0o755)
+    differences = [new for file in files for new in attempt(module, file[0], bring, module, *file)]
+    begin = bool(differences) or not is_fresh(wanted["program"], [path for path, _, _ in files])
+    told = {"changed": begin or bool(missing), "diff": differences if module._diff else []}
     if module.check_mode:
-        module.exit_json(changed=begin, answers=True, joined=True)
-    if begin:
-        start(module)
-    found = {"answers": wait(wanted["limit_s"], lambda: answers(wanted["port"])), "joined": False}
+        module.exit_json(refused="", answers=True, joined=True, **told)
+    found = {"refused": start(module) if begin else "", "answers": False, "joined": False}
+    if not found["refused"]:
+        found["answers"] = wait(wanted["limit_s"], lambda: answers(wanted["port"]))
     if found["answers"]:
-        found["joined"] = wait(wanted["limit_s"], lambda: os.path.exists(wanted["certificate"]))
-    if found["joined"] and os.path.exists(wanted["bootstrap"]):
-        os.unlink(wanted["bootstrap"])
-    module.exit_json(changed=begin, **found)
+        found["joined"] = wait(wanted["limit_s"], lambda: os.path.exists(CERTIFICATE))
+    if found["joined"] and os.path.exists(BOOTSTRAP):
+        os.unlink(BOOTSTRAP)
+    module.exit_json(**found, **told)
 
 
 if __name__ == "__main__":

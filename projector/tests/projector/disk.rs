@@ -10,9 +10,12 @@ use std::{
 
 use crate::support::{DEADLINE, Engine, Running, events, log, number};
 use async_trait::async_trait;
-use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+use beidou_log::{
+    Log, LogError, ReadBatch, ReadLimit, Writer,
+    memory::{MemoryLog, Overlay},
+};
 use beidou_projector::{PartitionStatus, Phase, ProjectorConfig, Status};
-use beidou_schemas::{Offset, Record, Topic, TopicPartition};
+use beidou_schemas::{Offset, Record, TopicPartition};
 
 /// A log whose disk can be full: then it refuses everything.
 struct Disk {
@@ -25,9 +28,9 @@ fn check(full: &AtomicBool) -> Result<(), LogError> {
 }
 
 #[async_trait]
-impl Log for Disk {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.log.partitions(topic)
+impl Overlay for Disk {
+    fn below(&self) -> &MemoryLog {
+        &self.log
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {

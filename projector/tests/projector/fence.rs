@@ -4,7 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use crate::support::{Engine, Running, events, kept, log, number};
 use async_trait::async_trait;
-use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
+use beidou_log::{
+    Log, LogError, Writer,
+    memory::{MemoryLog, Overlay},
+};
 use beidou_projector::{
     ProjectorConfig, ProjectorError,
     fault::{Bug, Faults},
@@ -15,25 +18,13 @@ use beidou_schemas::{Offset, Record, Topic, TopicPartition, ledger::LedgerFact};
 struct Contested(Arc<MemoryLog>);
 
 #[async_trait]
-impl Log for Contested {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.0.partitions(topic)
+impl Overlay for Contested {
+    fn below(&self) -> &MemoryLog {
+        &self.0
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
         Ok(Arc::new(Losing { writer: self.0.writer(at, name).await?, log: self.0.clone(), at }))
-    }
-
-    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
-        self.0.read(at, from, limit).await
-    }
-
-    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
-        self.0.bounds(at).await
-    }
-
-    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
-        self.0.release(at, consumer, upto).await
     }
 }
 

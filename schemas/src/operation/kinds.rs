@@ -327,6 +327,13 @@ numbered! {
     }
 }
 
+impl TaskStepKind {
+    /// Whether it is a closing work order.
+    pub fn closes(self) -> bool {
+        matches!(self, Self::ScaleUpSubWorkprocess | Self::ScaleDownSubWorkprocess)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

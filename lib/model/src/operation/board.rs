@@ -13,7 +13,7 @@ use beidou_schemas::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Operation, Task};
+use super::{Notice, Operation, Task};
 
 /// What became of a fact at the fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,16 @@ impl Board {
     /// The operation that a task's step made.
     pub fn made_by(&self, task: TaskId, operation: OperationId) -> Option<&Operation> {
         self.operations.get(&operation).filter(|found| found.owner.is_some_and(|owner| owner.task == task))
+    }
+
+    /// What people are to be told of a fact. Of what stands still for good they are told nothing.
+    pub fn notice(&self, object: Object, of_seq: u64) -> Option<&Notice> {
+        let (notices, broken) = match object {
+            Object::Board => return None,
+            Object::Operation(id) => self.operations.get(&id).map(|found| (&found.notices, found.broken))?,
+            Object::Task(id) => self.tasks.get(&id).map(|found| (&found.notices, found.broken))?,
+        };
+        notices.iter().find(|notice| !broken && notice.of_seq == of_seq)
     }
 
     pub(crate) fn follow(&mut self, cause: Cause) {

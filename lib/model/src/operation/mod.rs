@@ -52,7 +52,7 @@ pub use decide::{Arrived, decide, does_same, refusal};
 pub use next::{Action, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};
 pub use parameters::{EXISTING_NODES, secret_given};
-pub use plan::{built_in, plan, plan_of};
+pub use plan::{built_in, plan, plan_of, with_prerequisites};
 pub use refused::Refused;
 pub use run::{Cell, Change, LockSpan, Notice, Operation, Stood};
 pub use task::{GateState, StepState, Task, TaskStep};

@@ -130,11 +130,11 @@ pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ign
             draft.add(Object::Task(*id), Held { reason, message, subject: None });
         }
         Seen::Told(object, of_seq) => {
-            notice(board, *object, *of_seq)?;
+            board.notice(*object, *of_seq).ok_or(Ignored::Known)?;
             draft.add(*object, Notified { of_seq: *of_seq });
         }
         Seen::NotTold(object, failed) => {
-            notice(board, *object, failed.of_seq)?;
+            board.notice(*object, failed.of_seq).ok_or(Ignored::Known)?;
             draft.add(*object, failed.clone());
         }
     }
@@ -229,14 +229,4 @@ fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'
     draft.add(Object::Operation(id), rose.clone());
     draft.add(Object::Operation(id), Held { reason: Reason::WarningsRose, message, subject: None });
     Ok(())
-}
-
-fn notice(board: &Board, object: Object, of_seq: u64) -> Result<(), Ignored> {
-    let notices = match object {
-        Object::Board => None,
-        Object::Operation(id) => board.operations.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
-        Object::Task(id) => board.tasks.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
-    };
-    let waits = notices.is_some_and(|notices| notices.iter().any(|notice| notice.of_seq == of_seq));
-    waits.then_some(()).ok_or(Ignored::Known)
 }

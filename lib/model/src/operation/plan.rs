@@ -131,16 +131,24 @@ fn shapes<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> impl Iterator<Item
 
 /// The same, each behind the step that readies machines for it, also where the flow names that one later.
 pub(super) fn prepared<'a>(bundle: &'a BundleShape, flow: &'a [String]) -> Vec<&'a StepShape> {
-    let mut steps: Vec<&StepShape> = Vec::with_capacity(flow.len());
-    for step in shapes(bundle, flow) {
-        let before = step.prepare.as_ref().and_then(|name| bundle.steps.iter().find(|other| other.name == *name));
-        for step in before.into_iter().chain([step]) {
-            if !steps.contains(&step) {
-                steps.push(step);
+    let readies = |step: &'a StepShape| bundle.steps.iter().find(|other| step.prepare.as_ref() == Some(&other.name));
+    with_prerequisites(shapes(bundle, flow), readies)
+}
+
+/// Steps in this order, each once and behind its prerequisite, if it has one.
+pub fn with_prerequisites<'a, T: PartialEq + 'a>(
+    steps: impl IntoIterator<Item = &'a T>,
+    prerequisite: impl Fn(&'a T) -> Option<&'a T>,
+) -> Vec<&'a T> {
+    let mut all: Vec<&T> = Vec::new();
+    for step in steps {
+        for step in prerequisite(step).into_iter().chain([step]) {
+            if !all.contains(&step) {
+                all.push(step);
             }
         }
     }
-    steps
+    all
 }
 
 /// What the bundle does by itself: what comes before the first change, and the change with all behind it.

@@ -166,14 +166,8 @@ impl Task {
     pub fn gate_of(&self, kind: TaskStepKind) -> Option<&beidou_schemas::operation::Gate> {
         match kind {
             TaskStepKind::ScaleUpWorkprocess | TaskStepKind::ScaleDownWorkprocess => Some(&self.spec.workprocess),
-            TaskStepKind::ScaleUpSubWorkprocess | TaskStepKind::ScaleDownSubWorkprocess => {
-                Some(&self.spec.sub_workprocess)
-            }
-            TaskStepKind::ScaleUpPreCheck
-            | TaskStepKind::ScaleUp
-            | TaskStepKind::UncordonNodes
-            | TaskStepKind::ScaleDownPreCheck
-            | TaskStepKind::ScaleDown => None,
+            _ if kind.closes() => Some(&self.spec.sub_workprocess),
+            _ => None,
         }
     }
 }

@@ -6,8 +6,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use beidou_log::{Log, LogError, ReadBatch, ReadLimit, Writer, memory::MemoryLog};
-use beidou_schemas::{Offset, Topic, TopicPartition};
+use beidou_log::{
+    Log, LogError, ReadBatch, ReadLimit,
+    memory::{MemoryLog, Overlay},
+};
+use beidou_schemas::{Offset, TopicPartition};
 
 /// The log, and what of it is damaged now.
 pub struct DamagedLog {
@@ -30,13 +33,9 @@ impl DamagedLog {
 }
 
 #[async_trait]
-impl Log for DamagedLog {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.log.partitions(topic)
-    }
-
-    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        self.log.writer(at, name).await
+impl Overlay for DamagedLog {
+    fn below(&self) -> &MemoryLog {
+        &self.log
     }
 
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
@@ -48,13 +47,5 @@ impl Log for DamagedLog {
             }
         }
         Ok(batch)
-    }
-
-    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
-        self.log.bounds(at).await
-    }
-
-    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
-        self.log.release(at, consumer, upto).await
     }
 }

@@ -67,8 +67,10 @@ fn way(operation: &mut Operation, fact: &Fact) {
             let message = format!("{} cancelled it: {}", asked.subject, asked.why);
             enter(operation, Phase::Cancelling, Some(Reason::CancelledOnRequest), message.trim_end_matches(": "), time);
         }
-        Body::StageEnded(StageEnded { stage, .. }) => {
-            let soak_ms = operation.plan.stages.get(*stage as usize).map_or(0, |stage| stage.soak_ms);
+        Body::StageEnded(StageEnded { stage, ok, .. }) => {
+            // Where nobody came through there is nothing to be watched.
+            let watched = operation.plan.stages.get(*stage as usize).filter(|_| *ok > 0);
+            let soak_ms = watched.map_or(0, |stage| stage.soak_ms);
             operation.soak_until = crate::operation::attempt::after(time, soak_ms);
             operation.stage = stage + 1;
             operation.accepted = false;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, AttemptEnd, ClusterRules, Freeze, HostState, Object, OperationId, OperationType, Phase, Reason, Settled,
-        Stage, UndoKind,
+        Actor, AttemptEnd, Batches, ClusterRules, Freeze, HostState, Object, OperationId, OperationSpec, OperationType,
+        Phase, Reason, Settled, Stage, UndoKind,
         bundle::BundleShape,
         command::{Answer, Ask, Hold, Retry, Skip, Word},
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, Body, Fact, Held, WarningsRose},
@@ -27,7 +27,7 @@ use crate::operation::{
 pub(super) const RUN: OperationId = OperationId(Uuid::from_u128(1));
 pub(super) const OTHER: OperationId = OperationId(Uuid::from_u128(2));
 
-pub(super) fn asked(world: &mut World, id: OperationId, spec: beidou_schemas::operation::OperationSpec) {
+pub(super) fn asked(world: &mut World, id: OperationId, spec: OperationSpec) {
     let (object, ask) = setting::request(id, spec, None);
     assert!(world.ask(object, "dev", ask));
 }
@@ -123,7 +123,7 @@ fn nothing_is_opened_of_a_node_that_is_taken_away() {
 #[test]
 fn who_names_no_steps_gets_the_flow_of_the_bundle() {
     let mut world = with(1..6);
-    let spec = beidou_schemas::operation::OperationSpec { operation_flow: Vec::new(), ..setting::scale_up_spec(1..6) };
+    let spec = OperationSpec { operation_flow: Vec::new(), ..setting::scale_up_spec(1..6) };
     world.board.bundles.get_mut("scale-up").unwrap().flow = vec!["preCheck".into(), "scaleUp".into()];
     let planned = plan(&world.board, &spec, None).unwrap();
     assert_eq!(planned.steps.iter().map(|step| &*step.name).collect::<Vec<_>>(), ["preCheck", "scaleUp"]);
@@ -132,7 +132,7 @@ fn who_names_no_steps_gets_the_flow_of_the_bundle() {
 #[test]
 fn a_dry_run_locks_and_owes_nothing() {
     let world = with(1..6);
-    let spec = beidou_schemas::operation::OperationSpec { dry_run: true, ..setting::scale_up_spec(1..6) };
+    let spec = OperationSpec { dry_run: true, ..setting::scale_up_spec(1..6) };
     let dry = plan(&world.board, &spec, None).unwrap();
     let steps: Vec<&str> = dry.steps.iter().map(|step| &*step.name).collect();
     assert_eq!(steps, ["preCheck", "scaleUp"]);
@@ -143,7 +143,7 @@ fn a_dry_run_locks_and_owes_nothing() {
 #[test]
 fn what_is_wrong_is_named_with_what_is_allowed() {
     let world = with(1..6);
-    type Change = fn(&mut beidou_schemas::operation::OperationSpec);
+    type Change = fn(&mut OperationSpec);
     let table: [(Change, &str, &str, &str); 7] = [
         (|spec| spec.cluster_name = "nowhere".into(), "clusterName", "nowhere", "c1"),
         (|spec| spec.operation_type = OperationType::Drain, "operationType", "Drain", "Reboot, ScaleUp"),
@@ -187,6 +187,35 @@ fn a_failing_canary_holds_and_only_the_failed_host_is_tried_again_before_the_soa
     assert_eq!(wake(&next(&world.board, world.now)), Some(run(&world).soak_until));
     pass(&mut world, 30);
     assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.2", "10.0.0.3", "10.0.0.4"]);
+}
+
+#[test]
+fn a_canary_that_nobody_came_through_is_not_watched() {
+    let canary = ["10.0.0.1", "10.0.0.2"];
+    let accept = |world: &mut World| {
+        if run(world).phase == Phase::Held {
+            assert!(world.ask(Object::Operation(RUN), "dev", Ask::Resume(Word::default())));
+            world.settle();
+        }
+    };
+    // How many of the two fail in the check, how many of the others in the change.
+    for (unfit, failed, soaks) in
+        [(0, 0, true), (1, 0, true), (0, 1, true), (2, 0, false), (0, 2, false), (1, 1, false)]
+    {
+        let mut world = World::new(1, 100);
+        let batches = Batches { canary: Some(2), ..Batches::default() };
+        asked(&mut world, RUN, OperationSpec { batches, ..setting::scale_up_spec(1..6) });
+        work(&mut world, RUN, &canary[..unfit]);
+        accept(&mut world);
+        if unfit < canary.len() {
+            assert_eq!(work(&mut world, RUN, &canary[unfit..unfit + failed]), canary[unfit..]);
+            accept(&mut world);
+        }
+        let rest = run(&world).open_attempt().map(|attempt| attempt.batch);
+        assert_eq!(rest, (!soaks).then_some(1), "{unfit} unfit, {failed} failed");
+        let opens = soaks.then_some(run(&world).soak_until);
+        assert!(!soaks || wake(&next(&world.board, world.now)) == opens, "it is looked at again when it may go on");
+    }
 }
 
 #[test]

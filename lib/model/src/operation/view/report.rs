@@ -3,7 +3,7 @@
 use beidou_schemas::operation::{Actor, HostState, NamedMachine, OperationId, OperationType, TaskStepKind};
 use serde::Serialize;
 
-use super::by_error;
+use super::{ErrorGroup, by_error};
 use crate::operation::{Board, Operation, Task, TaskStep};
 
 /// What came of a task.
@@ -84,9 +84,10 @@ pub struct Entry {
 pub fn report(board: &Board, task: &Task, role: Option<&str>) -> Report {
     let made = |step: &TaskStep| board.made_by(task.id, step.operation?);
     let runs: Vec<&Operation> = task.steps.iter().filter_map(made).collect();
+    let errors: Vec<ErrorGroup> = runs.iter().flat_map(|run| by_error(run)).collect();
     let machine = |named: &NamedMachine| {
         let ip = &named.name;
-        let stopped = runs.iter().find_map(|run| stopped(run, ip));
+        let stopped = errors.iter().find(|group| group.hosts.contains(ip)).map(stopped);
         let passed = |run: &&Operation| run.place(ip).is_some_and(|host| run.is_through(host));
         let ok = !runs.is_empty() && runs.iter().all(passed);
         let node = runs.iter().rev().find_map(|run| run.nodes.get(ip)).cloned();
@@ -125,8 +126,7 @@ fn is_changed(run: &Operation, ip: &str) -> bool {
     changes_something && !run.join_undone(ip) && changes.all(|(_, hosts)| hosts[host as usize].state == HostState::Ok)
 }
 
-fn stopped(run: &Operation, machine: &str) -> Option<Stopped> {
-    let group = by_error(run).into_iter().find(|group| group.hosts.iter().any(|host| host == machine))?;
-    let (step, state, code) = (group.step, group.state, group.code);
-    Some(Stopped { step, state, code, message: group.message, remedy: group.remedy })
+fn stopped(group: &ErrorGroup) -> Stopped {
+    let ErrorGroup { step, state, code, task: _, message, remedy, hosts: _ } = group;
+    Stopped { step: step.clone(), state: *state, code: code.clone(), message: message.clone(), remedy: remedy.clone() }
 }

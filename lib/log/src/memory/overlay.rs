@@ -1,0 +1,72 @@
+//! A log over one in memory, to test those who use it: it refuses, loses or hurries where the test says so.
+
+use std::{ops::Range, sync::Arc, time::SystemTime};
+
+use async_trait::async_trait;
+use beidou_schemas::{Offset, Topic, TopicPartition};
+
+use super::MemoryLog;
+use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer};
+
+/// Makes a [`Log`] of whoever has one: what is not said otherwise, the log below does.
+#[async_trait]
+pub trait Overlay: Send + Sync + 'static {
+    /// The log below.
+    fn below(&self) -> &MemoryLog;
+
+    /// See [`Log::writer`].
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        self.below().writer(at, name).await
+    }
+
+    /// See [`Log::read`].
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+        self.below().read(at, from, limit).await
+    }
+
+    /// See [`Log::bounds`].
+    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
+        self.below().bounds(at).await
+    }
+
+    /// See [`Log::release`].
+    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
+        self.below().release(at, consumer, upto).await
+    }
+
+    /// See [`Log::threat`].
+    async fn threat(&self, at: TopicPartition, next: Offset, now: SystemTime) -> Result<Option<Threat>, LogError> {
+        self.below().threat(at, next, now).await
+    }
+}
+
+#[async_trait]
+impl<L: Overlay> Log for L {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.below().partitions(topic)
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        Overlay::writer(self, at, name).await
+    }
+
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+        Overlay::read(self, at, from, limit).await
+    }
+
+    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
+        Overlay::bounds(self, at).await
+    }
+
+    async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
+        Overlay::release(self, at, consumer, upto).await
+    }
+
+    async fn join(&self, name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
+        self.below().join(name, topics).await
+    }
+
+    async fn threat(&self, at: TopicPartition, next: Offset, now: SystemTime) -> Result<Option<Threat>, LogError> {
+        Overlay::threat(self, at, next, now).await
+    }
+}
