@@ -1887,6 +1887,18 @@ export interface components {
             outcome: string;
             task?: components["schemas"]["TaskItem"] | null;
         };
+        /** @description A range, and the one that it was compared with. */
+        Compared: {
+            /** @description What it was compared with. */
+            baseline: components["schemas"]["RangeAnswer"];
+            /** @description How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none. */
+            baseline_coverage: components["schemas"]["ClusterCoverage"][];
+            cold?: components["schemas"]["ColdRead"] | null;
+            /** @description How completely the range is known, for each cluster concerned. */
+            coverage: components["schemas"]["ClusterCoverage"][];
+            /** @description The effective range. */
+            range: components["schemas"]["RangeAnswer"];
+        };
         /** @description How complete a range is, cluster by cluster, for all that were watched or that are named. */
         Completeness: {
             /**
@@ -2165,16 +2177,9 @@ export interface components {
             object: Record<string, never>;
         };
         /** @description What changed most in a range against another one of the same length. */
-        Explanation: {
-            /** @description What it was compared with. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none. */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
+        Explanation: components["schemas"]["Compared"] & {
             /** @description The changes: first the values that the baseline does not have, then the others; both by score, the highest first. */
             changes: components["schemas"]["Change"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
             /**
              * Format: int64
              * @description Occurrences in the range: what `count` says was repeated counts as often as it happened.
@@ -2185,8 +2190,6 @@ export interface components {
              * @description Occurrences in the baseline.
              */
             occurrences_before: number;
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
             /**
              * Format: int64
              * @description States in the range: an Event that Kubernetes updates ten times counts ten times.
@@ -3719,14 +3722,7 @@ export interface components {
             uid: string;
         };
         /** @description Messages folded to templates, the most frequent first. */
-        Patterns: {
-            /** @description The time before the range, of the same length: what was not seen there is new. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that time is known. Where it is not complete, "new" means "not known". */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
+        Patterns: components["schemas"]["Compared"] & {
             /**
              * Format: int64
              * @description How many templates the range has in all.
@@ -3734,8 +3730,6 @@ export interface components {
             different: number;
             /** @description The templates. */
             items: components["schemas"]["Pattern"][];
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
         };
         /** @description What would be done. */
         PlanAnswer: {
@@ -4149,16 +4143,7 @@ export interface components {
             states_before: number;
         };
         /** @description How often each line matched in each cluster. */
-        Signals: {
-            /** @description What it was compared with. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that is known. Where it is not complete, a rise may be none. */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
+        Signals: components["schemas"]["Compared"] & {
             /** @description In the order of the lines that were asked for. */
             signals: components["schemas"]["Signal"][];
         };

@@ -26,6 +26,16 @@ pub(crate) fn range(params: &Params, now: Micros) -> Result<Range, Problem> {
     Ok(Range { from, until })
 }
 
+/// Reads `baseline`, which says how much earlier the range begins that this one is compared with, as long as it. Unsaid, that
+/// is the time right before it. Not before 1970.
+pub(crate) fn baseline(params: &Params, range: Range) -> Result<Range, Problem> {
+    let own = range.until.0 - range.from.0;
+    let allowed = "a length of time such as 1d or 1w, at least as long as the range";
+    let shift = length(params, "baseline", own..=i64::MAX / 2, allowed)?.unwrap_or(own);
+    let earlier = |time: Micros| time.plus(-shift).max(Micros(0));
+    Ok(Range { from: earlier(range.from), until: earlier(range.until) })
+}
+
 /// Reads a moment.
 pub(crate) fn moment(params: &Params, name: &str, now: Micros) -> Result<Option<Micros>, Problem> {
     let Some(text) = params.one(name)? else { return Ok(None) };
