@@ -6,16 +6,16 @@ use beidou_schemas::{
     Micros,
     operation::{OperationType, Phase},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
     item::{OperationItem, item},
-    page::{Direction, Page, cut},
+    page::{Cut, Direction, Page, Place},
 };
 use crate::{
-    answer::{Total, fit},
+    answer::{Total, row_room},
     app::{Ask, now},
     ask::{Params, range::moment},
     problem::{Problem, ProblemBody},
@@ -69,25 +69,6 @@ pub(super) struct OperationList {
     next: Option<String>,
     /// How many match in all.
     total: Total,
-}
-
-/// The place of a row: what the list is sorted by, then the id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Place {
-    number: i64,
-    text: String,
-    id: Uuid,
-}
-
-/// What a list is sorted by.
-#[derive(Debug, Clone, Copy)]
-enum Sort {
-    Created,
-    Updated,
-    Name,
-    Cluster,
-    Phase,
-    Bad,
 }
 
 /// Filters over operations and tasks alike.
@@ -166,30 +147,22 @@ fn phase_names() -> String {
     format!("active, {}", names.join(", "))
 }
 
-fn place(operation: &Operation, sort: Sort) -> Place {
-    let bad = || {
-        let hosts = 0..operation.plan.hosts.len();
-        hosts.filter(|host| operation.cells.iter().any(|step| step[*host].state.is_bad())).count() as i64
-    };
-    let (number, text) = match sort {
-        Sort::Created => (operation.created.0, String::new()),
-        Sort::Updated => (operation.updated.0, String::new()),
-        Sort::Name => (0, operation.name.clone()),
-        Sort::Cluster => (0, operation.spec.cluster_name.clone()),
-        Sort::Phase => (i64::from(operation.phase.number()), String::new()),
-        Sort::Bad => (bad(), String::new()),
-    };
-    Place { number, text, id: operation.id.0 }
+/// How many of its hosts went wrong.
+fn bad(operation: &Operation) -> usize {
+    let hosts = 0..operation.plan.hosts.len();
+    hosts.filter(|host| operation.cells.iter().any(|step| step[*host].state.is_bad())).count()
 }
 
-fn sort(params: &Params) -> Result<Sort, Problem> {
+type Key = fn(&Operation) -> Place;
+
+fn sort(params: &Params) -> Result<Key, Problem> {
     Ok(match params.one("sort")? {
-        None | Some("created") => Sort::Created,
-        Some("updated") => Sort::Updated,
-        Some("name") => Sort::Name,
-        Some("cluster") => Sort::Cluster,
-        Some("phase") => Sort::Phase,
-        Some("bad") => Sort::Bad,
+        None | Some("created") => |operation| Place::by_number(operation.created.0, operation.id.0),
+        Some("updated") => |operation| Place::by_number(operation.updated.0, operation.id.0),
+        Some("name") => |operation| Place::by_text(&operation.name, operation.id.0),
+        Some("cluster") => |operation| Place::by_text(&operation.spec.cluster_name, operation.id.0),
+        Some("phase") => |operation| Place::by_number(operation.phase.number().into(), operation.id.0),
+        Some("bad") => |operation| Place::by_number(bad(operation) as i64, operation.id.0),
         Some(other) => {
             return Err(Problem::parameter("sort", other, "created, updated, name, cluster, phase, bad"));
         }
@@ -226,7 +199,7 @@ fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
 )]
 pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
     let params = ask.params(&[&NAMES])?;
-    let (filter, sort, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
+    let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let task = params
         .one("task")?
@@ -235,13 +208,10 @@ pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem>
     let moment = now();
     let list = ask.app.operations.look(|known| {
         let all = known.board.operations.values().filter(|operation| passes(&filter, task, operation));
-        let rows = all.map(|operation| (place(operation, sort), operation)).collect();
-        let (rows, last, value) = cut(rows, &page, direction);
-        let mut items: Vec<_> = rows.iter().map(|operation| item(&known.board, operation, moment)).collect();
-        let mut more = false;
-        fit(&mut items, &mut more, &[]);
-        let last = if more { rows.get(items.len() - 1).map(|operation| place(operation, sort)) } else { last };
-        OperationList { items, next: last.map(|key| page.next(&ask, &key)), total: Total { value, exact: true } }
+        let rows = all.map(|operation| (key(operation), operation)).collect();
+        let told = |operation| item(&known.board, operation, moment);
+        let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), told);
+        OperationList { items, next, total }
     });
     Ok(Json(list.await?))
 }

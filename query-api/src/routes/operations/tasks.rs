@@ -6,7 +6,7 @@ use beidou_schemas::{
     Micros,
     operation::{GateMode, Object, OperationType, Phase, Reason, TaskSpec, TaskStepKind},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -15,11 +15,11 @@ use super::{
     id_of,
     item::{OperationItem, item},
     list::{Filter, Seen},
-    page::{Direction, Page, cut},
+    page::{Cut, Direction, Page, Place},
     task_of,
 };
 use crate::{
-    answer::{Total, fit},
+    answer::{Total, row_room},
     app::{Ask, now},
     ask::Params,
     problem::{Problem, ProblemBody},
@@ -220,17 +220,13 @@ fn gate_item(gate: &GateState) -> GateItem {
     GateItem { mode: gate.mode, asked: gate.asked, until: gate.until, open, answered_by, ticket, why }
 }
 
-/// The place of a row: what the list is sorted by, then the id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Place(i64, String, Uuid);
-
 type Key = fn(&Task) -> Place;
 
 fn sort(params: &Params) -> Result<Key, Problem> {
     Ok(match params.one("sort")? {
-        None | Some("created") => |task| Place(task.created.0, String::new(), task.id.0),
-        Some("updated") => |task| Place(task.updated.0, String::new(), task.id.0),
-        Some("name") => |task| Place(0, task.name.clone(), task.id.0),
+        None | Some("created") => |task| Place::by_number(task.created.0, task.id.0),
+        Some("updated") => |task| Place::by_number(task.updated.0, task.id.0),
+        Some("name") => |task| Place::by_text(&task.name, task.id.0),
         Some(other) => return Err(Problem::parameter("sort", other, "created, updated, name")),
     })
 }
@@ -265,12 +261,9 @@ pub(super) async fn tasks(ask: Ask) -> Result<Json<TaskList>, Problem> {
     let page = Page::<Place>::read(&ask, &params)?;
     let list = ask.app.operations.look(|known| {
         let all = known.board.tasks.values().filter(|task| passes(&filter, task));
-        let (rows, last, value) = cut(all.map(|task| (key(task), task)).collect(), &page, direction);
-        let mut items: Vec<_> = rows.iter().map(|task| task_item(task)).collect();
-        let mut more = false;
-        fit(&mut items, &mut more, &[]);
-        let last = if more { rows.get(items.len() - 1).map(|task| key(task)) } else { last };
-        TaskList { items, next: last.map(|place| page.next(&ask, &place)), total: Total { value, exact: true } }
+        let rows = all.map(|task| (key(task), task)).collect();
+        let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), task_item);
+        TaskList { items, next, total }
     });
     Ok(Json(list.await?))
 }
