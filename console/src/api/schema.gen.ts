@@ -6382,28 +6382,28 @@ export interface operations {
             query?: {
                 /** @description Clusters by name. Repeat it, or put commas between: any of them. */
                 cluster?: string[];
-                /** @description Types: `ScaleUp`, `Drain` and so on; any of them. */
+                /** @description Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
                 type?: string[];
                 /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
                 phase?: string[];
                 /** @description Who asked for it; any of them. */
                 subject?: string[];
-                /** @description The task that it belongs to, by id. */
-                task?: string;
-                /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
-                text?: string;
-                /** @description Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                /** @description What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
                 from?: string;
-                /** @description Operations that were accepted before this moment. Default: now. */
+                /** @description What was accepted before this moment. Default: now. */
                 to?: string;
-                /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */
-                sort?: string;
                 /** @description `desc` (default) or `asc`. */
                 order?: string;
                 /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
                 limit?: number;
                 /** @description `next` of the answer before. All other parameters must be unchanged. */
                 cursor?: string;
+                /** @description The task that it belongs to, by id. */
+                task?: string;
+                /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
+                text?: string;
+                /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -7878,28 +7878,28 @@ export interface operations {
     tasks: {
         parameters: {
             query?: {
-                /** @description Clusters by name; any of them. */
+                /** @description Clusters by name. Repeat it, or put commas between: any of them. */
                 cluster?: string[];
-                /** @description Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
+                /** @description Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
                 type?: string[];
                 /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
                 phase?: string[];
                 /** @description Who asked for it; any of them. */
                 subject?: string[];
-                /** @description Text within name, id, message, bundle or the address of a machine; case does not matter. */
-                text?: string;
-                /** @description Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                /** @description What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
                 from?: string;
-                /** @description Tasks that were accepted before this moment. Default: now. */
+                /** @description What was accepted before this moment. Default: now. */
                 to?: string;
-                /** @description `created` (default), `updated`, `name`. */
-                sort?: string;
                 /** @description `desc` (default) or `asc`. */
                 order?: string;
                 /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
                 limit?: number;
                 /** @description `next` of the answer before. All other parameters must be unchanged. */
                 cursor?: string;
+                /** @description Text within name, id, message, bundle or the address of a machine; case does not matter. */
+                text?: string;
+                /** @description `created` (default), `updated`, `name`. */
+                sort?: string;
             };
             header?: never;
             path?: never;

@@ -21,15 +21,15 @@ use crate::{
     problem::{Problem, ProblemBody},
 };
 
-/// Which operations.
+/// Which operations or tasks, and which page of them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
-struct OperationListParams {
+#[expect(dead_code, reason = "names and describes the parameters; `Filter` and `Page` read them")]
+pub(super) struct ListParams {
     /// Clusters by name. Repeat it, or put commas between: any of them.
     #[param(style = Form, explode)]
     cluster: Option<Vec<String>>,
-    /// Types: `ScaleUp`, `Drain` and so on; any of them.
+    /// Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them.
     #[param(style = Form, explode)]
     r#type: Option<Vec<String>>,
     /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
@@ -38,16 +38,10 @@ struct OperationListParams {
     /// Who asked for it; any of them.
     #[param(style = Form, explode)]
     subject: Option<Vec<String>>,
-    /// The task that it belongs to, by id.
-    task: Option<String>,
-    /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
-    text: Option<String>,
-    /// Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
+    /// What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
     from: Option<String>,
-    /// Operations that were accepted before this moment. Default: now.
+    /// What was accepted before this moment. Default: now.
     to: Option<String>,
-    /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
-    sort: Option<String>,
     /// `desc` (default) or `asc`.
     order: Option<String>,
     /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
@@ -57,8 +51,21 @@ struct OperationListParams {
     cursor: Option<String>,
 }
 
-const NAMES: [&str; 12] =
-    ["cluster", "type", "phase", "subject", "task", "text", "from", "to", "sort", "order", "limit", "cursor"];
+/// The names in [`ListParams`].
+pub(super) const LIST: [&str; 9] = ["cluster", "type", "phase", "subject", "from", "to", "order", "limit", "cursor"];
+
+/// Which operations.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
+struct OperationParams {
+    /// The task that it belongs to, by id.
+    task: Option<String>,
+    /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
+    text: Option<String>,
+    /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
+    sort: Option<String>,
+}
 
 /// A page of operations.
 #[derive(Debug, Serialize, ToSchema)]
@@ -193,12 +200,12 @@ fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
 
 /// Operations, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/operations", tag = "Operations", params(OperationListParams),
+    get, path = "/api/v1/operations", tag = "Operations", params(ListParams, OperationParams),
     responses((status = 200, body = OperationList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
-    let params = ask.params(&[&NAMES])?;
+    let params = ask.params(&[&LIST, &["task", "text", "sort"]])?;
     let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let task = params

@@ -14,7 +14,7 @@ use super::{
     detail::{ActionItem, actions},
     id_of,
     item::{OperationItem, item},
-    list::{Filter, Seen},
+    list::{Filter, LIST, ListParams, Seen},
     page::{Cut, Direction, Page, Place},
     task_of,
 };
@@ -29,38 +29,12 @@ use crate::{
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
-struct TaskListParams {
-    /// Clusters by name; any of them.
-    #[param(style = Form, explode)]
-    cluster: Option<Vec<String>>,
-    /// Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them.
-    #[param(style = Form, explode)]
-    r#type: Option<Vec<String>>,
-    /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
-    #[param(style = Form, explode)]
-    phase: Option<Vec<String>>,
-    /// Who asked for it; any of them.
-    #[param(style = Form, explode)]
-    subject: Option<Vec<String>>,
+struct TaskParams {
     /// Text within name, id, message, bundle or the address of a machine; case does not matter.
     text: Option<String>,
-    /// Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
-    from: Option<String>,
-    /// Tasks that were accepted before this moment. Default: now.
-    to: Option<String>,
     /// `created` (default), `updated`, `name`.
     sort: Option<String>,
-    /// `desc` (default) or `asc`.
-    order: Option<String>,
-    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u32>,
-    /// `next` of the answer before. All other parameters must be unchanged.
-    cursor: Option<String>,
 }
-
-const NAMES: [&str; 11] =
-    ["cluster", "type", "phase", "subject", "text", "from", "to", "sort", "order", "limit", "cursor"];
 
 /// A work order of a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -251,12 +225,12 @@ fn passes(filter: &Filter, task: &Task) -> bool {
 
 /// Automatic tasks, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/tasks", tag = "Operations", params(TaskListParams),
+    get, path = "/api/v1/tasks", tag = "Operations", params(ListParams, TaskParams),
     responses((status = 200, body = TaskList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn tasks(ask: Ask) -> Result<Json<TaskList>, Problem> {
-    let params = ask.params(&[&NAMES])?;
+    let params = ask.params(&[&LIST, &["text", "sort"]])?;
     let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let list = ask.app.operations.look(|known| {
