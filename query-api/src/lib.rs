@@ -27,6 +27,7 @@ pub mod cursor;
 mod door;
 mod drafts;
 mod exports;
+mod follow;
 mod hand;
 mod imports;
 pub mod openapi;
