@@ -10,7 +10,7 @@
 mod shelf;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -26,6 +26,7 @@ use uuid::Uuid;
 pub(crate) use shelf::{MOST_DRAFTS, Shelf};
 
 use crate::{
+    app::locked,
     hand::Hand,
     problem::{Kind, Problem},
 };
@@ -132,8 +133,4 @@ impl Drafts {
             }
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

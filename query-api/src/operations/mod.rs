@@ -23,7 +23,7 @@ mod said;
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -43,6 +43,7 @@ pub(crate) use said::SaidAt;
 
 use self::{asked::Asked, reader::Reader, said::SaidIndex};
 use crate::{
+    app::locked,
     hand::Hand,
     problem::{Kind, Problem},
 };
@@ -221,8 +222,4 @@ impl Operations {
 /// The place of a partition in [`FOLLOWED`].
 fn place(at: TopicPartition) -> usize {
     FOLLOWED.iter().position(|known| *known == at).unwrap_or_default()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@
 mod board;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, State, Work};
 
 use crate::{
+    app::locked,
     hand::Hand,
     problem::{Kind, Problem},
 };
@@ -59,7 +60,7 @@ impl Upkeep {
     pub(crate) async fn board<T>(&self, look: impl FnOnce(&Board) -> T) -> Result<T, Problem> {
         let (requests, outcomes) = (self.end(REQUESTS).await?, self.end(OUTCOMES).await?);
         self.read_up_to(requests, outcomes).await?;
-        Ok(look(&self.locked()))
+        Ok(look(&locked(&self.board)))
     }
 
     /// Appends a request, if `check` finds nothing against it; returns when it is read back.
@@ -120,16 +121,12 @@ impl Upkeep {
     fn take(&self, at: TopicPartition, stored: &StoredRecord) {
         let (json, time) = (&stored.record.value, stored.record.header("ce_time").and_then(Micros::parse));
         let taken: Result<(), FactError> = if at == REQUESTS {
-            Request::from_json(json).map(|request| self.locked().ask(request))
+            Request::from_json(json).map(|request| locked(&self.board).ask(request))
         } else {
-            Outcome::from_json(json).map(|outcome| self.locked().tell(outcome, time.unwrap_or_default()))
+            Outcome::from_json(json).map(|outcome| locked(&self.board).tell(outcome, time.unwrap_or_default()))
         };
         if let Err(error) = taken {
             tracing::warn!(%at, offset = stored.offset, error = %error, "a fact of the maintenance topic was not understood");
         }
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
