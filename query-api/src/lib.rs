@@ -27,6 +27,7 @@ pub mod cursor;
 mod door;
 mod drafts;
 mod exports;
+mod fold;
 mod follow;
 mod hand;
 mod imports;
