@@ -17,7 +17,7 @@ use super::{
 use crate::{
     answer::{Total, row_room},
     app::{Ask, now},
-    ask::{Params, range::moment},
+    ask::{Params, range::bounds},
     problem::{Problem, ProblemBody},
 };
 
@@ -105,22 +105,18 @@ impl Filter {
         for word in params.many("phase")? {
             match &*word {
                 "active" => phases.extend(Phase::ALL.iter().copied().filter(|phase| !phase.is_over())),
-                word => phases.push(word.parse().map_err(|_| Problem::parameter("phase", word, phase_names()))?),
+                word => {
+                    let allowed = |known: &str| format!("active, {known}");
+                    let phase = word.parse::<Phase>();
+                    phases.push(phase.map_err(|no| Problem::parameter("phase", word, allowed(&no.allowed)))?);
+                }
             }
         }
         let types = params.many("type")?.into_iter().map(|word| {
-            word.parse().map_err(|_| {
-                let names: Vec<&str> = OperationType::ALL.iter().map(|kind| kind.name()).collect();
-                Problem::parameter("type", &word, names.join(", "))
-            })
+            let kind = word.parse::<OperationType>();
+            kind.map_err(|unknown| Problem::parameter("type", &word, unknown.allowed))
         });
-        let (from, to) = (moment(params, "from", now())?, moment(params, "to", now())?);
-        if let (Some(begin), Some(end)) = (from, to)
-            && begin >= end
-        {
-            let written = params.one("from")?.unwrap_or_default();
-            return Err(Problem::parameter("from", written, format!("a time before `to`, which is {end}")));
-        }
+        let (from, to) = bounds(params, now())?;
         Ok(Self {
             clusters: params.many("cluster")?,
             types: types.collect::<Result<_, _>>()?,
@@ -147,11 +143,6 @@ impl Filter {
         let Some(wanted) = &self.text else { return true };
         texts.into_iter().any(|text| text.to_lowercase().contains(wanted))
     }
-}
-
-fn phase_names() -> String {
-    let names: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
-    format!("active, {}", names.join(", "))
 }
 
 /// How many of its hosts went wrong.
