@@ -2,6 +2,7 @@
 
 use beidou_log::LogError;
 use beidou_schemas::{Offset, TopicPartition, fact::FactError};
+pub(crate) use beidou_service::telemetry::chain;
 
 /// Why controllers cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,15 +71,4 @@ impl ControllersError {
     pub(crate) fn log(act: &'static str, at: TopicPartition) -> impl FnOnce(LogError) -> Self {
         move |source| Self::Log { act, at, source }
     }
-}
-
-/// An error's text with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -3,6 +3,7 @@
 use beidou_log::LogError;
 use beidou_model::ledger::LedgerError;
 use beidou_schemas::{Offset, TopicPartition, fact::FactError};
+pub(crate) use beidou_service::telemetry::chain;
 use beidou_store::{StoreError, archive::ArchiveError};
 
 /// Why a projector ended before it was asked to.
@@ -116,15 +117,4 @@ impl ProjectorError {
     pub(crate) fn log(act: &'static str, at: TopicPartition) -> impl FnOnce(LogError) -> Self {
         move |source| Self::Log { act, at, source }
     }
-}
-
-/// An error's text with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

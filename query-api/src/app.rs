@@ -1,6 +1,9 @@
 //! What all requests share, and what one request brings along.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -145,6 +148,11 @@ impl App {
 
 pub(crate) fn now() -> Micros {
     Micros::of(jiff::Timestamp::now())
+}
+
+/// What a mutex guards, also where somebody has panicked who held it.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One request: who asks what.

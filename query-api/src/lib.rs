@@ -27,6 +27,8 @@ pub mod cursor;
 mod door;
 mod drafts;
 mod exports;
+mod fold;
+mod follow;
 mod hand;
 mod imports;
 pub mod openapi;

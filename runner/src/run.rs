@@ -12,7 +12,7 @@ use std::{
 
 use beidou_playbooks::Bundle;
 use beidou_schemas::runner::{Assignment, Ended, Finish, First, HostOutcome, RunKind};
-use beidou_service::CancellationToken;
+use beidou_service::{CancellationToken, telemetry::chain};
 use tempfile::TempDir;
 use tokio::{
     process::Child,
@@ -138,12 +138,7 @@ pub async fn run_step(arguments: Arguments, stop: CancellationToken) -> Result<(
 
 fn unready(assignment: &Assignment, error: &Unready) -> Ending {
     tracing::error!(error = error as &dyn Error, "the step cannot be started");
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        reason = format!("{reason}: {cause}");
-        source = cause.source();
-    }
+    let reason = chain(error);
     let mut hosts = Outcomes::new(&assignment.limit).decide(false);
     // Where people look for what is wrong with a host.
     for host in hosts.values_mut() {

@@ -1887,6 +1887,18 @@ export interface components {
             outcome: string;
             task?: components["schemas"]["TaskItem"] | null;
         };
+        /** @description A range, and the one that it was compared with. */
+        Compared: {
+            /** @description What it was compared with. */
+            baseline: components["schemas"]["RangeAnswer"];
+            /** @description How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none. */
+            baseline_coverage: components["schemas"]["ClusterCoverage"][];
+            cold?: components["schemas"]["ColdRead"] | null;
+            /** @description How completely the range is known, for each cluster concerned. */
+            coverage: components["schemas"]["ClusterCoverage"][];
+            /** @description The effective range. */
+            range: components["schemas"]["RangeAnswer"];
+        };
         /** @description How complete a range is, cluster by cluster, for all that were watched or that are named. */
         Completeness: {
             /**
@@ -2165,16 +2177,9 @@ export interface components {
             object: Record<string, never>;
         };
         /** @description What changed most in a range against another one of the same length. */
-        Explanation: {
-            /** @description What it was compared with. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none. */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
+        Explanation: components["schemas"]["Compared"] & {
             /** @description The changes: first the values that the baseline does not have, then the others; both by score, the highest first. */
             changes: components["schemas"]["Change"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
             /**
              * Format: int64
              * @description Occurrences in the range: what `count` says was repeated counts as often as it happened.
@@ -2185,8 +2190,6 @@ export interface components {
              * @description Occurrences in the baseline.
              */
             occurrences_before: number;
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
             /**
              * Format: int64
              * @description States in the range: an Event that Kubernetes updates ten times counts ten times.
@@ -3719,14 +3722,7 @@ export interface components {
             uid: string;
         };
         /** @description Messages folded to templates, the most frequent first. */
-        Patterns: {
-            /** @description The time before the range, of the same length: what was not seen there is new. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that time is known. Where it is not complete, "new" means "not known". */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
+        Patterns: components["schemas"]["Compared"] & {
             /**
              * Format: int64
              * @description How many templates the range has in all.
@@ -3734,8 +3730,6 @@ export interface components {
             different: number;
             /** @description The templates. */
             items: components["schemas"]["Pattern"][];
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
         };
         /** @description What would be done. */
         PlanAnswer: {
@@ -4149,16 +4143,7 @@ export interface components {
             states_before: number;
         };
         /** @description How often each line matched in each cluster. */
-        Signals: {
-            /** @description What it was compared with. */
-            baseline: components["schemas"]["RangeAnswer"];
-            /** @description How completely that is known. Where it is not complete, a rise may be none. */
-            baseline_coverage: components["schemas"]["ClusterCoverage"][];
-            cold?: components["schemas"]["ColdRead"] | null;
-            /** @description How completely the range is known, for each cluster concerned. */
-            coverage: components["schemas"]["ClusterCoverage"][];
-            /** @description The effective range. */
-            range: components["schemas"]["RangeAnswer"];
+        Signals: components["schemas"]["Compared"] & {
             /** @description In the order of the lines that were asked for. */
             signals: components["schemas"]["Signal"][];
         };
@@ -6397,28 +6382,28 @@ export interface operations {
             query?: {
                 /** @description Clusters by name. Repeat it, or put commas between: any of them. */
                 cluster?: string[];
-                /** @description Types: `ScaleUp`, `Drain` and so on; any of them. */
+                /** @description Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
                 type?: string[];
                 /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
                 phase?: string[];
                 /** @description Who asked for it; any of them. */
                 subject?: string[];
-                /** @description The task that it belongs to, by id. */
-                task?: string;
-                /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
-                text?: string;
-                /** @description Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                /** @description What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
                 from?: string;
-                /** @description Operations that were accepted before this moment. Default: now. */
+                /** @description What was accepted before this moment. Default: now. */
                 to?: string;
-                /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */
-                sort?: string;
                 /** @description `desc` (default) or `asc`. */
                 order?: string;
                 /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
                 limit?: number;
                 /** @description `next` of the answer before. All other parameters must be unchanged. */
                 cursor?: string;
+                /** @description The task that it belongs to, by id. */
+                task?: string;
+                /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
+                text?: string;
+                /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -7893,28 +7878,28 @@ export interface operations {
     tasks: {
         parameters: {
             query?: {
-                /** @description Clusters by name; any of them. */
+                /** @description Clusters by name. Repeat it, or put commas between: any of them. */
                 cluster?: string[];
-                /** @description Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
+                /** @description Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them. */
                 type?: string[];
                 /** @description Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them. */
                 phase?: string[];
                 /** @description Who asked for it; any of them. */
                 subject?: string[];
-                /** @description Text within name, id, message, bundle or the address of a machine; case does not matter. */
-                text?: string;
-                /** @description Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
+                /** @description What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all. */
                 from?: string;
-                /** @description Tasks that were accepted before this moment. Default: now. */
+                /** @description What was accepted before this moment. Default: now. */
                 to?: string;
-                /** @description `created` (default), `updated`, `name`. */
-                sort?: string;
                 /** @description `desc` (default) or `asc`. */
                 order?: string;
                 /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
                 limit?: number;
                 /** @description `next` of the answer before. All other parameters must be unchanged. */
                 cursor?: string;
+                /** @description Text within name, id, message, bundle or the address of a machine; case does not matter. */
+                text?: string;
+                /** @description `created` (default), `updated`, `name`. */
+                sort?: string;
             };
             header?: never;
             path?: never;

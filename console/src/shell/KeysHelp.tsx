@@ -1,48 +1,35 @@
 /** What `?` shows: the keyboard map. */
-import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
-import { Icon } from "../design/Icon";
+import { Framed } from "../design/lazy";
 import { useT } from "../i18n";
 import { KEY_MAP } from "./keys";
 
 export function KeysHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const t = useT();
   return (
-    <ModalOverlay className="veil" isOpen={open} onOpenChange={(now) => (now ? undefined : onClose())} isDismissable>
-      <Modal className="modal">
-        <Dialog>
-          <header>
-            <Heading slot="title" level={2}>
-              {t("keys.help")}
-            </Heading>
-            <button type="button" className="btn bare sm icon end" aria-label={t("action.close")} onClick={onClose}>
-              <Icon name="close" />
-            </button>
-          </header>
-          <div className="body">
-            <div className="keys">
-              {KEY_MAP.map((group) => (
-                <section key={group.title}>
-                  <h3>{t(group.title)}</h3>
-                  <dl>
-                    {group.keys.map(([keys, what]) => (
-                      <div key={keys} style={{ display: "contents" }}>
-                        <dt>
-                          {keys.split(" ").map((key) => (
-                            <kbd key={key} style={{ marginRight: 3 }}>
-                              {key}
-                            </kbd>
-                          ))}
-                        </dt>
-                        <dd>{t(what)}</dd>
-                      </div>
-                    ))}
-                  </dl>
-                </section>
-              ))}
-            </div>
-          </div>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
+    <Framed open={open} title={t("keys.help")} onClose={onClose}>
+      <div className="body">
+        <div className="keys">
+          {KEY_MAP.map((group) => (
+            <section key={group.title}>
+              <h3>{t(group.title)}</h3>
+              <dl>
+                {group.keys.map(([keys, what]) => (
+                  <div key={keys} style={{ display: "contents" }}>
+                    <dt>
+                      {keys.split(" ").map((key) => (
+                        <kbd key={key} style={{ marginRight: 3 }}>
+                          {key}
+                        </kbd>
+                      ))}
+                    </dt>
+                    <dd>{t(what)}</dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
+      </div>
+    </Framed>
   );
 }

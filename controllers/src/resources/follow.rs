@@ -227,13 +227,16 @@ where
         return Ok(false);
     }
     let early = !stated.deleted && is_early(hands, one);
-    if early && hands.keeper.look(|board| !board.clusters.contains_key(cluster)) {
-        return Err(Turn::NoCluster(cluster.to_owned()));
-    }
-    let asked = hands.keeper.look(|board| commands(board, stated, now()));
-    if early && let Some(refused) = hands.keeper.look(|board| lacks(board, &asked, now())) {
-        return Err(Turn::Lacks(refused));
-    }
+    let asked = hands.keeper.look(|board| {
+        if early && !board.clusters.contains_key(cluster) {
+            return Err(Turn::NoCluster(cluster.to_owned()));
+        }
+        let asked = commands(board, stated, now());
+        match early.then(|| lacks(board, &asked, now())).flatten() {
+            Some(refused) => Err(Turn::Lacks(refused)),
+            None => Ok(asked),
+        }
+    })?;
     let new: Vec<_> = asked.into_iter().filter(|command| !sent.contains(&command.id)).collect();
     if !new.is_empty() {
         hands.ask(&new).await.map_err(Turn::Ask)?;

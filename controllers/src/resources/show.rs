@@ -15,29 +15,12 @@ const LONGEST_MESSAGE: usize = 1024;
 
 /// The status of an operation; none while nothing is known of it.
 pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<OperationStatus> {
-    if let Some(refused) = board.refused.get(&stated.uid) {
-        let (reason, message) = (Reason::SpecRefused.name().to_owned(), refusal(refused));
-        let conditions =
-            conditions(Phase::Failed, Some(Reason::SpecRefused), &message, false, stated.generation, old, refused.at);
-        return Some(OperationStatus {
-            phase: Some(Phase::Failed.name().into()),
-            reason: Some(reason),
-            message: Some(message),
-            observed_generation: Some(stated.generation),
-            log: Some(position(1, board.epoch)),
-            conditions,
-            ..OperationStatus::default()
-        });
-    }
-    let Some(found) = board.operations.get(&OperationId(stated.uid)) else {
-        let (message, conditions) = not_understood(stated, old, now)?;
-        return Some(OperationStatus {
-            reason: Some(Reason::SpecRefused.name().into()),
-            message: Some(message),
-            observed_generation: Some(stated.generation),
-            conditions,
-            ..OperationStatus::default()
-        });
+    let found = board.operations.get(&OperationId(stated.uid)).filter(|_| !board.refused.contains_key(&stated.uid));
+    let Some(found) = found else {
+        let Unmade { phase, reason, message, log, conditions } = unmade(board, stated, old, now)?;
+        let observed_generation = Some(stated.generation);
+        let others = OperationStatus::default();
+        return Some(OperationStatus { phase, reason, message, observed_generation, log, conditions, ..others });
     };
     let summary = view::summary(board, found, now);
     let count = |state: HostState| {
@@ -68,26 +51,16 @@ pub(super) fn operation(board: &Board, stated: &Stated, old: &[Condition], now: 
 
 /// The status of a task; none while nothing is known of it.
 pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<AutoOperationTaskStatus> {
-    if let Some(refused) = board.refused.get(&stated.uid) {
-        let message = refusal(refused);
-        let reason = Some(Reason::SpecRefused);
-        let conditions = conditions(Phase::Failed, reason, &message, false, stated.generation, old, refused.at);
+    let found = board.tasks.get(&TaskId(stated.uid)).filter(|_| !board.refused.contains_key(&stated.uid));
+    let Some(found) = found else {
+        let Unmade { phase, reason, message, log, conditions } = unmade(board, stated, old, now)?;
+        let observed_generation = Some(stated.generation);
         return Some(AutoOperationTaskStatus {
-            phase: Some(Phase::Failed.name().into()),
-            reason: reason.map(|reason| reason.name().into()),
-            message: Some(message),
-            observed_generation: Some(stated.generation),
-            log: Some(position(1, board.epoch)),
-            conditions,
-            ..AutoOperationTaskStatus::default()
-        });
-    }
-    let Some(found) = board.tasks.get(&TaskId(stated.uid)) else {
-        let (message, conditions) = not_understood(stated, old, now)?;
-        return Some(AutoOperationTaskStatus {
-            reason: Some(Reason::SpecRefused.name().into()),
-            message: Some(message),
-            observed_generation: Some(stated.generation),
+            phase,
+            reason,
+            message,
+            observed_generation,
+            log,
             conditions,
             ..AutoOperationTaskStatus::default()
         });
@@ -107,12 +80,30 @@ pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition], now: Micro
     })
 }
 
+/// What is said of what was refused, or is not understood.
+struct Unmade {
+    phase: Option<String>,
+    reason: Option<String>,
+    message: Option<String>,
+    log: Option<LogPosition>,
+    conditions: Vec<Condition>,
+}
+
 /// What this version does not understand is told without a phase: it can still be edited, and a later version may take it up.
-fn not_understood(stated: &Stated, old: &[Condition], now: Micros) -> Option<(String, Vec<Condition>)> {
-    let message = clip(stated.wish.as_ref().err()?);
-    let reason = Some(Reason::SpecRefused);
-    let conditions = conditions(Phase::Pending, reason, &message, false, stated.generation, old, now);
-    Some((message, conditions))
+fn unmade(board: &Board, stated: &Stated, old: &[Condition], now: Micros) -> Option<Unmade> {
+    let refused = board.refused.get(&stated.uid);
+    let (phase, message, at) = match refused {
+        Some(refused) => (Phase::Failed, refusal(refused), refused.at),
+        None => (Phase::Pending, clip(stated.wish.as_ref().err()?), now),
+    };
+    let reason = Reason::SpecRefused;
+    Some(Unmade {
+        conditions: conditions(phase, Some(reason), &message, false, stated.generation, old, at),
+        phase: refused.map(|_| phase.name().into()),
+        reason: Some(reason.name().into()),
+        message: Some(message),
+        log: refused.map(|_| position(1, board.epoch)),
+    })
 }
 
 fn refusal(refused: &RefusedObject) -> String {

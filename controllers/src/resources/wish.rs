@@ -278,6 +278,23 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_another_form_is_no_edit() {
+        let mut board = board();
+        let parameters = serde_json::json!({"properties": {"share": {"type": "number"}}});
+        let bundle = Seen::Bundle(Box::new(BundleShape { parameters, ..built_in() }));
+        observe(&board, &bundle, NOW).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        let with = |share: serde_json::Value| {
+            let mut spec = of(&["uncordon"]);
+            spec.parameters.insert("share".into(), share);
+            Stated { wish: Ok(Wish::Operation(Box::new(spec), None)), ..stated(1) }
+        };
+        let asked = commands(&board, &with(2.0.into()), NOW);
+        follow(&mut board, &asked);
+        assert!(!is_edited(&board, &with(2.into())));
+        assert!(is_edited(&board, &with(3.into())));
+    }
+
+    #[test]
     fn what_is_not_understood_asks_for_nothing_and_can_be_deleted() {
         let mut board = board();
         let odd = Stated { wish: Err("a type of tomorrow".into()), ..stated(1) };

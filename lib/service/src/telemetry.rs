@@ -92,6 +92,12 @@ fn as_json(format: Format, terminal: bool) -> bool {
     }
 }
 
+/// An error's text with all its causes, in one line: for a field that holds no chain.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use crate::support::{Engine, Running, events, log, number, wait_for};
+use crate::support::{Engine, Running, events, log, number, scene, wait_for};
 use beidou_log::{Log, LogError};
 use beidou_projector::{
     CutLimit, Phase, Projector, ProjectorConfig, ProjectorError,
@@ -108,9 +108,7 @@ async fn the_planted_bug_is_caught() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_and_late_states_change_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let history = history(60);
     let mut log_order: Vec<Value> = history.iter().step_by(2).cloned().collect();
     log_order.extend(history.iter().rev().cloned());
@@ -164,9 +162,7 @@ async fn tables_that_were_lost_are_told_not_hidden() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newer_projector_fences_the_older_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let mut older = Running::start(config(Faults::default()), &log, &store);
     older.caught_up(&log).await;
     let mut newer = Running::start(config(Faults::default()), &log, &store);
@@ -181,9 +177,7 @@ async fn the_newer_projector_fences_the_older_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_keeps_what_the_index_is_rebuilt_from() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let history = history(60);
     events::append(&log, &history).await;
     let narrow = || ProjectorConfig { window: 50, ..config(Faults::default()) };
@@ -207,9 +201,7 @@ async fn the_log_keeps_what_the_index_is_rebuilt_from() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_held_back_than_the_bytes_allow() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let history = history(200);
     let size = events::record(&history[0]).1.size() as u64;
     // A cut has at most 40 records here: two of them always fit.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use crate::support::{Engine, PARTITIONS, Running, append, events, log, number, rows, wait_for};
+use crate::support::{Engine, PARTITIONS, Running, append, events, log, number, rows, scene, wait_for};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{CutLimit, ProjectorConfig, fault::Faults};
 use beidou_schemas::{
@@ -94,9 +94,7 @@ async fn count(store: &Store) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_states_are_a_gap_and_the_rest_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     events::append(&log, &history(0..60)).await;
     let mut projector = Running::start(config(Faults::default()), &log, &store);
     projector.caught_up(&log).await;
@@ -137,9 +135,7 @@ async fn lost_states_are_a_gap_and_the_rest_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_before_the_first_start_is_a_gap_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     events::append(&log, &history(0..60)).await;
     lose_all_but(&log, 5).await;
     let mut projector = Running::start(config(Faults::default()), &log, &store);
@@ -197,9 +193,7 @@ async fn a_pending_cut_that_lost_its_beginning_is_repeated_with_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_coverage_facts_are_listed_and_prove_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     append(&log, COVERAGE, vec![watched(events::CLUSTER, BEFORE, AFTER)]).await;
     log.lose_below(COVERAGE, *offsets(&log, COVERAGE).await.last().unwrap()).unwrap();
     let mut projector = Running::start(config(Faults::default()), &log, &store);

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use crate::support::{
     Engine, Running, append, events, execute, kept, log, log_of_operations, number,
     operations::{LOG, RUN, golden, records, stuck_at, told, world},
-    rows, wait_for,
+    rows, scene, wait_for,
 };
 use beidou_log::memory::MemoryLog;
 use beidou_model::operation::Board;
@@ -41,9 +41,7 @@ async fn projected(log: &Arc<MemoryLog>, store: &Store) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fact_is_one_row_and_names_its_operation() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     projected(&log, &store).await;
     let decided = rows(
         &store,
@@ -209,9 +207,7 @@ async fn a_crash_between_pending_and_done_loses_doubles_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_that_do_not_count_are_no_rows_and_what_is_none_is_a_reject() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     let last = golden().into_iter().rfind(|fact| fact.object == Object::Operation(RUN)).unwrap();
     let board_seq = golden().iter().filter(|fact| fact.object == Object::Board).count() as u64;
     let started = Fact {
@@ -286,9 +282,7 @@ async fn a_wiped_store_is_filled_from_the_log_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_this_table_alone_has_lost_are_made_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (world().await, engine.store());
+    let (_engine, log, store) = scene(world().await).await;
     events::append(&log, &kept::history(0..30)).await;
     projected(&log, &store).await;
     let before = table(&store).await;
@@ -306,9 +300,7 @@ async fn rows_that_this_table_alone_has_lost_are_made_again() {
 /// The log holds references in place of secrets, and the row what the log holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_parameter_is_a_reference_in_every_column() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log_of_operations(), engine.store());
+    let (_engine, log, store) = scene(log_of_operations()).await;
     let mut facts = golden();
     let reference = SecretRef { parameter: "bootstrap_token".into(), secret: "join".into(), key: "token".into() };
     for fact in &mut facts {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::support::{Engine, Running, append, events, log, number, rows};
+use crate::support::{Running, append, events, log, number, rows, scene};
 use beidou_projector::ProjectorConfig;
 use beidou_schemas::{
     Epoch, Micros, Record, ResourceVersion, Topic, TopicPartition,
@@ -84,9 +84,7 @@ fn zoo() -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_can_be_rebuilt_from_its_row() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let zoo = zoo();
     events::append(&log, &zoo).await;
     let mut projector = Running::start(ProjectorConfig::default(), &log, &store);
@@ -130,9 +128,7 @@ fn position(session: u128, version: u64, until: i64) -> Position {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coverage_and_rejects_become_rows() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (log(), engine.store());
+    let (_engine, log, store) = scene(log()).await;
     let coverage = TopicPartition::new(Topic::KubeCoverage, 0);
     let end =
         SessionEnd { position: position(7, 140, 60), reason: Reason::Cut, detail: "eof".into(), deleted_frames: 3 };

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{DEADLINE, Engine, PARTITIONS, Running, ask, events, execute, kept, number, wait_for, wait_until};
+use crate::support::{
+    DEADLINE, Engine, PARTITIONS, Running, ask, events, execute, kept, number, scene, wait_for, wait_until,
+};
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_projector::{
     CutLimit, GROUP, LEADING, Phase, ProjectorConfig, SOURCES, Status,
@@ -85,9 +87,7 @@ async fn check(store: &Store, history: &[Value]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_move_under_load_and_nothing_is_lost_or_double() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (crate::support::shared(), engine.store());
+    let (_engine, log, store) = scene(crate::support::shared()).await;
     let load = load(&log, 0..900);
     let mut first = Running::start(config("first"), &log, &store);
     has(&mut first, 4).await;
@@ -118,9 +118,7 @@ async fn partitions_move_under_load_and_nothing_is_lost_or_double() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_is_given_back_between_two_cuts() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (crate::support::shared(), engine.store());
+    let (_engine, log, store) = scene(crate::support::shared()).await;
     let load = load(&log, 0..400);
     let mut first = Running::start(config("first"), &log, &store);
     has(&mut first, 4).await;
@@ -147,9 +145,7 @@ async fn a_partition_is_given_back_between_two_cuts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_fenced_is_not_the_end_and_goes_on_when_its_partition_is_certain() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (crate::support::shared(), engine.store());
+    let (_engine, log, store) = scene(crate::support::shared()).await;
     let history = kept::history(0..200);
     events::append(&log, &history[..100]).await;
     let mut first = Running::start(config("first"), &log, &store);
@@ -268,9 +264,7 @@ async fn lost_tables_are_restored_by_the_leader_while_the_others_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_projector_without_a_partition_is_ready() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
-    let (log, store) = (crate::support::shared(), engine.store());
+    let (_engine, log, store) = scene(crate::support::shared()).await;
     let mut all: Vec<_> = ["a", "b", "c", "d"].map(|name| Running::start(config(name), &log, &store)).into();
     for one in &mut all {
         has(one, 1).await;

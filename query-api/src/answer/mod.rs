@@ -1,5 +1,6 @@
 //! What callers get: the shapes of all answers, as the API document describes them.
 
+pub(crate) mod compared;
 pub(crate) mod coverage;
 pub(crate) mod event;
 

@@ -19,11 +19,33 @@ const ALLOWED: &str = "RFC 3339 (2026-11-23T14:00:00Z), now, or relative to now:
 pub(crate) fn range(params: &Params, now: Micros) -> Result<Range, Problem> {
     let until = moment(params, "to", now)?.unwrap_or(now);
     let from = moment(params, "from", now)?.unwrap_or(until.plus(-DEFAULT_LENGTH));
-    if from >= until {
-        let written = params.one("from")?.unwrap_or_default();
-        return Err(Problem::parameter("from", written, format!("a time before `to`, which is {until}")));
-    }
+    in_order(params, from, until)?;
     Ok(Range { from, until })
+}
+
+/// Reads `from` and `to` of what has no bound where they are not given.
+pub(crate) fn bounds(params: &Params, now: Micros) -> Result<(Option<Micros>, Option<Micros>), Problem> {
+    let (from, until) = (moment(params, "from", now)?, moment(params, "to", now)?);
+    from.zip(until).map_or(Ok(()), |(from, until)| in_order(params, from, until))?;
+    Ok((from, until))
+}
+
+fn in_order(params: &Params, from: Micros, until: Micros) -> Result<(), Problem> {
+    if from < until {
+        return Ok(());
+    }
+    let written = params.one("from")?.unwrap_or_default();
+    Err(Problem::parameter("from", written, format!("a time before `to`, which is {until}")))
+}
+
+/// Reads `baseline`, which says how much earlier the range begins that this one is compared with, as long as it. Unsaid, that
+/// is the time right before it. Not before 1970.
+pub(crate) fn baseline(params: &Params, range: Range) -> Result<Range, Problem> {
+    let own = range.until.0 - range.from.0;
+    let allowed = "a length of time such as 1d or 1w, at least as long as the range";
+    let shift = length(params, "baseline", own..=i64::MAX / 2, allowed)?.unwrap_or(own);
+    let earlier = |time: Micros| time.plus(-shift).max(Micros(0));
+    Ok(Range { from: earlier(range.from), until: earlier(range.until) })
 }
 
 /// Reads a moment.

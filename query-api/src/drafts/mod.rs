@@ -10,11 +10,11 @@
 mod shelf;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use beidou_log::{Log, LogError, ReadLimit};
+use beidou_log::{Log, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Offset,
     operation::{DRAFTS, draft::DraftFact},
@@ -26,17 +26,14 @@ use uuid::Uuid;
 pub(crate) use shelf::{MOST_DRAFTS, Shelf};
 
 use crate::{
+    app::locked,
+    fold,
     hand::Hand,
     problem::{Kind, Problem},
 };
 
 /// A draft has some 256 KiB at most: a read brings some dozens at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
-/// Between two tries at a log that cannot be read.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// What was appended is read back within milliseconds; after this the log has a problem, or the fold of a long one is
-/// under way.
-const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The topic's reader and writer.
 pub(crate) struct Drafts {
@@ -65,9 +62,7 @@ impl Drafts {
         if self.log.partitions(DRAFTS.topic) == 0 {
             return Err(Problem::new(Kind::LogAway, "the log has no topic for drafts"));
         }
-        let bounds = self.log.bounds(DRAFTS).await?;
-        // Behind a log that is empty lies nothing to be read.
-        self.read_up_to(if bounds.start == bounds.end { 0 } else { bounds.end }).await?;
+        self.read_up_to(fold::end(&*self.log, DRAFTS).await?).await?;
         Ok(look(&locked(&self.shelf)))
     }
 
@@ -88,12 +83,7 @@ impl Drafts {
         if let Some(why) = locked(&self.stopped).clone() {
             return Err(Problem::new(Kind::LogAway, format!("drafts are not read any more: {why}")));
         }
-        let mut read = self.read.subscribe();
-        let there = read.wait_for(|read| *read >= wanted);
-        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the topic of drafts is not all read yet")),
-        }
+        fold::reached(&self.read, |read| *read >= wanted, "the topic of drafts is not all read yet").await
     }
 
     /// Reads the topic until the end of the process, or until a fact of a newer version.
@@ -105,35 +95,12 @@ impl Drafts {
     }
 
     async fn read_on(&self) {
-        let mut next = 0;
-        loop {
-            match self.log.read(DRAFTS, next, READ).await {
-                Ok(batch) => {
-                    for stored in &batch.records {
-                        match DraftFact::from_json(&stored.record.value) {
-                            Ok(fact) => locked(&self.shelf).take(fact),
-                            Err(error) => {
-                                let why = format!("offset {} of {DRAFTS} cannot be read: {error}", stored.offset);
-                                tracing::error!(why, "drafts are not read any more");
-                                *locked(&self.stopped) = Some(why);
-                                return;
-                            }
-                        }
-                    }
-                    next = batch.next;
-                    self.read.send_replace(next);
-                }
-                // The size of the topic is bounded: what is gone is old.
-                Err(LogError::Removed { first, .. }) if first > next => next = first,
-                Err(error) => {
-                    tracing::warn!(error = %error, "cannot follow drafts, answers lag meanwhile");
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-            }
-        }
+        let take = |stored: &StoredRecord| {
+            let fact = DraftFact::from_json(&stored.record.value);
+            let unread = |error| format!("offset {} of {DRAFTS} cannot be read: {error}", stored.offset);
+            fact.map(|fact| locked(&self.shelf).take(fact)).map_err(unread)
+        };
+        let why = fold::follow(&*self.log, DRAFTS, READ, take, |next| _ = self.read.send_replace(next)).await;
+        *locked(&self.stopped) = Some(why);
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

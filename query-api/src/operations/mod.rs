@@ -23,12 +23,12 @@ mod said;
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use axum::body::Bytes;
-use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
+use beidou_log::{Log, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Offset, TopicPartition,
     operation::{ASKED, FACTS, Object, SAID, command::Command, fact::Fact, said::Said},
@@ -43,17 +43,14 @@ pub(crate) use said::SaidAt;
 
 use self::{asked::Asked, reader::Reader, said::SaidIndex};
 use crate::{
+    app::locked,
+    fold,
     hand::Hand,
     problem::{Kind, Problem},
 };
 
 /// Facts have at most 1 MB, and most have one KB; a read brings a few of them at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 8 << 20, max_wait: Duration::from_secs(5) };
-/// Between two tries at a log that cannot be read.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// What was appended is read back within milliseconds; after this the log has a problem, or the fold of a long log is
-/// under way.
-const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
 /// The partitions that are followed; [`Place`] is their order.
 const FOLLOWED: [TopicPartition; 3] = [FACTS, SAID, ASKED];
 
@@ -143,16 +140,8 @@ impl Operations {
         if let Some(why) = locked(&self.stopped).clone() {
             return Err(Problem::new(Kind::LogAway, format!("operations are not read any more: {why}")));
         }
-        let bounds = self.log.bounds(at).await?;
-        // Behind a log that is empty lies nothing to be read.
-        let wanted = if bounds.start == bounds.end { 0 } else { bounds.end };
-        let place = place(at);
-        let mut read = self.read.subscribe();
-        let there = read.wait_for(|read| read[place] >= wanted);
-        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the facts of operations are not all read yet")),
-        }
+        let (place, wanted) = (place(at), fold::end(&*self.log, at).await?);
+        fold::reached(&self.read, |read| read[place] >= wanted, "the facts of operations are not all read yet").await
     }
 
     /// Reads all three partitions until the end of the process.
@@ -169,7 +158,7 @@ impl Operations {
                     Ok(()) => break part.ready(),
                     Err(problem) => part.waiting(problem.detail),
                 }
-                tokio::time::sleep(RETRY_EVERY).await;
+                tokio::time::sleep(fold::RETRY_EVERY).await;
             }
         };
         let follow = |at| self.follow_one(at, &part);
@@ -178,27 +167,12 @@ impl Operations {
     }
 
     async fn follow_one(&self, at: TopicPartition, part: &Part) {
-        let (place, mut next) = (place(at), 0);
-        loop {
-            match self.log.read(at, next, READ).await {
-                Ok(batch) => {
-                    if let Err(why) = batch.records.iter().try_for_each(|stored| self.take(at, stored)) {
-                        tracing::error!(%at, why, "operations are not read any more");
-                        part.waiting(why.clone());
-                        *locked(&self.stopped) = Some(why);
-                        return;
-                    }
-                    next = batch.next;
-                    self.read.send_modify(|read| read[place] = next);
-                }
-                // The size of the topic of commands is bounded: what is gone is old.
-                Err(LogError::Removed { first, .. }) if first > next => next = first,
-                Err(error) => {
-                    tracing::warn!(%at, error = %error, "cannot follow operations, answers lag meanwhile");
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-            }
-        }
+        let place = place(at);
+        let take = |stored: &StoredRecord| self.take(at, stored);
+        let read = |next| self.read.send_modify(|read| read[place] = next);
+        let why = fold::follow(&*self.log, at, READ, take, read).await;
+        part.waiting(why.clone());
+        *locked(&self.stopped) = Some(why);
     }
 
     fn take(&self, at: TopicPartition, stored: &StoredRecord) -> Result<(), String> {
@@ -221,8 +195,4 @@ impl Operations {
 /// The place of a partition in [`FOLLOWED`].
 fn place(at: TopicPartition) -> usize {
     FOLLOWED.iter().position(|known| *known == at).unwrap_or_default()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use beidou_log::LogError;
+use beidou_service::telemetry::chain;
 use beidou_store::query::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -172,17 +173,6 @@ impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         Self { cause: chain(&error), ..Self::new(Kind::LogAway, "the log cannot be read") }
     }
-}
-
-/// The whole chain of causes; the caller sees only the first link.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain = format!("{chain}: {cause}");
-        source = cause.source();
-    }
-    chain
 }
 
 #[cfg(test)]

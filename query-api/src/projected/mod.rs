@@ -19,7 +19,7 @@ mod proofs;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -34,7 +34,7 @@ use futures::future::try_join_all;
 
 use self::proofs::Kept;
 pub(crate) use self::proofs::Proofs;
-use crate::ask::Range;
+use crate::{app::locked, ask::Range};
 
 /// Between two pairs: what a lagging answer is at most too modest by, and how long after a start it knows nothing.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
@@ -115,7 +115,7 @@ impl Projected {
         if passed(&marks, &ends) {
             return Reach::Everything;
         }
-        let samples = lock(&self.samples);
+        let samples = locked(&self.samples);
         let newest = samples.iter().rev().find(|sample| passed(&marks, &sample.ends));
         newest.map_or(Reach::NotYetKnown, |sample| Reach::Proven(sample.proven.clone()))
     }
@@ -171,7 +171,7 @@ impl Projected {
 
     /// The watermark of each partition.
     fn marks(&self) -> Vec<Offset> {
-        self.partitions.iter().map(|ledger| lock(ledger).watermark().unwrap_or_default()).collect()
+        self.partitions.iter().map(|ledger| locked(ledger).watermark().unwrap_or_default()).collect()
     }
 
     /// Takes in the ledger until the end of the process.
@@ -226,7 +226,7 @@ impl Projected {
         let source = fact.source();
         let ledger = self.partitions.get(source.partition as usize).filter(|_| source.topic == Topic::KubeEvent);
         let Some(ledger) = ledger else { return };
-        if let Err(error) = lock(ledger).apply(&fact) {
+        if let Err(error) = locked(ledger).apply(&fact) {
             tracing::warn!(error = %error, "a ledger fact does not fit");
         }
     }
@@ -254,7 +254,7 @@ impl Projected {
     }
 
     fn keep(&self, sample: Sample) {
-        let mut samples = lock(&self.samples);
+        let mut samples = locked(&self.samples);
         samples.push_back(sample);
         if samples.len() > MOST_SAMPLES {
             let mut index = 0;
@@ -268,10 +268,6 @@ impl Projected {
 
 fn passed(marks: &[Offset], ends: &[Offset]) -> bool {
     marks.iter().zip(ends).all(|(mark, end)| mark >= end)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -18,8 +18,10 @@ use beidou_model::coverage::Span;
 use beidou_schemas::{Micros, coverage::CoverageState, time::DAY};
 use beidou_store::query::{QueryError, Reader, coverage::ExtentRow};
 
-use super::lock;
-use crate::{app::now, ask::Range};
+use crate::{
+    app::{locked, now},
+    ask::Range,
+};
 
 /// A timeline's week begins within it, with room for clocks.
 const KEPT_DAYS: i64 = 8;
@@ -32,12 +34,13 @@ pub(super) struct Kept(Mutex<Option<Arc<Proofs>>>);
 
 impl Kept {
     pub(super) fn keep(&self, proofs: Arc<Proofs>) {
-        *lock(&self.0) = Some(proofs).filter(|proofs| proofs.spans.values().map(Vec::len).sum::<usize>() <= MOST_KEPT);
+        *locked(&self.0) =
+            Some(proofs).filter(|proofs| proofs.spans.values().map(Vec::len).sum::<usize>() <= MOST_KEPT);
     }
 
     /// Those that tell of the whole range, where they are no older than `age`.
     pub(super) fn younger_than(&self, age: Duration, range: Range) -> Option<Arc<Proofs>> {
-        let kept = lock(&self.0).clone();
+        let kept = locked(&self.0).clone();
         kept.filter(|p| p.taken.elapsed() < age && p.range.from <= range.from && range.until <= p.range.until)
     }
 }

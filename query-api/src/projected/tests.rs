@@ -113,7 +113,7 @@ async fn memory_is_bounded() {
     for at in 0..3 * MOST_SAMPLES as u64 {
         projected.keep(Sample { ends: vec![at, 0], proven: proven(at as i64) });
     }
-    let samples = lock(&projected.samples);
+    let samples = locked(&projected.samples);
     assert!(samples.len() <= MOST_SAMPLES);
     assert_eq!(samples.back().unwrap().ends[0], 3 * MOST_SAMPLES as u64 - 1, "the newest stays");
 }

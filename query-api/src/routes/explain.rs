@@ -14,15 +14,11 @@ use super::{
     RANGE, RangeParams,
     events::FilterParams,
     facets::{fields, label},
-    patterns::before,
 };
 use crate::{
-    answer::{
-        ColdRead, RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
-    },
+    answer::compared::{Compared, compared},
     app::Ask,
-    ask::{Range, filter::FILTERS, range::length},
+    ask::{filter::FILTERS, range::baseline},
     catalogue::Names,
     problem::{Problem, ProblemBody},
 };
@@ -48,17 +44,8 @@ pub(crate) struct Explanation {
     occurrences: u64,
     /// Occurrences in the baseline.
     occurrences_before: u64,
-    /// The effective range.
-    range: RangeAnswer,
-    /// How completely the range is known, for each cluster concerned.
-    coverage: Vec<ClusterCoverage>,
-    /// What it was compared with.
-    baseline: RangeAnswer,
-    /// How completely that is known. Where it is not complete, "new" means "not known", and a rise may be none.
-    baseline_coverage: Vec<ClusterCoverage>,
-    /// What was read of the archive; missing where the tables had all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cold: Option<ColdRead>,
+    #[serde(flatten)]
+    compared: Compared,
 }
 
 /// A value that came more often, or less often.
@@ -116,18 +103,11 @@ pub(super) async fn explain(ask: Ask) -> Result<Json<Explanation>, Problem> {
     let fields = fields(&params, &USUAL_FIELDS)?;
     let top = params.number("top", 1..=MOST_CHANGES, USUAL_CHANGES)?;
     let (filter, range) = ask.events(&params).await?;
-    let own = range.until.0 - range.from.0;
-    let allowed = "a length of time such as 1d or 1w, at least as long as the range";
-    let shift = length(&params, "baseline", own..=i64::MAX / 2, allowed)?.unwrap_or(own);
-    let baseline = before(range, shift);
-    let clusters = filter.clusters.clone();
-    let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
-    let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
+    let baseline = baseline(&params, range)?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
     let query = ExplainQuery { filter, range, baseline, fields, top };
     let rows = async |reader: Reader| Ok(reader.explain(&query).await?);
-    let both = Range { from: baseline.from, until: range.until };
-    let (rows, cold) = ask.over(clusters.as_deref(), both, rows).await?;
+    let (rows, compared) = compared(&ask, query.filter.clusters.as_deref(), (range, baseline), rows).await?;
     let (all, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.field.is_empty());
     let sum = |of: fn(&ChangeRow) -> u64| all.first().map_or(0, of);
     Ok(Json(Explanation {
@@ -136,11 +116,7 @@ pub(super) async fn explain(ask: Ask) -> Result<Json<Explanation>, Problem> {
         occurrences: sum(|row| row.happened_after),
         occurrences_before: sum(|row| row.happened_before),
         changes: ranked(rows, top as usize, &names),
-        range: range.into(),
-        coverage,
-        baseline: baseline.into(),
-        baseline_coverage,
-        cold,
+        compared,
     }))
 }
 

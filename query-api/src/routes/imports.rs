@@ -55,7 +55,7 @@ struct ImportParams {
 )]
 pub(super) async fn import(ask: Ask, body: Body) -> Result<Response, Problem> {
     let params = ask.params(&[&["cluster", "format", "dry_run"]])?;
-    let wish = Wish { cluster: cluster(&params)?, format: format(&params)?, dry_run: flag(&params, "dry_run")? };
+    let wish = Wish { cluster: cluster(&params)?, format: format(&params)?, dry_run: params.flag("dry_run")? };
     let place = ask.app.import_place.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::Busy, "another import is running; one runs at a time"))?;
     let (lines, answer) = lines(ask.caller.request_id.clone());
@@ -81,12 +81,4 @@ fn format(params: &Params) -> Result<Format, Problem> {
         let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
         Problem::parameter("format", wanted, names.join(", "))
     })
-}
-
-fn flag(params: &Params, name: &str) -> Result<bool, Problem> {
-    match params.one(name)? {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => Err(Problem::parameter(name, other, "true, false")),
-    }
 }

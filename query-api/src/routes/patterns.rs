@@ -12,12 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::{RANGE, RangeParams, events::FilterParams};
 use crate::{
     answer::{
-        ColdRead, RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
+        compared::{Compared, compared},
         fit_in, row_room,
     },
     app::Ask,
-    ask::{Range, filter::FILTERS},
+    ask::{filter::FILTERS, range::baseline},
     problem::{Problem, ProblemBody},
 };
 
@@ -32,17 +31,8 @@ pub(crate) struct Patterns {
     items: Vec<PatternItem>,
     /// How many templates the range has in all.
     different: u64,
-    /// The effective range.
-    range: RangeAnswer,
-    /// How completely the range is known, for each cluster concerned.
-    coverage: Vec<ClusterCoverage>,
-    /// The time before the range, of the same length: what was not seen there is new.
-    baseline: RangeAnswer,
-    /// How completely that time is known. Where it is not complete, "new" means "not known".
-    baseline_coverage: Vec<ClusterCoverage>,
-    /// What was read of the archive; missing where the tables had all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cold: Option<ColdRead>,
+    #[serde(flatten)]
+    compared: Compared,
 }
 
 /// A template of messages.
@@ -124,10 +114,7 @@ pub(super) async fn patterns(ask: Ask) -> Result<Json<Patterns>, Problem> {
     let params = ask.params(&[&FILTERS, &RANGE, &["top"]])?;
     let top = params.number("top", 1..=MOST_PATTERNS, USUAL_PATTERNS)?;
     let (filter, range) = ask.events(&params).await?;
-    let baseline = before(range, range.until.0 - range.from.0);
-    let clusters = filter.clusters.clone();
-    let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
-    let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
+    let baseline = baseline(&params, range)?;
     let query = PatternsQuery { filter, range, known_since: baseline.from, top };
     let rows = async |reader: Reader| {
         let rows = reader.patterns(&query).await?;
@@ -135,18 +122,12 @@ pub(super) async fn patterns(ask: Ask) -> Result<Json<Patterns>, Problem> {
         let examples = reader.examples(&keys).await?;
         Ok((rows, examples))
     };
-    let both = Range { from: baseline.from, until: range.until };
-    let ((rows, examples), cold) = ask.over(clusters.as_deref(), both, rows).await?;
+    let clusters = query.filter.clusters.as_deref();
+    let ((rows, examples), compared) = compared(&ask, clusters, (range, baseline), rows).await?;
     let different = rows.first().map_or(0, |row| row.different);
     let mut items: Vec<_> = rows.into_iter().map(|row| item(row, &examples)).collect();
-    fit_in(&mut items, &mut false, row_room(&coverage));
-    let (range, baseline) = (range.into(), baseline.into());
-    Ok(Json(Patterns { items, different, range, coverage, baseline, baseline_coverage, cold }))
-}
-
-/// A range as long as this one, so many microseconds earlier; not before 1970.
-pub(super) fn before(range: Range, shift: i64) -> Range {
-    Range { from: range.from.plus(-shift).max(Micros(0)), until: range.until.plus(-shift).max(Micros(0)) }
+    fit_in(&mut items, &mut false, row_room(&compared.coverage));
+    Ok(Json(Patterns { items, different, compared }))
 }
 
 fn item(row: PatternRow, examples: &[ExampleRow]) -> PatternItem {

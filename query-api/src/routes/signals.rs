@@ -11,14 +11,15 @@ use beidou_store::query::{
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{ClusterParam, RANGE, RangeParams, patterns::before};
+use super::{ClusterParam, RANGE, RangeParams};
 use crate::{
-    answer::{
-        ColdRead, RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of},
-    },
+    answer::compared::{Compared, compared},
     app::{Ask, now},
-    ask::{Params, Range, line::checked, range::length, range::range},
+    ask::{
+        Params,
+        line::checked,
+        range::{baseline, range},
+    },
     problem::{Problem, ProblemBody},
 };
 
@@ -32,17 +33,8 @@ const MOST_CLUSTERS: u64 = 500;
 pub(crate) struct Signals {
     /// In the order of the lines that were asked for.
     signals: Vec<Signal>,
-    /// The effective range.
-    range: RangeAnswer,
-    /// How completely the range is known, for each cluster concerned.
-    coverage: Vec<ClusterCoverage>,
-    /// What it was compared with.
-    baseline: RangeAnswer,
-    /// How completely that is known. Where it is not complete, a rise may be none.
-    baseline_coverage: Vec<ClusterCoverage>,
-    /// What was read of the archive; missing where the tables had all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cold: Option<ColdRead>,
+    #[serde(flatten)]
+    compared: Compared,
 }
 
 /// One line.
@@ -90,20 +82,12 @@ pub(super) async fn signals(ask: Ask) -> Result<Json<Signals>, Problem> {
     let written = params.each("line", MOST_LINES, LONGEST_LINE)?;
     let lines = written.iter().map(|text| without_clusters(text)).collect::<Result<Vec<_>, _>>()?;
     let range = range(&params, now())?;
-    let own = range.until.0 - range.from.0;
-    let allowed = "a length of time such as 1d or 1w, at least as long as the range";
-    let shift = length(&params, "baseline", own..=i64::MAX / 2, allowed)?.unwrap_or(own);
-    let baseline = before(range, shift);
+    let baseline = baseline(&params, range)?;
     let clusters = clusters(&ask, &params).await?;
-    let coverage = coverage_of(&ask, clusters.as_deref(), range).await?;
-    let baseline_coverage = coverage_of(&ask, clusters.as_deref(), baseline).await?;
-    let both = Range { from: baseline.from, until: range.until };
-    let query = SignalsQuery { clusters: clusters.clone(), lines, range, baseline };
+    let query = SignalsQuery { clusters, lines, range, baseline };
     let rows = async |reader: Reader| Ok(reader.signals(&query, MOST_CLUSTERS).await?);
-    let (rows, cold) = ask.over(clusters.as_deref(), both, rows).await?;
-    let signals = by_line(written, rows);
-    let (range, baseline) = (range.into(), baseline.into());
-    Ok(Json(Signals { signals, range, coverage, baseline, baseline_coverage, cold }))
+    let (rows, compared) = compared(&ask, query.clusters.as_deref(), (range, baseline), rows).await?;
+    Ok(Json(Signals { signals: by_line(written, rows), compared }))
 }
 
 fn without_clusters(text: &str) -> Result<QueryLine, Problem> {

@@ -1,14 +1,6 @@
 //! `GET /api/v1/events/tail`: new states as they come, resumable.
 
-use std::convert::Infallible;
-
-use axum::{
-    http::HeaderMap,
-    response::{IntoResponse, Response, Sse, sse::Event},
-};
-use futures::StreamExt;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use axum::{http::HeaderMap, response::Response};
 use tracing::Instrument;
 use utoipa::IntoParams;
 
@@ -21,8 +13,9 @@ use crate::{
         filter::{FILTERS, event_filter},
         line::{TailLine, lines},
     },
+    follow::{Follower, answer, behind},
     problem::{Kind, Problem, ProblemBody},
-    tail::{self, QUEUE, Tail, TailGap, TailReject},
+    tail::{self, Tail, TailGap, TailReject},
 };
 
 /// Where the tail begins.
@@ -33,8 +26,6 @@ struct TailParams {
     /// The `id` of an earlier message: the tail goes on behind it. Default: from now on.
     after: Option<String>,
 }
-
-const LAST_EVENT_ID: &str = "last-event-id";
 
 /// New states of Events as they reach the log, before queries find them.
 ///
@@ -60,25 +51,17 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub(super) async fn tail(ask: Ask, headers: HeaderMap) -> Result<Response, Problem> {
     let params = ask.params(&[&FILTERS, &["after"]])?;
     let (filter, lines) = (event_filter(&params)?, lines(&params)?);
-    let from = match (headers.get(LAST_EVENT_ID), params.one("after")?) {
-        (Some(id), _) => Some(("Last-Event-ID", id.to_str().unwrap_or_default())),
-        (None, Some(after)) => Some(("after", after)),
-        (None, None) => None,
-    };
-    let position = match from {
+    let position = match behind(&params, &headers)? {
         Some((name, id)) => tail::position(&ask.app, name, id)?,
         None => tail::end(&ask.app).await?,
     };
     let clusters = clusters(&ask, &params).await?;
     let names = ask.app.catalogue.names(&ask.reader).await.unwrap_or_default();
     let line = TailLine::new(&lines, names);
-    let place = ask.app.tail_places.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Kind::Busy, "as many live tails as allowed are running"))?;
-    let (queue, messages) = mpsc::channel(QUEUE);
-    let tail = Tail { app: ask.app.clone(), filter, line, clusters, position, queue, place };
+    let (follower, messages) = Follower::new(&ask.app)?;
+    let tail = Tail { app: ask.app.clone(), filter, line, clusters, position, follower };
     tokio::spawn(tail::run(tail).in_current_span());
-    let messages = ReceiverStream::new(messages).map(Ok::<Event, Infallible>);
-    Ok(([("x-accel-buffering", "no")], Sse::new(messages)).into_response())
+    Ok(answer(messages))
 }
 
 /// The clusters as written in the parameter, and the uids of those names. A tail needs no store: without it the written

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use beidou_schemas::Micros;
@@ -11,7 +11,7 @@ use beidou_service::CancellationToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::now;
+use crate::app::{locked, now};
 
 /// What runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -51,31 +51,27 @@ pub(crate) struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.running.lock().remove(&self.id);
+        locked(&self.running.entries).remove(&self.id);
     }
 }
 
 impl Running {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lists work until the answer is dropped.
     pub(crate) fn list(self: &Arc<Self>, id: &str, kind: Kind, subject: &str, query: &str) -> Listed {
         let stop = CancellationToken::new();
         let entry = Entry { kind, subject: subject.into(), query: query.into(), began: now(), stop: stop.clone() };
-        self.lock().insert(id.into(), entry);
+        locked(&self.entries).insert(id.into(), entry);
         Listed { running: self.clone(), id: id.into(), stop }
     }
 
     /// What runs now, oldest first: ids are made in the order of time.
     pub(crate) fn all(&self) -> Vec<(String, Entry)> {
-        self.lock().iter().map(|(id, entry)| (id.clone(), entry.clone())).collect()
+        locked(&self.entries).iter().map(|(id, entry)| (id.clone(), entry.clone())).collect()
     }
 
     /// Stops it; `false` where nothing of this id runs.
     pub(crate) fn cancel(&self, id: &str) -> bool {
-        self.lock().get(id).map(|entry| entry.stop.cancel()).is_some()
+        locked(&self.entries).get(id).map(|entry| entry.stop.cancel()).is_some()
     }
 }
 

@@ -26,24 +26,18 @@ use beidou_schemas::{Offset, Topic, TopicPartition};
 use beidou_store::query::events::EventFilter;
 use futures::future::try_join_all;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::ToSchema;
 
 use crate::{
     answer::event::EventItem,
     app::App,
     ask::{cursor::Purpose, filter::passes, line::TailLine},
+    follow::{Ended, Follower},
     problem::{Kind, Problem},
 };
 
 pub(crate) use stream::run;
 
-/// Messages between the log and a connection: a few hundred kilobytes at the usual size, 4 MB at the worst.
-pub(crate) const QUEUE: usize = 64;
-/// A caller that takes nothing for so long is gone, or too slow to ever catch up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two signs of life: proxies cut connections that are silent for a minute.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a caller waits before it connects again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -87,13 +81,8 @@ pub(crate) struct Tail {
     /// Names and uids of clusters as the caller wrote them, and uids found for them; `None`: all.
     pub clusters: Option<Vec<String>>,
     pub position: Position,
-    pub queue: mpsc::Sender<Event>,
-    /// One of the places for tails, held until the end.
-    pub place: OwnedSemaphorePermit,
+    pub follower: Follower,
 }
-
-/// The caller has gone, or was too slow, or the process ends.
-struct Ended;
 
 impl Tail {
     fn passes(&self, item: &EventItem) -> bool {
@@ -130,15 +119,12 @@ impl Tail {
     }
 
     async fn send(&self, event: Event) -> Result<(), Ended> {
-        match tokio::time::timeout(PATIENCE, self.queue.send(event)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Ended),
-            Err(_) => {
-                self.app.metrics.tails_too_slow.inc();
-                tracing::info!("a live tail was ended, its reader is too slow");
-                Err(Ended)
-            }
+        let sent = self.follower.send(event).await;
+        if let Err(Ended::TooSlow) = sent {
+            self.app.metrics.tails_too_slow.inc();
+            tracing::info!("a live tail was ended, its reader is too slow");
         }
+        sent
     }
 }
 

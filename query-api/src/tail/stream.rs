@@ -7,8 +7,11 @@ use beidou_schemas::{Offset, Topic, TopicPartition};
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Duration, Instant, interval_at, sleep};
 
-use super::{Ended, HEARTBEAT, Tail, TailGap, TailReject};
-use crate::answer::event::EventItem;
+use super::{Tail, TailGap, TailReject};
+use crate::{
+    answer::event::EventItem,
+    follow::{Ended, HEARTBEAT},
+};
 
 /// One read of one partition: with eight partitions 2 MB for each tail.
 const READ: ReadLimit = ReadLimit { max_bytes: 256 << 10, max_wait: Duration::from_secs(10) };
@@ -17,16 +20,13 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves the tail until its caller goes, is too slow, or the process ends.
 pub(crate) async fn run(mut tail: Tail) {
-    let stop = tail.app.stop.clone();
-    let gone = tail.queue.clone();
+    let over = tail.follower.over();
     tail.app.metrics.tails.inc();
     tokio::select! {
-        () = stop.cancelled() => {}
-        () = gone.closed() => {}
-        Err(Ended) = serve(&mut tail) => {}
+        () = over => {}
+        Err(_) = serve(&mut tail) => {}
     }
     tail.app.metrics.tails.dec();
-    drop(tail.place);
 }
 
 type Answer = (u32, Result<ReadBatch, LogError>);
@@ -80,7 +80,7 @@ async fn take(tail: &mut Tail, partition: u32, answer: Result<ReadBatch, LogErro
         }
         Err(error) => {
             tracing::error!(partition, error = %error, "a live tail cannot go on");
-            Err(Ended)
+            Err(Ended::Log)
         }
     }
 }

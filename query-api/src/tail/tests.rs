@@ -1,15 +1,11 @@
 //! Slow readers and quiet logs, in virtual time.
 
-use std::convert::Infallible;
-
-use axum::response::{IntoResponse, Sse};
 use beidou_log::{Log, memory::MemoryLog};
 use beidou_schemas::Record;
-use futures::StreamExt;
-use tokio::time::Instant;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::*;
+use crate::follow::{HEARTBEAT, PATIENCE, QUEUE, answer};
 
 const PARTITIONS: u32 = 2;
 
@@ -20,9 +16,8 @@ fn log() -> Arc<MemoryLog> {
 async fn tail(log: &Arc<MemoryLog>) -> (Tail, mpsc::Receiver<Event>) {
     let app = App::for_tests(log.clone());
     let position = end(&app).await.unwrap();
-    let place = app.tail_places.clone().try_acquire_owned().unwrap();
-    let (queue, messages) = mpsc::channel(QUEUE);
-    (Tail { app, filter: EventFilter::default(), line: None, clusters: None, position, queue, place }, messages)
+    let (follower, messages) = Follower::new(&app).unwrap();
+    (Tail { app, filter: EventFilter::default(), line: None, clusters: None, position, follower }, messages)
 }
 
 /// Records that cannot be decoded: each is told, and they are quickly made.
@@ -32,8 +27,7 @@ async fn append(log: &Arc<MemoryLog>, count: usize) {
 }
 
 async fn text(messages: mpsc::Receiver<Event>) -> String {
-    let stream = ReceiverStream::new(messages).map(Ok::<_, Infallible>);
-    let body = Sse::new(stream).into_response().into_body();
+    let body = answer(messages).into_body();
     String::from_utf8(axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap()
 }
 

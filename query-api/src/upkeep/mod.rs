@@ -11,11 +11,11 @@
 mod board;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use beidou_log::{Log, LogError, ReadLimit, StoredRecord};
+use beidou_log::{Log, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
     fact::FactError,
@@ -27,17 +27,10 @@ use uuid::Uuid;
 
 pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, State, Work};
 
-use crate::{
-    hand::Hand,
-    problem::{Kind, Problem},
-};
+use crate::{app::locked, fold, hand::Hand, problem::Problem};
 
 /// Reports have at most 1 MB; a read brings a few of them at the least.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::from_secs(5) };
-/// Between two tries at a log that cannot be read.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
-/// A fact that was appended is read back within milliseconds; after this the log has a problem.
-const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The topic's reader and writer.
 pub(crate) struct Upkeep {
@@ -57,9 +50,9 @@ impl Upkeep {
 
     /// What is known, once all that was in the log when this was called is known.
     pub(crate) async fn board<T>(&self, look: impl FnOnce(&Board) -> T) -> Result<T, Problem> {
-        let (requests, outcomes) = (self.end(REQUESTS).await?, self.end(OUTCOMES).await?);
+        let (requests, outcomes) = (fold::end(&*self.log, REQUESTS).await?, fold::end(&*self.log, OUTCOMES).await?);
         self.read_up_to(requests, outcomes).await?;
-        Ok(look(&self.locked()))
+        Ok(look(&locked(&self.board)))
     }
 
     /// Appends a request, if `check` finds nothing against it; returns when it is read back.
@@ -74,19 +67,9 @@ impl Upkeep {
         self.read_up_to(range.end, 0).await
     }
 
-    async fn end(&self, at: TopicPartition) -> Result<Offset, LogError> {
-        let bounds = self.log.bounds(at).await?;
-        // Behind a log that is empty lies nothing to be read.
-        Ok(if bounds.start == bounds.end { 0 } else { bounds.end })
-    }
-
     async fn read_up_to(&self, requests: Offset, outcomes: Offset) -> Result<(), Problem> {
-        let mut read = self.read.subscribe();
-        let there = read.wait_for(|(r, o)| *r >= requests && *o >= outcomes);
-        match tokio::time::timeout(READ_BACK_LIMIT, there).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::LogAway, "the maintenance topic cannot be read")),
-        }
+        let is_enough = |(r, o): &(Offset, Offset)| *r >= requests && *o >= outcomes;
+        fold::reached(&self.read, is_enough, "the maintenance topic cannot be read").await
     }
 
     /// Reads both partitions until the end of the process.
@@ -99,37 +82,23 @@ impl Upkeep {
     }
 
     async fn follow_one(&self, at: TopicPartition) {
-        let mut next = 0;
-        loop {
-            match self.log.read(at, next, READ).await {
-                Ok(batch) => {
-                    batch.records.iter().for_each(|stored| self.take(at, stored));
-                    next = batch.next;
-                    self.read.send_modify(|(r, o)| if at == REQUESTS { *r = next } else { *o = next });
-                }
-                // The size of the topic is bounded: what is gone is old.
-                Err(LogError::Removed { first, .. }) if first > next => next = first,
-                Err(error) => {
-                    tracing::warn!(%at, error = %error, "cannot follow the maintenance topic, answers lag meanwhile");
-                    tokio::time::sleep(RETRY_EVERY).await;
-                }
-            }
-        }
+        let take = |stored: &StoredRecord| {
+            self.take(at, stored);
+            Ok(())
+        };
+        let read = |next| self.read.send_modify(|(r, o)| if at == REQUESTS { *r = next } else { *o = next });
+        fold::follow(&*self.log, at, READ, take, read).await;
     }
 
     fn take(&self, at: TopicPartition, stored: &StoredRecord) {
         let (json, time) = (&stored.record.value, stored.record.header("ce_time").and_then(Micros::parse));
         let taken: Result<(), FactError> = if at == REQUESTS {
-            Request::from_json(json).map(|request| self.locked().ask(request))
+            Request::from_json(json).map(|request| locked(&self.board).ask(request))
         } else {
-            Outcome::from_json(json).map(|outcome| self.locked().tell(outcome, time.unwrap_or_default()))
+            Outcome::from_json(json).map(|outcome| locked(&self.board).tell(outcome, time.unwrap_or_default()))
         };
         if let Err(error) = taken {
             tracing::warn!(%at, offset = stored.offset, error = %error, "a fact of the maintenance topic was not understood");
         }
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,7 @@ use beidou_log::{
     kafka::{Kafka, KafkaLog, KafkaOptions, settings::TOPIC},
 };
 use beidou_schemas::Topic;
+use beidou_service::telemetry::chain;
 use beidou_tests::kafka::Broker;
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 
@@ -13,12 +14,7 @@ use crate::site::{LEDGER, make, open, options};
 /// The error of an opening that must fail, with its causes.
 pub async fn refused(options: &KafkaOptions) -> (LogError, String) {
     let error = KafkaLog::open(options.clone()).await.err().expect("the log must not open");
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(next) = cause {
-        text += &format!(": {next}");
-        cause = next.source();
-    }
+    let text = chain(&error);
     (error, text)
 }
 

@@ -15,6 +15,7 @@ use beidou_projector::{
     fault::Faults,
 };
 use beidou_schemas::Micros;
+use beidou_service::telemetry::chain;
 use beidou_simulator::Clock;
 use beidou_store::archive::Archive;
 use futures::future::BoxFuture;
@@ -312,9 +313,4 @@ async fn projector(site: Arc<Site>, life: String, hands: Hands) -> Result<(), St
     let log = site.broker.of(&life, hands.clone());
     let projector = Projector::new(config, log, site.tables.of(hands), &mut Registry::default());
     projector.run(CancellationToken::new()).await.map_err(|error| chain(&error))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -77,6 +77,14 @@ pub fn shared() -> Arc<MemoryLog> {
     ])
 }
 
+/// An engine in a folder that goes with it, this log, and the engine's store.
+pub async fn scene<L>(log: L) -> ((Engine, tempfile::TempDir), L, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let store = engine.store();
+    ((engine, dir), log, store)
+}
+
 /// Appends to a partition as its writer.
 pub async fn append(log: &Arc<MemoryLog>, at: TopicPartition, records: Vec<Record>) {
     log.writer(at, "test").await.unwrap().append(records).await.unwrap();

@@ -181,9 +181,16 @@ fn answer(ask: &Ask, answered: Answered) -> CommandAnswer {
     })
 }
 
-async fn say(ask: &Ask, key: Key, id: &str, asked: Asked) -> Result<Response, Problem> {
+/// Says something to what is there.
+pub(super) async fn say(
+    ask: &Ask,
+    key: Key,
+    id: &str,
+    object: fn(Uuid) -> Object,
+    asked: Asked,
+) -> Result<Response, Problem> {
     wait(ask)?;
-    let target = Target::There(Object::Operation(OperationId(id_of(id)?)));
+    let target = Target::There(object(id_of(id)?));
     told(ask, key, target, asked, StatusCode::OK).await
 }
 
@@ -226,14 +233,15 @@ pub(super) async fn command_outcome(ask: Ask, Path(id): Path<String>) -> Result<
     }
 }
 
+/// The calls that say something to what is there: to which object, what its id is called, and what each says.
 macro_rules! says {
-    ($($(#[$doc:meta])* $name:ident $path:literal $body:ident($from:ident) => $ask:expr;)+) => {
+    ($object:expr, $id:tt; $($(#[$doc:meta])* $name:ident $path:literal $body:ident($from:ident) => $ask:expr;)+) => {
         $(
             $(#[$doc])*
             #[utoipa::path(
                 post, path = $path, tag = "Operations", request_body = $body,
                 params(
-                    ("id" = String, Path, description = "The operation's id."), WaitParam,
+                    ("id" = String, Path, description = $id), WaitParam,
                     ("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same again is the same command.")
                 ),
                 responses(
@@ -243,13 +251,15 @@ macro_rules! says {
                 security(("token" = []))
             )]
             pub(super) async fn $name(ask: Ask, key: Key, Path(id): Path<String>, Body($from): Body<$body>) -> Result<Response, Problem> {
-                say(&ask, key, &id, $ask).await
+                say(&ask, key, &id, $object, $ask).await
             }
         )+
     };
 }
+pub(super) use says;
 
 says! {
+    |id| Object::Operation(OperationId(id)), "The operation's id.";
     /// Holds an operation: what runs goes on to its end, nothing more begins.
     hold "/api/v1/operations/{id}/hold" WordBody(body) => Asked::Hold(Hold { why: body.why, suspend: false });
     /// Lets an operation that stands still go on. Failures that were seen are accepted by it.

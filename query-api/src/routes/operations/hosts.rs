@@ -13,10 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     id_of, operation_of,
-    page::{Direction, Page, cut},
+    page::{Cut, Direction, Page},
 };
 use crate::{
-    answer::{Total, fit_in},
+    answer::Total,
     app::{Ask, now},
     ask::{Params, range::moment},
     problem::{Problem, ProblemBody},
@@ -173,15 +173,10 @@ pub(super) async fn hosts(ask: Ask, Path(id): Path<String>) -> Result<Json<HostL
             let rank = if wish.worst { past.rank(place) } else { 0 };
             ((rank, place), place)
         });
-        let (places, last, value) = cut(rows.collect(), &page, Direction::Up);
-        let mut items: Vec<HostItem> = places.iter().map(|place| host(operation, &past, *place)).collect();
-        let mut more = false;
-        fit_in(&mut items, &mut more, ROW_BYTES);
-        let shown = items.last().map(|item| (if wish.worst { past.rank(item.place) } else { 0 }, item.place));
-        let last = if more { shown } else { last };
+        let told = |place| host(operation, &past, place);
+        let Cut { items, next, total } = page.of(&ask, rows.collect(), Direction::Up, ROW_BYTES, told);
         let groups = wish.grouped.then(|| groups(operation, &past));
-        let next = last.map(|key| page.next(&ask, &key));
-        Ok(Json(HostList { at: wish.at, items, next, total: Total { value, exact: true }, groups }))
+        Ok(Json(HostList { at: wish.at, items, next, total, groups }))
     });
     look.await?
 }

@@ -6,30 +6,30 @@ use beidou_schemas::{
     Micros,
     operation::{OperationType, Phase},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
     item::{OperationItem, item},
-    page::{Direction, Page, cut},
+    page::{Cut, Direction, Page, Place},
 };
 use crate::{
-    answer::{Total, fit},
+    answer::{Total, row_room},
     app::{Ask, now},
-    ask::{Params, range::moment},
+    ask::{Params, range::bounds},
     problem::{Problem, ProblemBody},
 };
 
-/// Which operations.
+/// Which operations or tasks, and which page of them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
-struct OperationListParams {
+#[expect(dead_code, reason = "names and describes the parameters; `Filter` and `Page` read them")]
+pub(super) struct ListParams {
     /// Clusters by name. Repeat it, or put commas between: any of them.
     #[param(style = Form, explode)]
     cluster: Option<Vec<String>>,
-    /// Types: `ScaleUp`, `Drain` and so on; any of them.
+    /// Types: `ScaleUp`, `Drain` and so on, of tasks `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them.
     #[param(style = Form, explode)]
     r#type: Option<Vec<String>>,
     /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
@@ -38,16 +38,10 @@ struct OperationListParams {
     /// Who asked for it; any of them.
     #[param(style = Form, explode)]
     subject: Option<Vec<String>>,
-    /// The task that it belongs to, by id.
-    task: Option<String>,
-    /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
-    text: Option<String>,
-    /// Operations that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
+    /// What was there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
     from: Option<String>,
-    /// Operations that were accepted before this moment. Default: now.
+    /// What was accepted before this moment. Default: now.
     to: Option<String>,
-    /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
-    sort: Option<String>,
     /// `desc` (default) or `asc`.
     order: Option<String>,
     /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
@@ -57,8 +51,21 @@ struct OperationListParams {
     cursor: Option<String>,
 }
 
-const NAMES: [&str; 12] =
-    ["cluster", "type", "phase", "subject", "task", "text", "from", "to", "sort", "order", "limit", "cursor"];
+/// The names in [`ListParams`].
+pub(super) const LIST: [&str; 9] = ["cluster", "type", "phase", "subject", "from", "to", "order", "limit", "cursor"];
+
+/// Which operations.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
+struct OperationParams {
+    /// The task that it belongs to, by id.
+    task: Option<String>,
+    /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
+    text: Option<String>,
+    /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
+    sort: Option<String>,
+}
 
 /// A page of operations.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,25 +76,6 @@ pub(super) struct OperationList {
     next: Option<String>,
     /// How many match in all.
     total: Total,
-}
-
-/// The place of a row: what the list is sorted by, then the id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Place {
-    number: i64,
-    text: String,
-    id: Uuid,
-}
-
-/// What a list is sorted by.
-#[derive(Debug, Clone, Copy)]
-enum Sort {
-    Created,
-    Updated,
-    Name,
-    Cluster,
-    Phase,
-    Bad,
 }
 
 /// Filters over operations and tasks alike.
@@ -117,22 +105,18 @@ impl Filter {
         for word in params.many("phase")? {
             match &*word {
                 "active" => phases.extend(Phase::ALL.iter().copied().filter(|phase| !phase.is_over())),
-                word => phases.push(word.parse().map_err(|_| Problem::parameter("phase", word, phase_names()))?),
+                word => {
+                    let allowed = |known: &str| format!("active, {known}");
+                    let phase = word.parse::<Phase>();
+                    phases.push(phase.map_err(|no| Problem::parameter("phase", word, allowed(&no.allowed)))?);
+                }
             }
         }
         let types = params.many("type")?.into_iter().map(|word| {
-            word.parse().map_err(|_| {
-                let names: Vec<&str> = OperationType::ALL.iter().map(|kind| kind.name()).collect();
-                Problem::parameter("type", &word, names.join(", "))
-            })
+            let kind = word.parse::<OperationType>();
+            kind.map_err(|unknown| Problem::parameter("type", &word, unknown.allowed))
         });
-        let (from, to) = (moment(params, "from", now())?, moment(params, "to", now())?);
-        if let (Some(begin), Some(end)) = (from, to)
-            && begin >= end
-        {
-            let written = params.one("from")?.unwrap_or_default();
-            return Err(Problem::parameter("from", written, format!("a time before `to`, which is {end}")));
-        }
+        let (from, to) = bounds(params, now())?;
         Ok(Self {
             clusters: params.many("cluster")?,
             types: types.collect::<Result<_, _>>()?,
@@ -161,35 +145,22 @@ impl Filter {
     }
 }
 
-fn phase_names() -> String {
-    let names: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
-    format!("active, {}", names.join(", "))
+/// How many of its hosts went wrong.
+fn bad(operation: &Operation) -> usize {
+    let hosts = 0..operation.plan.hosts.len();
+    hosts.filter(|host| operation.cells.iter().any(|step| step[*host].state.is_bad())).count()
 }
 
-fn place(operation: &Operation, sort: Sort) -> Place {
-    let bad = || {
-        let hosts = 0..operation.plan.hosts.len();
-        hosts.filter(|host| operation.cells.iter().any(|step| step[*host].state.is_bad())).count() as i64
-    };
-    let (number, text) = match sort {
-        Sort::Created => (operation.created.0, String::new()),
-        Sort::Updated => (operation.updated.0, String::new()),
-        Sort::Name => (0, operation.name.clone()),
-        Sort::Cluster => (0, operation.spec.cluster_name.clone()),
-        Sort::Phase => (i64::from(operation.phase.number()), String::new()),
-        Sort::Bad => (bad(), String::new()),
-    };
-    Place { number, text, id: operation.id.0 }
-}
+type Key = fn(&Operation) -> Place;
 
-fn sort(params: &Params) -> Result<Sort, Problem> {
+fn sort(params: &Params) -> Result<Key, Problem> {
     Ok(match params.one("sort")? {
-        None | Some("created") => Sort::Created,
-        Some("updated") => Sort::Updated,
-        Some("name") => Sort::Name,
-        Some("cluster") => Sort::Cluster,
-        Some("phase") => Sort::Phase,
-        Some("bad") => Sort::Bad,
+        None | Some("created") => |operation| Place::by_number(operation.created.0, operation.id.0),
+        Some("updated") => |operation| Place::by_number(operation.updated.0, operation.id.0),
+        Some("name") => |operation| Place::by_text(&operation.name, operation.id.0),
+        Some("cluster") => |operation| Place::by_text(&operation.spec.cluster_name, operation.id.0),
+        Some("phase") => |operation| Place::by_number(operation.phase.number().into(), operation.id.0),
+        Some("bad") => |operation| Place::by_number(bad(operation) as i64, operation.id.0),
         Some(other) => {
             return Err(Problem::parameter("sort", other, "created, updated, name, cluster, phase, bad"));
         }
@@ -220,13 +191,13 @@ fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
 
 /// Operations, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/operations", tag = "Operations", params(OperationListParams),
+    get, path = "/api/v1/operations", tag = "Operations", params(ListParams, OperationParams),
     responses((status = 200, body = OperationList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
-    let params = ask.params(&[&NAMES])?;
-    let (filter, sort, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
+    let params = ask.params(&[&LIST, &["task", "text", "sort"]])?;
+    let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let task = params
         .one("task")?
@@ -235,13 +206,10 @@ pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem>
     let moment = now();
     let list = ask.app.operations.look(|known| {
         let all = known.board.operations.values().filter(|operation| passes(&filter, task, operation));
-        let rows = all.map(|operation| (place(operation, sort), operation)).collect();
-        let (rows, last, value) = cut(rows, &page, direction);
-        let mut items: Vec<_> = rows.iter().map(|operation| item(&known.board, operation, moment)).collect();
-        let mut more = false;
-        fit(&mut items, &mut more, &[]);
-        let last = if more { rows.get(items.len() - 1).map(|operation| place(operation, sort)) } else { last };
-        OperationList { items, next: last.map(|key| page.next(&ask, &key)), total: Total { value, exact: true } }
+        let rows = all.map(|operation| (key(operation), operation)).collect();
+        let told = |operation| item(&known.board, operation, moment);
+        let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), told);
+        OperationList { items, next, total }
     });
     Ok(Json(list.await?))
 }

@@ -188,10 +188,8 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
     }
     let mut kinds = Vec::new();
     for word in params.many("kind")? {
-        kinds.push(word.parse().map_err(|_| {
-            let names: Vec<&str> = TaskEventKind::ALL.iter().map(|kind| kind.name()).collect();
-            Problem::parameter("kind", &word, names.join(", "))
-        })?);
+        let kind = word.parse::<TaskEventKind>();
+        kinds.push(kind.map_err(|unknown| Problem::parameter("kind", &word, unknown.allowed))?);
     }
     if kinds.is_empty() {
         kinds.extend(TaskEventKind::ALL.iter().filter(|kind| **kind != TaskEventKind::Output));

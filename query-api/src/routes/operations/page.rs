@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::{
+    answer::{Total, fit_in},
     app::{Ask, MOST_ROWS, USUAL_ROWS},
     ask::{
         Params,
@@ -40,6 +42,40 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
     }
 }
 
+/// A page of a sorted list.
+pub(super) struct Cut<T> {
+    pub items: Vec<T>,
+    /// The cursor of the page behind it.
+    pub next: Option<String>,
+    /// How many rows there are in all.
+    pub total: Total,
+}
+
+impl<K: Ord + Serialize + DeserializeOwned> Page<K> {
+    /// This page out of all rows with their keys, each told as an item, and as many of them as have room.
+    pub(super) fn of<R, T: Serialize>(
+        &self,
+        ask: &Ask,
+        mut rows: Vec<(K, R)>,
+        direction: Direction,
+        room: usize,
+        item: impl FnMut(R) -> T,
+    ) -> Cut<T> {
+        let total = Total { value: rows.len() as u64, exact: true };
+        rows.sort_by(|(a, _), (b, _)| direction.of(a.cmp(b)));
+        if let Some(after) = &self.after {
+            rows.retain(|(key, _)| direction.of(key.cmp(after)) == Ordering::Greater);
+        }
+        let mut more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let (keys, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let mut items = rows.into_iter().map(item).collect();
+        fit_in(&mut items, &mut more, room);
+        let next = keys[..items.len()].last().filter(|_| more).map(|last| self.next(ask, last));
+        Cut { items, next, total }
+    }
+}
+
 /// The direction of a sorted list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -65,19 +101,20 @@ impl Direction {
     }
 }
 
-/// One page out of all rows with their keys: the rows, the key of the last one where more follow, and how many there are.
-pub(super) fn cut<K: Ord + Clone + Serialize + DeserializeOwned, T>(
-    mut rows: Vec<(K, T)>,
-    page: &Page<K>,
-    direction: Direction,
-) -> (Vec<T>, Option<K>, u64) {
-    let total = rows.len() as u64;
-    rows.sort_by(|(a, _), (b, _)| direction.of(a.cmp(b)));
-    if let Some(after) = &page.after {
-        rows.retain(|(key, _)| direction.of(key.cmp(after)) == Ordering::Greater);
+/// The place of a row: what its list is sorted by, then the id.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    number: i64,
+    text: String,
+    id: Uuid,
+}
+
+impl Place {
+    pub(super) fn by_number(number: i64, id: Uuid) -> Self {
+        Self { number, text: String::new(), id }
     }
-    let more = rows.len() > page.limit;
-    rows.truncate(page.limit);
-    let last = rows.last().map(|(key, _)| key.clone()).filter(|_| more);
-    (rows.into_iter().map(|(_, row)| row).collect(), last, total)
+
+    pub(super) fn by_text(text: &str, id: Uuid) -> Self {
+        Self { number: 0, text: text.into(), id }
+    }
 }

@@ -3,21 +3,16 @@
 //! What holds: a message's id is the offset of its fact, so that resuming there repeats nothing and loses nothing. Changes
 //! of cells are those of this very fact; the summary is that of the moment in which the message was made.
 
-use std::{convert::Infallible, time::Duration};
-
 use axum::{
     extract::Path,
     http::HeaderMap,
-    response::{IntoResponse, Response, Sse, sse::Event},
+    response::{Response, sse::Event},
 };
 use beidou_schemas::{
     Micros, Offset,
     operation::{Object, OperationId, TaskId},
 };
-use futures::StreamExt;
 use serde::Serialize;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -31,21 +26,15 @@ use super::{
 use crate::{
     app::{App, Ask, now},
     ask::Params,
+    follow::{Ended, Follower, HEARTBEAT, answer, behind},
     operations::{FactPlace, Known},
     problem::{Kind, Problem, ProblemBody},
 };
 
-/// Messages between the log and a connection.
-const QUEUE: usize = 64;
-/// A caller that takes nothing for so long is gone, or too slow to ever catch up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two signs of life: proxies cut connections that are silent for a minute.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Messages that are made at once, under one look at the board.
 const MOST_AT_ONCE: usize = 32;
 /// Changes of one message; a fact that moves more is followed by `matrix`.
 const MOST_CHANGES: usize = 5000;
-const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Where the stream begins.
 #[derive(IntoParams)]
@@ -146,29 +135,17 @@ pub(super) async fn task_stream(ask: Ask, Path(id): Path<String>, headers: Heade
 }
 
 fn begin(ask: &Ask, params: &Params, headers: &HeaderMap, object: Object) -> Result<Response, Problem> {
-    let from = match (headers.get(LAST_EVENT_ID), params.one("after")?) {
-        (Some(id), _) => Some(("Last-Event-ID", id.to_str().unwrap_or_default())),
-        (None, Some(after)) => Some(("after", after)),
-        (None, None) => None,
-    };
-    let after = match from {
+    let after = match behind(params, headers)? {
         Some((name, text)) => Some(text.parse::<Offset>().map_err(|_| Problem {
             kind: Kind::BadPosition,
             ..Problem::parameter(name, text, "the id of an earlier message: the offset of a fact")
         })?),
         None => ask.app.operations.glance(|known| places(known, object).last().map(|(_, place)| place.offset)),
     };
-    let place = ask.app.tail_places.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Kind::Busy, "as many live tails as allowed are running"))?;
-    let (queue, messages) = mpsc::channel(QUEUE);
-    let stream = Stream { app: ask.app.clone(), object, after, queue };
-    let serve = async move {
-        stream.run().await;
-        drop(place);
-    };
-    tokio::spawn(serve.in_current_span());
-    let messages = ReceiverStream::new(messages).map(Ok::<Event, Infallible>);
-    Ok(([("x-accel-buffering", "no")], Sse::new(messages)).into_response())
+    let (follower, messages) = Follower::new(&ask.app)?;
+    let stream = Stream { app: ask.app.clone(), object, after, follower };
+    tokio::spawn(stream.run().in_current_span());
+    Ok(answer(messages))
 }
 
 /// Facts of an object, and of the operations of a task, in the order of the log: each with the operation that it is about
@@ -200,26 +177,22 @@ struct Stream {
     app: std::sync::Arc<App>,
     object: Object,
     after: Option<Offset>,
-    queue: mpsc::Sender<Event>,
+    follower: Follower,
 }
-
-/// The caller has gone, or was too slow.
-struct Gone;
 
 impl Stream {
     async fn run(mut self) {
-        let (stop, gone) = (self.app.stop.clone(), self.queue.clone());
+        let over = self.follower.over();
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = gone.closed() => {}
+            () = over => {}
             _ended = self.serve() => {}
         }
     }
 
-    async fn serve(&mut self) -> Result<(), Gone> {
+    async fn serve(&mut self) -> Result<(), Ended> {
         let mut changes = self.app.operations.changes();
         // An id without data tells where the stream begins, before anything comes.
-        self.send(self.at(Event::default().comment("begin"))).await?;
+        self.follower.send(self.at(Event::default().comment("begin"))).await?;
         loop {
             changes.borrow_and_update();
             loop {
@@ -232,13 +205,13 @@ impl Stream {
                 }
                 for (offset, data) in messages {
                     self.after = Some(offset);
-                    self.send(Event::default().id(offset.to_string()).data(data)).await?;
+                    self.follower.send(Event::default().id(offset.to_string()).data(data)).await?;
                 }
             }
             match tokio::time::timeout(HEARTBEAT, changes.changed()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(Gone),
-                Err(_) => self.send(self.at(Event::default().comment("heartbeat"))).await?,
+                Ok(Err(_)) => return Err(Ended::Log),
+                Err(_) => self.follower.send(self.at(Event::default().comment("heartbeat"))).await?,
             }
         }
     }
@@ -298,12 +271,5 @@ impl Stream {
             }
         };
         json.ok()
-    }
-
-    async fn send(&self, event: Event) -> Result<(), Gone> {
-        match tokio::time::timeout(PATIENCE, self.queue.send(event)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
-        }
     }
 }

@@ -8,9 +8,8 @@ use beidou_schemas::operation::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{
-    acts::{AnswerBody, CommandAnswer, Key, RetryBody, SkipBody, WaitParam, WordBody, checked_name, told, wait},
-    id_of,
+use super::acts::{
+    AnswerBody, CommandAnswer, Key, RetryBody, SkipBody, WaitParam, WordBody, checked_name, say, says, told, wait,
 };
 use crate::{
     app::Ask,
@@ -49,36 +48,8 @@ pub(super) async fn make_task(ask: Ask, key: Key, Body(wish): Body<TaskWish>) ->
     told(&ask, key, Target::NewTask, asked.into(), StatusCode::CREATED).await
 }
 
-async fn say(ask: &Ask, key: Key, id: &str, asked: Asked) -> Result<Response, Problem> {
-    wait(ask)?;
-    let target = Target::There(Object::Task(TaskId(id_of(id)?)));
-    told(ask, key, target, asked, StatusCode::OK).await
-}
-
-macro_rules! says {
-    ($($(#[$doc:meta])* $name:ident $path:literal $body:ident($from:ident) => $ask:expr;)+) => {
-        $(
-            $(#[$doc])*
-            #[utoipa::path(
-                post, path = $path, tag = "Operations", request_body = $body,
-                params(
-                    ("id" = String, Path, description = "The task's id."), WaitParam,
-                    ("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same again is the same command.")
-                ),
-                responses(
-                    (status = 200, body = CommandAnswer), (status = 202, body = CommandAnswer),
-                    (status = "default", body = ProblemBody, content_type = "application/problem+json")
-                ),
-                security(("token" = []))
-            )]
-            pub(super) async fn $name(ask: Ask, key: Key, Path(id): Path<String>, Body($from): Body<$body>) -> Result<Response, Problem> {
-                say(&ask, key, &id, $ask).await
-            }
-        )+
-    };
-}
-
 says! {
+    |id| Object::Task(TaskId(id)), "The task's id.";
     /// Holds a task, and the operation of its present step.
     hold_task "/api/v1/tasks/{id}/hold" WordBody(body) => Asked::Hold(Hold { why: body.why, suspend: false });
     /// Lets a task that stands still go on, and the operation of its present step.

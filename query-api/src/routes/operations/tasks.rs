@@ -6,7 +6,7 @@ use beidou_schemas::{
     Micros,
     operation::{GateMode, Object, OperationType, Phase, Reason, TaskSpec, TaskStepKind},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -14,12 +14,12 @@ use super::{
     detail::{ActionItem, actions},
     id_of,
     item::{OperationItem, item},
-    list::{Filter, Seen},
-    page::{Direction, Page, cut},
+    list::{Filter, LIST, ListParams, Seen},
+    page::{Cut, Direction, Page, Place},
     task_of,
 };
 use crate::{
-    answer::{Total, fit},
+    answer::{Total, row_room},
     app::{Ask, now},
     ask::Params,
     problem::{Problem, ProblemBody},
@@ -29,38 +29,12 @@ use crate::{
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
-struct TaskListParams {
-    /// Clusters by name; any of them.
-    #[param(style = Form, explode)]
-    cluster: Option<Vec<String>>,
-    /// Types: `ScaleUp`, `NodeJoin`, `ScaleDown`, `NodeRemove`; any of them.
-    #[param(style = Form, explode)]
-    r#type: Option<Vec<String>>,
-    /// Phases: `Running`, `Held` and so on; `active` stands for all that are not over; any of them.
-    #[param(style = Form, explode)]
-    phase: Option<Vec<String>>,
-    /// Who asked for it; any of them.
-    #[param(style = Form, explode)]
-    subject: Option<Vec<String>>,
+struct TaskParams {
     /// Text within name, id, message, bundle or the address of a machine; case does not matter.
     text: Option<String>,
-    /// Tasks that were there at this moment or later: RFC 3339, or relative to now (`-6h`). Default: all.
-    from: Option<String>,
-    /// Tasks that were accepted before this moment. Default: now.
-    to: Option<String>,
     /// `created` (default), `updated`, `name`.
     sort: Option<String>,
-    /// `desc` (default) or `asc`.
-    order: Option<String>,
-    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u32>,
-    /// `next` of the answer before. All other parameters must be unchanged.
-    cursor: Option<String>,
 }
-
-const NAMES: [&str; 11] =
-    ["cluster", "type", "phase", "subject", "text", "from", "to", "sort", "order", "limit", "cursor"];
 
 /// A work order of a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -220,17 +194,13 @@ fn gate_item(gate: &GateState) -> GateItem {
     GateItem { mode: gate.mode, asked: gate.asked, until: gate.until, open, answered_by, ticket, why }
 }
 
-/// The place of a row: what the list is sorted by, then the id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Place(i64, String, Uuid);
-
 type Key = fn(&Task) -> Place;
 
 fn sort(params: &Params) -> Result<Key, Problem> {
     Ok(match params.one("sort")? {
-        None | Some("created") => |task| Place(task.created.0, String::new(), task.id.0),
-        Some("updated") => |task| Place(task.updated.0, String::new(), task.id.0),
-        Some("name") => |task| Place(0, task.name.clone(), task.id.0),
+        None | Some("created") => |task| Place::by_number(task.created.0, task.id.0),
+        Some("updated") => |task| Place::by_number(task.updated.0, task.id.0),
+        Some("name") => |task| Place::by_text(&task.name, task.id.0),
         Some(other) => return Err(Problem::parameter("sort", other, "created, updated, name")),
     })
 }
@@ -255,22 +225,19 @@ fn passes(filter: &Filter, task: &Task) -> bool {
 
 /// Automatic tasks, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/tasks", tag = "Operations", params(TaskListParams),
+    get, path = "/api/v1/tasks", tag = "Operations", params(ListParams, TaskParams),
     responses((status = 200, body = TaskList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn tasks(ask: Ask) -> Result<Json<TaskList>, Problem> {
-    let params = ask.params(&[&NAMES])?;
+    let params = ask.params(&[&LIST, &["text", "sort"]])?;
     let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let list = ask.app.operations.look(|known| {
         let all = known.board.tasks.values().filter(|task| passes(&filter, task));
-        let (rows, last, value) = cut(all.map(|task| (key(task), task)).collect(), &page, direction);
-        let mut items: Vec<_> = rows.iter().map(|task| task_item(task)).collect();
-        let mut more = false;
-        fit(&mut items, &mut more, &[]);
-        let last = if more { rows.get(items.len() - 1).map(|task| key(task)) } else { last };
-        TaskList { items, next: last.map(|place| page.next(&ask, &place)), total: Total { value, exact: true } }
+        let rows = all.map(|task| (key(task), task)).collect();
+        let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), task_item);
+        TaskList { items, next, total }
     });
     Ok(Json(list.await?))
 }
