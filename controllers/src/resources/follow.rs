@@ -1,6 +1,6 @@
 //! The turns over all resources: commands, finalizers, statuses.
 
-use std::{collections::BTreeSet, fmt::Debug, hash::Hash, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use beidou_crds::{AutoOperationTask, FINALIZER, Operation};
 use beidou_model::operation::Refused;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Resources, STEP, show,
+    Kind, Resources, STEP, show,
     wish::{Stated, Wish, commands, is_over, lacks},
 };
 use crate::{act::Hands, error::chain, keeper::now, target::TargetError};
@@ -42,17 +42,10 @@ pub(crate) async fn follow(resources: Resources, hands: Hands) {
 }
 
 /// A cache of a kind, and the watch that keeps it.
-pub(super) fn cache<K>(resources: &Resources, wake: watch::Sender<()>) -> (Store<K>, impl Future<Output = ()> + use<K>)
-where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Send
-        + Sync
-        + serde::de::DeserializeOwned
-        + 'static,
-    K::DynamicType: Default + Eq + Hash + Clone,
-{
+pub(super) fn cache<K: Kind>(
+    resources: &Resources,
+    wake: watch::Sender<()>,
+) -> (Store<K>, impl Future<Output = ()> + use<K>) {
     let (store, writer) = reflector::store();
     let watched = watcher(resources.api::<K>(), watcher::Config::default()).default_backoff();
     let stream = reflector(writer, watched);
@@ -197,18 +190,14 @@ async fn turn_task(
 }
 
 /// Finalizer and commands; true where nothing is to be shown.
-async fn follow_one<K>(
+async fn follow_one<K: Kind>(
     resources: &Resources,
     hands: &Hands,
     one: &K,
     stated: &Stated,
     cluster: &str,
     sent: &mut BTreeSet<Uuid>,
-) -> Result<bool, Turn>
-where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope> + Clone + Debug + serde::de::DeserializeOwned,
-    K::DynamicType: Default,
-{
+) -> Result<bool, Turn> {
     let kept = one.finalizers().iter().any(|known| known == FINALIZER);
     if stated.deleted && hands.keeper.look(|board| is_over(board, stated)) {
         if kept {

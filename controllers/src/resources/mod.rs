@@ -13,13 +13,16 @@ mod follow;
 mod show;
 mod wish;
 
+use std::fmt::Debug;
+
 use beidou_crds::{AutoOperationTask, Operation};
 use beidou_schemas::operation::{TaskId, TaskStepKind, fact::OperationAsked};
-use k8s_openapi::api::core::v1::Secret as KubeSecret;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret as KubeSecret};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub(crate) use self::{clusters::follow_clusters, follow::follow};
@@ -31,6 +34,23 @@ const TASK: &str = "caas.beidou.io/task";
 const STEP: &str = "caas.beidou.io/step";
 const MANAGER: &str = "beidou-controllers";
 
+/// A kind of resource that lies in the namespace.
+trait Kind:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<K> Kind for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// The way to them; clones share it.
 #[derive(Clone)]
 pub(crate) struct Resources {
@@ -39,11 +59,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
-        K::DynamicType: Default,
-    {
+    fn api<K: Kind>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
@@ -118,14 +134,7 @@ impl Resources {
     }
 
     /// Merges into a resource.
-    async fn merge<K>(&self, name: &str, change: Value) -> Result<(), TargetError>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-        K::DynamicType: Default,
-    {
+    async fn merge<K: Kind>(&self, name: &str, change: Value) -> Result<(), TargetError> {
         match self.api::<K>().patch(name, &PatchParams::default(), &Patch::Merge(change)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             other => other.map(drop).map_err(TargetError::kube(format!("change {name}"))),
@@ -133,14 +142,7 @@ impl Resources {
     }
 
     /// Applies a status.
-    async fn status<K>(&self, kind: &str, name: &str, status: Value) -> Result<(), TargetError>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + serde::de::DeserializeOwned
-            + std::fmt::Debug,
-        K::DynamicType: Default,
-    {
+    async fn status<K: Kind>(&self, kind: &str, name: &str, status: Value) -> Result<(), TargetError> {
         let whole = json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "status": status});
         let apply = PatchParams::apply(MANAGER).force();
         match self.api::<K>().patch_status(name, &apply, &Patch::Apply(whole)).await {

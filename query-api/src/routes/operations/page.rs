@@ -69,7 +69,7 @@ impl<K: Ord + Serialize + DeserializeOwned> Page<K> {
         let mut more = rows.len() > self.limit;
         rows.truncate(self.limit);
         let (keys, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        let mut items = rows.into_iter().map(item).collect();
+        let mut items: Vec<T> = rows.into_iter().map(item).collect();
         fit_in(&mut items, &mut more, room);
         let next = keys[..items.len()].last().filter(|_| more).map(|last| self.next(ask, last));
         Cut { items, next, total }
