@@ -1951,8 +1951,9 @@ export interface components {
             from: string;
             /**
              * @description Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
-             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked), or
-             *     why the watch broke.
+             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked),
+             *     `too_many_breaks` (the range has more than 100,000 intervals, of which the older ones are not looked at: ask for a
+             *     shorter range or fewer clusters), or why the watch broke.
              */
             reason: string;
             /** @description `degraded`: what still existed was found, intermediate states are lost. `gap`: lost. `unknown`: see `reason`. */

@@ -102,6 +102,33 @@ async fn many_sessions_without_a_break_are_one_stretch() {
 }
 
 #[tokio::test]
+async fn what_is_cut_off_is_never_complete() {
+    let world = world().await;
+    // One session over all of it, and more breaks within it than an answer reads: ten for each millisecond of 11 seconds.
+    world.insert("kube_coverage", [row("complete", "14:00:00", "15:00:00", "timeout", 1)]).await;
+    world
+        .engine
+        .run(&format!(
+            "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, state, session, from_time, until_time, reason, log_offset)
+             SELECT '{}', 'cluster-1', 0, 'degraded', toUUID('00000000-0000-0000-0000-000000000000'),
+                 toDateTime64('2026-11-23 14:30:00', 6, 'UTC') + toIntervalMicrosecond(number * 100) AS from_time,
+                 from_time + toIntervalMicrosecond(50), 'missed_by_watch', number + 2 FROM numbers(110000)",
+            cluster_uid(1)
+        ))
+        .await;
+    let coverage = told(&world, "/api/v1/events?").await;
+    assert!(coverage["complete"] == false && coverage["share"].as_f64().unwrap() < 0.51, "{coverage}");
+    let worst = world.api.list(&format!("/api/v1/coverage/clusters?{RANGE}&bins=4")).await["items"][0].take();
+    assert_eq!(worst["strip"], "uuuc", "{worst}");
+    assert_eq!(worst["because"][0]["reason"], "too_many_breaks");
+    // A shorter range has few enough of them.
+    let shorter = world.api.list("/api/v1/events?from=2026-11-23T14:30:05Z&to=2026-11-23T15:00:00Z").await;
+    let reasons: Vec<_> =
+        shorter["coverage"][0]["parts"].as_array().unwrap().iter().map(|part| &part["reason"]).collect();
+    assert!(reasons.iter().all(|reason| **reason == "missed_by_watch") && !reasons.is_empty(), "{reasons:?}");
+}
+
+#[tokio::test]
 async fn what_retention_removed_is_part_of_no_other_stretch() {
     let world = world().await;
     let mut note = row("gap", "14:20:00", "14:20:00", "removed_by_retention", 9);
