@@ -214,11 +214,13 @@ impl Cold {
             parts.push((Between { from: edge, until }, None));
             until = edge;
         }
-        let mut days = 1;
+        let mut days: i64 = 1;
         while range.from < until {
-            let part = self.newest_days(Between { from: range.from, until }, days);
+            let rest = Between { from: range.from, until };
+            // Before the oldest file there is nothing to read a few days at a time.
+            let part = if self.size_of(rest).files == 0 { rest } else { self.newest_days(rest, days) };
             parts.push((part, self.within(part)));
-            (until, days) = (part.from, days * 2);
+            (until, days) = (part.from, days.saturating_mul(2));
         }
         parts
     }
@@ -228,16 +230,24 @@ impl Cold {
         let last = Micros((range.until.0 - 1).div_euclid(DAY) * DAY);
         let begin = |back: i64| Between { from: last.plus(-back * DAY).max(range.from), ..range };
         let is_small = |back: &i64| {
-            let ColdSize { files, rows: _, bytes } =
-                self.within(begin(*back)).map(|cold| cold.size()).unwrap_or_default();
+            let ColdSize { files, rows: _, bytes } = self.size_of(begin(*back));
             files <= self.most.files / PARTS && bytes <= self.most.bytes / PARTS
         };
-        begin((1..days).take_while(is_small).last().unwrap_or(0))
+        // Behind the begin of the range there are no days, however many may be read.
+        let all = (range.until.0 - range.from.0) / DAY + 2;
+        begin((1..days.min(all)).take_while(is_small).last().unwrap_or(0))
+    }
+
+    fn files_in(&self, range: Between) -> impl Iterator<Item = &ColdFile> {
+        self.files.iter().filter(move |file| file.from < range.until && range.from <= file.to)
+    }
+
+    fn size_of(&self, range: Between) -> ColdSize {
+        self.files_in(range).fold(ColdSize::default(), ColdSize::with)
     }
 
     fn within(&self, range: Between) -> Option<Self> {
-        let in_range = |file: &&ColdFile| file.from < range.until && range.from <= file.to;
-        let files: Vec<_> = self.files.iter().filter(in_range).cloned().collect();
+        let files: Vec<_> = self.files_in(range).cloned().collect();
         (!files.is_empty()).then(|| Self { files, pins: OnceLock::new(), ..self.clone() })
     }
 
@@ -448,6 +458,18 @@ mod tests {
         assert!(half.check_next().is_ok(), "files that were read count once");
         assert!(rest.check_next().is_err());
         assert_eq!(all.read(), ColdSize { files: 5, rows: 15, bytes: 50 });
+    }
+
+    #[test]
+    fn a_long_time_with_large_days_and_a_long_one_with_none_are_parted_in_no_time() {
+        let large = |day| ColdFile { bytes: MOST.bytes, ..file(&format!("events/{day}"), "u1", day) };
+        let days = 20_000;
+        let files = (days - 70..days).map(large).chain([file("events/old", "u1", 5_000)]).collect();
+        let all = cold(files, &[("u1", days)]);
+        let parts = all.newest_first(Between::ALL);
+        let read: usize = parts.iter().filter_map(|(_, cold)| cold.as_ref()).map(|cold| cold.files.len()).sum();
+        assert_eq!((read, parts.last().unwrap().0.from), (71, Micros(0)));
+        assert!(parts.len() < 120, "one for each large day, few for what is between and before: {}", parts.len());
     }
 
     proptest! {
