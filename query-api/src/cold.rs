@@ -19,6 +19,7 @@ use beidou_store::{
     query::{
         QueryError, Reader,
         cold::{Cold, ColdSize, Place, can_be_named},
+        neighbours::AnchorQuery,
     },
     retention::NOTICE,
 };
@@ -269,6 +270,18 @@ impl Ask {
     {
         let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
         self.app.colds.over(&self.reader, clusters, range, |_| Ok(()), answer).await
+    }
+
+    /// The range that has all states of an Event; `None` where there is none that matches. The archive is read where the tables
+    /// have none, no further back than to the newest.
+    pub(crate) async fn life(&self, query: &AnchorQuery) -> Result<Option<Range>, Problem> {
+        self.app.standing(&self.reader).await?;
+        if let Some(life) = self.reader.life(query).await? {
+            // Of an Event with a state in the tables newer ones may have left them.
+            return Ok(Some(Range { until: Range::ALL.until, ..life }));
+        }
+        let life = async |reader: Reader| Ok(reader.life(query).await?);
+        Ok(self.over_list(Some(&query.clusters), Range::ALL, life).await?.0)
     }
 
     /// Lists a question that reads the archive among what runs, so that its progress is told and somebody can stop it.

@@ -3381,6 +3381,7 @@ export interface components {
         };
         /** @description An object at a moment, as far as Events tell it. */
         ObjectAt: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely that range is known. Where it is not complete, the object may have changed since. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -3414,6 +3415,12 @@ export interface components {
              * @description The moment.
              */
             t: string;
+            /**
+             * Format: date-time
+             * @description Only where the archive, which has what is older than this, could not be asked, or has more than one question may read:
+             *     then nothing here tells of the time before.
+             */
+            tables_from?: string | null;
         };
         /** @description A bin. Where it is not complete, all its numbers are lower bounds. */
         OccurrenceBin: {

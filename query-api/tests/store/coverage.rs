@@ -260,6 +260,11 @@ async fn a_lost_table_is_no_empty_history() {
         let told = (answer.status, answer.json()["type"].as_str().map(str::to_owned));
         assert_eq!(told, (503, Some("/problems/restoring".into())), "{path}: {}", answer.text);
     }
+    // Nor does it say that there is no such Event.
+    for path in ["", "/neighbours"] {
+        let of_event = world.api.get(&format!("/api/v1/events/cluster-1/{}{path}", Uuid::from_u128(1))).await;
+        assert_eq!(of_event.status, 503, "{path}: {}", of_event.text);
+    }
     let sql = world.post("/api/v1/sql", json!({"query": "SELECT count() FROM events"})).await;
     assert_eq!(sql.status, 503, "{}", sql.text);
 

@@ -24,6 +24,7 @@ pub mod histogram;
 pub mod known;
 pub mod lag;
 pub mod lanes;
+mod life;
 mod line;
 pub mod neighbours;
 pub mod occurrences;
