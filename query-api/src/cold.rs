@@ -48,13 +48,35 @@ pub(crate) struct Colds {
     archive: Option<Archive>,
     copies: Option<Arc<Shelf>>,
     most: ColdSize,
-    known: Mutex<Known>,
+    /// Apart from one another: who asks the tables alone does not wait for an archive that answers slowly.
+    bounds: Fresh<Hot>,
+    catalogue: Fresh<Catalogue>,
 }
 
-#[derive(Default)]
-struct Known {
-    hot: Option<(Instant, Arc<Hot>)>,
-    catalogue: Option<(Instant, Arc<Catalogue>)>,
+/// What is read anew where it is too old. One reads at a time, and who waits meanwhile takes what was read.
+struct Fresh<T>(Mutex<Option<(tokio::time::Instant, Arc<T>)>>);
+
+impl<T> Fresh<T> {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// What was at most so old when this was called. It is as old as the begin of its reading: what changed since may be missing
+    /// in it.
+    async fn younger_than<F>(&self, age: Duration, read: impl FnOnce(Option<Arc<T>>) -> F) -> Result<Arc<T>, Problem>
+    where
+        F: Future<Output = Result<T, Problem>>,
+    {
+        let asked = tokio::time::Instant::now();
+        let mut known = self.0.lock().await;
+        if let Some((_, value)) = known.as_ref().filter(|(at, _)| *at + age > asked) {
+            return Ok(value.clone());
+        }
+        let at = tokio::time::Instant::now();
+        let value = Arc::new(read(known.take().map(|(_, value)| value)).await?);
+        *known = Some((at, value.clone()));
+        Ok(value)
+    }
 }
 
 impl Colds {
@@ -63,7 +85,7 @@ impl Colds {
         let in_bucket = archive.clone().filter(|archive| archive.root().is_none());
         let copies = in_bucket.zip(config.archive_copies_folder.clone());
         let copies = copies.map(|(archive, folder)| Shelf::new(archive, folder, config.archive_copies_bytes));
-        Self { archive, copies, most, known: Mutex::default() }
+        Self { archive, copies, most, bounds: Fresh::new(), catalogue: Fresh::new() }
     }
 
     /// What a question needs of the archive; `None` where the tables have all of its range.
@@ -98,16 +120,14 @@ impl Colds {
         range: Range,
         most: ColdSize,
     ) -> Result<Option<Cold>, Problem> {
-        let mut known = self.known.lock().await;
-        let hot = known.hot(reader, LONGEST_AGE).await?;
+        let hot = self.hot(reader).await?;
         let concerned = |uid: &String| clusters.is_none_or(|clusters| clusters.contains(uid));
         if !hot.iter().any(|(uid, bound)| range.from < *bound && concerned(uid)) {
             return Ok(None);
         }
         let archive = self.archive.as_ref().ok_or_else(|| unreadable("`archive` is switched off"))?;
         let place = self.place(archive)?;
-        let catalogue = known.catalogue(archive, LONGEST_AGE).await?;
-        drop(known);
+        let catalogue = self.catalogue(archive, LONGEST_AGE).await?;
         Ok(Cold::plan(place, (&catalogue, &hot), clusters, range, most))
     }
 
@@ -137,7 +157,19 @@ impl Colds {
 
     /// Where the tables end, by cluster uid.
     pub(crate) async fn hot(&self, reader: &Reader) -> Result<Arc<Hot>, Problem> {
-        self.known.lock().await.hot(reader, LONGEST_AGE).await
+        self.hot_younger_than(LONGEST_AGE, reader).await
+    }
+
+    async fn hot_younger_than(&self, age: Duration, reader: &Reader) -> Result<Arc<Hot>, Problem> {
+        self.bounds.younger_than(age, async |_| Ok(reader.hot().await?)).await
+    }
+
+    async fn catalogue(&self, archive: &Archive, age: Duration) -> Result<Arc<Catalogue>, Problem> {
+        let read = async |before: Option<Arc<Catalogue>>| {
+            let before = before.map(Arc::unwrap_or_clone).unwrap_or_default();
+            archive.days_since(before).await.map_err(away)
+        };
+        self.catalogue.younger_than(age, read).await
     }
 
     /// From when on the tables have the rows of all these clusters; `None` where they have all.
@@ -175,9 +207,8 @@ impl Colds {
             };
             check(&plan)?;
             let answer = answer(reader.over(Some(&plan)).patient(TIME_FACTOR), true).await;
-            // What the tables alone have answered counts in any case.
-            let of_tables = answer.is_ok() && plan.read() == ColdSize::default();
-            if of_tables || self.still(reader, &plan).await? {
+            let counts = answer.is_ok() && is_sure(plan.read(), begun.elapsed());
+            if counts || self.still(reader, &plan).await? {
                 return Ok((answer?, ColdRead::of(plan.read())));
             }
         }
@@ -199,36 +230,16 @@ impl Colds {
     /// Whether an answer of this plan counts: nothing has left files or tables since.
     pub(crate) async fn still(&self, reader: &Reader, plan: &Cold) -> Result<bool, Problem> {
         let Some(archive) = &self.archive else { return Ok(false) };
-        let mut known = self.known.lock().await;
-        let generation = known.catalogue(archive, Duration::ZERO).await?.generation;
-        Ok(generation == plan.generation() && known.hot(reader, Duration::ZERO).await?.as_ref() == plan.hot())
+        let generation = self.catalogue(archive, Duration::ZERO).await?.generation;
+        let hot = self.hot_younger_than(Duration::ZERO, reader).await?;
+        Ok(generation == plan.generation() && hot.as_ref() == plan.hot())
     }
 }
 
-impl Known {
-    async fn hot(&mut self, reader: &Reader, age: Duration) -> Result<Arc<Hot>, Problem> {
-        if let Some((_, hot)) = self.hot.as_ref().filter(|(at, _)| at.elapsed() < age) {
-            return Ok(hot.clone());
-        }
-        let hot = Arc::new(reader.hot().await?);
-        self.hot = Some((Instant::now(), hot.clone()));
-        Ok(hot)
-    }
-
-    async fn catalogue(&mut self, archive: &Archive, age: Duration) -> Result<Arc<Catalogue>, Problem> {
-        let before = match self.catalogue.take() {
-            Some((at, known)) if at.elapsed() < age => {
-                self.catalogue = Some((at, known.clone()));
-                return Ok(known);
-            }
-            Some((_, known)) => Arc::unwrap_or_clone(known),
-            None => Catalogue::default(),
-        };
-        let at = Instant::now();
-        let catalogue = Arc::new(archive.days_since(before).await.map_err(away)?);
-        self.catalogue = Some((at, catalogue.clone()));
-        Ok(catalogue)
-    }
+/// Whether an answer counts without another look: no file was read that may have been replaced, and it was there before rows
+/// could leave the tables behind the back of its plan.
+fn is_sure(read: ColdSize, took: Duration) -> bool {
+    read == ColdSize::default() && took < SURE
 }
 
 fn unreadable(why: &str) -> Problem {
@@ -295,6 +306,39 @@ impl Ask {
         tokio::select! {
             answer = answer => answer,
             () = listed.stop.cancelled() => Err(Problem::new(Kind::Cancelled, "somebody cancelled the question")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn slowly(value: u32) -> Result<u32, Problem> {
+        tokio::time::sleep(LONGEST_AGE * 5).await;
+        Ok(value)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_took_long_to_read_is_as_old_as_its_begin_and_serves_who_waited() {
+        let fresh = Fresh::new();
+        let first = fresh.younger_than(LONGEST_AGE, |_| slowly(1)).await.unwrap();
+        let second = fresh.younger_than(LONGEST_AGE, |_| slowly(2)).await.unwrap();
+        assert_eq!((*first, *second), (1, 2), "it was ten seconds old when it was there");
+        let (third, waited) = tokio::join!(
+            fresh.younger_than(LONGEST_AGE, |_| slowly(3)),
+            fresh.younger_than(LONGEST_AGE, |_| slowly(4))
+        );
+        assert_eq!((*third.unwrap(), *waited.unwrap()), (3, 3));
+    }
+
+    #[test]
+    fn an_answer_of_the_tables_that_took_long_is_looked_at_again() {
+        let one = ColdSize { files: 1, rows: 1, bytes: 1 };
+        for (read, took, sure) in
+            [(ColdSize::default(), SURE / 2, true), (ColdSize::default(), SURE, false), (one, Duration::ZERO, false)]
+        {
+            assert_eq!(is_sure(read, took), sure, "{read:?} {took:?}");
         }
     }
 }
