@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::routes::SqlFormat;
 
-    fn export(state: State, ended: Option<Micros>) -> Export {
+    pub(super) fn export(state: State, ended: Option<Micros>) -> Export {
         Export {
             id: Uuid::now_v7(),
             subject: "ops".into(),
