@@ -147,7 +147,13 @@ async fn what_retention_removed_is_part_of_no_other_stretch() {
     let expected = [["complete", "14:20:00", "14:40:00"], ["gap", "14:00:00", "14:20:00"]];
     let moment = |at: &str| format!("2026-11-23T{at}.000000Z");
     assert_eq!(shown, expected.map(|[state, from, to]| json!([state, moment(from), moment(to)])));
-    let sql = "SELECT state, dateDiff('minute', from_time, until_time) FROM coverage ORDER BY from_time";
+    // Two watchers' breaks that begin with what is left: a page that ends between them loses neither.
+    let breaks =
+        [row("degraded", "14:16:00", "14:25:00", "expired", 4), row("degraded", "14:17:00", "14:26:00", "timeout", 5)];
+    world.insert("kube_coverage", breaks).await;
+    let paged = world.api.all(&format!("/api/v1/coverage?{RANGE}&limit=1"), "reason").await;
+    assert_eq!(paged, ["timeout", "expired", "", "removed_by_retention"]);
+    let sql = "SELECT state, dateDiff('minute', from_time, until_time) FROM coverage WHERE state != 'degraded' ORDER BY from_time";
     let answer = world.post("/api/v1/sql", json!({"query": sql})).await.json();
     assert_eq!(answer["rows"], json!([["gap", 20], ["complete", 20]]), "{answer}");
 }
@@ -274,6 +280,23 @@ async fn a_lost_table_is_no_empty_history() {
         true,
         "of a log with rejects only the table is rightly empty"
     );
+}
+
+#[tokio::test]
+async fn a_table_that_all_rows_have_left_for_the_archive_is_not_lost() {
+    let world = world().await;
+    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
+    append(&world.log, (0..20).map(|n| seed(1, n).record())).await;
+    all_done(&world).await;
+    let events = format!("/api/v1/events?{RANGE}");
+    let refused = async || world.api.get(&events).await.status == 503;
+    until("the ledger is followed", refused).await;
+    let (hot_from, noted) = ("2026-11-23T00:00:00Z", "2026-11-23T01:00:00Z");
+    let bound = json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "hot_from": hot_from, "noted": noted});
+    world.insert("kube_hot", [bound]).await;
+    assert_eq!(told(&world, "/api/v1/events?").await["complete"], true);
+    world.engine.run("CREATE TABLE kube_event_next AS kube_event").await;
+    until("a restore is noticed", refused).await;
 }
 
 /// The ledger tells that the table holds all of the log.

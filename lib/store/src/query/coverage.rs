@@ -93,6 +93,8 @@ pub struct CoverageKey {
     pub state: i8,
     /// The session.
     pub session: Uuid,
+    /// First moment behind it: of those that retention has cut to one begin, each has its own end.
+    pub until: Micros,
 }
 
 /// A page of intervals.
@@ -161,15 +163,18 @@ pub(super) fn page(query: &CoverageQuery) -> Statement {
         None => statement,
         Some(key) => statement
             .when(
-                "(from_time, cluster_uid, toInt8(state), session) < (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), \
-                 {after_cluster:String}, {after_state:Int8}, {after_session:UUID})",
+                "(from_time, cluster_uid, toInt8(state), session, until_time) < (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), \
+                 {after_cluster:String}, {after_state:Int8}, {after_session:UUID}, fromUnixTimestamp64Micro({after_until:Int64}, 'UTC'))",
             )
             .with("after_time", key.from)
             .with("after_cluster", key.cluster.as_str())
             .with("after_state", Micros(key.state.into()))
-            .with("after_session", key.session),
+            .with("after_session", key.session)
+            .with("after_until", key.until),
     };
-    statement.line("ORDER BY from_time DESC, cluster_uid DESC, toInt8(state) DESC, session DESC").limit(query.limit + 1)
+    statement
+        .line("ORDER BY from_time DESC, cluster_uid DESC, toInt8(state) DESC, session DESC, until_time DESC")
+        .limit(query.limit + 1)
 }
 
 /// Sessions follow one another by the thousand without a break between them: the server joins them (islands of a
