@@ -268,6 +268,21 @@ impl Ask {
         self.app.colds.over(&self.reader, clusters, range, Cold::check, answer).await
     }
 
+    /// The same where nobody waits for much to be copied from a bucket.
+    pub(crate) async fn over_near<T, A, F>(
+        &self,
+        clusters: Option<&[String]>,
+        range: Range,
+        answer: A,
+    ) -> Result<(T, Option<ColdRead>), Problem>
+    where
+        A: Fn(Reader) -> F,
+        F: Future<Output = Result<T, Problem>>,
+    {
+        let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
+        self.app.colds.over(&self.reader, clusters, range, Cold::check_near, answer).await
+    }
+
     /// The same for a list whose newest rows come first: it reads as much of the archive as its page takes.
     pub(crate) async fn over_list<T, A, F>(
         &self,

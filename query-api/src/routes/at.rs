@@ -143,7 +143,7 @@ impl Read {
 async fn seen(ask: &Ask, query: &AtQuery) -> Result<(SeenRow, Read), Problem> {
     let clusters = Some(query.object.clusters.as_slice());
     let seen = async |reader: Reader| Ok(reader.seen(query).await?);
-    let problem = match ask.over(clusters, Range::ALL, seen).await {
+    let problem = match ask.over_near(clusters, Range::ALL, seen).await {
         Ok((seen, cold)) => return Ok((seen, Read::All(cold))),
         Err(problem) => problem,
     };
