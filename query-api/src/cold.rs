@@ -298,16 +298,25 @@ impl Ask {
         self.app.colds.over(&self.reader, clusters, range, |_| Ok(()), answer).await
     }
 
-    /// The range that has all states of an Event; `None` where there is none that matches. The archive is read where the tables
-    /// have none, no further back than to the newest.
+    /// The range that has all states of an Event that can be read; `None` where there is none that matches. The archive is read
+    /// where the tables have none, no further back than to the newest.
     pub(crate) async fn life(&self, query: &AnchorQuery) -> Result<Option<Range>, Problem> {
         self.app.standing(&self.reader).await?;
-        if let Some(life) = self.reader.life(query).await? {
-            // Of an Event with a state in the tables newer ones may have left them.
-            return Ok(Some(Range { until: Range::ALL.until, ..life }));
+        let clusters = Some(query.clusters.as_slice());
+        let Some(life) = self.reader.life(query).await? else {
+            let life = async |reader: Reader| Ok(reader.life(query).await?);
+            return Ok(self.over_list(clusters, Range::ALL, life).await?.0);
+        };
+        // Of an Event with a state in the tables newer ones may have left them.
+        let all = Range { until: Range::ALL.until, ..life };
+        let colds = &self.app.colds;
+        let is_near = |plan: Option<Cold>| plan.is_none_or(|plan| plan.check().is_ok());
+        if colds.plan(&self.reader, clusters, all).await.is_ok_and(is_near) {
+            return Ok(Some(all));
         }
-        let life = async |reader: Reader| Ok(reader.life(query).await?);
-        Ok(self.over_list(Some(&query.clusters), Range::ALL, life).await?.0)
+        // What the tables have of it is told all the same.
+        let from = colds.tables_from(&self.reader, clusters).await?.unwrap_or(all.from);
+        Ok(Some(Range { from, ..all }))
     }
 
     /// Lists a question that reads the archive among what runs, so that its progress is told and somebody can stop it.

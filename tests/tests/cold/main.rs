@@ -162,6 +162,8 @@ async fn a_question_has_bounds_and_says_before_what_it_reads() {
     site.limit(2).await;
     let (status, problem) = site.try_get(&format!("/api/v1/events/{}/{}", CLUSTERS[1], Uuid::from_u128(1))).await;
     assert_eq!((status, &problem["type"]), (422, &json!("/problems/too-much")), "{problem}");
+    let kept = site.get(&format!("/api/v1/events/{}/{}", CLUSTERS[0], Uuid::from_u128(4))).await;
+    assert_eq!(kept["items"].as_array().unwrap().len(), 2, "what the tables have of one is told: {kept}");
     let told = site.get(&format!("/api/v1/objects/{}/Pod/recsys/pod-4/at?t={NOW}", CLUSTERS[0])).await;
     assert_eq!(told["tables_from"], estimate["tables_from"], "{told}");
 }
