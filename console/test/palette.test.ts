@@ -11,7 +11,7 @@ import { csv, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
 import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
-import { isSettling, missing, stripStretches } from "../src/time/coverage";
+import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
 
 describe("the palette's grammar", () => {
   it("finds objects by kind, part of the name, cluster, regex and not", () => {
@@ -75,6 +75,10 @@ describe("completeness", () => {
     expect(isSettling(part("not_watched", "2026-11-29T05:59:20Z"), to)).toBe(false);
     expect(isSettling(part("not_yet_proven", "2026-11-29T04:00:00Z", "2026-11-29T04:00:30Z"), to)).toBe(false);
     expect(missing(undefined, to)).toEqual([]);
+  });
+  it("tells where there are more breaks than one answer reads", () => {
+    const because = (reason: string) => ({ because: [{ state: "unknown", reason, seconds: 1, parts: 1 }] });
+    expect([because("too_many_breaks"), because("not_watched"), { because: [] }].map(isCut)).toEqual([true, false, false]);
   });
   it("joins the letters of a strip", () => {
     expect(stripStretches("ccggdc", [0, 600])).toEqual([

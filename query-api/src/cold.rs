@@ -7,10 +7,7 @@
 //!                                                               └─ listed with its progress, and stopped, as SQL is
 //! ```
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use beidou_schemas::Micros;
 use beidou_store::{
@@ -19,10 +16,11 @@ use beidou_store::{
     query::{
         QueryError, Reader,
         cold::{Cold, ColdSize, Place, can_be_named},
+        neighbours::AnchorQuery,
     },
     retention::NOTICE,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     answer::ColdRead,
@@ -47,15 +45,35 @@ pub(crate) struct Colds {
     archive: Option<Archive>,
     copies: Option<Arc<Shelf>>,
     most: ColdSize,
-    /// [`SURE`]; a test does not wait for it.
-    sure: Duration,
-    known: Mutex<Known>,
+    /// Apart from one another: who asks the tables alone does not wait for an archive that answers slowly.
+    bounds: Fresh<Hot>,
+    catalogue: Fresh<Catalogue>,
 }
 
-#[derive(Default)]
-struct Known {
-    hot: Option<(Instant, Arc<Hot>)>,
-    catalogue: Option<(Instant, Arc<Catalogue>)>,
+/// What is read anew where it is too old. One reads at a time, and who waits meanwhile takes what was read.
+struct Fresh<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Fresh<T> {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// What was at most so old when this was called. It is as old as the begin of its reading: what changed since may be missing
+    /// in it.
+    async fn younger_than<F>(&self, age: Duration, read: impl FnOnce(Option<Arc<T>>) -> F) -> Result<Arc<T>, Problem>
+    where
+        F: Future<Output = Result<T, Problem>>,
+    {
+        let asked = Instant::now();
+        let mut known = self.0.lock().await;
+        if let Some((_, value)) = known.as_ref().filter(|(at, _)| *at + age > asked) {
+            return Ok(value.clone());
+        }
+        let at = Instant::now();
+        let value = Arc::new(read(known.take().map(|(_, value)| value)).await?);
+        *known = Some((at, value.clone()));
+        Ok(value)
+    }
 }
 
 impl Colds {
@@ -64,7 +82,7 @@ impl Colds {
         let in_bucket = archive.clone().filter(|archive| archive.root().is_none());
         let copies = in_bucket.zip(config.archive_copies_folder.clone());
         let copies = copies.map(|(archive, folder)| Shelf::new(archive, folder, config.archive_copies_bytes));
-        Self { archive, copies, most, sure: SURE, known: Mutex::default() }
+        Self { archive, copies, most, bounds: Fresh::new(), catalogue: Fresh::new() }
     }
 
     /// What a question needs of the archive; `None` where the tables have all of its range.
@@ -99,16 +117,14 @@ impl Colds {
         range: Range,
         most: ColdSize,
     ) -> Result<Option<Cold>, Problem> {
-        let mut known = self.known.lock().await;
-        let hot = known.hot(reader, LONGEST_AGE).await?;
+        let hot = self.hot(reader).await?;
         let concerned = |uid: &String| clusters.is_none_or(|clusters| clusters.contains(uid));
         if !hot.iter().any(|(uid, bound)| range.from < *bound && concerned(uid)) {
             return Ok(None);
         }
         let archive = self.archive.as_ref().ok_or_else(|| unreadable("`archive` is switched off"))?;
         let place = self.place(archive)?;
-        let catalogue = known.catalogue(archive, LONGEST_AGE).await?;
-        drop(known);
+        let catalogue = self.catalogue(archive, LONGEST_AGE).await?;
         Ok(Cold::plan(place, (&catalogue, &hot), clusters, range, most))
     }
 
@@ -138,7 +154,19 @@ impl Colds {
 
     /// Where the tables end, by cluster uid.
     pub(crate) async fn hot(&self, reader: &Reader) -> Result<Arc<Hot>, Problem> {
-        self.known.lock().await.hot(reader, LONGEST_AGE).await
+        self.hot_younger_than(LONGEST_AGE, reader).await
+    }
+
+    async fn hot_younger_than(&self, age: Duration, reader: &Reader) -> Result<Arc<Hot>, Problem> {
+        self.bounds.younger_than(age, async |_| Ok(reader.hot().await?)).await
+    }
+
+    async fn catalogue(&self, archive: &Archive, age: Duration) -> Result<Arc<Catalogue>, Problem> {
+        let read = async |before: Option<Arc<Catalogue>>| {
+            let before = before.map(Arc::unwrap_or_clone).unwrap_or_default();
+            archive.days_since(before).await.map_err(away)
+        };
+        self.catalogue.younger_than(age, read).await
     }
 
     /// From when on the tables have the rows of all these clusters; `None` where they have all.
@@ -176,9 +204,8 @@ impl Colds {
             };
             check(&plan)?;
             let answer = answer(reader.over(Some(&plan)).patient(TIME_FACTOR), true).await;
-            // What the tables alone have answered counts in any case.
-            let of_tables = answer.is_ok() && plan.read() == ColdSize::default();
-            if of_tables || self.still(reader, &plan).await? {
+            let counts = answer.is_ok() && is_sure(plan.read(), begun.elapsed());
+            if counts || self.still(reader, &plan).await? {
                 return Ok((answer?, ColdRead::of(plan.read())));
             }
         }
@@ -194,42 +221,22 @@ impl Colds {
         clusters: Option<&[String]>,
         range: Range,
     ) -> Result<bool, Problem> {
-        Ok(begun.elapsed() < self.sure || self.plan(reader, clusters, range).await?.is_none())
+        Ok(begun.elapsed() < SURE || self.plan(reader, clusters, range).await?.is_none())
     }
 
     /// Whether an answer of this plan counts: nothing has left files or tables since.
     pub(crate) async fn still(&self, reader: &Reader, plan: &Cold) -> Result<bool, Problem> {
         let Some(archive) = &self.archive else { return Ok(false) };
-        let mut known = self.known.lock().await;
-        let generation = known.catalogue(archive, Duration::ZERO).await?.generation;
-        Ok(generation == plan.generation() && known.hot(reader, Duration::ZERO).await?.as_ref() == plan.hot())
+        let generation = self.catalogue(archive, Duration::ZERO).await?.generation;
+        let hot = self.hot_younger_than(Duration::ZERO, reader).await?;
+        Ok(generation == plan.generation() && hot.as_ref() == plan.hot())
     }
 }
 
-impl Known {
-    async fn hot(&mut self, reader: &Reader, age: Duration) -> Result<Arc<Hot>, Problem> {
-        if let Some((_, hot)) = self.hot.as_ref().filter(|(at, _)| at.elapsed() < age) {
-            return Ok(hot.clone());
-        }
-        let hot = Arc::new(reader.hot().await?);
-        self.hot = Some((Instant::now(), hot.clone()));
-        Ok(hot)
-    }
-
-    async fn catalogue(&mut self, archive: &Archive, age: Duration) -> Result<Arc<Catalogue>, Problem> {
-        let before = match self.catalogue.take() {
-            Some((at, known)) if at.elapsed() < age => {
-                self.catalogue = Some((at, known.clone()));
-                return Ok(known);
-            }
-            Some((_, known)) => Arc::unwrap_or_clone(known),
-            None => Catalogue::default(),
-        };
-        let at = Instant::now();
-        let catalogue = Arc::new(archive.days_since(before).await.map_err(away)?);
-        self.catalogue = Some((at, catalogue.clone()));
-        Ok(catalogue)
-    }
+/// Whether an answer counts without another look: no file was read that may have been replaced, and it was there before rows
+/// could leave the tables behind the back of its plan.
+fn is_sure(read: ColdSize, took: Duration) -> bool {
+    read == ColdSize::default() && took < SURE
 }
 
 fn unreadable(why: &str) -> Problem {
@@ -258,6 +265,21 @@ impl Ask {
         self.app.colds.over(&self.reader, clusters, range, Cold::check, answer).await
     }
 
+    /// The same where nobody waits for much to be copied from a bucket.
+    pub(crate) async fn over_near<T, A, F>(
+        &self,
+        clusters: Option<&[String]>,
+        range: Range,
+        answer: A,
+    ) -> Result<(T, Option<ColdRead>), Problem>
+    where
+        A: Fn(Reader) -> F,
+        F: Future<Output = Result<T, Problem>>,
+    {
+        let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
+        self.app.colds.over(&self.reader, clusters, range, Cold::check_near, answer).await
+    }
+
     /// The same for a list whose newest rows come first: it reads as much of the archive as its page takes.
     pub(crate) async fn over_list<T, A, F>(
         &self,
@@ -271,6 +293,27 @@ impl Ask {
     {
         let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
         self.app.colds.over(&self.reader, clusters, range, |_| Ok(()), answer).await
+    }
+
+    /// The range that has all states of an Event that can be read; `None` where there is none that matches. The archive is read
+    /// where the tables have none, no further back than to the newest.
+    pub(crate) async fn life(&self, query: &AnchorQuery) -> Result<Option<Range>, Problem> {
+        self.app.standing(&self.reader).await?;
+        let clusters = Some(query.clusters.as_slice());
+        let Some(life) = self.reader.life(query).await? else {
+            let life = async |reader: Reader| Ok(reader.life(query).await?);
+            return Ok(self.over_list(clusters, Range::ALL, life).await?.0);
+        };
+        // Of an Event with a state in the tables newer ones may have left them.
+        let all = Range { until: Range::ALL.until, ..life };
+        let colds = &self.app.colds;
+        let is_near = |plan: Option<Cold>| plan.is_none_or(|plan| plan.check().is_ok());
+        if colds.plan(&self.reader, clusters, all).await.is_ok_and(is_near) {
+            return Ok(Some(all));
+        }
+        // What the tables have of it is told all the same.
+        let from = colds.tables_from(&self.reader, clusters).await?.unwrap_or(all.from);
+        Ok(Some(Range { from, ..all }))
     }
 
     /// Lists a question that reads the archive among what runs, so that its progress is told and somebody can stop it.
@@ -304,9 +347,8 @@ mod tests {
 
     const CLUSTER: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-    /// What is known where rows from before the fifth day have left the tables: one file has them. It is never read again.
-    fn left() -> Known {
-        let for_ever = Instant::now() + Duration::from_secs(3600);
+    /// The catalogue of an archive that has one file.
+    fn one_file() -> Catalogue {
         let note = FileNote {
             schema: FILE_SCHEMA,
             rows: 1,
@@ -327,26 +369,55 @@ mod tests {
         };
         let mut catalogue = Catalogue::default();
         catalogue.days.insert(entry.path.clone(), entry);
-        let hot = Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]);
-        Known { hot: Some((for_ever, Arc::new(hot))), catalogue: Some((for_ever, Arc::new(catalogue))) }
+        catalogue
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_of_the_tables_does_not_count_where_rows_left_them_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
         let archive = Archive::folder(folder.path()).unwrap();
-        let mut colds = Colds::new(Some(archive), &QueryApiConfig::default());
-        colds.sure = Duration::ZERO;
-        *colds.known.lock().await = Known { hot: Some((left().hot.unwrap().0, Arc::default())), catalogue: None };
+        let colds = Colds::new(Some(archive), &QueryApiConfig::default());
+        let never_old = Instant::now() + Duration::from_secs(3600);
+        *colds.bounds.0.lock().await = Some((never_old, Arc::default()));
+        *colds.catalogue.0.lock().await = Some((never_old, Arc::new(one_file())));
         let caller = Caller { request_id: "r".into(), subject: "s".into() };
         let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
         let reader = Reader::new(Store::embedded(folder.path()), caller, bounds);
-        let (known, range) = (&colds.known, Range { from: Micros(0), until: Micros(9 * DAY) });
+        let (known, range) = (&colds.bounds, Range { from: Micros(0), until: Micros(9 * DAY) });
         let answer = |_reader: Reader, is_cold: bool| async move {
-            *known.lock().await = left();
+            tokio::time::advance(SURE).await;
+            *known.0.lock().await = Some((never_old, Arc::new(Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]))));
             Ok(is_cold)
         };
         let (is_cold, _) = colds.over(&reader, None, range, |_| Ok(()), answer).await.unwrap();
         assert!(is_cold, "the first answer was of the tables alone");
+    }
+
+    async fn slowly(value: u32) -> Result<u32, Problem> {
+        tokio::time::sleep(LONGEST_AGE * 5).await;
+        Ok(value)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_took_long_to_read_is_as_old_as_its_begin_and_serves_who_waited() {
+        let fresh = Fresh::new();
+        let first = fresh.younger_than(LONGEST_AGE, |_| slowly(1)).await.unwrap();
+        let second = fresh.younger_than(LONGEST_AGE, |_| slowly(2)).await.unwrap();
+        assert_eq!((*first, *second), (1, 2), "it was ten seconds old when it was there");
+        let (third, waited) = tokio::join!(
+            fresh.younger_than(LONGEST_AGE, |_| slowly(3)),
+            fresh.younger_than(LONGEST_AGE, |_| slowly(4))
+        );
+        assert_eq!((*third.unwrap(), *waited.unwrap()), (3, 3));
+    }
+
+    #[test]
+    fn an_answer_of_the_tables_that_took_long_is_looked_at_again() {
+        let one = ColdSize { files: 1, rows: 1, bytes: 1 };
+        for (read, took, sure) in
+            [(ColdSize::default(), SURE / 2, true), (ColdSize::default(), SURE, false), (one, Duration::ZERO, false)]
+        {
+            assert_eq!(is_sure(read, took), sure, "{read:?} {took:?}");
+        }
     }
 }

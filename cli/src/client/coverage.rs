@@ -84,6 +84,9 @@ pub async fn coverage(args: Coverage) -> anyhow::Result<()> {
             if !items.is_empty() {
                 crate::say(&together(&items).text(client.look));
             }
+            if is_cut(&items) {
+                crate::say(&format!("{}\n", Paint::Warning.on(CUT, client.look.colour)));
+            }
             if !imported_only.is_empty() {
                 crate::say(&format!("{}\n", Paint::Dim.on(&aside(&imported_only), client.look.colour)));
             }
@@ -101,6 +104,13 @@ pub async fn coverage(args: Coverage) -> anyhow::Result<()> {
         let intervals = items.iter().map(|item| serde_json::from_str(item.get())).collect::<Result<Vec<_>, _>>()?;
         Ok(table(&client, joined(intervals)).text(client.look))
     })
+}
+
+const CUT: &str = "too many breaks: what is older than the newest 100,000 intervals counts as unknown; take a shorter range or one cluster";
+
+/// Whether there were more intervals than one answer reads.
+fn is_cut(clusters: &[Cluster]) -> bool {
+    clusters.iter().flat_map(|cluster| &cluster.because).any(|because| because.reason == "too_many_breaks")
 }
 
 /// Names the clusters of which nothing is proven and nothing is lost.
@@ -247,8 +257,19 @@ mod tests {
         ]}))
         .unwrap();
         assert!(clusters.imported_only.is_empty(), "an older server says nothing of them");
+        assert!(!is_cut(&clusters.items));
         let look = crate::output::Look { width: None, colour: false };
         insta::assert_snapshot!(together(&clusters.items).text(look));
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_says_so() {
+        let clusters: Clusters = serde_json::from_value(serde_json::json!({"items": [
+            {"cluster": "hz-prod-02", "percent": "9.98", "degraded_seconds": 1.5, "gap_seconds": 0.0,
+                "unknown_seconds": 90.0, "because": [{"reason": "expired"}, {"reason": "too_many_breaks"}]},
+        ]}))
+        .unwrap();
+        assert!(is_cut(&clusters.items));
     }
 
     #[test]

@@ -1963,8 +1963,9 @@ export interface components {
             from: string;
             /**
              * @description Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
-             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked), or
-             *     why the watch broke.
+             *     `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked),
+             *     `too_many_breaks` (the range has more than 100,000 intervals, of which the older ones are not looked at: ask for a
+             *     shorter range or fewer clusters), or why the watch broke.
              */
             reason: string;
             /** @description `degraded`: what still existed was found, intermediate states are lost. `gap`: lost. `unknown`: see `reason`. */
@@ -2773,8 +2774,8 @@ export interface components {
         /**
          * @description From the second in which the API server made an Event (`metadata.creationTimestamp`, its own clock, cut to seconds)
          *     until Beidou had read it from the watch (Beidou's clock): up to a second too long, and what the clocks differ by.
-         *     Measured by Events of the range that were new when the watch brought them; updates have no such moment. Percentiles
-         *     are estimates (t-digest), the maximum is exact.
+         *     Measured by Events of the range that were new when the watch brought them, as far as the tables have them; updates have no such moment.
+         *     Percentiles are estimates (t-digest), the maximum is exact.
          */
         Lag: {
             /**
@@ -3383,6 +3384,7 @@ export interface components {
         };
         /** @description An object at a moment, as far as Events tell it. */
         ObjectAt: {
+            cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely that range is known. Where it is not complete, the object may have changed since. */
             coverage: components["schemas"]["ClusterCoverage"][];
             /**
@@ -3416,6 +3418,12 @@ export interface components {
              * @description The moment.
              */
             t: string;
+            /**
+             * Format: date-time
+             * @description Only where the archive, which has what is older than this, could not be asked, or has more than one question may read:
+             *     then nothing here tells of the time before.
+             */
+            tables_from?: string | null;
         };
         /** @description A bin. Where it is not complete, all its numbers are lower bounds. */
         OccurrenceBin: {

@@ -40,6 +40,7 @@ export const frame = {
   "cov.settled": "settled until {time}",
   "cov.state": "State",
   "cov.stripName": "Coverage of {cluster}: {percent} per cent complete",
+  "cov.tooMany": "Too many breaks: what is older than the newest 100,000 intervals counts as unknown. Narrow the range, or choose a cluster.",
   "cov.unknown": "unknown",
   "cov.unknownLong": "unknown: not proven, or not watched",
   "facet.add": "Add to the filter",

@@ -152,6 +152,7 @@ export const pages = {
   "lanes.state": "State of the object",
   "lanes.stateAt": "State at T2",
   "lanes.states": "{n} states",
+  "lanes.tablesFrom": "What happened before {time} is in the archive alone, and was not read for this.",
   "pat.before": "Before",
   "pat.last": "Last",
   "pat.new": "new",

@@ -42,6 +42,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "cov.settled": "已确认至 {time}",
   "cov.state": "状态",
   "cov.stripName": "{cluster} 的覆盖率：{percent} %",
+  "cov.tooMany": "中断过多：早于最近 100,000 个区间的时段按未知计。请缩小时间范围，或选择一个集群。",
   "cov.unknown": "未知",
   "cov.unknownLong": "未知：未证实或未监听",
   "facet.add": "加入过滤",

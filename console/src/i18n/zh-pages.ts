@@ -154,6 +154,7 @@ export const pages: Record<keyof typeof keys, string> = {
   "lanes.state": "对象状态",
   "lanes.stateAt": "T2 时状态",
   "lanes.states": "{n} 条",
+  "lanes.tablesFrom": "{time} 之前的内容仅在归档中，此处未读取。",
   "pat.before": "之前",
   "pat.last": "最近",
   "pat.new": "新增",

@@ -1,5 +1,5 @@
 /** What the API says of completeness, as the console draws and words it. */
-import type { ClusterCoverage, CoveragePart } from "../api/types";
+import type { ClusterCompleteness, ClusterCoverage, CoveragePart } from "../api/types";
 import type { Stretch } from "../canvas/paint";
 
 /** A stretch at the end of so long that only waits to be proven or projected is no gap: it is what "now" means. */
@@ -11,6 +11,10 @@ export function isSettling(part: CoveragePart, rangeTo: number): boolean {
   const [from, to] = [Date.parse(part.from), Date.parse(part.to)];
   return WAITING.includes(part.reason) && to >= rangeTo - 1000 && to - from <= SETTLING_MS;
 }
+
+/** Whether there were more intervals than one answer reads; what is older than those counts as unknown. */
+export const isCut = (cluster: Pick<ClusterCompleteness, "because">): boolean =>
+  cluster.because.some((because) => because.reason === "too_many_breaks");
 
 export interface Missing {
   cluster: string;

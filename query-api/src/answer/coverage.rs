@@ -60,8 +60,9 @@ pub(crate) struct CoveragePart {
     #[schema(value_type = String)]
     pub state: &'static str,
     /// Why: `not_watched_yet`, `imported_only` (of a cluster that was never watched, and is known by imports alone),
-    /// `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked), or
-    /// why the watch broke.
+    /// `not_watched`, `not_yet_proven`, `not_yet_projected`, `in_archive_only` (it has left the tables, which alone are asked),
+    /// `too_many_breaks` (the range has more than 100,000 intervals, of which the older ones are not looked at: ask for a
+    /// shorter range or fewer clusters), or why the watch broke.
     pub reason: String,
     /// First moment.
     #[schema(value_type = String, format = DateTime)]
@@ -132,7 +133,10 @@ async fn known_without(ask: &Ask, clusters: Option<&[String]>, range: Range, hot
         };
         proofs.spans(uid, range).into_iter().chain(hot.get(uid).map(archived)).collect()
     };
-    let told = |uid: &String| told(uid, &names, spans(uid), proofs.extent(uid), &reach, at, range);
+    let told = |uid: &String| {
+        let proven = (spans(uid), proofs.whole_from(), proofs.extent(uid));
+        told(uid, &names, proven, &reach, at, range)
+    };
     Ok(KnownRange {
         clusters: clusters.iter().map(told).collect(),
         imported_only: aside.iter().map(|uid| present(uid, &names)).collect(),
@@ -160,8 +164,7 @@ fn is_imported(uid: &str, names: &Names) -> bool {
 fn told(
     uid: &str,
     names: &Names,
-    spans: Vec<Span>,
-    extent: Option<&ExtentRow>,
+    (spans, whole_from, extent): (Vec<Span>, Micros, Option<&ExtentRow>),
     reach: &Reach,
     now: Micros,
     range: Range,
@@ -169,6 +172,7 @@ fn told(
     let proven_until = extent.map(|row| Micros(row.last_time));
     let known = Known {
         spans,
+        whole_from,
         first: extent.map(|row| Micros(row.first_time)),
         imported: extent.is_none() && is_imported(uid, names),
         running: proven_until.filter(|_| extent.is_some_and(|row| row.running)),
@@ -230,7 +234,8 @@ mod tests {
         assert!(!is_imported(watched, &names) && !is_imported("none", &names));
         let range = Range { from: Micros(0), until: Micros(10) };
         let of = |uid: &str, extent: Option<&ExtentRow>| {
-            let (coverage, _) = told(uid, &names, Vec::new(), extent, &Reach::Everything, Micros(10), range);
+            let proven = (Vec::new(), Micros(0), extent);
+            let (coverage, _) = told(uid, &names, proven, &Reach::Everything, Micros(10), range);
             coverage.parts.into_iter().map(|part| (part.state, part.reason)).collect::<Vec<_>>()
         };
         assert_eq!(of(&imported, None), [("unknown", "imported_only".to_owned())]);

@@ -5,7 +5,8 @@
 //!                                └── cancelled, failed; running at a start ─► interrupted
 //! ```
 //!
-//! Notes are written anew and renamed, so that a crash leaves the old one or the new one. Names are made of ids alone.
+//! Notes are written anew and renamed, so that a crash leaves the old one or the new one. Names are made of ids alone. What else
+//! a crash leaves goes at the next start: halves, and files of which no note says that they are whole.
 
 mod note;
 mod work;
@@ -14,7 +15,7 @@ pub(crate) use note::{Export, ExportFormat, State};
 pub(crate) use work::begin;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -47,18 +48,38 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Reads the folder. What ran when the process ended is marked as interrupted, and its part is removed.
+    /// Reads the folder. What ran when the process ended is marked as interrupted, what has lost its file as failed, and files
+    /// that belong to no export go.
     pub(crate) fn open(folder: Option<PathBuf>, most_bytes: u64, keep_days: u32) -> Self {
         let keep = i64::from(keep_days) * 24 * 3600 * SECOND;
         let notes = Mutex::new(folder.as_deref().map(read).unwrap_or_default());
         let exports = Self { folder, most_bytes, keep, notes, places: Arc::new(Semaphore::new(PLACES)) };
         for export in exports.all() {
-            if export.state == State::Running {
-                let why = "the process ended meanwhile; begin it anew".to_owned();
-                exports.end(Export { state: State::Interrupted, why: Some(why), ended: Some(now()), ..export });
+            let ended =
+                |state, why: &str| Export { state, why: Some(why.into()), ended: Some(now()), ..export.clone() };
+            match export.state {
+                State::Running => exports.end(ended(State::Interrupted, "the process ended meanwhile; begin it anew")),
+                State::Done if exports.file(&export).is_some_and(|file| !file.exists()) => {
+                    exports.end(ended(State::Failed, "its file is no longer there; begin it anew"));
+                }
+                State::Done | State::Failed | State::Cancelled | State::Interrupted => {}
             }
         }
+        exports.sweep();
         exports
+    }
+
+    /// Removes what has our names and belongs to no export: nobody could fetch it, and nobody would ever remove it.
+    fn sweep(&self) {
+        let Some(folder) = &self.folder else { return };
+        let file = |export: &Export| self.file(export).filter(|_| export.state == State::Done);
+        let paths = |export: Export| [Some(note_path(folder, export.id)), file(&export)];
+        let known: BTreeSet<PathBuf> = self.all().into_iter().flat_map(paths).flatten().collect();
+        let found = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in found.filter(|path| is_ours(path) && !known.contains(path)) {
+            tracing::warn!(path = %path.display(), "a file of an export that did not come to its end is removed");
+            gone(&path);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Export>> {
@@ -167,6 +188,12 @@ fn note_path(folder: &Path, id: Uuid) -> PathBuf {
     folder.join(format!("{id}.json"))
 }
 
+/// Whether the name is an id with something behind it. Other files in the folder are somebody else's.
+fn is_ours(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| path.extension().is_some());
+    stem.is_some_and(|stem| stem.parse().is_ok_and(|id: Uuid| id.to_string() == stem))
+}
+
 fn gone(path: &Path) {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -201,7 +228,7 @@ mod tests {
     use super::*;
     use crate::routes::SqlFormat;
 
-    fn export(state: State, ended: Option<Micros>) -> Export {
+    pub(super) fn export(state: State, ended: Option<Micros>) -> Export {
         Export {
             id: Uuid::now_v7(),
             subject: "ops".into(),
@@ -239,6 +266,37 @@ mod tests {
         let interrupted = again.get(&ran.id.to_string()).unwrap();
         assert!(interrupted.state == State::Interrupted && interrupted.why.is_some(), "{interrupted:?}");
         assert!(!again.part(&ran).unwrap().exists());
+    }
+
+    #[test]
+    fn a_start_removes_what_a_crash_left_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let exports = open(folder.path(), 100);
+        // One whose file was named before its end was noted, one whose file somebody removed, one that is whole.
+        let (named, lost, whole) =
+            (export(State::Running, None), export(State::Done, Some(now())), export(State::Done, Some(now())));
+        [&named, &lost, &whole].into_iter().for_each(|one| exports.note(one).unwrap());
+        [&named, &whole].into_iter().for_each(|one| std::fs::write(exports.file(one).unwrap(), "x").unwrap());
+        let leave = |name: String| std::fs::write(folder.path().join(name), "x").unwrap();
+        for ending in ["part", "csv", "new", "json"] {
+            leave(format!("{}.{ending}", Uuid::now_v7()));
+        }
+        leave(format!("{}.new", whole.id));
+        leave("notes of mine.json".into());
+        let again = open(folder.path(), 100);
+        let states = [&named, &lost, &whole].map(|one| again.get(&one.id.to_string()).unwrap());
+        assert_eq!(states.each_ref().map(|one| one.state), [State::Interrupted, State::Failed, State::Done]);
+        assert!(states.iter().all(|one| one.why.is_some() == (one.state != State::Done)), "{states:?}");
+        assert_eq!(states.map(|one| one.bytes), [0, 0, 10], "what is not there takes no room");
+        let mut left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort_unstable();
+        let mut expected = [&named, &lost, &whole].map(|one| format!("{}.json", one.id)).to_vec();
+        expected.extend([format!("{}.csv", whole.id), "notes of mine.json".into()]);
+        expected.sort_unstable();
+        assert_eq!(left, expected);
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! One export from its begin to its end, in a task of its own: its caller need not wait.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use beidou_store::{
     query::Caller,
     sql::{ExportError, Exported, Question, export},
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{Export, State};
 use crate::{
     answer::ColdRead,
     app::{App, now},
     problem::{Kind, Problem},
-    sql::{self, Limits},
+    sql::{self, Limits, Listed},
 };
 
 /// Notes the export, and begins it.
@@ -25,13 +25,13 @@ pub(crate) fn begin(app: &Arc<App>, note: &Export, question: Question) -> Result
         ..Problem::new(Kind::Internal, "the folder of exports cannot be written")
     };
     app.exports.note(note).map_err(unwritten)?;
-    tokio::spawn(run(app.clone(), note.clone(), question, place));
+    // Listed before its caller knows of it: who cancels it at once finds it.
+    let listed = app.running.list(&note.id.to_string(), sql::Kind::Export, &note.subject, &note.question);
+    tokio::spawn(run(app.clone(), note.clone(), question, listed, place));
     Ok(())
 }
 
-async fn run(app: Arc<App>, note: Export, question: Question, _place: OwnedSemaphorePermit) {
-    let id = note.id.to_string();
-    let listed = app.running.list(&id, sql::Kind::Export, &note.subject, &note.question);
+async fn run(app: Arc<App>, note: Export, question: Question, listed: Listed, _place: OwnedSemaphorePermit) {
     let ended = tokio::select! {
         written = write(&app, &note, &question) => match written {
             Ok((Exported { rows, bytes }, cold)) => Export { state: State::Done, rows, bytes, cold, ..note },
@@ -42,7 +42,7 @@ async fn run(app: Arc<App>, note: Export, question: Question, _place: OwnedSemap
             Export { state: State::Interrupted, why: Some("the process ended; begin it anew".into()), ..note }
         }
     };
-    tracing::info!(id, state = ?ended.state, rows = ended.rows, bytes = ended.bytes, "export ended");
+    tracing::info!(id = %ended.id, state = ?ended.state, rows = ended.rows, bytes = ended.bytes, "export ended");
     app.exports.end(Export { ended: Some(now()), ..ended });
 }
 
@@ -101,5 +101,23 @@ fn why(note: &Export, error: ExportError) -> String {
         ExportError::Sql(error) => Problem::from(error).detail,
         ExportError::Write { source, .. } => format!("its file cannot be written: {source}"),
         ExportError::Form(_) | ExportError::TooLarge(_) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_log::memory::MemoryLog;
+    use beidou_schemas::Topic;
+    use beidou_store::query::Between;
+
+    use super::{super::tests::export, *};
+
+    #[tokio::test]
+    async fn who_cancels_an_export_at_once_finds_it() {
+        let app = App::for_tests(MemoryLog::new([(Topic::KubeEvent, 1), (Topic::Ledger, 3)]));
+        let note = export(State::Running, None);
+        let question = Question::Events { filter: Box::default(), range: Between::ALL, cold: None };
+        begin(&app, &note, question).unwrap();
+        assert!(app.running.cancel(&note.id.to_string()));
     }
 }

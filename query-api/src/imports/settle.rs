@@ -174,10 +174,7 @@ fn query(target: &Target, states: &[Imported]) -> KnownQuery {
         (Some(first), Some(last)) if states.iter().all(|state| state.timed) => {
             Between { from: Micros(first.plus(-MARGIN).0.max(0)), until: last.plus(MARGIN) }
         }
-        (Some(_), Some(_)) | (None, _) | (_, None) => Between { from: Micros(0), until: END_OF_TIME },
+        (Some(_), Some(_)) | (None, _) | (_, None) => Between::ALL,
     };
     KnownQuery { cluster: target.uid.to_string(), events, range }
 }
-
-/// The end of what a column holds: 2299.
-const END_OF_TIME: Micros = Micros(10_413_792_000_000_000 - 1);

@@ -50,6 +50,8 @@ impl Kept {
 pub(crate) struct Proofs {
     taken: Instant,
     range: Range,
+    /// From when on the spans are all there are.
+    whole_from: Micros,
     spans: BTreeMap<String, Vec<Span>>,
     /// Where the intervals of each cluster begin and end.
     extents: BTreeMap<String, ExtentRow>,
@@ -65,21 +67,26 @@ impl Proofs {
     /// Of these clusters, or of all.
     pub(crate) async fn of(reader: &Reader, clusters: Option<&[String]>, range: Range) -> Result<Self, QueryError> {
         let taken = Instant::now();
-        let (rows, extents) = tokio::try_join!(reader.spans(clusters, range), reader.extents(clusters))?;
+        let (found, extents) = tokio::try_join!(reader.spans(clusters, range), reader.extents(clusters))?;
         let mut spans = BTreeMap::<String, Vec<Span>>::new();
-        for row in rows {
+        for row in found.rows {
             let Some(state) = u8::try_from(row.state).ok().and_then(CoverageState::from_number) else { continue };
             let span = Span { from: Micros(row.from_time), until: Micros(row.until_time), state, reason: row.reason };
             spans.entry(row.cluster_uid).or_default().push(span);
         }
         let extents = extents.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
-        Ok(Self { taken, range, spans, extents })
+        Ok(Self { taken, range, whole_from: found.whole_from.unwrap_or_default(), spans, extents })
     }
 
     /// The spans of a cluster that touch the range.
     pub(crate) fn spans(&self, uid: &str, range: Range) -> Vec<Span> {
         let all = self.spans.get(uid).map_or(&[][..], Vec::as_slice);
         all.iter().filter(|span| span.from < range.until && span.until > range.from).cloned().collect()
+    }
+
+    /// Before this moment there are more spans than were read.
+    pub(crate) fn whole_from(&self) -> Micros {
+        self.whole_from
     }
 
     pub(crate) fn extent(&self, uid: &str) -> Option<&ExtentRow> {
@@ -108,7 +115,8 @@ mod tests {
             reason: String::new(),
         };
         let spans = BTreeMap::from([("one".to_owned(), (0..).take(spans).map(span).collect())]);
-        Arc::new(Proofs { taken: Instant::now(), range: range(0, 100), spans, extents: BTreeMap::new() })
+        let (taken, whole_from, extents) = (Instant::now(), Micros(0), BTreeMap::new());
+        Arc::new(Proofs { taken, range: range(0, 100), whole_from, spans, extents })
     }
 
     #[test]

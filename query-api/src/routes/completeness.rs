@@ -92,8 +92,8 @@ pub(crate) struct BecauseItem {
 
 /// From the second in which the API server made an Event (`metadata.creationTimestamp`, its own clock, cut to seconds)
 /// until Beidou had read it from the watch (Beidou's clock): up to a second too long, and what the clocks differ by.
-/// Measured by Events of the range that were new when the watch brought them; updates have no such moment. Percentiles
-/// are estimates (t-digest), the maximum is exact.
+/// Measured by Events of the range that were new when the watch brought them, as far as the tables have them; updates have no such moment.
+/// Percentiles are estimates (t-digest), the maximum is exact.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Lag {
     /// So many Events were measured.

@@ -64,7 +64,7 @@ struct StateParam {
     state: Option<Vec<String>>,
 }
 
-type Cursor = (i64, String, i8, Uuid);
+type Cursor = (i64, String, i8, Uuid, i64);
 
 /// Stored intervals that touch the range, newest first; `coverage` tells what they make together.
 #[utoipa::path(
@@ -81,11 +81,12 @@ pub(super) async fn coverage(ask: Ask) -> Listed<IntervalItem> {
     let page = ask.page::<Cursor>(&params)?;
     let clusters = ask.clusters(&params).await?;
     let coverage = coverage_of(&ask, clusters.as_deref(), page.range).await?;
-    let after = page.after.clone().map(|(from, cluster, state, session)| CoverageKey {
+    let after = page.after.clone().map(|(from, cluster, state, session, until)| CoverageKey {
         from: Micros(from),
         cluster,
         state,
         session,
+        until: Micros(until),
     });
     let query =
         CoverageQuery { clusters, states, range: page.range, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
@@ -94,7 +95,7 @@ pub(super) async fn coverage(ask: Ask) -> Listed<IntervalItem> {
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| {
         let session = last.session.unwrap_or_default();
-        ask.next(&page, (last.from.0, last.cluster_uid.clone(), last.state_number, session))
+        ask.next(&page, (last.from.0, last.cluster_uid.clone(), last.state_number, session, last.to.0))
     });
     Ok(Json(List { items, next, total: None, range: page.range.into(), coverage, cold: None }))
 }

@@ -126,14 +126,21 @@ pub(super) async fn neighbours(
     let within = length(&params, "within", SECOND..=MOST_LENGTH, "a length of time from 1s to 24h")?;
     let clusters = ask.clusters_of_path(cluster, &params).await?;
     let event = uid_of("uid", &uid)?;
-    let anchor = ask.reader.anchor(&AnchorQuery { clusters, event, resource_version: version(&params)? }).await?;
-    let Some(anchor) = anchor else {
+    let query = AnchorQuery { clusters, event, resource_version: version(&params)? };
+    let Some(anchor) = anchor(&ask, &query).await? else {
         return Err(Problem::new(Kind::UnknownEvent, format!("the cluster has no such stored state of Event {uid}")));
     };
     let scope = scope(&params, &anchor)?;
     let (at, within) = (Micros(anchor.time), within.unwrap_or(USUAL_LENGTH));
     let range = Range { from: at.plus(-within), until: at.plus(within) };
     around(&ask, anchor, scope, filter, range, limit).await
+}
+
+/// The state, of tables and archive.
+async fn anchor(ask: &Ask, query: &AnchorQuery) -> Result<Option<EventRow>, Problem> {
+    let Some(life) = ask.life(query).await? else { return Ok(None) };
+    let state = async |reader: Reader| Ok(reader.anchor(query).await?);
+    Ok(ask.over(Some(&query.clusters), life, state).await?.0)
 }
 
 async fn around(

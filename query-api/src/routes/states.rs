@@ -3,7 +3,8 @@
 use axum::{Json, extract::Path};
 use beidou_schemas::{Epoch, Micros, kube_event::rebuild};
 use beidou_store::query::{
-    StateRow,
+    Page, Reader, StateRow,
+    neighbours::AnchorQuery,
     states::{StateKey, StatesQuery},
 };
 use serde::Serialize;
@@ -11,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Listed;
 use crate::{
-    answer::{List, MOST_ANSWER_BYTES, coverage::coverage_of_tables, event::EventItem, fit},
+    answer::{ColdRead, List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
     app::{Ask, now},
     ask::{Range, filter::uid_of},
     problem::{Kind, Problem, ProblemBody},
@@ -59,32 +60,39 @@ struct StatesParams {
 pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)>) -> Listed<StateItem> {
     let params = ask.params(&[&["limit", "cursor"]])?;
     let event = uid_of("uid", &uid)?;
-    let page = ask.page::<(String, u32, u64)>(&params)?;
+    let mut page = ask.page::<(String, u32, u64)>(&params)?;
     let clusters = ask.clusters_of_path(cluster, &params).await?;
+    if page.after.is_none() {
+        let any = AnchorQuery { clusters: clusters.clone(), event, resource_version: None };
+        let unknown = || Problem::new(Kind::UnknownEvent, format!("the cluster has no stored Event with uid {uid}"));
+        page.range = ask.life(&any).await?.ok_or_else(unknown)?;
+    }
     let after = page.after.clone().map(|(cluster, epoch, resource_version)| StateKey {
         cluster,
         epoch: Epoch(epoch),
         resource_version,
     });
-    let query =
-        StatesQuery { clusters: clusters.clone(), event, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
-    let rows = ask.reader.states(&query).await?;
-    if rows.rows.is_empty() && page.after.is_none() {
-        return Err(Problem::new(Kind::UnknownEvent, format!("the cluster has no stored Event with uid {uid}")));
-    }
+    let query = StatesQuery { clusters, event, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
+    let (rows, _) = states_of(&ask, &query, page.range).await?;
     let until = now();
     let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
-    let coverage = coverage_of_tables(&ask, Some(&clusters), range).await?;
+    let coverage = coverage_of(&ask, Some(&query.clusters), range).await?;
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
-    let rows = ask.reader.states(&query).await?;
+    let (rows, cold) = states_of(&ask, &query, page.range).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| {
         let version = last.state.resource_version.parse().unwrap_or_default();
         ask.next(&page, (last.state.cluster_uid.clone(), last.state.epoch, version))
     });
-    Ok(Json(List { items, next, total: None, range: range.into(), coverage, cold: None }))
+    Ok(Json(List { items, next, total: None, range: range.into(), coverage, cold }))
+}
+
+/// A page of the states, of tables and archive; `life` has all of them.
+async fn states_of(ask: &Ask, query: &StatesQuery, life: Range) -> Result<(Page<StateRow>, Option<ColdRead>), Problem> {
+    let rows = async |reader: Reader| Ok(reader.states(query).await?);
+    ask.over(Some(&query.clusters), life, rows).await
 }
 
 fn item(row: StateRow) -> StateItem {

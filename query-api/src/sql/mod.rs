@@ -9,7 +9,7 @@ mod refused;
 mod running;
 
 pub(crate) use limits::{Limits, MOST_BYTES, MOST_READ_ROWS, MOST_ROWS, PLACES, USUAL_ROWS, answer_seconds};
-pub(crate) use running::{Kind, Running};
+pub(crate) use running::{Kind, Listed, Running};
 
 use std::sync::Arc;
 

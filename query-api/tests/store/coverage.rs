@@ -102,6 +102,33 @@ async fn many_sessions_without_a_break_are_one_stretch() {
 }
 
 #[tokio::test]
+async fn what_is_cut_off_is_never_complete() {
+    let world = world().await;
+    // One session over all of it, and more breaks within it than an answer reads: ten for each millisecond of 11 seconds.
+    world.insert("kube_coverage", [row("complete", "14:00:00", "15:00:00", "timeout", 1)]).await;
+    world
+        .engine
+        .run(&format!(
+            "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, state, session, from_time, until_time, reason, log_offset)
+             SELECT '{}', 'cluster-1', 0, 'degraded', toUUID('00000000-0000-0000-0000-000000000000'),
+                 toDateTime64('2026-11-23 14:30:00', 6, 'UTC') + toIntervalMicrosecond(number * 100) AS from_time,
+                 from_time + toIntervalMicrosecond(50), 'missed_by_watch', number + 2 FROM numbers(110000)",
+            cluster_uid(1)
+        ))
+        .await;
+    let coverage = told(&world, "/api/v1/events?").await;
+    assert!(coverage["complete"] == false && coverage["share"].as_f64().unwrap() < 0.51, "{coverage}");
+    let worst = world.api.list(&format!("/api/v1/coverage/clusters?{RANGE}&bins=4")).await["items"][0].take();
+    assert_eq!(worst["strip"], "uuuc", "{worst}");
+    assert_eq!(worst["because"][0]["reason"], "too_many_breaks");
+    // A shorter range has few enough of them.
+    let shorter = world.api.list("/api/v1/events?from=2026-11-23T14:30:05Z&to=2026-11-23T15:00:00Z").await;
+    let reasons: Vec<_> =
+        shorter["coverage"][0]["parts"].as_array().unwrap().iter().map(|part| &part["reason"]).collect();
+    assert!(reasons.iter().all(|reason| **reason == "missed_by_watch") && !reasons.is_empty(), "{reasons:?}");
+}
+
+#[tokio::test]
 async fn what_retention_removed_is_part_of_no_other_stretch() {
     let world = world().await;
     let mut note = row("gap", "14:20:00", "14:20:00", "removed_by_retention", 9);
@@ -120,7 +147,13 @@ async fn what_retention_removed_is_part_of_no_other_stretch() {
     let expected = [["complete", "14:20:00", "14:40:00"], ["gap", "14:00:00", "14:20:00"]];
     let moment = |at: &str| format!("2026-11-23T{at}.000000Z");
     assert_eq!(shown, expected.map(|[state, from, to]| json!([state, moment(from), moment(to)])));
-    let sql = "SELECT state, dateDiff('minute', from_time, until_time) FROM coverage ORDER BY from_time";
+    // Two watchers' breaks that begin with what is left: a page that ends between them loses neither.
+    let breaks =
+        [row("degraded", "14:16:00", "14:25:00", "expired", 4), row("degraded", "14:17:00", "14:26:00", "timeout", 5)];
+    world.insert("kube_coverage", breaks).await;
+    let paged = world.api.all(&format!("/api/v1/coverage?{RANGE}&limit=1"), "reason").await;
+    assert_eq!(paged, ["timeout", "expired", "", "removed_by_retention"]);
+    let sql = "SELECT state, dateDiff('minute', from_time, until_time) FROM coverage WHERE state != 'degraded' ORDER BY from_time";
     let answer = world.post("/api/v1/sql", json!({"query": sql})).await.json();
     assert_eq!(answer["rows"], json!([["gap", 20], ["complete", 20]]), "{answer}");
 }
@@ -233,6 +266,11 @@ async fn a_lost_table_is_no_empty_history() {
         let told = (answer.status, answer.json()["type"].as_str().map(str::to_owned));
         assert_eq!(told, (503, Some("/problems/restoring".into())), "{path}: {}", answer.text);
     }
+    // Nor does it say that there is no such Event.
+    for path in ["", "/neighbours"] {
+        let of_event = world.api.get(&format!("/api/v1/events/cluster-1/{}{path}", Uuid::from_u128(1))).await;
+        assert_eq!(of_event.status, 503, "{path}: {}", of_event.text);
+    }
     let sql = world.post("/api/v1/sql", json!({"query": "SELECT count() FROM events"})).await;
     assert_eq!(sql.status, 503, "{}", sql.text);
 
@@ -242,6 +280,23 @@ async fn a_lost_table_is_no_empty_history() {
         true,
         "of a log with rejects only the table is rightly empty"
     );
+}
+
+#[tokio::test]
+async fn a_table_that_all_rows_have_left_for_the_archive_is_not_lost() {
+    let world = world().await;
+    world.insert("kube_coverage", [row("complete", "13:00:00", "15:00:00", "", 1)]).await;
+    append(&world.log, (0..20).map(|n| seed(1, n).record())).await;
+    all_done(&world).await;
+    let events = format!("/api/v1/events?{RANGE}");
+    let refused = async || world.api.get(&events).await.status == 503;
+    until("the ledger is followed", refused).await;
+    let (hot_from, noted) = ("2026-11-23T00:00:00Z", "2026-11-23T01:00:00Z");
+    let bound = json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "hot_from": hot_from, "noted": noted});
+    world.insert("kube_hot", [bound]).await;
+    assert_eq!(told(&world, "/api/v1/events?").await["complete"], true);
+    world.engine.run("CREATE TABLE kube_event_next AS kube_event").await;
+    until("a restore is noticed", refused).await;
 }
 
 /// The ledger tells that the table holds all of the log.

@@ -1,6 +1,7 @@
 //! The questions that are asked before and after, and their answers without what a moment or a place in time makes of them.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::site::{CLUSTERS, Site, Texts};
 
@@ -56,10 +57,27 @@ impl Answers {
             }
             all.one(site, &format!("/api/v1/clusters?{range}")).await;
         }
+        all.by_uid(site).await;
         let (lines, note) = site.export(&format!("{}&type=Warning", RANGES[1])).await;
         all.files += note["cold"]["files"].as_u64().unwrap_or(0);
         all.answers.insert("export".into(), lines.into());
         all
+    }
+
+    /// Some Events by their uid, and some objects at moments: no range says where they are.
+    async fn by_uid(&mut self, site: &Site) {
+        for (cluster, number) in [(0, 1), (1, 1), (1, 6), (0, 20)] {
+            let path = format!("/api/v1/events/{}/{}", CLUSTERS[cluster], Uuid::from_u128(number));
+            self.pages(site, &format!("{path}?limit=1")).await;
+            self.one(site, &format!("{path}/neighbours?scope=cluster&within=12h")).await;
+        }
+        for (object, at) in [
+            ("Pod/recsys/pod-4", "19T12:00:00Z"),
+            ("Pod/recsys/pod-4", "23T12:00:00Z"),
+            ("Pod/recsys/none", "23T12:00:00Z"),
+        ] {
+            self.one(site, &format!("/api/v1/objects/{}/{object}/at?t=2026-11-{at}", CLUSTERS[0])).await;
+        }
     }
 
     /// The states of the widest list.

@@ -9,6 +9,7 @@ mod support;
 use beidou_schemas::{Micros, time::DAY};
 use beidou_store::{archive::Compaction, hot};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use asked::Answers;
 use site::{CLUSTERS, NAMES, NOW, Site, keeping, state};
@@ -27,6 +28,11 @@ async fn every_answer_is_the_same_before_and_after_rows_have_left_the_table() {
     let after = Answers::of(&site).await;
     after.must_be(&before);
     assert!(after.files > 0, "the archive was read");
+    let nobody = format!("/api/v1/events/{}/{}", CLUSTERS[0], Uuid::from_u128(999_999));
+    for path in [nobody.clone(), format!("{nobody}/neighbours")] {
+        let (status, problem) = site.try_get(&path).await;
+        assert_eq!((status, &problem["type"]), (404, &json!("/problems/unknown-event")), "neither has it: {problem}");
+    }
     assert_eq!(site.enforce(&keeping(2)).await, 0, "nothing is left to do");
 
     // A crash between the note and the removal: rows are in both.
@@ -183,4 +189,13 @@ async fn a_question_has_bounds_and_says_before_what_it_reads() {
     assert_eq!(pages.len() as u64, site.states, "pages read as much as they need");
     let (status, problem) = site.try_get(&format!("/api/v1/events?{all}&reason=Never")).await;
     assert_eq!((status, &problem["type"]), (422, &json!("/problems/too-much")), "{problem}");
+
+    // An Event of the first day lies behind what may be read: nobody says that there is none. Of an object the tables tell.
+    site.limit(2).await;
+    let (status, problem) = site.try_get(&format!("/api/v1/events/{}/{}", CLUSTERS[1], Uuid::from_u128(1))).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("/problems/too-much")), "{problem}");
+    let kept = site.get(&format!("/api/v1/events/{}/{}", CLUSTERS[0], Uuid::from_u128(4))).await;
+    assert_eq!(kept["items"].as_array().unwrap().len(), 2, "what the tables have of one is told: {kept}");
+    let told = site.get(&format!("/api/v1/objects/{}/Pod/recsys/pod-4/at?t={NOW}", CLUSTERS[0])).await;
+    assert_eq!(told["tables_from"], estimate["tables_from"], "{told}");
 }

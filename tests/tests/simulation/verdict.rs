@@ -209,9 +209,8 @@ fn merged(told: Vec<Interval>, until_us: i64) -> Vec<Interval> {
     let known = Known {
         spans: told.iter().map(span).collect(),
         first: Some(Micros(begin)),
-        imported: false,
-        running: None,
         projected: Micros(i64::MAX),
+        ..Known::default()
     };
     let parts = merge(&known, Micros(begin)..Micros(end)).parts;
     let mut intervals = Vec::new();

@@ -14,7 +14,7 @@ import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { clusterFlags, curl, rangeFlags } from "../../shell/command";
 import { useView, type View } from "../../shell/view";
-import { stripStretches } from "../../time/coverage";
+import { isCut, stripStretches } from "../../time/coverage";
 import { duration, full, span } from "../../time/format";
 import { ticks } from "../../time/ticks";
 import { Intervals, Rejects } from "./Tables";
@@ -110,6 +110,7 @@ export function Page() {
           <span className="full" /> {t("cov.complete")} <span className="late" /> {t("cov.degradedLong")}{" "}
           <span className="hatch swatch bad" /> {t("cov.gapLong")} <span className="hatch swatch" /> {t("cov.unknownLong")}
         </p>
+        {answer.data.items.some(isCut) ? <p className="small held key">{t("cov.tooMany")}</p> : null}
       </section>
       {chosen ? <Detail key={chosen.cluster_uid} item={chosen} view={view} /> : null}
     </div>

@@ -91,10 +91,17 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
 
 function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
   const t = useT();
+  const older = data.tables_from ? t("lanes.tablesFrom", { time: full(Date.parse(data.tables_from), zone) }) : null;
   if (data.items.length === 0) {
     return (
-      <Empty title={data.first_seen ? t("lanes.firstSeen", { time: full(Date.parse(data.first_seen), zone) }) : t("lanes.never")}>
-        <p className="dim">{t("lanes.beforeFirst")}</p>
+      <Empty
+        title={
+          data.first_seen
+            ? t("lanes.firstSeen", { time: full(Date.parse(data.first_seen), zone) })
+            : t(older ? "lanes.none" : "lanes.never")
+        }
+      >
+        <p className="dim">{older ?? t("lanes.beforeFirst")}</p>
       </Empty>
     );
   }
@@ -104,6 +111,7 @@ function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
       <p className="small dim pad">
         {t("lanes.atHint", { n: group(data.states), first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–" })}
       </p>
+      {older ? <p className="small held pad">{older}</p> : null}
       {data.items.map((event) => (
         <div key={event.uid + event.reason} className="said">
           <Glyph name={typeGlyph(event.type)} label={event.type} />

@@ -17,7 +17,7 @@ import { useChrome } from "../../shell/chrome";
 import { curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
 import { common, useView, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
-import { hms } from "../../time/format";
+import { full, hms } from "../../time/format";
 import { absolute } from "../../time/range";
 import { ObjectRows } from "./ObjectRows";
 import { remember } from "./recent";
@@ -202,9 +202,11 @@ function Nothing({ url, view }: { url: string; view: View }) {
     retry: false,
   });
   const nearest = at.data?.last_seen ?? at.data?.first_seen;
+  const from = at.data?.tables_from;
+  const nothing = from ? t("lanes.tablesFrom", { time: full(Date.parse(from), view.zone) }) : t("lanes.never");
   return (
     <Empty title={t("lanes.none")}>
-      <p>{nearest ? t("lanes.nearest", { time: nearest.slice(0, 19).replace("T", " ") }) : t("lanes.never")}</p>
+      <p>{nearest ? t("lanes.nearest", { time: nearest.slice(0, 19).replace("T", " ") }) : nothing}</p>
       {nearest ? (
         <button
           type="button"

@@ -9,7 +9,7 @@ use beidou_schemas::{
 
 use super::{
     Coverage, IMPORTED_ONLY, IN_ARCHIVE_ONLY, Known, NOT_WATCHED, NOT_WATCHED_YET, NOT_YET_PROJECTED, NOT_YET_PROVEN,
-    Part, PartState, Span, length,
+    Part, PartState, Span, TOO_MANY_BREAKS, length,
 };
 
 const REMOVED: &str = Reason::LogRemoved.name();
@@ -89,7 +89,7 @@ impl<'a> Sweep<'a> {
     fn borders(&self) -> Vec<Micros> {
         let own = [Some(self.asked.start), Some(self.asked.end), self.known.first, self.known.running];
         let spans = self.spans.iter().flat_map(|span| [span.from, span.until]);
-        let all = own.into_iter().flatten().chain([self.known.projected]).chain(spans);
+        let all = own.into_iter().flatten().chain([self.known.projected, self.known.whole_from]).chain(spans);
         let inside: BTreeSet<_> = all.filter(|at| (self.asked.start..=self.asked.end).contains(at)).collect();
         inside.into_iter().collect()
     }
@@ -118,10 +118,14 @@ impl<'a> Sweep<'a> {
     /// What is to be said of the time from `at` to the next border; `None` where it is complete.
     fn verdict(&self, at: Micros) -> Option<(PartState, &'a str)> {
         // What was never watched stays what it is: retention took away what was there, and claims no more.
-        if self.expired > 0 && self.known.first.is_some_and(|first| at >= first) {
+        let watched = self.known.first.is_some_and(|first| at >= first);
+        if watched && at < self.known.whole_from {
+            return Some((PartState::Unknown, TOO_MANY_BREAKS));
+        }
+        if watched && self.expired > 0 {
             return Some((PartState::Gap, EXPIRED));
         }
-        if self.archived > 0 && self.known.first.is_some_and(|first| at >= first) {
+        if watched && self.archived > 0 {
             return Some((PartState::Gap, IN_ARCHIVE_ONLY));
         }
         if self.removed > 0 {

@@ -16,7 +16,7 @@
 //!   gone too, from the first watch of the cluster on.
 //! - Nothing behind the projected moment is complete or degraded: the table does not hold it yet. A gap stays a gap,
 //!   for what is lost will not come.
-//! - Time that no interval covers is unknown, and the answer says why.
+//! - Time that no interval covers is unknown, and the answer says why. So is time of which not every interval was read.
 //! - The answer does not depend on the order of the intervals; its parts are sorted, disjoint, and cover exactly what
 //!   is not complete.
 
@@ -51,6 +51,8 @@ pub struct Span {
 pub struct Known {
     /// The intervals that touch the range, in any order.
     pub spans: Vec<Span>,
+    /// From this moment on they are all there are; before it there are more than were read.
+    pub whole_from: Micros,
     /// The first moment that any interval of the cluster covers; `None` where it was never watched.
     pub first: Option<Micros>,
     /// Imports alone brought what is stored of the cluster. It means something only of one that was never watched.
@@ -93,6 +95,8 @@ pub const IMPORTED_ONLY: &str = "imported_only";
 pub const NOT_WATCHED: &str = "not_watched";
 /// A watch runs; its next heartbeat will prove the time.
 pub const NOT_YET_PROVEN: &str = "not_yet_proven";
+/// There are more intervals than one answer reads, and a break among those left out would be missed.
+pub const TOO_MANY_BREAKS: &str = "too_many_breaks";
 /// In the log, but not yet in the table.
 pub const NOT_YET_PROJECTED: &str = "not_yet_projected";
 
@@ -101,7 +105,7 @@ pub const NOT_YET_PROJECTED: &str = "not_yet_projected";
 pub struct Part {
     /// What is known of it.
     pub state: PartState,
-    /// Why: a reason of the coverage topic, or one of the five of this module.
+    /// Why: a reason of the coverage topic, or one of those of this module.
     pub reason: String,
     /// First moment.
     pub from: Micros,

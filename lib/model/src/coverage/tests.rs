@@ -16,7 +16,7 @@ fn span(from: i64, until: i64, state: CoverageState) -> Span {
 
 fn known(spans: Vec<Span>) -> Known {
     let first = spans.iter().map(|span| span.from).min();
-    Known { spans, first, imported: false, running: None, projected: Micros(i64::MAX) }
+    Known { spans, first, projected: Micros(i64::MAX), ..Known::default() }
 }
 
 fn told(known: &Known, from: i64, until: i64) -> Vec<(&'static str, String, i64, i64)> {
@@ -86,6 +86,19 @@ fn what_has_left_the_tables_is_a_gap_to_whoever_asks_them_alone() {
 }
 
 #[test]
+fn where_not_all_was_read_nothing_is_known() {
+    use CoverageState::{Complete, Degraded, Gap};
+    let mut one =
+        known(vec![span(2, 10, Complete), span(5, 7, Gap), Span { reason: MISSED.into(), ..span(4, 7, Degraded) }]);
+    one.whole_from = Micros(6);
+    let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 2);
+    let cut = ("unknown", TOO_MANY_BREAKS.to_owned(), 2, 6);
+    assert_eq!(told(&one, 0, 10), [before, cut, ("degraded", MISSED.into(), 6, 7)]);
+    one.whole_from = Micros(0);
+    assert_eq!(told(&one, 2, 10), [("degraded", MISSED.into(), 4, 7)]);
+}
+
+#[test]
 fn what_nobody_proved_is_unknown_and_says_why() {
     let mut one = known(vec![span(10, 20, CoverageState::Complete)]);
     let before = ("unknown", NOT_WATCHED_YET.to_owned(), 0, 10);
@@ -135,6 +148,9 @@ fn reference(known: &Known, at: i64) -> (Option<PartState>, Option<&'static str>
     let has = |state| known.spans.iter().any(|s| s.state == state && (s.from.0..s.until.0).contains(&at));
     let expired = |s: &Span| s.state == CoverageState::Gap && s.reason == EXPIRED;
     let watched = known.first.is_some_and(|first| at >= first.0);
+    if watched && at < known.whole_from.0 {
+        return (Some(PartState::Unknown), Some(TOO_MANY_BREAKS));
+    }
     if watched && known.spans.iter().any(|s| expired(s) && (s.from.0..s.until.0).contains(&at)) {
         return (Some(PartState::Gap), Some(EXPIRED));
     }
@@ -178,14 +194,14 @@ fn any_known() -> impl Strategy<Value = Known> {
         },
     );
     let spans = prop::collection::vec(one, 0..12);
-    (spans, any::<bool>(), prop::option::of(0i64..70), 0i64..80).prop_map(|(spans, imported, running, projected)| {
-        Known {
-            imported,
-            first: spans.iter().filter(|span| span.reason != EXPIRED).map(|span| span.from).min(),
-            spans,
-            running: running.map(Micros),
-            projected: Micros(projected),
-        }
+    let moments = (prop::option::of(0i64..70), 0i64..80, prop_oneof![Just(0i64), 0i64..80]);
+    (spans, any::<bool>(), moments).prop_map(|(spans, imported, (running, projected, whole_from))| Known {
+        whole_from: Micros(whole_from),
+        imported,
+        first: spans.iter().filter(|span| span.reason != EXPIRED).map(|span| span.from).min(),
+        spans,
+        running: running.map(Micros),
+        projected: Micros(projected),
     })
 }
 

@@ -79,6 +79,10 @@ impl Shelf {
     /// # Errors
     /// When one cannot be fetched or is not what was recorded, or they do not fit.
     pub async fn bring(&self, wanted: &[Wanted]) -> Result<(), ArchiveError> {
+        // Who has all it needs, and has it pinned, waits for nobody's copies.
+        if wanted.iter().all(|file| self.has(file)) {
+            return Ok(());
+        }
         // One at a time: two questions that need the same file fetch it once.
         let _turn = self.turn.lock().await;
         let missing: Vec<Wanted> = wanted.iter().filter(|file| !self.has(file)).cloned().collect();
@@ -208,6 +212,16 @@ mod tests {
         shelf.bring(&[wanted("a")]).await.unwrap();
         shelf.bring(&[wanted("c")]).await.unwrap();
         assert_eq!(["a", "b", "c"].map(there), [true, false, true], "b was used before a");
+    }
+
+    #[tokio::test]
+    async fn who_has_all_waits_for_nobody() {
+        let (shelf, _folder) = shelf(20).await;
+        shelf.bring(&[wanted("a")]).await.unwrap();
+        let _somebody_copies = shelf.turn.lock().await;
+        let brought = futures::FutureExt::now_or_never(shelf.bring(&[wanted("a")]));
+        assert!(matches!(brought, Some(Ok(()))));
+        assert!(futures::FutureExt::now_or_never(shelf.bring(&[wanted("b")])).is_none());
     }
 
     #[tokio::test]

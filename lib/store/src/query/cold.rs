@@ -51,6 +51,8 @@ pub(super) const SETTINGS: [(&str, &str); 3] = [
 ];
 /// A part of a list takes at most this share of what a question may read, unless a single day takes more.
 const PARTS: u64 = 8;
+/// A bucket brings so much in a second or two.
+const MOST_TO_COPY: u64 = 128 << 20;
 /// More clusters than a site has.
 const MOST_CLUSTERS: u64 = 100_000;
 
@@ -173,6 +175,23 @@ impl Cold {
         if needed.exceeds(most) { Err(QueryError::TooCold { needed, most }) } else { Ok(()) }
     }
 
+    /// The same for a question that somebody asks while a pointer moves.
+    ///
+    /// # Errors
+    /// As of [`Cold::check`], and where more is still to be copied from a bucket than anybody waits for.
+    pub fn check_near(&self) -> Result<(), QueryError> {
+        self.check()?;
+        let (needed, most) = (self.to_copy(), ColdSize { bytes: MOST_TO_COPY, ..self.most });
+        if needed.exceeds(most) { Err(QueryError::TooCold { needed, most }) } else { Ok(()) }
+    }
+
+    /// What is not yet where the engine reads it.
+    fn to_copy(&self) -> ColdSize {
+        let Place::Copies(shelf) = &self.place else { return ColdSize::default() };
+        let missing = self.files.iter().filter(|file| !shelf.folder().join(&file.path).is_file());
+        missing.fold(ColdSize::default(), ColdSize::with)
+    }
+
     /// # Errors
     /// Where what was read and these files are together more than one question may read.
     pub(super) fn check_next(&self) -> Result<(), QueryError> {
@@ -214,11 +233,13 @@ impl Cold {
             parts.push((Between { from: edge, until }, None));
             until = edge;
         }
-        let mut days = 1;
+        let mut days: i64 = 1;
         while range.from < until {
-            let part = self.newest_days(Between { from: range.from, until }, days);
+            let rest = Between { from: range.from, until };
+            // Before the oldest file there is nothing to read a few days at a time.
+            let part = if self.size_of(rest).files == 0 { rest } else { self.newest_days(rest, days) };
             parts.push((part, self.within(part)));
-            (until, days) = (part.from, days * 2);
+            (until, days) = (part.from, days.saturating_mul(2));
         }
         parts
     }
@@ -228,16 +249,24 @@ impl Cold {
         let last = Micros((range.until.0 - 1).div_euclid(DAY) * DAY);
         let begin = |back: i64| Between { from: last.plus(-back * DAY).max(range.from), ..range };
         let is_small = |back: &i64| {
-            let ColdSize { files, rows: _, bytes } =
-                self.within(begin(*back)).map(|cold| cold.size()).unwrap_or_default();
+            let ColdSize { files, rows: _, bytes } = self.size_of(begin(*back));
             files <= self.most.files / PARTS && bytes <= self.most.bytes / PARTS
         };
-        begin((1..days).take_while(is_small).last().unwrap_or(0))
+        // Behind the begin of the range there are no days, however many may be read.
+        let all = (range.until.0 - range.from.0) / DAY + 2;
+        begin((1..days.min(all)).take_while(is_small).last().unwrap_or(0))
+    }
+
+    fn files_in(&self, range: Between) -> impl Iterator<Item = &ColdFile> {
+        self.files.iter().filter(move |file| file.from < range.until && range.from <= file.to)
+    }
+
+    fn size_of(&self, range: Between) -> ColdSize {
+        self.files_in(range).fold(ColdSize::default(), ColdSize::with)
     }
 
     fn within(&self, range: Between) -> Option<Self> {
-        let in_range = |file: &&ColdFile| file.from < range.until && range.from <= file.to;
-        let files: Vec<_> = self.files.iter().filter(in_range).cloned().collect();
+        let files: Vec<_> = self.files_in(range).cloned().collect();
         (!files.is_empty()).then(|| Self { files, pins: OnceLock::new(), ..self.clone() })
     }
 
@@ -381,96 +410,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const MOST: ColdSize = ColdSize { files: 100, rows: 0, bytes: 80 };
-
-    fn file(path: &str, cluster: &str, day: i64) -> ColdFile {
-        let (path, cluster_uid, sha256) = (path.into(), cluster.into(), String::new());
-        ColdFile { path, cluster_uid, rows: 3, bytes: 10, sha256, from: Micros(day * DAY), to: Micros(day * DAY + 5) }
-    }
-
-    fn cold(files: Vec<ColdFile>, bounds: &[(&str, i64)]) -> Cold {
-        let hot: Hot = bounds.iter().map(|(uid, day)| ((*uid).to_owned(), Micros(day * DAY))).collect();
-        let covered = [PartitionRange { partition: 1, from: 5, to: 9 }];
-        Cold {
-            place: Place::Folder(Path::new("/an'archive").into()),
-            files,
-            hot: hot.into(),
-            covered: covered.into(),
-            generation: 1,
-            most: MOST,
-            pins: OnceLock::new(),
-            read: Arc::default(),
-        }
-    }
-
-    #[test]
-    fn a_statement_reads_both_in_place_of_the_table_and_nothing_else_changes() {
-        let both =
-            cold(vec![file("events/a", "u1", 1), file("events/b?,c", "u2", 1)], &[("u1", 3), ("u2", 3), ("u3", 9)]);
-        let plain = both.spread("SELECT count() FROM kube_event\nWHERE x IN (SELECT 1 FROM kube_event_next)");
-        let (head, rest) = plain.split_once("\nSELECT count()").unwrap();
-        assert_eq!(rest, " FROM kube_event_all\nWHERE x IN (SELECT 1 FROM kube_event_next)");
-        let below = format!("(cluster_uid IN ('u1', 'u2') AND time < fromUnixTimestamp64Micro({}, 'UTC'))", 3 * DAY);
-        assert!(head.contains(&format!("FROM kube_event WHERE NOT ({below})\n")), "{head}");
-        assert!(head.contains(&format!("FROM kube_event WHERE ({below}) AND NOT ((log_partition = 1 AND")), "{head}");
-        assert!(
-            head.contains("file('/an\\'archive/events/a', 'Parquet', 'cluster_uid LowCardinality(String), "),
-            "{head}"
-        );
-        assert!(head.contains("file('/an\\'archive/events/b??,c', "), "no part of a pattern, and no value: {head}");
-        assert!(head.contains("time DateTime64(6, \\'UTC\\'), ") && head.contains("found_by Int8"), "{head}");
-        let named = both.spread("WITH picked AS (SELECT * FROM kube_event) SELECT 1 FROM picked");
-        assert!(named.starts_with("WITH kube_event_all AS\n("), "{named}");
-        assert!(named.ends_with("),\npicked AS (SELECT * FROM kube_event_all) SELECT 1 FROM picked"), "{named}");
-        let one_pattern = cold(vec![file("events/a", "u1", 1), file("events/b", "u1", 2)], &[("u1", 3)]);
-        assert!(one_pattern.spread("SELECT 1 FROM kube_event").contains("/{events/a,events/b}', "));
-    }
-
-    #[test]
-    fn paths_that_the_engine_would_take_apart_are_refused() {
-        for (path, fits) in [("/var/lib/the archive's", true), ("/a/{b", false), ("/a*", false), ("/a,b", false)] {
-            assert_eq!(can_be_named(Path::new(path)), fits, "{path}");
-        }
-    }
-
-    #[test]
-    fn what_was_read_before_counts_for_the_bounds_of_a_list() {
-        let all = cold((0..9).map(|day| file(&format!("events/{day}"), "u1", day)).collect(), &[("u1", 9)]);
-        assert!(matches!(all.check(), Err(QueryError::TooCold { needed: ColdSize { files: 9, bytes: 90, .. }, .. })));
-        let half = all.within(Between { from: Micros(0), until: Micros(5 * DAY) }).unwrap();
-        let rest = all.within(Between { from: Micros(5 * DAY), until: Micros(9 * DAY) }).unwrap();
-        assert!(half.check_next().is_ok());
-        half.note_read();
-        assert!(half.check_next().is_ok(), "files that were read count once");
-        assert!(rest.check_next().is_err());
-        assert_eq!(all.read(), ColdSize { files: 5, rows: 15, bytes: 50 });
-    }
-
-    proptest! {
-        #[test]
-        fn the_parts_of_a_list_are_its_range_and_have_all_its_files(
-            from in 0i64..12 * 24, hours in 1i64..300, days in prop::collection::btree_set(0i64..9, 1..9), bound in 9i64..12,
-        ) {
-            let hour = DAY / 24;
-            let range = Between { from: Micros(from * hour), until: Micros((from + hours) * hour) };
-            let files: Vec<_> = days.iter().map(|day| file(&format!("events/{day}"), "u1", *day)).collect();
-            let all = cold(files, &[("u1", bound), ("u2", 20)]);
-            let parts = all.newest_first(range);
-            let mut until = range.until;
-            for (part, cold) in &parts {
-                prop_assert_eq!(part.until, until);
-                prop_assert!(part.from < part.until);
-                let expected = all.within(*part).map(|cold| cold.files);
-                prop_assert_eq!(cold.as_ref().map(|cold| cold.files.clone()), expected);
-                let of_one_day = part.until.0 - part.from.0 <= DAY;
-                prop_assert!(of_one_day || cold.as_ref().is_none_or(|cold| cold.size().bytes <= MOST.bytes / PARTS));
-                until = part.from;
-            }
-            prop_assert_eq!(until, range.from);
-        }
-    }
-}
+mod tests;

@@ -58,6 +58,15 @@ pub struct SpanRow {
     pub reason: String,
 }
 
+/// Intervals, the one that ended last first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// At most 100,000 of them.
+    pub rows: Vec<SpanRow>,
+    /// Where there are more, those left out ended until this moment: of the time before it nothing is known.
+    pub whole_from: Option<Micros>,
+}
+
 /// Where the stored intervals of a cluster begin and end.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct ExtentRow {
@@ -84,6 +93,8 @@ pub struct CoverageKey {
     pub state: i8,
     /// The session.
     pub session: Uuid,
+    /// First moment behind it: of those that retention has cut to one begin, each has its own end.
+    pub until: Micros,
 }
 
 /// A page of intervals.
@@ -103,9 +114,8 @@ pub struct CoverageQuery {
     pub most_bytes: usize,
 }
 
-/// More intervals than this do not stand in one answer: a hundred clusters with a break each hour for forty days. What
-/// is cut off then counts as unknown.
-const MOST_SPANS: u64 = 100_000;
+/// More intervals than this do not stand in one answer: a hundred clusters with a break each hour for forty days.
+const MOST_SPANS: usize = 100_000;
 
 impl Reader {
     /// Stored intervals, newest first.
@@ -120,8 +130,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the store gives no answer.
-    pub async fn spans(&self, clusters: Option<&[String]>, range: Between) -> Result<Vec<SpanRow>, QueryError> {
-        self.all(spans(clusters, range), MOST_SPANS).await
+    pub async fn spans(&self, clusters: Option<&[String]>, range: Between) -> Result<Spans, QueryError> {
+        let mut rows: Vec<SpanRow> = self.all(spans(clusters, range), MOST_SPANS as u64 + 1).await?;
+        let whole_from = rows.get(MOST_SPANS).map(|left_out| Micros(left_out.until_time));
+        rows.truncate(MOST_SPANS);
+        Ok(Spans { rows, whole_from })
     }
 
     /// Where each cluster's intervals begin and end; `None`: of all clusters.
@@ -150,15 +163,18 @@ pub(super) fn page(query: &CoverageQuery) -> Statement {
         None => statement,
         Some(key) => statement
             .when(
-                "(from_time, cluster_uid, toInt8(state), session) < (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), \
-                 {after_cluster:String}, {after_state:Int8}, {after_session:UUID})",
+                "(from_time, cluster_uid, toInt8(state), session, until_time) < (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), \
+                 {after_cluster:String}, {after_state:Int8}, {after_session:UUID}, fromUnixTimestamp64Micro({after_until:Int64}, 'UTC'))",
             )
             .with("after_time", key.from)
             .with("after_cluster", key.cluster.as_str())
             .with("after_state", Micros(key.state.into()))
-            .with("after_session", key.session),
+            .with("after_session", key.session)
+            .with("after_until", key.until),
     };
-    statement.line("ORDER BY from_time DESC, cluster_uid DESC, toInt8(state) DESC, session DESC").limit(query.limit + 1)
+    statement
+        .line("ORDER BY from_time DESC, cluster_uid DESC, toInt8(state) DESC, session DESC, until_time DESC")
+        .limit(query.limit + 1)
 }
 
 /// Sessions follow one another by the thousand without a break between them: the server joins them (islands of a
@@ -180,8 +196,8 @@ FROM
     touching(statement, range)
         .line("    )\n)")
         .line("GROUP BY cluster_uid, state, island")
-        .line("ORDER BY cluster_uid, from_time, until_time")
-        .limit(MOST_SPANS)
+        .line("ORDER BY until_time DESC")
+        .limit(MOST_SPANS as u64 + 1)
 }
 
 /// Without FINAL: an interval only grows, so older versions of a row change neither maximum nor minimum.

@@ -24,6 +24,7 @@ pub mod histogram;
 pub mod known;
 pub mod lag;
 pub mod lanes;
+mod life;
 mod line;
 pub mod neighbours;
 pub mod occurrences;
@@ -53,7 +54,7 @@ pub use reader::{Bounds, Caller, Page, Reader};
 pub use row::{EventRow, StateRow};
 pub use waited::Waited;
 
-use beidou_schemas::Micros;
+use beidou_schemas::{Micros, time::SECOND};
 
 /// A range of time: `from <= t < until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,4 +63,9 @@ pub struct Between {
     pub from: Micros,
     /// First moment behind it.
     pub until: Micros,
+}
+
+impl Between {
+    /// All the time that a column holds: from 1970 to the end of 2299.
+    pub const ALL: Self = Self { from: Micros(0), until: Micros(10_413_792_000 * SECOND - 1) };
 }

@@ -98,13 +98,18 @@ impl Reader {
     }
 }
 
-pub(super) fn anchor(query: &AnchorQuery) -> Statement {
-    Statement::new("SELECT ?fields\nFROM kube_event")
+/// The conditions that find the state.
+pub(super) fn of_event(statement: Statement, query: &AnchorQuery) -> Statement {
+    statement
         .when("cluster_uid IN {clusters:Array(String)}")
         .with("clusters", query.clusters.as_slice())
         .when("event_uid = {event:UUID}")
         .with("event", query.event)
         .when_some("resource_version = {version:UInt64}", "version", query.resource_version)
+}
+
+pub(super) fn anchor(query: &AnchorQuery) -> Statement {
+    of_event(Statement::new("SELECT ?fields\nFROM kube_event"), query)
         .line("ORDER BY cluster_uid DESC, epoch DESC, resource_version DESC")
         .limit(1)
 }

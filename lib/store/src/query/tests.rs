@@ -78,7 +78,8 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
     };
     let after = Some(states::StateKey { cluster: EVIL.into(), epoch: Epoch(0), resource_version: 3 });
     let of_event = states::StatesQuery { clusters: evil(), event: Uuid::from_u128(9), after, limit: 10, most_bytes: 1 };
-    let after = Some(coverage::CoverageKey { from: Micros(5), cluster: EVIL.into(), state: 2, session: Uuid::nil() });
+    let (from, until) = (Micros(5), Micros(6));
+    let after = Some(coverage::CoverageKey { from, cluster: EVIL.into(), state: 2, session: Uuid::nil(), until });
     let intervals = coverage::CoverageQuery {
         clusters: Some(evil()),
         states: evil(),

@@ -7,7 +7,11 @@
 //! Invariant: a file counts as whole only when the stream said its end; whoever drops the export drops the channel, and
 //! the thread ends without having said so.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
@@ -96,29 +100,43 @@ async fn feed(
     Ok(())
 }
 
+/// Whoever drops the export may do so before there is a file: what is not whole is removed by who made it.
 fn write(
-    mut chunks: mpsc::Receiver<Option<Bytes>>,
+    chunks: mpsc::Receiver<Option<Bytes>>,
     format: Format,
     path: PathBuf,
     most_bytes: impl Fn(Exported) -> u64,
 ) -> Result<Exported, ExportError> {
-    let failed = |source| ExportError::Write { path: path.clone(), source };
+    let written = fill(chunks, format, &path, most_bytes);
+    if written.is_err() {
+        let _gone = std::fs::remove_file(&path);
+    }
+    written
+}
+
+fn fill(
+    mut chunks: mpsc::Receiver<Option<Bytes>>,
+    format: Format,
+    path: &Path,
+    most_bytes: impl Fn(Exported) -> u64,
+) -> Result<Exported, ExportError> {
+    let failed = |source| ExportError::Write { path: path.into(), source };
     let fits = |exported: Exported| match most_bytes(exported) {
         most if exported.bytes > most => Err(ExportError::TooLarge(most)),
         _ => Ok(exported),
     };
-    let file = File::create(&path).map_err(failed)?;
+    let file = File::create(path).map_err(failed)?;
     let mut sink = Sink { file: Some(file), rows: Rows::of(format), writer: None, exported: Exported::default() };
     loop {
         let Some(chunk) = chunks.blocking_recv() else {
             return Err(ExportError::Form("the answer broke off".into()));
         };
         let Some(chunk) = chunk else { break };
-        sink.take(chunk, format).map_err(|fault| fault.of(&path))?;
+        sink.take(chunk, format).map_err(|fault| fault.of(path))?;
         fits(sink.exported)?;
     }
     // The last rows of Parquet are written with its end.
-    fits(sink.finish(format).map_err(|fault| fault.of(&path))?)
+    fits(sink.finish(format).map_err(|fault| fault.of(path))?)
 }
 
 /// What counts the rows of a stream.
@@ -154,7 +172,7 @@ enum Fault {
 }
 
 impl Fault {
-    fn of(self, path: &std::path::Path) -> ExportError {
+    fn of(self, path: &Path) -> ExportError {
         match self {
             Self::Io(source) => ExportError::Write { path: path.into(), source },
             Self::Form(why) => ExportError::Form(why),
@@ -280,9 +298,11 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_no_export() {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
         let chunks = stream::iter([Ok(Bytes::from_static(b"{}\n")), Err(SqlError::Cancelled)]);
-        let failed = export(chunks, Format::Ndjson, folder.path().join("x"), |_| 99).await;
+        let failed = export(chunks, Format::Ndjson, path.clone(), |_| 99).await;
         assert!(matches!(failed, Err(ExportError::Sql(SqlError::Cancelled))), "{failed:?}");
+        assert!(!path.exists(), "and leaves no file");
         assert!(matches!(text(Format::Parquet, &["PAR1"], 99).await, Err(ExportError::Form(_))));
     }
 }

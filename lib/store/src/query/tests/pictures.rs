@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{EVIL, RANGE, event_key, evil, filter};
 use crate::query::{
-    Between, EventRow, Field, at, events::EventFilter, explain, facets, histogram, lag, lanes, neighbours, occurrences,
-    patterns, reach, signals, statement::Statement, timeline::Object,
+    Between, EventRow, Field, at, events::EventFilter, explain, facets, histogram, lag, lanes, life, neighbours,
+    occurrences, patterns, reach, signals, statement::Statement, timeline::Object,
 };
 
 const HOUR: i64 = 3600 * SECOND;
@@ -104,6 +104,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("patterns, examples", patterns::examples(&[event_key()])),
         ("neighbours, the newest state", neighbours::anchor(&newest)),
         ("neighbours, one state", neighbours::anchor(&one)),
+        ("life of an Event", life::moments(&one, RANGE, 1)),
         ("neighbours, before", around(neighbours::Scope::Object, neighbours::Side::Before)),
         ("neighbours, after", around(neighbours::Scope::Node, neighbours::Side::After)),
         ("neighbours, of the namespace", around(neighbours::Scope::Namespace, neighbours::Side::After)),

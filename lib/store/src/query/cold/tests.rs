@@ -1,0 +1,114 @@
+//! Statements, bounds and parts of lists over table and archive.
+
+use super::*;
+use proptest::prelude::*;
+
+const MOST: ColdSize = ColdSize { files: 100, rows: 0, bytes: 80 };
+
+fn file(path: &str, cluster: &str, day: i64) -> ColdFile {
+    let (path, cluster_uid, sha256) = (path.into(), cluster.into(), String::new());
+    ColdFile { path, cluster_uid, rows: 3, bytes: 10, sha256, from: Micros(day * DAY), to: Micros(day * DAY + 5) }
+}
+
+fn cold(files: Vec<ColdFile>, bounds: &[(&str, i64)]) -> Cold {
+    let hot: Hot = bounds.iter().map(|(uid, day)| ((*uid).to_owned(), Micros(day * DAY))).collect();
+    let covered = [PartitionRange { partition: 1, from: 5, to: 9 }];
+    Cold {
+        place: Place::Folder(Path::new("/an'archive").into()),
+        files,
+        hot: hot.into(),
+        covered: covered.into(),
+        generation: 1,
+        most: MOST,
+        pins: OnceLock::new(),
+        read: Arc::default(),
+    }
+}
+
+#[test]
+fn a_statement_reads_both_in_place_of_the_table_and_nothing_else_changes() {
+    let both = cold(vec![file("events/a", "u1", 1), file("events/b?,c", "u2", 1)], &[("u1", 3), ("u2", 3), ("u3", 9)]);
+    let plain = both.spread("SELECT count() FROM kube_event\nWHERE x IN (SELECT 1 FROM kube_event_next)");
+    let (head, rest) = plain.split_once("\nSELECT count()").unwrap();
+    assert_eq!(rest, " FROM kube_event_all\nWHERE x IN (SELECT 1 FROM kube_event_next)");
+    let below = format!("(cluster_uid IN ('u1', 'u2') AND time < fromUnixTimestamp64Micro({}, 'UTC'))", 3 * DAY);
+    assert!(head.contains(&format!("FROM kube_event WHERE NOT ({below})\n")), "{head}");
+    assert!(head.contains(&format!("FROM kube_event WHERE ({below}) AND NOT ((log_partition = 1 AND")), "{head}");
+    assert!(head.contains("file('/an\\'archive/events/a', 'Parquet', 'cluster_uid LowCardinality(String), "), "{head}");
+    assert!(head.contains("file('/an\\'archive/events/b??,c', "), "no part of a pattern, and no value: {head}");
+    assert!(head.contains("time DateTime64(6, \\'UTC\\'), ") && head.contains("found_by Int8"), "{head}");
+    let named = both.spread("WITH picked AS (SELECT * FROM kube_event) SELECT 1 FROM picked");
+    assert!(named.starts_with("WITH kube_event_all AS\n("), "{named}");
+    assert!(named.ends_with("),\npicked AS (SELECT * FROM kube_event_all) SELECT 1 FROM picked"), "{named}");
+    let one_pattern = cold(vec![file("events/a", "u1", 1), file("events/b", "u1", 2)], &[("u1", 3)]);
+    assert!(one_pattern.spread("SELECT 1 FROM kube_event").contains("/{events/a,events/b}', "));
+}
+
+#[test]
+fn paths_that_the_engine_would_take_apart_are_refused() {
+    for (path, fits) in [("/var/lib/the archive's", true), ("/a/{b", false), ("/a*", false), ("/a,b", false)] {
+        assert_eq!(can_be_named(Path::new(path)), fits, "{path}");
+    }
+}
+
+#[test]
+fn what_must_be_copied_first_is_bounded_for_who_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = Shelf::new(crate::archive::Archive::in_memory(), folder.path().into(), u64::MAX);
+    let large = |path: &str| ColdFile { bytes: MOST_TO_COPY, ..file(path, "u1", 1) };
+    let local = Cold { most: ColdSize { bytes: u64::MAX, ..MOST }, ..cold(vec![large("a"), large("b")], &[("u1", 3)]) };
+    assert!(local.check_near().is_ok(), "a folder is read where it is");
+    let far = Cold { place: Place::Copies(shelf), ..local };
+    assert!(far.check().is_ok() && matches!(far.check_near(), Err(QueryError::TooCold { .. })));
+    std::fs::write(folder.path().join("b"), "").unwrap();
+    assert!(far.check_near().is_ok(), "one of them is there");
+}
+
+#[test]
+fn what_was_read_before_counts_for_the_bounds_of_a_list() {
+    let all = cold((0..9).map(|day| file(&format!("events/{day}"), "u1", day)).collect(), &[("u1", 9)]);
+    assert!(matches!(all.check(), Err(QueryError::TooCold { needed: ColdSize { files: 9, bytes: 90, .. }, .. })));
+    let half = all.within(Between { from: Micros(0), until: Micros(5 * DAY) }).unwrap();
+    let rest = all.within(Between { from: Micros(5 * DAY), until: Micros(9 * DAY) }).unwrap();
+    assert!(half.check_next().is_ok());
+    half.note_read();
+    assert!(half.check_next().is_ok(), "files that were read count once");
+    assert!(rest.check_next().is_err());
+    assert_eq!(all.read(), ColdSize { files: 5, rows: 15, bytes: 50 });
+}
+
+#[test]
+fn a_long_time_with_large_days_and_a_long_one_with_none_are_parted_in_no_time() {
+    let large = |day| ColdFile { bytes: MOST.bytes, ..file(&format!("events/{day}"), "u1", day) };
+    let days = 20_000;
+    let files = (days - 70..days).map(large).chain([file("events/old", "u1", 5_000)]).collect();
+    let all = cold(files, &[("u1", days)]);
+    let parts = all.newest_first(Between::ALL);
+    let read: usize = parts.iter().filter_map(|(_, cold)| cold.as_ref()).map(|cold| cold.files.len()).sum();
+    assert_eq!((read, parts.last().unwrap().0.from), (71, Micros(0)));
+    assert!(parts.len() < 120, "one for each large day, few for what is between and before: {}", parts.len());
+}
+
+proptest! {
+    #[test]
+    fn the_parts_of_a_list_are_its_range_and_have_all_its_files(
+        from in 0i64..12 * 24, hours in 1i64..300, days in prop::collection::btree_set(0i64..9, 1..9), bound in 9i64..12,
+    ) {
+        let hour = DAY / 24;
+        let range = Between { from: Micros(from * hour), until: Micros((from + hours) * hour) };
+        let files: Vec<_> = days.iter().map(|day| file(&format!("events/{day}"), "u1", *day)).collect();
+        let all = cold(files, &[("u1", bound), ("u2", 20)]);
+        let parts = all.newest_first(range);
+        let mut until = range.until;
+        for (part, cold) in &parts {
+            prop_assert_eq!(part.until, until);
+            prop_assert!(part.from < part.until);
+            let expected = all.within(*part).map(|cold| cold.files);
+            prop_assert_eq!(cold.as_ref().map(|cold| cold.files.clone()), expected);
+            let of_one_day = part.until.0 - part.from.0 <= DAY;
+            prop_assert!(of_one_day || cold.as_ref().is_none_or(|cold| cold.size().bytes <= MOST.bytes / PARTS));
+            until = part.from;
+        }
+        prop_assert_eq!(until, range.from);
+    }
+}
