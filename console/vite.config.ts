@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
+import type { HtmlTagDescriptor, Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // A server to develop against: the API has one origin with the console, so the proxy stands in for it.
@@ -14,8 +16,38 @@ const proxy = Object.fromEntries(
 const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
 const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Puts `src/early.ts` before all else in the document. It is `async`, so that it waits for no stylesheet. */
+const early: Plugin = {
+  name: "early",
+  transformIndexHtml: {
+    order: "post",
+    handler(_, { bundle }) {
+      const script = (src: string): HtmlTagDescriptor => ({
+        tag: "script",
+        attrs: { type: "module", async: true, crossorigin: true, fetchpriority: "high", src },
+        injectTo: "head-prepend",
+      });
+      if (!bundle) return [script("/src/early.ts")];
+      for (const file of Object.values(bundle)) {
+        if (file.type !== "chunk" || !file.isEntry || file.name !== "early") continue;
+        const needs = file.imports.map(
+          (name): HtmlTagDescriptor => ({
+            tag: "link",
+            attrs: { rel: "modulepreload", crossorigin: true, href: `/${name}` },
+            injectTo: "head-prepend",
+          }),
+        );
+        return [script(`/${file.fileName}`), ...needs];
+      }
+      throw new Error("the build has no early.js");
+    },
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), early],
   server: { proxy },
   preview: { proxy },
   build: {
@@ -27,7 +59,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // What most pages share is one file, and not ten of one KB: a browser has six connections, and the first questions want them too.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "base", test: isShared }] } } },
+    // What is needed to ask them comes in a small file of its own, and a group brings what its files import.
+    rolldownOptions: {
+      input: { index: here("index.html"), early: here("src/early.ts") },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "questions", test: /src\/pages\/first\.ts$/, priority: 1 },
+            { name: "base", test: isShared },
+          ],
+        },
+      },
+    },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });
