@@ -7,7 +7,7 @@ import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
 import { cell, comparable, level } from "../src/pages/fleet/signals";
-import { csv, pieces } from "../src/pages/sql/light";
+import { csv, offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
 import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
@@ -148,6 +148,9 @@ describe("SQL", () => {
         .join(""),
     ).toBe(sql);
     expect(pieces("SELECT 1 FROM x").map((piece) => piece.kind)).toEqual(["o", "", "nn", "", "o", "", ""]);
+  });
+  it("has its faults where the server counted them", () => {
+    expect([0, 2, 4, 9].map((character) => offsetOf("a🙂bc", character))).toEqual([0, 3, 5, 5]);
   });
   it("becomes CSV that no spreadsheet runs", () => {
     expect(

@@ -75,6 +75,8 @@ export const KEY_MAP: readonly KeyGroup[] = [
     keys: [
       ["⌘↵", "keys.runSql"],
       ["⌘.", "keys.cancel"],
+      ["⌘S", "keys.keepSql"],
+      ["F8", "keys.fault"],
     ],
   },
 ];
