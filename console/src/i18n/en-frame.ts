@@ -137,6 +137,8 @@ export const frame = {
   "palette.drain": "Cordon, drain, reboot nodes",
   "palette.eventsOf": "Events of these objects",
   "palette.hint": "Search, or : for a command",
+  "palette.label": "label",
+  "palette.noLabels": "Only operations have labels here: look without them",
   "palette.nodeAct": "{act} nodes: opens the form",
   "palette.nodes": "Find a node",
   "palette.none": "Nothing found",

@@ -139,6 +139,8 @@ export const frame: Record<keyof typeof keys, string> = {
   "palette.drain": "停止调度、排空、重启节点",
   "palette.eventsOf": "这些对象的事件",
   "palette.hint": "搜索，或输入 : 执行命令",
+  "palette.label": "标签",
+  "palette.noLabels": "此处只有操作带标签：去掉标签后查找",
   "palette.nodeAct": "{act} 节点：打开表单",
   "palette.nodes": "查找节点",
   "palette.none": "没有结果",
