@@ -105,6 +105,7 @@ export const frame = {
   "keys.second": "One second back, forth",
   "keys.shift": "Range earlier, later",
   "keys.sql": "SQL",
+  "keys.stretch": "Choose all hosts from the last chosen one to this",
   "keys.t1": "Move T1",
   "keys.tail": "Live tail, and on",
   "keys.time": "Time range",

@@ -107,6 +107,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.second": "后退、前进一秒",
   "keys.shift": "范围前移、后移",
   "keys.sql": "SQL",
+  "keys.stretch": "选择从上次所选到此处的全部主机",
   "keys.t1": "移动 T1",
   "keys.tail": "实时，继续",
   "keys.time": "时间范围",

@@ -57,6 +57,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       ["⇧, ⇧.", "keys.change"],
       ["f", "keys.nextBad"],
       ["x", "keys.choose"],
+      ["⇧x", "keys.stretch"],
       ["h", "keys.hold"],
       ["r", "keys.retry"],
     ],
