@@ -24,7 +24,7 @@ vi.mock("react", async (original) => ({
   useSyncExternalStore: (_: unknown, now: () => unknown) => now(),
 }));
 
-const { cache, takeUp } = await import("../src/api/cache");
+const { cache, takeUp, whenAnswered } = await import("../src/api/cache");
 const { begin, PAGES, pageOf, questionsOf } = await import("../src/pages/first");
 const { router } = await import("../src/router");
 const { Shell } = await import("../src/shell/Shell");
@@ -121,6 +121,27 @@ it("an early answer is taken up once, and another try asks anew", async () => {
   expect(new Set(fetched.mock.calls.map(([url]) => url)).size).toBe(before);
   await cache.refetchQueries({ queryKey: list.question.queryKey, exact: true });
   expect(fetched.mock.calls.length).toBe(before + 1);
+});
+
+it("what nobody waits for begins once, behind the answers", async () => {
+  cache.clear();
+  let answer: (value: string) => void = () => undefined;
+  const coming = new Promise<string>((resolve) => {
+    answer = resolve;
+  });
+  const [begin, end] = [vi.fn(), vi.fn()];
+  void cache.prefetchQuery({ queryKey: ["slow"], queryFn: () => coming });
+  const leave = whenAnswered(() => {
+    begin();
+    return end;
+  });
+  await cache.prefetchQuery({ queryKey: ["quick"], queryFn: () => "at once" });
+  expect(begin).not.toHaveBeenCalled();
+  answer("late");
+  await vi.waitFor(() => expect(begin).toHaveBeenCalledOnce());
+  await cache.prefetchQuery({ queryKey: ["again"], queryFn: () => "later" });
+  leave();
+  expect([begin.mock.calls.length, end.mock.calls.length]).toEqual([1, 1]);
 });
 
 const SRC = fileURLToPath(new URL("../src", import.meta.url));

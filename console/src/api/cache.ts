@@ -37,3 +37,19 @@ export function takeUp(question: { queryKey: readonly unknown[]; queryFn?: unkno
   };
   void cache.prefetchQuery({ ...question, queryFn });
 }
+
+/** Begins this once, when all that was asked for has come; what it gives back ends it. */
+export function whenAnswered(begin: () => () => void): () => void {
+  let end: (() => void) | undefined;
+  const look = () => {
+    if (cache.isFetching() > 0) return;
+    leave();
+    end = begin();
+  };
+  const leave = cache.getQueryCache().subscribe(look);
+  look();
+  return () => {
+    leave();
+    end?.();
+  };
+}

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
+import { whenAnswered } from "../api/cache";
 import { asProblem } from "../api/problem";
 import { door as doorQuestion } from "../api/questions";
 import { useOnce, warm, whenIdle } from "../design/lazy";
@@ -38,7 +39,8 @@ export function Shell() {
   const [begin] = useState({ from: view.range.from, to: view.range.to, anchor: view.anchor });
   const door = useQuery(doorQuestion(begin.from, begin.to, begin.anchor));
   const [paletteWas, helpWas] = [useOnce(palette !== null), useOnce(help)];
-  useEffect(() => whenIdle(() => warm(loadPalette, loadHelp)), []);
+  // A page that waits for its answers is idle, too: they come first.
+  useEffect(() => whenAnswered(() => whenIdle(() => warm(loadPalette, loadHelp))), []);
   const wide = WIDE.some((begin) => path.startsWith(begin));
   const folded = prefs.folded || (wide && !unfolded);
   const go = (to: string) => void navigate({ to, search: common(view.search) as never });
