@@ -13,7 +13,7 @@ const proxy = Object.fromEntries(
   ]),
 );
 
-const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
+const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette|labels)|i18n|canvas\/(paint|Canvas|Spark))/;
 const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -24,22 +24,19 @@ const early: Plugin = {
   transformIndexHtml: {
     order: "post",
     handler(_, { bundle }) {
-      const script = (src: string): HtmlTagDescriptor => ({
-        tag: "script",
-        attrs: { type: "module", async: true, crossorigin: true, fetchpriority: "high", src },
-        injectTo: "head-prepend",
-      });
-      if (!bundle) return [script("/src/early.ts")];
+      // While somebody develops, main.tsx begins: pages must come behind what exchanges their code.
+      if (!bundle) return [];
       for (const file of Object.values(bundle)) {
         if (file.type !== "chunk" || !file.isEntry || file.name !== "early") continue;
-        const needs = file.imports.map(
-          (name): HtmlTagDescriptor => ({
-            tag: "link",
-            attrs: { rel: "modulepreload", crossorigin: true, href: `/${name}` },
-            injectTo: "head-prepend",
-          }),
-        );
-        return [script(`/${file.fileName}`), ...needs];
+        const tag = (name: "script" | "link", attrs: HtmlTagDescriptor["attrs"]): HtmlTagDescriptor => ({
+          tag: name,
+          attrs: { ...attrs, crossorigin: true },
+          injectTo: "head-prepend",
+        });
+        return [
+          tag("script", { type: "module", async: true, fetchpriority: "high", src: `/${file.fileName}` }),
+          ...file.imports.map((needed) => tag("link", { rel: "modulepreload", href: `/${needed}` })),
+        ];
       }
       throw new Error("the build has no early.js");
     },

@@ -26,6 +26,6 @@ it("the early module stands first in the document, waits for no stylesheet, and 
     },
     { tag: "link", attrs: { rel: "modulepreload", crossorigin: true, href: "/assets/questions-3.js" }, injectTo: "head-prepend" },
   ]);
-  expect(tags()).toMatchObject([{ attrs: { src: "/src/early.ts" } }]);
+  expect(tags()).toEqual([]);
   expect(() => tags({ a: bundle.a })).toThrow("no early.js");
 });
