@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
+import type { HtmlTagDescriptor, Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // A server to develop against: the API has one origin with the console, so the proxy stands in for it.
@@ -11,11 +13,38 @@ const proxy = Object.fromEntries(
   ]),
 );
 
-const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
+const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette|labels)|i18n|canvas\/(paint|Canvas|Spark))/;
 const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Puts `src/early.ts` before all else in the document. It is `async`, so that it waits for no stylesheet. */
+const early: Plugin = {
+  name: "early",
+  transformIndexHtml: {
+    order: "post",
+    handler(_, { bundle }) {
+      // While somebody develops, main.tsx begins: pages must come behind what exchanges their code.
+      if (!bundle) return [];
+      for (const file of Object.values(bundle)) {
+        if (file.type !== "chunk" || !file.isEntry || file.name !== "early") continue;
+        const tag = (name: "script" | "link", attrs: HtmlTagDescriptor["attrs"]): HtmlTagDescriptor => ({
+          tag: name,
+          attrs: { ...attrs, crossorigin: true },
+          injectTo: "head-prepend",
+        });
+        return [
+          tag("script", { type: "module", async: true, fetchpriority: "high", src: `/${file.fileName}` }),
+          ...file.imports.map((needed) => tag("link", { rel: "modulepreload", href: `/${needed}` })),
+        ];
+      }
+      throw new Error("the build has no early.js");
+    },
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), early],
   server: { proxy },
   preview: { proxy },
   build: {
@@ -27,7 +56,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // What most pages share is one file, and not ten of one KB: a browser has six connections, and the first questions want them too.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "base", test: isShared }] } } },
+    // What is needed to ask them comes in a small file of its own, and a group brings what its files import.
+    rolldownOptions: {
+      input: { index: here("index.html"), early: here("src/early.ts") },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "questions", test: /src\/pages\/first\.ts$/, priority: 1 },
+            { name: "base", test: isShared },
+          ],
+        },
+      },
+    },
   },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 });

@@ -1,4 +1,4 @@
-/** Begin of the console: the token leaves the address before anything else looks at it. */
+/** Begin of the console. `early.ts` has asked already, where it was as quick as it should be. */
 import "./design/tokens.css";
 import "./design/base.css";
 import "./design/parts.css";
@@ -7,7 +7,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode, useMemo } from "react";
 import { createRoot } from "react-dom/client";
-import { cache } from "./api/cache";
+import { cache, takeUp } from "./api/cache";
 import { takeFromAddress } from "./api/token";
 import { LangContext, translator } from "./i18n";
 import { begin } from "./pages/first";
@@ -16,7 +16,7 @@ import { apply, langOf, usePrefs } from "./shell/prefs";
 
 takeFromAddress();
 apply();
-begin(location);
+for (const { question, answer } of begin(location).splice(0)) takeUp(question, answer);
 
 function Console() {
   const lang = langOf(usePrefs());

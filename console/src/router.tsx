@@ -7,7 +7,7 @@ import {
   parseSearchWith,
   stringifySearchWith,
 } from "@tanstack/react-router";
-import { FIRST } from "./pages/first";
+import { PAGES } from "./pages/first";
 import { Broken } from "./shell/Broken";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
@@ -24,24 +24,26 @@ const root = createRootRoute({
     ),
 });
 
-const page = <Path extends string>(path: Path, load: () => Promise<{ Page: () => React.JSX.Element }>) =>
-  createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load, "Page") });
+const page = <Path extends keyof typeof PAGES>(path: Path) => {
+  const load: () => Promise<{ Page: () => React.JSX.Element }> = PAGES[path].load;
+  return createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load, "Page") });
+};
 
 const routes = root.addChildren([
-  page("/", FIRST["/"].load),
-  page("/events", FIRST["/events"].load),
-  page("/o", () => import("./pages/timeline/FinderPage")),
-  page("/o/$cluster/$kind/$namespace/$name", () => import("./pages/timeline/TimelinePage")),
-  page("/sql", () => import("./pages/sql/SqlPage")),
-  page("/operations", () => import("./pages/operations/OperationsPage")),
-  page("/operations/new", () => import("./pages/plan/NewOperationPage")),
-  page("/operations/$id", () => import("./pages/run/RunPage")),
-  page("/tasks", () => import("./pages/tasks/TasksPage")),
-  page("/tasks/$id", () => import("./pages/tasks/TaskPage")),
-  page("/nodes", () => import("./pages/nodes/NodesPage")),
-  page("/clusters", () => import("./pages/clusters/ClustersPage")),
-  page("/coverage", () => import("./pages/coverage/CoveragePage")),
-  page("/settings", () => import("./pages/settings/SettingsPage")),
+  page("/"),
+  page("/events"),
+  page("/o"),
+  page("/o/$cluster/$kind/$namespace/$name"),
+  page("/sql"),
+  page("/operations"),
+  page("/operations/new"),
+  page("/operations/$id"),
+  page("/tasks"),
+  page("/tasks/$id"),
+  page("/nodes"),
+  page("/clusters"),
+  page("/coverage"),
+  page("/settings"),
 ]);
 
 export const router = createRouter({

@@ -7,9 +7,10 @@ import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
 import { cell, comparable, level } from "../src/pages/fleet/signals";
-import { csv, pieces } from "../src/pages/sql/light";
+import { csv, offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
 import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
+import { selects, textOf } from "../src/shell/labels";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
 import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
 
@@ -31,12 +32,35 @@ describe("the palette's grammar", () => {
     expect(readCommand(":evict x")).toEqual({ what: "unknown", word: "evict" });
   });
   it("finds operations and tasks, and opens forms that act on nodes without acting", () => {
-    expect(readCommand(":op 0417 @hz-prod-02")).toEqual({ what: "find", in: "operations", text: "0417", clusters: ["hz-prod-02"] });
-    expect(readCommand(":task scale-up")).toEqual({ what: "find", in: "tasks", text: "scale-up", clusters: [] });
+    expect(readCommand(":op 0417 @hz-prod-02")).toEqual({
+      what: "find",
+      in: "operations",
+      text: "0417",
+      labels: [],
+      clusters: ["hz-prod-02"],
+    });
+    expect(readCommand(":task scale-up")).toEqual({ what: "find", in: "tasks", text: "scale-up", labels: [], clusters: [] });
     expect(readCommand(":drain @hz-prod-02")).toEqual({ what: "act", act: "Drain", clusters: ["hz-prod-02"] });
     expect(readCommand(":operations Held")).toMatchObject({ what: "page", page: "operations", rest: "Held" });
     expect(readCommand(":nodes")).toMatchObject({ what: "page", page: "nodes" });
     expect(readCommand(":nodes r14")).toMatchObject({ what: "objects", kind: "Node" });
+  });
+  it("finds operations by label, and says where there are none", () => {
+    expect(readCommand(":op drain -l team=infra,!old @hz -ltier!=web")).toEqual({
+      what: "find",
+      in: "operations",
+      text: "drain",
+      labels: ["team=infra", "!old", "tier!=web"],
+      clusters: ["hz"],
+    });
+    expect(readCommand(":pod web -l app=web @hz")).toEqual({ what: "unlabelled", line: ":pod web @hz" });
+    expect(readCommand(":task -l app")).toEqual({ what: "unlabelled", line: ":task " });
+    const labels = { team: "infra", tier: "db" };
+    const all = ["team=infra", "team==infra", "team", "tier!=web", "!old", "old!=yes"];
+    expect(all.filter((one) => selects([one], labels))).toEqual(all);
+    expect(["team=in", "!team", "old", "old=yes", "tier!=db", "="].filter((one) => selects([one], labels))).toEqual([]);
+    expect(selects(["team=infra", "tier=web"], labels)).toBe(false);
+    expect([["!old", "tier!=web", "team=infra"], ["team"], ["!old"], ["team="]].map(textOf)).toEqual(["infra", "team", "", "team"]);
   });
   it("knows kinds as the server does", () => {
     const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {
@@ -152,6 +176,9 @@ describe("SQL", () => {
         .join(""),
     ).toBe(sql);
     expect(pieces("SELECT 1 FROM x").map((piece) => piece.kind)).toEqual(["o", "", "nn", "", "o", "", ""]);
+  });
+  it("has its faults where the server counted them", () => {
+    expect([0, 2, 4, 9].map((character) => offsetOf("a🙂bc", character))).toEqual([0, 3, 5, 5]);
   });
   it("becomes CSV that no spreadsheet runs", () => {
     expect(

@@ -4,10 +4,11 @@ import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
 import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
-import { manifest, yaml } from "../src/operation/yaml";
+import { manifest, resourceWords, yaml } from "../src/operation/yaml";
 import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
 import { flat } from "../src/pages/run/lines";
+import { shellWord } from "../src/shell/command";
 
 const SCHEMA = {
   type: "object",
@@ -163,6 +164,12 @@ describe("YAML", () => {
       "apiVersion: caas.beidou.io/v1alpha1\nkind: Operation\nmetadata:\n  name: one\n  namespace: ops\nspec:\n  a: 1\n",
     );
     expect(manifest("AutoOperationTask", "one", { a: 1 })).not.toContain("namespace");
+  });
+  it("is followed by kubectl where a resource asked for it, and nowhere else", () => {
+    const command = (name: string, subject: string) => resourceWords("Operation", { name, subject })?.map(shellWord).join(" ");
+    expect(command("ops/one", "kubernetes")).toBe("kubectl --namespace=ops get operations.caas.beidou.io one --watch");
+    expect(command("ops/$(id)", "kubernetes")).toBe("kubectl --namespace=ops get operations.caas.beidou.io '$(id)' --watch");
+    expect([command("ops/one", "ana"), command("one", "kubernetes")]).toEqual([undefined, undefined]);
   });
 });
 

@@ -6,6 +6,7 @@ import { axisOf, ghosts, holdsAt, rowsOf, type Stage } from "../src/operation/ga
 import { countsAt, Profiles } from "../src/operation/profile";
 import { nextBad, standing } from "../src/operation/standing";
 import { share } from "../src/operation/states";
+import { stretch } from "../src/operation/stretch";
 
 /** A run of any size whose changes no two of which are alike. */
 function filmed(steps: number, hosts: number, changes: number): { film: Film; all: [number, number, number, number][] } {
@@ -258,5 +259,15 @@ describe("the matrix on the screen", () => {
       expect(cellAt(shape, 900, 10, at.y(1) + 2)).toBeNull();
       expect(cellAt(shape, 900, at.x(0) + 1, 5)).toBeNull();
     }
+  });
+});
+
+describe("a stretch of rows", () => {
+  it("goes both ways, over rows of another kind, and never over what is not known", () => {
+    const shown = ["a", null, "b", "c", undefined, "d"];
+    expect(stretch(shown, "a", "c")).toEqual(["a", "b", "c"]);
+    expect(stretch(shown, "c", "b")).toEqual(["b", "c"]);
+    expect(stretch(shown, "b", "b")).toEqual(["b"]);
+    expect([stretch(shown, "c", "d"), stretch(shown, "a", "x"), stretch(shown, "", "a")]).toEqual([null, null, null]);
   });
 });

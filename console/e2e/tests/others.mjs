@@ -1,4 +1,4 @@
-import { check, incident, openPage } from "../harness.mjs";
+import { check, incident, MOST_ANSWER, openPage } from "../harness.mjs";
 
 export async function thePaletteFindsAnObjectAndGoesThere(world) {
   const { page, go } = await openPage(world);
@@ -98,6 +98,39 @@ export async function sqlRunsAndSavesAndRefuses(world) {
   await page.fill("textarea", "SELECT name FROM system.tables");
   await page.click(".btn.prime:not(:disabled)");
   await page.waitForSelector("[role=alert]");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function aStatementIsKeptAndItsFaultIsFoundByKeys(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  const statement = "SELECT '🙂', name FROM system.tables";
+  await page.fill("textarea", statement);
+  await page.waitForSelector(".bar .error");
+  await page.evaluate(() => document.querySelector("textarea").setSelectionRange(0, 0));
+  await page.keyboard.press("F8");
+  const at = await page.evaluate(() => document.querySelector("textarea").selectionStart);
+  check(statement.slice(at).startsWith("system"), `the fault is not at ${at}`);
+  await page.keyboard.press("Control+s");
+  await page.waitForSelector(`.history .it[title="${statement}"]`);
+  await page.reload();
+  await page.waitForSelector(`.history .it[title="${statement}"]`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Wide rows without end: what comes has at most 1 MB, and says that it was cut. */
+export async function aLargeAnswerOfSqlIsCutAndSaysSo(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.fill(
+    "textarea",
+    "SELECT time, cluster, repeat(message, 20) AS message FROM events WHERE time >= {from} AND time < {to} LIMIT 9000",
+  );
+  const answered = page.waitForResponse((response) => new URL(response.url()).pathname === "/api/v1/sql");
+  await page.keyboard.press("Control+Enter");
+  const body = await (await answered).body();
+  check(body.length > 500_000 && body.length <= MOST_ANSWER, `an answer of ${body.length} bytes`);
+  await page.waitForSelector(".badge.warn[title*='beidou sql']");
   check(troubles.length === 0, troubles.join("; "));
 }
 

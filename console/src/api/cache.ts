@@ -1,5 +1,5 @@
 /** The answers that the tab knows, by their questions. */
-import { QueryCache, QueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient, type QueryFunction } from "@tanstack/react-query";
 import { asProblem } from "./problem";
 import { onToken } from "./token";
 
@@ -25,3 +25,31 @@ export const cache = new QueryClient({
 });
 
 onToken(() => void cache.invalidateQueries());
+
+/** Takes up an answer that was asked for before there was a cache. It is taken once: another try asks anew. */
+export function takeUp(question: { queryKey: readonly unknown[]; queryFn?: unknown }, answer: Promise<unknown>): void {
+  const again = question.queryFn as QueryFunction;
+  let early: Promise<unknown> | null = answer;
+  const queryFn: QueryFunction = (context) => {
+    const found = early ?? again(context);
+    early = null;
+    return found;
+  };
+  void cache.prefetchQuery({ ...question, queryFn });
+}
+
+/** Begins this once, when all that was asked for has come; what it gives back ends it. */
+export function whenAnswered(begin: () => () => void): () => void {
+  let end: (() => void) | undefined;
+  const look = () => {
+    if (cache.isFetching() > 0) return;
+    leave();
+    end = begin();
+  };
+  const leave = cache.getQueryCache().subscribe(look);
+  look();
+  return () => {
+    leave();
+    end?.();
+  };
+}

@@ -1,8 +1,7 @@
 /** Drafts of operations: kept at the server, for all. */
-import { queryOptions } from "@tanstack/react-query";
 import { get, remove, sendJson } from "./client";
 import { OPERATIONS } from "./operations";
-import { ask } from "./questions";
+import { ask, queryOptions } from "./questions";
 import type { DraftBody, DraftDetail, DraftItem, DraftList } from "./types";
 
 const DRAFTS = `${OPERATIONS}/drafts`;

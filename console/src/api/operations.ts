@@ -1,7 +1,6 @@
 /** Questions about operations and tasks, and what people say to them. */
-import { queryOptions } from "@tanstack/react-query";
 import { get, getBytes, type Params, sendJson } from "./client";
-import { ask } from "./questions";
+import { ask, queryOptions } from "./questions";
 import type {
   BundleList,
   CalendarAnswer,

@@ -1,5 +1,6 @@
-/** The questions of the console, as options for TanStack Query. A key holds everything that changes the answer. */
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+/** The questions of the console, as options for TanStack Query. A key holds everything that changes the answer. The library itself is
+ * not needed to ask them: the first ones leave before it is read. */
+import type { queryOptions as libraryOptions } from "@tanstack/react-query";
 import { get, type Params } from "./client";
 import type {
   Cluster,
@@ -18,6 +19,13 @@ import type {
   SqlSchema,
 } from "./types";
 
+/** So many rows has a page of a list. */
+export const PAGE_ROWS = 200;
+
+/** The library's own does the same: it is there for its types. */
+export const queryOptions = ((options: unknown) => options) as typeof libraryOptions;
+const keepPreviousData = <Answer>(before: Answer | undefined): Answer | undefined => before;
+
 /** A question without what says nothing: a filter of nothing is the same question as none. */
 function told(params: Params): Params {
   const says = (value: Params[string]) =>
@@ -33,6 +41,8 @@ export function ask<Answer extends object>(path: string, params: Params = {}, an
   });
 }
 
+/** What the frame asks at its door: whether the token opens, and how many clusters there are. */
+export const door = (from: string, to: string, anchor: number) => clusters({ from, to }, anchor);
 export const clusters = (params: Params, anchor: number) => ask<Page<Cluster>>("/api/v1/clusters", { ...params, limit: 1000 }, anchor);
 export const completeness = (params: Params, anchor: number) => ask<Completeness>("/api/v1/coverage/clusters", params, anchor);
 export const histogram = (params: Params, anchor: number) => ask<Histogram>("/api/v1/events/histogram", params, anchor);

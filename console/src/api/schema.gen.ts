@@ -4291,6 +4291,11 @@ export interface components {
             format?: components["schemas"]["SqlFormat"];
             /**
              * Format: int64
+             * @description JSON alone: its rows are cut where they have more bytes, behind the first one, and it says `truncated`.
+             */
+            max_bytes?: number | null;
+            /**
+             * Format: int64
              * @description At most so many rows. JSON is cut there and says `truncated`; the others, which cannot say so, are refused.
              * @default 10000
              */

@@ -2,9 +2,8 @@
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "./client";
-import { page } from "./questions";
+import { PAGE_ROWS, page } from "./questions";
 
-export const PAGE_ROWS = 200;
 /** So many pages are held beside those that are shown. */
 const MOST_HELD = 8;
 /** The next page is asked for so many rows before the last known one is seen: less than the first page has beside a window. */

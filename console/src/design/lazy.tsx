@@ -1,5 +1,5 @@
-/** Layers over the page without their code: a quarter of the shell's, and no page needs it to be seen. It comes while nothing else
- * is to be done, or when the first layer opens, whichever is earlier. */
+/** Layers over the page without their code: a quarter of the shell's, and no page needs it to be seen. It comes behind the
+ * first answers, while nothing else is to be done, or when the first layer opens, whichever is earlier. */
 import { lazy, Suspense, useState } from "react";
 import type { FramedProps, PopMenuProps, PopProps } from "./layers";
 

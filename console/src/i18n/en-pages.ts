@@ -224,7 +224,8 @@ export const pages = {
   "sql.first": "Nothing was run yet",
   "sql.firstHint":
     "{from} and {to} in the statement are the ends of the time range above. The answer says how completely that range is known.",
-  "sql.history": "Ran before",
+  "sql.history": "Ran or kept before",
+  "sql.kept": "Kept in this browser",
   "sql.limits": "at most {time}, {rows} rows, {memory} memory",
   "sql.progress": "{rows} rows read{share}",
   "sql.read": "{rows} rows · {bytes}",
@@ -236,6 +237,7 @@ export const pages = {
   "sql.statement": "Statement",
   "sql.tooMuch": "would read {rows} rows, {most} are allowed",
   "sql.truncated": "cut at the limit",
+  "sql.truncatedHint": "This page shows at most 10,000 rows and 0.9 MB. Ask for fewer rows or columns, or run it with beidou sql.",
   "tail.dropped": "{n} older live rows left the list",
   "tail.gaps": "{n} gaps in the log",
   "tail.held": "{n} newer events wait.",

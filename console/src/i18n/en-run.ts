@@ -133,6 +133,7 @@ export const run = {
   "run.noEventsThen": "Looked for from a minute before the run's start until five minutes after its end: {when}.",
   "run.noEventsYet": "Looked for from a minute before the run's start until now: {when}.",
   "run.noHosts": "No host matches",
+  "run.noStretch": "Choose one host with x first; all between must be loaded",
   "run.noLike": "No like run is known of: {steps}. There is no forecast beyond.",
   "run.noLines": "No line",
   "run.noLinesHere": "Nothing was told of this host, step or text until the shown moment.",

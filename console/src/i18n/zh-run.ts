@@ -134,6 +134,7 @@ export const run: Record<keyof typeof keys, string> = {
   "run.noEventsThen": "查找范围：从运行开始前一分钟到结束后五分钟（{when}）。",
   "run.noEventsYet": "查找范围：从运行开始前一分钟到现在（{when}）。",
   "run.noHosts": "没有匹配的主机",
+  "run.noStretch": "请先用 x 选择一台主机；其间的主机须已加载",
   "run.noLike": "没有同类运行可参考：{steps}。其后没有预测。",
   "run.noLines": "没有日志",
   "run.noLinesHere": "截至所示时刻，没有该主机、步骤或文本的日志。",

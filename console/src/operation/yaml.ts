@@ -47,6 +47,17 @@ export function yaml(value: object): string {
 
 export const API_VERSION = "caas.beidou.io/v1alpha1";
 
+const PLURALS = { Operation: "operations", AutoOperationTask: "autooperationtasks" } as const;
+/** Who asked, where a resource did: the API knows no person behind it. */
+const BY_RESOURCE = "kubernetes";
+
+/** The words of kubectl that follow the resource of a run; null where a person asked for it by the API, and there is none. */
+export function resourceWords(kind: keyof typeof PLURALS, { name, subject }: { name: string; subject: string }): string[] | null {
+  const [namespace, own] = name.split("/");
+  if (subject !== BY_RESOURCE || !namespace || !own) return null;
+  return ["kubectl", `--namespace=${namespace}`, "get", `${PLURALS[kind]}.${API_VERSION.split("/")[0]}`, own, "--watch"];
+}
+
 /** The resource of an operation or a task, as `beidou operation apply -f` and kubectl take it. */
 export function manifest(kind: "Operation" | "AutoOperationTask", name: string, spec: object): string {
   const [namespace, own] = name.includes("/") ? (name.split("/") as [string, string]) : ["", name];

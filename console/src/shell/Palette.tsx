@@ -158,6 +158,9 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
         <span>
           <kbd>!</kbd> {t("palette.not")}
         </span>
+        <span>
+          <kbd>-l</kbd> {t("palette.label")}
+        </span>
         <span className="end">
           <kbd>esc</kbd>
         </span>

@@ -2,8 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
+import { whenAnswered } from "../api/cache";
 import { asProblem } from "../api/problem";
-import { clusters } from "../api/questions";
+import { door as doorQuestion } from "../api/questions";
 import { useOnce, warm, whenIdle } from "../design/lazy";
 import { Toast } from "../design/toast";
 import { useT } from "../i18n";
@@ -36,9 +37,10 @@ export function Shell() {
   const [unfolded, setUnfolded] = useState(false);
   // Asked once: whether the token opens, and how many clusters there are. Another range is no reason to ask again.
   const [begin] = useState({ from: view.range.from, to: view.range.to, anchor: view.anchor });
-  const door = useQuery(clusters({ from: begin.from, to: begin.to }, begin.anchor));
+  const door = useQuery(doorQuestion(begin.from, begin.to, begin.anchor));
   const [paletteWas, helpWas] = [useOnce(palette !== null), useOnce(help)];
-  useEffect(() => whenIdle(() => warm(loadPalette, loadHelp)), []);
+  // A page that waits for its answers is idle, too: they come first.
+  useEffect(() => whenAnswered(() => whenIdle(() => warm(loadPalette, loadHelp))), []);
   const wide = WIDE.some((begin) => path.startsWith(begin));
   const folded = prefs.folded || (wide && !unfolded);
   const go = (to: string) => void navigate({ to, search: common(view.search) as never });

@@ -57,6 +57,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       ["⇧, ⇧.", "keys.change"],
       ["f", "keys.nextBad"],
       ["x", "keys.choose"],
+      ["⇧x", "keys.stretch"],
       ["h", "keys.hold"],
       ["r", "keys.retry"],
     ],
@@ -75,6 +76,8 @@ export const KEY_MAP: readonly KeyGroup[] = [
     keys: [
       ["⌘↵", "keys.runSql"],
       ["⌘.", "keys.cancel"],
+      ["⌘S", "keys.keepSql"],
+      ["F8", "keys.fault"],
     ],
   },
 ];

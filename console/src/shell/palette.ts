@@ -1,5 +1,6 @@
-/** The grammar of the palette, after k9s: `:node c7-r14 @hz-prod-02`, `:events reason:Failed`, `/regex/`, `!not`. Pure. */
+/** The grammar of the palette, after k9s: `:node c7-r14 @hz-prod-02`, `:events reason:Failed`, `/regex/`, `!not`, `-l label`. Pure. */
 import { written } from "../query/edit";
+import { withLabels } from "./labels";
 
 /** Kinds by kubectl's short names. The golden cases of the query line hold this list to the server's. */
 export const KINDS: Record<string, string> = {
@@ -62,7 +63,9 @@ const FINDERS: Record<string, "operations" | "tasks"> = {
 export type Command =
   | { what: "objects"; kind: string | null; line: string; text: string; clusters: string[] }
   | { what: "page"; page: PageName; rest: string; clusters: string[] }
-  | { what: "find"; in: "operations" | "tasks"; text: string; clusters: string[] }
+  | { what: "find"; in: "operations" | "tasks"; text: string; labels: string[]; clusters: string[] }
+  /** Asks for labels where there are none: the same line without them. */
+  | { what: "unlabelled"; line: string }
   | { what: "act"; act: NodeAct; clusters: string[] }
   | { what: "new"; clusters: string[] }
   | { what: "range"; since: string }
@@ -81,13 +84,19 @@ export function readCommand(input: string): Command {
   if (word === "") return objects(null, "");
   const finder = FINDERS[word];
   if (finder) {
-    const { rest: text, clusters } = scoped(rest, true);
-    return { what: "find", in: finder, text, clusters };
+    const { rest: words, clusters } = scoped(rest, true);
+    const { rest: text, labels } = withLabels(words);
+    if (labels.length > 0 && finder === "tasks") return { what: "unlabelled", line: `:${word} ${withLabels(rest).rest}` };
+    return { what: "find", in: finder, text, labels, clusters };
   }
   if (word in NODE_ACTS) return { what: "act", act: NODE_ACTS[word as keyof typeof NODE_ACTS], clusters: scoped(rest, true).clusters };
   if (word === "new") return { what: "new", clusters: scoped(rest, true).clusters };
   const kind = word === "nodes" && rest === "" ? undefined : KINDS[word];
-  if (kind) return objects(kind, rest);
+  if (kind) {
+    // An Event says nothing of the labels of its object.
+    const { rest: unlabelled, labels } = withLabels(rest);
+    return labels.length > 0 ? { what: "unlabelled", line: `:${word} ${unlabelled}` } : objects(kind, rest);
+  }
   const page = (PAGES as readonly string[]).includes(word) ? (word as PageName) : PAGE_ALIASES[word];
   if (page) return { what: "page", page, ...scoped(rest, page !== "sql") };
   if ((word === "range" || word === "since" || word === "last") && /^\d+[smhdw]$/.test(rest)) return { what: "range", since: `-${rest}` };

@@ -18,6 +18,7 @@ use crate::{
     answer::{
         RangeAnswer,
         coverage::{ClusterCoverage, coverage_of_tables},
+        fit_in,
     },
     app::Ask,
     ask::{
@@ -100,6 +101,33 @@ pub(crate) struct SqlQuestion {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100000, default = 10000)]
     max_rows: Option<u64>,
+    /// JSON alone: its rows are cut where they have more bytes, behind the first one, and it says `truncated`.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 33554432)]
+    max_bytes: Option<u64>,
+}
+
+/// Where an answer is cut.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    rows: u64,
+    /// Of its rows as JSON.
+    bytes: u64,
+}
+
+impl Most {
+    fn of(question: &SqlQuestion, format: SqlFormat) -> Result<Self, Problem> {
+        let (rows, bytes) = (question.max_rows.unwrap_or(USUAL_ROWS), question.max_bytes.unwrap_or(MOST_BYTES));
+        if !(1..=MOST_ROWS).contains(&rows) {
+            return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
+        }
+        let cannot_say = format != SqlFormat::Json && question.max_bytes.is_some();
+        if !(1..=MOST_BYTES).contains(&bytes) || cannot_say {
+            let allowed = format!("a number from 1 to {MOST_BYTES}, with the format json");
+            return Err(Problem::parameter("max_bytes", &bytes.to_string(), allowed));
+        }
+        Ok(Self { rows, bytes })
+    }
 }
 
 fn usual_format() -> String {
@@ -250,17 +278,14 @@ pub(crate) struct SqlSchema {
 pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<Response, Problem> {
     let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
     let format: SqlFormat = one_of("format", &question.format, SqlFormat::ALLOWED)?;
-    let rows = question.max_rows.unwrap_or(USUAL_ROWS);
-    if !(1..=MOST_ROWS).contains(&rows) {
-        return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
-    }
+    let most = Most::of(&question, format)?;
     let statement = sql::checked("query", &question.query, range)?;
     let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
         .await
         .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
     let caller = ask.caller();
     let listed = ask.app.running.list(&caller.request_id, sql::Kind::Sql, &caller.subject, &question.query);
-    let work = run(&ask, &statement, format, rows, range);
+    let work = run(&ask, &statement, format, most, range);
     tokio::select! {
         answer = work => answer,
         () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
@@ -271,10 +296,10 @@ async fn run(
     ask: &Ask,
     statement: &Checked,
     format: SqlFormat,
-    rows: u64,
+    most: Most,
     range: Option<Range>,
 ) -> Result<Response, Problem> {
-    let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(rows));
+    let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(most.rows));
     ask.app.standing(&ask.reader).await?;
     sql::affordable(&reader, statement, MOST_READ_ROWS).await?;
     let coverage = match range {
@@ -285,7 +310,7 @@ async fn run(
     let bytes = reader.whole(statement, format.of_store(), cut).await?;
     match cut {
         true => {
-            let mut answer = answer(&bytes, rows)?;
+            let mut answer = answer(&bytes, most)?;
             answer.range = range.map(Into::into);
             answer.coverage = coverage;
             Ok(Json(answer).into_response())
@@ -301,7 +326,7 @@ fn whole(bytes: Bytes, format: SqlFormat) -> Response {
 }
 
 /// The engine's document in our shape.
-fn answer(bytes: &[u8], most: u64) -> Result<SqlAnswer, Problem> {
+fn answer(bytes: &[u8], most: Most) -> Result<SqlAnswer, Problem> {
     #[derive(Deserialize)]
     struct Whole {
         meta: Vec<SqlColumn>,
@@ -313,8 +338,9 @@ fn answer(bytes: &[u8], most: u64) -> Result<SqlAnswer, Problem> {
         ..Problem::new(Kind::Internal, "the engine's answer is not understood")
     };
     let Whole { meta, mut data, statistics } = serde_json::from_slice(bytes).map_err(strange)?;
-    let truncated = data.len() as u64 > most;
-    data.truncate(most as usize);
+    let mut truncated = data.len() as u64 > most.rows;
+    data.truncate(most.rows as usize);
+    fit_in(&mut data, &mut truncated, most.bytes as usize);
     Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics, range: None, coverage: Vec::new() })
 }
 
@@ -382,5 +408,30 @@ mod tests {
         let zip = one_of::<SqlFormat>("format", "zip", SqlFormat::ALLOWED).unwrap_err();
         assert_eq!(zip.detail, "format is \"zip\"; allowed: json, csv, ndjson, arrow, parquet");
         assert_eq!(one_of::<SqlFormat>("format", &usual_format(), "").unwrap(), SqlFormat::Json);
+    }
+
+    #[test]
+    fn an_answer_is_cut_where_it_has_too_many_rows_or_bytes() {
+        let document = br#"{"meta":[{"name":"n","type":"UInt8"}],"data":[[1],[2],[3]],
+            "statistics":{"rows_read":3,"bytes_read":3,"elapsed":0.1}}"#;
+        let cut = |rows, bytes| {
+            let found = answer(document, Most { rows, bytes }).unwrap();
+            (found.rows.len(), found.truncated)
+        };
+        assert_eq!([cut(3, 100), cut(2, 100), cut(3, 8), cut(3, 1)], [(3, false), (2, true), (2, true), (1, true)]);
+    }
+
+    #[test]
+    fn only_an_answer_that_can_say_so_is_cut() {
+        let most = |format, max_bytes| {
+            let question = SqlQuestion { query: String::new(), format: String::new(), max_rows: None, max_bytes };
+            Most::of(&question, format).map(|most| most.bytes).map_err(|problem| problem.detail)
+        };
+        assert_eq!(most(SqlFormat::Json, Some(900_000)), Ok(900_000));
+        assert_eq!(most(SqlFormat::Csv, None), Ok(MOST_BYTES));
+        for (format, bytes) in [(SqlFormat::Csv, 900_000), (SqlFormat::Json, 0), (SqlFormat::Json, MOST_BYTES + 1)] {
+            let refused = most(format, Some(bytes)).unwrap_err();
+            assert!(refused.contains("max_bytes is") && refused.contains("with the format json"), "{refused}");
+        }
     }
 }

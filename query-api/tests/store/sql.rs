@@ -123,6 +123,8 @@ async fn answers_have_their_forms_and_their_bounds() {
     let exact =
         world.post("/api/v1/sql", json!({"query": "SELECT name FROM events LIMIT 7", "max_rows": 7})).await.json();
     assert_eq!((exact["rows"].as_array().unwrap().len(), &exact["truncated"]), (7, &json!(false)));
+    let short = world.post("/api/v1/sql", json!({"query": "SELECT name FROM events", "max_bytes": 40})).await.json();
+    assert!(short["rows"].as_array().unwrap().len() <= 4 && short["truncated"] == true, "{short}");
 
     let ranged = json!({"query": "SELECT count() FROM events WHERE time >= {from} AND time < {to}"});
     let all = world.post("/api/v1/sql?from=1970-01-02T00:00:00Z", ranged.clone()).await.json();
@@ -176,6 +178,7 @@ async fn refusals_say_what_to_do() {
     }
     for (body, says) in [
         (json!({"query": "SELECT 1", "max_rows": 0}), "max_rows"),
+        (json!({"query": "SELECT 1", "max_bytes": 9, "format": "csv"}), "with the format json"),
         (json!({"query": "SELECT 1", "settings": {"readonly": 0}}), "unknown field"),
         (json!({"query": "SELECT 1", "format": "Native"}), "allowed: json, csv, ndjson, arrow, parquet"),
         (json!({"query": " "}), "the statement is empty"),

@@ -3,7 +3,7 @@ import "../coverage/coverage.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { costOf } from "../../api/client";
-import { clusters, completeness, facets } from "../../api/questions";
+import { facets } from "../../api/questions";
 import type { Cluster, ClusterCompleteness } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
@@ -15,14 +15,16 @@ import { useChrome } from "../../shell/chrome";
 import { curl } from "../../shell/command";
 import { common, useView, type View } from "../../shell/view";
 import { duration, full } from "../../time/format";
+import { clustersFirst } from "../first";
 
 type Sort = "cluster" | "states" | "occurrences" | "last" | "percent";
 
 export function Page() {
   const t = useT();
   const view = useView();
-  const list = useQuery(clusters(view.scope, view.anchor));
-  const cover = useQuery(completeness(view.scope, view.anchor));
+  const first = clustersFirst(view);
+  const list = useQuery(first.list);
+  const cover = useQuery(first.cover);
   const sort = (["cluster", "states", "occurrences", "last", "percent"] as const).find((one) => one === view.search.sort) ?? "cluster";
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
   useChrome({

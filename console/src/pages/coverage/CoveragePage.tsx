@@ -3,7 +3,6 @@ import "./coverage.css";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { costOf, get } from "../../api/client";
-import { completeness } from "../../api/questions";
 import type { ClusterCompleteness, CoverageInterval, Page as ListPage, Reject } from "../../api/types";
 import { Canvas, type Draw } from "../../canvas/Canvas";
 import { coverageStrip } from "../../canvas/paint";
@@ -17,12 +16,13 @@ import { useView, type View } from "../../shell/view";
 import { isCut, stripStretches } from "../../time/coverage";
 import { duration, full, span } from "../../time/format";
 import { ticks } from "../../time/ticks";
+import { coverageFirst } from "../first";
 import { Intervals, Rejects } from "./Tables";
 
 export function Page() {
   const t = useT();
   const view = useView();
-  const answer = useQuery(completeness({ ...view.scope, bins: 480 }, view.anchor));
+  const answer = useQuery(coverageFirst(view).cover);
   const row = view.search.row ?? answer.data?.items[0]?.cluster_uid;
   const chosen = answer.data?.items.find((item) => item.cluster_uid === row);
   useChrome({

@@ -37,8 +37,10 @@ export function Page() {
   const cover = useQuery(first.cover);
   const signals = useQuery(first.signals);
   const bins = useQuery(first.bins);
-  const folds = useQuery(patterns({ ...view.scope, top: 1 }, view.anchor));
-  const disk = useQuery(space());
+  // What is beside the grid waits for it: a server has few cores.
+  const seen = signals.isFetched;
+  const folds = useQuery({ ...patterns({ ...view.scope, top: 1 }, view.anchor), enabled: seen });
+  const disk = useQuery({ ...space(), enabled: seen });
   // New numbers come by themselves while the range reaches until now and somebody looks.
   useEffect(() => {
     if (!isRelative(view.range)) return;
@@ -188,7 +190,7 @@ export function Page() {
             </div>
           ) : null}
         </section>
-        <FleetSide view={view} cover={cover} baseline={baseline} />
+        <FleetSide view={view} cover={cover} baseline={baseline} ask={seen} />
       </div>
     </div>
   );

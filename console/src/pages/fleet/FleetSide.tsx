@@ -21,20 +21,24 @@ import { type Baseline, comparable, level } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
 
-export function FleetSide({ view, cover, baseline }: { view: View; cover: UseQueryResult<Completeness>; baseline: Baseline }) {
+interface Props {
+  view: View;
+  cover: UseQueryResult<Completeness>;
+  baseline: Baseline;
+  /** What is seen first has come. */
+  ask: boolean;
+}
+
+export function FleetSide({ view, cover, baseline, ask }: Props) {
   const t = useT();
-  const changes = useQuery(
-    explain(
-      {
-        ...view.scope,
-        q: "type:Warning",
-        top: 8,
-        fields: ["reason", "pattern", "node", "cluster", "namespace"],
-        baseline: baseline === "before" ? undefined : baseline,
-      },
-      view.anchor,
-    ),
-  );
+  const asked = {
+    ...view.scope,
+    q: "type:Warning",
+    top: 8,
+    fields: ["reason", "pattern", "node", "cluster", "namespace"],
+    baseline: baseline === "before" ? undefined : baseline,
+  };
+  const changes = useQuery({ ...explain(asked, view.anchor), enabled: ask });
   return (
     <aside className="side col" aria-label={t("fleet.side")}>
       <section className="col grow hb">

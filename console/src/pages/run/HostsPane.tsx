@@ -7,8 +7,10 @@ import { usePages } from "../../api/usePages";
 import { Icon } from "../../design/Icon";
 import { Segment } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
+import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
 import { whyNot } from "../../operation/acts";
+import { stretch } from "../../operation/stretch";
 import { useKeys } from "../../shell/keys";
 import { useView } from "../../shell/view";
 import { GroupRow, HostRow, MoreRow } from "./HostRows";
@@ -76,11 +78,24 @@ export function HostsPane({ run }: { run: Run }) {
     const next = hostAt(present === undefined ? (step > 0 ? 0 : count - 1) : present + step, step);
     if (next) open(next);
   };
+  // Where a stretch of hosts begins: the one that was chosen last.
+  const mark = useRef("");
   useKeys({
     j: () => move(1),
     k: () => move(-1),
     x: () => {
-      if (view.search.host) toggle(id, view.search.host);
+      if (!view.search.host) return;
+      toggle(id, view.search.host);
+      mark.current = view.search.host;
+    },
+    X: () => {
+      const shown = Array.from({ length: count }, (_, n) => {
+        const found = line(n);
+        return found && (found.what === "host" ? found.host.host : null);
+      });
+      const all = stretch(shown, mark.current, view.search.host ?? "");
+      if (all) choose(id, [...new Set([...chosen, ...all])]);
+      else toast(t("run.noStretch"));
     },
   });
   const retry = (group: HostErrorGroup) => {

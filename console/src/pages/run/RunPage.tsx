@@ -6,7 +6,7 @@ import { asProblem } from "../../api/problem";
 import type { OperationDetail } from "../../api/types";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
-import { manifest } from "../../operation/yaml";
+import { manifest, resourceWords } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
 import { curl, shellWord } from "../../shell/command";
 import { common, useView } from "../../shell/view";
@@ -25,6 +25,7 @@ export function Page() {
   const { id } = useParams({ strict: false }) as { id: string };
   const detail = useRunQuery(id);
   const known = detail.data;
+  const words = known ? resourceWords("Operation", known.summary) : null;
   useChrome({
     title: known ? known.summary.name : id,
     mono: true,
@@ -40,6 +41,7 @@ export function Page() {
       cli: view.search.t ? `beidou operation export ${shellWord(id)}` : `beidou operation watch ${shellWord(id)}`,
       api: curl(`/api/v1/operations/${id}`, {}),
       ...(known ? { yaml: manifest("Operation", known.summary.name, known.spec) } : {}),
+      ...(words ? { kubectl: words.map(shellWord).join(" ") } : {}),
     },
     cost: costOf(known),
     costText: known ? t("run.seq", { n: known.summary.seq }) : "",

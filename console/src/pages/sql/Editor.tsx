@@ -5,19 +5,26 @@ import { pieces } from "./light";
 
 interface Props {
   value: string;
+  /** Where it is wrong; null where it is not. */
   fault: number | null;
   onChange: (text: string) => void;
   onRun: () => void;
   onCancel: () => void;
+  onFault: () => void;
 }
 
-export const Editor = forwardRef<HTMLTextAreaElement, Props>(function Editor({ value, fault, onChange, onRun, onCancel }, ref) {
+export const Editor = forwardRef<HTMLTextAreaElement, Props>(function Editor(props, ref) {
+  const { value, fault, onChange, onRun, onCancel, onFault } = props;
   const t = useT();
   const back = useRef<HTMLPreElement>(null);
   const numbers = useRef<HTMLPreElement>(null);
   const lines = value.split("\n").length;
   const bad = fault === null ? -1 : value.slice(0, fault).split("\n").length - 1;
   const keys = (event: KeyboardEvent) => {
+    if (event.key === "F8") {
+      event.preventDefault();
+      onFault();
+    }
     if (!(event.metaKey || event.ctrlKey)) return;
     if (event.key === "Enter") {
       event.preventDefault();

@@ -1,4 +1,4 @@
-/** Statements that ran in this browser, the newest first. They stay here: statements are not part of the address. */
+/** Statements that ran or were kept in this browser, the newest first. They stay here: statements are not part of the address. */
 import { useState } from "react";
 import { Icon } from "../../design/Icon";
 import { Foreign } from "../../design/parts";

@@ -61,7 +61,11 @@ export function ResultGrid({ data, summary }: { data: SqlAnswer; asked: string; 
       <div className="bar">
         <Glyph name="ok" />
         <b className="medium">{t("sql.rows", { n: group(rows.length) })}</b>
-        {data.truncated ? <span className="badge warn">{t("sql.truncated")}</span> : null}
+        {data.truncated ? (
+          <span className="badge warn" title={t("sql.truncatedHint")}>
+            {t("sql.truncated")}
+          </span>
+        ) : null}
         <span className="dim small cut">{summary}</span>
         <span className="row end">
           <button type="button" className="btn sm" onClick={() => save("csv")}>

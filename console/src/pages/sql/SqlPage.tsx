@@ -8,14 +8,17 @@ import type { RunningList, SqlAnswer, SqlEstimate } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { bytes, group, short } from "../../design/number";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { rangeFlags, shellWord } from "../../shell/command";
+import { useKeys } from "../../shell/keys";
 import { useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { duration } from "../../time/format";
 import { Editor } from "./Editor";
 import { History, remember } from "./History";
+import { offsetOf } from "./light";
 import { ResultGrid } from "./ResultGrid";
 import { SchemaTree } from "./SchemaTree";
 
@@ -35,6 +38,8 @@ ORDER BY failures DESC
 LIMIT 500`;
 
 const MOST_ROWS = 10_000;
+/** No answer to the browser has more than 1 MB: columns and coverage stand beside the rows. */
+const MOST_BYTES = 900_000;
 const ESTIMATE_AFTER_MS = 400;
 
 export function Page() {
@@ -43,6 +48,8 @@ export function Page() {
   const [text, setText] = useState(() => localStorage.getItem(DRAFT) ?? FIRST);
   const [asked, setAsked] = useState<{ sql: string; round: number } | null>(null);
   const [settled, setSettled] = useState(text);
+  // Drawn anew when a statement is kept: what was kept is read where it is listed.
+  const [, setKept] = useState(0);
   const editor = useRef<HTMLTextAreaElement>(null);
   const abort = useRef<AbortController | null>(null);
   const range = { from: view.range.from, to: view.range.to };
@@ -68,7 +75,7 @@ export function Page() {
       const found = await sendJson<SqlAnswer>(
         "POST",
         "/api/v1/sql",
-        { query: asked?.sql ?? "", max_rows: MOST_ROWS },
+        { query: asked?.sql ?? "", max_rows: MOST_ROWS, max_bytes: MOST_BYTES },
         range,
         abort.current.signal,
       );
@@ -110,6 +117,23 @@ export function Page() {
     });
   };
   const wrong = estimate.isError ? asProblem(estimate.error) : null;
+  const character = wrong?.parameter?.line?.character;
+  const fault = character === undefined ? null : offsetOf(settled, character);
+  const toFault = () => {
+    if (fault === null) return;
+    // Only a field that gets the focus brings its selection into sight.
+    editor.current?.blur();
+    editor.current?.setSelectionRange(fault, fault + 1);
+    editor.current?.focus();
+  };
+  const keep = () => {
+    if (text.trim() === "") return;
+    remember(text);
+    toast(t("sql.kept"));
+    setSettled(text);
+    setKept((times) => times + 1);
+  };
+  useKeys({ F8: toFault, "Mod+s": keep });
   const failed = answer.isError && !(answer.error instanceof DOMException) ? answer.error : null;
   return (
     <div className="sqlpage row flush grow">
@@ -146,14 +170,7 @@ export function Page() {
             {t("sql.run")} <kbd className="on">⌘↵</kbd>
           </button>
         </div>
-        <Editor
-          ref={editor}
-          value={text}
-          fault={wrong?.parameter?.line?.character ?? null}
-          onChange={setText}
-          onRun={run}
-          onCancel={() => void cancel()}
-        />
+        <Editor ref={editor} value={text} fault={fault} onChange={setText} onRun={run} onCancel={() => void cancel()} onFault={toFault} />
         <div className="col grow ht">
           {asked === null ? (
             <Empty title={t("sql.first")}>

@@ -39,6 +39,11 @@ export function pieces(sql: string): Piece[] {
   return found;
 }
 
+/** Where in a text its character stands that the server counted: here letters beyond the basic plane count twice. */
+export function offsetOf(text: string, character: number): number {
+  return Array.from(text).slice(0, character).join("").length;
+}
+
 /** Rows as CSV (RFC 4180); a cell that a spreadsheet would run gets an apostrophe in front. */
 export function csv(columns: readonly string[], rows: readonly unknown[][]): string {
   const cell = (value: unknown) => {

@@ -19,7 +19,7 @@ import { PhaseBadge } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useFollow } from "../../operation/useFollow";
 import { useThrottled } from "../../operation/useThrottled";
-import { manifest } from "../../operation/yaml";
+import { manifest, resourceWords } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
 import { curl, shellWord } from "../../shell/command";
 import { common, useView } from "../../shell/view";
@@ -39,6 +39,7 @@ export function Page() {
       {t("nav.tasks")}
     </Link>
   );
+  const words = known ? resourceWords("AutoOperationTask", known.summary) : null;
   useChrome({
     title: known ? known.summary.name : id,
     mono: true,
@@ -52,6 +53,7 @@ export function Page() {
       cli: `beidou task watch ${shellWord(id)}`,
       api: curl(`${TASKS}/${id}`, {}),
       ...(known ? { yaml: manifest("AutoOperationTask", known.summary.name, known.spec) } : {}),
+      ...(words ? { kubectl: words.map(shellWord).join(" ") } : {}),
     },
     cost: costOf(known),
     costText: known ? t("run.seq", { n: known.summary.seq }) : "",
