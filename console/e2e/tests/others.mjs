@@ -109,7 +109,7 @@ export async function copyAsGivesWhatTheStripShows(world) {
     await page.click(`.cmd .as button:has-text("${form}")`);
     return page.evaluate(() => navigator.clipboard.readText());
   };
-  check((await copied("CLI")) === "beidou events --since 6h -c hz-prod-02 reason:BackOff", await copied("CLI"));
+  check((await copied("CLI")) === "beidou events --since=6h --cluster=hz-prod-02 reason:BackOff", await copied("CLI"));
   const curl = await copied("API");
   check(curl.includes("/api/v1/events?cluster=hz-prod-02&from=-6h") && !curl.includes(world.api.token), curl);
   check((await copied("URL")) === page.url(), "another address");

@@ -9,8 +9,10 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { atLeast, group, short } from "../../design/number";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
+import { eventsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
@@ -18,7 +20,6 @@ import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst } from "../first";
 import { question } from "./asked";
-import { copies } from "./copies";
 import { ExportDialog, SaveDialog } from "./Dialogs";
 import { EventList, rowKey } from "./EventList";
 import { EventPanel } from "./EventPanel";
@@ -55,7 +56,7 @@ export function Page() {
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
   useChrome({
     title: t("nav.events"),
-    copies: copies(view, asked),
+    copies: eventsCopies(view, asked.q, asked.types, asked.params),
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -211,7 +212,7 @@ function NoEvents({ line, filtered, onClear, onWider }: { line: string; filtered
         </button>
       </div>
       {filtered ? null : <code>beidou up --kubeconfig ~/.kube/config</code>}
-      {line === "" ? null : <p className="small dim mono">{line}</p>}
+      {line === "" ? null : <p className="small dim mono">{visible(line)}</p>}
     </Empty>
   );
 }

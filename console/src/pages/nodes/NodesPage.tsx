@@ -12,7 +12,7 @@ import { Id } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { curl } from "../../shell/command";
+import { nodesCopies } from "../../shell/copies";
 import { useView } from "../../shell/view";
 import { BulkPane } from "./BulkPane";
 import { ClusterPane } from "./ClusterPane";
@@ -26,7 +26,7 @@ export function Page() {
   const chosen = clusters.find((one) => one.cluster === only) ?? clusters[0];
   useChrome({
     title: t("nav.nodes"),
-    copies: { cli: "beidou operation list --phase active --type Drain --type Reboot", api: curl("/api/v1/operations/calendar", {}) },
+    copies: nodesCopies(chosen?.cluster ?? ""),
     cost: costOf(all.data),
   });
   if (all.isPending) return <Loading rows={10} />;

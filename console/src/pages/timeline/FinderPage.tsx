@@ -10,7 +10,7 @@ import { Foreign, Id } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { curl, rangeFlags } from "../../shell/command";
+import { finderCopies } from "../../shell/copies";
 import { readCommand } from "../../shell/palette";
 import { common, objectPath, useView } from "../../shell/view";
 import { full } from "../../time/format";
@@ -35,7 +35,7 @@ export function Page() {
   });
   useChrome({
     title: t("nav.timelines"),
-    copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) },
+    copies: finderCopies(view, params),
     cost: costOf(found.data),
   });
   const objects = new Map<string, Event>();
