@@ -7,7 +7,7 @@ import { PHASES, STATES } from "../src/operation/states";
 import { manifest, yaml } from "../src/operation/yaml";
 import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
-import { flat } from "../src/pages/run/lines";
+import { flat, readKeys, writeKeys } from "../src/pages/run/lines";
 
 const SCHEMA = {
   type: "object",
@@ -219,5 +219,10 @@ describe("hosts by error", () => {
     expect(lines[4]).toMatchObject({ n: 2, key: "up/failed/disk/" });
     expect(flat([group(["a", "b", "c", "d", "e"], "disk")], items, ["up/failed/disk/"])).toHaveLength(8);
     expect(flat([], items, []).every((line) => line.what === "host")).toBe(true);
+  });
+  it("stay unfolded in the address, whatever their tasks are called", () => {
+    for (const keys of [[], ["up/failed/disk/"], ["a,b", "c\\", "\\,", "install, then start\n"]])
+      expect(readKeys(writeKeys(keys))).toEqual(keys);
+    expect(readKeys(undefined)).toEqual([]);
   });
 });

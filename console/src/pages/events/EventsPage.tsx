@@ -39,7 +39,7 @@ export function Page() {
   const view = useView();
   const asked = question(view);
   const { search, set } = view;
-  const [tailing, setTailing] = useState(false);
+  const tailing = search.tail === "1";
   const [dialog, setDialog] = useState<"save" | "export" | null>(null);
   const [newest, setNewest] = useState<ListPage<Event> | undefined>();
   const [known, setKnown] = useState<Event | undefined>();
@@ -78,7 +78,7 @@ export function Page() {
     const last = before.current.pop();
     if (last) set({ from: last.from ?? "", to: last.to ?? "" });
   };
-  const toggleTail = useCallback(() => setTailing((now) => !now), []);
+  const toggleTail = () => set({ tail: tailing ? "" : "1" });
   // The tail begins now; the list is asked again when the tables hold what came before it.
   useEffect(() => {
     if (!tailing) return;
@@ -144,7 +144,7 @@ export function Page() {
           {sides.isError && !fault ? <Failed error={sides.error} what={t("events.facets")} retry={() => void sides.refetch()} /> : null}
           {sides.data ? (
             <div className={sides.isPlaceholderData ? "stale" : undefined}>
-              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} onLine={onLine} />
+              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} view={view} onLine={onLine} />
             </div>
           ) : null}
         </aside>

@@ -21,7 +21,7 @@ import { absolute, isRelative } from "../../time/range";
 import { fleetFirst } from "../first";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
+import { BASELINE_WORDS, baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
 
 const REFRESH_MS = 30_000;
 
@@ -144,10 +144,7 @@ export function Page() {
               label={t("fleet.baseline")}
               value={baseline}
               onChange={(next) => view.set({ baseline: next === "before" ? "" : next })}
-              choices={allowed.map((one) => ({
-                value: one,
-                label: t(one === "before" ? "explain.before" : one === "1d" ? "explain.day" : "explain.week"),
-              }))}
+              choices={allowed.map((one) => ({ value: one, label: t(BASELINE_WORDS[one]) }))}
             />
             <Segment
               small

@@ -10,9 +10,10 @@ import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { whyNot } from "../../operation/acts";
 import { useKeys } from "../../shell/keys";
+import { useTyped } from "../../shell/useTyped";
 import { useView } from "../../shell/view";
 import { GroupRow, HostRow, MoreRow } from "./HostRows";
-import { flat, type Line } from "./lines";
+import { flat, type Line, readKeys, writeKeys } from "./lines";
 import { choose, toggle, useSelection } from "./selection";
 import type { Run } from "./useRun";
 
@@ -33,8 +34,9 @@ export function HostsPane({ run }: { run: Run }) {
   const view = useView();
   const { detail, snapshot, over } = run;
   const id = detail.summary.id;
-  const [text, setText] = useState("");
-  const [shown, setShown] = useState<readonly string[]>([]);
+  const filter = useTyped("hosts");
+  const text = filter.settled;
+  const shown = useMemo(() => readKeys(view.search.more), [view.search.more]);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
   const scroller = useRef<HTMLDivElement>(null);
   const byError = view.search.group !== "all";
@@ -108,9 +110,9 @@ export function HostsPane({ run }: { run: Run }) {
             data-filter
             className="in sm"
             placeholder={t("run.filterHosts")}
-            value={text}
+            value={filter.text}
             spellCheck={false}
-            onChange={(event) => setText(event.target.value)}
+            onChange={(event) => filter.setText(event.target.value)}
           />
         </label>
         <span className="dim small cut">{detail.plan.steps.map((step) => step.name).join(" · ")}</span>
@@ -126,7 +128,7 @@ export function HostsPane({ run }: { run: Run }) {
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noHosts")}>
           {text === "" ? null : (
-            <button type="button" className="btn" onClick={() => setText("")}>
+            <button type="button" className="btn" onClick={() => filter.setText("")}>
               {t("events.clear")}
             </button>
           )}
@@ -139,7 +141,9 @@ export function HostsPane({ run }: { run: Run }) {
             return (
               <div key={item.key} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
                 {found?.what === "group" ? <GroupRow group={found.group} onRetry={canRetry ? () => retry(found.group) : null} /> : null}
-                {found?.what === "more" ? <MoreRow n={found.n} onMore={() => setShown([...shown, found.key])} /> : null}
+                {found?.what === "more" ? (
+                  <MoreRow n={found.n} onMore={() => view.set({ more: writeKeys([...shown, found.key]) }, { replace: true })} />
+                ) : null}
                 {found?.what === "rest" ? (
                   <div className="gh">
                     <b className="medium">{t("run.others")}</b>

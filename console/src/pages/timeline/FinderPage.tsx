@@ -2,7 +2,7 @@
 import "./timeline.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { costOf, get } from "../../api/client";
 import type { Event, Page as ListPage } from "../../api/types";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
@@ -24,6 +24,7 @@ export function Page() {
   const view = useView();
   const asked = view.search.q ?? "";
   const [input, setInput] = useState(asked);
+  useEffect(() => setInput(asked), [asked]);
   const command = readCommand(asked);
   const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
   const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;

@@ -25,8 +25,9 @@ interface Props {
 export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
-  const [line, setLine] = useState("");
-  const [asked, setAsked] = useState("");
+  const asked = view.search.q ?? "";
+  const [line, setLine] = useState(asked);
+  useEffect(() => setLine(asked), [asked]);
   const [visible, setVisible] = useState<[number, number]>([0, 40]);
   const params = useMemo(() => ({ from: range.from, to: range.to, q: asked }), [range.from, range.to, asked]);
   const pages = usePages<Event>(`${url}/timeline`, params, view.anchor, visible);
@@ -61,7 +62,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
           className="end"
           onSubmit={(event) => {
             event.preventDefault();
-            setAsked(line.trim());
+            view.set({ q: line.trim() });
           }}
         >
           <input
