@@ -294,6 +294,22 @@ export async function nodesAreCordonedFromAList(world) {
   await quiet(world, "hz-prod-02");
 }
 
+/** An address names the cluster whose nodes are touched: another one never stands in for it. */
+export async function nodesOfAnUnknownClusterAreNotThoseOfAnother(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/nodes?c=not-there&act=Drain");
+  await page.waitForSelector(".nodes .empty:has-text('not-there')");
+  check((await page.locator(".bulk, .nodeside, .clist .it.on").count()) === 0, "nodes of another cluster can be touched");
+  await go("/nodes?c=hz-prod-02,sz-prod-01&act=Drain");
+  await page.waitForSelector(".nodes .empty:has-text('Choose a cluster')");
+  check((await page.locator(".bulk").count()) === 0, "one of several clusters was taken");
+  await page.click(".clist .it:has-text('sz-prod-01')");
+  await page.waitForSelector(".bulk h2:has-text('sz-prod-01')");
+  await page.waitForSelector(".bulk .btn.prime:has-text('of sz-prod-01')");
+  check(new URL(page.url()).searchParams.get("c") === "sz-prod-01", page.url());
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** A task shows its stages, and leads to the operations that it made and back. */
 export async function aTaskLeadsToItsOperations(world) {
   const id = await someTask(world);

@@ -94,6 +94,23 @@ export function Partial({ parts }: { parts: readonly Missing[] }) {
   );
 }
 
+/** Above rows that could not be asked for anew: of when they are. */
+export function StaleNote({ since }: { since: number | null }) {
+  const t = useT();
+  if (since === null) return null;
+  return (
+    <div className="note plain">
+      <Stale since={since} />
+      <span className="cut">{t("state.unreachable")}</span>
+    </div>
+  );
+}
+
+/** Of when an answer is that could not be had anew; null where it is no older than it must be. */
+export function oldSince(query: { isError: boolean; data: unknown; dataUpdatedAt: number }): number | null {
+  return query.isError && query.data !== undefined ? query.dataUpdatedAt : null;
+}
+
 /** A pane whose live source is lost: since when, and that what is shown is old. */
 export function Stale({ since }: { since: number }) {
   const t = useT();

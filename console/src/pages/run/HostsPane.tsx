@@ -6,7 +6,7 @@ import type { HostErrorGroup, HostItem, HostList } from "../../api/types";
 import { usePages } from "../../api/usePages";
 import { Icon } from "../../design/Icon";
 import { Segment } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { whyNot } from "../../operation/acts";
 import { useKeys } from "../../shell/keys";
@@ -92,7 +92,7 @@ export function HostsPane({ run }: { run: Run }) {
   const steps = detail.plan.steps.map((step) => step.name);
   const canRetry = !snapshot.replay && whyNot(detail.actions, "retry") === null;
   return (
-    <div className="hosts col grow">
+    <div className={pages.asOf === null ? "hosts col grow" : "hosts col grow lost"}>
       <div className="bar ht">
         <Segment
           small
@@ -123,7 +123,8 @@ export function HostsPane({ run }: { run: Run }) {
           </button>
         ) : null}
       </div>
-      {pages.isLoading ? <Loading rows={8} /> : null}
+      {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
+      <StaleNote since={pages.asOf} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.hosts")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noHosts")}>

@@ -8,7 +8,7 @@ import type { LogItem, LogPage } from "../../api/types";
 import { usePages } from "../../api/usePages";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useTyped } from "../../shell/useTyped";
 import { useView } from "../../shell/view";
@@ -86,6 +86,7 @@ export function LogPane({ run }: { run: Run }) {
         </label>
       </div>
       {pages.isLoading ? <Loading rows={12} /> : null}
+      <StaleNote since={pages.asOf} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.tab.log")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noLines")}>

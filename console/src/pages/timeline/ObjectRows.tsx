@@ -6,7 +6,7 @@ import { usePages } from "../../api/usePages";
 import { Glyph, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
-import { Failed, Loading } from "../../design/states";
+import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import type { View } from "../../shell/view";
@@ -54,7 +54,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   };
   useKeys({ j: () => step(1), k: () => step(-1) });
   return (
-    <section className="col grow" aria-label={t("lanes.rows")}>
+    <section className={pages.asOf === null ? "col grow" : "col grow lost"} aria-label={t("lanes.rows")}>
       <div className="bar">
         <h2>{t("lanes.rows")}</h2>
         <span className="dim small cut">{t("lanes.rowsUnder", { n: group(total) })}</span>
@@ -76,11 +76,12 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
           />
         </form>
       </div>
-      {pages.isLoading ? <Loading rows={8} /> : null}
+      {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("lanes.rows")} retry={pages.retry} /> : null}
+      <StaleNote since={pages.asOf} />
       {!pages.isLoading && !pages.error && pages.count === 0 ? <p className="pad dim">{t("events.none")}</p> : null}
       <div
-        className={pages.isDimmed ? "scroll grow stale" : "scroll grow"}
+        className={pages.isDimmed && !pages.isTurning ? "scroll grow stale" : "scroll grow"}
         ref={scroller}
         tabIndex={0}
         role="group"
