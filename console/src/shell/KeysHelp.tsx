@@ -1,11 +1,14 @@
-/** What `?` shows: the keyboard map. */
+/** What `?` shows: the keys that work on this page. */
 import { Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { Icon } from "../design/Icon";
 import { useT } from "../i18n";
-import { KEY_MAP } from "./keys";
+import { KEY_MAP, working } from "./keyMap";
+import { obeyed } from "./keys";
 
 export function KeysHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const t = useT();
+  const isThere = (selector: string) => document.querySelector(selector) !== null;
+  const groups = open ? working(KEY_MAP, obeyed(), isThere) : [];
   return (
     <ModalOverlay className="veil" isOpen={open} onOpenChange={(now) => (now ? undefined : onClose())} isDismissable>
       <Modal className="modal">
@@ -20,12 +23,12 @@ export function KeysHelp({ open, onClose }: { open: boolean; onClose: () => void
           </header>
           <div className="body">
             <div className="keys">
-              {KEY_MAP.map((group) => (
+              {groups.map((group) => (
                 <section key={group.title}>
                   <h3>{t(group.title)}</h3>
                   <dl>
-                    {group.keys.map(([keys, what]) => (
-                      <div key={keys} style={{ display: "contents" }}>
+                    {group.rows.map(({ keys, what }) => (
+                      <div key={`${keys}${what}`} style={{ display: "contents" }}>
                         <dt>
                           {keys.split(" ").map((key) => (
                             <kbd key={key} style={{ marginRight: 3 }}>
