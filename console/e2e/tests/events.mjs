@@ -80,33 +80,6 @@ export async function aLinkShowsTheSameToSomebodyElse(world) {
   await two.page.waitForSelector(".det .dl");
 }
 
-/** Open tabs, what is compared with what, what is unfolded, and the live tail are in the address, too. */
-export async function aReloadShowsTheSamePanes(world) {
-  const { page, go, troubles } = await openPage(world);
-  const { from, to } = await incident(world);
-  const holds = (part) => page.waitForFunction((wanted) => location.search.includes(wanted), part);
-  await go(`/events?from=${from}&to=${to}&c=hz-prod-02&panel=explain`);
-  await page.click(".det .seg button:has-text('1 day ago')");
-  await holds("baseline=1d");
-  await page.click(".facet:has(h2:has-text('Reason')) button.link");
-  await holds("more=reason");
-  await page.reload();
-  await page.waitForSelector(".det .chg");
-  check((await page.locator(".facet:has(h2:has-text('Reason')) .fv").count()) > 6, "the facet is folded again");
-  await page.waitForSelector(".det .seg button[aria-pressed=true]:has-text('1 day ago')");
-  await page.click("#row-2");
-  await page.click("role=tab[name='JSON']");
-  await holds("tab=json");
-  await page.reload();
-  await page.waitForSelector(".det .code");
-  await go("/events?from=-1h&tail=1");
-  await page.waitForSelector(".tail.on");
-  await page.click("button:has-text('Live tail')");
-  await page.waitForSelector(".tail.on", { state: "detached" });
-  check(!page.url().includes("tail="), "a tail that is off stays in the address");
-  check(troubles.length === 0, troubles.join("; "));
-}
-
 export async function aGapIsShownAsAGap(world) {
   const { page, go } = await openPage(world);
   await go("/events?from=-7d");

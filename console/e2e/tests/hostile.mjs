@@ -76,7 +76,7 @@ async function copiedHere(page, wanted) {
 /** Addresses that hold code for a shell give commands in which it is a word. */
 async function aHostileAddressIsAWordOfItsCommand(page, go, inert) {
   const part = encodeURIComponent(SHELL);
-  // A path holds no control characters: the router takes them out.
+  // Control characters in a path are the affair of the router: here stands only what a shell acts on.
   const named = SHELL.replaceAll("\n", "").replaceAll("\u001b", "");
   const segment = encodeURIComponent(named);
   const strip = () => page.waitForFunction(() => /touch pwned/.test(document.querySelector(".cmd code")?.title ?? ""));
