@@ -11,7 +11,7 @@ const proxy = Object.fromEntries(
   ]),
 );
 
-const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
+const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|keyMap|choices|palette)|i18n|canvas\/(paint|Canvas|Spark))/;
 const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
 
 export default defineConfig({
