@@ -13,7 +13,8 @@ const proxy = Object.fromEntries(
   ]),
 );
 
-const SHARED = /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|choices|palette|labels)|i18n|canvas\/(paint|Canvas|Spark))/;
+const SHARED =
+  /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|keyMap|choices|palette|labels)|i18n|canvas\/(paint|Canvas|Spark))/;
 const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));

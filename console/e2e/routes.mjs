@@ -29,6 +29,7 @@ export async function routes(world) {
     ["tasks", "/tasks", ".livelist .vrow"],
     ["task", `/tasks/${task}`, ".stagebox"],
     ["nodes", "/nodes?c=hz-prod-02", ".nodeside h3"],
+    ["nodes of nowhere", "/nodes?c=not-there", ".nodes .empty"],
     ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
     ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
     ["settings", "/settings", ".settings .dl dt"],

@@ -9,7 +9,6 @@ import { zh } from "../src/i18n/zh";
 import { cell, comparable, level } from "../src/pages/fleet/signals";
 import { csv, offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
-import { rangeFlags, shellWord, sqlText } from "../src/shell/command";
 import { selects, textOf } from "../src/shell/labels";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
 import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
@@ -77,16 +76,6 @@ describe("the palette's grammar", () => {
       { text: "c7-r14", hit: true },
       { text: "-u22", hit: false },
     ]);
-  });
-});
-
-describe("equal commands", () => {
-  it("quote what a shell or SQL would take apart", () => {
-    expect(shellWord("it's $HOME")).toBe(`'it'\\''s $HOME'`);
-    expect(shellWord("reason:BackOff")).toBe("reason:BackOff");
-    expect(sqlText("a'b\\")).toBe("'a\\'b\\\\'");
-    expect(rangeFlags({ from: "-6h", to: "now" })).toBe("--since 6h");
-    expect(rangeFlags({ from: "2026-11-27T00:00:00Z", to: "-1h" })).toBe("--since 2026-11-27T00:00:00Z --until 1h");
   });
 });
 

@@ -7,8 +7,8 @@ import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
 import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
-import { flat } from "../src/pages/run/lines";
-import { shellWord } from "../src/shell/command";
+import { flat, readKeys, writeKeys } from "../src/pages/run/lines";
+import { shell } from "../src/shell/command";
 
 const SCHEMA = {
   type: "object",
@@ -166,7 +166,10 @@ describe("YAML", () => {
     expect(manifest("AutoOperationTask", "one", { a: 1 })).not.toContain("namespace");
   });
   it("is followed by kubectl where a resource asked for it, and nowhere else", () => {
-    const command = (name: string, subject: string) => resourceWords("Operation", { name, subject })?.map(shellWord).join(" ");
+    const command = (name: string, subject: string) => {
+      const words = resourceWords("Operation", { name, subject });
+      return words ? shell(words) : undefined;
+    };
     expect(command("ops/one", "kubernetes")).toBe("kubectl --namespace=ops get operations.caas.beidou.io one --watch");
     expect(command("ops/$(id)", "kubernetes")).toBe("kubectl --namespace=ops get operations.caas.beidou.io '$(id)' --watch");
     expect([command("ops/one", "ana"), command("one", "kubernetes")]).toEqual([undefined, undefined]);
@@ -226,5 +229,10 @@ describe("hosts by error", () => {
     expect(lines[4]).toMatchObject({ n: 2, key: "up/failed/disk/" });
     expect(flat([group(["a", "b", "c", "d", "e"], "disk")], items, ["up/failed/disk/"])).toHaveLength(8);
     expect(flat([], items, []).every((line) => line.what === "host")).toBe(true);
+  });
+  it("stay unfolded in the address, whatever their tasks are called", () => {
+    for (const keys of [[], ["up/failed/disk/"], ["a,b", "c\\", "\\,", "install, then start\n"]])
+      expect(readKeys(writeKeys(keys))).toEqual(keys);
+    expect(readKeys(undefined)).toEqual([]);
   });
 });

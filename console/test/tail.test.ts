@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { Problem } from "../src/api/problem";
 import type { Message } from "../src/api/stream";
-import { letGo, place, rowsUntil } from "../src/api/usePages";
+import { letGo, place, rowsUntil, standsIn } from "../src/api/usePages";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
 import { merged } from "../src/pages/events/useTail";
 
@@ -94,6 +95,19 @@ describe("a list up to a moment", () => {
     ];
     expect([0, 1, 2.5, 3, 8, 9, 99].map((t) => rowsUntil(known, t))).toEqual([0, 1, 2, 4, 4, 5, 5]);
     expect(rowsUntil([], 5)).toBe(0);
+  });
+});
+
+describe("an old answer", () => {
+  const [away, refused] = [new Problem(0, {}, null), new Problem(403, {}, null)];
+  it("stands in while the next one is asked for, and for its own question while the server is away", () => {
+    expect(standsIn(undefined, "a", undefined)).toBe(false);
+    expect(standsIn({ question: "b" }, "a", undefined)).toBe(true);
+    expect(standsIn({ question: "a" }, "a", away)).toBe(true);
+  });
+  it("is not shown for a question that failed, nor once it is refused", () => {
+    expect(standsIn({ question: "b" }, "a", away)).toBe(false);
+    expect(standsIn({ question: "a" }, "a", refused)).toBe(false);
   });
 });
 

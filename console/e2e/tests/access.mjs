@@ -1,4 +1,5 @@
 import { check, openPage } from "../harness.mjs";
+import { heldRun } from "../operations.mjs";
 
 export async function theTokenLeavesTheAddressAtOnce(world) {
   const { page, go, troubles } = await openPage(world);
@@ -37,4 +38,41 @@ export async function aServerThatIsAwayIsToldAndForgiven(world) {
   }
   await page.click("text=Try again");
   await page.waitForSelector("text=new_occurrences");
+}
+
+/** Rows that cannot be asked for anew stay, say of when they are, and are asked for as soon as somebody answers. */
+export async function aListWithoutServerSaysSinceWhen(world) {
+  if (!world.front.setAway) return;
+  await heldRun(world);
+  const { page, go, troubles } = await openPage(world);
+  for (const [path, rows] of [
+    ["/operations", ".livelist .vrow"],
+    ["/nodes?c=hz-prod-02", ".nodeside h3"],
+  ]) {
+    await go(path);
+    await page.waitForSelector(rows);
+    check((await page.locator(".note:has-text('as of')").count()) === 0, `${path} is old from the start`);
+    world.front.setAway(true);
+    try {
+      await page.waitForSelector(".note:has-text('as of')");
+      check(/as of \d\d:\d\d:\d\d/.test(await page.textContent(".note:has-text('as of')")), `${path} does not say since when`);
+      check((await page.locator(rows).count()) > 0, `${path} forgot what it knew`);
+    } finally {
+      world.front.setAway(false);
+    }
+    await page.waitForSelector(".note:has-text('as of')", { state: "detached" });
+    await page.waitForSelector(rows);
+  }
+  // Another question has no answer yet: the rows of the one before are none.
+  await go("/operations");
+  await page.waitForSelector(".livelist .vrow");
+  world.front.setAway(true);
+  try {
+    await page.click(".filterline button:has-text('Succeeded')");
+    await page.waitForSelector("[role=alert]:has-text('The server cannot be reached')");
+    check((await page.locator(".livelist .vrow").count()) === 0, "rows of another filter are shown");
+  } finally {
+    world.front.setAway(false);
+  }
+  check(troubles.length === 0, troubles.join("; "));
 }

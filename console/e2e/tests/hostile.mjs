@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { check, openPage, settled, until } from "../harness.mjs";
 
 const MESSAGE = `<script>window.pwned=1</script><img src=x onerror="window.pwned=1"> \u001b[31mred\u001b[0m \u202Egnp.exe\u202C \u200b\u0000 {"type":"Normal"} ${"long ".repeat(20_000)}`;
@@ -40,6 +44,72 @@ async function plant(world) {
   await until("the planted Event in the table", found, Boolean);
 }
 
+/** Closes every kind of quotation mark, ends a pasted line, and leaves a file wherever a shell acts on it. */
+const SHELL = "-x'`touch pwned`$(touch pwned)\";touch pwned;\n touch pwned\u001b[201~\u202E&touch pwned #";
+
+/** The words that bash makes of a command, which it does not run. */
+function wordsOf(command) {
+  const folder = mkdtempSync(join(tmpdir(), "console-words-"));
+  try {
+    const said = execFileSync("bash", ["-c", `words() { printf '%s\\0' "$@"; }; words ${command}`], { cwd: folder, encoding: "utf8" });
+    check(!existsSync(join(folder, "pwned")), `a shell acts on what is in ${JSON.stringify(command)}`);
+    return said.split("\0").slice(0, -1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Every command that the strip offers here is one line, and bash makes the wanted words of it. */
+async function copiedHere(page, wanted) {
+  for (const [form, words] of Object.entries(wanted)) {
+    await page.click(`.cmd .as button:text-is("${form}")`);
+    await page.waitForSelector(`.toast:has-text("Copied: ${form}")`);
+    const command = await page.evaluate(() => navigator.clipboard.readText());
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    check(!/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/.test(command), `a control character in ${JSON.stringify(command)}`);
+    const found = wordsOf(command);
+    for (const word of words) check(found.includes(word), `${JSON.stringify(word)} is no word of ${JSON.stringify(command)}`);
+    check(form !== "CLI" || found.length === words.length, `${JSON.stringify(command)} has ${found.length} words`);
+  }
+}
+
+/** Addresses that hold code for a shell give commands in which it is a word. */
+async function aHostileAddressIsAWordOfItsCommand(page, go, inert) {
+  const part = encodeURIComponent(SHELL);
+  // Control characters in a path are the affair of the router: here stands only what a shell acts on.
+  const named = SHELL.replaceAll("\n", "").replaceAll("\u001b", "");
+  const segment = encodeURIComponent(named);
+  const strip = () => page.waitForFunction(() => /touch pwned/.test(document.querySelector(".cmd code")?.title ?? ""));
+  const range = ["--since=1h", `--cluster=${SHELL}`];
+  const pages = [
+    [
+      `/events?from=-1h&c=${part}&q=${part}&sev=${part}`,
+      { CLI: ["beidou", "events", ...range, `--type=${SHELL}`, "--", SHELL], kubectl: [], API: [] },
+    ],
+    [
+      `/operations?from=-1h&c=${part}&q=${part}&type=${part}&phase=${part}`,
+      { CLI: ["beidou", "operation", "list", ...range, `--phase=${SHELL}`, `--type=${SHELL}`, `--text=${SHELL}`], API: [] },
+    ],
+    [
+      `/o/${segment}/${segment}/${segment}/${segment}?from=-1h`,
+      {
+        CLI: ["beidou", "timeline", `--namespace=${named}`, `--cluster=${named}`, "--since=1h", "--", `${named.toLowerCase()}/${named}`],
+        kubectl: [`--context=${named}`, named.toLowerCase(), named],
+        API: [],
+      },
+    ],
+    [`/operations/${segment}`, { CLI: ["beidou", "operation", "watch", "--", named], API: [] }],
+    [`/coverage?from=-1h&c=${part}`, { CLI: ["beidou", "coverage", ...range], API: [] }],
+  ];
+  for (const [path, wanted] of pages) {
+    await go(path);
+    await strip();
+    await copiedHere(page, wanted);
+    // A query line is shown over the very characters that are typed.
+    if (!path.startsWith("/events")) await inert(path);
+  }
+}
+
 /** Markup, ANSI, marks that turn the order, 100 KB, JSON that lies: inert and visible on every page. */
 export async function aHostileEventIsInertEverywhere(world) {
   await plant(world);
@@ -65,6 +135,10 @@ export async function aHostileEventIsInertEverywhere(world) {
   await page.click(".det a:has-text('Timeline')");
   await page.waitForSelector(".ev");
   await inert("the timeline");
+  await copiedHere(page, {
+    CLI: ["beidou", "timeline", "--namespace=e2e", "--cluster=hostile-e2e", "--since=1h", "pod/<b>x</b>"],
+    kubectl: ["<b>x</b>"],
+  });
   for (const path of [
     "/events?from=-1h&c=hostile-e2e&view=patterns&panel=explain",
     "/o?from=-1h&c=hostile-e2e",
@@ -80,5 +154,6 @@ export async function aHostileEventIsInertEverywhere(world) {
   await page.click(".btn.prime:not(:disabled)");
   await page.waitForSelector(".grid [role=gridcell]");
   await inert("SQL");
+  await aHostileAddressIsAWordOfItsCommand(page, go, inert);
   check(troubles.length === 0, troubles.join("; "));
 }

@@ -1,4 +1,5 @@
 import { check, incident, MOST_ANSWER, openPage } from "../harness.mjs";
+import { heldRun } from "../operations.mjs";
 
 export async function thePaletteFindsAnObjectAndGoesThere(world) {
   const { page, go } = await openPage(world);
@@ -58,6 +59,49 @@ export async function everythingGoesByKeyboard(world) {
   await page.keyboard.press("Escape");
   await page.keyboard.press("Tab");
   check((await page.evaluate(() => document.activeElement !== document.body)) === true, "the focus is lost");
+}
+
+/** The list of keys is that of the page; letters are text in a field, and Enter presses what has the focus. */
+export async function keysAreThoseOfThePageAndOfNoField(world) {
+  const id = await heldRun(world);
+  const { page, go, troubles } = await openPage(world);
+  const listed = async () => {
+    await page.keyboard.press("?");
+    await page.waitForSelector(".modal .keys");
+    const text = await page.textContent(".modal .keys");
+    // Under a dialog no letter reaches the page.
+    for (const key of ["t", "g", "e"]) await page.keyboard.press(key);
+    check((await page.locator(".presets").count()) === 0, "a key went through the dialog");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".modal", { state: "detached" });
+    return text;
+  };
+  await go("/events?from=-24h");
+  await page.waitForSelector(".er[role=row][id]");
+  const ofEvents = await listed();
+  check(/Patterns/.test(ofEvents) && !/Play, pause/.test(ofEvents) && !/Move T1/.test(ofEvents), `keys of Events: ${ofEvents}`);
+  await page.keyboard.press("j");
+  await page.focus("button:has-text('Export')");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".modal:has-text('Begin export')");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".modal", { state: "detached" });
+  check(!page.url().includes("row="), "Enter on a button opened a row");
+  await go(`/operations/${id}`);
+  await page.waitForSelector(".hl");
+  const ofRun = await listed();
+  check(/Play, pause/.test(ofRun) && !/Patterns/.test(ofRun), `keys of a run: ${ofRun}`);
+  await page.fill("input[aria-label='text in the log']", "");
+  await page.focus("input[aria-label='text in the log']");
+  await page.keyboard.type("hrfx, .gn");
+  check((await page.inputValue("input[aria-label='text in the log']")) === "hrfx, .gn", "a letter is missing in the field");
+  check((await page.locator(".modal").count()) === 0 && new URL(page.url()).pathname.endsWith(id), "a letter in a field was a key");
+  await go("/operations");
+  await page.waitForSelector(".livelist .vrow");
+  await page.keyboard.press("g");
+  await page.keyboard.press("n");
+  await page.waitForURL(/\/nodes/);
+  check(troubles.length === 0, troubles.join("; "));
 }
 
 export async function theTimelineComparesTwoMoments(world) {
@@ -142,7 +186,7 @@ export async function copyAsGivesWhatTheStripShows(world) {
     await page.click(`.cmd .as button:has-text("${form}")`);
     return page.evaluate(() => navigator.clipboard.readText());
   };
-  check((await copied("CLI")) === "beidou events --since 6h -c hz-prod-02 reason:BackOff", await copied("CLI"));
+  check((await copied("CLI")) === "beidou events --since=6h --cluster=hz-prod-02 reason:BackOff", await copied("CLI"));
   const curl = await copied("API");
   check(curl.includes("/api/v1/events?cluster=hz-prod-02&from=-6h") && !curl.includes(world.api.token), curl);
   check((await copied("URL")) === page.url(), "another address");

@@ -28,9 +28,12 @@ export const operationEvents = (id: string, params: Params) => ask<RunEvents>(`$
 
 /** One object by its id: another id is another answer, so nothing stands in for it. */
 export const operationDetail = (id: string) =>
-  queryOptions({ queryKey: [OPERATIONS, id], queryFn: ({ signal }) => get<OperationDetail>(`${OPERATIONS}/${id}`, {}, signal) });
+  queryOptions({
+    queryKey: [OPERATIONS, id],
+    queryFn: ({ signal }) => get<OperationDetail>(`${OPERATIONS}/${encodeURIComponent(id)}`, {}, signal),
+  });
 export const taskDetail = (id: string) =>
-  queryOptions({ queryKey: [TASKS, id], queryFn: ({ signal }) => get<TaskDetail>(`${TASKS}/${id}`, {}, signal) });
+  queryOptions({ queryKey: [TASKS, id], queryFn: ({ signal }) => get<TaskDetail>(`${TASKS}/${encodeURIComponent(id)}`, {}, signal) });
 
 /** Hosts × steps at a moment: bytes[step * hosts + host], and the number of the last fact that they hold. */
 export async function matrixAt(id: string, t: string | null, signal?: AbortSignal): Promise<{ bytes: Uint8Array; seq: number }> {

@@ -2,6 +2,7 @@
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "./client";
+import { asProblem } from "./problem";
 import { PAGE_ROWS, page } from "./questions";
 
 /** So many pages are held beside those that are shown. */
@@ -26,8 +27,15 @@ export interface Pages<Row, Answer extends AnyPage<Row>> {
   total: { value: number; exact: boolean } | null;
   /** Nothing is behind the last known row, for now. */
   atEnd: boolean;
+  /** Nothing is known of this question yet, of this turn of it; what stands in for it meanwhile is the answer to another one. */
   isLoading: boolean;
+  /** The rows are those of the question or the turn before. */
   isDimmed: boolean;
+  /** The rows are those of the same question, a turn before. */
+  isTurning: boolean;
+  isFetching: boolean;
+  /** Of when the rows are, where asking anew fails; null while it does not. */
+  asOf: number | null;
   error: unknown;
   retry: () => void;
 }
@@ -83,6 +91,20 @@ interface Chain {
   held: (string | null)[];
 }
 
+/** An answer that may stand in while the next one is on its way, or cannot be had. */
+interface Old<Answer> {
+  question: string;
+  answer: Answer;
+  at: number;
+}
+
+/** Whether an old answer may be shown: that of another question while this one is asked, but not once it has failed; and none that the
+ * server now refuses. */
+export function standsIn(old: { question: string } | undefined, question: string, error: unknown): boolean {
+  if (old === undefined) return false;
+  return error === undefined || (old.question === question && asProblem(error).passing);
+}
+
 interface Options<Row> {
   /** Between two looks for what has come behind the last page; 0 for none. */
   growing?: number;
@@ -103,9 +125,11 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
 ): Pages<Row, Answer> {
   const client = useQueryClient();
   const base = useMemo(() => ({ ...params, limit }), [params, limit]);
-  const key = JSON.stringify([path, base, anchor]);
+  const question = JSON.stringify([path, base]);
+  const key = `${question}${anchor}`;
   const chain = useRef<Chain>({ key: "", known: [], next: undefined, held: [] });
-  const old = useRef<Answer | undefined>(undefined);
+  const old = useRef<Old<Answer> | undefined>(undefined);
+  const lost = useRef<{ question: string; error: unknown } | null>(null);
   const [, redraw] = useState(0);
   if (chain.current.key !== key) chain.current = { key, known: [], next: undefined, held: [] };
   const { known, next } = chain.current;
@@ -152,24 +176,36 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
 
   const byPage = new Map(wanted.map((n, at) => [n, results[at]?.data]));
   const first = byPage.get(0) ?? client.getQueryData<Answer>(page<Answer>(path, base, null, anchor).queryKey);
-  if (first) old.current = first;
-  const dimmed = first === undefined && known.length === 0 && old.current !== undefined;
-  const rows = known.reduce((sum, one) => sum + one.rows, 0);
   const failed = results.find((result) => result.isError);
+  const told = results.filter((result) => result.data !== undefined);
+  // What failed stays failed while it is asked for once more: until an answer comes.
+  if (failed) lost.current = { question, error: failed.error };
+  else if (told.length > 0) lost.current = null;
+  const error = lost.current?.question === question ? lost.current.error : undefined;
+  if (first) {
+    const at = Math.max(...told.map((result) => result.dataUpdatedAt), old.current?.answer === first ? old.current.at : 0);
+    old.current = { question, answer: first, at };
+  }
+  const before = standsIn(old.current, question, error) ? old.current : undefined;
+  const dimmed = first === undefined && known.length === 0 && before !== undefined;
+  const rows = known.reduce((sum, one) => sum + one.rows, 0);
   return {
     untilMoment: until === null ? null : rowsUntil(known, until),
-    count: dimmed ? (old.current?.items.length ?? 0) : rows + (typeof next === "string" ? 1 : 0),
+    count: dimmed ? before.answer.items.length : rows + (typeof next === "string" ? 1 : 0),
     row: (index) => {
-      if (dimmed) return old.current?.items[index];
+      if (dimmed) return before.answer.items[index];
       const { page: n, at } = place(known, index);
       return byPage.get(n)?.items[at];
     },
-    first: first ?? old.current,
-    total: (first ?? old.current)?.total ?? null,
+    first: first ?? before?.answer,
+    total: (first ?? before?.answer)?.total ?? null,
     atEnd: next === null,
-    isLoading: first === undefined && known.length === 0 && !failed,
+    isLoading: first === undefined && known.length === 0 && error === undefined,
     isDimmed: dimmed,
-    error: failed?.error,
+    isTurning: dimmed && before.question === question,
+    isFetching: results.some((result) => result.isFetching),
+    asOf: error !== undefined && before !== undefined ? before.at : null,
+    error,
     retry: () => void failed?.refetch(),
   };
 }

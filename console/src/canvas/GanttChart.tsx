@@ -1,5 +1,6 @@
 /** The Gantt of a run. A click or the arrows move the shown moment. */
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import { modified } from "../shell/keys";
 import { type Beat, Canvas, type Draw } from "./Canvas";
 import { drawGantt, type GanttPicture, LABEL, RIGHT, ROW, TOP } from "./drawGantt";
 
@@ -24,7 +25,7 @@ export function GanttChart({ picture, rows, name, beat, axis, onSeek }: Props) {
   };
   const keys = (event: KeyboardEvent) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (step === 0 || !onSeek || event.shiftKey) return;
+    if (step === 0 || !onSeek || event.shiftKey || modified(event)) return;
     event.preventDefault();
     onSeek(at.current().at + (step * (axis[1] - axis[0])) / 200);
   };

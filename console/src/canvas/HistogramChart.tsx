@@ -3,6 +3,7 @@ import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useState }
 import type { Histogram } from "../api/types";
 import { group } from "../design/number";
 import { useT } from "../i18n";
+import { modified } from "../shell/keys";
 import { missing, stretches } from "../time/coverage";
 import { duration, full, hms } from "../time/format";
 import { Canvas, type Draw } from "./Canvas";
@@ -46,6 +47,7 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
     if (ends) onBrush(Math.max(range[0], ends[0]), Math.min(range[1], ends[1]));
   };
   const keys = (event: KeyboardEvent) => {
+    if (modified(event)) return;
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step !== 0) {
       event.preventDefault();

@@ -82,6 +82,7 @@ export function LanesChart({ data, zone, t1, t2, onT1, onT2, onZoom, name }: Pro
     setOver(hit ? { box: hit, x, y } : null);
   };
   const keys = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey) return;
     const step = (range[1] - range[0]) / 200;
     const arrow = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (arrow !== 0) {
@@ -93,7 +94,7 @@ export function LanesChart({ data, zone, t1, t2, onT1, onT2, onZoom, name }: Pro
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       lane.current = Math.min(data.lanes.length - 1, Math.max(0, lane.current + (event.key === "ArrowDown" ? 1 : -1)));
-    } else if (event.key === "n" || event.key === "p") {
+    } else if (!event.altKey && (event.key === "n" || event.key === "p")) {
       event.preventDefault();
       event.stopPropagation();
       const next = neighbourMark(all, lane.current, t2, event.key === "n" ? 1 : -1);

@@ -1,5 +1,6 @@
 /** Hosts × steps on canvas: the pointer names a cell, a click or Enter opens it, arrows move. */
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState } from "react";
+import { modified } from "../shell/keys";
 import { type Beat, Canvas, type Draw } from "./Canvas";
 import { cellAt, drawMatrix, geometry, HEAD, type MatrixCursor, type MatrixShape, rowHeight } from "./drawMatrix";
 
@@ -26,6 +27,7 @@ export function MatrixChart({ shape, bytes, beat, cursor, name, tell, onOpen }: 
     return cell ? { cell, x, y } : null;
   };
   const keys = (event: KeyboardEvent) => {
+    if (modified(event)) return;
     const moves: Record<string, [number, number]> = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
     const move = moves[event.key];
     if (move && !event.shiftKey) {

@@ -7,6 +7,7 @@ import { useView } from "../shell/view";
 import type { Missing } from "../time/coverage";
 import { duration, hms, span } from "../time/format";
 import { Glyph, Icon } from "./Icon";
+import { visible } from "./visible";
 
 /** Lines where rows will be; they appear only after 150 ms. */
 export function Loading({ rows = 8 }: { rows?: number }) {
@@ -41,7 +42,7 @@ export function Failed({ error, what, retry }: { error: unknown; what: string; r
       <h2>
         <Glyph name="fail" /> {problem.unreachable ? t("state.unreachable") : t("state.failed", { what })}
       </h2>
-      <p>{problem.unreachable ? t("state.unreachableHint") : problem.message}</p>
+      <p>{problem.unreachable ? t("state.unreachableHint") : visible(problem.message)}</p>
       {problem.requestId ? (
         <p className="small dim">
           {t("state.request")} <code>{problem.requestId}</code>
@@ -64,7 +65,7 @@ function Forbidden({ problem, what }: { problem: Problem; what: string }) {
       <h2>
         <Icon name="lock" /> {t("state.forbidden", { what })}
       </h2>
-      <p>{problem.message}</p>
+      <p>{visible(problem.message)}</p>
       <p className="dim">{t("state.forbiddenHint")}</p>
     </div>
   );
@@ -91,6 +92,23 @@ export function Partial({ parts }: { parts: readonly Missing[] }) {
       </span>
     </div>
   );
+}
+
+/** Above rows that could not be asked for anew: of when they are. */
+export function StaleNote({ since }: { since: number | null }) {
+  const t = useT();
+  if (since === null) return null;
+  return (
+    <div className="note plain">
+      <Stale since={since} />
+      <span className="cut">{t("state.unreachable")}</span>
+    </div>
+  );
+}
+
+/** Of when an answer is that could not be had anew; null where it is no older than it must be. */
+export function oldSince(query: { isError: boolean; data: unknown; dataUpdatedAt: number }): number | null {
+  return query.isError && query.data !== undefined ? query.dataUpdatedAt : null;
 }
 
 /** A pane whose live source is lost: since when, and that what is shown is old. */

@@ -1,9 +1,9 @@
 /** Text of others made harmless to the eye: control characters and marks that turn the reading order become visible. */
 
 /** Bidirectional controls, zero-width characters, line and paragraph separators, tags, and the byte order mark. */
-const MARKS = /[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
+export const MARKS = /[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
+export const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
 
 function picture(character: string): string {
   const code = character.charCodeAt(0);

@@ -3,7 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Params } from "../api/client";
 import { type AnyPage, usePages } from "../api/usePages";
-import { Failed, Loading } from "../design/states";
+import { Failed, Loading, StaleNote } from "../design/states";
 import { useKeys } from "../shell/keys";
 
 export interface Column<Row> {
@@ -54,11 +54,14 @@ export function LiveList<Row>(props: Props<Row>) {
   });
   // Far down nothing is turned over under the eye.
   const top = first < 40;
+  // Each turn is answered, or has failed, before the next one is asked for.
+  const waits = pages.isFetching;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each turn has a time of its own
   useEffect(() => {
-    if (!top) return;
-    const timer = setInterval(() => setTurn((now) => now + 1), moving ? QUICK_MS : SLOW_MS);
-    return () => clearInterval(timer);
-  }, [moving, top]);
+    if (!top || waits) return;
+    const timer = setTimeout(() => setTurn((now) => now + 1), moving ? QUICK_MS : SLOW_MS);
+    return () => clearTimeout(timer);
+  }, [moving, top, waits, turn]);
   const move = (step: number) => {
     const next = Math.min(pages.count - 1, Math.max(0, focus + step));
     setFocus(next);
@@ -72,41 +75,49 @@ export function LiveList<Row>(props: Props<Row>) {
       if (row) onOpen(row);
     },
   });
-  if (pages.isLoading) return <Loading rows={12} />;
+  if (pages.isLoading && !pages.isTurning) return <Loading rows={12} />;
   if (pages.error && pages.count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
   if (pages.count === 0) return empty;
   return (
-    <div className={`col grow livelist ${className}`} role="table" aria-label={name} aria-rowcount={pages.total?.value ?? -1}>
-      <div role="rowgroup">
-        <div className="lr hd" role="row">
-          {columns.map((column) => (
-            <span key={column.key} role="columnheader" className={`c-${column.key}${column.number ? " num" : ""}`}>
-              {column.head}
-            </span>
-          ))}
+    <>
+      <StaleNote since={pages.asOf} />
+      <div
+        className={`col grow livelist ${className}${pages.asOf === null ? "" : " lost"}`}
+        role="table"
+        aria-label={name}
+        aria-rowcount={pages.total?.value ?? -1}
+      >
+        <div role="rowgroup">
+          <div className="lr hd" role="row">
+            {columns.map((column) => (
+              <span key={column.key} role="columnheader" className={`c-${column.key}${column.number ? " num" : ""}`}>
+                {column.head}
+              </span>
+            ))}
+          </div>
+        </div>
+        <div className="scroll grow" ref={scroller} role="rowgroup" tabIndex={0}>
+          <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
+            {items.map((item) => {
+              const row = pages.row(item.index);
+              return (
+                <div
+                  key={row === undefined ? item.key : keyOf(row)}
+                  role="row"
+                  className={item.index === focus ? "lr vrow at" : "lr vrow"}
+                  style={{ transform: `translateY(${item.start}px)`, height: ROW }}
+                >
+                  {columns.map((column) => (
+                    <span key={column.key} role="cell" className={`c-${column.key}${column.number ? " num" : ""}`}>
+                      {row === undefined ? <span className="bone" /> : column.cell(row)}
+                    </span>
+                  ))}
+                </div>
+              );
+            })}
+          </div>
         </div>
       </div>
-      <div className="scroll grow" ref={scroller} role="rowgroup" tabIndex={0}>
-        <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
-          {items.map((item) => {
-            const row = pages.row(item.index);
-            return (
-              <div
-                key={row === undefined ? item.key : keyOf(row)}
-                role="row"
-                className={item.index === focus ? "lr vrow at" : "lr vrow"}
-                style={{ transform: `translateY(${item.start}px)`, height: ROW }}
-              >
-                {columns.map((column) => (
-                  <span key={column.key} role="cell" className={`c-${column.key}${column.number ? " num" : ""}`}>
-                    {row === undefined ? <span className="bone" /> : column.cell(row)}
-                  </span>
-                ))}
-              </div>
-            );
-          })}
-        </div>
-      </div>
-    </div>
+    </>
   );
 }

@@ -1,18 +1,23 @@
 /** A value as YAML 1.2, in block style: what JSON can hold, and nothing that another reader takes for something else. Pure. */
 
+import { CONTROLS, MARKS } from "../design/visible";
+
 /** Words that some readers of YAML take for no text. */
 const RESERVED = /^(?:~|null|true|false|yes|no|on|off|y|n|\.inf|\.nan)$/i;
 const PLAIN = /^[A-Za-z0-9_/][A-Za-z0-9_./@+-]*$/;
 const NUMBER_LIKE = /^[-+]?(?:\d[\d_]*(?:\.\d*)?(?:e[-+]?\d+)?|0[xo][\da-f]+|\d+(?::\d+)+|\d{4}-\d{2}-\d{2}.*|\.\d+)$/i;
 
+/** A sign by its number, as YAML writes it in quotation marks. */
+function escaped(sign: string): string {
+  const code = (sign.codePointAt(0) ?? 0).toString(16);
+  return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+}
+
 function scalar(value: unknown): string {
   if (typeof value !== "string") return JSON.stringify(value ?? null);
   if (PLAIN.test(value) && !RESERVED.test(value) && !NUMBER_LIKE.test(value)) return value;
   // A string of JSON is one of YAML.
-  return JSON.stringify(value).replace(
-    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return JSON.stringify(value).replace(CONTROLS, escaped).replace(MARKS, escaped);
 }
 
 function isEmpty(value: object): boolean {

@@ -7,6 +7,7 @@ import { Pop } from "../design/lazy";
 import { short } from "../design/number";
 import { Id } from "../design/parts";
 import { Failed, Loading } from "../design/states";
+import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { useView } from "./view";
 
@@ -23,7 +24,7 @@ export function ScopePicker({ count }: { count: number | null }) {
         ? t("scope.all")
         : t("scope.allN", { n: count })
       : view.clusters.length === 1
-        ? (only ?? "")
+        ? visible(only ?? "")
         : t("scope.n", { n: view.clusters.length });
   const toggle = (name: string) => {
     const next = view.clusters.includes(name) ? view.clusters.filter((known) => known !== name) : [...view.clusters, name];

@@ -1,123 +1,71 @@
-/** The keyboard map: what `?` lists, and the one listener that obeys it. */
+/** The keyboard: one listener that obeys what the frame and the page registered. `keyMap.ts` has the words for it. */
 import { useEffect, useRef } from "react";
-import type { Key } from "../i18n";
-
-export interface KeyGroup {
-  title: Key;
-  keys: readonly (readonly [string, Key])[];
-}
-
-export const KEY_MAP: readonly KeyGroup[] = [
-  {
-    title: "keys.anywhere",
-    keys: [
-      [": ⌘K", "keys.palette"],
-      ["?", "keys.help"],
-      ["/", "keys.filter"],
-      ["t", "keys.time"],
-      ["⇧← ⇧→", "keys.shift"],
-      ["R", "keys.refresh"],
-      ["[", "keys.fold"],
-      ["c", "keys.copy"],
-      ["Esc", "keys.close"],
-    ],
-  },
-  {
-    title: "keys.go",
-    keys: [
-      ["g f", "nav.fleet"],
-      ["g e", "nav.events"],
-      ["g t", "nav.timelines"],
-      ["g a", "nav.sql"],
-      ["g o", "nav.operations"],
-      ["g k", "nav.tasks"],
-      ["g n", "nav.nodes"],
-      ["g c", "nav.clusters"],
-      ["g v", "nav.coverage"],
-      ["g s", "nav.settings"],
-    ],
-  },
-  {
-    title: "keys.lists",
-    keys: [
-      ["j k", "keys.rows"],
-      ["Enter", "keys.open"],
-      ["l", "keys.tail"],
-      ["p", "keys.patterns"],
-      [".", "keys.actions"],
-      ["d", "keys.drafts"],
-      ["n N", "keys.neighbours"],
-    ],
-  },
-  {
-    title: "keys.run",
-    keys: [
-      ["Space", "keys.play"],
-      [", .", "keys.second"],
-      ["⇧, ⇧.", "keys.change"],
-      ["f", "keys.nextBad"],
-      ["x", "keys.choose"],
-      ["⇧x", "keys.stretch"],
-      ["h", "keys.hold"],
-      ["r", "keys.retry"],
-    ],
-  },
-  {
-    title: "keys.charts",
-    keys: [
-      ["← →", "keys.bin"],
-      ["⇧← ⇧→", "keys.brush"],
-      ["Enter", "keys.apply"],
-      ["⌥← ⌥→", "keys.t1"],
-    ],
-  },
-  {
-    title: "keys.sql",
-    keys: [
-      ["⌘↵", "keys.runSql"],
-      ["⌘.", "keys.cancel"],
-      ["⌘S", "keys.keepSql"],
-      ["F8", "keys.fault"],
-    ],
-  },
-];
-
-/** Whether the key was meant for a field, not for the page. */
-export function typing(event: KeyboardEvent): boolean {
-  const target = event.target as HTMLElement | null;
-  if (!target) return false;
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-}
-
-/** A dialog or menu is open: keys belong to it. */
-export function layered(): boolean {
-  return document.querySelector(".pop, .modal") !== null;
-}
 
 export type Handlers = Record<string, (event: KeyboardEvent) => void>;
 
+type Modified = Pick<KeyboardEvent, "ctrlKey" | "metaKey" | "altKey">;
+
+/** With such a key beside it, a letter is none. */
+export function modified(event: Modified): boolean {
+  return event.ctrlKey || event.metaKey || event.altKey;
+}
+
+function within(event: KeyboardEvent, selector: string): boolean {
+  return (event.target as HTMLElement | null)?.closest?.(selector) != null;
+}
+
+/** Whether the key was meant for a field, not for the page. */
+export function typing(event: KeyboardEvent): boolean {
+  return within(event, "input, textarea, select, [contenteditable=''], [contenteditable=true]");
+}
+
+/** Enter and Space press what has the focus. */
+function pressing(event: KeyboardEvent): boolean {
+  return (event.key === "Enter" || event.key === " ") && within(event, "button, a[href], summary");
+}
+
+/** A dialog or menu is open: keys belong to it. Proposals under a field are none. */
+export function layered(): boolean {
+  return document.querySelector(".pop:not(.complete), .modal") !== null;
+}
+
+const registered: { current: Handlers }[] = [];
+/** Until when a second key behind `g` is waited for. It belongs to the frame, whatever it means to the page. */
+let until = 0;
+const SECOND_MS = 1200;
+
+export function listen(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.isComposing || layered()) return;
+  if (!modified(event) && (typing(event) || pressing(event))) return;
+  const key = nameOf(event);
+  const name = event.timeStamp < until && !modified(event) ? `g ${key}` : key;
+  until = name === "g" ? event.timeStamp + SECOND_MS : 0;
+  const handler = registered.map((one) => one.current[name]).find((one) => one !== undefined);
+  if (!handler) return;
+  event.preventDefault();
+  handler(event);
+}
+
+/** Obeys these handlers until the returned function is called. */
+export function obey(handlers: { current: Handlers }): () => void {
+  if (registered.length === 0) window.addEventListener("keydown", listen);
+  registered.push(handlers);
+  return () => {
+    registered.splice(registered.indexOf(handlers), 1);
+    if (registered.length === 0) window.removeEventListener("keydown", listen);
+  };
+}
+
+/** Names of all keys that are obeyed now. */
+export function obeyed(): ReadonlySet<string> {
+  return new Set(registered.flatMap((one) => Object.keys(one.current)));
+}
+
 /** Keys of a page. `g` waits for a second key; capital letters and `⇧` come as they are typed. */
-export function useKeys(handlers: Handlers, enabled = true): void {
+export function useKeys(handlers: Handlers): void {
   const latest = useRef(handlers);
   latest.current = handlers;
-  const first = useRef<{ key: string; at: number } | null>(null);
-  useEffect(() => {
-    if (!enabled) return;
-    const listen = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.isComposing) return;
-      const name = nameOf(event);
-      const chord = name.startsWith("Mod+");
-      if (!chord && (typing(event) || layered())) return;
-      const waits = first.current && Date.now() - first.current.at < 1200 ? `${first.current.key} ${name}` : name;
-      first.current = name === "g" && waits === name ? { key: "g", at: Date.now() } : null;
-      const handler = latest.current[waits] ?? (waits === name ? undefined : latest.current[name]);
-      if (!handler) return;
-      event.preventDefault();
-      handler(event);
-    };
-    window.addEventListener("keydown", listen);
-    return () => window.removeEventListener("keydown", listen);
-  }, [enabled]);
+  useEffect(() => obey(latest), []);
 }
 
 function nameOf(event: KeyboardEvent): string {

@@ -12,7 +12,7 @@ import { Empty, Failed, Loading } from "../../design/states";
 import { copy } from "../../design/toast";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { curl } from "../../shell/command";
+import { clustersCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
 import { duration, full } from "../../time/format";
 import { clustersFirst } from "../first";
@@ -29,11 +29,7 @@ export function Page() {
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
   useChrome({
     title: t("nav.clusters"),
-    copies: {
-      cli: "beidou clusters",
-      api: curl("/api/v1/clusters", view.scope),
-      sql: "SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE time >= {from} AND time < {to}\nGROUP BY cluster\nORDER BY states DESC",
-    },
+    copies: clustersCopies(view.scope),
     cost: costOf(list.data),
   });
   if (list.isPending) return <Loading rows={10} />;

@@ -11,7 +11,7 @@ import { Foreign, Id, Tabs } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { clusterFlags, curl, rangeFlags } from "../../shell/command";
+import { coverageCopies } from "../../shell/copies";
 import { useView, type View } from "../../shell/view";
 import { isCut, stripStretches } from "../../time/coverage";
 import { duration, full, span } from "../../time/format";
@@ -22,16 +22,13 @@ import { Intervals, Rejects } from "./Tables";
 export function Page() {
   const t = useT();
   const view = useView();
+  const params = { ...view.scope, bins: 480 };
   const answer = useQuery(coverageFirst(view).cover);
   const row = view.search.row ?? answer.data?.items[0]?.cluster_uid;
   const chosen = answer.data?.items.find((item) => item.cluster_uid === row);
   useChrome({
     title: t("nav.coverage"),
-    copies: {
-      cli: `beidou coverage ${rangeFlags(view.range)}${clusterFlags(view.clusters)}`,
-      sql: "SELECT cluster, state, reason, from_time, until_time\nFROM coverage\nWHERE until_time >= {from} AND from_time < {to} AND state != 'complete'\nORDER BY from_time DESC",
-      api: curl("/api/v1/coverage/clusters", { ...view.scope, bins: 480 }),
-    },
+    copies: coverageCopies(view, params),
     cost: costOf(answer.data),
   });
   if (answer.isPending) return <Loading rows={10} />;

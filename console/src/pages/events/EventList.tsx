@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
 import { usePages } from "../../api/usePages";
-import { Failed, Loading } from "../../design/states";
+import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { usePrefs } from "../../shell/prefs";
@@ -112,57 +112,60 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   if (pages.error && pages.count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
   if (count === 0) return empty;
   return (
-    <div
-      className={`col grow${pages.isDimmed ? " stale" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" ? " lost" : ""}`}
-      role="grid"
-      aria-label={name}
-      aria-rowcount={total === null ? -1 : total + live.length + 1}
-    >
-      <div className="er hd" role="row" aria-rowindex={1}>
-        {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
-          (head, n) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
-            <span key={n} role="columnheader">
-              {head === "" ? <span className="vh">{t("col.type")}</span> : head}
-            </span>
-          ),
-        )}
-        <span role="columnheader" className="num" title={t("col.occurrences")}>
-          ×
-        </span>
-      </div>
+    <>
+      <StaleNote since={pages.asOf} />
       <div
-        className="scroll grow rows"
-        ref={scroller}
-        onScroll={scrolled}
-        role="rowgroup"
-        aria-owns={items.map((item) => `row-${item.index}`).join(" ")}
-        tabIndex={0}
-        onFocus={() => setFocus((now) => Math.max(0, now))}
+        className={`col grow${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}`}
+        role="grid"
+        aria-label={name}
+        aria-rowcount={total === null ? -1 : total + live.length + 1}
       >
-        <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
-          {slots.map((item) => {
-            const event = at(item.index);
-            const key = slot(item.index);
-            return event ? (
-              <EventRow
-                key={key}
-                event={event}
-                zone={zone}
-                showDay={showDay}
-                selected={rowKey(event) === selected}
-                focused={item.index === focus}
-                index={item.index}
-                top={item.start}
-                letters={letters}
-                onOpen={open}
-              />
-            ) : (
-              <WaitingRow key={key} top={item.start} />
-            );
-          })}
+        <div className="er hd" role="row" aria-rowindex={1}>
+          {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
+            (head, n) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
+              <span key={n} role="columnheader">
+                {head === "" ? <span className="vh">{t("col.type")}</span> : head}
+              </span>
+            ),
+          )}
+          <span role="columnheader" className="num" title={t("col.occurrences")}>
+            ×
+          </span>
+        </div>
+        <div
+          className="scroll grow rows"
+          ref={scroller}
+          onScroll={scrolled}
+          role="rowgroup"
+          aria-owns={items.map((item) => `row-${item.index}`).join(" ")}
+          tabIndex={0}
+          onFocus={() => setFocus((now) => Math.max(0, now))}
+        >
+          <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
+            {slots.map((item) => {
+              const event = at(item.index);
+              const key = slot(item.index);
+              return event ? (
+                <EventRow
+                  key={key}
+                  event={event}
+                  zone={zone}
+                  showDay={showDay}
+                  selected={rowKey(event) === selected}
+                  focused={item.index === focus}
+                  index={item.index}
+                  top={item.start}
+                  letters={letters}
+                  onOpen={open}
+                />
+              ) : (
+                <WaitingRow key={key} top={item.start} />
+              );
+            })}
+          </div>
         </div>
       </div>
-    </div>
+    </>
   );
 }

@@ -1,7 +1,6 @@
 /** The open Event: its fields, its JSON, its states, and what else happened around it. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
 import { asProblem } from "../../api/problem";
 import { states } from "../../api/questions";
 import type { Event, EventState } from "../../api/types";
@@ -18,7 +17,7 @@ import { common, objectPath, type View } from "../../shell/view";
 import { full, hmsMillis } from "../../time/format";
 import { NeighbourList } from "./NeighbourList";
 
-type Tab = "fields" | "json" | "states";
+const TABS = ["fields", "json", "states"] as const;
 
 interface Props {
   /** As in the address: cluster, Event, version. */
@@ -32,7 +31,7 @@ interface Props {
 
 export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
   const t = useT();
-  const [tab, setTab] = useState<Tab>("fields");
+  const tab = TABS.find((one) => one === view.search.tab) ?? "fields";
   const [cluster = "", uid = "", version = ""] = row.split("~");
   const all = useQuery({
     ...states(cluster, uid),
@@ -84,7 +83,7 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
           id="event"
           label={t("events.panel")}
           value={tab}
-          onChange={setTab}
+          onChange={(value) => view.set({ tab: value === "fields" ? "" : value }, { replace: true })}
           tabs={[
             { value: "fields", label: t("events.fieldsTab") },
             { value: "json", label: "JSON" },
@@ -116,7 +115,7 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
         ) : null}
         {tab === "states" ? <States items={all.data?.items} zone={view.zone} now={event.resource_version} onOpen={onOpen} /> : null}
       </div>
-      <NeighbourList key={`${event.cluster_uid}${event.uid}`} event={event} onOpen={onOpen} />
+      <NeighbourList key={`${event.cluster_uid}${event.uid}`} event={event} view={view} onOpen={onOpen} />
     </aside>
   );
 }

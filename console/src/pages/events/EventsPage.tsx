@@ -9,8 +9,10 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { atLeast, group, short } from "../../design/number";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
+import { eventsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
@@ -18,7 +20,6 @@ import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst } from "../first";
 import { question } from "./asked";
-import { copies } from "./copies";
 import { ExportDialog, SaveDialog } from "./Dialogs";
 import { EventList, rowKey } from "./EventList";
 import { EventPanel } from "./EventPanel";
@@ -38,7 +39,7 @@ export function Page() {
   const view = useView();
   const asked = question(view);
   const { search, set } = view;
-  const [tailing, setTailing] = useState(false);
+  const tailing = search.tail === "1";
   const [dialog, setDialog] = useState<"save" | "export" | null>(null);
   const [newest, setNewest] = useState<ListPage<Event> | undefined>();
   const [known, setKnown] = useState<Event | undefined>();
@@ -55,7 +56,7 @@ export function Page() {
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
   useChrome({
     title: t("nav.events"),
-    copies: copies(view, asked),
+    copies: eventsCopies(view, asked.q, asked.types, asked.params),
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -77,7 +78,7 @@ export function Page() {
     const last = before.current.pop();
     if (last) set({ from: last.from ?? "", to: last.to ?? "" });
   };
-  const toggleTail = useCallback(() => setTailing((now) => !now), []);
+  const toggleTail = () => set({ tail: tailing ? "" : "1" });
   // The tail begins now; the list is asked again when the tables hold what came before it.
   useEffect(() => {
     if (!tailing) return;
@@ -143,7 +144,7 @@ export function Page() {
           {sides.isError && !fault ? <Failed error={sides.error} what={t("events.facets")} retry={() => void sides.refetch()} /> : null}
           {sides.data ? (
             <div className={sides.isPlaceholderData ? "stale" : undefined}>
-              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} onLine={onLine} />
+              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} view={view} onLine={onLine} />
             </div>
           ) : null}
         </aside>
@@ -211,7 +212,7 @@ function NoEvents({ line, filtered, onClear, onWider }: { line: string; filtered
         </button>
       </div>
       {filtered ? null : <code>beidou up --kubeconfig ~/.kube/config</code>}
-      {line === "" ? null : <p className="small dim mono">{line}</p>}
+      {line === "" ? null : <p className="small dim mono">{visible(line)}</p>}
     </Empty>
   );
 }

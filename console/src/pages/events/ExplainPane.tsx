@@ -1,6 +1,5 @@
 /** What changed most in the range against the time before: values ranked by the server, each one a filter. */
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import type { Params } from "../../api/client";
 import { explain } from "../../api/questions";
 import type { Change } from "../../api/types";
@@ -14,6 +13,7 @@ import { withValue } from "../../query/edit";
 import type { View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { span } from "../../time/format";
+import { BASELINE_WORDS, baselines } from "../fleet/signals";
 
 interface Props {
   params: Params;
@@ -25,9 +25,7 @@ interface Props {
 
 export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
   const t = useT();
-  const [baseline, setBaseline] = useState<"before" | "1d" | "1w">("before");
-  const length = view.bounds[1] - view.bounds[0];
-  const allowed = (ms: number) => length <= ms;
+  const { allowed, baseline } = baselines(view.bounds[1] - view.bounds[0], view.search.baseline);
   const answer = useQuery(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
   const when = (range: { from: string; to: string }) =>
     span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
@@ -45,12 +43,8 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
           small
           label={t("explain.against")}
           value={baseline}
-          onChange={setBaseline}
-          choices={[
-            { value: "before" as const, label: t("explain.before") },
-            ...(allowed(86_400_000) ? [{ value: "1d" as const, label: t("explain.day") }] : []),
-            ...(allowed(604_800_000) ? [{ value: "1w" as const, label: t("explain.week") }] : []),
-          ]}
+          onChange={(next) => view.set({ baseline: next === "before" ? "" : next }, { replace: true })}
+          choices={allowed.map((one) => ({ value: one, label: t(BASELINE_WORDS[one]) }))}
         />
         {answer.data ? (
           <span className="small dim">

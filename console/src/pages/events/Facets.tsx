@@ -7,6 +7,7 @@ import { Foreign } from "../../design/parts";
 import { copy } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
 import { only, stateOf, without, withValue } from "../../query/edit";
+import type { View } from "../../shell/view";
 
 const FIRST = 6;
 const MORE = 25;
@@ -16,6 +17,7 @@ interface Props {
   data: Answer;
   line: string;
   complete: boolean;
+  view: View;
   onLine: (line: string) => void;
 }
 
@@ -25,7 +27,7 @@ interface Picked {
   text: string;
 }
 
-export function FacetList({ data, line, complete, onLine }: Props) {
+export function FacetList({ data, line, complete, view, onLine }: Props) {
   const t = useT();
   const trigger = useRef<HTMLElement>(null);
   const [picked, setPicked] = useState<Picked | null>(null);
@@ -45,6 +47,7 @@ export function FacetList({ data, line, complete, onLine }: Props) {
           all={data.states}
           line={line}
           complete={complete}
+          view={view}
           onLine={onLine}
           picked={picked}
           onPick={(value, button) => {
@@ -78,9 +81,10 @@ interface OneProps extends Omit<Props, "data"> {
   onPick: (value: Picked, button: HTMLElement) => void;
 }
 
-function One({ facet, all, line, complete, onLine, picked, onPick }: OneProps) {
+function One({ facet, all, line, complete, view, onLine, picked, onPick }: OneProps) {
   const t = useT();
-  const [more, setMore] = useState(false);
+  const shownInFull = (view.search.more ?? "").split(",").filter(Boolean);
+  const more = shownInFull.includes(facet.field);
   const values = facet.values.slice(0, more ? MORE : FIRST);
   const rest = facet.different - values.length;
   const title = t(`facet.${facet.field}` as Key);
@@ -120,7 +124,11 @@ function One({ facet, all, line, complete, onLine, picked, onPick }: OneProps) {
         );
       })}
       {!more && rest > 0 && facet.values.length > FIRST ? (
-        <button type="button" className="btn bare link sm" onClick={() => setMore(true)}>
+        <button
+          type="button"
+          className="btn bare link sm"
+          onClick={() => view.set({ more: [...shownInFull, facet.field].join(",") }, { replace: true })}
+        >
           {t("facet.more", { n: Math.min(rest, facet.values.length - FIRST) })}
         </button>
       ) : null}

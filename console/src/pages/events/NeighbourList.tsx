@@ -1,6 +1,5 @@
 /** What else happened around an Event: before and after it, by what they share. */
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { asProblem } from "../../api/problem";
 import { neighbours } from "../../api/questions";
 import type { Event } from "../../api/types";
@@ -9,6 +8,7 @@ import { Foreign } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
+import type { View } from "../../shell/view";
 
 const SCOPES = ["node", "object", "namespace", "cluster"] as const;
 const WITHIN = "60s";
@@ -18,9 +18,10 @@ function distance(ms: number): string {
   return `${seconds > 0 ? "+" : seconds < 0 ? "−" : ""}${Math.abs(seconds).toFixed(1)} s`;
 }
 
-export function NeighbourList({ event, onOpen }: { event: Event; onOpen: (event: Event) => void }) {
+export function NeighbourList({ event, view, onOpen }: { event: Event; view: View; onOpen: (event: Event) => void }) {
   const t = useT();
-  const [scope, setScope] = useState<(typeof SCOPES)[number]>(event.node ? "node" : "object");
+  const scopes = SCOPES.filter((one) => one !== "node" || event.node);
+  const scope = scopes.find((one) => one === view.search.near) ?? scopes[0] ?? "object";
   const answer = useQuery({
     ...neighbours(event.cluster_uid, event.uid, { scope, within: WITHIN, resource_version: event.resource_version, limit: 30 }),
     placeholderData: undefined,
@@ -45,8 +46,8 @@ export function NeighbourList({ event, onOpen }: { event: Event; onOpen: (event:
         <h2 className="small">{t("events.neighbours")}</h2>
         <label className="small dim">
           <span className="vh">{t("events.share")}</span>
-          <select className="in sm" value={scope} onChange={(change) => setScope(change.target.value as typeof scope)}>
-            {SCOPES.filter((one) => one !== "node" || event.node).map((one) => (
+          <select className="in sm" value={scope} onChange={(change) => view.set({ near: change.target.value }, { replace: true })}>
+            {scopes.map((one) => (
               <option key={one} value={one}>
                 {t(`share.${one}` as Key)}
               </option>

@@ -6,6 +6,7 @@ import type { Proposals } from "../../api/types";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { accepted } from "../../query/edit";
 import { read } from "../../query/scan";
@@ -197,7 +198,7 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
       ) : null}
       {fault ? (
         <div className="fault small" role="alert">
-          {fault}
+          {visible(fault)}
         </div>
       ) : null}
     </>

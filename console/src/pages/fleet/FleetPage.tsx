@@ -13,7 +13,7 @@ import { Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { clusterFlags, curl, rangeFlags } from "../../shell/command";
+import { fleetCopies } from "../../shell/copies";
 import { common, refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, duration } from "../../time/format";
@@ -21,7 +21,7 @@ import { absolute, isRelative } from "../../time/range";
 import { fleetFirst } from "../first";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
+import { BASELINE_WORDS, baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
 
 const REFRESH_MS = 30_000;
 
@@ -51,11 +51,7 @@ export function Page() {
   const whole = lost.length === 0;
   useChrome({
     title: t("nav.fleet"),
-    copies: {
-      cli: `beidou explain --by cluster ${rangeFlags(view.range)}${clusterFlags(view.clusters)} 'type:Warning'`,
-      sql: `SELECT cluster, reason, sum(new_occurrences) AS n\nFROM events\nWHERE time >= {from} AND time < {to} AND type = 'Warning'\nGROUP BY cluster, reason\nORDER BY n DESC`,
-      api: curl("/api/v1/fleet/signals", signalParams(view.scope, baseline)),
-    },
+    copies: fleetCopies(view, signalParams(view.scope, baseline)),
     cost: costOf(signals.data),
     costText: t("fleet.cost", { n: SIGNALS.length }),
   });
@@ -150,10 +146,7 @@ export function Page() {
               label={t("fleet.baseline")}
               value={baseline}
               onChange={(next) => view.set({ baseline: next === "before" ? "" : next })}
-              choices={allowed.map((one) => ({
-                value: one,
-                label: t(one === "before" ? "explain.before" : one === "1d" ? "explain.day" : "explain.week"),
-              }))}
+              choices={allowed.map((one) => ({ value: one, label: t(BASELINE_WORDS[one]) }))}
             />
             <Segment
               small

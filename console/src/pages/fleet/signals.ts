@@ -89,6 +89,8 @@ export function warnings(answer: Signals): { now: number; before: number } {
 
 export type Baseline = "before" | "1d" | "1w";
 
+export const BASELINE_WORDS = { before: "explain.before", "1d": "explain.day", "1w": "explain.week" } as const;
+
 /** The baseline of the address, where the range is short enough for it, and those that may be chosen. */
 export function baselines(length: number, wanted: string | undefined): { allowed: Baseline[]; baseline: Baseline } {
   const allowed: Baseline[] = ["before", ...(length <= DAY ? (["1d"] as const) : []), ...(length <= 7 * DAY ? (["1w"] as const) : [])];

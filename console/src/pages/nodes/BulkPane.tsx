@@ -7,7 +7,7 @@ import { bundleList, planOf, readMachines } from "../../api/operations";
 import type { BundleItem, ClusterCalendar, PlanAnswer } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Segment } from "../../design/parts";
+import { Foreign, Id, Segment } from "../../design/parts";
 import { Failed } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { StartDialog } from "../../operation/StartDialog";
@@ -78,7 +78,9 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
   return (
     <section className="bulk col grow scroll" aria-label={t("nodes.list")}>
       <div className="wpane">
-        <h2>{t("nodes.act")}</h2>
+        <h2>
+          {t("nodes.actOn")} <Id text={cluster.cluster} most={40} />
+        </h2>
         <p className="sub small">{t("nodes.hint")}</p>
         <div className="row wrap">
           <Segment
@@ -126,7 +128,7 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
         {refused ? <Failed error={refused} what={t("plan.plan")} /> : null}
         <div className="row">
           <button type="button" className="btn prime" aria-disabled={!ready} onClick={() => void preview()}>
-            {t("nodes.preview", { type: act, n: group(rows.length) })}
+            {t("nodes.preview", { type: act, n: group(rows.length), cluster: cluster.cluster })}
           </button>
           <button type="button" className="btn" onClick={() => void inFull()}>
             {t("nodes.inFull")}

@@ -6,7 +6,7 @@ import type { CalendarAnswer, ClusterCalendar } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
-import { Failed, Loading } from "../../design/states";
+import { Failed, Loading, oldSince, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
@@ -87,10 +87,11 @@ function Recent({ cluster }: { cluster: string }) {
     refetchInterval: 3000,
   });
   if (list.isPending) return <Loading rows={4} />;
-  if (list.isError) return <Failed error={list.error} what={t("nav.operations")} retry={() => void list.refetch()} />;
+  if (!list.data) return <Failed error={list.error} what={t("nav.operations")} retry={() => void list.refetch()} />;
   if (list.data.items.length === 0) return <p className="small dim">{t("ops.noneYet")}</p>;
   return (
     <>
+      <StaleNote since={oldSince(list)} />
       {list.data.items.map((item) => (
         <div key={item.id} className="recent">
           <div className="row">

@@ -9,10 +9,11 @@ import type { ClusterCalendar } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Id } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, oldSince, StaleNote } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { curl } from "../../shell/command";
+import { nodesCopies } from "../../shell/copies";
 import { useView } from "../../shell/view";
 import { BulkPane } from "./BulkPane";
 import { ClusterPane } from "./ClusterPane";
@@ -21,17 +22,18 @@ export function Page() {
   const t = useT();
   const view = useView();
   const all = useQuery({ ...calendar(), refetchInterval: 10_000 });
-  const [only] = view.clusters;
   const clusters = all.data?.clusters ?? [];
-  const chosen = clusters.find((one) => one.cluster === only) ?? clusters[0];
+  // Nodes are touched of the one cluster that is meant, and of no other in its place.
+  const meant = view.clusters.length > 0 ? view.clusters : clusters.map((one) => one.cluster);
+  const chosen = meant.length === 1 ? clusters.find((one) => one.cluster === meant[0]) : undefined;
   useChrome({
     title: t("nav.nodes"),
-    copies: { cli: "beidou operation list --phase active --type Drain --type Reboot", api: curl("/api/v1/operations/calendar", {}) },
+    copies: nodesCopies(chosen?.cluster ?? ""),
     cost: costOf(all.data),
   });
   if (all.isPending) return <Loading rows={10} />;
-  if (all.isError) return <Failed error={all.error} what={t("nav.nodes")} retry={() => void all.refetch()} />;
-  if (!chosen) {
+  if (!all.data) return <Failed error={all.error} what={t("nav.nodes")} retry={() => void all.refetch()} />;
+  if (clusters.length === 0) {
     return (
       <Empty title={t("nodes.none")}>
         <p>{t("nodes.noneHint")}</p>
@@ -40,11 +42,31 @@ export function Page() {
     );
   }
   return (
-    <div className="nodes row flush grow">
-      <Clusters all={clusters} chosen={chosen} onChoose={(name) => view.set({ c: name })} />
-      <BulkPane key={chosen.cluster} cluster={chosen} />
-      <ClusterPane cluster={chosen} locks={all.data.locks.filter((item) => item.lock.cluster === chosen.cluster)} />
+    <div className="col grow">
+      <StaleNote since={oldSince(all)} />
+      <div className="nodes row flush grow">
+        <Clusters all={clusters} chosen={chosen} onChoose={(name) => view.set({ c: name })} />
+        {chosen ? (
+          <>
+            <BulkPane key={chosen.cluster} cluster={chosen} />
+            <ClusterPane cluster={chosen} locks={all.data.locks.filter((item) => item.lock.cluster === chosen.cluster)} />
+          </>
+        ) : (
+          <Unchosen meant={meant} />
+        )}
+      </div>
     </div>
+  );
+}
+
+/** No cluster is meant, or several, or one that operations do not know. */
+function Unchosen({ meant }: { meant: readonly string[] }) {
+  const t = useT();
+  const [only = "", ...others] = meant;
+  return (
+    <Empty title={others.length > 0 ? t("nodes.choose") : t("nodes.unknown", { cluster: visible(only) })}>
+      <p>{t(others.length > 0 ? "nodes.chooseHint" : "nodes.unknownHint")}</p>
+    </Empty>
   );
 }
 
@@ -54,7 +76,7 @@ function Clusters({
   onChoose,
 }: {
   all: readonly ClusterCalendar[];
-  chosen: ClusterCalendar;
+  chosen: ClusterCalendar | undefined;
   onChoose: (name: string) => void;
 }) {
   const t = useT();

@@ -13,7 +13,7 @@ import { type Column, LiveList } from "../../operation/LiveList";
 import { PhaseBadge } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useChrome } from "../../shell/chrome";
-import { clusterFlags, curl, rangeFlags, shellWord } from "../../shell/command";
+import { typesOf, workCopies } from "../../shell/copies";
 import { common, useView } from "../../shell/view";
 import { FilterLine } from "./FilterLine";
 
@@ -46,13 +46,12 @@ export function WorkList<Item extends OperationItem | TaskItem>(props: Props<Ite
   const { search, set } = view;
   const [first, setFirst] = useState<AnyPage<Item> | undefined>();
   const params = useMemo(
-    () => ({ ...view.scope, text: search.q, type: (search.type ?? "").split(",").filter(Boolean), phase: search.phase, sort: search.sort }),
-    [view.scope, search.q, search.type, search.phase, search.sort],
+    () => ({ ...view.scope, text: search.q, type: typesOf(search), phase: search.phase, sort: search.sort }),
+    [view.scope, search],
   );
-  const flags = `${clusterFlags(view.clusters)} ${rangeFlags(view.range)}${search.phase ? ` --phase ${search.phase}` : ""}${search.type ? ` --type ${search.type}` : ""}${search.q ? ` --text ${shellWord(search.q)}` : ""}`;
   useChrome({
     title: t(props.title),
-    copies: { cli: `beidou ${props.noun} list${flags}`, api: curl(props.path, params) },
+    copies: workCopies(props.noun, props.path, view, params),
     cost: costOf(first),
     costText: first?.total ? t(props.total, { n: group(first.total.value) }) : "",
   });

@@ -4,7 +4,6 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { draftDetail } from "../../api/drafts";
-import { OPERATIONS } from "../../api/operations";
 import type { DraftDetail } from "../../api/types";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
@@ -13,10 +12,10 @@ import { type Key, useT } from "../../i18n";
 import { StartDialog } from "../../operation/StartDialog";
 import { manifest } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
+import { planCommand, planCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { common, useView } from "../../shell/view";
 import { contentOf, draftOf } from "./content";
-import { asCommand, asCurl } from "./copies";
 import { DraftNotes, DraftState } from "./DraftNotes";
 import { Drafts } from "./Drafts";
 import { TYPE_NAME_ABOVE } from "./draft";
@@ -83,6 +82,7 @@ function Editor({ opened, onMade, onReload }: Props) {
   const { draft, spec, plan, missing, machines } = work;
   const [review, setReview] = useState(false);
   const text = manifest("Operation", draft.name === "" ? "new-operation" : draft.name, spec);
+  const copies = planCopies(text, draft.name, spec);
   useChrome({
     title: t("nav.newOperation"),
     crumbs: (
@@ -93,7 +93,7 @@ function Editor({ opened, onMade, onReload }: Props) {
         <span className="sl">/</span>
       </>
     ),
-    copies: { cli: "beidou operation apply -f operation.yaml --watch", yaml: text, api: asCurl(OPERATIONS, draft.name, spec) },
+    copies,
     cost: null,
   });
   const ready = missing.length === 0 && plan.data !== undefined && !plan.isPlaceholderData && !plan.isFetching;
@@ -142,7 +142,7 @@ function Editor({ opened, onMade, onReload }: Props) {
           <MachinesPane work={work} />
           <RolloutPane work={work} />
         </div>
-        <PlanPane work={work} yaml={text} cli={asCommand(text)} curl={asCurl(OPERATIONS, draft.name, spec)} onGo={go} />
+        <PlanPane work={work} yaml={text} cli={planCommand(text)} api={copies.api} onGo={go} />
       </div>
       {plan.data ? (
         <StartDialog

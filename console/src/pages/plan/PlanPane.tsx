@@ -16,15 +16,15 @@ interface Props {
   work: Work;
   yaml: string;
   cli: string;
-  curl: string;
+  api: string;
   onGo: (step: number) => void;
 }
 
-export function PlanPane({ work, yaml, cli, curl, onGo }: Props) {
+export function PlanPane({ work, yaml, cli, api, onGo }: Props) {
   const t = useT();
   const { plan, missing } = work;
   const [tab, setTab] = useState<"yaml" | "cli" | "api">("yaml");
-  const text = { yaml, cli, api: curl }[tab];
+  const text = { yaml, cli, api }[tab];
   return (
     <aside className="planpane vl col" aria-label={t("plan.plan")}>
       <div className="bar">

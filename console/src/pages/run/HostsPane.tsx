@@ -6,15 +6,16 @@ import type { HostErrorGroup, HostItem, HostList } from "../../api/types";
 import { usePages } from "../../api/usePages";
 import { Icon } from "../../design/Icon";
 import { Segment } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
 import { whyNot } from "../../operation/acts";
 import { stretch } from "../../operation/stretch";
 import { useKeys } from "../../shell/keys";
+import { useTyped } from "../../shell/useTyped";
 import { useView } from "../../shell/view";
 import { GroupRow, HostRow, MoreRow } from "./HostRows";
-import { flat, type Line } from "./lines";
+import { flat, type Line, readKeys, writeKeys } from "./lines";
 import { choose, toggle, useSelection } from "./selection";
 import type { Run } from "./useRun";
 
@@ -35,8 +36,9 @@ export function HostsPane({ run }: { run: Run }) {
   const view = useView();
   const { detail, snapshot, over } = run;
   const id = detail.summary.id;
-  const [text, setText] = useState("");
-  const [shown, setShown] = useState<readonly string[]>([]);
+  const filter = useTyped("hosts");
+  const text = filter.settled;
+  const shown = useMemo(() => readKeys(view.search.more), [view.search.more]);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
   const scroller = useRef<HTMLDivElement>(null);
   const byError = view.search.group !== "all";
@@ -105,7 +107,7 @@ export function HostsPane({ run }: { run: Run }) {
   const steps = detail.plan.steps.map((step) => step.name);
   const canRetry = !snapshot.replay && whyNot(detail.actions, "retry") === null;
   return (
-    <div className="hosts col grow">
+    <div className={pages.asOf === null ? "hosts col grow" : "hosts col grow lost"}>
       <div className="bar ht">
         <Segment
           small
@@ -123,9 +125,9 @@ export function HostsPane({ run }: { run: Run }) {
             data-filter
             className="in sm"
             placeholder={t("run.filterHosts")}
-            value={text}
+            value={filter.text}
             spellCheck={false}
-            onChange={(event) => setText(event.target.value)}
+            onChange={(event) => filter.setText(event.target.value)}
           />
         </label>
         <span className="dim small cut">{detail.plan.steps.map((step) => step.name).join(" · ")}</span>
@@ -136,12 +138,13 @@ export function HostsPane({ run }: { run: Run }) {
           </button>
         ) : null}
       </div>
-      {pages.isLoading ? <Loading rows={8} /> : null}
+      {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
+      <StaleNote since={pages.asOf} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.hosts")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noHosts")}>
           {text === "" ? null : (
-            <button type="button" className="btn" onClick={() => setText("")}>
+            <button type="button" className="btn" onClick={() => filter.setText("")}>
               {t("events.clear")}
             </button>
           )}
@@ -154,7 +157,9 @@ export function HostsPane({ run }: { run: Run }) {
             return (
               <div key={item.key} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
                 {found?.what === "group" ? <GroupRow group={found.group} onRetry={canRetry ? () => retry(found.group) : null} /> : null}
-                {found?.what === "more" ? <MoreRow n={found.n} onMore={() => setShown([...shown, found.key])} /> : null}
+                {found?.what === "more" ? (
+                  <MoreRow n={found.n} onMore={() => view.set({ more: writeKeys([...shown, found.key]) }, { replace: true })} />
+                ) : null}
                 {found?.what === "rest" ? (
                   <div className="gh">
                     <b className="medium">{t("run.others")}</b>

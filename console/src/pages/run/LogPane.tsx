@@ -1,16 +1,19 @@
 /** What runners told: of one host, step or attempt, or of all; by sequence, without holes, up to the shown moment. */
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import { get } from "../../api/client";
 import { OPERATIONS } from "../../api/operations";
 import type { LogItem, LogPage } from "../../api/types";
 import { usePages } from "../../api/usePages";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
-import { machinesOf } from "../../operation/words";
+import { useTyped } from "../../shell/useTyped";
 import { useView } from "../../shell/view";
 import { hms } from "../../time/format";
+import { kindsOf, LogHead, LogKinds } from "./LogHead";
 import { LogMore, LogRow } from "./LogRow";
 import type { Run } from "./useRun";
 
@@ -22,18 +25,15 @@ export function LogPane({ run }: { run: Run }) {
   const t = useT();
   const view = useView();
   const { detail, snapshot, over } = run;
-  const { host, step, attempt } = view.search;
-  const [text, setText] = useState("");
-  const [errors, setErrors] = useState(false);
+  const { host, step, attempt, lines } = view.search;
+  const filter = useTyped("log");
+  const text = filter.settled;
   const [follow, setFollow] = useState(true);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
-  const [open, setOpen] = useState<LogItem | null>(null);
   const scroller = useRef<HTMLDivElement>(null);
-  const params = useMemo(
-    () => ({ host, step, attempt, text: text.trim(), kind: errors ? ["host", "item", "retry", "no_hosts", "note"] : [] }),
-    [host, step, attempt, text, errors],
-  );
+  const params = useMemo(() => ({ host, step, attempt, text, kind: kindsOf(lines) }), [host, step, attempt, text, lines]);
   const id = detail.summary.id;
+  const [open, setOpen] = useOpenLine(id, params.kind);
   const upTo = snapshot.replay ? snapshot.asked : null;
   const pages = usePages<LogItem, LogPage>(`${OPERATIONS}/${id}/log`, params, 0, visible, {
     growing: over || snapshot.replay ? 0 : LIVE_MS,
@@ -66,49 +66,10 @@ export function LogPane({ run }: { run: Run }) {
     setOpen(pages.row(next) ?? null);
     rows.scrollToIndex(next);
   };
-  const machines = useMemo(() => machinesOf(detail.spec), [detail.spec]);
-  const chosenAttempt = detail.attempts.find((one) => one.id === attempt);
-  const title = host
-    ? (machines.get(host)?.name ?? host)
-    : chosenAttempt
-      ? `${chosenAttempt.step} #${chosenAttempt.number}`
-      : t("run.allLines");
   const holes = pages.first?.holes ?? [];
   return (
     <>
-      <div className="row loghead hb">
-        <b className="medium mono cut">{title}</b>
-        <select
-          className="in sm"
-          aria-label={t("run.logStep")}
-          value={step ?? ""}
-          onChange={(event) => view.set({ step: event.target.value }, { replace: true })}
-        >
-          <option value="">{t("run.allSteps")}</option>
-          {detail.plan.steps.map((one) => (
-            <option key={one.name}>{one.name}</option>
-          ))}
-        </select>
-        <input
-          className="in sm grow"
-          aria-label={t("run.logText")}
-          placeholder={t("run.logText")}
-          value={text}
-          spellCheck={false}
-          onChange={(event) => setText(event.target.value)}
-        />
-        {host || attempt ? (
-          <button
-            type="button"
-            className="btn bare sm icon"
-            aria-label={t("run.allLines")}
-            title={t("run.allLines")}
-            onClick={() => view.set({ host: "", attempt: "", step: "" }, { replace: true })}
-          >
-            <Icon name="close" />
-          </button>
-        ) : null}
-      </div>
+      <LogHead run={run} filter={filter} />
       <div className="row small dim hb logbar">
         <span className="cut">
           {upTo === null
@@ -118,20 +79,23 @@ export function LogPane({ run }: { run: Run }) {
             <span className="error"> · {t("run.holes", { n: holes.reduce((sum, one) => sum + one.to - one.from + 1, 0) })}</span>
           ) : null}
         </span>
-        <label className="row tight end">
-          <input type="checkbox" checked={errors} onChange={(event) => setErrors(event.target.checked)} />
-          {t("run.results")}
-        </label>
+        <LogKinds />
         <label className="row tight">
           <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.target.checked)} />
           {t("run.follow")}
         </label>
       </div>
       {pages.isLoading ? <Loading rows={12} /> : null}
+      <StaleNote since={pages.asOf} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.tab.log")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noLines")}>
           <p>{t(detail.attempts.length === 0 ? "run.noLinesYet" : "run.noLinesHere")}</p>
+          {text || lines ? (
+            <button type="button" className="btn" onClick={() => view.set({ log: "", lines: "" }, { replace: true })}>
+              {t("events.clear")}
+            </button>
+          ) : null}
         </Empty>
       ) : null}
       <div
@@ -168,6 +132,26 @@ export function LogPane({ run }: { run: Run }) {
       ) : null}
     </>
   );
+}
+
+/** The open line stands in the address as its attempt and number; a link asks for that line alone. */
+function useOpenLine(id: string, kind: readonly string[]): [LogItem | null, (line: LogItem | null) => void] {
+  const view = useView();
+  const [known, setKnown] = useState<LogItem | null>(null);
+  const [attempt = "", seq = ""] = (view.search.line ?? "").split(".");
+  const isThat = (line: LogItem | null | undefined) => line?.attempt === attempt && String(line.seq) === seq;
+  const asked = useQuery({
+    queryKey: [OPERATIONS, id, "line", attempt, seq],
+    queryFn: ({ signal }) => get<LogPage>(`${OPERATIONS}/${id}/log`, { attempt, seq, kind, limit: 1 }, signal),
+    enabled: attempt !== "" && !isThat(known),
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+  const set = (line: LogItem | null) => {
+    setKnown(line);
+    view.set({ line: line ? `${line.attempt}.${line.seq}` : "" }, { replace: true });
+  };
+  return [[known, asked.data?.items[0]].find(isThat) ?? null, set];
 }
 
 function same(a: LogItem | null, b: LogItem | undefined): boolean {

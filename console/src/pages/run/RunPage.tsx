@@ -5,10 +5,10 @@ import { costOf } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import type { OperationDetail } from "../../api/types";
 import { Empty, Failed, Loading } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
-import { manifest, resourceWords } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
-import { curl, shellWord } from "../../shell/command";
+import { runCopies } from "../../shell/copies";
 import { common, useView } from "../../shell/view";
 import { GanttPane } from "./GanttPane";
 import { HostsPane } from "./HostsPane";
@@ -25,7 +25,6 @@ export function Page() {
   const { id } = useParams({ strict: false }) as { id: string };
   const detail = useRunQuery(id);
   const known = detail.data;
-  const words = known ? resourceWords("Operation", known.summary) : null;
   useChrome({
     title: known ? known.summary.name : id,
     mono: true,
@@ -37,12 +36,7 @@ export function Page() {
         <span className="sl">/</span>
       </>
     ),
-    copies: {
-      cli: view.search.t ? `beidou operation export ${shellWord(id)}` : `beidou operation watch ${shellWord(id)}`,
-      api: curl(`/api/v1/operations/${id}`, {}),
-      ...(known ? { yaml: manifest("Operation", known.summary.name, known.spec) } : {}),
-      ...(words ? { kubectl: words.map(shellWord).join(" ") } : {}),
-    },
+    copies: runCopies(id, view.search.t !== undefined, known),
     cost: costOf(known),
     costText: known ? t("run.seq", { n: known.summary.seq }) : "",
   });
@@ -53,7 +47,7 @@ export function Page() {
       return <Failed error={detail.error} what={t("nav.operation")} retry={() => void detail.refetch()} />;
     return (
       <Empty title={t("run.gone")}>
-        <p>{problem.message}</p>
+        <p>{visible(problem.message)}</p>
         <p>
           <Link to="/operations" search={common(view.search) as never}>
             {t("run.toList")}

@@ -14,6 +14,15 @@ export function keyOf(group: HostErrorGroup): string {
   return `${group.step}/${group.state}/${group.code}/${group.task}`;
 }
 
+/** Keys of groups that are shown in full, as the address holds them. */
+export function writeKeys(keys: readonly string[]): string {
+  return keys.map((key) => key.replace(/[,\\]/g, "\\$&")).join(",");
+}
+
+export function readKeys(text: string | undefined): string[] {
+  return (text ?? "").match(/(?:\\.|[^,\\])+/gs)?.map((key) => key.replace(/\\(.)/gs, "$1")) ?? [];
+}
+
 export function flat(groups: readonly HostErrorGroup[], items: readonly HostItem[], shown: readonly string[]): Line[] {
   const byHost = new Map(items.map((item) => [item.host, item]));
   const grouped = new Set<string>();

@@ -14,13 +14,14 @@ import { Failed, Loading } from "../../design/states";
 import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
+import { shell } from "../../shell/command";
 import { setPrefs, usePrefs } from "../../shell/prefs";
 import { common, useView } from "../../shell/view";
 import { BROWSER_ZONE, full } from "../../time/format";
 
 export function Page() {
   const t = useT();
-  useChrome({ title: t("nav.settings"), copies: { cli: "beidou context", api: `curl ${location.origin}/readyz` }, cost: null });
+  useChrome({ title: t("nav.settings"), copies: { cli: "beidou context", api: shell(["curl", `${location.origin}/readyz`]) }, cost: null });
   return (
     <div className="settings scroll grow" tabIndex={0} role="group" aria-label={t("nav.settings")}>
       <Look />

@@ -11,7 +11,7 @@ import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { rangeFlags, shellWord } from "../../shell/command";
+import { sqlCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
@@ -97,11 +97,7 @@ export function Page() {
   };
   useChrome({
     title: "SQL",
-    copies: {
-      cli: `beidou sql ${rangeFlags(view.range)} ${shellWord(text.trim())}`,
-      sql: text,
-      api: `curl -H "Authorization: Bearer $BEIDOU_TOKEN" -H 'content-type: application/json' -d ${shellWord(JSON.stringify({ query: text }))} ${shellWord(`${location.origin}/api/v1/sql?from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`)}`,
-    },
+    copies: sqlCopies(view, text),
     cost: costOf(answer.data),
     costText: answer.data
       ? t("sql.read", { rows: short(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) })

@@ -12,6 +12,7 @@ import { Json } from "../../design/Json";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { Empty, Failed, Loading, Stale } from "../../design/states";
+import { visible } from "../../design/visible";
 import { type Key, useT } from "../../i18n";
 import { ActBar } from "../../operation/ActBar";
 import { type Act, whyNot } from "../../operation/acts";
@@ -19,9 +20,8 @@ import { PhaseBadge } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useFollow } from "../../operation/useFollow";
 import { useThrottled } from "../../operation/useThrottled";
-import { manifest, resourceWords } from "../../operation/yaml";
 import { useChrome } from "../../shell/chrome";
-import { curl, shellWord } from "../../shell/command";
+import { taskCopies } from "../../shell/copies";
 import { common, useView } from "../../shell/view";
 import { moment } from "../../time/format";
 import { Stages } from "./Stages";
@@ -39,7 +39,6 @@ export function Page() {
       {t("nav.tasks")}
     </Link>
   );
-  const words = known ? resourceWords("AutoOperationTask", known.summary) : null;
   useChrome({
     title: known ? known.summary.name : id,
     mono: true,
@@ -49,12 +48,7 @@ export function Page() {
         <span className="sl">/</span>
       </>
     ),
-    copies: {
-      cli: `beidou task watch ${shellWord(id)}`,
-      api: curl(`${TASKS}/${id}`, {}),
-      ...(known ? { yaml: manifest("AutoOperationTask", known.summary.name, known.spec) } : {}),
-      ...(words ? { kubectl: words.map(shellWord).join(" ") } : {}),
-    },
+    copies: taskCopies(id, known),
     cost: costOf(known),
     costText: known ? t("run.seq", { n: known.summary.seq }) : "",
   });
@@ -65,7 +59,7 @@ export function Page() {
     return <Failed error={detail.error} what={t("nav.task")} retry={() => void detail.refetch()} />;
   return (
     <Empty title={t("tasks.gone")}>
-      <p>{problem.message}</p>
+      <p>{visible(problem.message)}</p>
       <p>{list}</p>
     </Empty>
   );

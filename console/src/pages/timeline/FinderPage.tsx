@@ -2,7 +2,7 @@
 import "./timeline.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { costOf, get } from "../../api/client";
 import type { Event, Page as ListPage } from "../../api/types";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
@@ -10,7 +10,7 @@ import { Foreign, Id } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
-import { curl, rangeFlags } from "../../shell/command";
+import { finderCopies } from "../../shell/copies";
 import { readCommand } from "../../shell/palette";
 import { common, objectPath, useView } from "../../shell/view";
 import { full } from "../../time/format";
@@ -24,6 +24,7 @@ export function Page() {
   const view = useView();
   const asked = view.search.q ?? "";
   const [input, setInput] = useState(asked);
+  useEffect(() => setInput(asked), [asked]);
   const command = readCommand(asked);
   const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
   const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;
@@ -35,7 +36,7 @@ export function Page() {
   });
   useChrome({
     title: t("nav.timelines"),
-    copies: { cli: `beidou timeline KIND/NAME ${rangeFlags(view.range)}`, api: curl("/api/v1/events", params) },
+    copies: finderCopies(view, params),
     cost: costOf(found.data),
   });
   const objects = new Map<string, Event>();

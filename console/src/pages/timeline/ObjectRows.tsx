@@ -6,7 +6,7 @@ import { usePages } from "../../api/usePages";
 import { Glyph, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
-import { Failed, Loading } from "../../design/states";
+import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import type { View } from "../../shell/view";
@@ -25,8 +25,9 @@ interface Props {
 export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
-  const [line, setLine] = useState("");
-  const [asked, setAsked] = useState("");
+  const asked = view.search.q ?? "";
+  const [line, setLine] = useState(asked);
+  useEffect(() => setLine(asked), [asked]);
   const [visible, setVisible] = useState<[number, number]>([0, 40]);
   const params = useMemo(() => ({ from: range.from, to: range.to, q: asked }), [range.from, range.to, asked]);
   const pages = usePages<Event>(`${url}/timeline`, params, view.anchor, visible);
@@ -53,7 +54,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   };
   useKeys({ j: () => step(1), k: () => step(-1) });
   return (
-    <section className="col grow" aria-label={t("lanes.rows")}>
+    <section className={pages.asOf === null ? "col grow" : "col grow lost"} aria-label={t("lanes.rows")}>
       <div className="bar">
         <h2>{t("lanes.rows")}</h2>
         <span className="dim small cut">{t("lanes.rowsUnder", { n: group(total) })}</span>
@@ -61,7 +62,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
           className="end"
           onSubmit={(event) => {
             event.preventDefault();
-            setAsked(line.trim());
+            view.set({ q: line.trim() });
           }}
         >
           <input
@@ -75,11 +76,12 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
           />
         </form>
       </div>
-      {pages.isLoading ? <Loading rows={8} /> : null}
+      {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("lanes.rows")} retry={pages.retry} /> : null}
+      <StaleNote since={pages.asOf} />
       {!pages.isLoading && !pages.error && pages.count === 0 ? <p className="pad dim">{t("events.none")}</p> : null}
       <div
-        className={pages.isDimmed ? "scroll grow stale" : "scroll grow"}
+        className={pages.isDimmed && !pages.isTurning ? "scroll grow stale" : "scroll grow"}
         ref={scroller}
         tabIndex={0}
         role="group"

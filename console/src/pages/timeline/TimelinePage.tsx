@@ -14,7 +14,7 @@ import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
-import { curl, rangeFlags, shellWord, sqlText } from "../../shell/command";
+import { type ObjectRef, objectUrl, timelineCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { full, hms } from "../../time/format";
@@ -22,27 +22,6 @@ import { absolute } from "../../time/range";
 import { ObjectRows } from "./ObjectRows";
 import { remember } from "./recent";
 import { StatePanel } from "./StatePanel";
-
-export interface Ref {
-  cluster: string;
-  kind: string;
-  namespace: string;
-  name: string;
-}
-
-export function objectUrl(ref: Ref): string {
-  return `/api/v1/objects/${[ref.cluster, ref.kind, ref.namespace, ref.name].map(encodeURIComponent).join("/")}`;
-}
-
-function copiesOf(ref: Ref, view: View) {
-  const namespace = ref.namespace === "_" ? "" : ` -n ${shellWord(ref.namespace)}`;
-  return {
-    cli: `beidou timeline ${shellWord(`${ref.kind.toLowerCase()}/${ref.name}`)}${namespace} -c ${shellWord(ref.cluster)} ${rangeFlags(view.range)}`,
-    sql: `SELECT time, type, reason, message, new_occurrences\nFROM events\nWHERE time >= {from} AND time < {to} AND cluster = ${sqlText(ref.cluster)} AND kind = ${sqlText(ref.kind)}\n  AND namespace = ${sqlText(ref.namespace === "_" ? "" : ref.namespace)} AND name = ${sqlText(ref.name)}\nORDER BY time DESC`,
-    kubectl: `kubectl --context ${shellWord(ref.cluster)}${namespace} describe ${ref.kind.toLowerCase()} ${shellWord(ref.name)}`,
-    api: curl(`${objectUrl(ref)}/lanes`, { from: view.range.from, to: view.range.to, width: 1200 }),
-  };
-}
 
 /** A moment of the address; what is no moment is left out. */
 function momentOf(text: string | undefined): number | null {
@@ -52,7 +31,7 @@ function momentOf(text: string | undefined): number | null {
 
 export function Page() {
   const t = useT();
-  const ref = useParams({ strict: false }) as unknown as Ref;
+  const ref = useParams({ strict: false }) as unknown as ObjectRef;
   const view = useView();
   const holder = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1200);
@@ -84,12 +63,12 @@ export function Page() {
         </Link>
         <span className="sl">/</span>
         <Link to="/clusters" search={common(view.search) as never} className="mono">
-          {ref.cluster}
+          <Foreign text={ref.cluster} mid={32} />
         </Link>
         <span className="sl">/</span>
       </>
     ),
-    copies: copiesOf(ref, view),
+    copies: timelineCopies(ref, view),
     cost: costOf(lanes.data),
     costText: lanes.data ? t("lanes.cost", { lanes: lanes.data.lanes.length, states: group(states), marks: lanes.data.marks }) : "",
   });

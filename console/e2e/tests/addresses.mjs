@@ -1,0 +1,88 @@
+/** What a person sees stands in the address, and nothing else stands in for it. */
+import { check, incident, number, openPage } from "../harness.mjs";
+import { heldRun } from "../operations.mjs";
+
+/** A link shows the same lines of the log, the same open line and the same hosts to somebody else. */
+export async function theLogIsFilteredByItsAddress(world) {
+  const id = await heldRun(world);
+  const one = await openPage(world);
+  await one.go(`/operations/${id}`);
+  await one.page.waitForSelector(".ll");
+  const lines = async (page) => {
+    await page.waitForFunction(() => /\d/.test(document.querySelector(".logbar .cut")?.textContent ?? "") && document.querySelector(".ll"));
+    return number(await page.textContent(".logbar .cut"));
+  };
+  const all = await lines(one.page);
+  await one.page.fill("input[aria-label='text in the log']", "disk-space");
+  await one.page.selectOption("select[aria-label='Kinds of lines']", "results");
+  await one.page.fill(".hosts input[data-filter]", "10.86.77.1");
+  await one.page.waitForFunction(() => {
+    const search = new URLSearchParams(location.search);
+    return search.get("log") === "disk-space" && search.get("lines") === "results" && search.get("hosts") === "10.86.77.1";
+  });
+  await one.page.waitForFunction(() => {
+    const shown = [...document.querySelectorAll(".ll")];
+    return shown.length > 0 && shown.every((line) => line.classList.contains("bad"));
+  });
+  const some = await lines(one.page);
+  check(some > 0 && some < all, `${all} lines became ${some}`);
+  await one.page.click(".ll.bad >> nth=0");
+  await one.page.waitForSelector(".logmore:has-text('disk-space')");
+  const [told, link] = [await one.page.textContent(".logmore pre"), new URL(one.page.url())];
+  const two = await openPage(world);
+  await two.go(link.pathname + link.search);
+  await two.page.waitForSelector(".logmore:has-text('disk-space')");
+  check((await two.page.textContent(".logmore pre")) === told, "another line is open");
+  check((await lines(two.page)) === some, "other lines are shown");
+  check((await two.page.inputValue("input[aria-label='text in the log']")) === "disk-space", "the filter is not in its field");
+  check((await two.page.inputValue(".hosts input[data-filter]")) === "10.86.77.1", "the filter of hosts is lost");
+  await two.page.fill("input[aria-label='text in the log']", "no line says this");
+  await two.page.click(".empty button:has-text('Clear the filter')");
+  await two.page.waitForFunction(() => !/[?&]log=/.test(location.search));
+  check((await two.page.inputValue("input[aria-label='text in the log']")) === "", "the field keeps what was cleared");
+  const troubles = [...one.troubles, ...two.troubles];
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** An address names the cluster whose nodes are touched: another one never stands in for it. */
+export async function nodesOfAnUnknownClusterAreNotThoseOfAnother(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/nodes?c=not-there&act=Drain");
+  await page.waitForSelector(".nodes .empty:has-text('not-there')");
+  check((await page.locator(".bulk, .nodeside, .clist .it.on").count()) === 0, "nodes of another cluster can be touched");
+  await go("/nodes?c=hz-prod-02,sz-prod-01&act=Drain");
+  await page.waitForSelector(".nodes .empty:has-text('Choose a cluster')");
+  check((await page.locator(".bulk").count()) === 0, "one of several clusters was taken");
+  await page.click(".clist .it:has-text('sz-prod-01')");
+  await page.waitForSelector(".bulk h2:has-text('sz-prod-01')");
+  await page.waitForSelector(".bulk .btn.prime:has-text('of sz-prod-01')");
+  check(new URL(page.url()).searchParams.get("c") === "sz-prod-01", page.url());
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Open tabs, what is compared with what, what is unfolded, and the live tail are in the address, too. */
+export async function aReloadShowsTheSamePanes(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  const holds = (part) => page.waitForFunction((wanted) => location.search.includes(wanted), part);
+  await go(`/events?from=${from}&to=${to}&c=hz-prod-02&panel=explain`);
+  await page.click(".det .seg button:has-text('1 day ago')");
+  await holds("baseline=1d");
+  await page.click(".facet:has(h2:has-text('Reason')) button.link");
+  await holds("more=reason");
+  await page.reload();
+  await page.waitForSelector(".det .chg");
+  check((await page.locator(".facet:has(h2:has-text('Reason')) .fv").count()) > 6, "the facet is folded again");
+  await page.waitForSelector(".det .seg button[aria-pressed=true]:has-text('1 day ago')");
+  await page.click("#row-2");
+  await page.click("role=tab[name='JSON']");
+  await holds("tab=json");
+  await page.reload();
+  await page.waitForSelector(".det .code");
+  await go("/events?from=-1h&tail=1");
+  await page.waitForSelector(".tail.on");
+  await page.click("button:has-text('Live tail')");
+  await page.waitForSelector(".tail.on", { state: "detached" });
+  check(!page.url().includes("tail="), "a tail that is off stays in the address");
+  check(troubles.length === 0, troubles.join("; "));
+}
