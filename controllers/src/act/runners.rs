@@ -55,8 +55,8 @@ impl Hands {
         if found.launched.is_some() || found.over.is_some() {
             return Ok(());
         }
-        if api.is_some() {
-            return self.start_api(id, attempt).await;
+        if let Some(act) = api {
+            return self.start_api(&operation, &found, act).await;
         }
         match self.shut(&operation, &found).await {
             Ok(()) => {}
@@ -87,7 +87,12 @@ impl Hands {
         }
     }
 
-    async fn not_started(&self, id: OperationId, attempt: &AttemptId, message: String) -> Result<(), String> {
+    pub(super) async fn not_started(
+        &self,
+        id: OperationId,
+        attempt: &AttemptId,
+        message: String,
+    ) -> Result<(), String> {
         tracing::warn!(%attempt, message, "the runner could not be made");
         let end = AttemptEnd::NotStarted;
         let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message };
