@@ -41,6 +41,10 @@ fn way(operation: &mut Operation, fact: &Fact) {
     match &fact.body {
         Body::Approved(approved) => {
             operation.approved = Some(approved.subject.clone());
+            // From here on it waits for what nobody could wait for before: a window, a lock.
+            if operation.phase == Phase::Pending {
+                operation.since = time;
+            }
             operation.stop_asking();
         }
         Body::Started(_) => {

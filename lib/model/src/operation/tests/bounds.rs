@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     operation::{
         AttemptEnd, ClusterRules, Freeze, Object, OperationId, OperationSpec, OperationType, Phase, Purpose, Reason,
-        Settled, UndoKind,
-        command::{Ask, Hold, Retry, Word},
+        Settled, UndoKind, Window,
+        command::{Answer, Ask, Hold, Retry, Word},
         fact::{Body, Fact},
     },
     time::DAY,
@@ -96,6 +96,22 @@ fn time_that_is_frozen_is_not_waited() {
     world.now = until.plus(7 * DAY);
     world.settle();
     assert_eq!(world.board.operations[&OTHER].reason, Some(Reason::NeverStarted), "but all else has its end");
+}
+
+#[test]
+fn who_is_approved_late_still_gets_the_window_of_the_week() {
+    let mut world = World::new(1, 100);
+    // The first moment is a Monday's, and this window that of Wednesday.
+    let windows = vec![Window { days: vec![3], start_minute: 0, minutes: 60, utc_offset_minutes: 0 }];
+    world.see(&Seen::Cluster("c1".into(), Some(ClusterRules { windows, ..setting::rules() })));
+    asked(&mut world, RUN, OperationSpec { require_approval: true, ..setting::scale_up_spec(1..4) });
+    pass(&mut world, 6 * 86_400);
+    let answer = Answer { ticket: String::new(), why: String::new() };
+    assert!(world.ask(Object::Operation(RUN), "lead", Ask::Approve(answer)));
+    pass(&mut world, 2 * 86_400);
+    assert_eq!(view::summary(&world.board, run(&world), world.now).reason, Some(Reason::AwaitingWindow));
+    pass(&mut world, 10 * 3600);
+    assert_eq!(run(&world).phase, Phase::Running);
 }
 
 #[test]
