@@ -265,8 +265,8 @@ fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'
 fn notice(board: &Board, object: Object, of_seq: u64) -> Result<(), Ignored> {
     let notices = match object {
         Object::Board => None,
-        Object::Operation(id) => board.operations.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
-        Object::Task(id) => board.tasks.get(&id).filter(|found| !found.broken).map(|found| &found.notices),
+        Object::Operation(id) => board.operations.get(&id).map(|found| &found.notices),
+        Object::Task(id) => board.tasks.get(&id).map(|found| &found.notices),
     };
     let waits = notices.is_some_and(|notices| notices.iter().any(|notice| notice.of_seq == of_seq));
     waits.then_some(()).ok_or(Ignored::Known)
