@@ -40,8 +40,8 @@ pub struct AutoOperationTaskSpec {
     #[serde(default)]
     #[schemars(length(max = 63))]
     pub cluster_type: String,
-    /// The bundles whose operations it makes.
-    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]
+    /// The one bundle whose operations it makes.
+    #[schemars(length(min = 1, max = 1), inner(length(min = 1, max = 63)))]
     pub operation_ids: Vec<String>,
     /// Its machines, each address once.
     #[schemars(length(min = 1, max = MOST_HOSTS))]

@@ -67,6 +67,7 @@ fn bad() -> Vec<(&'static str, Value, Value, &'static str)> {
         (t, task(), json!({"operationTaskStep": [{"step": "ScaleUpPrechek"}]}), "ScaleUpSubWorkprocess"),
         (t, task(), json!({"operationTaskStep": [{"step": "ScaleUp"}, {"step": "ScaleUp"}]}), "operationTaskStep once"),
         (t, task(), json!({"operationIds": []}), "should have at least 1 items"),
+        (t, task(), json!({"operationIds": ["scale-up", "node-join"]}), "must have at most 1 item"),
         (t, task(), json!({"operationTaskMachines": [{"name": "10.0.0.1"}, {"name": "10.0.0.1"}]}), "Duplicate value"),
         (t, task(), json!({"workprocess": {"mode": "webhook"}}), "needs the name of a webhook"),
         (c, cluster(), json!({"server": null}), "needs the server"),
