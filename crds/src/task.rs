@@ -87,6 +87,8 @@ const FIXED: &str = "!has(oldSelf.status) || !has(oldSelf.status.phase) || (\
     self.spec.operationTaskMachines == oldSelf.spec.operationTaskMachines && \
     self.spec.operationTaskStep == oldSelf.spec.operationTaskStep && \
     self.spec.operationTaskType == oldSelf.spec.operationTaskType && \
+    has(self.spec.parameters) == has(oldSelf.spec.parameters) && \
+    (!has(self.spec.parameters) || self.spec.parameters == oldSelf.spec.parameters) && \
     has(self.spec.secrets) == has(oldSelf.spec.secrets) && \
     (!has(self.spec.secrets) || self.spec.secrets == oldSelf.spec.secrets) && \
     has(self.spec.batches) == has(oldSelf.spec.batches) && \

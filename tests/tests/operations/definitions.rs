@@ -23,7 +23,8 @@ fn operation() -> Value {
         "clusterName": "product-cluster",
         "operationType": "ScaleUp",
         "operationFlow": ["preCheck", "scaleUp", "postCheck"],
-        "operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin"}],
+        "operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin", "vars": {"rack": "7"}}],
+        "parameters": {"grace_s": 30},
     })
 }
 
@@ -163,11 +164,23 @@ async fn what_was_taken_up_is_fixed(admin: &Client) {
     for (kind, edits) in [
         (
             "Operation",
-            vec![json!({"operationMachines": [{"ip": "10.0.0.9"}]}), json!({"dryRun": true}), json!({"bundle": "b"})],
+            vec![
+                json!({"operationMachines": [{"ip": "10.0.0.9"}]}),
+                json!({"operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin", "vars": {"rack": "8"}}]}),
+                json!({"parameters": {"grace_s": 0}}),
+                json!({"parameters": {"force": true}}),
+                json!({"parameters": null}),
+                json!({"dryRun": true}),
+                json!({"bundle": "b"}),
+            ],
         ),
         (
             "AutoOperationTask",
-            vec![json!({"operationTaskStep": [{"step": "ScaleUp"}]}), json!({"batches": {"size": 3}})],
+            vec![
+                json!({"operationTaskStep": [{"step": "ScaleUp"}]}),
+                json!({"parameters": {"grace_s": 0}}),
+                json!({"batches": {"size": 3}}),
+            ],
         ),
     ] {
         let api = api(admin, kind);
