@@ -75,6 +75,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     let hands = Hands::new(Inner {
         keeper: keeper.clone(),
         executor,
+        making: Default::default(),
         tokens: Tokens::open(&folder)?,
         bundles: bundles::read(&config.bundles, config.registry_logins.as_deref(), &folder).await,
         targets: seen_targets,

@@ -98,7 +98,8 @@ impl Recent {
         if raw.kind != "Warning" || node.is_empty() {
             return;
         }
-        let time = stored.record.header("ce_time").and_then(Micros::parse).unwrap_or_default();
+        // A clock that is ahead must not make all others old.
+        let time = stored.record.header("ce_time").and_then(Micros::parse).unwrap_or_default().min(now());
         let cluster = stored.record.header("ce_clustername").unwrap_or_default().to_owned();
         let cluster_uid = stored.record.header("ce_source").unwrap_or_default().trim_start_matches(SOURCE).to_owned();
         self.0.push_back(Warning { time, cluster, cluster_uid, node, reason: raw.reason });
@@ -333,6 +334,18 @@ mod tests {
         recent.take(&event(0, "Warning", "n1"));
         recent.take(&event(3 * 3600, "Warning", "n1"));
         assert_eq!(recent.0.len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_makes_no_other_warning_old() {
+        let (mut recent, present) = (Recent::default(), now().0 / SECOND);
+        for second in [present - 60, present + 86_400 * 365, present - 30] {
+            recent.take(&event(second, "Warning", "n1"));
+        }
+        assert_eq!(recent.0.len(), 3);
+        let since = Micros((present - 40) * SECOND);
+        let rose = recent.rose(("c", None), &BTreeSet::from(["n1".to_owned()]), since, now().plus(100 * SECOND), 0);
+        assert_eq!(rose.map(|rose| (rose.count, rose.before)), Some((2, 1)));
     }
 
     const RUN: OperationId = OperationId(Uuid::from_u128(1));

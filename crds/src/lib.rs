@@ -7,8 +7,9 @@
 //!
 //! The names of the fields are a contract: users bring manifests with them. What was added beside them is optional.
 //!
-//! - A resource is immutable once controllers have taken it up, but for `spec.suspend` and `spec.cancel`. What a rule of
-//!   the API server cannot compare (free-form parameters), the fold refuses.
+//! - A resource is immutable once controllers have taken it up, but for `spec.suspend` and `spec.cancel`. Of what has no schema
+//!   (`parameters`, `vars` of a machine) a rule of the API server compares values, and how many there are: one name in place
+//!   of another one it lets pass, and the fold refuses it.
 //! - The status is a view: phase, counters, place in the log. Results and outputs are in the log alone.
 
 #![allow(clippy::duplicated_attributes, reason = "the derive takes one `printcolumn` for each column")]

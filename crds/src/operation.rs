@@ -92,6 +92,8 @@ const FIXED: &str = "!has(oldSelf.status) || !has(oldSelf.status.phase) || (\
     self.spec.operationMachines == oldSelf.spec.operationMachines && \
     has(self.spec.bundle) == has(oldSelf.spec.bundle) && \
     (!has(self.spec.bundle) || self.spec.bundle == oldSelf.spec.bundle) && \
+    has(self.spec.parameters) == has(oldSelf.spec.parameters) && \
+    (!has(self.spec.parameters) || self.spec.parameters == oldSelf.spec.parameters) && \
     has(self.spec.secrets) == has(oldSelf.spec.secrets) && \
     (!has(self.spec.secrets) || self.spec.secrets == oldSelf.spec.secrets) && \
     has(self.spec.batches) == has(oldSelf.spec.batches) && \

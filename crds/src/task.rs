@@ -40,8 +40,8 @@ pub struct AutoOperationTaskSpec {
     #[serde(default)]
     #[schemars(length(max = 63))]
     pub cluster_type: String,
-    /// The bundles whose operations it makes.
-    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 63)))]
+    /// The one bundle whose operations it makes.
+    #[schemars(length(min = 1, max = 1), inner(length(min = 1, max = 63)))]
     pub operation_ids: Vec<String>,
     /// Its machines, each address once.
     #[schemars(length(min = 1, max = MOST_HOSTS))]
@@ -87,6 +87,8 @@ const FIXED: &str = "!has(oldSelf.status) || !has(oldSelf.status.phase) || (\
     self.spec.operationTaskMachines == oldSelf.spec.operationTaskMachines && \
     self.spec.operationTaskStep == oldSelf.spec.operationTaskStep && \
     self.spec.operationTaskType == oldSelf.spec.operationTaskType && \
+    has(self.spec.parameters) == has(oldSelf.spec.parameters) && \
+    (!has(self.spec.parameters) || self.spec.parameters == oldSelf.spec.parameters) && \
     has(self.spec.secrets) == has(oldSelf.spec.secrets) && \
     (!has(self.spec.secrets) || self.spec.secrets == oldSelf.spec.secrets) && \
     has(self.spec.batches) == has(oldSelf.spec.batches) && \

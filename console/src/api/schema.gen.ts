@@ -1991,7 +1991,7 @@ export interface components {
             kind: string;
             /** @description It was the purpose: nothing is undone when all ends well. */
             purpose: boolean;
-            /** @description Why it is settled: `purpose`, `task`, `released`, `taken`. */
+            /** @description Why it is settled: `purpose`, `task`, `released`, `taken`, `found`. */
             settled?: string | null;
             /** @description `owed`, `started`, `done`, `settled`, `given_up`. */
             state: string;

@@ -188,8 +188,10 @@ export const run = {
   "run.unwatchedHint":
     "Beidou has never watched a cluster of this name, so nothing is known of its nodes. That is no proof that nothing happened on them.",
   "run.warnings": "Warnings +{n} {reason}",
+  "settled.found": "it was so before",
   "settled.purpose": "it was the purpose",
   "settled.released": "lifted by a step",
+  "settled.taken": "left to a later operation",
   "settled.task": "the task lifts it",
   "taskState.done": "done",
   "taskState.failed": "failed",

@@ -39,6 +39,7 @@ pub(crate) struct Hands(Arc<Inner>);
 pub(crate) struct Inner {
     pub keeper: Keeper,
     pub executor: Arc<dyn Executor>,
+    pub making: runners::Making,
     pub tokens: Tokens,
     pub bundles: Bundles,
     /// Never marked as seen: a clone of it has changed as soon as all clusters were looked at once.

@@ -1,7 +1,11 @@
 //! Runners are made and stopped. A step that controllers do themselves at an API server is an attempt like any other, whose
 //! runner is this process.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use beidou_model::operation::{Attempt, Operation, Seen};
 use beidou_playbooks::{Act, ApiAct};
@@ -29,6 +33,34 @@ const BESIDE: Duration = Duration::from_secs(300);
 const STOP_GRACE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Attempts whose runners are being made just now: what is over of those is not cleared away yet.
+#[derive(Default)]
+pub(crate) struct Making(Mutex<BTreeSet<AttemptId>>);
+
+/// Until it is dropped, the runner of an attempt is being made.
+struct Made<'a>(&'a Making, &'a AttemptId);
+
+impl Making {
+    fn begin<'a>(&'a self, attempt: &'a AttemptId) -> Made<'a> {
+        self.all().insert(attempt.clone());
+        Made(self, attempt)
+    }
+
+    pub(super) fn has(&self, attempt: &AttemptId) -> bool {
+        self.all().contains(attempt)
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeSet<AttemptId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        self.0.all().remove(self.1);
+    }
+}
+
 impl Hands {
     /// Operation and attempt, and what the bundle does there where controllers do it themselves.
     pub(super) fn found(
@@ -51,12 +83,14 @@ impl Hands {
     }
 
     pub(super) async fn start(&self, id: OperationId, attempt: &AttemptId) -> Result<(), String> {
+        // Before it is looked whether the attempt is over: who clears away looks the other way round.
+        let _making = self.making.begin(attempt);
         let (operation, found, api) = self.found(id, attempt)?;
         if found.launched.is_some() || found.over.is_some() {
             return Ok(());
         }
-        if api.is_some() {
-            return self.start_api(id, attempt).await;
+        if let Some(act) = api {
+            return self.start_api(&operation, &found, act).await;
         }
         match self.shut(&operation, &found).await {
             Ok(()) => {}
@@ -71,6 +105,9 @@ impl Hands {
         let token_sha256 = digest(order.token.0.as_bytes());
         if found.token_sha256.as_deref() != Some(&token_sha256) {
             self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
+        }
+        if !self.is_wanted(id, attempt) {
+            return Ok(());
         }
         self.faults.reach(Point::BeforeLaunch).await;
         match self.executor.launch(&order).await {
@@ -87,7 +124,20 @@ impl Hands {
         }
     }
 
-    async fn not_started(&self, id: OperationId, attempt: &AttemptId, message: String) -> Result<(), String> {
+    /// Whether it is to have a runner still: its token is known, and it is not to stop.
+    fn is_wanted(&self, id: OperationId, attempt: &AttemptId) -> bool {
+        self.keeper.look(|board| {
+            let open = board.operations.get(&id).and_then(|operation| operation.open_attempt());
+            open.is_some_and(|open| open.id == *attempt && open.stop.is_none() && open.token_sha256.is_some())
+        })
+    }
+
+    pub(super) async fn not_started(
+        &self,
+        id: OperationId,
+        attempt: &AttemptId,
+        message: String,
+    ) -> Result<(), String> {
         tracing::warn!(%attempt, message, "the runner could not be made");
         let end = AttemptEnd::NotStarted;
         let ended = AttemptEnded { attempt: attempt.clone(), end, exit: None, signal: None, message };

@@ -15,6 +15,7 @@ use beidou_schemas::{
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, Heard, HostResult},
     },
     runner::{AttemptId, HostOutcome, HostState},
+    time::SECOND,
 };
 use futures::{StreamExt, stream};
 use serde_json::Value;
@@ -28,7 +29,7 @@ use crate::{
     error::chain,
     fault::Point,
     keeper::now,
-    target::{DrainOptions, TargetError, drain},
+    target::{DrainOptions, TargetError, drain, is_cordoned},
 };
 
 /// The executor of these steps.
@@ -42,6 +43,8 @@ const FIRST_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_AGAIN: Duration = Duration::from_secs(10);
 /// So long in all: longer than an API server takes to restart.
 const MOST_AGAIN: Duration = Duration::from_secs(300);
+/// How nodes stand is asked so long: within what an attempt may take to begin.
+const LOOKED_FOR: i64 = 240 * SECOND;
 
 /// Carries out the steps that are on the board, until it is dropped. They may take hours, so that they are no acts.
 pub(crate) async fn carry_out(hands: Hands) {
@@ -76,13 +79,42 @@ fn open(board: &Board) -> Vec<(OperationId, AttemptId)> {
 }
 
 impl Hands {
-    /// It is offered and launched in one go; who carries it out sees that on the board.
-    pub(super) async fn start_api(&self, id: OperationId, attempt: &AttemptId) -> Result<(), String> {
+    /// It is offered and launched in one go; who carries it out sees that on the board. Which nodes are cordoned already is
+    /// told before: behind it nobody knows any more who did it.
+    pub(super) async fn start_api(&self, operation: &Operation, found: &Attempt, act: ApiAct) -> Result<(), String> {
+        let (id, attempt) = (operation.id, &found.id);
+        if act == ApiAct::Cordon && !operation.spec.dry_run {
+            match self.cordoned(operation, found).await {
+                Ok(hosts) => self.tell(Seen::Cordoned(id, attempt.clone(), hosts)).await?,
+                Err(error) if now() < found.intended.plus(LOOKED_FOR) => return Err(chain(&error)),
+                Err(error) => return self.not_started(id, attempt, chain(&error)).await,
+            }
+        }
         // Nobody has the token that this is the digest of.
         let token_sha256 = crate::token::digest(&rand::random::<[u8; 32]>());
         self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
         let (executor, place, nodes) = (API.to_owned(), "controllers".to_owned(), BTreeMap::new());
         self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place, nodes })).await
+    }
+
+    /// Hosts whose nodes are cordoned. Why a node cannot be read at all is for the step to say.
+    async fn cordoned(&self, operation: &Operation, attempt: &Attempt) -> Result<Vec<String>, TargetError> {
+        let nodes = match self.nodes_of(operation.id).await {
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => return Ok(Vec::new()),
+            Ok(nodes) => nodes,
+        };
+        let nodes = &nodes;
+        let looks = stream::iter(operation.addresses(&attempt.hosts)).map(|host| async move {
+            let found = self.node(nodes, operation.id, &host).await;
+            match found {
+                Ok(node) => Ok(is_cordoned(&node).then_some(host)),
+                Err(error) if error.is_retryable() => Err(error),
+                Err(_) => Ok(None),
+            }
+        });
+        let looked = looks.buffered(AT_ONCE).collect::<Vec<_>>().await;
+        looked.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Does what is left of a step.

@@ -64,6 +64,11 @@ fn may_have_left(attempt: &Attempt) -> bool {
     ours && attempt.token_sha256.is_some()
 }
 
+fn is_claimed(board: &Board, attempt: &AttemptId) -> bool {
+    let mut all = board.operations.values().flat_map(|operation| &operation.attempts);
+    all.any(|one| one.id == *attempt && one.claimed.is_some())
+}
+
 /// What runners left behind: Jobs, Secrets, tokens.
 #[derive(Default)]
 struct Leavings {
@@ -104,10 +109,17 @@ impl Hands {
         let _ = self.tell(Seen::Ended(operation, ended, Default::default())).await;
     }
 
-    /// Whether nothing is left. A runner that told its end may take a moment to be gone.
+    /// Whether nothing is left. A runner that told its end may take a moment to be gone; one that was made too late is stopped,
+    /// for nobody gives it the work any more.
     async fn clear(&self, attempt: &AttemptId) -> Result<bool, String> {
         let failed = |error| crate::error::chain(&error);
+        if self.making.has(attempt) {
+            return Ok(false);
+        }
         if self.executor.look(attempt).await.map_err(failed)? == Standing::Running {
+            if !self.keeper.look(|board| is_claimed(board, attempt)) {
+                self.executor.stop(attempt, false).await.map_err(failed)?;
+            }
             return Ok(false);
         }
         self.executor.forget(attempt).await.map_err(failed).map(|()| true)

@@ -13,7 +13,10 @@ use beidou_schemas::{
 use uuid::Uuid;
 
 use super::Door;
-use crate::{keeper::TellError, token};
+use crate::{
+    keeper::{Keeper, TellError},
+    token,
+};
 
 /// Why a request is not followed.
 #[derive(Debug)]
@@ -89,6 +92,14 @@ impl Known {
             good.then(|| Self { operation: operation.id, attempt: attempt.clone() })
         });
         found.ok_or(No::Unauthenticated)
+    }
+
+    /// Whether it is the open attempt still.
+    pub(super) fn is_open(&self, keeper: &Keeper) -> bool {
+        keeper.look(|board| {
+            let open = board.operations.get(&self.operation).and_then(|operation| operation.open_attempt());
+            open.is_some_and(|open| open.id == self.attempt.id)
+        })
     }
 
     /// For a runner that has the work.

@@ -29,12 +29,13 @@ use axum::{
 };
 use beidou_log::Writer;
 use beidou_schemas::runner::{
-    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH,
+    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, Refusal,
 };
-use tokio::time::Instant;
+use tokio::{sync::OwnedMutexGuard, time::Instant};
 
 pub(crate) use listen::{error, listen};
 
+use self::answer::{Known, No};
 use crate::{act::Hands, fault::Faults, keeper::Keeper, metrics::ControllersMetrics};
 
 /// A part of the output, a batch of events, a fact cache.
@@ -71,6 +72,16 @@ impl Desks {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(attempt.clone()).or_default())
     }
 
+    /// The desk of an attempt that is still open by then: what waited for it, or came too late for it, is not taken any more.
+    async fn take(&self, keeper: &Keeper, known: &Known) -> Result<OwnedMutexGuard<Desk>, No> {
+        let desk = self.of(&known.attempt.id).lock_owned().await;
+        if known.is_open(keeper) {
+            return Ok(desk);
+        }
+        self.close(&known.attempt.id);
+        Err(No::refused(Refusal::Over, "the attempt has ended"))
+    }
+
     fn close(&self, attempt: &AttemptId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(attempt);
     }
@@ -94,4 +105,33 @@ pub(crate) fn router(door: Door) -> Router {
 async fn counted(State(metrics): State<ControllersMetrics>, answer: Response) -> Response {
     metrics.answered(answer.status().as_u16());
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_log::memory::MemoryLog;
+    use beidou_model::operation::Attempt;
+    use beidou_schemas::{Micros, Topic, operation::OperationId};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_behind_the_end_of_its_attempt_finds_no_desk() {
+        let log = MemoryLog::new([(Topic::Operation, 1)]);
+        let opened = crate::keeper::open(log, "test", Faults::default(), ControllersMetrics::default()).await;
+        let (keeper, _writing) = opened.unwrap();
+        // As it was found before the attempt ended.
+        let attempt: Attempt = serde_json::from_value(json!({
+            "id": "00000001-one-b0-a1", "stage": 0, "step": 0, "batch": 0, "number": 1, "purpose": "act", "hosts": [],
+            "intended": Micros(0), "deadline_ms": 1, "heard": Micros(0), "next": 3, "results": {},
+        }))
+        .unwrap();
+        let known = Known { operation: OperationId(Uuid::from_u128(1 << 96)), attempt };
+        let desks = Desks::default();
+        let refused = desks.take(&keeper, &known).await.map(drop).unwrap_err();
+        assert!(matches!(refused, No::Refused(refused) if refused.reason == Refusal::Over));
+        assert!(desks.0.lock().unwrap().is_empty(), "nobody would close it");
+    }
 }

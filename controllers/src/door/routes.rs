@@ -59,8 +59,7 @@ pub(super) async fn events(
     Json(sent): Json<Events>,
 ) -> Result<Json<Taken>, No> {
     let known = Known::of(&door, &headers, &sent.attempt)?.claimed_by(sent.runner)?;
-    let desk = door.desks.of(&sent.attempt);
-    let mut desk = desk.lock().await;
+    let mut desk = door.desks.take(&door.keeper, &known).await?;
     let next = wanted(&desk, &known);
     let numbered = sent.events.iter().zip(sent.first..).all(|(event, number)| event.seq == number);
     if !numbered || sent.first == 0 {
@@ -94,8 +93,7 @@ pub(super) async fn heartbeat(
     Json(beat): Json<Heartbeat>,
 ) -> Result<Json<Taken>, No> {
     let known = Known::of(&door, &headers, &beat.attempt)?.claimed_by(beat.runner)?;
-    let desk = door.desks.of(&beat.attempt);
-    let mut desk = desk.lock().await;
+    let mut desk = door.desks.take(&door.keeper, &known).await?;
     desk.next = wanted(&desk, &known);
     heard(&door, &mut desk, &known).await?;
     taken(&door, &known, desk.next)
@@ -107,13 +105,13 @@ pub(super) async fn finish(
     Json(finish): Json<Finish>,
 ) -> Result<Json<Taken>, No> {
     let known = Known::of(&door, &headers, &finish.attempt)?;
-    // Its answer got lost: it has ended as it said.
+    // Its answer got lost, or is on its way: it has ended as it said.
+    let over = Taken { next: finish.last_seq + 1, command: Command::None };
     if known.attempt.over.is_some() && known.attempt.runner == Some(finish.runner) {
-        return Ok(Json(Taken { next: finish.last_seq + 1, command: Command::None }));
+        return Ok(Json(over));
     }
     let known = known.claimed_by(finish.runner)?;
-    let desk = door.desks.of(&finish.attempt);
-    let desk = desk.lock().await;
+    let Ok(desk) = door.desks.take(&door.keeper, &known).await else { return Ok(Json(over)) };
     let next = wanted(&desk, &known);
     if finish.last_seq >= next {
         return Err(No::gap(next));

@@ -199,6 +199,11 @@ fn leads(node: &Node) -> bool {
     labels.is_some_and(|labels| labels.contains_key("node-role.kubernetes.io/control-plane"))
 }
 
+/// Whether no new Pods come to it.
+pub(crate) fn is_cordoned(node: &Node) -> bool {
+    node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false)
+}
+
 /// Why it is not Ready, as its kubelet says it; none where it is.
 pub(crate) fn unready(node: &Node) -> Option<String> {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());

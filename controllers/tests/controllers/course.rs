@@ -8,7 +8,7 @@ use beidou_schemas::{
     operation::{
         Object, Phase,
         command::{Ask, Word},
-        fact::Body,
+        fact::{Body, Fact},
     },
     runner::{CLAIM_PATH, Claim},
 };
@@ -121,6 +121,39 @@ async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
     assert_eq!(finished(&facts), Phase::Cancelled);
     site.measured("oldest_heard_timestamp_seconds", |found| found == 0.0).await;
     site.measured("open{kind=\"Running\"}", |found| found == 0.0).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_runner_that_is_made_behind_a_cancel_is_cleared_away() {
+    let site = Site::new();
+    let (go, late) = tokio::sync::oneshot::channel();
+    *site.runners.late.lock().unwrap() = Some(late);
+    let (run, stop) = site.start(Faults::default());
+    // Attempts begin with the first digits of their operation.
+    let [first, second] = [1u128 << 96, 2 << 96];
+    let id = site.operate(first, &["first"], &["10.0.0.1"]).await;
+    site.runners.until(|runners| runners.late.lock().unwrap().is_none()).await;
+    site.ask(Object::Operation(id), "bob", Ask::Cancel(Word::default())).await;
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Cancelled);
+    let attempt = |facts: &[Fact]| {
+        let ended = facts.iter().rev().find_map(|fact| match &fact.body {
+            Body::AttemptEnded(ended) => Some(ended.attempt.clone()),
+            _ => None,
+        });
+        ended.unwrap()
+    };
+    let attempts = [attempt(&facts), {
+        let id = site.operate(second, &["first"], &["10.0.0.2"]).await;
+        attempt(&site.facts_until(|fact| is_over(fact) && fact.object == Object::Operation(id)).await)
+    }];
+    // They are cleared away in their order: by then the first had its turn.
+    assert!(attempts.is_sorted());
+    site.runners.until(|runners| runners.has_forgotten(&attempts[1])).await;
+    go.send(()).unwrap();
+    site.runners.until(|runners| runners.has_forgotten(&attempts[0])).await;
     stop.cancel();
     run.await.unwrap().unwrap();
 }

@@ -66,6 +66,23 @@ async fn what_is_owed_is_undone_when_the_api_server_is_back() {
 }
 
 #[tokio::test]
+async fn what_a_person_has_cordoned_stays_so_after_a_cancel() {
+    let (site, server) = site().await;
+    server.edit("n1", |node| node["spec"]["unschedulable"] = true.into());
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    // There are no Pods to be asked for, so that the drain of both fails.
+    let id = site.act_on_nodes(1, "Drain", &["10.0.0.1", "10.0.0.2"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::Held(_))).await;
+    assert!(server.all(|node| !is_open(node)));
+    site.ask(Object::Operation(id), "bob", Ask::Cancel(Word::default())).await;
+    assert_eq!(finished(&site.facts_until(is_over).await), Phase::Cancelled);
+    assert_eq!(["n1", "n2"].map(|name| is_open(&server.node(name).unwrap())), [false, true]);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_node_is_released_once_it_is_ready() {
     let (site, server) = site().await;
     server.edit("n1", |node| {

@@ -3,11 +3,32 @@
 //! `H(0)` is 64 zeros; `H(n) = SHA-256(H(n-1) as 64 hex digits ‖ line n without its line feed)`, in hex. The last line is
 //! not part of the chain: it says how many lines there are before it, and the last hash.
 
+use beidou_model::operation::Operation;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// What the format is called in the first line.
 pub const FORMAT: &str = "beidou.operation.export.v1";
+
+/// What went into an operation, each with its SHA-256 in hex: the bundle, and specification and plan as JSON.
+pub fn digests(operation: &Operation) -> [(&'static str, String); 3] {
+    let sha256 = |value: Result<Value, serde_json::Error>| hex(&Sha256::digest(value.unwrap_or_default().to_string()));
+    [
+        ("bundle", operation.plan.bundle.digest.clone()),
+        ("spec", sha256(serde_json::to_value(&operation.spec))),
+        ("plan", sha256(serde_json::to_value(&operation.plan))),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
 
 /// The state of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,14 +91,10 @@ impl Default for Chain {
 impl Chain {
     /// Takes a line in, without its line feed.
     pub fn push(&mut self, line: &[u8]) {
-        use std::fmt::Write;
         let mut hash = Sha256::new();
         hash.update(self.head.as_bytes());
         hash.update(line);
-        self.head.clear();
-        for byte in hash.finalize() {
-            let _ = write!(self.head, "{byte:02x}");
-        }
+        self.head = hex(&hash.finalize());
         self.count += 1;
     }
 

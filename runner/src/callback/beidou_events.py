@@ -54,9 +54,19 @@ class CallbackModule(CallbackBase):
 
     def clean(self, value):
         text = value if isinstance(value, str) else json.dumps(value, default=str)
+        found = []
         for pattern in self.patterns:
-            if pattern in text:
-                text = text.replace(pattern, "***")
+            at = text.find(pattern)
+            while at >= 0:
+                found.append((at, at + len(pattern)))
+                at = text.find(pattern, at + 1)
+        clean, done = [], 0
+        # Where secrets overlap, nothing of any is left.
+        for start, end in sorted(found):
+            if start >= done:
+                clean += [text[done:start], "***"]
+            done = max(done, end)
+        text = "".join(clean) + text[done:]
         whole = text.encode("utf-8", "replace")
         if len(whole) <= CLIP_BYTES:
             return text

@@ -7,7 +7,9 @@
 mod canaries;
 mod forms;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
 use serde_json::{Map, Value};
 
 use self::forms::forms;
@@ -28,7 +30,6 @@ pub struct TooShort {
 /// Knows all secrets of a run.
 pub struct Redactor {
     patterns: Vec<Vec<u8>>,
-    masks: Vec<&'static str>,
     automaton: Option<AhoCorasick>,
     longest: usize,
 }
@@ -50,13 +51,9 @@ impl Redactor {
         patterns.sort();
         patterns.dedup();
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
-        let automaton = (!patterns.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(&patterns)
-                .expect("patterns of bounded secrets fit")
-        });
-        Ok(Self { masks: vec![MASK; patterns.len()], patterns, automaton, longest })
+        let automaton =
+            (!patterns.is_empty()).then(|| AhoCorasick::new(&patterns).expect("patterns of bounded secrets fit"));
+        Ok(Self { patterns, automaton, longest })
     }
 
     /// Everything that is looked for, for the callback plugin: text only, the longest first.
@@ -69,10 +66,14 @@ impl Redactor {
     /// The same text without secrets.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        match &self.automaton {
-            Some(automaton) => automaton.replace_all(text, &self.masks),
-            None => text.to_owned(),
+        let Some(automaton) = &self.automaton else { return text.to_owned() };
+        let (mut clean, mut done) = (String::with_capacity(text.len()), 0);
+        for hidden in hidden(automaton, text.as_bytes()) {
+            clean += &text[done..hidden.start];
+            clean += MASK;
+            done = hidden.end;
         }
+        clean + &text[done..]
     }
 
     /// The same JSON value without secrets, in names as well.
@@ -92,14 +93,30 @@ impl Redactor {
     }
 
     pub(crate) fn stream(&self) -> Stream<'_> {
-        Stream { redactor: self, held: Vec::new() }
+        Stream { redactor: self, held: Vec::new(), masked: 0 }
     }
+}
+
+/// What is of secrets, in order. Where they overlap, no byte of any is left.
+fn hidden(automaton: &AhoCorasick, text: &[u8]) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    // They are found by their ends.
+    for found in automaton.find_overlapping_iter(text) {
+        let mut start = found.start();
+        while let Some(before) = all.pop_if(|before| before.end > start) {
+            start = start.min(before.start);
+        }
+        all.push(start..found.end());
+    }
+    all
 }
 
 /// Bytes that come in pieces.
 pub(crate) struct Stream<'a> {
     redactor: &'a Redactor,
     held: Vec<u8>,
+    /// So many of the held bytes are of a secret whose mask was given.
+    masked: usize,
 }
 
 impl Stream<'_> {
@@ -116,22 +133,25 @@ impl Stream<'_> {
 
     fn cut(&mut self, end: bool) -> Vec<u8> {
         let Some(automaton) = &self.redactor.automaton else { return std::mem::take(&mut self.held) };
-        // A match that begins before `certain` can neither grow nor be preceded by what is still to come.
+        // All that begins before `certain` has come to its end: what of these bytes is of a secret is known.
         let certain = if end { self.held.len() } else { self.held.len().saturating_sub(self.redactor.longest - 1) };
-        let (mut clean, mut done) = (Vec::with_capacity(certain), 0);
-        for found in automaton.find_iter(&self.held) {
-            if found.start() >= certain {
+        let (mut clean, mut done) = (Vec::with_capacity(certain), self.masked);
+        for hidden in hidden(automaton, &self.held) {
+            if hidden.start >= certain {
                 break;
             }
-            clean.extend_from_slice(&self.held[done..found.start()]);
-            clean.extend_from_slice(MASK.as_bytes());
-            done = found.end();
+            if hidden.start >= done {
+                clean.extend_from_slice(&self.held[done..hidden.start]);
+                clean.extend_from_slice(MASK.as_bytes());
+            }
+            done = done.max(hidden.end);
         }
         if done < certain {
             clean.extend_from_slice(&self.held[done..certain]);
             done = certain;
         }
-        self.held.drain(..done);
+        self.held.drain(..certain);
+        self.masked = done - certain;
         clean
     }
 }
@@ -145,13 +165,13 @@ mod tests {
     const SECRET: &str = "s3cr\"et/pä+ß";
 
     fn redactor() -> Redactor {
-        Redactor::new([("a", SECRET), ("b", "abcdef.0123456789abcdef")]).unwrap()
+        Redactor::new([("a", SECRET), ("b", "abcdef.0123456789abcdef"), ("c", "9abcdef z")]).unwrap()
     }
 
     proptest! {
         #[test]
         fn a_stream_hides_what_the_whole_hides(
-            parts in prop::collection::vec(prop_oneof!["[a-z \n]{0,9}", Just(SECRET.to_owned()), Just("abcdef.0123456789abcdef".to_owned())], 0..9),
+            parts in prop::collection::vec(prop_oneof!["[a-z \n]{0,9}", Just(SECRET.to_owned()), Just("abcdef.0123456789abcdef".to_owned()), Just(" z".to_owned())], 0..9),
             size in 1usize..40,
         ) {
             let redactor = redactor();
@@ -160,6 +180,27 @@ mod tests {
             let mut clean: Vec<u8> = whole.as_bytes().chunks(size).flat_map(|piece| stream.push(piece)).collect();
             clean.extend(stream.end());
             prop_assert_eq!(String::from_utf8(clean).unwrap(), redactor.text(&whole));
+        }
+    }
+
+    #[test]
+    fn of_secrets_that_overlap_nothing_is_left() {
+        let redactor = Redactor::new([("a", "hunter22"), ("b", "22-hunter33"), ("c", "aaaaaa")]).unwrap();
+        let (long, rest) = (format!("x{}y", "a".repeat(300)), "-".repeat(200));
+        for (text, expected) in [
+            ("(hunter22-hunter33)", "(***)"),
+            ("hunter2222-hunter33", "******"),
+            ("hunter22 22-hunter33", "*** ***"),
+            (&*long, "x***y"),
+        ] {
+            let (text, expected) = (format!("{text}{rest}"), format!("{expected}{rest}"));
+            assert_eq!(redactor.text(&text), expected);
+            for size in 1..40 {
+                let mut stream = redactor.stream();
+                let mut clean: Vec<u8> = text.as_bytes().chunks(size).flat_map(|piece| stream.push(piece)).collect();
+                clean.extend(stream.end());
+                assert_eq!(String::from_utf8(clean).unwrap(), expected, "pieces of {size}");
+            }
         }
     }
 

@@ -244,6 +244,8 @@ numbered! {
         Released = 3 => "released",
         /// A later operation has had the host: what was left is its own.
         Taken = 4 => "taken",
+        /// It was so before: somebody else has done it, and nothing of it is taken back.
+        Found = 5 => "found",
     }
 }
 

@@ -73,7 +73,7 @@ pub struct TaskSpec {
     /// What kind of cluster it is, such as `native`.
     #[serde(default)]
     pub cluster_type: String,
-    /// The bundles whose operations it makes.
+    /// The bundle whose operations it makes: one.
     pub operation_ids: Vec<String>,
     /// Its machines.
     pub operation_task_machines: Vec<NamedMachine>,

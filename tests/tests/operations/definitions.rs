@@ -23,7 +23,8 @@ fn operation() -> Value {
         "clusterName": "product-cluster",
         "operationType": "ScaleUp",
         "operationFlow": ["preCheck", "scaleUp", "postCheck"],
-        "operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin"}],
+        "operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin", "vars": {"rack": "7"}}],
+        "parameters": {"grace_s": 30},
     })
 }
 
@@ -67,6 +68,7 @@ fn bad() -> Vec<(&'static str, Value, Value, &'static str)> {
         (t, task(), json!({"operationTaskStep": [{"step": "ScaleUpPrechek"}]}), "ScaleUpSubWorkprocess"),
         (t, task(), json!({"operationTaskStep": [{"step": "ScaleUp"}, {"step": "ScaleUp"}]}), "operationTaskStep once"),
         (t, task(), json!({"operationIds": []}), "should have at least 1 items"),
+        (t, task(), json!({"operationIds": ["scale-up", "node-join"]}), "must have at most 1 item"),
         (t, task(), json!({"operationTaskMachines": [{"name": "10.0.0.1"}, {"name": "10.0.0.1"}]}), "Duplicate value"),
         (t, task(), json!({"workprocess": {"mode": "webhook"}}), "needs the name of a webhook"),
         (c, cluster(), json!({"server": null}), "needs the server"),
@@ -162,11 +164,23 @@ async fn what_was_taken_up_is_fixed(admin: &Client) {
     for (kind, edits) in [
         (
             "Operation",
-            vec![json!({"operationMachines": [{"ip": "10.0.0.9"}]}), json!({"dryRun": true}), json!({"bundle": "b"})],
+            vec![
+                json!({"operationMachines": [{"ip": "10.0.0.9"}]}),
+                json!({"operationMachines": [{"ip": "10.0.0.11", "role": "Compute", "user": "admin", "vars": {"rack": "8"}}]}),
+                json!({"parameters": {"grace_s": 0}}),
+                json!({"parameters": {"force": true}}),
+                json!({"parameters": null}),
+                json!({"dryRun": true}),
+                json!({"bundle": "b"}),
+            ],
         ),
         (
             "AutoOperationTask",
-            vec![json!({"operationTaskStep": [{"step": "ScaleUp"}]}), json!({"batches": {"size": 3}})],
+            vec![
+                json!({"operationTaskStep": [{"step": "ScaleUp"}]}),
+                json!({"parameters": {"grace_s": 0}}),
+                json!({"batches": {"size": 3}}),
+            ],
         ),
     ] {
         let api = api(admin, kind);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
 use beidou_model::operation::{Board, Operation, view};
-use beidou_query_api::operation_export::{Chain, FORMAT};
+use beidou_query_api::operation_export::{Chain, FORMAT, digests};
 use beidou_schemas::{
     Micros,
     operation::{HostState, fact::Fact, said::Said},
@@ -62,7 +62,7 @@ pub(super) async fn replay(args: Replay) -> anyhow::Result<()> {
 pub(super) fn open(text: &str) -> Result<Opened, Failure> {
     let bad = |said: String| Failure::new(Code::Failure, said, "export it again with `beidou operation export`");
     let lines = Chain::verify(text).map_err(|error| bad(error.to_string()))?;
-    let (mut facts, mut said, mut printed) = (Vec::new(), 0, Vec::new());
+    let (mut facts, mut said, mut printed, mut told) = (Vec::new(), 0, Vec::new(), Vec::new());
     for (place, line) in lines.iter().enumerate() {
         let number = place + 1;
         let value: Value =
@@ -76,10 +76,10 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
             }
             Some("said") => {
                 said += 1;
-                let told = Said::from_json(value["said"].to_string().as_bytes());
-                take_output(&mut printed, told.map_err(|error| bad(format!("line {number}: {error}")))?);
+                let record = Said::from_json(value["said"].to_string().as_bytes());
+                take_output(&mut printed, record.map_err(|error| bad(format!("line {number}: {error}")))?);
             }
-            Some("digest") => {}
+            Some("digest") => told.push(value.clone()),
             other => {
                 return Err(bad(format!(
                     "line {number} is of the kind {other:?}; this version knows head, digest, fact, said"
@@ -90,6 +90,11 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
     let board = Board::fold(&facts);
     let operation = board.operations.into_values().next();
     let operation = operation.ok_or_else(|| bad("the file holds no operation".into()))?;
+    let other = |(name, sha256): &(&str, String)| told.iter().any(|it| it["name"] == *name && it["sha256"] != *sha256);
+    let other: Vec<&str> = digests(&operation).iter().filter(|digest| other(digest)).map(|(name, _)| *name).collect();
+    if !other.is_empty() {
+        return Err(bad(format!("the facts do not hold what the digests tell of: {} differs", other.join(", "))));
+    }
     Ok(Opened { operation, facts, said, printed })
 }
 

@@ -4,7 +4,11 @@ use std::{io::Write, sync::Arc, time::Duration};
 
 use beidou_log::{Log, ReadLimit, memory::MemoryLog};
 use beidou_model::operation::{Arrived, Board, decide, refusal, view};
-use beidou_query_api::{QueryApiConfig, bind, operation_export::Chain, serve};
+use beidou_query_api::{
+    QueryApiConfig, bind,
+    operation_export::{Chain, digests},
+    serve,
+};
 use beidou_schemas::{
     Micros, Topic,
     operation::{
@@ -17,7 +21,7 @@ use beidou_schemas::{
 };
 use beidou_service::{CancellationToken, Metrics, Readiness};
 use clap::Parser;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Kind, acts, length, machines, manifest, one_of, replay, watch};
@@ -150,12 +154,18 @@ fn machines_become_a_table_and_a_manifest() {
 }
 
 fn export_of(facts: &[Fact]) -> String {
+    export_with(&[], facts)
+}
+
+/// An export with these lines behind its first one.
+fn export_with(lines: &[Value], facts: &[Fact]) -> String {
     let (mut chain, mut text) = (Chain::default(), String::new());
     let head = json!({"kind": "head", "format": beidou_query_api::operation_export::FORMAT}).to_string();
+    let lines = lines.iter().map(Value::to_string);
     let facts = facts
         .iter()
         .map(|fact| format!(r#"{{"kind":"fact","offset":0,"fact":{}}}"#, String::from_utf8(fact.to_json()).unwrap()));
-    for line in std::iter::once(head).chain(facts) {
+    for line in std::iter::once(head).chain(lines).chain(facts) {
         chain.push(line.as_bytes());
         text += &(line + "\n");
     }
@@ -257,6 +267,23 @@ fn an_export_that_was_touched_or_is_of_another_version_is_not_opened() {
     ] {
         let Err(failure) = replay::open(&text) else { panic!("opened: {expected}") };
         assert!(failure.text.contains(expected), "{}", failure.text);
+    }
+}
+
+#[test]
+fn an_export_tells_what_went_in_and_is_held_to_it() {
+    let good = digests(&replay::open(&export_of(&run())).unwrap().operation);
+    let told = |bad: &[&str]| {
+        let line = |(name, sha256): &(&str, String)| {
+            let sha256 = if bad.contains(name) { "0".repeat(64) } else { sha256.clone() };
+            json!({"kind": "digest", "name": name, "sha256": sha256})
+        };
+        replay::open(&export_with(&good.iter().map(line).collect::<Vec<_>>(), &run())).map(drop)
+    };
+    told(&[]).unwrap();
+    for bad in [&["bundle"][..], &["spec"], &["spec", "plan"]] {
+        let failure = told(bad).unwrap_err();
+        assert!(failure.text.contains(&format!("{} differs", bad.join(", "))), "{}", failure.text);
     }
 }
 

@@ -32,7 +32,7 @@ use beidou_schemas::{
     },
 };
 use beidou_service::{CancellationToken, Metrics, Readiness};
-use tokio::task::JoinHandle;
+use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 pub use self::api_server::ApiServer;
@@ -225,6 +225,10 @@ pub struct Runners {
     pub bad: Arc<Mutex<HashSet<String>>>,
     /// Whether runners wait for a stop in place of acting.
     pub idle: std::sync::atomic::AtomicBool,
+    /// The next one is made only when this comes.
+    pub late: Mutex<Option<oneshot::Receiver<()>>>,
+    /// What was cleared away, and whether there was a runner then.
+    pub forgotten: Mutex<BTreeMap<AttemptId, bool>>,
 }
 
 #[async_trait]
@@ -238,6 +242,10 @@ impl Executor for Runners {
     }
 
     async fn launch(&self, order: &Order) -> Result<String, ExecuteError> {
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            late.await.unwrap();
+        }
         let mut made = self.made.lock().unwrap();
         if !made.contains_key(&order.attempt) {
             let (done, bad) = (Arc::clone(&self.done), Arc::clone(&self.bad));
@@ -264,7 +272,9 @@ impl Executor for Runners {
         Ok(())
     }
 
-    async fn forget(&self, _: &AttemptId) -> Result<(), ExecuteError> {
+    async fn forget(&self, attempt: &AttemptId) -> Result<(), ExecuteError> {
+        let made = self.made.lock().unwrap().contains_key(attempt);
+        self.forgotten.lock().unwrap().insert(attempt.clone(), made);
         Ok(())
     }
 }
@@ -329,6 +339,22 @@ pub fn token_of(order: &Order) -> &str {
 }
 
 impl Runners {
+    /// Waits until it is so.
+    pub async fn until(&self, fits: impl Fn(&Self) -> bool) {
+        let met = async {
+            while !fits(self) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let met = tokio::time::timeout(std::time::Duration::from_secs(60), met).await;
+        assert!(met.is_ok(), "cleared away: {:?}", self.forgotten.lock().unwrap());
+    }
+
+    /// Whether what is left of an attempt was cleared away, and its runner with it.
+    pub fn has_forgotten(&self, attempt: &AttemptId) -> bool {
+        self.forgotten.lock().unwrap().get(attempt) == Some(&true)
+    }
+
     pub fn order(&self, attempt: &AttemptId) -> Order {
         self.made.lock().unwrap()[attempt].0.clone()
     }

@@ -9,7 +9,7 @@ use beidou_schemas::operation::{
     fact::{Body, Fact},
 };
 
-use super::{Applied, Board, Operation, RefusedObject, Task};
+use super::{Applied, Board, Notice, Operation, RefusedObject, Task};
 
 impl Board {
     /// Takes a fact in.
@@ -24,7 +24,7 @@ impl Board {
             Object::Board => self.epoch,
         };
         if self.is_broken(fact.object) {
-            return Applied::Stopped;
+            return self.told_of_stop(fact);
         }
         if fact.seq <= seq && (fact.epoch <= epoch || fact.object == Object::Board) {
             return Applied::Repeated;
@@ -61,11 +61,29 @@ impl Board {
         }
     }
 
-    /// Two writers have written, or facts are lost: whatever follows would be a guess.
+    /// Of what stands still for good it only counts that people were told of it.
+    fn told_of_stop(&mut self, fact: &Fact) -> Applied {
+        let found = match fact.object {
+            Object::Board => None,
+            Object::Operation(id) => self.operations.get_mut(&id).map(|found| (&mut found.seq, &mut found.notices)),
+            Object::Task(id) => self.tasks.get_mut(&id).map(|found| (&mut found.seq, &mut found.notices)),
+        };
+        let Some((seq, notices)) = found.filter(|(seq, _)| fact.seq == **seq + 1) else { return Applied::Stopped };
+        match &fact.body {
+            Body::Notified(told) => notices.retain(|notice| notice.of_seq != told.of_seq),
+            Body::NotifyFailed(failed) => operations::put_off(notices, failed.of_seq, failed.again),
+            _ => return Applied::Stopped,
+        }
+        *seq = fact.seq;
+        Applied::Taken
+    }
+
+    /// Two writers have written, or facts are lost: whatever follows would be a guess. People are told, and of nothing else.
     fn stop(&mut self, fact: &Fact, seq: u64) -> Applied {
         let message = format!("fact {} of epoch {} follows fact {seq}", fact.seq, fact.epoch);
         let reason = Some(Reason::SequenceBroken);
         let time = fact.time;
+        let notices = vec![Notice::tells(fact.seq, time, Phase::Held, Reason::SequenceBroken, &message)];
         match fact.object {
             // The board's own facts replace one another: the newest one is right.
             Object::Board => {
@@ -76,6 +94,7 @@ impl Board {
                 Some(found) => {
                     (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
                     (found.message, found.since, found.updated) = (message, time, time);
+                    found.notices = notices;
                 }
                 None => self.strangers += 1,
             },
@@ -83,6 +102,7 @@ impl Board {
                 Some(found) => {
                     (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
                     (found.message, found.since, found.updated) = (message, time, time);
+                    found.notices = notices;
                 }
                 None => self.strangers += 1,
             },

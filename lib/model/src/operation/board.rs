@@ -115,14 +115,14 @@ impl Board {
         self.operations.get(&operation).filter(|found| found.owner.is_some_and(|owner| owner.task == task))
     }
 
-    /// What people are to be told of a fact. Of what stands still for good they are told nothing.
+    /// What people are to be told of a fact.
     pub fn notice(&self, object: Object, of_seq: u64) -> Option<&Notice> {
-        let (notices, broken) = match object {
+        let notices = match object {
             Object::Board => return None,
-            Object::Operation(id) => self.operations.get(&id).map(|found| (&found.notices, found.broken))?,
-            Object::Task(id) => self.tasks.get(&id).map(|found| (&found.notices, found.broken))?,
+            Object::Operation(id) => &self.operations.get(&id)?.notices,
+            Object::Task(id) => &self.tasks.get(&id)?.notices,
         };
-        notices.iter().find(|notice| !broken && notice.of_seq == of_seq)
+        notices.iter().find(|notice| notice.of_seq == of_seq)
     }
 
     pub(crate) fn follow(&mut self, cause: Cause) {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Reason, TaskId, UndoKind,
+        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Purpose, Reason, Settled, TaskId, UndoKind,
         bundle::BundleShape,
         fact::{
             AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, BundleKnown, BundleLost, ClusterRuled, Fact,
-            Heard, Held, HostResult, Notified, NotifyFailed, UndoDone, UndoFailed, WarningsRose, WriterStarted,
+            Heard, Held, HostResult, Notified, NotifyFailed, UndoDone, UndoFailed, UndoSettled, WarningsRose,
+            WriterStarted,
         },
     },
     runner::HostOutcome,
@@ -27,6 +28,8 @@ pub enum Seen {
     BundleGone(String),
     /// What holds on a cluster; none when it is gone.
     Cluster(String, Option<ClusterRules>),
+    /// Hosts whose nodes are cordoned before an attempt begins that is to cordon them.
+    Cordoned(OperationId, AttemptId, Vec<String>),
     /// A token was made for an attempt.
     Offered(OperationId, AttemptOffered),
     /// A runner was made.
@@ -89,6 +92,7 @@ pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ign
     let mut draft = Draft::new(board, now);
     match seen {
         Seen::Bundle(_) | Seen::BundleGone(_) | Seen::Cluster(..) => known(board, seen, &mut draft)?,
+        Seen::Cordoned(id, attempt, hosts) => cordoned(board, *id, attempt, hosts, &mut draft)?,
         Seen::Offered(id, offered) => {
             open(board, *id, &offered.attempt)?;
             draft.add(Object::Operation(*id), offered.clone());
@@ -171,6 +175,34 @@ fn open<'a>(board: &'a Board, id: OperationId, attempt: &AttemptId) -> Result<(&
     open.map(|open| (operation, open)).ok_or_else(|| Ignored::Over(attempt.clone()))
 }
 
+/// A cordon that somebody has put on before is not ours to lift. It is ours where an attempt has had the host since it is owed,
+/// and where another operation owes it that has left the host to this one.
+fn cordoned(
+    board: &Board,
+    id: OperationId,
+    attempt: &AttemptId,
+    hosts: &[String],
+    draft: &mut Draft<'_>,
+) -> Result<(), Ignored> {
+    let (operation, attempt) = open(board, id, attempt)?;
+    let foreign = |host: &&String| {
+        let Some(place) = operation.place(host).filter(|place| attempt.hosts.contains(place)) else { return false };
+        let had = |step: u32, since: Micros| {
+            let mut acted = operation.attempts.iter().filter(|one| one.purpose == Purpose::Act && one.step == step);
+            acted.any(|one| one.hosts.contains(&place) && one.claimed.is_some_and(|claimed| claimed >= since))
+        };
+        let owed = operation.owes(UndoKind::Cordon, place).is_some_and(|debt| !had(debt.step, debt.since));
+        let mut others = board.operations.values().filter(|other| {
+            other.id != id && !other.phase.is_over() && other.spec.cluster_name == operation.spec.cluster_name
+        });
+        owed && !others.any(|other| other.place(host).is_some_and(|at| other.owes(UndoKind::Cordon, at).is_some()))
+    };
+    let hosts: Vec<String> = hosts.iter().filter(foreign).cloned().collect();
+    (attempt.launched.is_none() && !hosts.is_empty()).then_some(()).ok_or(Ignored::Known)?;
+    draft.add(Object::Operation(id), UndoSettled { kind: UndoKind::Cordon, hosts, why: Settled::Found });
+    Ok(())
+}
+
 /// At most one runner gets the work. The same one may ask again; who comes when the attempt is to stop gets nothing.
 fn claim(board: &Board, id: OperationId, claimed: &AttemptClaimed, draft: &mut Draft<'_>) -> Result<(), Ignored> {
     let (_, attempt) = open(board, id, &claimed.attempt)?;
@@ -212,8 +244,7 @@ fn end(
 fn owed(board: &Board, id: OperationId, kind: UndoKind, host: &str) -> Result<(), Ignored> {
     let operation = operation(board, id)?;
     let host = operation.place(host).ok_or_else(|| Ignored::Unknown(format!("host {host}")))?;
-    let stands = operation.debts.iter().any(|debt| debt.kind == kind && debt.host == host && debt.stands());
-    stands.then_some(()).ok_or(Ignored::Known)
+    operation.owes(kind, host).map(drop).ok_or(Ignored::Known)
 }
 
 fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'_>) -> Result<(), Ignored> {

@@ -258,6 +258,11 @@ impl Operation {
         (0..self.plan.steps.len() as u32).all(|step| self.cell(step, host).state.goes_on())
     }
 
+    /// The entry of the undo ledger that somebody must still act on.
+    pub(crate) fn owes(&self, kind: UndoKind, host: u32) -> Option<&Debt> {
+        self.debts.iter().find(|debt| debt.kind == kind && debt.host == host && debt.stands())
+    }
+
     /// Whether the host had joined and was taken out again by a playbook or at the API server. What is left of its node is
     /// to be deleted, not to be opened.
     pub fn join_undone(&self, host: &str) -> bool {

@@ -104,7 +104,7 @@ pub(super) struct DebtGroup {
     /// `owed`, `started`, `done`, `settled`, `given_up`.
     #[schema(value_type = String)]
     state: &'static str,
-    /// Why it is settled: `purpose`, `task`, `released`, `taken`.
+    /// Why it is settled: `purpose`, `task`, `released`, `taken`, `found`.
     #[schema(value_type = Option<String>)]
     settled: Option<Settled>,
     /// How many hosts.

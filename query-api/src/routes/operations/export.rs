@@ -9,7 +9,6 @@ use axum::{
 use beidou_model::operation::Operation;
 use beidou_schemas::{Offset, operation::OperationId};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
@@ -19,7 +18,7 @@ use crate::{
     app::{Ask, now},
     operations::{
         Operations,
-        chain::{Chain, FORMAT},
+        chain::{Chain, FORMAT, digests},
     },
     problem::{Kind, Problem, ProblemBody},
 };
@@ -73,23 +72,10 @@ pub(super) async fn export_operation(ask: Ask, Path(id): Path<String>) -> Result
 
 /// The lines before the facts.
 fn head(operation: &Operation) -> Vec<Value> {
-    let sha256 = |value: Value| {
-        use std::fmt::Write;
-        let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(value.to_string()) {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
-    };
-    let digest = |name: &str, sha256: String| json!({"kind": "digest", "name": name, "sha256": sha256});
-    let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
-    vec![
-        json!({"kind": "head", "format": FORMAT, "operation": operation.id, "name": operation.name,
-            "cluster": operation.spec.cluster_name, "exported": now(), "seq": operation.seq}),
-        digest("bundle", operation.plan.bundle.digest.clone()),
-        digest("spec", sha256(value(serde_json::to_value(&operation.spec)))),
-        digest("plan", sha256(value(serde_json::to_value(&operation.plan)))),
-    ]
+    let head = json!({"kind": "head", "format": FORMAT, "operation": operation.id, "name": operation.name,
+        "cluster": operation.spec.cluster_name, "exported": now(), "seq": operation.seq});
+    let digest = |(name, sha256): (&str, String)| json!({"kind": "digest", "name": name, "sha256": sha256});
+    std::iter::once(head).chain(digests(operation).map(digest)).collect()
 }
 
 async fn write(

@@ -41,6 +41,10 @@ fn way(operation: &mut Operation, fact: &Fact) {
     match &fact.body {
         Body::Approved(approved) => {
             operation.approved = Some(approved.subject.clone());
+            // From here on it waits for what nobody could wait for before: a window, a lock.
+            if operation.phase == Phase::Pending {
+                operation.since = time;
+            }
             operation.stop_asking();
         }
         Body::Started(_) => {
@@ -177,8 +181,7 @@ fn owe(operation: &mut Operation, owed: &UndoOwed, time: Micros) {
         return;
     };
     for host in owed.hosts.iter().filter_map(|host| operation.place(host)).collect::<Vec<_>>() {
-        let is_known = operation.debts.iter().any(|debt| debt.kind == owed.kind && debt.host == host && debt.stands());
-        if !is_known {
+        if operation.owes(owed.kind, host).is_none() {
             let (kind, by, purpose) = (owed.kind, plan.by, plan.purpose);
             let (step, state, why) = (step as u32, DebtState::Owed, String::new());
             operation.debts.push(Debt { step, kind, host, by, purpose, since: time, state, tries: 0, why });

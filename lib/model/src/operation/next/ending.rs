@@ -97,7 +97,7 @@ fn account(turn: &mut Turn<'_>, operation: &Operation) {
 fn settle_rest(turn: &mut Turn<'_>, operation: &Operation, host: u32, address: &str) {
     let object = Object::Operation(operation.id);
     for kind in [UndoKind::Cordon, UndoKind::Taint] {
-        if operation.debts.iter().any(|debt| debt.kind == kind && debt.host == host && debt.stands()) {
+        if operation.owes(kind, host).is_some() {
             turn.record(object, UndoSettled { kind, hosts: vec![address.into()], why: Settled::Released });
         }
     }

@@ -43,8 +43,8 @@ pub(crate) fn waits(board: &Board, operation: &Operation, now: Micros) -> Option
     held_by_another(board, operation, &operation.plan.hosts, now)
 }
 
-/// Until when an operation may wait for its start. While a freeze lasts nobody can begin, so it counts from its end; of the
-/// windows of a week one comes in time.
+/// Until when an operation may wait for its start. It counts anew from its approval, and from the end of a freeze, while which
+/// nobody can begin; of the windows of a week one comes in time.
 pub(super) fn patience(board: &Board, operation: &Operation, now: Micros) -> Micros {
     let rules = board.clusters.get(&operation.spec.cluster_name);
     let begun = rules.into_iter().flat_map(|rules| &rules.freezes).filter(|freeze| freeze.from <= now);

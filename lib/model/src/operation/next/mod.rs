@@ -118,7 +118,7 @@ impl Turn<'_> {
 
     /// Tells people, of each fact that waits for it.
     fn tell(&mut self) {
-        let runs = self.board.operations.values().filter(|found| !found.broken && !found.notices.is_empty());
+        let runs = self.board.operations.values().filter(|found| !found.notices.is_empty());
         for (object, notice) in
             runs.flat_map(|run| run.notices.iter().map(|notice| (Object::Operation(run.id), notice)))
         {
@@ -127,12 +127,12 @@ impl Turn<'_> {
                 false => self.actions.push(Action::Wait { object, until: notice.after }),
             }
         }
-        for task in self.board.tasks.values().filter(|task| !task.broken) {
+        for task in self.board.tasks.values() {
             let object = Object::Task(task.id);
             for notice in &task.notices {
                 let of_seq = notice.of_seq;
                 let gate = |step: &&super::TaskStep| step.gate.as_ref().is_some_and(|gate| gate.seq == of_seq);
-                let step = task.steps.iter().find(gate);
+                let step = task.steps.iter().filter(|_| !task.broken).find(gate);
                 let place = step.and_then(|step| task.steps.iter().position(|other| other.kind == step.kind));
                 self.actions.push(match place {
                     _ if notice.after > self.now => Action::Wait { object, until: notice.after },

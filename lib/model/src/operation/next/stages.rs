@@ -61,10 +61,7 @@ fn intend(turn: &mut Turn<'_>, operation: &Operation, stage: &Stage, todo: &[u32
     let object = Object::Operation(operation.id);
     let step = operation.step(stage.step);
     for undo in &step.undo {
-        let owes = |host: &u32| {
-            operation.debts.iter().any(|debt| debt.kind == undo.kind && debt.host == *host && debt.stands())
-        };
-        let new: Vec<u32> = todo.iter().copied().filter(|host| !owes(host)).collect();
+        let new: Vec<u32> = todo.iter().copied().filter(|host| operation.owes(undo.kind, *host).is_none()).collect();
         if !new.is_empty() {
             let (step, kind, hosts) = (step.name.clone(), undo.kind, operation.addresses(&new));
             turn.record(object, UndoOwed { step, kind, hosts });

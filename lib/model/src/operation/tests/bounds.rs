@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use beidou_schemas::{
     operation::{
-        AttemptEnd, ClusterRules, Freeze, Object, OperationSpec, OperationType, Phase, Purpose, Reason, Settled,
-        UndoKind,
-        command::{Ask, Hold, Word},
+        AttemptEnd, ClusterRules, Freeze, Object, OperationId, OperationSpec, OperationType, Phase, Purpose, Reason,
+        Settled, UndoKind, Window,
+        command::{Answer, Ask, Hold, Retry, Word},
         fact::{Body, Fact},
     },
     time::DAY,
@@ -96,6 +96,22 @@ fn time_that_is_frozen_is_not_waited() {
     world.now = until.plus(7 * DAY);
     world.settle();
     assert_eq!(world.board.operations[&OTHER].reason, Some(Reason::NeverStarted), "but all else has its end");
+}
+
+#[test]
+fn who_is_approved_late_still_gets_the_window_of_the_week() {
+    let mut world = World::new(1, 100);
+    // The first moment is a Monday's, and this window that of Wednesday.
+    let windows = vec![Window { days: vec![3], start_minute: 0, minutes: 60, utc_offset_minutes: 0 }];
+    world.see(&Seen::Cluster("c1".into(), Some(ClusterRules { windows, ..setting::rules() })));
+    asked(&mut world, RUN, OperationSpec { require_approval: true, ..setting::scale_up_spec(1..4) });
+    pass(&mut world, 6 * 86_400);
+    let answer = Answer { ticket: String::new(), why: String::new() };
+    assert!(world.ask(Object::Operation(RUN), "lead", Ask::Approve(answer)));
+    pass(&mut world, 2 * 86_400);
+    assert_eq!(view::summary(&world.board, run(&world), world.now).reason, Some(Reason::AwaitingWindow));
+    pass(&mut world, 10 * 3600);
+    assert_eq!(run(&world).phase, Phase::Running);
 }
 
 #[test]
@@ -209,4 +225,55 @@ fn a_late_note_tells_how_it_stood() {
     let stood = run(&world).notices.last().unwrap().stood.clone().unwrap();
     assert_eq!((stood.phase, stood.reason), (Phase::Held, Some(Reason::HeldOnRequest)));
     assert!(stood.message.contains("lunch"), "{}", stood.message);
+}
+
+/// Nodes of the open attempt are cordoned before it begins.
+fn cordoned(world: &mut World, id: OperationId) {
+    world.settle();
+    let attempt = world.board.operations[&id].open_attempt().expect("an attempt").id.clone();
+    world.see(&Seen::Cordoned(id, attempt, vec!["10.0.0.1".into(), "10.0.0.9".into()]));
+}
+
+fn retry(world: &mut World) {
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Retry(Retry::default())));
+}
+
+fn debts(world: &World, id: OperationId) -> Vec<DebtState> {
+    world.board.operations[&id].debts.iter().map(|debt| debt.state.clone()).collect()
+}
+
+#[test]
+fn a_cordon_that_stood_before_is_not_lifted_and_our_own_is() {
+    let found = || DebtState::Settled { why: Settled::Found };
+    let mut world = World::new(1, 100);
+    asked(&mut world, RUN, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 1..4));
+    cordoned(&mut world, RUN);
+    assert_eq!(debts(&world, RUN), [found()]);
+    work(&mut world, RUN, &["10.0.0.1"]);
+    retry(&mut world);
+    cordoned(&mut world, RUN);
+    assert_eq!(debts(&world, RUN), [found(), found()], "it still stands");
+    work(&mut world, RUN, &["10.0.0.1"]);
+    // Somebody has lifted it meanwhile, so that the third try puts it on, and the fourth finds that.
+    retry(&mut world);
+    work(&mut world, RUN, &["10.0.0.1"]);
+    retry(&mut world);
+    cordoned(&mut world, RUN);
+    assert_eq!(debts(&world, RUN), [found(), found(), DebtState::Owed]);
+    cancel(&mut world);
+    while world.step() {}
+    assert_eq!(debts(&world, RUN), [found(), found(), DebtState::Done]);
+    assert_eq!((run(&world).phase, &*run(&world).message), (Phase::Cancelled, "dev cancelled it"));
+}
+
+#[test]
+fn a_cordon_that_another_operation_owes_goes_over_with_the_node() {
+    let mut world = World::new(1, 100);
+    let spec = || setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 1..2);
+    asked(&mut world, RUN, spec());
+    work(&mut world, RUN, &["10.0.0.1"]);
+    pass(&mut world, 3700);
+    asked(&mut world, OTHER, spec());
+    cordoned(&mut world, OTHER);
+    assert_eq!((debts(&world, RUN), debts(&world, OTHER)), (vec![DebtState::Owed], vec![DebtState::Owed]));
 }

@@ -429,7 +429,11 @@ fn facts_that_do_not_follow_stop_their_operation_and_no_other() {
     assert!(found.message.contains(&format!("fact {} of epoch {epoch} follows fact {seq}", seq + 2)));
     assert_eq!(board.apply(&fact(seq + 1)), Applied::Stopped, "for good");
     let touched = |action: &Action| format!("{action:?}").contains(&RUN.to_string());
-    assert!(!next(&board, world.now).iter().any(touched));
+    let due: Vec<Action> = next(&board, world.now).into_iter().filter(touched).collect();
+    assert_eq!(due, [Action::Notify { object, of_seq: seq + 2 }], "but people are told");
+    let told = observe(&board, &Seen::Told(object, seq + 2), world.now).unwrap();
+    assert_eq!(board.apply(&told[0]), Applied::Taken);
+    assert!(!next(&board, world.now).iter().any(touched), "once");
     let newer = Fact { epoch: epoch + 1, ..fact(seq) };
     assert_eq!(world.board.clone().apply(&newer), Applied::Stopped, "two writers have written the same place");
     assert_eq!(board.operations[&OTHER].phase, Phase::Pending);

@@ -6,7 +6,7 @@ use beidou_schemas::{
         TaskStepKind,
         bundle::{BundleShape, StepShape},
         command::{Answer, Ask, Hold, RequestOperation, Skip, Word},
-        fact::NotifyFailed,
+        fact::{Fact, Held, NotifyFailed},
     },
     time::DAY,
 };
@@ -17,7 +17,7 @@ use super::{
     setting::{self, START},
     world::World,
 };
-use crate::operation::{Action, DebtState, Operation, Seen, StepState, Task, view};
+use crate::operation::{Action, Applied, DebtState, Operation, Seen, StepState, Task, next, view};
 
 const TASK: TaskId = TaskId(Uuid::from_u128(9));
 
@@ -277,4 +277,22 @@ fn what_cannot_be_made_holds_the_task_until_somebody_resumes_it() {
     assert!(makes(&mut world), "it is tried again");
     while world.step() {}
     assert_eq!(task(&world).phase, Phase::Succeeded);
+}
+
+#[test]
+fn a_task_that_stands_still_for_good_is_told_of_and_asks_nobody() {
+    let mut world = with(&["ScaleUpWorkprocess", "ScaleUp"], |_, _| {});
+    world.settle();
+    let (object, seq) = (Object::Task(TASK), task(&world).steps[0].gate.as_ref().unwrap().seq);
+    let held = Held { reason: Reason::HeldOnRequest, message: String::new(), subject: None };
+    // Another writer has written where the gate was opened.
+    let epoch = world.board.epoch + 1;
+    let fact = Fact { object, seq, epoch, time: world.now, cause: None, body: held.into() };
+    assert_eq!(world.board.apply(&fact), Applied::Stopped);
+    let notify = || [Action::Notify { object, of_seq: seq }];
+    assert_eq!(next(&world.board, world.now), notify());
+    let again = world.now.plus(60_000_000);
+    world.see(&Seen::NotTold(object, NotifyFailed { of_seq: seq, why: "502".into(), again }));
+    assert_eq!(next(&world.board, world.now), [Action::Wait { object, until: again }]);
+    assert_eq!(next(&world.board, again), notify());
 }
