@@ -44,7 +44,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	$(call say,unit tests and contract tests of the log and the shape of the tree)
 	@cargo test --workspace --lib --bins --test log --test tidy
 
-nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, a hundred kills in operations, runners in real Pods, all fuzz targets, the console in a browser
+nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, runners in real Pods, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
