@@ -18,7 +18,7 @@ apt = if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
   echo "==> installing $(1)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) $(1)
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: binary ## build, then run the demo: three simulated clusters with a week of history
 	$(call say,starting the demo (Ctrl-C ends it))
