@@ -18,7 +18,7 @@ apt = if [ $$(id -u) -ne 0 ] || ! command -v apt-get > /dev/null; then \
   echo "==> installing $(1)"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) $(1)
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: binary ## build, then run the demo: three simulated clusters with a week of history
 	$(call say,starting the demo (Ctrl-C ends it))
@@ -44,7 +44,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	$(call say,unit tests and contract tests of the log and the shape of the tree)
 	@cargo test --workspace --lib --bins --test log --test tidy
 
-nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, a hundred kills in operations, runners in real Pods, all fuzz targets, the console in a browser
+nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, runners in real Pods, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log

@@ -48,7 +48,7 @@ use report::Report;
 
 const USAGE: &str = "usage: make bench [ARGS=\"[demo|kafka|layouts|opensearch|watch] [<number of states>] | operations | join [<waiting seconds>]\"]\nby hand: keep FOLDER \
     <number of states> leaves a loaded store in a folder, questions FOLDER asks it";
-/// Event states of the run; the figures of the README are from this many.
+/// Event states of the run: those of the first figures in docs/performance.md.
 const STATES: u64 = 1_000_000;
 /// Machines that join, how many of them by hand too, and how long each waits in seconds.
 const HOSTS: usize = 20;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// What every role takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Role {
-    /// Data directory: log, engine, token [default: $XDG_DATA_HOME/beidou, else ~/.local/share/beidou]
+    /// Data directory: log, tables, archive, token [default: $XDG_DATA_HOME/beidou, else ~/.local/share/beidou]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Configuration file (YAML); `beidou config --example` prints one

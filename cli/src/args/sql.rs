@@ -28,7 +28,7 @@ pub enum SqlOutput {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SQL_HELP)]
 pub struct Sql {
-    /// One SELECT over the views events, coverage and rejects [default: standard input]
+    /// One SELECT over the views that --schema lists [default: standard input]
     #[arg(value_name = "SELECT")]
     pub query: Option<String>,
     /// Take the statement from a file

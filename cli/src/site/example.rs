@@ -5,7 +5,7 @@ pub const EXAMPLE: &str = "\
 # Configuration of Beidou. Every key may be left out; what stands here is the default, unless the line says e.g.
 # Order: defaults < this file < environment (BEIDOU_QUERY_API_LISTEN for query_api.listen) < flags. Unknown keys are refused.
 
-# Log, engine and token are kept here [default: $XDG_DATA_HOME/beidou, else ~/.local/share/beidou].
+# Log, tables, archive and token are kept here [default: $XDG_DATA_HOME/beidou, else ~/.local/share/beidou].
 #data: /var/lib/beidou                       # e.g.
 
 # Log lines of the process.
@@ -13,7 +13,7 @@ pub const EXAMPLE: &str = "\
 #  level: info                               # error, warn, info, debug, trace, or target=level,…
 #  format: auto                              # text on a terminal, else json
 
-# /healthz, /readyz and /metrics of the roles that serve no API: of ingest and projector, each in a process of its own.
+# /healthz, /readyz and /metrics of the roles that serve no API: ingest, projector, controllers, each in a process of its own.
 #probe:
 #  listen: 127.0.0.1:7481                    # e.g.
 

@@ -1,4 +1,4 @@
-//! Hostile input: more than 300 statements and requests of `hostile.jsonl`, against secrets that were planted where no
+//! Hostile input: some 800 statements and requests of `hostile.jsonl`, against secrets that were planted where no
 //! caller may look, and a listener that nobody may call.
 //!
 //! A line is `{"sql": …}`, or a request: `{"get": path}` or `{"post": path, "body": …}`, each perhaps with `headers`.
