@@ -1,4 +1,4 @@
-/** Serves dist/ as the server will: strict CSP, index.html for unknown paths, and the API of BEIDOU_URL on the same origin. */
+/** Serves dist/ as the server does: its CSP, index.html for unknown paths, and the API of BEIDOU_URL on the same origin. */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -6,8 +6,6 @@ import { fileURLToPath } from "node:url";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-export const CSP =
-  "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const API = /^\/(api|readyz|healthz|metrics|openapi\.json|problems)/;
 
 function proxy(target, req, res) {
@@ -27,7 +25,9 @@ function proxy(target, req, res) {
 }
 
 /** Starts it on a free port; `cut()` breaks every connection to the API, as a restart does. */
-export function serve(target, port = 0) {
+export async function serve(target, port = 0) {
+  const policy = (await fetch(target)).headers.get("content-security-policy");
+  if (!policy) throw new Error(`${target} serves no console: build it, and the binary behind it`);
   const open = new Set();
   let away = false;
   const server = createServer((req, res) => {
@@ -42,7 +42,7 @@ export function serve(target, port = 0) {
     const found = file.startsWith(DIST) && existsSync(file) && statSync(file).isFile() ? file : join(DIST, "index.html");
     res.writeHead(200, {
       "content-type": TYPES[extname(found)] ?? "application/octet-stream",
-      "content-security-policy": CSP,
+      "content-security-policy": policy,
       "x-content-type-options": "nosniff",
     });
     createReadStream(found).pipe(res);
