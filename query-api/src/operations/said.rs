@@ -1,7 +1,8 @@
 //! What runners told: where it stands in the log, and how it is read in order without holes.
 //!
 //! An event has a number within its attempt. Two writers may have written the same numbers: of two records that begin with
-//! the same event, the one of the higher epoch counts.
+//! the same event, the one of the higher epoch counts. A runner that got no answer says more at its next try: of one epoch,
+//! the longer one counts.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -84,7 +85,7 @@ impl Told {
         }
         let of_attempt = self.pieces.entry(said.attempt.clone()).or_default();
         match of_attempt.get(&piece.first) {
-            Some(known) if known.epoch >= piece.epoch => {}
+            Some(known) if (known.epoch, known.last) >= (piece.epoch, piece.last) => {}
             Some(_) => drop(of_attempt.insert(piece.first, piece)),
             None => {
                 of_attempt.insert(piece.first, piece);

@@ -34,7 +34,9 @@ async fn forgotten_places_are_found_again() {
         said(1, "a", 1, 1, 3),
         said(2, "b", 1, 1, 9),
         said(1, "a", 1, 4, 4),
+        said(1, "a", 2, 4, 5),
         said(1, "a", 2, 4, 6),
+        said(1, "a", 1, 4, 9),
         said(2, "b", 1, 10, 10),
     ];
     log.writer(SAID, "test").await.unwrap().append(all.iter().map(Said::to_record).collect()).await.unwrap();

@@ -27,7 +27,7 @@ pub struct Said {
     pub batch: u32,
     /// The number of the attempt.
     pub number: u32,
-    /// Of the writer: of two records that begin with the same event, the lower one is not heard.
+    /// Of the writer: of two records that begin with the same event, the lower one is not heard; of one epoch, the shorter one.
     pub epoch: u64,
     /// When they were written.
     pub time: Micros,

@@ -88,20 +88,25 @@ async fn a_cancelled_join_is_taken_back(site: &Site) {
     }
 }
 
-fn acts(site: &Site, number: usize) -> String {
+/// Writes down on machines that it has begun, waits to be let go, and writes down that it is done.
+pub(super) fn waiting(machines: &[String], canary: u32) -> Value {
+    let script =
+        "echo begun >> /var/lib/acts; until [ -e /var/lib/go ]; do sleep 0.1; done; echo done >> /var/lib/acts";
+    json!({
+        "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
+        "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
+        "parameters": {"script": script}, "batches": {"canary": canary, "soakSeconds": 0},
+    })
+}
+
+pub(super) fn acts(site: &Site, number: usize) -> String {
     site.hosts.print(number, "cat /var/lib/acts 2> /dev/null || true").unwrap()
 }
 
 /// Both machines have begun; then one is off, and the other comes to its end.
 async fn power_goes_in_the_middle(site: &mut Site) {
     let machines = site.addresses();
-    let script =
-        "echo begun >> /var/lib/acts; until [ -e /var/lib/go ]; do sleep 0.1; done; echo done >> /var/lib/acts";
-    let mut spec = json!({
-        "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
-        "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-        "parameters": {"script": script}, "batches": {"canary": 0},
-    });
+    let mut spec = waiting(&machines, 0);
     site.beidou("Operation", json!({"metadata": {"name": "power"}, "spec": spec})).await.unwrap();
     let begun = wait::until("both have begun", LIMIT, async || {
         [1, 2].iter().all(|number| acts(site, *number) == "begun").then_some(())

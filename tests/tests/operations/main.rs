@@ -7,6 +7,8 @@ mod cluster;
 mod definitions;
 mod dry_run;
 mod kills;
+mod log_away;
+mod reboot;
 mod receiver;
 mod scale_up;
 mod task;

@@ -76,7 +76,7 @@ fn tallied(site: &Site, name: &str, phase: &str, status: &Value) -> anyhow::Resu
     Ok(())
 }
 
-fn of<'a>(board: &'a Board, name: &str) -> Option<&'a Operation> {
+pub fn of<'a>(board: &'a Board, name: &str) -> Option<&'a Operation> {
     let name = format!("{NAMESPACE}/{name}");
     board.operations.values().find(|one| one.name == name)
 }
