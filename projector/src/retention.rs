@@ -98,7 +98,8 @@ async fn enforce_by_clock(
     enforce(kept, store, archive, now).await
 }
 
-fn believed(shown: Micros, newest: Option<Micros>) -> Micros {
+/// The hour to go by, where a clock shows one and the newest that is known otherwise is another.
+pub(crate) fn believed(shown: Micros, newest: Option<Micros>) -> Micros {
     newest.map_or(shown, |newest| shown.min(newest.plus(MOST_AHEAD)))
 }
 
