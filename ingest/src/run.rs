@@ -62,9 +62,15 @@ pub async fn run(config: IngestConfig, inputs: Inputs, shutdown: CancellationTok
     let board = Board::new(status);
     let abandon = CancellationToken::new();
     let retry = Retry { board: board.clone(), metrics: metrics.clone(), abandon: abandon.clone(), fault };
-    let publisher = Arc::new(Publisher::open(log.as_ref(), WRITER, retry.clone()).await?);
-    let (coverage, writing) =
-        Coverage::open(log.as_ref(), WRITER, &config.collector, (retry, Arc::clone(&outside))).await?;
+    let opening = async {
+        let publisher = Publisher::open(log.as_ref(), WRITER, retry.clone()).await?;
+        let own = (retry, Arc::clone(&outside));
+        let (coverage, writing) = Coverage::open(log.as_ref(), WRITER, &config.collector, own).await?;
+        Ok::<_, IngestError>((Arc::new(publisher), coverage, writing))
+    };
+    // A log that is full or away is waited for, but not when there is nothing to bring into it.
+    let Some(opened) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+    let (publisher, coverage, writing) = opened?;
     let importer = Importer::new(Arc::clone(&log), Arc::clone(&publisher), coverage.clone());
     let tools = Arc::new(Tools { config, publisher, coverage, metrics, board, outside, fault });
     let fleet = Fleet { tools, tasks: JoinSet::new(), running: BTreeMap::new(), owners: Owners::default() };

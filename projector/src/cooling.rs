@@ -27,7 +27,10 @@ use beidou_store::{
     retention::NOTICE,
 };
 
-use crate::{ProjectorError, retention::Names};
+use crate::{
+    ProjectorError,
+    retention::{Names, believed},
+};
 
 /// What the table is to have, by cluster uid: its names, and the moment before which it need not.
 pub(crate) struct Cooling(BTreeMap<String, (Vec<String>, Micros)>);
@@ -75,7 +78,8 @@ pub(crate) async fn cool(
     Ok(hot::remove(store, &after, &covered).await?)
 }
 
-/// Notes what a table that is filled anew from the archive need not have, by what is kept now: the archive has it alone.
+/// Notes what a table that is filled anew from the archive need not have, by what is kept now: the archive has it alone. There is no
+/// Event yet to tell whether the hour that the clock shows is right; what was observed last for a file of the archive does.
 ///
 /// # Errors
 /// When the store refuses: repeat it.
@@ -83,8 +87,9 @@ pub(crate) async fn restored(
     kept: &Retention,
     store: &Store,
     catalogue: &Catalogue,
-    now: Micros,
+    shown: Micros,
 ) -> Result<Hot, ProjectorError> {
+    let now = believed(shown, catalogue.days.values().map(|entry| entry.note.observed).max());
     let mut names = Names::new();
     for entry in catalogue.days.values() {
         names.entry(&entry.cluster_uid).or_default().insert(&entry.cluster);

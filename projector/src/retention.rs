@@ -9,6 +9,8 @@
 //! - The note comes first, and of every cluster: a restored table says so too, though nothing is left to remove. A crash
 //!   leaves rows that an answer calls removed, and never a complete range without its rows.
 //! - Nothing is remembered: what is old is looked for each time, so a run that a crash or a full disk has ended is repeated.
+//! - A clock that is wrong takes nothing: the hour is believed no further than [`MOST_AHEAD`] of the newest Event, whose time is
+//!   from a clock of its cluster. What went does not come back, nor do its note and the bound of the tables.
 //! - An entry that fits no cluster stops it all: its days may be meant for one whose Events would go by the default.
 //! - A failure ends no projector. It is told, and tried again at the next look.
 
@@ -33,6 +35,9 @@ use crate::{
 
 /// How often it is looked whether a day has begun, or the last try is to be repeated.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+/// Our clock may be ahead of the newest Event by so much: a fleet that is quiet for longer keeps its Events as much longer.
+const MOST_AHEAD: i64 = DAY;
 
 /// What a run removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +69,7 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
         }
         let _turn = turns.turn.lock().await;
         let outcome = match turns.still_leads().await {
-            Ok(()) => enforce(&kept, &store, archive.as_ref(), now).await,
+            Ok(()) => enforce_by_clock(&kept, &store, archive.as_ref(), now).await,
             Err(error) => Err(error),
         };
         if let Ok(Some(removed)) = &outcome {
@@ -74,6 +79,28 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
             done_on = Some(today);
         }
     }
+}
+
+/// Enforces it at the hour that a clock shows, as far as that is believed.
+async fn enforce_by_clock(
+    kept: &Retention,
+    store: &Store,
+    archive: Option<&Archive>,
+    shown: Micros,
+) -> Result<Option<Removed>, ProjectorError> {
+    let now = believed(shown, retention::newest_hour(store).await?);
+    if now < shown {
+        tracing::warn!(
+            %shown, %now,
+            "no Event is as young as the clock of this machine says: retention goes by the newest one, a day later"
+        );
+    }
+    enforce(kept, store, archive, now).await
+}
+
+/// The hour to go by, where a clock shows one and the newest that is known otherwise is another.
+pub(crate) fn believed(shown: Micros, newest: Option<Micros>) -> Micros {
+    newest.map_or(shown, |newest| shown.min(newest.plus(MOST_AHEAD)))
 }
 
 /// Says how a run ended, and whether it is done for the day.
@@ -187,5 +214,20 @@ impl Cutoffs {
             Some((cluster.cluster_uid.clone(), cutoff))
         };
         in_table.iter().filter_map(due).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_believed_a_day_beyond_the_newest_event() {
+        for (shown, newest, now) in
+            [(50, Some(50), 50), (50, Some(49), 50), (80, Some(49), 50), (20, Some(49), 20), (80, None, 80)]
+        {
+            let newest = newest.map(|day| Micros(day * DAY));
+            assert_eq!(believed(Micros(shown * DAY), newest), Micros(now * DAY), "{shown} {newest:?}");
+        }
     }
 }

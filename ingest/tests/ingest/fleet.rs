@@ -251,6 +251,27 @@ async fn a_full_log_holds_the_position_and_nothing_is_dropped() {
     assert_eq!(api.lock().watched.len(), 1, "the watch was not given up");
 }
 
+/// A log whose disk has no room for a writer.
+struct NoRoom(Arc<MemoryLog>);
+
+#[async_trait]
+impl Overlay for NoRoom {
+    fn below(&self) -> &MemoryLog {
+        &self.0
+    }
+
+    async fn writer(&self, _at: TopicPartition, _name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        Err(LogError::Full { path: "disk".into() })
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_full_from_the_start_does_not_hold_up_the_end() {
+    let mut running = Running::start(Arc::new(NoRoom(memory())), Vec::new());
+    running.until(|s| s.log_trouble.is_some()).await;
+    running.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_newer_writer_ends_the_older_ingest() {
     let (api, log) = (Api::start("uid-1").await, memory());

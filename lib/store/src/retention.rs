@@ -8,7 +8,8 @@ use std::time::Duration;
 use beidou_schemas::{
     Micros,
     coverage::{CoverageState, Reason},
-    time::DAY,
+    kube_event::TimeFlags,
+    time::{DAY, SECOND},
 };
 use clickhouse::{Row, query::Query};
 use serde::Deserialize;
@@ -31,7 +32,7 @@ pub struct ClusterRows {
 impl ClusterRows {
     /// The hour of its oldest row.
     pub fn first(&self) -> Micros {
-        Micros(self.first_hour.saturating_mul(beidou_schemas::time::SECOND))
+        Micros(self.first_hour.saturating_mul(SECOND))
     }
 }
 
@@ -51,6 +52,22 @@ const CLUSTERS: &str = "SELECT cluster_uid, groupUniqArray(toString(cluster)) AS
 pub async fn clusters(store: &Store) -> Result<Vec<ClusterRows>, StoreError> {
     let rows = store.reader()?.query_raw(CLUSTERS).fetch_all().await;
     rows.map_err(|source| StoreError::ClickHouse { act: "list the clusters with their rows", source })
+}
+
+/// The hour of the newest Event by the clock of its own cluster: where the time of observation stands in for an Event's own, it
+/// says nothing. `None` without such a row.
+///
+/// # Errors
+/// When the store gives no answer: retry.
+pub async fn newest_hour(store: &Store) -> Result<Option<Micros>, StoreError> {
+    const NOT_ITS_OWN: u8 = TimeFlags::NONE_GIVEN | TimeFlags::FUTURE | TimeFlags::PAST;
+    let sql = format!(
+        "SELECT toInt64(toUnixTimestamp(toStartOfHour(time))) FROM kube_event WHERE bitAnd(time_flags, {NOT_ITS_OWN}) = 0 \
+         ORDER BY toStartOfHour(time) DESC LIMIT 1"
+    );
+    let found = store.reader()?.query_raw(&sql).fetch_optional::<i64>().await;
+    let found = found.map_err(|source| StoreError::ClickHouse { act: "look for the newest Event", source })?;
+    Ok(found.map(|seconds| Micros(seconds.saturating_mul(SECOND))))
 }
 
 /// The row's version is the cutoff's day: the latest one stands, also after retention was made longer.

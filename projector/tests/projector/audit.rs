@@ -8,8 +8,9 @@ use crate::support::{
     log, number,
 };
 use beidou_log::Log;
+use beidou_model::retention::Retention;
 use beidou_projector::{
-    Status,
+    ProjectorConfig, Status,
     maintenance::{Asking, Outcome, Wish},
 };
 use beidou_schemas::{
@@ -198,6 +199,24 @@ async fn a_wiped_store_is_restored_whole() {
     kept.history.extend(later);
     all_archived(&mut projector, &kept.log).await;
     check(&store, &kept.archive, &kept.history).await;
+    projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_restored_tables_need_not_have_goes_by_the_archive_and_not_by_the_clock() {
+    let kept = Kept::archived().await;
+    kept.archive.compact(&Compaction::new(Micros(i64::MAX), Micros(0))).await.unwrap();
+    kept.projector.stop().await;
+    drop(kept.engine);
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::start(data.path()).await;
+    let store = engine.store();
+    let retention = Retention { in_tables: 1, ..Retention::default() };
+    let config = ProjectorConfig { retention, ..config(&kept.archive, 30, Duration::from_millis(200)) };
+    let mut projector = Running::start(config, &kept.log, &store);
+    all_archived(&mut projector, &kept.log).await;
+    // The clock of this machine is days beyond the last observation, of November 23: by it no Event would be young enough.
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 99, "the states of that day");
     projector.stop().await;
 }
 

@@ -104,11 +104,15 @@ impl Partition {
 
     /// Looks at the folder again. Forgets what is gone.
     pub(super) fn refresh(&self) -> Result<Option<Offset>, LogError> {
-        let found: BTreeSet<Offset> = layout::list_segments(&self.dir)?.into_iter().collect();
-        locked(&self.indexes).retain(|base, _| found.contains(base));
-        let first = found.first().copied();
-        *locked(&self.segments) = found;
-        Ok(first)
+        self.refresh_by(|| layout::list_segments(&self.dir))
+    }
+
+    /// Nobody else looks meanwhile: noted late, an older look would hide the segment that a younger one has just found.
+    fn refresh_by(&self, look: impl FnOnce() -> Result<Vec<Offset>, LogError>) -> Result<Option<Offset>, LogError> {
+        let mut segments = locked(&self.segments);
+        *segments = look()?.into_iter().collect();
+        locked(&self.indexes).retain(|base, _| segments.contains(base));
+        Ok(segments.first().copied())
     }
 
     /// The segment that holds `offset`, by its first offset; `None` when all segments begin later.
@@ -140,6 +144,8 @@ impl Partition {
 
 #[cfg(test)]
 mod tests {
+    use beidou_schemas::Topic;
+
     use super::*;
 
     #[test]
@@ -158,5 +164,18 @@ mod tests {
         assert_eq!(index.before(199), spot(198));
         assert_eq!(index.before(200), spot(200));
         assert_eq!(index.before(999), spot(200));
+    }
+
+    #[test]
+    fn a_look_at_the_folder_is_noted_before_the_next_one_begins() {
+        let at = TopicPartition::new(Topic::KubeEvent, 0);
+        let partition = Partition::new(at, PathBuf::from("not looked at"));
+        let look = || {
+            assert!(partition.segments.try_lock().is_err(), "a reader could note a younger look before this one");
+            Ok(vec![7, 9])
+        };
+        assert_eq!(partition.refresh_by(look).unwrap(), Some(7));
+        let mark = Mark { segment: 9, position: 0, next: 9 };
+        assert_eq!(partition.segment_of(8, mark).unwrap(), Some(7), "without another look");
     }
 }

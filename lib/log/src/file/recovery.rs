@@ -126,15 +126,18 @@ pub(super) fn create_segment(
     Ok(file)
 }
 
-/// Times never fall, so no record of a segment is newer than the first of the next.
+/// Times never fall, so no record of a segment is newer than the first of the next. An active one that is empty has none: then the
+/// segment before is walked.
 fn sealed_segments(dir: &Path, bases: &[Offset], active_first_ms: Option<u64>) -> Result<Vec<Sealed>, LogError> {
     let mut sealed = Vec::new();
     for (at, pair) in bases.windows(2).enumerate() {
         let path = segment_path(dir, pair[0]);
         let bytes = fs::metadata(&path).map_err(|e| failed("read", &path, e))?.len();
-        let next_is_active = at + 2 == bases.len();
-        let newest_ms =
-            if next_is_active { active_first_ms } else { first_time(&segment_path(dir, pair[1]), pair[1])? };
+        let newest_ms = match (at + 2 == bases.len(), active_first_ms) {
+            (true, None) => last_time(&path, pair[0])?,
+            (true, first) => first,
+            (false, _) => first_time(&segment_path(dir, pair[1]), pair[1])?,
+        };
         sealed.push(Sealed { base: pair[0], next: pair[1], bytes, newest_ms });
     }
     Ok(sealed)
@@ -147,6 +150,22 @@ fn first_time(path: &Path, base: Offset) -> Result<Option<u64>, LogError> {
         header_at(&file, Spot { offset: base, position: 0 }, end)
     };
     Ok(look().map_err(|e| failed("read", path, e))?.ok().map(|header| header.time_ms))
+}
+
+/// `None` where a segment cannot be walked to its end.
+fn last_time(path: &Path, base: Offset) -> Result<Option<u64>, LogError> {
+    let walk = || -> io::Result<Option<u64>> {
+        let file = File::open(path)?;
+        let end = file.metadata()?.len();
+        let (mut spot, mut last) = (Spot { offset: base, position: 0 }, None);
+        while spot.position < end {
+            let Ok(header) = header_at(&file, spot, end)? else { return Ok(None) };
+            last = Some(header.time_ms);
+            spot = Spot { offset: header.next(), position: spot.position + header.len() };
+        }
+        Ok(last)
+    };
+    walk().map_err(|e| failed("read", path, e))
 }
 
 /// What a segment holds.

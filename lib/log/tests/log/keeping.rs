@@ -87,6 +87,24 @@ async fn age_removes_whole_closed_segments_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_crash_behind_a_roll_does_not_keep_what_is_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = capped(dir.path());
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    for n in 0..3 {
+        writer.append(vec![noise(n, 64)]).await.unwrap();
+    }
+    drop(writer);
+    // The next segment was made, and nothing was written into it.
+    let next = dir.path().join(EVENTS.topic.name()).join("0").join(format!("{:020}.seg", 3));
+    fs::write(next, []).unwrap();
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    writer.append(vec![noise(3, 64)]).await.unwrap();
+    let freed = log.enforce_retention(SystemTime::now() + Duration::from_secs(3700)).await.unwrap();
+    assert_eq!((freed.segments, log.bounds(EVENTS).await.unwrap()), (1, 3..4));
+}
+
+#[tokio::test]
 async fn a_reader_survives_removal_beneath_it() {
     let dir = tempfile::tempdir().unwrap();
     let log = capped(dir.path());

@@ -10,9 +10,16 @@
 //! - Until the manifest is stored nothing has changed for a reader; after it, the inputs count no longer. A crash leaves
 //!   files that do not count, which the next compaction removes.
 //! - Two compactions at once do no harm: one of them stores the generation, the other one gives up.
+//! - Whoever gives it up ends it within a batch: its thread would hold up the end of the process.
 //! - Memory is bounded by [`MOST_GATHERED`] and by one file of [`TARGET_BYTES`] while it is put. Scratch files are on disk.
 
-use std::{collections::BTreeMap, fs::File, io::BufWriter, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufWriter, ErrorKind},
+    path::PathBuf,
+    sync::{Arc, Weak},
+};
 
 use beidou_schemas::{
     Micros,
@@ -100,7 +107,9 @@ impl Archive {
         if inputs.is_empty() {
             return Ok(done);
         }
+        let asking = Arc::new(());
         let run = Run {
+            asked: Arc::downgrade(&asking),
             archive: self.clone(),
             compaction: compaction.clone(),
             generation: catalogue.generation + 1,
@@ -111,6 +120,7 @@ impl Archive {
             made: Vec::new(),
         };
         let (taken, made) = blocking(move || run.work(inputs)).await?;
+        drop(asking);
         if let Err(error) = self.verify_all(&taken, &made).await {
             self.discard(&made).await;
             return Err(error);
@@ -198,6 +208,8 @@ type Scratch = FileWriter<BufWriter<File>>;
 
 /// A compaction under way, on a thread of its own.
 struct Run {
+    /// As long as somebody waits for it.
+    asked: Weak<()>,
     archive: Archive,
     compaction: Compaction,
     generation: u64,
@@ -235,11 +247,21 @@ impl Run {
         Ok(())
     }
 
+    fn is_asked(&self) -> Result<(), ArchiveError> {
+        if self.asked.strong_count() > 0 {
+            return Ok(());
+        }
+        let (path, source) = ("the archive".into(), ErrorKind::Interrupted.into());
+        Err(ArchiveError::Io { act: "compact, for nobody waits for it,", path, source })
+    }
+
     fn take(&mut self, input: Input) -> Result<(), ArchiveError> {
+        self.is_asked()?;
         let opened = self.runtime.block_on(self.archive.open(&input.path))?;
         let mut tally = Tally::default();
         for batch in opened.batches()? {
             let batch = batch?;
+            self.is_asked()?;
             tally.add(&batch)?;
             for (shelf, rows) in split(&batch)? {
                 self.put_on(&shelf, &rows, &input.note.ranges)?;
@@ -312,6 +334,7 @@ impl Run {
     /// Closes a shelf's file and puts it.
     fn finish(&mut self, shelf: &Shelf) -> Result<(), ArchiveError> {
         let Some(file) = self.shelves.remove(shelf) else { return Ok(()) };
+        self.is_asked()?;
         let (sink, note) = file.close()?;
         let finished = Finished::new(content(sink)?, note);
         let dt = Micros(shelf.day * DAY).day_text();
@@ -347,4 +370,40 @@ fn content(sink: BufWriter<File>) -> Result<Bytes, ArchiveError> {
     let mut content = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut content)).map_err(failed)?;
     Ok(content.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_nobody_waits_for_any_more_ends() {
+        for waits in [false, true] {
+            let asking = Arc::new(());
+            let mut run = Run {
+                asked: Arc::downgrade(&asking),
+                archive: Archive::in_memory(),
+                compaction: Compaction::new(Micros(0), Micros(0)),
+                generation: 1,
+                days: BTreeMap::new(),
+                runtime: Handle::current(),
+                shelves: BTreeMap::new(),
+                taken: Taken::default(),
+                made: Vec::new(),
+            };
+            let asking = waits.then_some(asking);
+            let note = FileNote {
+                schema: 1,
+                rows: 0,
+                hash: RangeHash::default(),
+                ranges: Vec::new(),
+                min_time: Micros(0),
+                max_time: Micros(0),
+                observed: Micros(0),
+            };
+            let input = Input { path: "events/range/p0000/gone.parquet".into(), bytes: 0, note };
+            let ended = blocking(move || run.take(input)).await.unwrap_err();
+            assert_eq!(ended.is_missing(), asking.is_some(), "{ended}");
+        }
+    }
 }
