@@ -151,6 +151,10 @@ impl Driver {
         };
         let observed = self.now();
         self.input(Input::PageRead { version: page.version }).await?;
+        self.look_who_answers().await;
+        if self.replaced {
+            return Ok(());
+        }
         self.comparer.enter(observed, self.chain.epoch());
         let mut batch = Batch::default();
         let known = self.store.push_items(&mut batch, page.items, &self.comparer, self.epoch(), observed);

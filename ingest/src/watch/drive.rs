@@ -140,6 +140,12 @@ pub(crate) struct Driver {
     pub(super) page_size: u32,
     /// The credentials were refused: read them anew before the next try.
     pub(super) stale: bool,
+    /// The server's etcd was set back, or is that of another cluster: see [`Driver::look_who_answers`].
+    doubted: bool,
+    /// Another cluster answers.
+    pub(super) replaced: bool,
+    /// It is to end.
+    ending: CancellationToken,
     /// A list came before the watch that is being opened.
     pub(super) listed: bool,
     /// Where the server stood when it was asked last.
@@ -199,6 +205,9 @@ impl Driver {
             comparing: None,
             compared: Vec::new(),
             stale: false,
+            doubted: false,
+            replaced: false,
+            ending: ending.token.clone(),
             listed: false,
             stands_at: ResourceVersion::default(),
             last_frame: None,
@@ -215,6 +224,9 @@ impl Driver {
             // Frames come by the thousand; what they change shows with their acknowledgement.
             let quiet = matches!(happening, Happening::Arrival(_) | Happening::Linger);
             driver.handle(happening).await?;
+            if driver.replaced {
+                return driver.end(Reason::Removed).await;
+            }
             driver.flow().await?;
             if !quiet {
                 driver.report();
@@ -255,7 +267,8 @@ impl Driver {
             Happening::Woke => {
                 self.wake = None;
                 self.renew().await;
-                self.input(Input::Woke).await
+                self.look_who_answers().await;
+                if self.replaced { Ok(()) } else { self.input(Input::Woke).await }
             }
             Happening::Answer(Answer::Opened(Ok(body), timeout)) => {
                 self.stream = Some(Stream::new(body, timeout));
@@ -367,7 +380,9 @@ impl Driver {
         // These end what was lost.
         let lost = matches!(input, Input::PageRead { .. } | Input::Proved { set_back: true, .. });
         let now = if lost { self.tools.outside.latest() } else { self.now() };
+        let epoch = self.chain.epoch();
         let actions = self.chain.step(now, input);
+        self.doubted |= self.chain.epoch() != epoch;
         self.act(actions).await
     }
 
@@ -388,10 +403,34 @@ impl Driver {
     /// Reads the credentials anew after they were refused: tokens and certificates are replaced in place.
     async fn renew(&mut self) {
         if std::mem::take(&mut self.stale) {
-            match self.tools.link(&self.config).await {
-                Ok(link) => self.link = link,
-                Err(error) => self.detail = super::chain(&error),
+            let ending = self.ending.clone();
+            match ending.run_until_cancelled(self.tools.link(&self.config)).await {
+                Some(Ok(link)) => self.link = link,
+                Some(Err(error)) => self.detail = super::chain(&error),
+                None => {}
             }
+        }
+    }
+
+    /// A cluster that was made anew in the place of this one, with the same authority, has an etcd of its own: it looks as if that
+    /// of this one had been set back. It is not this one, and begins as itself.
+    pub(super) async fn look_who_answers(&mut self) {
+        if !self.doubted {
+            return;
+        }
+        let ending = self.ending.clone();
+        let answer = ending.run_until_cancelled(clusters::identify(&self.config, &self.link)).await;
+        match answer {
+            Some(Ok(found)) => {
+                (self.doubted, self.replaced) = (false, found != self.store.cluster);
+                if self.replaced {
+                    let (name, was) = (&self.config.name, &self.store.cluster);
+                    tracing::warn!(cluster = %name, %was, %found, "another cluster answers in the place of this one");
+                }
+            }
+            // It is asked again with the next try.
+            Some(Err(error)) => self.detail = super::chain(&error),
+            None => {}
         }
     }
 }

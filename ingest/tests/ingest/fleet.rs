@@ -74,6 +74,25 @@ async fn two_clusters_with_one_uid_are_refused_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn another_cluster_in_the_place_of_one_is_collected_as_itself() {
+    let (api, log) = (Api::start("uid-1").await, memory());
+    let mut running = Running::start(log.clone(), vec![named("one", &api)]);
+    running.watching().await;
+    let old = format!("0.a.{}", api.write("a", ""));
+    eventually(&*log, Topic::KubeEvent, |records| records.len() == 1).await;
+    api.lock().uid = Some("uid-2".into());
+    api.set_back(50);
+    let new = format!("0.b.{}", api.write("b", ""));
+    let records = eventually(&*log, Topic::KubeEvent, |records| records.len() == 2).await;
+    running.stop().await.unwrap();
+    let source = |id: &str| {
+        let record = records.iter().find(|record| record.header("ce_id") == Some(id));
+        record.and_then(|record| record.header("ce_source")).map(str::to_owned)
+    };
+    assert_eq!([source(&old), source(&new)], ["uid-1", "uid-2"].map(|uid| Some(format!("/clusters/{uid}"))));
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_named_and_a_right_one_taken_without_a_restart() {
     let (api, log) = (Api::start("uid-1").await, memory());
     api.lock().token = Some("right".into());

@@ -74,6 +74,8 @@ pub struct Inner {
     pub drop_next: bool,
     pub token: Option<String>,
     pub hang: bool,
+    /// The uid of the cluster that has taken the place of the one at the start.
+    pub uid: Option<String>,
 }
 
 pub struct Api {
@@ -165,9 +167,9 @@ async fn serve(
     body: Bytes,
 ) -> Response {
     let Some(api) = api.upgrade() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
-    let (hang, token) = {
+    let (hang, token, uid) = {
         let inner = api.lock();
-        (inner.hang, inner.token.clone())
+        (inner.hang, inner.token.clone(), inner.uid.clone().unwrap_or(uid))
     };
     if hang {
         std::future::pending::<()>().await;

@@ -11,6 +11,10 @@ use super::{
     chain::{Chain, Next, State},
 };
 
+/// So many refusals in a row of a page: its token is not usable, though the server does not say so. It names the list's version, which
+/// lies ahead of a server whose etcd was set back meanwhile. With doubled waits this is more than a minute.
+const MOST_REFUSALS: u32 = 10;
+
 /// A list under way.
 #[derive(Debug)]
 pub(super) struct Listing {
@@ -21,6 +25,8 @@ pub(super) struct Listing {
     token: Option<String>,
     /// A page came from another version than the first one.
     mixed: bool,
+    /// In a row, of the page that is asked for.
+    refusals: u32,
 }
 
 impl Listing {
@@ -28,13 +34,14 @@ impl Listing {
         self.first = None;
         self.token = None;
         self.mixed = false;
+        self.refusals = 0;
     }
 }
 
 impl Chain {
     /// The chain cannot be continued: a list will follow, after a wait.
     pub(super) fn list_anew(&mut self, reason: Reason, detail: String) -> Vec<Action> {
-        self.listing = Some(Listing { reason, detail, first: None, token: None, mixed: false });
+        self.listing = Some(Listing { reason, detail, first: None, token: None, mixed: false, refusals: 0 });
         self.proofs.clear();
         self.question = None;
         self.empty_answers = 0;
@@ -46,12 +53,13 @@ impl Chain {
     }
 
     pub(super) fn page_refused(&mut self, why: Refusal) -> Vec<Action> {
-        // The version of the first page was compacted. The server offers to go on with newer pages; such a list would
-        // be of two moments and could miss states, so it begins anew.
-        if why == Refusal::Expired
-            && let Some(listing) = &mut self.listing
-        {
-            listing.restart();
+        if let Some(listing) = &mut self.listing {
+            listing.refusals += 1;
+            // The version of the first page was compacted. The server offers to go on with newer pages; such a list would
+            // be of two moments and could miss states, so it begins anew.
+            if why == Refusal::Expired || listing.refusals >= MOST_REFUSALS {
+                listing.restart();
+            }
         }
         self.wait(why, Next::List)
     }
@@ -80,7 +88,7 @@ impl Chain {
             listing.restart();
             return self.wait(Refusal::Failed, Next::List);
         }
-        listing.token = next;
+        (listing.token, listing.refusals) = (next, 0);
         if listing.token.is_some() {
             return vec![self.list()];
         }

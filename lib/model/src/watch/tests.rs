@@ -322,6 +322,20 @@ fn an_expired_page_token_begins_the_list_anew() {
 }
 
 #[test]
+fn a_page_that_is_refused_again_and_again_begins_the_list_anew() {
+    let (mut chain, _) = Chain::start(Settings::default(), "c".parse().unwrap(), "one".into(), None);
+    chain.step(T, Input::Woke);
+    chain.step(T, Input::PageRead { version: ResourceVersion(10) });
+    chain.step(T, Input::PageStored { next: Some("two".into()) });
+    for round in 1..=10 {
+        let refused = Input::Refused { of: Asked::List, why: Refusal::Failed, detail: "a future revision".into() };
+        chain.step(T, refused);
+        let next = names(&chain.step(T, Input::Woke));
+        assert_eq!(next, [if round < 10 { "list two" } else { "list " }], "round {round}");
+    }
+}
+
+#[test]
 fn pages_of_two_versions_are_no_list() {
     let (mut chain, _) = Chain::start(Settings::default(), "c".parse().unwrap(), "one".into(), None);
     chain.step(T, Input::Woke);
