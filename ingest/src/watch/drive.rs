@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use beidou_model::watch::{Asked, Chain, CompareInput, Comparer, Input, Refusal};
+use beidou_model::watch::{Asked, Chain, CompareInput, Comparer, Input};
 use beidou_schemas::{ClusterUid, Micros, ResourceVersion, coverage::Reason};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -138,7 +138,7 @@ pub(crate) struct Driver {
     /// The states of the page that is being compared.
     pub(super) compared: Vec<State>,
     pub(super) page_size: u32,
-    /// The credentials were refused: read them anew before the next try.
+    /// The way to the server is in doubt: read it anew before the next try.
     pub(super) stale: bool,
     /// The server's etcd was set back, or is that of another cluster: see [`Driver::look_who_answers`].
     doubted: bool,
@@ -388,7 +388,7 @@ impl Driver {
 
     async fn refused(&mut self, of: Asked, error: &ApiError) -> Result<(), IngestError> {
         let why = error.refusal();
-        self.stale |= why == Refusal::Unauthorized;
+        self.stale |= error.doubts_the_way();
         let what = match of {
             Asked::Prove => "cannot ask where the server stands",
             Asked::Open => "cannot open the watch",
@@ -400,7 +400,7 @@ impl Driver {
         self.input(Input::Refused { of, why, detail: error.to_string() }).await
     }
 
-    /// Reads the credentials anew after they were refused: tokens and certificates are replaced in place.
+    /// Reads the way to the server anew, credentials and all: kubeconfigs, tokens and certificates are replaced in place.
     async fn renew(&mut self) {
         if std::mem::take(&mut self.stale) {
             let ending = self.ending.clone();

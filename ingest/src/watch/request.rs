@@ -61,6 +61,15 @@ impl ApiError {
         }
     }
 
+    /// Whether the way to the server may be another one by now: another token, address or authority, written in place.
+    pub(crate) fn doubts_the_way(&self) -> bool {
+        match self {
+            Self::Status { code, .. } => matches!(code, 401 | 403),
+            Self::Connection(_) => true,
+            Self::TooLarge(_) | Self::Answer(_) => false,
+        }
+    }
+
     /// What it means for the chain.
     pub(crate) fn refusal(&self) -> Refusal {
         match self {
@@ -291,5 +300,12 @@ mod tests {
         let of = |code| ApiError::Status { code, message: "m".into(), wait: None };
         assert!(of(401).advice().contains("token"));
         assert_eq!((of(403).advice(), of(500).advice()), ("", ""));
+    }
+
+    #[test]
+    fn a_server_that_is_not_reached_may_have_another_address_or_authority_by_now() {
+        let of = |code| ApiError::Status { code, message: "m".into(), wait: None };
+        let errors = [of(401), of(403), ApiError::Connection("TLS failed".into()), of(500), ApiError::TooLarge(1)];
+        assert_eq!(errors.map(|error| error.doubts_the_way()), [true, true, true, false, false]);
     }
 }

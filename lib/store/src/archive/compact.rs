@@ -107,6 +107,7 @@ impl Archive {
         if inputs.is_empty() {
             return Ok(done);
         }
+        done.swept += self.sweep_staged().await?;
         let asking = Arc::new(());
         let run = Run {
             asked: Arc::downgrade(&asking),

@@ -31,6 +31,7 @@ mod s3;
 mod salvage;
 mod shelf;
 mod split;
+mod staged;
 mod write;
 
 pub use catalogue::{Catalogue, Held, RangeFile};
