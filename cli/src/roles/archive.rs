@@ -163,6 +163,7 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
     // A bucket may be looked at from where no site has run.
     let scratch = Some(data).filter(|data| data.is_dir());
     let compaction = Compaction { scratch, ..Compaction::new(now, now) };
+    let mut left_out = Vec::new();
     for collection in Collection::ALL {
         let archive = archive.of(collection);
         let done = archive.compact(&compaction).await.context("the archive is not compacted, and reads as before")?;
@@ -174,7 +175,13 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
                 done.rows, done.inputs.0, done.inputs.1, done.outputs.0, done.outputs.1
             )),
         }
+        left_out.extend(done.left_out);
     }
+    anyhow::ensure!(
+        left_out.is_empty(),
+        "files that are damaged or gone were left out, `beidou audit` may mend them: {}",
+        left_out.join(", ")
+    );
     Ok(())
 }
 

@@ -37,6 +37,9 @@ async fn compact_days_before(config: &ArchiveConfig, collection: Collection, now
     let today = Micros(now.0.div_euclid(DAY) * DAY);
     match config.archive.of(collection).compact(&Compaction::new(today, now)).await {
         Ok(done) => {
+            if !done.left_out.is_empty() {
+                config.metrics.compaction_failures.inc();
+            }
             let Some(generation) = done.generation else { return };
             config.metrics.compactions.inc();
             config.metrics.compacted_rows.inc_by(done.rows);

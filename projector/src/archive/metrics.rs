@@ -94,7 +94,11 @@ impl ArchiveMetrics {
         registry.register("last_put_timestamp_seconds", help, all.last_put.clone());
         registry.register("compactions", "Compactions that moved rows", all.compactions.clone());
         registry.register("compacted_rows", "Rows moved into day files", all.compacted_rows.clone());
-        registry.register("compaction_failures", "Compactions that failed", all.compaction_failures.clone());
+        registry.register(
+            "compaction_failures",
+            "Compactions that failed, or left damaged files out",
+            all.compaction_failures.clone(),
+        );
         registry.register("generation", "Generation of the last manifest written", all.generation.clone());
         all
     }

@@ -10,6 +10,8 @@
 //! - Until the manifest is stored nothing has changed for a reader; after it, the inputs count no longer. A crash leaves
 //!   files that do not count, which the next compaction removes.
 //! - Two compactions at once do no harm: one of them stores the generation, the other one gives up.
+//! - A file that is damaged is left out and stays: it holds up no other. Where one shows, all begins anew, and each file is read
+//!   through before its rows are taken.
 //! - Whoever gives it up ends it within a batch: its thread would hold up the end of the process.
 //! - Memory is bounded by [`MOST_GATHERED`] and by one file of [`TARGET_BYTES`] while it is put. Scratch files are on disk.
 
@@ -21,6 +23,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
+use arrow_array::RecordBatch;
 use beidou_schemas::{
     Micros,
     archive::{FileEntry, FileNote, PartitionRange, day_file},
@@ -88,14 +91,16 @@ pub struct Compacted {
     pub outputs: (u64, u64),
     /// Leftovers of earlier compactions that were removed.
     pub swept: u64,
+    /// Files that are damaged or gone, and were left out: a backup or the audit may mend them.
+    pub left_out: Vec<String>,
 }
 
 impl Archive {
     /// Compacts what is old enough. Repeat it after any error: what was not finished is not there.
     ///
     /// # Errors
-    /// [`ArchiveError::Differs`] and [`ArchiveError::Parquet`] when an input is damaged: repair it first, nothing was
-    /// changed. [`ArchiveError::Raced`] when another one was faster. [`ArchiveError::Chain`] as in [`Archive::going_on`].
+    /// [`ArchiveError::Raced`] when another one was faster. [`ArchiveError::Chain`] as in [`Archive::going_on`]. After any
+    /// error nothing was changed.
     pub async fn compact(&self, compaction: &Compaction) -> Result<Compacted, ArchiveError> {
         let catalogue = self.going_on().await?;
         let mut done = Compacted::default();
@@ -103,25 +108,19 @@ impl Archive {
             self.remove(path).await?;
             done.swept += 1;
         }
-        let inputs = self.inputs(&catalogue, compaction).await?;
+        let inputs = self.inputs(&catalogue, compaction, &mut done.left_out).await?;
         if inputs.is_empty() {
             return Ok(done);
         }
         done.swept += self.sweep_staged().await?;
-        let asking = Arc::new(());
-        let run = Run {
-            asked: Arc::downgrade(&asking),
-            archive: self.clone(),
-            compaction: compaction.clone(),
-            generation: catalogue.generation + 1,
-            days: catalogue.days.clone(),
-            runtime: Handle::current(),
-            shelves: BTreeMap::new(),
-            taken: Taken::default(),
-            made: Vec::new(),
+        let (taken, made) = match self.run(&catalogue, compaction, inputs.clone(), false).await {
+            Err(error) if is_of_a_file(&error) => self.run(&catalogue, compaction, inputs, true).await?,
+            ran => ran?,
         };
-        let (taken, made) = blocking(move || run.work(inputs)).await?;
-        drop(asking);
+        done.left_out.extend(taken.left_out.iter().cloned());
+        if taken.paths.is_empty() {
+            return Ok(done);
+        }
         if let Err(error) = self.verify_all(&taken, &made).await {
             self.discard(&made).await;
             return Err(error);
@@ -145,12 +144,46 @@ impl Archive {
         Ok(done)
     }
 
+    async fn run(
+        &self,
+        catalogue: &Catalogue,
+        compaction: &Compaction,
+        inputs: Vec<Input>,
+        careful: bool,
+    ) -> Result<(Taken, Vec<FileEntry>), ArchiveError> {
+        let asking = Arc::new(());
+        let run = Run {
+            asked: Arc::downgrade(&asking),
+            archive: self.clone(),
+            compaction: compaction.clone(),
+            generation: catalogue.generation + 1,
+            days: catalogue.days.clone(),
+            careful,
+            runtime: Handle::current(),
+            shelves: BTreeMap::new(),
+            taken: Taken::default(),
+            made: Vec::new(),
+        };
+        blocking(move || run.work(inputs)).await
+    }
+
     /// The range files that are old enough, the oldest first.
-    async fn inputs(&self, catalogue: &Catalogue, asked: &Compaction) -> Result<Vec<Input>, ArchiveError> {
+    async fn inputs(
+        &self,
+        catalogue: &Catalogue,
+        asked: &Compaction,
+        left_out: &mut Vec<String>,
+    ) -> Result<Vec<Input>, ArchiveError> {
         let old = |note: &FileNote| asked.older_than.is_none_or(|limit| note.min_time < limit);
         let mut inputs = Vec::new();
         for file in &catalogue.ranges {
-            let note = self.open(&file.path).await?.note().clone();
+            let note = match self.open(&file.path).await {
+                Ok(opened) => opened.note().clone(),
+                Err(error) => {
+                    leave_out(&file.path, error, left_out)?;
+                    continue;
+                }
+            };
             if note.observed < asked.before && old(&note) {
                 inputs.push(Input { path: file.path.clone(), bytes: file.bytes, note });
             }
@@ -188,8 +221,24 @@ impl Archive {
     }
 }
 
+/// Whether an error is of one file alone.
+fn is_of_a_file(error: &ArchiveError) -> bool {
+    error.is_damage() || error.is_missing()
+}
+
+/// Goes on without a file, if the error is of it alone.
+fn leave_out(path: &str, error: ArchiveError, left_out: &mut Vec<String>) -> Result<(), ArchiveError> {
+    if !is_of_a_file(&error) {
+        return Err(error);
+    }
+    let error = &error as &dyn std::error::Error;
+    tracing::warn!(path, error, "a file of the archive is left out of its compaction, and stays as it is");
+    left_out.push(path.to_owned());
+    Ok(())
+}
+
 /// A file to take in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Input {
     path: String,
     bytes: u64,
@@ -203,6 +252,7 @@ struct Taken {
     bytes: u64,
     rows: u64,
     hash: RangeHash,
+    left_out: Vec<String>,
 }
 
 type Scratch = FileWriter<BufWriter<File>>;
@@ -215,6 +265,8 @@ struct Run {
     compaction: Compaction,
     generation: u64,
     days: BTreeMap<String, FileEntry>,
+    /// Whether a file is read through before its rows are taken.
+    careful: bool,
     runtime: Handle,
     shelves: BTreeMap<Shelf, Scratch>,
     taken: Taken,
@@ -257,6 +309,27 @@ impl Run {
     }
 
     fn take(&mut self, input: Input) -> Result<(), ArchiveError> {
+        if self.careful
+            && let Err(error) = self.read(&input, |_, _| Ok(()))
+        {
+            return leave_out(&input.path, error, &mut self.taken.left_out);
+        }
+        self.read(&input, |run, batch| {
+            split(batch)?.iter().try_for_each(|(shelf, rows)| run.put_on(shelf, rows, &input.note.ranges))
+        })?;
+        self.taken.rows += input.note.rows;
+        self.taken.hash = self.taken.hash.and(input.note.hash);
+        self.taken.bytes += input.bytes;
+        self.taken.paths.push(input.path);
+        Ok(())
+    }
+
+    /// Reads a file to its end; it must hold what its note says.
+    fn read(
+        &mut self,
+        input: &Input,
+        mut each: impl FnMut(&mut Self, &RecordBatch) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
         self.is_asked()?;
         let opened = self.runtime.block_on(self.archive.open(&input.path))?;
         let mut tally = Tally::default();
@@ -264,31 +337,18 @@ impl Run {
             let batch = batch?;
             self.is_asked()?;
             tally.add(&batch)?;
-            for (shelf, rows) in split(&batch)? {
-                self.put_on(&shelf, &rows, &input.note.ranges)?;
-            }
+            each(self, &batch)?;
         }
-        if (tally.rows, tally.hash) != (input.note.rows, input.note.hash) {
-            let (note, path) = (&input.note, input.path);
-            let what = format!(
-                "it has {} rows with hash {}, and says {} and {}",
-                tally.rows, tally.hash, note.rows, note.hash
-            );
-            return Err(ArchiveError::Differs { path, what });
+        let note = &input.note;
+        if (tally.rows, tally.hash) == (note.rows, note.hash) {
+            return Ok(());
         }
-        self.taken.rows += tally.rows;
-        self.taken.hash = self.taken.hash.and(tally.hash);
-        self.taken.bytes += input.bytes;
-        self.taken.paths.push(input.path);
-        Ok(())
+        let what =
+            format!("it has {} rows with hash {}, and says {} and {}", tally.rows, tally.hash, note.rows, note.hash);
+        Err(ArchiveError::Differs { path: input.path.clone(), what })
     }
 
-    fn put_on(
-        &mut self,
-        shelf: &Shelf,
-        rows: &arrow_array::RecordBatch,
-        ranges: &[PartitionRange],
-    ) -> Result<(), ArchiveError> {
+    fn put_on(&mut self, shelf: &Shelf, rows: &RecordBatch, ranges: &[PartitionRange]) -> Result<(), ArchiveError> {
         if !self.shelves.contains_key(shelf) {
             if self.shelves.len() == MOST_OPEN {
                 self.finish_largest()?;
@@ -387,6 +447,7 @@ mod tests {
                 compaction: Compaction::new(Micros(0), Micros(0)),
                 generation: 1,
                 days: BTreeMap::new(),
+                careful: false,
                 runtime: Handle::current(),
                 shelves: BTreeMap::new(),
                 taken: Taken::default(),

@@ -7,7 +7,7 @@ use beidou_store::archive::{Archive, Expired};
 use object_store::memory::InMemory;
 
 use super::{
-    compaction::all,
+    compaction::{all, damage},
     crash::Mortal,
     rows::{CLUSTERS, MONDAY, Row, end, events, fill, hash_of, put, read_all, row},
 };
@@ -45,6 +45,20 @@ async fn old_days_of_a_cluster_go_and_late_rows_go_with_them() {
     let generation = catalogue.generation;
     assert_eq!(archive.expire(NEWEST, NOW, cutoff).await.unwrap(), Expired::default());
     assert_eq!(archive.catalogue().await.unwrap().generation, generation, "nothing to do is nothing done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_stays_and_does_not_hold_up_the_others() {
+    let archive = Archive::in_memory();
+    fill(&archive).await;
+    let bad = archive.catalogue().await.unwrap().ranges[3].path.clone();
+    damage(&archive, &bad).await;
+    let done = archive.expire(NEWEST, NOW, cutoff).await.unwrap();
+    // Of Monday half the rows are in that file.
+    assert_eq!((done.files, done.rows), (2, 60));
+    let catalogue = archive.catalogue().await.unwrap();
+    assert!(catalogue.ranges.iter().any(|file| file.path == bad));
+    assert!(!catalogue.days.values().any(|file| cutoff(file).is_some() && file.dt.as_str() < "2026-11-25"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
