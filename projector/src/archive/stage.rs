@@ -322,10 +322,37 @@ fn archived(
         let (sha256, path, hash) = (String::new(), String::new(), Default::default());
         return LedgerFact::Archived(Archived { source, from, to, rows: 0, hash, bytes: 0, sha256, path });
     };
-    let (bytes, sha256) = match put {
-        Some(put) => (put.bytes, put.sha256.clone()),
-        None => (file.content.len() as u64, file.sha256.clone()),
+    let (bytes, sha256, hash) = match put {
+        Some(put) => (put.bytes, put.sha256.clone(), put.hash),
+        None => (file.content.len() as u64, file.sha256.clone(), file.note.hash),
     };
-    let (rows, hash, path) = (file.note.rows, file.note.hash, path.to_owned());
+    let (rows, path) = (file.note.rows, path.to_owned());
     LedgerFact::Archived(Archived { source, from, to, rows, hash, bytes, sha256, path })
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::{Topic, archive::FileNote, kube_event::RangeHash};
+
+    use super::*;
+
+    #[test]
+    fn the_fact_tells_what_is_there_where_another_version_has_put_it() {
+        let source = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
+        let note = FileNote {
+            schema: 1,
+            rows: 2,
+            hash: RangeHash(3),
+            ranges: Vec::new(),
+            min_time: Micros(0),
+            max_time: Micros(0),
+            observed: Micros(0),
+        };
+        let own = Finished { content: "own".into(), sha256: "own".into(), note };
+        let there = Put { bytes: 5, sha256: "there".into(), hash: RangeHash(7), repeated: true };
+        let LedgerFact::Archived(fact) = archived(source, (0, 2), "path", Some(&own), Some(&there)) else {
+            panic!("it is archived")
+        };
+        assert_eq!((fact.rows, fact.bytes, fact.sha256.as_str(), fact.hash), (2, 5, "there", RangeHash(7)));
+    }
 }

@@ -21,7 +21,7 @@ impl Archive {
         let put = self.objects.put(&at(path)?, PutPayload::from_bytes(file.content.clone())).await;
         put.map_err(ArchiveError::objects("replace", path))?;
         self.verify(path, &file.sha256, &file.note).await?;
-        Ok(Put { bytes: file.content.len() as u64, sha256: file.sha256.clone(), repeated: false })
+        Ok(Put::of(file))
     }
 
     /// Puts a day file in the place of a bad one, and the manifest that says so. Tells the new entry.

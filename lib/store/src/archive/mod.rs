@@ -48,7 +48,7 @@ pub use write::{FileWriter, Finished, GroupLimit};
 
 use std::{fmt, path::Path as FilePath, sync::Arc};
 
-use beidou_schemas::archive::Collection;
+use beidou_schemas::{archive::Collection, kube_event::RangeHash};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{
@@ -83,8 +83,17 @@ pub struct Put {
     pub bytes: u64,
     /// SHA-256 of what is stored, hexadecimal.
     pub sha256: String,
-    /// Whether it had been there before, with the same rows.
+    /// The hash of the rows that are stored.
+    pub hash: RangeHash,
+    /// Whether it had been there before, with the same rows or states.
     pub repeated: bool,
+}
+
+impl Put {
+    fn of(file: &Finished) -> Self {
+        let (bytes, sha256) = (file.content.len() as u64, file.sha256.clone());
+        Self { bytes, sha256, hash: file.note.hash, repeated: false }
+    }
 }
 
 impl fmt::Debug for Archive {
@@ -166,27 +175,27 @@ impl Archive {
         }
     }
 
-    /// Puts a Parquet file. One that is there already must hold the same rows, and stays as it is; only what is no whole
-    /// file is replaced, since nobody can have relied on it.
+    /// Puts a Parquet file. One that is there already must hold the same states, and stays as it is, though another version
+    /// filled their residual otherwise; only what is no whole file is replaced, since nobody can have relied on it.
     ///
     /// # Errors
-    /// [`ArchiveError::Differs`] when other rows are there; else worth another try.
+    /// [`ArchiveError::Differs`] when other states are there; else worth another try.
     pub async fn put_file(&self, path: &str, file: &Finished) -> Result<Put, ArchiveError> {
-        let (bytes, sha256) = (file.content.len() as u64, file.sha256.clone());
         if self.put_new(path, file.content.clone()).await? {
-            return Ok(Put { bytes, sha256, repeated: false });
+            return Ok(Put::of(file));
         }
         let there = self.read(path).await?;
-        match read::check(path, there.clone(), &file.note) {
-            Ok(()) => Ok(Put { bytes: there.len() as u64, sha256: sha256_of(&there), repeated: true }),
-            Err(ArchiveError::Differs { path, what }) => Err(ArchiveError::Differs { path, what }),
+        let hash = match read::check(path, there.clone(), &file.note) {
+            Ok(()) => file.note.hash,
+            Err(error @ ArchiveError::Differs { .. }) => read::same_states(path, &there, file)?.ok_or(error)?,
             Err(error) => {
                 say_torn(path, &error);
                 let put = self.objects.put(&at(path)?, PutPayload::from_bytes(file.content.clone())).await;
                 put.map_err(ArchiveError::objects("replace", path))?;
-                Ok(Put { bytes, sha256, repeated: false })
+                return Ok(Put::of(file));
             }
-        }
+        };
+        Ok(Put { bytes: there.len() as u64, sha256: sha256_of(&there), hash, repeated: true })
     }
 
     /// The whole content of a file.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use beidou_schemas::archive::{FILE_SCHEMA, FileNote, NOTE_KEY};
+use beidou_schemas::{
+    archive::{FILE_SCHEMA, FileNote, NOTE_KEY},
+    kube_event::{HashedRow, RangeHash, RowHasher},
+};
 use bytes::Bytes;
 use parquet::{
     arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
@@ -14,7 +17,7 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
-use super::{ArchiveError, rows::Tally};
+use super::{ArchiveError, columns::Columns, rows::Tally, write::Finished};
 
 /// Rows of one batch: about 3 MB of usual rows.
 const BATCH_ROWS: usize = 4096;
@@ -142,6 +145,27 @@ pub(super) fn check(path: &str, content: Bytes, note: &FileNote) -> Result<(), A
         return Err(ArchiveError::Differs { path: path.into(), what });
     }
     Ok(())
+}
+
+/// The hash of a whole file's rows, where they are the states of `file`: all that rows are compared by is the same but the
+/// residual, which is what a version makes of it.
+pub(super) fn same_states(path: &str, there: &Bytes, file: &Finished) -> Result<Option<RangeHash>, ArchiveError> {
+    let (note, own) = states(path, there)?;
+    let (wanted, others) = states(path, &file.content)?;
+    Ok(((note.rows, note.ranges, own) == (wanted.rows, wanted.ranges, others)).then_some(note.hash))
+}
+
+fn states(path: &str, content: &Bytes) -> Result<(FileNote, RangeHash), ArchiveError> {
+    let opened = Opened::new(path, Source::Bytes(content.clone()))?;
+    let (note, mut states, mut hasher) = (opened.note().clone(), RangeHash::default(), RowHasher::default());
+    for batch in opened.batches()? {
+        let batch = batch?;
+        let columns = Columns::of(&batch)?;
+        for row in 0..batch.num_rows() {
+            states = states.with(hasher.hash(&HashedRow { residual: "", ..columns.hashed(row) }));
+        }
+    }
+    Ok((note, states))
 }
 
 impl std::fmt::Debug for Opened {

@@ -13,6 +13,7 @@ macro_rules! contract {
             $place, $new;
             a_name_is_given_once,
             a_file_is_compared_and_never_replaced,
+            states_that_another_version_wrote_stay_as_they_are,
             what_is_no_whole_file_is_written_again,
             rows_come_back_as_they_were,
             every_flipped_byte_is_found,
@@ -62,6 +63,25 @@ pub async fn a_file_is_compared_and_never_replaced(archive: Archive) {
     let error = archive.put_file(path, &twenty(100)).await.unwrap_err();
     assert!(matches!(error, ArchiveError::Differs { .. }) && !error.is_retryable(), "{error}");
     archive.verify(path, &first.sha256, &file.note).await.unwrap();
+}
+
+pub async fn states_that_another_version_wrote_stay_as_they_are(archive: Archive) {
+    let (path, first) = ("events/range/p0000/a.parquet", twenty(0));
+    archive.put_file(path, &first).await.unwrap();
+    let rewritten = |range, first: u64| {
+        let mut rows: Vec<_> = (first..first + 20).map(|i| row(i, MONDAY)).collect();
+        rows.iter_mut().for_each(|row| row.event["metadata"]["labels"]["odd"] = "otherwise".into());
+        file(range, &rows)
+    };
+    let own = rewritten(RANGE, 0);
+    assert_ne!(own.note.hash, first.note.hash);
+    let put = archive.put_file(path, &own).await.unwrap();
+    assert_eq!((put.repeated, put.hash, &put.sha256), (true, first.note.hash, &first.sha256));
+    for other in [rewritten(RANGE, 2), rewritten(PartitionRange { to: 21, ..RANGE }, 0)] {
+        let error = archive.put_file(path, &other).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Differs { .. }), "{error}");
+    }
+    archive.verify(path, &first.sha256, &first.note).await.unwrap();
 }
 
 pub async fn what_is_no_whole_file_is_written_again(archive: Archive) {
