@@ -28,6 +28,11 @@ pub const MAX_KEPT_BYTES: usize = 2 << 20;
 /// At most so much of an error's text is kept.
 const MAX_DETAIL_BYTES: usize = 1024;
 
+/// What is kept of an error's text.
+pub fn kept(detail: &str) -> &str {
+    &detail[..detail.floor_char_boundary(MAX_DETAIL_BYTES)]
+}
+
 /// A rejected frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -51,14 +56,10 @@ impl Reject {
     /// The record to append. `id` must be new for each fact.
     pub fn to_record(&self, id: &EventUid) -> Record {
         let frame = self.frame.slice(..self.frame.len().min(MAX_KEPT_BYTES));
-        let mut end = self.detail.len().min(MAX_DETAIL_BYTES);
-        while !self.detail.is_char_boundary(end) {
-            end -= 1;
-        }
         let more = [
             ("ce_clustername", self.cluster_name.as_str()),
             ("ce_reason", self.reason.name()),
-            ("ce_detail", &self.detail[..end]),
+            ("ce_detail", kept(&self.detail)),
             ("ce_framebytes", &self.frame_bytes.to_string()),
         ];
         let key = self.cluster.as_str();

@@ -4,7 +4,7 @@ use beidou_model::watch::{Comparer, EventKey};
 use beidou_schemas::{
     ClusterUid, Epoch, Identity, Micros, ResourceVersion,
     envelope::{EventEnvelope, FoundBy},
-    reject::{Reject, RejectReason},
+    reject::{Reject, RejectReason, kept},
 };
 use bytes::Bytes;
 
@@ -113,7 +113,16 @@ impl Store {
         self.rejected(error.reason(), super::chain(error), length, bytes, observed)
     }
 
-    fn rejected(&self, reason: RejectReason, detail: String, length: u64, frame: Bytes, observed: Micros) -> Reject {
+    fn rejected(
+        &self,
+        reason: RejectReason,
+        mut detail: String,
+        length: u64,
+        frame: Bytes,
+        observed: Micros,
+    ) -> Reject {
+        // An error may quote what a server has sent.
+        detail.truncate(kept(&detail).len());
         let label = OfKind { cluster: self.name.clone(), kind: reason.name() };
         self.metrics.rejects.get_or_create(&label).inc();
         tracing::warn!(cluster = %self.name, reason = reason.name(), %detail, bytes = length, "a frame was rejected");
@@ -126,5 +135,22 @@ impl Store {
             frame_bytes: length,
             frame,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_frame_is_bounded() {
+        let metrics = IngestMetrics::default();
+        let frames = metrics.frames_of("one");
+        let store = Store { cluster: "c".parse().unwrap(), name: "one".into(), partitions: 1, metrics, frames };
+        let long = "é".repeat(1 << 20);
+        let taken = store.read(Line::Whole(format!(r#"{{"type":"{long}","object":{{}}}}"#).into()), Micros(0));
+        let Taken::Reject(reject) = taken else { panic!("no server sends that type") };
+        assert!(reject.reason == RejectReason::NotAFrame && reject.detail.starts_with("the frame's type \"éé"));
+        assert!((1000..=1024).contains(&reject.detail.len()), "{}", reject.detail.len());
     }
 }
