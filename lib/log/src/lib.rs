@@ -46,6 +46,18 @@ pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// The largest batch, in bytes of its records: four of the largest records. It bounds what one read must hold.
 pub const MAX_BATCH_BYTES: usize = 4 * MAX_RECORD_BYTES;
 
+/// The largest batch as it is stored, in bytes before compression: each record has lengths beside its bytes, which weigh
+/// where there are millions of them. Whoever reads takes no more.
+pub(crate) const MAX_STORED_BYTES: usize = 2 * MAX_BATCH_BYTES;
+
+/// Lengths of a record without headers, as it is stored: key, number of headers, value.
+const RECORD_LENGTHS: usize = 12;
+
+/// Bytes of a record as it is stored, before compression.
+pub(crate) fn stored_size(record: &Record) -> usize {
+    record.key.len() + record.headers.stored().len() + record.value.len() + RECORD_LENGTHS
+}
+
 /// When a wait that begins now ends; a wait beyond what the clock can count is one of a year.
 pub(crate) fn deadline(max_wait: Duration) -> tokio::time::Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -54,16 +66,20 @@ pub(crate) fn deadline(max_wait: Duration) -> tokio::time::Instant {
 
 /// Checks the sizes of a batch's records, the same way in each implementation.
 pub(crate) fn check_sizes(records: &[Record]) -> Result<usize, LogError> {
-    let mut total = 0;
+    let (mut total, mut stored) = (0, 0);
     for record in records {
         let size = record.size();
         if size > MAX_RECORD_BYTES {
             return Err(LogError::TooLarge { size, limit: MAX_RECORD_BYTES });
         }
         total += size;
+        stored += stored_size(record);
     }
     if total > MAX_BATCH_BYTES {
         return Err(LogError::TooLarge { size: total, limit: MAX_BATCH_BYTES });
+    }
+    if stored > MAX_STORED_BYTES {
+        return Err(LogError::TooLarge { size: stored, limit: MAX_STORED_BYTES });
     }
     Ok(total)
 }

@@ -91,6 +91,10 @@ pub async fn too_large_is_refused(subject: &dyn Subject) {
     let count = MAX_BATCH_BYTES / MAX_RECORD_BYTES + 1;
     let batch = writer.append(vec![large.clone(); count]).await;
     assert!(matches!(batch, Err(LogError::TooLarge { .. })), "{batch:?}");
+    // 8 MiB of lengths each, and nothing else: no reader would take them together.
+    let hollow = Record { headers: std::iter::repeat_n(("", ""), 1 << 20).collect(), ..Record::default() };
+    let batch = writer.append(vec![hollow; 2 * MAX_BATCH_BYTES / (8 << 20)]).await;
+    assert!(matches!(batch, Err(LogError::TooLarge { size, .. }) if size > 2 * MAX_BATCH_BYTES), "{batch:?}");
     assert_eq!(bounds(&log, EVENTS).await, before);
     let range = append(&writer, vec![large.clone()]).await;
     let read = read_from(&log, EVENTS, range.start, ALL).await;

@@ -27,7 +27,7 @@ use beidou_schemas::{Headers, Offset, Record};
 use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
 
-use crate::{MAX_BATCH_BYTES, StoredRecord};
+use crate::{MAX_STORED_BYTES, StoredRecord, stored_size};
 
 /// Bytes of a frame's header.
 pub(super) const HEADER_BYTES: usize = 52;
@@ -38,10 +38,6 @@ pub(super) const MAGIC: [u8; 4] = *b"BDLF";
 
 /// zstd's fastest ordinary level. Half the disk of lz4 at three quarters of its speed: ADR 0002.
 const LEVEL: i32 = 1;
-/// Numbers before the byte strings of a record with no headers: key length, header count, value length.
-const RECORD_OVERHEAD: usize = 12;
-/// A body may exceed the bytes of its records by lengths; this bounds what a reader allocates for one.
-const MAX_BODY_BYTES: usize = 2 * MAX_BATCH_BYTES;
 
 const STORED: u8 = 0;
 const ZSTD: u8 = 1;
@@ -125,8 +121,7 @@ impl Encoded {
 }
 
 fn encode_records(records: &[Record]) -> Vec<u8> {
-    let size = records.iter().map(|r| r.key.len() + r.headers.stored().len() + r.value.len() + RECORD_OVERHEAD).sum();
-    let mut raw = Vec::with_capacity(size);
+    let mut raw = Vec::with_capacity(records.iter().map(stored_size).sum());
     let put = |raw: &mut Vec<u8>, bytes: &[u8]| {
         raw.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
         raw.extend_from_slice(bytes);
@@ -237,7 +232,7 @@ impl FrameHeader {
 
     fn decompress(&self, body: &[u8]) -> Result<Vec<u8>, BadFrame> {
         let size = self.raw_bytes as usize;
-        if size > MAX_BODY_BYTES {
+        if size > MAX_STORED_BYTES {
             return Err(BadFrame::Body(format!("it claims {size} bytes")));
         }
         let raw = with_codecs(|_, decompressor| decompressor.decompress(body, size));
