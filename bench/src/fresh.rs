@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     child::Child,
+    project,
     questions::{Literals, TIMELINE, of, percentile},
     report::Report,
 };
@@ -108,7 +109,10 @@ pub async fn found(site: Value) -> anyhow::Result<Found> {
 /// Measures what the API adds to a timeline: the time until its answer is here, less the wait for the store that the answer
 /// itself tells.
 pub async fn overhead(url: &str, data: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let literals = Literals::of(&Store::embedded(data)).await?;
+    let store = Store::embedded(data);
+    let literals = Literals::of(&store).await?;
+    // Both would wait for a core beside the merges of a load.
+    project::merged(&store).await?;
     let token = std::fs::read_to_string(data.join("token"))?.trim().to_owned();
     let http = reqwest::Client::new();
     let (mut whole, mut added) = (Vec::new(), Vec::new());
