@@ -295,25 +295,27 @@ impl Ask {
         self.app.colds.over(&self.reader, clusters, range, |_| Ok(()), answer).await
     }
 
-    /// The range that has all states of an Event that can be read; `None` where there is none that matches. The archive is read
-    /// where the tables have none, no further back than to the newest.
+    /// The range that has all states of an Event; `None` where there is none that matches. The archive is read where the tables have
+    /// none, no further back than to the newest.
     pub(crate) async fn life(&self, query: &AnchorQuery) -> Result<Option<Range>, Problem> {
         self.app.standing(&self.reader).await?;
-        let clusters = Some(query.clusters.as_slice());
-        let Some(life) = self.reader.life(query).await? else {
-            let life = async |reader: Reader| Ok(reader.life(query).await?);
-            return Ok(self.over_list(clusters, Range::ALL, life).await?.0);
-        };
-        // Of an Event with a state in the tables newer ones may have left them.
-        let all = Range { until: Range::ALL.until, ..life };
-        let colds = &self.app.colds;
+        if let Some(life) = self.reader.life(query).await? {
+            // Of an Event with a state in the tables newer ones may have left them.
+            return Ok(Some(Range { until: Range::ALL.until, ..life }));
+        }
+        let life = async |reader: Reader| Ok(reader.life(query).await?);
+        Ok(self.over_list(Some(query.clusters.as_slice()), Range::ALL, life).await?.0)
+    }
+
+    /// What of a range can be read: all of it, else what the tables have of it, which is told all the same.
+    pub(crate) async fn readable(&self, clusters: &[String], all: Range) -> Result<Range, Problem> {
+        let (clusters, colds) = (Some(clusters), &self.app.colds);
         let is_near = |plan: Option<Cold>| plan.is_none_or(|plan| plan.check().is_ok());
         if colds.plan(&self.reader, clusters, all).await.is_ok_and(is_near) {
-            return Ok(Some(all));
+            return Ok(all);
         }
-        // What the tables have of it is told all the same.
-        let from = colds.tables_from(&self.reader, clusters).await?.unwrap_or(all.from);
-        Ok(Some(Range { from, ..all }))
+        let from = colds.tables_from(&self.reader, clusters).await?.unwrap_or(all.from).max(all.from);
+        Ok(if from < all.until { Range { from, ..all } } else { all })
     }
 
     /// Lists a question that reads the archive among what runs, so that its progress is told and somebody can stop it.
@@ -394,7 +396,9 @@ mod tests {
     }
 
     async fn slowly(value: u32) -> Result<u32, Problem> {
-        tokio::time::sleep(LONGEST_AGE * 5).await;
+        // Whoever else asks does so before.
+        tokio::task::yield_now().await;
+        tokio::time::advance(LONGEST_AGE * 5).await;
         Ok(value)
     }
 

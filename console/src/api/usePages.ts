@@ -178,9 +178,9 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   const first = byPage.get(0) ?? client.getQueryData<Answer>(page<Answer>(path, base, null, anchor).queryKey);
   const failed = results.find((result) => result.isError);
   const told = results.filter((result) => result.data !== undefined);
-  // What failed stays failed while it is asked for once more: until an answer comes.
+  // What failed stays failed while it is asked for once more: until all is there.
   if (failed) lost.current = { question, error: failed.error };
-  else if (told.length > 0) lost.current = null;
+  else if (told.length === results.length) lost.current = null;
   const error = lost.current?.question === question ? lost.current.error : undefined;
   if (first) {
     const at = Math.max(...told.map((result) => result.dataUpdatedAt), old.current?.answer === first ? old.current.at : 0);
@@ -188,12 +188,14 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   }
   const before = standsIn(old.current, question, error) ? old.current : undefined;
   const dimmed = first === undefined && known.length === 0 && before !== undefined;
+  // Until the first page is counted it stands for itself: a list that were empty for one drawing would lose its place.
+  const stand = known.length === 0 ? (first ?? before?.answer) : undefined;
   const rows = known.reduce((sum, one) => sum + one.rows, 0);
   return {
     untilMoment: until === null ? null : rowsUntil(known, until),
-    count: dimmed ? before.answer.items.length : rows + (typeof next === "string" ? 1 : 0),
+    count: stand ? stand.items.length + (typeof first?.next === "string" ? 1 : 0) : rows + (typeof next === "string" ? 1 : 0),
     row: (index) => {
-      if (dimmed) return before.answer.items[index];
+      if (stand) return stand.items[index];
       const { page: n, at } = place(known, index);
       return byPage.get(n)?.items[at];
     },

@@ -4,7 +4,8 @@ import type { Params } from "../api/client";
 import { queryString } from "../api/client";
 import { CONTROLS, MARKS } from "../design/visible";
 
-const PLAIN = /^[A-Za-z0-9_./:@%+=,-]+$/;
+/** zsh takes a word that begins with "=" for the path of a program. */
+const PLAIN = /^(?!=)[A-Za-z0-9_./:@%+=,-]+$/;
 const NAMED: Record<string, string> = { "\n": "\\n", "\t": "\\t" };
 
 /** Controls act on a terminal though they stand in quotation marks, and marks lie to the reader: each becomes its bytes in UTF-8. */

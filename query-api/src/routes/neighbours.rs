@@ -139,6 +139,7 @@ pub(super) async fn neighbours(
 /// The state, of tables and archive.
 async fn anchor(ask: &Ask, query: &AnchorQuery) -> Result<Option<EventRow>, Problem> {
     let Some(life) = ask.life(query).await? else { return Ok(None) };
+    let life = ask.readable(&query.clusters, life).await?;
     let state = async |reader: Reader| Ok(reader.anchor(query).await?);
     Ok(ask.over(Some(&query.clusters), life, state).await?.0)
 }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Listed;
 use crate::{
-    answer::{ColdRead, List, MOST_ANSWER_BYTES, coverage::coverage_of, event::EventItem, fit},
+    answer::{ColdRead, List, MOST_ANSWER_BYTES, coverage::{coverage_of, coverage_of_tables}, event::EventItem, fit},
     app::{Ask, now},
     ask::{Range, filter::uid_of},
     problem::{Kind, Problem, ProblemBody},
@@ -46,7 +46,7 @@ struct StatesParams {
 }
 
 /// All states of one Event, newest first, each with the Event's JSON. `range` and `coverage` reach from the oldest state
-/// on the page until now.
+/// on the page until now; from the Event's own begin where the archive, which has older ones, cannot be read.
 #[utoipa::path(
     get, path = "/api/v1/events/{cluster}/{uid}", tag = "Events",
     params(
@@ -73,13 +73,20 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
         resource_version,
     });
     let query = StatesQuery { clusters, event, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
-    let (rows, _) = states_of(&ask, &query, page.range).await?;
+    let life = ask.readable(&query.clusters, page.range).await?;
+    let (rows, _) = states_of(&ask, &query, life).await?;
     let until = now();
     let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
     let range = Range { from: oldest.min(until), until };
-    let coverage = coverage_of(&ask, Some(&query.clusters), range).await?;
+    // Older states that only the archive has are missing, also where the page shows none.
+    let (range, coverage) = if life.from > page.range.from {
+        let range = Range { from: page.range.from.min(until), until };
+        (range, coverage_of_tables(&ask, Some(&query.clusters), range).await?)
+    } else {
+        (range, coverage_of(&ask, Some(&query.clusters), range).await?)
+    };
     // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
-    let (rows, cold) = states_of(&ask, &query, page.range).await?;
+    let (rows, cold) = states_of(&ask, &query, life).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| {

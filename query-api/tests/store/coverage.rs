@@ -291,12 +291,17 @@ async fn a_table_that_all_rows_have_left_for_the_archive_is_not_lost() {
     let events = format!("/api/v1/events?{RANGE}");
     let refused = async || world.api.get(&events).await.status == 503;
     until("the ledger is followed", refused).await;
-    let (hot_from, noted) = ("2026-11-23T00:00:00Z", "2026-11-23T01:00:00Z");
-    let bound = json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "hot_from": hot_from, "noted": noted});
-    world.insert("kube_hot", [bound]).await;
-    assert_eq!(told(&world, "/api/v1/events?").await["complete"], true);
+    let bound = |hot_from: &str| {
+        let noted = "2026-11-24T01:00:00Z";
+        json!({"cluster_uid": cluster_uid(1), "cluster": "cluster-1", "hot_from": hot_from, "noted": noted})
+    };
+    world.insert("kube_hot", [bound("2026-11-23T00:00:00Z")]).await;
+    assert_eq!(world.api.get(&events).await.status, 503, "what came behind the bound cannot have left");
+    world.insert("kube_hot", [bound("2026-11-24T00:00:00Z")]).await;
+    let events = "/api/v1/events?from=2026-11-24T10:00:00Z&to=2026-11-24T11:00:00Z";
+    assert_eq!(world.api.get(events).await.status, 200);
     world.engine.run("CREATE TABLE kube_event_next AS kube_event").await;
-    until("a restore is noticed", refused).await;
+    until("a restore is noticed", async || world.api.get(events).await.status == 503).await;
 }
 
 /// The ledger tells that the table holds all of the log.

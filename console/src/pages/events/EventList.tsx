@@ -109,7 +109,7 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   };
   const name = t("events.list");
   if (pages.isLoading && live.length === 0) return <Loading rows={16} />;
-  if (pages.error && pages.count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
+  if (pages.error && count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
   if (count === 0) return empty;
   return (
     <>

@@ -78,14 +78,17 @@ export function Page() {
     const last = before.current.pop();
     if (last) set({ from: last.from ?? "", to: last.to ?? "" });
   };
-  const toggleTail = () => set({ tail: tailing ? "" : "1" });
-  // The tail begins now; the list is asked again when the tables hold what came before it.
+  const toggleTail = () => {
+    if (!tailing) refresh();
+    set({ tail: tailing ? "" : "1" });
+  };
+  // The tail begins now; the list is asked again when the tables hold what came before it, unless somebody reads in it.
+  const settling = tailing && !tail.paused;
   useEffect(() => {
-    if (!tailing) return;
-    refresh();
+    if (!settling) return;
     const timer = setTimeout(refresh, SETTLE_MS);
     return () => clearTimeout(timer);
-  }, [tailing]);
+  }, [settling]);
   useKeys({
     l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
     p: () => set({ view: patternsOpen ? "" : "patterns" }),

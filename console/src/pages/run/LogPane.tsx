@@ -141,7 +141,7 @@ function useOpenLine(id: string, kind: readonly string[]): [LogItem | null, (lin
   const [attempt = "", seq = ""] = (view.search.line ?? "").split(".");
   const isThat = (line: LogItem | null | undefined) => line?.attempt === attempt && String(line.seq) === seq;
   const asked = useQuery({
-    queryKey: [OPERATIONS, id, "line", attempt, seq],
+    queryKey: [OPERATIONS, id, "line", attempt, seq, kind],
     queryFn: ({ signal }) => get<LogPage>(`${OPERATIONS}/${id}/log`, { attempt, seq, kind, limit: 1 }, signal),
     enabled: attempt !== "" && !isThat(known),
     staleTime: Number.POSITIVE_INFINITY,

@@ -62,7 +62,7 @@ impl Reader {
         self.all(tables(), MOST_TABLES).await
     }
 
-    /// Whether Events are there, or rightly none: retention removed them, all have left the table for the archive, or the log
+    /// Whether Events are there, or rightly none: retention removed them, all that is proven has left the table for the archive, or the log
     /// brought rejects only. While a table is restored, rejects come first.
     ///
     /// # Errors
@@ -92,7 +92,8 @@ pub(super) fn events_stand() -> Statement {
     Statement::new(
         "SELECT (EXISTS(SELECT 1 FROM kube_event)
     OR EXISTS(SELECT 1 FROM kube_coverage WHERE reason = 'removed_by_retention')
-    OR ((EXISTS(SELECT 1 FROM kube_reject) OR EXISTS(SELECT 1 FROM kube_hot)) AND NOT EXISTS(
+    OR ((EXISTS(SELECT 1 FROM kube_reject)
+        OR EXISTS(SELECT 1 FROM kube_hot WHERE hot_from >= (SELECT max(until_time) FROM kube_coverage))) AND NOT EXISTS(
         SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'kube_event_next'))) AS stand",
     )
 }
