@@ -58,6 +58,12 @@ fn of_field(field: Field) -> super::statement::Statement {
     values::values(&query).unwrap()
 }
 
+fn intervals() -> coverage::CoverageQuery {
+    let (from, until) = (Micros(5), Micros(6));
+    let after = Some(coverage::CoverageKey { from, cluster: EVIL.into(), state: 2, session: Uuid::nil(), until });
+    coverage::CoverageQuery { clusters: Some(evil()), states: evil(), range: RANGE, after, limit: 10, most_bytes: 1 }
+}
+
 fn all() -> Vec<(&'static str, super::statement::Statement)> {
     let plain = events::EventsQuery {
         filter: events::EventFilter::default(),
@@ -78,16 +84,7 @@ fn all() -> Vec<(&'static str, super::statement::Statement)> {
     };
     let after = Some(states::StateKey { cluster: EVIL.into(), epoch: Epoch(0), resource_version: 3 });
     let of_event = states::StatesQuery { clusters: evil(), event: Uuid::from_u128(9), after, limit: 10, most_bytes: 1 };
-    let (from, until) = (Micros(5), Micros(6));
-    let after = Some(coverage::CoverageKey { from, cluster: EVIL.into(), state: 2, session: Uuid::nil(), until });
-    let intervals = coverage::CoverageQuery {
-        clusters: Some(evil()),
-        states: evil(),
-        range: RANGE,
-        after,
-        limit: 10,
-        most_bytes: 1,
-    };
+    let intervals = intervals();
     let after = Some(rejects::RejectKey { observed: Micros(5), topic: EVIL.into(), partition: 1, offset: 2 });
     let rejected = rejects::RejectsQuery {
         clusters: Some(evil()),

@@ -71,14 +71,7 @@ fn way(operation: &mut Operation, fact: &Fact) {
             let message = format!("{} cancelled it: {}", asked.subject, asked.why);
             enter(operation, Phase::Cancelling, Some(Reason::CancelledOnRequest), message.trim_end_matches(": "), time);
         }
-        Body::StageEnded(StageEnded { stage, ok, .. }) => {
-            // Where nobody came through there is nothing to be watched.
-            let watched = operation.plan.stages.get(*stage as usize).filter(|_| *ok > 0);
-            let soak_ms = watched.map_or(0, |stage| stage.soak_ms);
-            operation.soak_until = crate::operation::attempt::after(time, soak_ms);
-            operation.stage = stage + 1;
-            operation.accepted = false;
-        }
+        Body::StageEnded(ended) => end_stage(operation, ended, time),
         Body::StepSkipped(skipped) => {
             let Some(step) = operation.plan.steps.iter().position(|step| step.name == skipped.step) else { return };
             for host in 0..operation.plan.hosts.len() as u32 {
@@ -106,6 +99,15 @@ fn way(operation: &mut Operation, fact: &Fact) {
         // A rejection is followed by an ending; what rose is followed by a hold.
         _ => {}
     }
+}
+
+fn end_stage(operation: &mut Operation, StageEnded { stage, ok, .. }: &StageEnded, time: Micros) {
+    // Where nobody came through there is nothing to be watched.
+    let watched = operation.plan.stages.get(*stage as usize).filter(|_| *ok > 0);
+    let soak_ms = watched.map_or(0, |stage| stage.soak_ms);
+    operation.soak_until = crate::operation::attempt::after(time, soak_ms);
+    operation.stage = stage + 1;
+    operation.accepted = false;
 }
 
 /// Tries of a notification at most. Old logs were written with it: what they gave up must stay given up.
