@@ -11,13 +11,13 @@ use beidou_playbooks::ApiAct;
 use beidou_schemas::{
     Micros,
     operation::{
-        AttemptEnd, OperationId,
+        AttemptEnd, Machine, OperationId, UndoKind,
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, Heard, HostResult},
     },
     runner::{AttemptId, HostOutcome, HostState},
-    time::SECOND,
 };
 use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Node;
 use serde_json::Value;
 use tokio::{
     task::JoinSet,
@@ -29,7 +29,7 @@ use crate::{
     error::chain,
     fault::Point,
     keeper::now,
-    target::{DrainOptions, TargetError, drain, is_cordoned},
+    target::{DrainOptions, TargetError, drain, is_cordoned, node_of},
 };
 
 /// The executor of these steps.
@@ -43,8 +43,6 @@ const FIRST_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_AGAIN: Duration = Duration::from_secs(10);
 /// So long in all: longer than an API server takes to restart.
 const MOST_AGAIN: Duration = Duration::from_secs(300);
-/// How nodes stand is asked so long: within what an attempt may take to begin.
-const LOOKED_FOR: i64 = 240 * SECOND;
 
 /// Carries out the steps that are on the board, until it is dropped. They may take hours, so that they are no acts.
 pub(crate) async fn carry_out(hands: Hands) {
@@ -83,12 +81,15 @@ impl Hands {
     /// told before: behind it nobody knows any more who did it.
     pub(super) async fn start_api(&self, operation: &Operation, found: &Attempt, act: ApiAct) -> Result<(), String> {
         let (id, attempt) = (operation.id, &found.id);
-        if act == ApiAct::Cordon && !operation.spec.dry_run {
-            match self.cordoned(operation, found).await {
-                Ok(hosts) => self.tell(Seen::Cordoned(id, attempt.clone(), hosts)).await?,
-                Err(error) if now() < found.intended.plus(LOOKED_FOR) => return Err(chain(&error)),
-                Err(error) => return self.not_started(id, attempt, chain(&error)).await,
-            }
+        let owes = operation.step(found.step).undo.iter().any(|undo| undo.kind == UndoKind::Cordon);
+        if act == ApiAct::Cordon && owes {
+            let hosts = match self.cordoned(operation, found).await {
+                Ok(hosts) => hosts,
+                Err(error) if now() < looked_until(operation, found) => return Err(chain(&error)),
+                // The step asks on, and says it of each host. What nobody could see is lifted by nobody.
+                Err(_) => operation.addresses(&found.hosts),
+            };
+            self.tell(Seen::Cordoned(id, attempt.clone(), hosts)).await?;
         }
         // Nobody has the token that this is the digest of.
         let token_sha256 = crate::token::digest(&rand::random::<[u8; 32]>());
@@ -99,22 +100,16 @@ impl Hands {
 
     /// Hosts whose nodes are cordoned. Why a node cannot be read at all is for the step to say.
     async fn cordoned(&self, operation: &Operation, attempt: &Attempt) -> Result<Vec<String>, TargetError> {
-        let nodes = match self.nodes_of(operation.id).await {
-            Err(error) if error.is_retryable() => return Err(error),
-            Err(_) => return Ok(Vec::new()),
-            Ok(nodes) => nodes,
+        let all = match self.nodes_of(operation.id).await {
+            Ok(nodes) => nodes.list().await,
+            Err(error) => Err(error),
         };
-        let nodes = &nodes;
-        let looks = stream::iter(operation.addresses(&attempt.hosts)).map(|host| async move {
-            let found = self.node(nodes, operation.id, &host).await;
-            match found {
-                Ok(node) => Ok(is_cordoned(&node).then_some(host)),
-                Err(error) if error.is_retryable() => Err(error),
-                Err(_) => Ok(None),
-            }
-        });
-        let looked = looks.buffered(AT_ONCE).collect::<Vec<_>>().await;
-        looked.into_iter().filter_map(Result::transpose).collect()
+        let machine = |host: &u32| operation.spec.operation_machines.get(*host as usize);
+        match all {
+            Ok(all) => Ok(cordoned_of(&all, attempt.hosts.iter().filter_map(machine))),
+            Err(error) if error.is_retryable() => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// Does what is left of a step.
@@ -222,6 +217,17 @@ impl Hands {
     }
 }
 
+/// Which of these machines have a node that is cordoned.
+fn cordoned_of<'a>(all: &[Node], machines: impl Iterator<Item = &'a Machine>) -> Vec<String> {
+    let shut = |machine: &&Machine| node_of(all, &machine.ip, machine.name.as_deref()).is_some_and(is_cordoned);
+    machines.filter(shut).map(|machine| machine.ip.clone()).collect()
+}
+
+/// How nodes stand is asked until then: four fifths of what an attempt may take to begin.
+fn looked_until(operation: &Operation, attempt: &Attempt) -> Micros {
+    attempt.intended.plus(i64::try_from(operation.plan.limits.claim_ms).unwrap_or(i64::MAX).saturating_mul(800))
+}
+
 /// Before the attempt's own end, so that what blocks is told and not lost.
 fn end(attempt: &Attempt, now: Micros) -> Instant {
     let limit = Duration::from_millis(attempt.deadline_ms);
@@ -248,4 +254,36 @@ pub(super) fn outcome(state: HostState, message: Option<String>, begun: Micros) 
     let duration_ms = u64::try_from((now().0 - begun.0) / 1000).unwrap_or(0);
     let ok = u32::from(state == HostState::Ok);
     HostOutcome { state, failed_task: None, message, code: None, remedy: None, changed: 0, ok, duration_ms }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_list_tells_which_machines_are_cordoned_by_name_or_address() {
+        let node = |name: &str, ip: &str, shut: bool| {
+            let status = json!({"addresses": [{"type": "InternalIP", "address": ip}]});
+            serde_json::from_value::<Node>(
+                json!({"metadata": {"name": name}, "spec": {"unschedulable": shut}, "status": status}),
+            )
+            .unwrap()
+        };
+        let all = [node("n1", "10.0.0.1", true), node("n2", "10.0.0.2", false), node("n3", "192.0.2.3", true)];
+        let machine = |ip: &str, name: Option<&str>| Machine {
+            ip: ip.into(),
+            name: name.map(str::to_owned),
+            ..Machine::default()
+        };
+        let machines = [
+            machine("10.0.0.1", None),
+            machine("10.0.0.2", None),
+            machine("10.0.0.3", Some("n3")),
+            machine("10.0.0.4", None),
+            machine("192.0.2.3", Some("n4")),
+        ];
+        assert_eq!(cordoned_of(&all, machines.iter()), ["10.0.0.1", "10.0.0.3"]);
+    }
 }

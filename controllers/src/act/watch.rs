@@ -47,6 +47,8 @@ fn runners(board: &Board) -> (Vec<(OperationId, AttemptId)>, BTreeSet<AttemptId>
     for operation in board.operations.values() {
         for attempt in operation.attempts.iter().filter(|one| may_have_left(one)) {
             match &attempt.over {
+                // That it is over is never written down any more. What still acts is left until it has ended.
+                None if operation.broken => drop(over.insert(attempt.id.clone())),
                 None if attempt.launched.is_none() => {}
                 None => open.push((operation.id, attempt.id.clone())),
                 Some(end) if end.at > since => drop(over.insert(attempt.id.clone())),
@@ -128,14 +130,20 @@ impl Hands {
 
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::Launch;
-    use beidou_schemas::{Micros, operation::Purpose};
+    use beidou_model::operation::{Arrived, Launch, begin, built_in, decide, observe};
+    use beidou_schemas::{
+        Micros,
+        operation::{
+            ClusterRules, Object, Purpose, Via, WISHED,
+            command::{Command, RequestOperation},
+        },
+    };
+    use uuid::Uuid;
 
     use super::*;
 
-    #[test]
-    fn secrets_may_be_left_also_where_nobody_knows_of_a_runner() {
-        let attempt = |token: Option<&str>, executor: Option<&str>| Attempt {
+    fn attempt(token: Option<&str>, executor: Option<&str>) -> Attempt {
+        Attempt {
             id: "0f1e2d3c-one-b0-a1".parse().unwrap(),
             stage: 0,
             step: 0,
@@ -154,7 +162,53 @@ mod tests {
             results: Default::default(),
             stop: None,
             over: None,
+        }
+    }
+
+    /// With one operation.
+    fn board(id: OperationId) -> Board {
+        let (mut board, now) = (Board::default(), now());
+        let first = begin(&board, "test", now);
+        board.apply(&first);
+        for seen in [Seen::Cluster("c".into(), Some(ClusterRules::default())), Seen::Bundle(Box::new(built_in()))] {
+            observe(&board, &seen, now).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        }
+        let spec = serde_json::from_value(serde_json::json!({
+            "clusterName": "c", "operationType": "Uncordon", "operationFlow": ["uncordon"],
+            "operationMachines": [{"ip": "10.0.0.11"}],
+        }));
+        let ask = RequestOperation { name: "n/a".into(), spec: spec.unwrap(), owner: None }.into();
+        let (object, subject, via) = (Object::Operation(id), "dev".to_owned(), Via::Resource);
+        let command = Command { id: Uuid::from_u128(8), object, subject, via, time: now, ask };
+        let arrived = Arrived { command, partition: WISHED.partition, offset: 0 };
+        decide(&board, &arrived, now).unwrap().iter().for_each(|fact| _ = board.apply(fact));
+        board
+    }
+
+    #[test]
+    fn what_is_broken_is_cleared_away_as_what_is_over() {
+        let id = OperationId(Uuid::from_u128(7));
+        let open = |executor: Option<&str>, broken: bool| {
+            let mut board = board(id);
+            let operation = board.operations.get_mut(&id).unwrap();
+            operation.attempts.push(attempt(Some("ab"), executor));
+            operation.broken = broken;
+            let (open, over) = runners(&board);
+            (open.len(), over.len())
         };
+        let table = [
+            ((None, false), (0, 0)),
+            ((Some("job"), false), (1, 0)),
+            ((None, true), (0, 1)),
+            ((Some("job"), true), (0, 1)),
+        ];
+        for ((executor, broken), expected) in table {
+            assert_eq!(open(executor, broken), expected, "{executor:?} {broken}");
+        }
+    }
+
+    #[test]
+    fn secrets_may_be_left_also_where_nobody_knows_of_a_runner() {
         let table = [
             (None, None, false),
             (Some("ab"), None, true),

@@ -23,7 +23,7 @@ pub use self::{
 };
 pub(crate) use self::{
     connect::{from_config, from_resource, value},
-    node::{is_cordoned, unready},
+    node::{is_cordoned, node_of, unready},
 };
 use crate::token::Secret;
 

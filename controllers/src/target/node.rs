@@ -72,13 +72,7 @@ impl Nodes {
     /// When the API server does not answer.
     pub async fn names(&self, hosts: &[(String, Option<String>)]) -> Result<Vec<String>, TargetError> {
         let all = self.list().await?;
-        let of = |(host, name): &(String, Option<String>)| {
-            let mut names = all.iter().filter(|node| match name {
-                Some(name) => node.metadata.name.as_ref() == Some(name),
-                None => is_at(node, host),
-            });
-            names.next()?.metadata.name.clone()
-        };
+        let of = |(host, name): &(String, Option<String>)| node_of(&all, host, name.as_deref())?.metadata.name.clone();
         Ok(hosts.iter().filter_map(of).collect())
     }
 
@@ -197,6 +191,14 @@ fn is_at(node: &Node, host: &str) -> bool {
 fn leads(node: &Node) -> bool {
     let labels = node.metadata.labels.as_ref();
     labels.is_some_and(|labels| labels.contains_key("node-role.kubernetes.io/control-plane"))
+}
+
+/// The node of a machine among these: by its name where it is told, else by its address.
+pub(crate) fn node_of<'a>(all: &'a [Node], host: &str, name: Option<&str>) -> Option<&'a Node> {
+    all.iter().find(|node| match name {
+        Some(name) => node.metadata.name.as_deref() == Some(name),
+        None => is_at(node, host),
+    })
 }
 
 /// Whether no new Pods come to it.

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use beidou_model::watch::{Chain, CompareInput, Comparer, Comparing, Finding, Outcome};
+use beidou_model::watch::{Chain, CompareInput, Comparer, Comparing, Finding, Outcome, Refusal};
 use beidou_schemas::{coverage::CoverageFact, envelope::FoundBy};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ impl Driver {
                 if matches!(error, ApiError::TooLarge(_)) {
                     self.page_size = (self.page_size / 2).max(1);
                 }
-                self.stale |= error.doubts_the_way();
+                self.stale |= error.refusal() == Refusal::Unauthorized;
                 return self.compare(CompareInput::Refused(error.refusal())).await;
             }
         };

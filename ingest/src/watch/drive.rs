@@ -140,6 +140,8 @@ pub(crate) struct Driver {
     pub(super) page_size: u32,
     /// The way to the server is in doubt: read it anew before the next try.
     pub(super) stale: bool,
+    /// So many tries in a row have not reached it.
+    unreached: u32,
     /// The server's etcd was set back, or is that of another cluster: see [`Driver::look_who_answers`].
     doubted: bool,
     /// Another cluster answers.
@@ -205,6 +207,7 @@ impl Driver {
             comparing: None,
             compared: Vec::new(),
             stale: false,
+            unreached: 0,
             doubted: false,
             replaced: false,
             ending: ending.token.clone(),
@@ -272,7 +275,7 @@ impl Driver {
             }
             Happening::Answer(Answer::Opened(Ok(body), timeout)) => {
                 self.stream = Some(Stream::new(body, timeout));
-                self.listed = false;
+                (self.listed, self.unreached) = (false, 0);
                 self.detail.clear();
                 self.input(Input::Opened { session: Uuid::now_v7() }).await
             }
@@ -285,7 +288,7 @@ impl Driver {
                 self.refused(Asked::List, &error).await
             }
             Happening::Proof(prover, asked, Ok(Proof { beat, written })) => {
-                self.prover = prover;
+                (self.prover, self.unreached) = (prover, 0);
                 self.stands_at = beat.version;
                 self.comparer.witness(asked, self.now(), beat.version);
                 self.input(Input::Proved { version: beat.version, written, set_back: beat.set_back }).await
@@ -388,7 +391,7 @@ impl Driver {
 
     async fn refused(&mut self, of: Asked, error: &ApiError) -> Result<(), IngestError> {
         let why = error.refusal();
-        self.stale |= error.doubts_the_way();
+        self.stale |= error.doubts_the_way(&mut self.unreached);
         let what = match of {
             Asked::Prove => "cannot ask where the server stands",
             Asked::Open => "cannot open the watch",

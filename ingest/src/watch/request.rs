@@ -20,6 +20,8 @@ const MOST_PAGE_BYTES: usize = 64 << 20;
 const MOST_ERROR_BYTES: usize = 64 << 10;
 /// Of an error's text so much is kept.
 const MOST_ERROR_CHARS: usize = 400;
+/// After so many tries in a row that did not reach the server the way to it is read anew.
+const UNREACHED: u32 = 5;
 
 /// A request that was not answered as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,13 +63,12 @@ impl ApiError {
         }
     }
 
-    /// Whether the way to the server may be another one by now: another token, address or authority, written in place.
-    pub(crate) fn doubts_the_way(&self) -> bool {
-        match self {
-            Self::Status { code, .. } => matches!(code, 401 | 403),
-            Self::Connection(_) => true,
-            Self::TooLarge(_) | Self::Answer(_) => false,
-        }
+    /// Whether the way to the server may be another one by now: another token, address or authority, written in place. A server
+    /// that is merely away is not worth an exec plugin each time. `unreached` is how often in a row it was not reached.
+    pub(crate) fn doubts_the_way(&self, unreached: &mut u32) -> bool {
+        let reached = !matches!(self, Self::Connection(_));
+        *unreached = if reached { 0 } else { unreached.saturating_add(1) };
+        self.refusal() == Refusal::Unauthorized || (!reached && unreached.is_multiple_of(UNREACHED))
     }
 
     /// What it means for the chain.
@@ -305,7 +306,15 @@ mod tests {
     #[test]
     fn a_server_that_is_not_reached_may_have_another_address_or_authority_by_now() {
         let of = |code| ApiError::Status { code, message: "m".into(), wait: None };
-        let errors = [of(401), of(403), ApiError::Connection("TLS failed".into()), of(500), ApiError::TooLarge(1)];
-        assert_eq!(errors.map(|error| error.doubts_the_way()), [true, true, true, false, false]);
+        let away = || ApiError::Connection("TLS failed".into());
+        let doubts = |unreached: &mut u32, error: ApiError| error.doubts_the_way(unreached);
+        let mut unreached = 0;
+        let errors = [of(401), of(403), away(), of(500), ApiError::TooLarge(1)];
+        assert_eq!(errors.map(|error| doubts(&mut unreached, error)), [true, true, false, false, false]);
+        let tries = [(); 11].map(|()| doubts(&mut unreached, away()));
+        let doubted: Vec<usize> = (1..).zip(tries).filter_map(|(number, doubts)| doubts.then_some(number)).collect();
+        assert_eq!(doubted, [5, 10], "each try would run its exec plugin");
+        assert!(!doubts(&mut unreached, of(500)));
+        assert!([(); 4].iter().all(|()| !doubts(&mut unreached, away())), "it has answered between them");
     }
 }

@@ -4,9 +4,12 @@ mod attempts;
 mod operations;
 mod tasks;
 
-use beidou_schemas::operation::{
-    Object, Phase, Reason,
-    fact::{Body, Fact},
+use beidou_schemas::{
+    Micros,
+    operation::{
+        Object, Phase, Reason,
+        fact::{Body, Fact},
+    },
 };
 
 use super::{Applied, Board, Notice, Operation, RefusedObject, Task};
@@ -83,7 +86,8 @@ impl Board {
         let message = format!("fact {} of epoch {} follows fact {seq}", fact.seq, fact.epoch);
         let reason = Some(Reason::SequenceBroken);
         let time = fact.time;
-        let notices = vec![Notice::tells(fact.seq, time, Phase::Held, Reason::SequenceBroken, &message)];
+        // At once: another writer's clock may be ahead.
+        let notices = vec![Notice::tells(fact.seq, Micros(0), Phase::Held, Reason::SequenceBroken, &message)];
         match fact.object {
             // The board's own facts replace one another: the newest one is right.
             Object::Board => {

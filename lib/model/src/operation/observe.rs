@@ -192,9 +192,11 @@ fn cordoned(
             acted.any(|one| one.hosts.contains(&place) && one.claimed.is_some_and(|claimed| claimed >= since))
         };
         let owed = operation.owes(UndoKind::Cordon, place).is_some_and(|debt| !had(debt.step, debt.since));
-        let mut others = board.operations.values().filter(|other| {
-            other.id != id && !other.phase.is_over() && other.spec.cluster_name == operation.spec.cluster_name
-        });
+        // Also one that is over, and could not take it back.
+        let mut others = board
+            .operations
+            .values()
+            .filter(|other| other.id != id && other.spec.cluster_name == operation.spec.cluster_name);
         owed && !others.any(|other| other.place(host).is_some_and(|at| other.owes(UndoKind::Cordon, at).is_some()))
     };
     let hosts: Vec<String> = hosts.iter().filter(foreign).cloned().collect();

@@ -277,3 +277,19 @@ fn a_cordon_that_another_operation_owes_goes_over_with_the_node() {
     cordoned(&mut world, OTHER);
     assert_eq!((debts(&world, RUN), debts(&world, OTHER)), (vec![DebtState::Owed], vec![DebtState::Owed]));
 }
+
+#[test]
+fn a_cordon_that_an_operation_could_not_take_back_goes_over_with_the_node() {
+    let mut world = World::new(1, 100);
+    let spec = || setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 1..2);
+    asked(&mut world, RUN, spec());
+    work(&mut world, RUN, &["10.0.0.1"]);
+    cancel(&mut world);
+    world.luck = 0;
+    while !run(&world).phase.is_over() {
+        assert!(world.step());
+    }
+    asked(&mut world, OTHER, spec());
+    cordoned(&mut world, OTHER);
+    assert_eq!((debts(&world, RUN), debts(&world, OTHER)), (vec![DebtState::Owed], vec![DebtState::Owed]));
+}

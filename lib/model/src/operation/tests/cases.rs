@@ -420,7 +420,9 @@ fn facts_that_do_not_follow_stop_their_operation_and_no_other() {
     asked(&mut world, OTHER, setting::scale_up_spec(10..12));
     let held = || Body::from(Held { reason: Reason::HeldOnRequest, message: String::new(), subject: None });
     let (object, epoch) = (Object::Operation(RUN), world.board.epoch);
-    let fact = |seq| Fact { object, seq, epoch, time: Micros(0), cause: None, body: held() };
+    // The other writer's clock is ahead.
+    let time = world.now.plus(3600 * SECOND);
+    let fact = |seq| Fact { object, seq, epoch, time, cause: None, body: held() };
     let mut board = world.board.clone();
     let seq = board.seq_of(object);
     assert_eq!(board.apply(&fact(seq + 2)), Applied::Stopped);
