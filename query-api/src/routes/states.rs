@@ -12,7 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Listed;
 use crate::{
-    answer::{ColdRead, List, MOST_ANSWER_BYTES, coverage::{coverage_of, coverage_of_tables}, event::EventItem, fit},
+    answer::{
+        ColdRead, List, MOST_ANSWER_BYTES,
+        coverage::{coverage_of, coverage_of_tables},
+        event::EventItem,
+        fit,
+    },
     app::{Ask, now},
     ask::{Range, filter::uid_of},
     problem::{Kind, Problem, ProblemBody},
