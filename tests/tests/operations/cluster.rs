@@ -252,7 +252,7 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     .unwrap();
     let operations: Api<Operation> = Api::default_namespaced(admin.clone());
     let operation = |name: &str, flow: &str| {
-        let spec = json!({"clusterName": "c", "operationType": "Cordon", "operationFlow": [flow], "operationMachines": [{"ip": "10.0.0.11"}]});
+        let spec = json!({"clusterName": "c", "operationType": "Cordon", "operationFlow": [flow], "operationMachines": [{"ip": "10.0.0.11", "vars": {"rack": "7"}}]});
         read::<Operation>(
             json!({"apiVersion": "caas.beidou.io/v1alpha1", "kind": "Operation", "metadata": {"name": name}, "spec": spec}),
         )
@@ -277,8 +277,8 @@ async fn what_is_applied_ends_with_its_status(control_plane: &ControlPlane, admi
     let status = phase_is("odd", &["Failed"]).await;
     assert!(status.message.unwrap().contains("cordon"), "the known steps are named");
 
-    // Free-form parameters are beyond the rules of the API server: the fold refuses, the condition says so.
-    let edit = Patch::Merge(json!({"spec": {"parameters": {"a": 1}}}));
+    // A name in place of another one is beyond the rules of the API server: the fold refuses, the condition says so.
+    let edit = Patch::Merge(json!({"spec": {"operationMachines": [{"ip": "10.0.0.11", "vars": {"shelf": "7"}}]}}));
     operations.patch("cordon", &PatchParams::default(), &edit).await.unwrap();
     wait::until("the edit is refused", LIMIT, async || {
         let conditions = operations.get("cordon").await.ok()?.status?.conditions;
