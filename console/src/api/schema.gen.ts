@@ -294,7 +294,7 @@ export interface paths {
         };
         /**
          * All states of one Event, newest first, each with the Event's JSON. `range` and `coverage` reach from the oldest state
-         *     on the page until now.
+         *     on the page until now; from the Event's own begin where the archive, which has older ones, cannot be read.
          */
         get: operations["states"];
         put?: never;
