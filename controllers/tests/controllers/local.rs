@@ -16,7 +16,7 @@ const RUNNER: &str = r#"
 while [ $# -gt 0 ]; do [ "$1" = --work ] && work=$2; [ "$1" = --token-file ] && token=$2; shift; done
 test -s "$token" || exit 9
 echo made >> "$work/../made"
-while ! test -e "$work/../end"; do sleep 0.05; done
+while ! test -s "$work/../end"; do sleep 0.05; done
 exit "$(cat "$work/../end")"
 "#;
 
@@ -57,10 +57,11 @@ impl Driver for Processes {
     async fn made(&self, attempt: &AttemptId) -> usize {
         let path = self.place(attempt).join("made");
         loop {
-            if let Ok(text) = fs::read_to_string(&path) {
-                return text.lines().count();
+            // The shell makes the file first and writes its line then: an empty one says nothing yet.
+            match fs::read_to_string(&path) {
+                Ok(text) if !text.is_empty() => return text.lines().count(),
+                _ => tokio::task::yield_now().await,
             }
-            tokio::task::yield_now().await;
         }
     }
 }
