@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 registry helm ansible compiled runtime
+.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 registry helm ansible compiled runtime waiting others
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
@@ -29,11 +29,11 @@ test: tools console ## everything CI proves: all tests, on a real ClickHouse eng
 	@$(MAKE) -j2 kubernetes helm duckdb kafka registry ansible compiled s3
 	$(call say,the console: types, lints, unit tests, sizes)
 	@cd console && npm run --silent check && npm run --silent size
-	$(call say,running all tests - the output is kept in target/test.log)
-	@cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log || \
-	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; \
-	  awk '/^---- .* stdout ----$$/ { on = 40 } /^ *[Ss]tack backtrace:|^failures:/ { on = 0 } on-- > 0 { print substr($$0, 1, 600) }' target/test.log; \
-	  grep -E '^test .* FAILED|^error: [0-9]+ target' target/test.log; exit 1; }
+	$(call say,running all tests in two lanes - their output is kept in target/test-others.log and target/test-waiting.log)
+	@$(MAKE) -j2 -k waiting others || \
+	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; logs="target/test-others.log target/test-waiting.log"; \
+	  awk '/^---- .* stdout ----$$/ { on = 40 } /^ *[Ss]tack backtrace:|^failures:/ { on = 0 } on-- > 0 { print substr($$0, 1, 600) }' $$logs; \
+	  grep -hE '^test .* FAILED|^error:' $$logs; exit 1; }
 	$(call say,all passed)
 
 check: tools ## the quick loop: format, lints, unit and contract tests; no servers
@@ -151,3 +151,17 @@ s3: helm
 kubernetes:
 	@command -v go > /dev/null || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
 	@nice -n 10 tests/kubernetes/install
+
+# --- the two lanes of `make test`
+
+# Test programs that wait for machines more than they compute: they run beside all others.
+WAITING := operations faults
+
+waiting:
+	@cargo test --workspace --no-fail-fast $(WAITING:%=--test %) > target/test-$@.log 2>&1 && echo "==> passed: $(WAITING)"
+
+# All but those, and but what wants a feature.
+others:
+	@programs=$$(cargo metadata --no-deps --format-version 1 | jq -r --arg waiting "$(WAITING)" '[.packages[].targets[] | \
+	  select(.kind == ["test"] and (."required-features" // [] | length) == 0) | .name] | unique - ($$waiting | split(" ")) | map("--test " + .) | join(" ")'); \
+	  cargo test --workspace --no-fail-fast --lib --bins $$programs 2>&1 | tee target/test-$@.log
