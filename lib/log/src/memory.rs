@@ -201,7 +201,7 @@ impl Log for MemoryLog {
         loop {
             end.mark_unchanged();
             let batch = partition.read(from, limit.max_bytes)?;
-            if !batch.records.is_empty() || limit.max_wait.is_zero() {
+            if batch.next > from || limit.max_wait.is_zero() {
                 return Ok(batch);
             }
             if tokio::time::timeout_at(deadline, end.changed()).await.is_err() {
