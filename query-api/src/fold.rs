@@ -14,13 +14,6 @@ pub(crate) const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// under way.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
 
-/// How far the partition is to be read so that all is known that it has now.
-pub(crate) async fn end(log: &dyn Log, at: TopicPartition) -> Result<Offset, LogError> {
-    let bounds = log.bounds(at).await?;
-    // Behind a log that is empty lies nothing to be read.
-    Ok(if bounds.start == bounds.end { 0 } else { bounds.end })
-}
-
 /// Waits until enough is read; `otherwise` says what is not.
 pub(crate) async fn reached<T>(
     read: &watch::Sender<T>,
@@ -34,8 +27,7 @@ pub(crate) async fn reached<T>(
     }
 }
 
-/// Reads on, and tells how far, until `take` has something against a record: that is why it ended. It waits only where nothing is
-/// there: whoever waits is not told of an end behind which no record lies, such as that of a transaction in Kafka.
+/// Reads on, and tells how far, until `take` has something against a record: that is why it ended.
 pub(crate) async fn follow(
     log: &dyn Log,
     at: TopicPartition,
@@ -43,12 +35,10 @@ pub(crate) async fn follow(
     take: impl Fn(&StoredRecord) -> Result<(), String>,
     read: impl Fn(Offset),
 ) -> String {
-    let (mut next, mut waits) = (0, false);
+    let mut next = 0;
     loop {
-        let max_wait = if waits { limit.max_wait } else { Duration::ZERO };
-        match log.read(at, next, ReadLimit { max_wait, ..limit }).await {
+        match log.read(at, next, limit).await {
             Ok(batch) => {
-                waits = batch.records.is_empty() && !waits;
                 if let Err(why) = batch.records.iter().try_for_each(&take) {
                     tracing::error!(%at, why, "a partition is not read any more");
                     return why;
@@ -57,7 +47,10 @@ pub(crate) async fn follow(
                 read(next);
             }
             // The size of some topics is bounded: what is gone is old.
-            Err(LogError::Removed { first, .. }) if first > next => next = first,
+            Err(LogError::Removed { first, .. }) if first > next => {
+                next = first;
+                read(next);
+            }
             Err(error) => {
                 tracing::warn!(%at, error = %error, "cannot follow the log, answers lag meanwhile");
                 tokio::time::sleep(RETRY_EVERY).await;
@@ -68,55 +61,33 @@ pub(crate) async fn follow(
 
 #[cfg(test)]
 mod tests {
-    use std::{ops::Range, sync::Arc};
-
-    use async_trait::async_trait;
-    use beidou_log::{
-        ReadBatch,
-        memory::{MemoryLog, Overlay},
-    };
+    use beidou_log::memory::MemoryLog;
     use beidou_schemas::{Record, Topic};
 
     use super::*;
 
     const AT: TopicPartition = TopicPartition { topic: Topic::Operation, partition: 0 };
-    const LIMIT: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::from_secs(1) };
+    /// A read that waits so long waits in vain: nothing comes any more.
+    const LIMIT: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::MAX };
 
-    /// A log as Kafka's is: behind its records stands a mark that nobody reads, and who waits is not told of.
-    struct Marked(Arc<MemoryLog>);
-
-    #[async_trait]
-    impl Overlay for Marked {
-        fn below(&self) -> &MemoryLog {
-            &self.0
-        }
-
-        async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
-            let bounds = self.0.bounds(at).await?;
-            Ok(bounds.start..bounds.end + 1)
-        }
-
-        async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
-            let end = self.0.bounds(at).await?.end;
-            if limit.max_wait.is_zero() && from >= end {
-                return Ok(ReadBatch { records: Vec::new(), next: end + 1 });
-            }
-            let batch = self.0.read(at, from.min(end), limit).await?;
-            Ok(ReadBatch { next: batch.next.max(from), ..batch })
+    async fn is_read_to_the_end(log: &MemoryLog) {
+        let wanted = log.bounds(AT).await.unwrap().end;
+        let read = watch::Sender::new(0);
+        let reading = follow(log, AT, LIMIT, |_| Ok(()), |next| _ = read.send_replace(next));
+        tokio::select! {
+            why = reading => panic!("{why}"),
+            there = reached(&read, |read| *read >= wanted, "not all is read") => there.unwrap(),
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_is_read_though_no_record_lies_at_the_end() {
-        let log = Marked(MemoryLog::new([(Topic::Operation, 1)]));
-        log.0.writer(AT, "test").await.unwrap().append(vec![Record::default(); 3]).await.unwrap();
-        let wanted = end(&log, AT).await.unwrap();
-        assert_eq!(wanted, 4);
-        let read = watch::Sender::new(0);
-        let reading = follow(&log, AT, LIMIT, |_| Ok(()), |next| _ = read.send_replace(next));
-        tokio::select! {
-            why = reading => panic!("{why}"),
-            there = reached(&read, |read| *read >= wanted, "not all is read") => there.unwrap(),
-        }
+        let log = MemoryLog::with_holes([(Topic::Operation, 1)]);
+        is_read_to_the_end(&log).await;
+        let writer = log.writer(AT, "test").await.unwrap();
+        writer.append(vec![Record::default(); 3]).await.unwrap();
+        is_read_to_the_end(&log).await;
+        log.lose_below(AT, Offset::MAX).unwrap();
+        is_read_to_the_end(&log).await;
     }
 }

@@ -148,7 +148,7 @@ impl Site {
         let limit = ReadLimit { max_bytes: 1 << 20, max_wait: LIMIT };
         loop {
             let batch = self.log.read(FACTS, next, limit).await?;
-            anyhow::ensure!(!batch.records.is_empty(), "the operation does not go on");
+            anyhow::ensure!(batch.next > next, "the operation does not go on");
             for stored in batch.records {
                 let fact = Fact::from_json(&stored.record.value).context("a fact")?;
                 let found = fits(&fact);

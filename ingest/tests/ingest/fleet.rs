@@ -16,10 +16,10 @@ use beidou_ingest::{
 };
 use beidou_log::{
     Log, LogError, Writer,
-    memory::{MemoryLog, Overlay},
+    memory::{MemoryLog, Overlay, Watched},
 };
 use beidou_schemas::{
-    Epoch, Micros, Offset, Record, ResourceVersion, Topic, TopicPartition,
+    Epoch, Micros, ResourceVersion, Topic, TopicPartition,
     coverage::{CoverageFact, Position},
     time::HOUR,
 };
@@ -203,14 +203,9 @@ async fn the_cluster_file_is_followed_and_a_bad_one_changes_nothing() {
     within(following).await.unwrap();
 }
 
-/// A log whose disk can be full.
+/// A log whose disk can be full: then it takes no Events.
 struct Disk {
     log: Arc<MemoryLog>,
-    full: Arc<AtomicBool>,
-}
-
-struct DiskWriter {
-    writer: Arc<dyn Writer>,
     full: Arc<AtomicBool>,
 }
 
@@ -221,27 +216,13 @@ impl Overlay for Disk {
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        let writer = self.log.writer(at, name).await?;
-        let full = if at.topic == Topic::KubeEvent { Arc::clone(&self.full) } else { Arc::default() };
-        Ok(Arc::new(DiskWriter { writer, full }))
-    }
-}
-
-#[async_trait]
-impl Writer for DiskWriter {
-    async fn append(&self, records: Vec<Record>) -> Result<std::ops::Range<Offset>, LogError> {
-        match self.full.load(Ordering::SeqCst) {
-            true => Err(LogError::Full { path: "disk".into() }),
-            false => self.writer.append(records).await,
-        }
-    }
-
-    fn epoch(&self) -> u64 {
-        self.writer.epoch()
-    }
-
-    async fn is_newest(&self) -> Result<(), LogError> {
-        self.writer.is_newest().await
+        let (writer, full) = (self.log.writer(at, name).await?, Arc::clone(&self.full));
+        Ok(Arc::new(Watched::new(writer).before(move |_| {
+            match at.topic == Topic::KubeEvent && full.load(Ordering::SeqCst) {
+                true => Err(LogError::Full { path: "disk".into() }),
+                false => Ok(()),
+            }
+        })))
     }
 }
 

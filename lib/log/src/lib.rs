@@ -9,6 +9,8 @@
 //!   with many writers may one whose writer died be kept in part.
 //! - Offsets of a partition grow in append order; they may have holes. Nothing else may be assumed of them.
 //! - A reader sees only durable records, each once and in offset order, also from another process.
+//! - A reader that goes on where the last read said comes to the end that [`Log::bounds`] tells, waiting or not, also
+//!   where a hole lies before it.
 //! - A newer writer of a partition fences the older one, whose appends then fail; where an implementation cannot take
 //!   the place of a living writer it refuses the newcomer and names the holder. Kafka lets Events, coverage and requests
 //!   have many writers at once, but never a ledger.
@@ -96,7 +98,7 @@ pub struct StoredRecord {
 /// What one read brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadBatch {
-    /// Records in offset order; empty when nothing came within the wait.
+    /// Records in offset order; empty when none came within the wait, or only a hole was passed.
     pub records: Vec<StoredRecord>,
     /// Where the next read goes on: beyond the last record and any hole behind it.
     pub next: Offset,
@@ -107,7 +109,7 @@ pub struct ReadBatch {
 pub struct ReadLimit {
     /// Stop after this many bytes of records (at least one stored batch is returned).
     pub max_bytes: usize,
-    /// Wait so long for a record at the end of the log; zero asks once.
+    /// Wait so long at the end of the log; zero asks once. A record ends the wait, and so does a hole that is passed.
     pub max_wait: Duration,
 }
 
@@ -127,7 +129,7 @@ pub trait Log: Send + Sync + 'static {
     /// silently. [`LogError::Lost`] when `from` lies beyond the end, where a log can lose its end.
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError>;
 
-    /// The first offset that may still be there, and the offset behind the last durable record.
+    /// The first offset that may still be there, and the offset behind the last durable record and any hole behind it.
     async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError>;
 
     /// Registers `consumer` and says that it no longer needs records below `upto`. Durable enough to guide retention.

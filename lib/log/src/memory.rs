@@ -19,7 +19,7 @@ use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use tokio::sync::watch;
 
 use self::group::Groups;
-pub use self::overlay::Overlay;
+pub use self::overlay::{Overlay, Watched};
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, StoredRecord, Writer, member};
 
 /// With holes on, the first record of a partition has this offset: 0 must not be taken for granted.
@@ -110,6 +110,16 @@ impl MemoryLog {
         }
     }
 
+    /// Somebody newer becomes the writer, and fences whoever is; returns the new epoch.
+    ///
+    /// # Errors
+    /// [`LogError::NoPartition`].
+    pub fn fence(&self, at: TopicPartition) -> Result<u64, LogError> {
+        let mut state = self.partition(at)?.lock();
+        state.epoch += 1;
+        Ok(state.epoch)
+    }
+
     /// Loses records below `upto`, whoever still needs them: as when somebody deletes segments by hand.
     ///
     /// # Errors
@@ -178,13 +188,7 @@ impl Log for MemoryLog {
     }
 
     async fn writer(&self, at: TopicPartition, _name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        let partition = Arc::clone(self.partition(at)?);
-        let epoch = {
-            let mut state = partition.lock();
-            state.epoch += 1;
-            state.epoch
-        };
-        Ok(Arc::new(MemoryWriter { partition, epoch }))
+        Ok(Arc::new(MemoryWriter { partition: Arc::clone(self.partition(at)?), epoch: self.fence(at)? }))
     }
 
     async fn join(&self, name: &str, topics: &[Topic]) -> Result<Box<dyn Member>, LogError> {
@@ -201,7 +205,7 @@ impl Log for MemoryLog {
         loop {
             end.mark_unchanged();
             let batch = partition.read(from, limit.max_bytes)?;
-            if !batch.records.is_empty() || limit.max_wait.is_zero() {
+            if batch.next > from || limit.max_wait.is_zero() {
                 return Ok(batch);
             }
             if tokio::time::timeout_at(deadline, end.changed()).await.is_err() {

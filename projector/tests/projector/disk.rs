@@ -12,10 +12,10 @@ use crate::support::{DEADLINE, Engine, Running, events, log, number};
 use async_trait::async_trait;
 use beidou_log::{
     Log, LogError, ReadBatch, ReadLimit, Writer,
-    memory::{MemoryLog, Overlay},
+    memory::{MemoryLog, Overlay, Watched},
 };
 use beidou_projector::{PartitionStatus, Phase, ProjectorConfig, Status};
-use beidou_schemas::{Offset, Record, TopicPartition};
+use beidou_schemas::{Offset, TopicPartition};
 
 /// A log whose disk can be full: then it refuses everything.
 struct Disk {
@@ -35,7 +35,8 @@ impl Overlay for Disk {
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
         check(&self.full)?;
-        Ok(Arc::new(DiskWriter { writer: self.log.writer(at, name).await?, full: Arc::clone(&self.full) }))
+        let (writer, full) = (self.log.writer(at, name).await?, Arc::clone(&self.full));
+        Ok(Arc::new(Watched::new(writer).before(move |_| check(&full))))
     }
 
     async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
@@ -51,28 +52,6 @@ impl Overlay for Disk {
     async fn release(&self, at: TopicPartition, consumer: &str, upto: Offset) -> Result<(), LogError> {
         check(&self.full)?;
         self.log.release(at, consumer, upto).await
-    }
-}
-
-struct DiskWriter {
-    writer: Arc<dyn Writer>,
-    full: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Writer for DiskWriter {
-    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
-        check(&self.full)?;
-        self.writer.append(records).await
-    }
-
-    fn epoch(&self) -> u64 {
-        self.writer.epoch()
-    }
-
-    async fn is_newest(&self) -> Result<(), LogError> {
-        check(&self.full)?;
-        self.writer.is_newest().await
     }
 }
 

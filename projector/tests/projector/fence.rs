@@ -1,18 +1,18 @@
 //! A projector that loses its ledger between PENDING and the insert: another one has the cut, so it inserts nothing any more.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use crate::support::{Engine, Running, events, kept, log, number};
 use async_trait::async_trait;
 use beidou_log::{
     Log, LogError, Writer,
-    memory::{MemoryLog, Overlay},
+    memory::{MemoryLog, Overlay, Watched},
 };
 use beidou_projector::{
     ProjectorConfig, ProjectorError,
     fault::{Bug, Faults},
 };
-use beidou_schemas::{Offset, Record, Topic, TopicPartition, ledger::LedgerFact};
+use beidou_schemas::{Record, Topic, TopicPartition, ledger::LedgerFact};
 
 /// A log in which somebody newer becomes the writer of a ledger as soon as a cut of Events stands there.
 struct Contested(Arc<MemoryLog>);
@@ -24,39 +24,19 @@ impl Overlay for Contested {
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        Ok(Arc::new(Losing { writer: self.0.writer(at, name).await?, log: self.0.clone(), at }))
+        let (writer, log) = (self.0.writer(at, name).await?, self.0.clone());
+        Ok(Arc::new(Watched::new(writer).after(move |records| {
+            match at.topic == Topic::Ledger && records.iter().any(is_pending) {
+                true => log.fence(at).map(drop),
+                false => Ok(()),
+            }
+        })))
     }
-}
-
-struct Losing {
-    writer: Arc<dyn Writer>,
-    log: Arc<MemoryLog>,
-    at: TopicPartition,
 }
 
 fn is_pending(record: &Record) -> bool {
     let fact = LedgerFact::from_json(&record.value);
     matches!(fact, Ok(LedgerFact::Pending(cut)) if cut.source.topic == Topic::KubeEvent)
-}
-
-#[async_trait]
-impl Writer for Losing {
-    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
-        let pending = self.at.topic == Topic::Ledger && records.iter().any(is_pending);
-        let range = self.writer.append(records).await?;
-        if pending {
-            self.log.writer(self.at, "somebody newer").await?;
-        }
-        Ok(range)
-    }
-
-    async fn is_newest(&self) -> Result<(), LogError> {
-        self.writer.is_newest().await
-    }
-
-    fn epoch(&self) -> u64 {
-        self.writer.epoch()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,15 +74,8 @@ async fn what_is_not_committed_is_not_read_and_not_counted() {
     first.append(vec![text("kept")]).await.unwrap();
     let end = log.bounds(LEDGER).await.unwrap().end;
 
-    // Another writer of the ledger, which begins and does not end.
     let topic = options.name(LEDGER.topic);
-    let stranger: ThreadedProducer<DefaultProducerContext> =
-        broker.client().set("transactional.id", format!("{topic}.stranger")).create().unwrap();
-    stranger.init_transactions(PATIENCE).unwrap();
-    stranger.begin_transaction().unwrap();
-    let record = BaseRecord::<(), str>::to(&topic).partition(0).payload("never");
-    stranger.send(record).map_err(|(error, _)| error).unwrap();
-    stranger.flush(PATIENCE).unwrap();
+    let stranger = stranger(&broker, &topic);
     let uncommitted: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
     let (_, there) = uncommitted.fetch_watermarks(&topic, 0, PATIENCE).unwrap();
     assert_eq!(there as Offset, end + 1, "the broker has the record");
@@ -92,8 +85,59 @@ async fn what_is_not_committed_is_not_read_and_not_counted() {
     stranger.abort_transaction(PATIENCE).unwrap();
     first.append(vec![text("later")]).await.unwrap();
     assert_eq!(all(&log, LEDGER).await, ["kept", "later"]);
-    let read = log.read(LEDGER, end, PATIENT).await.unwrap();
+    let read = log.read(LEDGER, end, ALL).await.unwrap();
     assert_eq!(values(&read.records), ["later"], "the hole that it left is passed");
+}
+
+/// Another writer of the ledger, which has begun a transaction and does not end it.
+fn stranger(broker: &Broker, topic: &str) -> ThreadedProducer<DefaultProducerContext> {
+    let stranger: ThreadedProducer<DefaultProducerContext> =
+        broker.client().set("transactional.id", format!("{topic}.stranger")).create().unwrap();
+    stranger.init_transactions(PATIENCE).unwrap();
+    stranger.begin_transaction().unwrap();
+    let record = BaseRecord::<(), str>::to(topic).partition(0).payload("never");
+    stranger.send(record).map_err(|(error, _)| error).unwrap();
+    stranger.flush(PATIENCE).unwrap();
+    stranger
+}
+
+/// What lies at the end and is no record: whoever waits passes it, and the consumer that brought nothing of it is not
+/// taken for a deaf one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_passes_what_an_aborted_transaction_left() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    let puts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&puts);
+    options.faults = Faults::new(move |at| {
+        count.fetch_add(usize::from(at == LEDGER), SeqCst);
+        None
+    });
+    let log = open(&options).await;
+    // By another one, whose hook is not asked.
+    let other = open(&KafkaOptions { faults: Faults::default(), ..options.clone() }).await;
+    let writer = other.writer(LEDGER, "test").await.unwrap();
+    writer.append(vec![text("kept")]).await.unwrap();
+    let end = other.bounds(LEDGER).await.unwrap().end;
+    let (mut next, mut found) = (0, Vec::new());
+    while next < end {
+        let batch = log.read(LEDGER, next, PATIENT).await.unwrap();
+        next = batch.next;
+        found.extend(values(&batch.records));
+    }
+    assert_eq!((next, found), (end, vec!["kept".to_owned()]));
+
+    let stranger = stranger(&broker, &options.name(LEDGER.topic));
+    let short = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::from_millis(500) };
+    let early = log.read(LEDGER, end, short).await.unwrap();
+    assert_eq!((early.records.len(), early.next), (0, end), "what may still be committed is not passed");
+    stranger.abort_transaction(PATIENCE).unwrap();
+    let passed = log.read(LEDGER, end, PATIENT).await.unwrap();
+    assert_eq!((passed.records.len(), passed.next), (0, end + 2), "the record and its marker");
+    assert_eq!(passed.next, other.bounds(LEDGER).await.unwrap().end);
+    writer.append(vec![text("later")]).await.unwrap();
+    let later = log.read(LEDGER, passed.next, PATIENT).await.unwrap();
+    assert_eq!((values(&later.records), puts.load(SeqCst)), (vec!["later".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ pub use keeping::{
 };
 pub use reading::{
     a_limit_bounds_a_read, a_new_partition_is_empty, a_read_at_the_end_returns_empty, a_read_from_the_middle,
-    a_waiting_read_is_woken, no_such_partition, partitions_are_apart,
+    a_waiting_read_is_woken, a_waiting_reader_comes_to_the_end, no_such_partition, partitions_are_apart,
 };
 pub use sharing::{a_member_without_partitions_is_told_so, members_share_and_take_over};
 pub use writing::{a_second_writer_is_refused_or_fences, epochs_grow};
@@ -107,6 +107,7 @@ macro_rules! contract_tests {
             a_read_at_the_end_returns_empty,
             a_read_from_the_middle,
             a_waiting_read_is_woken,
+            a_waiting_reader_comes_to_the_end,
             a_member_without_partitions_is_told_so,
             members_share_and_take_over,
             no_such_partition,

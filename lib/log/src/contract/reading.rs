@@ -13,7 +13,7 @@ use super::{
     ALL, EVENTS, LEDGER, PARTITIONS, PATIENCE, Subject, append, bounds, check_batch, must, read_all, read_from, text,
     values, writer,
 };
-use crate::{Log, LogError, ReadLimit};
+use crate::{Log, LogError, ReadLimit, StoredRecord};
 
 /// A partition to which nothing was appended has no records and empty bounds, and can be read.
 pub async fn a_new_partition_is_empty(subject: &dyn Subject) {
@@ -124,6 +124,48 @@ async fn read_patiently(log: &Arc<dyn Log>, from: Offset) -> Vec<String> {
     check_batch(&batch, from);
     assert!(!batch.records.is_empty(), "the read was not woken within {PATIENCE:?}");
     values(&batch.records)
+}
+
+/// Whoever waits comes to the end from wherever it began, past what several writers left there that is no record, and is
+/// brought the next record, once.
+pub async fn a_waiting_reader_comes_to_the_end(subject: &dyn Subject) {
+    let log = subject.open().await;
+    for epoch in 0..3 {
+        let writer = writer(&log, LEDGER).await;
+        for batch in 0..2 {
+            append(&writer, vec![text("k", format!("{epoch}.{batch}"))]).await;
+        }
+    }
+    let (all, there) = (read_all(&log, LEDGER).await, bounds(&log, LEDGER).await);
+    assert_eq!(all.len(), 6);
+    let mut readers = Vec::new();
+    for from in there.start..=there.end {
+        let (records, next) = wait_up_to(&log, from, there.end).await;
+        let expected: Vec<_> = all.iter().filter(|stored| stored.offset >= from).cloned().collect();
+        assert_eq!(records, expected, "from {from}");
+        readers.push(next);
+    }
+    append(&writer(&log, LEDGER).await, vec![text("k", "next")]).await;
+    let end = bounds(&log, LEDGER).await.end;
+    for next in readers {
+        let (records, _) = wait_up_to(&log, next, end).await;
+        assert_eq!(values(&records), ["next"], "from {next}");
+    }
+}
+
+/// By reads of which none may end because it has waited long enough.
+async fn wait_up_to(log: &Arc<dyn Log>, from: Offset, end: Offset) -> (Vec<StoredRecord>, Offset) {
+    let patient = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::MAX };
+    let (mut next, mut found) = (from, Vec::new());
+    while next < end {
+        let read = tokio::time::timeout(PATIENCE, log.read(LEDGER, next, patient)).await;
+        let batch = must("read", must("wait", read));
+        check_batch(&batch, next);
+        assert!(batch.next > next, "a read that waits at {next} ended without going on");
+        next = batch.next;
+        found.extend(batch.records);
+    }
+    (found, next)
 }
 
 /// A partition that does not exist is named as such by every call.

@@ -6,6 +6,9 @@
 //!
 //! A consumer fetches ahead, so a reader that goes on where it stopped finds its records in memory. No group is joined:
 //! who reads what is decided above. One that brings nothing of what is there gives its place to another.
+//!
+//! The marker behind each transaction, and what an aborted one has left, have offsets and bring no record. The client passes
+//! them where they stand between records, so its own position says how far all has been seen.
 
 use std::{
     ops::Range,
@@ -53,7 +56,9 @@ struct Reader {
     next: Offset,
     /// It was put there by the read that goes on: an end that it tells is not one of long ago, left in its queue.
     fresh: bool,
-    /// It has told the end since its last record.
+    /// Something has come since it was put: its position is one behind that place, not of before.
+    heard: bool,
+    /// It has told the end since it last went on.
     ended: bool,
     /// The end of the log when it last brought nothing, if it has brought nothing since.
     silent_at: Option<Offset>,
@@ -109,8 +114,8 @@ impl Readers {
         let mut batch = ReadBatch { records: Vec::new(), next: from };
         let mut bytes = 0;
         while batch.next < upto && (bytes < limit.max_bytes || batch.records.is_empty()) {
-            // Once there is something, a reader that waited takes what has been fetched and no more.
-            let patience = if known.is_none() && !batch.records.is_empty() { Instant::now() } else { give_up };
+            // Once it goes on, a reader that waited takes what has been fetched and no more.
+            let patience = if known.is_none() && batch.next > from { Instant::now() } else { give_up };
             match reader.come(patience).await {
                 Ok(Came::Record(stored)) if stored.offset < from => {}
                 Ok(Came::Record(stored)) => {
@@ -118,11 +123,19 @@ impl Readers {
                     batch.next = stored.offset + 1;
                     batch.records.push(stored);
                 }
-                Ok(Came::End) if known.is_none() => reader.ended = true,
+                Ok(Came::End) if known.is_none() => {
+                    reader.ended = true;
+                    batch.next = batch.next.max(reader.passed());
+                }
                 // All that lies before the end that was asked for has been passed.
-                Ok(Came::End) if reader.fresh => batch.next = batch.next.max(upto),
+                Ok(Came::End) if reader.fresh || reader.passed() >= upto => {
+                    batch.next = batch.next.max(upto).max(reader.passed());
+                }
                 Ok(Came::End) => self.put(&mut reader, batch.next)?,
-                Ok(Came::Nothing) if known.is_none() => break,
+                Ok(Came::Nothing) if known.is_none() => {
+                    batch.next = batch.next.max(reader.passed());
+                    break;
+                }
                 Ok(Came::Nothing) => return Err(self.refused(KafkaError::Global(Code::OperationTimedOut))),
                 Err(error) if matches!(code(&error), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) => {
                     self.within(from, &bounds().await?)?;
@@ -132,7 +145,7 @@ impl Readers {
             }
         }
         (reader.next, reader.fresh) = (batch.next, false);
-        if !batch.records.is_empty() {
+        if batch.next > from {
             (reader.ended, reader.silent_at) = (false, None);
         } else if known.is_none() && self.is_deaf(&mut reader, bounds).await {
             tracing::warn!(partition = %self.at, from, "a consumer brought nothing of what is there: another one takes its place");
@@ -142,7 +155,7 @@ impl Readers {
         Ok(batch)
     }
 
-    /// Whether a reader that brought nothing should have: the log has grown since it was silent before, or it has never come
+    /// Whether a reader that did not go on should have: the log has grown since it was silent before, or it has never come
     /// to an end that lies ahead. Without an answer nothing is said.
     async fn is_deaf<B>(&self, reader: &mut Reader, bounds: impl Fn() -> B) -> bool
     where
@@ -181,7 +194,8 @@ impl Readers {
             Some(reader) => reader,
             None => {
                 let consumer = self.config.create_with_context(Quiet).map_err(|error| self.refused(error))?;
-                Reader { consumer: Some(consumer), next: from, fresh: true, ended: false, silent_at: None }
+                let (fresh, heard, ended, silent_at) = (true, false, false, None);
+                Reader { consumer: Some(consumer), next: from, fresh, heard, ended, silent_at }
             }
         };
         self.put(&mut reader, from)?;
@@ -197,7 +211,8 @@ impl Readers {
                 consumer.pause(&list).map_err(|error| self.refused(error))?;
             }
         }
-        (reader.next, reader.fresh, reader.ended, reader.silent_at) = (from, true, false, None);
+        (reader.next, reader.fresh, reader.heard) = (from, true, false);
+        (reader.ended, reader.silent_at) = (false, None);
         Ok(())
     }
 
@@ -211,13 +226,29 @@ impl Readers {
 }
 
 impl Reader {
-    async fn come(&self, until: Instant) -> Result<Came, KafkaError> {
+    /// Behind all that has left its queue: records and what is none, in the order of the log. So nothing that is still to come
+    /// lies below. 0 while that is not known.
+    fn passed(&self) -> Offset {
+        let position = self.consumer.as_ref().filter(|_| self.heard).and_then(|consumer| consumer.position().ok());
+        match position.and_then(|list| list.elements().first().map(|only| only.offset())) {
+            Some(Place::Offset(next)) => next as Offset,
+            Some(_) | None => 0,
+        }
+    }
+
+    async fn come(&mut self, until: Instant) -> Result<Came, KafkaError> {
         let Some(consumer) = &self.consumer else { return Ok(Came::Nothing) };
         loop {
             let wait = SLICE.min(until.saturating_duration_since(Instant::now()));
             match timeout(wait, consumer.recv()).await {
-                Ok(Ok(message)) => return Ok(Came::Record(stored(&message))),
-                Ok(Err(KafkaError::PartitionEOF(_))) => return Ok(Came::End),
+                Ok(Ok(message)) => {
+                    self.heard = true;
+                    return Ok(Came::Record(stored(&message)));
+                }
+                Ok(Err(KafkaError::PartitionEOF(_))) => {
+                    self.heard = true;
+                    return Ok(Came::End);
+                }
                 Ok(Err(error)) if is_transport(&error) => {}
                 Ok(Err(error)) => return Err(error),
                 Err(_elapsed) => {}

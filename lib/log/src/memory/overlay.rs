@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
-use beidou_schemas::{Offset, Topic, TopicPartition};
+use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 
 use super::MemoryLog;
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer};
@@ -68,5 +68,52 @@ impl<L: Overlay> Log for L {
 
     async fn threat(&self, at: TopicPartition, next: Offset, now: SystemTime) -> Result<Option<Threat>, LogError> {
         Overlay::threat(self, at, next, now).await
+    }
+}
+
+type Look = Box<dyn Fn(&[Record]) -> Result<(), LogError> + Send + Sync>;
+
+/// A writer over another one: a test looks at each append, before it and after it, and may refuse it.
+pub struct Watched {
+    below: Arc<dyn Writer>,
+    before: Look,
+    after: Look,
+}
+
+impl Watched {
+    /// As the writer below.
+    pub fn new(below: Arc<dyn Writer>) -> Self {
+        Self { below, before: Box::new(|_| Ok(())), after: Box::new(|_| Ok(())) }
+    }
+
+    /// Asks this first: before an append, and without records where a writer asks whether it is the newest.
+    #[must_use]
+    pub fn before(self, look: impl Fn(&[Record]) -> Result<(), LogError> + Send + Sync + 'static) -> Self {
+        Self { before: Box::new(look), ..self }
+    }
+
+    /// Asks this once the records stand in the log, before the append is answered.
+    #[must_use]
+    pub fn after(self, look: impl Fn(&[Record]) -> Result<(), LogError> + Send + Sync + 'static) -> Self {
+        Self { after: Box::new(look), ..self }
+    }
+}
+
+#[async_trait]
+impl Writer for Watched {
+    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
+        (self.before)(&records)?;
+        let range = self.below.append(records.clone()).await?;
+        (self.after)(&records)?;
+        Ok(range)
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        (self.before)(&[])?;
+        self.below.is_newest().await
+    }
+
+    fn epoch(&self) -> u64 {
+        self.below.epoch()
     }
 }
