@@ -1,7 +1,7 @@
 //! How often each of several lines matched, cluster by cluster, in two ranges: one reading for all of them.
 //!
-//! Lines over the message are asked apart from the others: its column is larger than all others together, and those
-//! need not read it. The score is that of [`super::explain`].
+//! Lines over the message are asked apart from the others, beside them: its column is larger than all others together, and
+//! those need not read it. The score is that of [`super::explain`].
 
 use beidou_model::query_line::{Field, QueryLine};
 use clickhouse::Row;
@@ -50,20 +50,27 @@ impl Reader {
         let of_message = |line: &QueryLine| line.names(Field::Message) || line.names(Field::Pattern);
         let places = 0..query.lines.len();
         let (heavy, light): (Vec<_>, Vec<_>) = places.partition(|place| of_message(&query.lines[*place]));
-        let mut found = Vec::new();
-        for places in [light, heavy] {
-            if places.is_empty() {
-                continue;
-            }
-            let lines = places.iter().map(|place| query.lines[*place].clone()).collect();
-            let part = SignalsQuery { lines, ..query.clone() };
-            let rows: Vec<SignalRow> = self.all(signals(&part), most * part.lines.len() as u64).await?;
-            found.extend(rows.into_iter().filter_map(|row| {
-                let line = *places.get(row.line as usize)? as u32;
-                Some(SignalRow { line, ..row })
-            }));
-        }
+        let (mut found, of_messages) =
+            tokio::try_join!(self.signals_of(query, light, most), self.signals_of(query, heavy, most))?;
+        found.extend(of_messages);
         Ok(found)
+    }
+
+    /// The same for the lines of these places, by one statement.
+    async fn signals_of(
+        &self,
+        query: &SignalsQuery,
+        places: Vec<usize>,
+        most: u64,
+    ) -> Result<Vec<SignalRow>, QueryError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines = places.iter().map(|place| query.lines[*place].clone()).collect();
+        let part = SignalsQuery { lines, ..query.clone() };
+        let rows: Vec<SignalRow> = self.all(signals(&part), most * part.lines.len() as u64).await?;
+        let placed = |row: SignalRow| Some(SignalRow { line: *places.get(row.line as usize)? as u32, ..row });
+        Ok(rows.into_iter().filter_map(placed).collect())
     }
 }
 
