@@ -14,8 +14,10 @@ const proxy = Object.fromEntries(
 );
 
 const SHARED =
-  /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|keyMap|choices|palette|labels)|i18n|canvas\/(paint|Canvas|Spark))/;
-const isShared = (file: string) => !file.includes("node_modules") && SHARED.test(file);
+  /src\/(api|time|design\/(?!layers)|query|shell\/(?!Palette|KeysHelp|keyMap|choices|palette|labels)|i18n|operation\/(Phase|states)|canvas\/(paint|Canvas|Spark|HistogramChart|histogram|drawHistogram))/;
+/** Of libraries what pages share beside what these bring: each would be a file of its own, of a few hundred bytes. */
+const SHARED_LIBRARIES = /node_modules\/(react-dom\/(index|cjs\/react-dom\.production)|@tanstack\/react-router\/dist\/esm\/useParams)\.js$/;
+const isShared = (file: string) => (file.includes("node_modules") ? SHARED_LIBRARIES : SHARED).test(file);
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

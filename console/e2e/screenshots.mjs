@@ -2,12 +2,10 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { incident, openPage, settled } from "./harness.mjs";
-import { api, machines, pictureRun, taskAtGate } from "./operations.mjs";
+import { api, machines, pictureRun, runBefore, taskAtGate } from "./operations.mjs";
 
 const ELSEWHERE = process.env.PICTURES;
 const OUT = ELSEWHERE ?? fileURLToPath(new URL("../../docs/pictures", import.meta.url));
-
-const OPERATIONS = ["operations", "run", "run-replay", "new-operation", "tasks", "task", "nodes"];
 
 /** A page by a part of its name, or several: `run,tasks`. */
 function wanted(name, only) {
@@ -27,11 +25,12 @@ async function pages(world, only) {
     await page.waitForSelector(".nb");
   };
   const list = machines(20, 236).map((one, n) => `${one.ip} hz2-c7-r${11 + (n % 6)}-u${String(1 + Math.floor(n / 6)).padStart(2, "0")}`);
-  // Runs take a minute to be made: only where a picture of one is wanted.
-  const shown = OPERATIONS.some((name) => wanted(name, only));
-  const task = shown ? await taskAtGate(world) : "";
-  const run = shown ? await pictureRun(world) : "";
-  const begun = shown ? Date.parse((await api(world, `/operations/${run}`)).stages.find((one) => one.batch === 1).started) : 0;
+  // Each takes a minute to be made: only where a picture shows it.
+  const shown = (...names) => names.some((name) => wanted(name, only));
+  const task = shown("operations", "tasks", "task") ? await taskAtGate(world) : "";
+  const run = shown("operations", "run", "run-replay") ? await pictureRun(world) : "";
+  if (shown("new-operation")) await runBefore(world);
+  const begun = run ? Date.parse((await api(world, `/operations/${run}`)).stages.find((one) => one.batch === 1).started) : 0;
   return [
     { name: "operations", path: "/operations", ready: ".livelist .vrow" },
     { name: "run", path: `/operations/${run}`, ready: ".gh", both: true, then: press(["f"]) },
@@ -118,7 +117,8 @@ export async function screenshots(world) {
       const { page, context, go } = await openPage(world, { theme, lang: lang ?? "en" });
       await go(path);
       await page.waitForSelector(ready);
-      await page.waitForLoadState("networkidle").catch(() => undefined);
+      // A live page listens for ever, and is never idle.
+      await page.waitForLoadState("networkidle", { timeout: 5000 }).catch(() => undefined);
       if (then) await then(page);
       await settled(page);
       await page.mouse.move(720, 2);

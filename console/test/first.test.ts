@@ -35,8 +35,8 @@ function asked(path: string): string[] {
   return questionsOf(new URL(path, "http://x")).map((one) => JSON.stringify(one.queryKey));
 }
 
-/** Draws an address with all that is around the page, and gives the questions that this asked, with their paths. */
-async function drawn(path: string): Promise<Map<string, string>> {
+/** Draws an address with all that is around the page, and gives the questions that it has, with their paths, and those that wait. */
+async function drawn(path: string): Promise<{ all: Map<string, string>; waiting: string[] }> {
   cache.clear();
   const { pathname } = new URL(path, "http://x");
   const { validateSearch } = router.routeTree.options;
@@ -55,7 +55,11 @@ async function drawn(path: string): Promise<Map<string, string>> {
     vi.stubGlobal("document", undefined);
   }
   const wanted = cache.getQueryCache().getAll();
-  return new Map(wanted.map((one) => [JSON.stringify(one.queryKey), String(one.queryKey[0])]));
+  const key = (one: { queryKey: readonly unknown[] }) => JSON.stringify(one.queryKey);
+  return {
+    all: new Map(wanted.map((one) => [key(one), String(one.queryKey[0])])),
+    waiting: wanted.filter((one) => (one.options as { enabled?: unknown }).enabled === false).map(key),
+  };
 }
 
 beforeEach(() => {
@@ -81,11 +85,17 @@ it.each([
   ["/settings", ["/api/v1/queries", "/readyz", "/api/v1/space", "running"]],
   ["/nowhere", []],
 ])("what is asked early of %s is what its page asks, and the rest comes later", async (path, later) => {
-  const page = await drawn(path);
+  const { all: page } = await drawn(path);
   const early = asked(path);
   expect(early.filter((key) => !page.has(key))).toEqual([]);
   const rest = [...page].filter(([key]) => !early.includes(key)).map(([, name]) => name);
   expect(rest.sort()).toEqual([...later, ...FRAME].sort());
+});
+
+it.each(["/", "/events", "/clusters", "/coverage"])("of %s nothing else is asked before that has come", async (path) => {
+  const { all, waiting } = await drawn(path);
+  const [early, rest] = [asked(path), [...all.keys()]];
+  expect(rest.filter((key) => !early.includes(key) && !waiting.includes(key))).toEqual([]);
 });
 
 it("a page is found by the address that it opens, and the router has no other", () => {

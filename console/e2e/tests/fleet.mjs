@@ -1,4 +1,4 @@
-import { check, openPage } from "../harness.mjs";
+import { check, openPage, settled } from "../harness.mjs";
 
 /** The incident of the demo, from the home page in five interactions: range, 3 days, the change, the row, its timeline. */
 export async function theIncidentIsFiveInteractionsAway(world) {
@@ -47,4 +47,25 @@ export async function theGridIsWalkedByArrows(world) {
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowDown");
   check((await page.evaluate(() => document.activeElement?.getAttribute("data-cell"))) === "1,2", "the focus is elsewhere");
+}
+
+/** Coverage is held back: the cells are there all the same, and its own column says that it is on its way. */
+export async function theGridWaitsForNoCoverage(world) {
+  const { page, go, troubles } = await openPage(world);
+  let release = () => undefined;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/api/v1/coverage/clusters?*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await go("/?from=-24h");
+  await page.waitForSelector(".heat tbody td button");
+  const rows = await page.locator(".heat tbody tr").count();
+  check((await page.locator(".heat td .bone").count()) === 2 * rows, "what has not come is shown as if it had");
+  release();
+  await settled(page);
+  await page.waitForSelector(".heat td a[href*='/coverage']");
+  check(troubles.length === 0, troubles.join("; "));
 }

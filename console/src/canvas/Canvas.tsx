@@ -26,7 +26,11 @@ export function Canvas({ draw, name, beat, ...rest }: Props) {
     const canvas = ref.current;
     if (!canvas) return;
     const again = () => paint(canvas, latest.current);
-    const observer = new ResizeObserver(again);
+    // It tells at once of the size that has just been drawn: that is no reason.
+    const observer = new ResizeObserver(() => {
+      const { wide, tall } = wanted(canvas);
+      if (canvas.width !== wide || canvas.height !== tall) again();
+    });
     observer.observe(canvas);
     const stop = beat?.(again);
     return () => {
@@ -38,10 +42,16 @@ export function Canvas({ draw, name, beat, ...rest }: Props) {
   return <canvas ref={ref} {...named} {...rest} />;
 }
 
-function paint(canvas: HTMLCanvasElement, draw: Draw): void {
+/** The surface that is sharp where the canvas stands. */
+function wanted(canvas: HTMLCanvasElement) {
   const box = canvas.getBoundingClientRect();
   const density = window.devicePixelRatio || 1;
   const [wide, tall] = [Math.max(1, Math.round(box.width * density)), Math.max(1, Math.round(box.height * density))];
+  return { box, density, wide, tall };
+}
+
+function paint(canvas: HTMLCanvasElement, draw: Draw): void {
+  const { box, density, wide, tall } = wanted(canvas);
   const c = canvas.getContext("2d");
   // Setting a size makes a new surface: only where it is another one.
   if (canvas.width !== wide || canvas.height !== tall) {

@@ -37,7 +37,8 @@ const ENTRIES: readonly { head: Key | null; items: readonly { to: string; icon: 
   },
 ];
 
-export function Nav() {
+/** `ask`: what the page asked first has come. */
+export function Nav({ ask }: { ask: boolean }) {
   const t = useT();
   const search = useSearch({ strict: false }) as Search;
   return (
@@ -66,16 +67,17 @@ export function Nav() {
           ))}
         </div>
       ))}
-      <Intake />
+      <Intake ask={ask} />
     </nav>
   );
 }
 
 /** Incoming states of the last quarter of an hour, and how late they were read. */
-function Intake() {
+function Intake({ ask }: { ask: boolean }) {
   const t = useT();
-  const bins = useQuery({ ...histogram({ from: "-15m", to: "now", bins: 90 }, 0), refetchInterval: 15_000 });
-  const late = useQuery({ ...completeness({ from: "-15m", to: "now" }, 0), refetchInterval: 15_000 });
+  const again = { enabled: ask, refetchInterval: 15_000 };
+  const bins = useQuery({ ...histogram({ from: "-15m", to: "now", bins: 90 }, 0), ...again });
+  const late = useQuery({ ...completeness({ from: "-15m", to: "now" }, 0), ...again });
   const values = useMemo(
     () => (bins.data?.bins ?? []).slice(0, -1).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
     [bins.data],

@@ -39,8 +39,16 @@ export function Shell() {
   const [begin] = useState({ from: view.range.from, to: view.range.to, anchor: view.anchor });
   const door = useQuery(doorQuestion(begin.from, begin.to, begin.anchor));
   const [paletteWas, helpWas] = [useOnce(palette !== null), useOnce(help)];
-  // A page that waits for its answers is idle, too: they come first.
-  useEffect(() => whenAnswered(() => whenIdle(() => warm(loadPalette, loadHelp))), []);
+  // What a page asks first comes before all that is around it; one that waits for its answers is idle, too.
+  const [answered, setAnswered] = useState(false);
+  useEffect(
+    () =>
+      whenAnswered(() => {
+        setAnswered(true);
+        return whenIdle(() => warm(loadPalette, loadHelp));
+      }),
+    [],
+  );
   const wide = WIDE.some((begin) => path.startsWith(begin));
   const folded = prefs.folded || (wide && !unfolded);
   const go = (to: string) => void navigate({ to, search: common(view.search) as never });
@@ -76,7 +84,7 @@ export function Shell() {
       <a className="skip" href="#main">
         {t("nav.skip")}
       </a>
-      <Nav />
+      <Nav ask={answered} />
       <TopBar clusters={door.data?.items.length ?? null} onPalette={() => setPalette("")} rangeOpen={range} onRange={setRange} />
       <main className="main" id="main" tabIndex={-1}>
         <Outlet />

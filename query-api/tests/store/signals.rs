@@ -19,9 +19,12 @@ const LINES: [Line; 6] = [
     ("", |_| true),
 ];
 
-fn asked() -> String {
+/// Holds whole hours, as the time before it does: those come from the roll-up.
+const HOURS: &str = "from=2026-11-23T15:29:30.25Z&to=2026-11-23T17:00:00Z";
+
+fn asked(range: &str) -> String {
     let lines = LINES.map(|(line, _)| format!("line={}", line.replace(' ', "%20")));
-    format!("/api/v1/fleet/signals?{LATER}&{}", lines.join("&"))
+    format!("/api/v1/fleet/signals?{range}&{}", lines.join("&"))
 }
 
 fn g(a: u64, b: u64) -> f64 {
@@ -41,8 +44,16 @@ fn by_cluster(facts: &[&Fact], holds: fn(&Fact) -> bool) -> BTreeMap<String, u64
 async fn each_line_is_counted_in_each_cluster_in_both_ranges() {
     let (world, facts) = filled().await;
     let one = cluster_uid(2);
-    for (more, only) in [("", None), ("&baseline=1h", None), ("&cluster=cluster-2", Some(one.as_str()))] {
-        let path = asked() + more;
+    let one = Some(one.as_str());
+    for (range_of, more, only) in [
+        (LATER, "", None),
+        (LATER, "&baseline=1h", None),
+        (LATER, "&cluster=cluster-2", one),
+        (HOURS, "", None),
+        (HOURS, "&baseline=100m", None),
+        (HOURS, "&cluster=cluster-2", one),
+    ] {
+        let path = asked(range_of) + more;
         let answer = world.api.list(&path).await;
         let (inside, before) = (within(&facts, range(&answer, "range")), within(&facts, range(&answer, "baseline")));
         let signals = items(&answer, "signals");

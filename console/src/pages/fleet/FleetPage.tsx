@@ -159,7 +159,7 @@ export function Page() {
               ]}
             />
           </div>
-          {list.isPending || cover.isPending ? <Loading rows={12} /> : null}
+          {list.isPending ? <Loading rows={12} /> : null}
           {list.isError ? <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} /> : null}
           {cover.isError ? <Failed error={cover.error} what={t("nav.coverage")} retry={() => void cover.refetch()} /> : null}
           {list.data?.items.length === 0 ? (
@@ -169,8 +169,8 @@ export function Page() {
               <code>beidou import --cluster NAME dump.json</code>
             </Empty>
           ) : null}
-          {list.data && cover.data && list.data.items.length > 0 ? (
-            <Grid list={list.data.items} cover={cover.data.items} signals={signals} sort={sort} view={view} />
+          {list.data && (cover.data || cover.isPending) && list.data.items.length > 0 ? (
+            <Grid list={list.data.items} cover={cover.data?.items} signals={signals} sort={sort} view={view} />
           ) : null}
           {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
           {bins.data && list.data && list.data.items.length > 0 ? (

@@ -57,7 +57,7 @@ export function FleetSide({ view, cover, baseline, ask }: Props) {
           ))}
         </div>
       </section>
-      <FleetWork view={view} />
+      <FleetWork view={view} ask={ask} />
       <section className="cover">
         <div className="hd">
           <h2>{t("nav.coverage")}</h2>

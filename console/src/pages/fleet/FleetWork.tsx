@@ -14,9 +14,10 @@ import { duration } from "../../time/format";
 
 const MOST = 4;
 
-export function FleetWork({ view }: { view: View }) {
+export function FleetWork({ view, ask }: { view: View; ask: boolean }) {
   const t = useT();
-  const list = useQuery(operationList({ cluster: view.clusters, phase: "active", sort: "phase", limit: MOST }, view.anchor));
+  const asked = { cluster: view.clusters, phase: "active", sort: "phase", limit: MOST };
+  const list = useQuery({ ...operationList(asked, view.anchor), enabled: ask });
   return (
     <section className="work hb">
       <div className="hd">

@@ -16,7 +16,8 @@ const LAG_S = [10, 60] as const;
 
 interface Props {
   list: readonly Cluster[];
-  cover: readonly ClusterCompleteness[];
+  /** Missing until it has come. */
+  cover: readonly ClusterCompleteness[] | undefined;
   signals: UseQueryResult<Signals>;
   sort: "worst" | "name";
   view: View;
@@ -24,7 +25,8 @@ interface Props {
 
 interface Line {
   cluster: Cluster;
-  cover: ClusterCompleteness | undefined;
+  /** Null: nothing watched it. */
+  cover: ClusterCompleteness | null | undefined;
   cells: (Cell | null | undefined)[];
   worst: number;
 }
@@ -37,7 +39,8 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const lines = list.map((cluster): Line => {
     const cells = SIGNALS.map((_, place) => (answer ? cell(answer, place, cluster.cluster_uid) : undefined));
     const worst = cells.reduce((sum, one) => sum + (one ? 100 ** one.level : one === null ? 50 : 0), 0);
-    return { cluster, cover: cover.find((one) => one.cluster_uid === cluster.cluster_uid), cells, worst };
+    const own = cover && (cover.find((one) => one.cluster_uid === cluster.cluster_uid) ?? null);
+    return { cluster, cover: own, cells, worst };
   });
   const best = [...lines].sort((a, b) => (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster));
   const wanted = best.map((line) => line.cluster.cluster_uid).join();
@@ -143,12 +146,7 @@ function SignalCell({
         <span className="vh">{t("fleet.noData")}</span>
       </td>
     );
-  if (one === undefined)
-    return (
-      <td>
-        <i className="bone" />
-      </td>
-    );
+  if (one === undefined) return <Bone />;
   if (one === null)
     return (
       <td className="nd hatch" title={t("fleet.silent")}>
@@ -175,8 +173,18 @@ function SignalCell({
   );
 }
 
-function LagCell({ cover }: { cover: ClusterCompleteness | undefined }) {
+/** Its number is on its way. */
+function Bone() {
+  return (
+    <td>
+      <i className="bone" />
+    </td>
+  );
+}
+
+function LagCell({ cover }: { cover: Line["cover"] }) {
   const t = useT();
+  if (cover === undefined) return <Bone />;
   if (!cover?.lag)
     return (
       <td className="nd hatch" title={t("fleet.noLag")}>
@@ -193,9 +201,10 @@ function LagCell({ cover }: { cover: ClusterCompleteness | undefined }) {
   );
 }
 
-function CoverCell({ cover, view }: { cover: ClusterCompleteness | undefined; view: View }) {
+function CoverCell({ cover, view }: { cover: Line["cover"]; view: View }) {
   const t = useT();
-  if (!cover)
+  if (cover === undefined) return <Bone />;
+  if (cover === null)
     return (
       <td className="nd hatch" title={t("cov.neverWatched")}>
         <span className="vh">{t("fleet.noData")}</span>

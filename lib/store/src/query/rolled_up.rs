@@ -55,18 +55,58 @@ impl Whole {
             .with("whole_from", Micros(self.from))
             .with("whole_until", Micros(self.until))
     }
+
+    /// Sets the parameters of [`BASE_WHOLE_HOURS`] and [`BASE_EDGES`].
+    pub(super) fn bound_as_base(self, statement: Statement, baseline: Between) -> Statement {
+        statement
+            .with("base_from", baseline.from)
+            .with("base_until", baseline.until)
+            .with("base_whole_from", Micros(self.from))
+            .with("base_whole_until", Micros(self.until))
+    }
 }
 
 /// The rows of whole minutes, as the roll-up's own text has them.
 pub(super) const WHOLE_MINUTES: &str = "    WHERE toStartOfMinute(time) >= toDateTime({whole_from:Int64}, 'UTC') AND \
      toStartOfMinute(time) < toDateTime({whole_until:Int64}, 'UTC')";
+
+macro_rules! whole_hours {
+    ($of:literal) => {
+        concat!(
+            "    WHERE toStartOfHour(time) >= toDateTime({",
+            $of,
+            "whole_from:Int64}, 'UTC') AND toStartOfHour(time) < toDateTime({",
+            $of,
+            "whole_until:Int64}, 'UTC')"
+        )
+    };
+}
+
+macro_rules! edges {
+    ($of:literal) => {
+        concat!(
+            "    WHERE (time >= fromUnixTimestamp64Micro({",
+            $of,
+            "from:Int64}, 'UTC') AND time < toDateTime({",
+            $of,
+            "whole_from:Int64}, 'UTC'))
+        OR (time >= toDateTime({",
+            $of,
+            "whole_until:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({",
+            $of,
+            "until:Int64}, 'UTC'))"
+        )
+    };
+}
+
 /// The rows of whole hours.
-pub(super) const WHOLE_HOURS: &str = "    WHERE toStartOfHour(time) >= toDateTime({whole_from:Int64}, 'UTC') AND \
-     toStartOfHour(time) < toDateTime({whole_until:Int64}, 'UTC')";
+pub(super) const WHOLE_HOURS: &str = whole_hours!("");
 /// The rows before and behind them.
-pub(super) const EDGES: &str =
-    "    WHERE (time >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND time < toDateTime({whole_from:Int64}, 'UTC'))
-        OR (time >= toDateTime({whole_until:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC'))";
+pub(super) const EDGES: &str = edges!("");
+/// The same of a range that another one is compared with.
+pub(super) const BASE_WHOLE_HOURS: &str = whole_hours!("base_");
+/// Likewise.
+pub(super) const BASE_EDGES: &str = edges!("base_");
 
 /// Whether all conditions are over columns of the roll-up: cluster and type, by the hour also namespace, kind and reason.
 fn is_rolled_up(filter: &EventFilter, unit: i64) -> bool {
@@ -86,8 +126,16 @@ fn is_rolled_up(filter: &EventFilter, unit: i64) -> bool {
     } = filter;
     let by_hour = [namespaces, kinds, reasons].iter().all(|values| values.is_empty()) || unit == HOUR;
     let never = [names, components, nodes, found_by].iter().all(|values| values.is_empty());
-    let says = |line: &QueryLine| line.terms().iter().all(|term| is_rolled_up_term(&term.test, unit));
-    by_hour && never && uids.is_empty() && text.is_none() && line.as_ref().is_none_or(says)
+    by_hour
+        && never
+        && uids.is_empty()
+        && text.is_none()
+        && line.as_ref().is_none_or(|line| is_rolled_up_line(line, unit))
+}
+
+/// Whether all terms of a line are over columns of the roll-up.
+pub(super) fn is_rolled_up_line(line: &QueryLine, unit: i64) -> bool {
+    line.terms().iter().all(|term| is_rolled_up_term(&term.test, unit))
 }
 
 fn is_rolled_up_term(test: &Test, unit: i64) -> bool {

@@ -99,6 +99,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("facets, of whole hours", whole_hours(Micros(HOUR + 1), vec![Field::Cluster, Field::Reason])),
         ("explain", explain::explain(&compared)),
         ("signals", signals::signals(&counted)),
+        ("signals, of whole hours", signals_since(HOUR, "type:Warning -kind:Pod")),
         ("reach", reach::reach(&reach::ReachQuery { filter: filter(), range: RANGE, top: 10 })),
         ("patterns", patterns::patterns(&folded)),
         ("patterns, examples", patterns::examples(&[event_key()])),
@@ -150,6 +151,25 @@ fn facets_are_counted_by_whole_hours_where_the_roll_up_knows_them() {
     for rows in [written(Micros(4 * HOUR + 1), &[Field::Kind]), written(Micros(0), &[Field::Kind, Field::Node])] {
         assert!(!rows.contains("whole_from"), "{rows}");
     }
+}
+
+/// A line, and one that says nothing, over four hours against the time from this moment on.
+fn signals_since(from: i64, line: &str) -> Statement {
+    let between = |from: i64, until: i64| Between { from: Micros(from + 1), until: Micros(until + 1) };
+    signals::signals(&signals::SignalsQuery {
+        clusters: Some(evil()),
+        lines: vec![parse(line).unwrap(), parse("").unwrap()],
+        range: between(5 * HOUR, 9 * HOUR),
+        baseline: between(from, 5 * HOUR),
+    })
+}
+
+#[test]
+fn signals_are_counted_by_whole_hours_where_the_roll_up_knows_them() {
+    let by_hour = |from, line: &str| signals_since(from, line).to_string().contains("base_whole_from");
+    assert!(by_hour(HOUR, "type:Warning") && by_hour(HOUR, "reason:Back* -namespace:kube-system"));
+    assert!(!by_hour(HOUR, "name:web-1"), "the roll-up has no names");
+    assert!(!by_hour(5 * HOUR - SECOND, "type:Warning"), "a baseline of a second has no whole hour");
 }
 
 #[test]
