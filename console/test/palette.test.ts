@@ -9,7 +9,6 @@ import { zh } from "../src/i18n/zh";
 import { cell, comparable, level } from "../src/pages/fleet/signals";
 import { csv, offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
-import { selects, textOf } from "../src/shell/labels";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
 import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
 
@@ -54,12 +53,6 @@ describe("the palette's grammar", () => {
     });
     expect(readCommand(":pod web -l app=web @hz")).toEqual({ what: "unlabelled", line: ":pod web @hz" });
     expect(readCommand(":task -l app")).toEqual({ what: "unlabelled", line: ":task " });
-    const labels = { team: "infra", tier: "db" };
-    const all = ["team=infra", "team==infra", "team", "tier!=web", "!old", "old!=yes"];
-    expect(all.filter((one) => selects([one], labels))).toEqual(all);
-    expect(["team=in", "!team", "old", "old=yes", "tier!=db", "="].filter((one) => selects([one], labels))).toEqual([]);
-    expect(selects(["team=infra", "tier=web"], labels)).toBe(false);
-    expect([["!old", "tier!=web", "team=infra"], ["team"], ["!old"], ["team="]].map(textOf)).toEqual(["infra", "team", "", "team"]);
   });
   it("knows kinds as the server does", () => {
     const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {

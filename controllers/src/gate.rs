@@ -4,10 +4,18 @@
 //! `x-beidou-timestamp`. One that is older than five minutes is not good any more. The text of a work order is its body,
 //! which names task and step; that of a callback is `<path>.<body>`: what opened one gate opens no other.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::http::HeaderMap;
-use beidou_schemas::{Micros, operation::TaskId, time::SECOND};
+use beidou_schemas::{
+    Micros,
+    operation::{Object, TaskId},
+    time::SECOND,
+};
 use serde_json::Value;
 
 use crate::{
@@ -65,8 +73,46 @@ pub(crate) fn read_url(path: &std::path::Path) -> Result<String, std::io::Error>
     Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it holds no http:// or https:// URL"))
 }
 
+/// Incoming webhooks of chats, and which of them have a note that others did not take. After a restart it goes to all once more.
+pub(crate) struct Notes {
+    urls: Vec<String>,
+    had: Mutex<HashMap<NoteId, HashSet<usize>>>,
+}
+
+/// Whose fact a note is about, and which.
+pub(crate) type NoteId = (Object, u64);
+
+impl Notes {
+    pub(crate) fn new(urls: Vec<String>) -> Self {
+        Self { urls, had: Mutex::default() }
+    }
+
+    fn had(&self) -> MutexGuard<'_, HashMap<NoteId, HashSet<usize>>> {
+        self.had.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To each that does not have it; the first that does not take it is the reason to try again.
+    pub(crate) async fn tell(&self, http: &reqwest::Client, id: NoteId, text: &str) -> Result<(), String> {
+        let had = self.had().get(&id).cloned().unwrap_or_default();
+        let missing = (0..self.urls.len()).filter(|place| !had.contains(place));
+        let sent = missing.map(|place| self.tell_one(http, id, place, text));
+        futures::future::join_all(sent).await.into_iter().collect()
+    }
+
+    async fn tell_one(&self, http: &reqwest::Client, id: NoteId, place: usize, text: &str) -> Result<(), String> {
+        note(http, &self.urls[place], text).await?;
+        self.had().entry(id).or_default().insert(place);
+        Ok(())
+    }
+
+    /// Forgets notes that nobody is to be told of any more.
+    pub(crate) fn keep(&self, is_open: impl Fn(NoteId) -> bool) {
+        self.had().retain(|id, _| is_open(*id));
+    }
+}
+
 /// Tells people, as Slack's incoming webhooks take it.
-pub(crate) async fn note(http: &reqwest::Client, url: &str, text: &str) -> Result<(), String> {
+async fn note(http: &reqwest::Client, url: &str, text: &str) -> Result<(), String> {
     let body = serde_json::json!({"text": text}).to_string();
     sent(http.post(url).header("content-type", "application/json").body(body)).await
 }
@@ -97,7 +143,44 @@ pub(crate) fn is_signed(secret: &Secret, headers: &HeaderMap, text: &[u8], now: 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::{Router, extract::Path, http::StatusCode, routing::post};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_chat_that_does_not_take_a_note_repeats_it_to_no_other() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+        let counted = Arc::clone(&calls);
+        let taken = move |Path(name): Path<String>| {
+            let mut calls = counted.lock().unwrap();
+            let refuses = name == "busy" && !calls.contains(&name);
+            calls.push(name);
+            std::future::ready(if refuses { StatusCode::BAD_GATEWAY } else { StatusCode::OK })
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/{name}", post(taken));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let notes = Notes::new(["good", "busy"].map(|name| format!("http://{address}/{name}")).into());
+        let (http, id) = (reqwest::Client::new(), (Object::Board, 1));
+        let refused = notes.tell(&http, id, "once").await.unwrap_err();
+        assert!(refused.contains("502"), "{refused}");
+        notes.keep(|_| true);
+        notes.tell(&http, id, "once").await.unwrap();
+        let told = || {
+            let mut calls = std::mem::take(&mut *calls.lock().unwrap());
+            calls.sort();
+            calls
+        };
+        assert_eq!(told(), ["busy", "busy", "good"]);
+        notes.keep(|_| false);
+        notes.tell(&http, id, "another").await.unwrap_err();
+        assert_eq!(told(), ["busy", "good"], "nothing is left of what was told");
+        server.abort();
+    }
 
     #[test]
     fn a_file_with_a_url_holds_nothing_else() {

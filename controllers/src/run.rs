@@ -17,7 +17,7 @@ use crate::{
     error::{ControllersError, chain},
     execute::{Executor, KubernetesJob, LocalProcess},
     fault::Faults,
-    gate::{self, Hook},
+    gate::{self, Hook, Notes},
     keeper::{self, Keeper, patiently},
     metrics::ControllersMetrics,
     resources::{self, Resources},
@@ -170,12 +170,12 @@ fn hooks(config: &ControllersConfig) -> Result<Vec<Hook>, ControllersError> {
     config.webhooks.iter().map(read).collect()
 }
 
-fn notes(config: &ControllersConfig) -> Result<Vec<String>, ControllersError> {
+fn notes(config: &ControllersConfig) -> Result<Notes, ControllersError> {
     let read = |note: &crate::config::Notification| match &note.url_file {
         None => Ok(note.url.clone().unwrap_or_default()),
         Some(path) => gate::read_url(path).map_err(|source| ControllersError::File { path: path.clone(), source }),
     };
-    config.notifications.iter().map(read).collect()
+    config.notifications.iter().map(read).collect::<Result<_, _>>().map(Notes::new)
 }
 
 /// Before any command: what it may name must be known.

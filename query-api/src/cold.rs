@@ -261,8 +261,7 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
-        self.app.colds.over(&self.reader, clusters, range, Cold::check, answer).await
+        self.over_where(Cold::check, clusters, range, answer).await
     }
 
     /// The same where nobody waits for much to be copied from a bucket.
@@ -276,8 +275,7 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
-        self.app.colds.over(&self.reader, clusters, range, Cold::check_near, answer).await
+        self.over_where(Cold::check_near, clusters, range, answer).await
     }
 
     /// The same for a list whose newest rows come first: it reads as much of the archive as its page takes.
@@ -291,8 +289,22 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
+        self.over_where(|_| Ok(()), clusters, range, answer).await
+    }
+
+    async fn over_where<T, A, F>(
+        &self,
+        check: fn(&Cold) -> Result<(), QueryError>,
+        clusters: Option<&[String]>,
+        range: Range,
+        answer: A,
+    ) -> Result<(T, Option<ColdRead>), Problem>
+    where
+        A: Fn(Reader) -> F,
+        F: Future<Output = Result<T, Problem>>,
+    {
         let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
-        self.app.colds.over(&self.reader, clusters, range, |_| Ok(()), answer).await
+        self.app.colds.over(&self.reader, clusters, range, check, answer).await
     }
 
     /// The range that has all states of an Event; `None` where there is none that matches. The archive is read where the tables have

@@ -46,7 +46,16 @@ pub enum DoorError {
         /// What the door says.
         refused: Refused,
     },
-    /// The token is not good, or the door does not understand us.
+    /// Who answers does not know the attempt: while controllers change, that may be the older ones, or a proxy that knows neither.
+    /// To be tried again for a while.
+    #[error("{act}: the door answers {status}")]
+    Unknown {
+        /// What was asked.
+        act: &'static str,
+        /// The status.
+        status: StatusCode,
+    },
+    /// The door does not understand us.
     #[error("{act}: the door answers {status}: {text}")]
     Wrong {
         /// What was asked.
@@ -139,7 +148,14 @@ impl Door {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, DoorError> {
-        json(act, send(act, self.request(Method::POST, path).json(body)).await?)
+        let answer = send(act, self.request(Method::POST, path).json(body)).await;
+        let answer = answer.map_err(|error| match error {
+            DoorError::Wrong { status: status @ (StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND), .. } => {
+                DoorError::Unknown { act, status }
+            }
+            other => other,
+        });
+        json(act, answer?)
     }
 }
 

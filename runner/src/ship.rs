@@ -1,12 +1,13 @@
 //! Brings what is in the spool to the door, and what the door wants to the run.
 //!
 //! One task for the whole life of the run. A door that does not answer is asked again, ever more slowly; the run goes on
-//! meanwhile. A door that says the attempt is over ends the run: whoever acts then would act beside another.
+//! meanwhile. So is one that does not know the attempt, for a minute: controllers may just change. A door that says the attempt
+//! is over ends the run: whoever acts then would act beside another.
 
 use std::{io, sync::Arc, time::Duration};
 
 use beidou_schemas::runner::{Command, Refusal, Taken};
-use beidou_service::CancellationToken;
+use beidou_service::{CancellationToken, telemetry::chain};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -22,6 +23,8 @@ const BATCH_EVENTS: usize = 1000;
 const BATCH_BYTES: u64 = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// Controllers change in seconds; this is half of the silence after which they give a runner up.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The spool could not be brought to the door.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,8 @@ pub(crate) struct Shipper {
     pub over: watch::Receiver<Option<Instant>>,
     next: u64,
     pause: Duration,
+    /// Since when the door does not know the attempt.
+    unknown: Option<Instant>,
 }
 
 impl Shipper {
@@ -55,7 +60,7 @@ impl Shipper {
         cancel: CancellationToken,
         over: watch::Receiver<Option<Instant>>,
     ) -> Self {
-        Self { door, spool, heartbeat, cancel, over, next: 1, pause: FIRST_PAUSE }
+        Self { door, spool, heartbeat, cancel, over, next: 1, pause: FIRST_PAUSE, unknown: None }
     }
 
     /// Runs until the run is over and everything is at the door.
@@ -84,7 +89,7 @@ impl Shipper {
                 continue;
             };
             match done {
-                Ok(()) => (heard, self.pause) = (Instant::now(), FIRST_PAUSE),
+                Ok(()) => (heard, self.pause, self.unknown) = (Instant::now(), FIRST_PAUSE, None),
                 Err(error) => self.failed(error).await?,
             }
         }
@@ -113,9 +118,8 @@ impl Shipper {
                 tracing::warn!(act, next = refused.next, "the door wants something again");
                 self.next = refused.next.map_or(self.next, |next| next.max(1));
             }
-            ShipError::Door(DoorError::Away { act, source }) => {
-                let source = source.map(|source| source.to_string());
-                tracing::warn!(act, source, pause = ?self.pause, "the door does not answer, trying again");
+            ShipError::Door(error) if passes(&error, &mut self.unknown) => {
+                tracing::warn!(error = chain(&error), pause = ?self.pause, "the door does not answer, trying again");
             }
             other => {
                 self.cancel.cancel();
@@ -128,21 +132,100 @@ impl Shipper {
     }
 }
 
+/// Whether it is to be tried again.
+fn passes(error: &DoorError, unknown: &mut Option<Instant>) -> bool {
+    match error {
+        DoorError::Away { .. } => {
+            *unknown = None;
+            true
+        }
+        DoorError::Unknown { .. } => unknown.get_or_insert_with(Instant::now).elapsed() < UNKNOWN_LIMIT,
+        _ => false,
+    }
+}
+
 /// Asks until there is an answer, or patience is at its end.
 pub(crate) async fn patiently<T>(
     patience: Duration,
     mut ask: impl AsyncFnMut() -> Result<T, DoorError>,
 ) -> Result<T, DoorError> {
-    let (end, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
+    let (end, mut pause, mut unknown) = (Instant::now() + patience, FIRST_PAUSE, None);
     loop {
         match ask().await {
-            Err(DoorError::Away { act, source }) if Instant::now() < end => {
-                let source = source.map(|source| source.to_string());
-                tracing::warn!(act, source, ?pause, "the door does not answer, trying again");
+            Err(error) if passes(&error, &mut unknown) && Instant::now() < end => {
+                tracing::warn!(error = chain(&error), ?pause, "the door does not answer, trying again");
             }
             other => return other,
         }
         sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Json, Router,
+        http::StatusCode,
+        response::{IntoResponse, Response},
+        routing::post,
+    };
+    use beidou_schemas::runner::HEARTBEAT_PATH;
+    use clap::Parser;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Arguments;
+
+    /// What ships nothing but heartbeats, without a pause, to this server.
+    fn shipper(server: &str) -> (Shipper, watch::Sender<Option<Instant>>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "token").unwrap();
+        let [token, work] = [token.as_path(), folder.path()].map(|path| path.display().to_string());
+        let arguments = ["run-step", "--server", server, "--attempt", "00000001-one-b0-a1", "--token-file", &token];
+        let arguments = Arguments::parse_from(arguments.into_iter().chain(["--work", &work]));
+        let (door, spool) = (Door::new(&arguments).unwrap(), Spool::create(folder.path()).unwrap());
+        let (over, is_over) = watch::channel(None);
+        let cancel = CancellationToken::new();
+        (Shipper::new(Arc::new(door), Arc::new(spool), Duration::ZERO, cancel, is_over), over, folder)
+    }
+
+    #[tokio::test]
+    async fn a_door_that_does_not_know_the_attempt_while_controllers_change_ends_no_run() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answers = std::sync::Mutex::new(vec![StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND]);
+        let answers = Arc::new(answers);
+        let beat = move || -> std::future::Ready<Response> {
+            let taken = Taken { next: 1, command: Command::Cancel };
+            let status = answers.lock().unwrap().pop();
+            std::future::ready(status.map_or_else(|| Json(taken).into_response(), IntoResponse::into_response))
+        };
+        let router = Router::new().route(HEARTBEAT_PATH, post(beat));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let (shipper, over, _folder) = shipper(&url);
+        let cancel = shipper.cancel.clone();
+        let end = async {
+            cancel.cancelled().await;
+            over.send(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+        };
+        let (shipped, ()) = tokio::join!(shipper.run(), end);
+        shipped.unwrap();
+        server.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_door_that_never_knows_the_attempt_ends_the_run() {
+        let (mut shipper, _over, _folder) = shipper("http://127.0.0.1:1");
+        let (act, status) = ("say that it lives", StatusCode::NOT_FOUND);
+        let begun = Instant::now();
+        while shipper.failed(ShipError::Door(DoorError::Unknown { act, status })).await.is_ok() {}
+        assert!(shipper.cancel.is_cancelled());
+        let took = begun.elapsed();
+        assert!((UNKNOWN_LIMIT..UNKNOWN_LIMIT + 2 * LAST_PAUSE).contains(&took), "{took:?}");
+        // What it was away for before does not count.
+        shipper.failed(ShipError::Door(DoorError::Away { act, source: None })).await.unwrap();
+        shipper.failed(ShipError::Door(DoorError::Unknown { act, status })).await.unwrap();
     }
 }

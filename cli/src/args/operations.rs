@@ -177,6 +177,9 @@ pub struct Which {
 pub struct OperationList {
     #[command(flatten)]
     pub which: Which,
+    /// What its labels say: team=infra, tier!=web, team or !old; repeatable: all of them
+    #[arg(short = 'l', long = "label", value_name = "SELECTOR", help_heading = "Filters")]
+    pub labels: Vec<String>,
     /// The task that it belongs to, by id
     #[arg(long, value_name = "ID")]
     pub task: Option<Uuid>,

@@ -7,7 +7,6 @@ import type { Event, OperationItem, OperationList, Page, TaskItem, TaskList } fr
 import type { IconName } from "../design/Icon";
 import type { Translate } from "../i18n";
 import { asPhase } from "../operation/states";
-import { selects, textOf } from "./labels";
 import { type Command, hits, PAGES, type PageName } from "./palette";
 import { setPrefs } from "./prefs";
 import { common, objectPath, type Search, type View } from "./view";
@@ -56,8 +55,6 @@ const ICONS: Record<PageName, IconName> = {
   settings: "gear",
 };
 const MOST_OBJECTS = 8;
-/** Among so many, labels are looked at here: the server finds their texts, and does not tell name from value. */
-const MOST_LABELLED = 200;
 
 /** `settled`: nobody is typing any more, and the server may be asked. */
 export function useChoices(
@@ -113,19 +110,16 @@ function mine(clusters: readonly string[]): Search {
 
 /** Operations or tasks that match, of any time: an id in a chat may be old. */
 function useFound(command: Command, settled: boolean, view: View): (OperationItem | TaskItem)[] {
-  const labels = command.what === "find" ? command.labels : [];
-  const text = command.what === "find" ? command.text || textOf(labels) : "";
+  const { text, labels: label } = command.what === "find" ? command : { text: "", labels: [] };
   const path = command.what === "find" ? `/api/v1/${command.in}` : "";
   const clusters = command.what === "find" && command.clusters.length > 0 ? command.clusters : view.clusters;
-  const limit = labels.length > 0 ? MOST_LABELLED : MOST_OBJECTS;
   const list = useQuery({
-    queryKey: ["palette", path, text, clusters, limit],
-    queryFn: ({ signal }) => get<OperationList | TaskList>(path, { text, cluster: clusters, limit }, signal),
+    queryKey: ["palette", path, text, label, clusters],
+    queryFn: ({ signal }) => get<OperationList | TaskList>(path, { text, label, cluster: clusters, limit: MOST_OBJECTS }, signal),
     enabled: settled && command.what === "find",
     retry: false,
   });
-  const found: (OperationItem | TaskItem)[] = list.data?.items ?? [];
-  return found.filter((item) => selects(labels, "labels" in item ? item.labels : {})).slice(0, MOST_OBJECTS);
+  return list.data?.items ?? [];
 }
 
 function foundOf(items: readonly (OperationItem | TaskItem)[], command: Command & { what: "find" }, context: Context): Choice[] {

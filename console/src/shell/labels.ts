@@ -10,23 +10,3 @@ export function withLabels(text: string): { rest: string; labels: string[] } {
   }
   return { rest: rest.join(" "), labels };
 }
-
-const SELECTOR = /^(!?)([^=!]+)(?:(!?)==?(.*))?$/;
-
-/** Whether all of these hold. */
-export function selects(selectors: readonly string[], labels: Readonly<Record<string, string>>): boolean {
-  return selectors.every((selector) => {
-    const [, absent, name = "", not, value] = SELECTOR.exec(selector) ?? [];
-    if (value === undefined) return name in labels !== (absent === "!");
-    return (labels[name] === value) !== (not === "!");
-  });
-}
-
-/** A text that stands in the labels of all that match; empty where none must. */
-export function textOf(selectors: readonly string[]): string {
-  for (const selector of selectors) {
-    const [, absent, name = "", not, value] = SELECTOR.exec(selector) ?? [];
-    if (absent === "" && not !== "!") return value || name;
-  }
-  return "";
-}

@@ -21,7 +21,7 @@ use crate::{
     commands::Wisher,
     execute::Executor,
     fault::Faults,
-    gate::Hook,
+    gate::{Hook, Notes},
     keeper::{Hand, Keeper, TellError},
     metrics::ControllersMetrics,
     resources::Resources,
@@ -47,7 +47,7 @@ pub(crate) struct Inner {
     pub wisher: Wisher,
     pub resources: Option<Resources>,
     pub hooks: Vec<Hook>,
-    pub notes: Vec<String>,
+    pub notes: Notes,
     pub http: reqwest::Client,
     /// Where runners and callbacks come to.
     pub door: String,

@@ -85,7 +85,7 @@ impl Hands {
                 Some(hook) => hook.send(&self.http, &body, now()).await,
                 None => Err(format!("no webhook is called {hook:?} in `controllers.webhooks`")),
             },
-            None => self.note(&asks).await,
+            None => self.notes.tell(&self.http, (Object::Task(task), of_seq), &asks).await,
         };
         self.told(Object::Task(task), of_seq, sent).await
     }
@@ -99,25 +99,21 @@ impl Hands {
         let Some(Stood { phase, reason, message }) = found else { return Ok(()) };
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text = format!("Beidou: {} is {phase}{reason}. {message}", self.object_name(object));
-        let sent = self.note(text.trim()).await;
+        let sent = self.notes.tell(&self.http, (object, of_seq), text.trim()).await;
         self.told(object, of_seq, sent).await
     }
 
-    /// To everybody; the first who does not take it is the reason to try again.
-    async fn note(&self, text: &str) -> Result<(), String> {
-        let sent = self.notes.iter().map(|url| gate::note(&self.http, url, text));
-        futures::future::join_all(sent).await.into_iter().collect()
-    }
-
     async fn told(&self, object: Object, of_seq: u64, sent: Result<(), String>) -> Result<(), String> {
-        match sent {
+        let told = match sent {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
                 let tries = self.keeper.look(|board| board.notice(object, of_seq).map_or(0, |notice| notice.tries));
                 let again = now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
                 self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
             }
-        }
+        };
+        self.keeper.look(|board| self.notes.keep(|(object, seq)| board.notice(object, seq).is_some()));
+        told
     }
 }
 

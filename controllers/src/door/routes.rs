@@ -68,6 +68,9 @@ pub(super) async fn events(
     if sent.first > next {
         return Err(No::gap(next));
     }
+    // Before the append, which waits as long as the log does not take what it said: it is no less alive meanwhile.
+    desk.next = next;
+    heard(&door, &mut desk, &known).await?;
     let new: Vec<_> = sent.events.into_iter().filter(|event| event.seq >= next).collect();
     let count = new.len() as u64;
     if count > 0 {
@@ -83,7 +86,6 @@ pub(super) async fn events(
         door.metrics.events.inc_by(count);
     }
     desk.next = next + count;
-    heard(&door, &mut desk, &known).await?;
     taken(&door, &known, desk.next)
 }
 

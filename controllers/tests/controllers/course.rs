@@ -1,10 +1,25 @@
-//! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals.
+//! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals, a log
+//! that does not take what a runner says.
 
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
 use beidou_controllers::{
     ControllersError,
     fault::{Faults, Point},
 };
+use beidou_log::{
+    Log, LogError, Writer,
+    memory::{MemoryLog, Overlay},
+};
 use beidou_schemas::{
+    Offset, Record, Topic, TopicPartition,
     operation::{
         Object, Phase,
         command::{Ask, Word},
@@ -93,7 +108,7 @@ async fn a_crash_at_any_fail_point_loses_nothing_and_does_nothing_twice() {
 #[tokio::test]
 async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
     let site = Site::new();
-    site.runners.idle.store(true, std::sync::atomic::Ordering::Relaxed);
+    site.runners.idle.store(true, Ordering::Relaxed);
     let (run, stop) = site.start(Faults::default());
     let id = site.operate(1, &["first"], &["10.0.0.1"]).await;
     let facts = site.facts_until(|fact| matches!(fact.body, Body::AttemptClaimed(_))).await;
@@ -180,6 +195,62 @@ async fn unknown_steps_are_refused_with_the_known_ones_and_a_bad_host_is_told() 
     let reason = held.reason.name();
     site.measured(&format!("standing_still{{kind=\"{reason}\"}}"), |found| found == 1.0).await;
     site.measured("open{kind=\"Held\"}", |found| found == 1.0).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+/// A log that takes nothing of what runners say while it is full.
+struct Full {
+    log: Arc<MemoryLog>,
+    full: Arc<AtomicBool>,
+}
+
+struct FullWriter {
+    writer: Arc<dyn Writer>,
+    full: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Overlay for Full {
+    fn below(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        let writer = self.log.writer(at, name).await?;
+        let full = if at.topic == Topic::OperationTask { Arc::clone(&self.full) } else { Arc::default() };
+        Ok(Arc::new(FullWriter { writer, full }))
+    }
+}
+
+#[async_trait]
+impl Writer for FullWriter {
+    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(LogError::Full { path: "disk".into() }),
+            false => self.writer.append(records).await,
+        }
+    }
+
+    async fn is_newest(&self) -> Result<(), LogError> {
+        self.writer.is_newest().await
+    }
+
+    fn epoch(&self) -> u64 {
+        self.writer.epoch()
+    }
+}
+
+#[tokio::test]
+async fn a_runner_is_heard_of_while_the_log_does_not_take_what_it_says() {
+    let (site, full) = (Site::new(), Arc::new(AtomicBool::new(true)));
+    let log = Full { log: Arc::clone(&site.log), full: Arc::clone(&full) };
+    let (run, stop) = site.start_over(Arc::new(log), Faults::default());
+    site.operate(1, &["first"], &["10.0.0.1"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::Heard(_))).await;
+    full.store(false, Ordering::SeqCst);
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Succeeded);
     stop.cancel();
     run.await.unwrap().unwrap();
 }

@@ -3,7 +3,10 @@
 
 use std::ops::Range;
 
-use beidou_schemas::{EventUid, InvalidId, ResourceVersion, reject::RejectReason};
+use beidou_schemas::{
+    EventUid, InvalidId, ResourceVersion,
+    reject::{RejectReason, kept},
+};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -157,13 +160,15 @@ fn members_of(object: &RawValue) -> Result<Members<'_>, FrameError> {
 }
 
 fn error_of(object: &RawValue) -> Decoded {
-    let status: Refused = serde_json::from_str(object.get()).unwrap_or_else(|_| Refused {
+    let Refused { code, reason, mut message } = serde_json::from_str(object.get()).unwrap_or_else(|_| Refused {
         code: 0,
         reason: String::new(),
-        message: object.get().chars().take(200).collect(),
+        message: kept(object.get()).to_owned(),
     });
-    let expired = matches!(status.reason.as_str(), "Expired" | "Gone");
-    Decoded::Error { code: if expired { 410 } else { status.code }, message: status.message }
+    // It goes into facts, and a frame may have megabytes of words.
+    message.truncate(kept(&message).len());
+    let expired = matches!(reason.as_str(), "Expired" | "Gone");
+    Decoded::Error { code: if expired { 410 } else { code }, message }
 }
 
 fn metadata<'a>(object: &Members<'a>) -> Result<Members<'a>, FrameError> {
@@ -298,6 +303,16 @@ mod tests {
         }
         let invalid = Bytes::from_static(b"{\"type\":\"ADDED\",\"object\":{\"message\":\"\xff\"}}");
         assert_eq!(decode(&invalid).unwrap_err().reason(), NotJson);
+    }
+
+    #[test]
+    fn what_a_server_says_when_it_breaks_off_is_cut_between_two_letters() {
+        let long = "ü".repeat(10_000);
+        for object in [format!(r#"{{"code":500,"message":" {long}"}}"#), format!(r#"" {long}""#)] {
+            let decoded = frame(&format!(r#"{{"type":"ERROR","object":{object}}}"#)).unwrap();
+            let Decoded::Error { message, .. } = decoded else { panic!("{decoded:?}") };
+            assert!((1000..=1024).contains(&message.len()) && message.ends_with('ü'), "{} bytes", message.len());
+        }
     }
 
     #[test]

@@ -86,6 +86,33 @@ async fn the_list_is_filtered_sorted_and_paged_here() {
 }
 
 #[tokio::test]
+async fn labels_are_looked_at_before_the_limit() {
+    let (log, mut facts) = (log(), golden());
+    for fact in facts.iter_mut().filter(|fact| of_run(fact)) {
+        if let Body::Accepted(accepted) = &mut fact.body {
+            accepted.spec.labels.insert("team".into(), "sre".into());
+        }
+    }
+    tell(&log, &facts).await;
+    let api = without_store(log).await;
+    for (query, found) in [
+        ("label=team=sre", 1),
+        ("label=team%3Dsre&label=!old", 1),
+        ("label=team,tier!=web", 1),
+        ("label=team!=sre", 3),
+        ("label=!team", 3),
+        ("label=team=infra", 0),
+        ("label=team=sre&label=old", 0),
+    ] {
+        assert_eq!(count(&api, query).await, found, "{query}");
+    }
+    let newest = api.list("/api/v1/operations?limit=1").await;
+    let labelled = api.list("/api/v1/operations?limit=1&label=team=sre").await;
+    assert_ne!(texts(&newest, "id"), [RUN.to_string()]);
+    assert_eq!(texts(&labelled, "id"), [RUN.to_string()]);
+}
+
+#[tokio::test]
 async fn mistakes_name_the_parameter_and_what_is_allowed() {
     let (api, _) = recorded().await;
     for (path, name, allowed) in [
@@ -94,6 +121,7 @@ async fn mistakes_name_the_parameter_and_what_is_allowed() {
         ("/api/v1/operations?sort=size".into(), "sort", "created"),
         ("/api/v1/operations?order=up".into(), "order", "asc"),
         ("/api/v1/operations?task=7".into(), "task", "UUID"),
+        ("/api/v1/operations?label==sre".into(), "label", "name=value"),
         ("/api/v1/operations?from=now&to=-1h".into(), "from", "before"),
         (path("/hosts?group=cause"), "group", "error"),
         (path("/hosts?state=lost"), "state", "unreachable"),

@@ -191,13 +191,15 @@ fn task() -> Vec<Body> {
     let (subject, name, message) = ("sre-team".to_owned(), || "ops/q3".to_owned(), "done".to_owned());
     let operation = OperationId(Uuid::from_u128(1));
     let (ticket, why) = ("CHG-4711".to_owned(), String::new());
+    let ended = TaskStepEnded { step: 1, ok: true, reason: Reason::Completed, message, subject: None };
     vec![
         TaskAccepted { name: name(), subject: subject.clone(), spec: samples::task() }.into(),
         TaskStepStarted { step: 2, kind: TaskStepKind::ScaleUp }.into(),
         OperationAsked { step: 2, operation, name: name(), spec: samples::operation() }.into(),
         GateAsked { step: 1, mode: GateMode::Webhook, until: Micros(1) }.into(),
-        GateAnswered { step: 1, open: true, subject, ticket, why }.into(),
-        TaskStepEnded { step: 1, ok: true, reason: Reason::Completed, message }.into(),
+        GateAnswered { step: 1, open: true, subject: subject.clone(), ticket, why }.into(),
+        ended.clone().into(),
+        TaskStepEnded { subject: Some(subject), ..ended }.into(),
     ]
 }
 

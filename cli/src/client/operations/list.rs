@@ -19,6 +19,7 @@ pub(super) async fn operations(args: OperationList) -> anyhow::Result<()> {
     let mut query = client.which(&args.which)?;
     query.push(("sort", args.sort.clone()));
     query.extend(args.task.map(|task| ("task", task.to_string())));
+    query.extend(args.labels.into_iter().map(|label| ("label", label)));
     client.show_list(Kind::Operation, &query, args.which.limit, args.output).await
 }
 

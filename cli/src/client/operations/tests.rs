@@ -388,6 +388,7 @@ async fn manifests_are_applied_and_people_have_their_say() {
     beidou(&server, &format!("operation apply -f {path}")).await.unwrap();
     for line in [
         "operation list -c c1",
+        "operation list -l team=sre,!old -l tier!=web",
         "operation list -o yaml",
         "operation show scaleup-2024",
         "operation hold beidou-system/scaleup-2024 --why lunch",
@@ -400,6 +401,8 @@ async fn manifests_are_applied_and_people_have_their_say() {
     ] {
         beidou(&server, line).await.unwrap_or_else(|error| panic!("{line}: {}", text(&error)));
     }
+    let odd = beidou(&server, "operation list -l a!b").await.unwrap_err();
+    assert!(code(&odd) == Code::Usage && text(&odd).contains("name!=value"), "{}", text(&odd));
     let again = beidou(&server, "operation hold scaleup-2024").await.unwrap_err();
     assert!(
         code(&again) == Code::Failure && text(&again).contains("possible in: Pending, Running"),

@@ -103,11 +103,20 @@ impl Site {
 
     /// Starts controllers.
     pub fn start(&self, faults: Faults) -> (JoinHandle<Result<(), ControllersError>>, CancellationToken) {
+        self.start_over(self.log.clone(), faults)
+    }
+
+    /// The same over a log that lies over the site's.
+    pub fn start_over(
+        &self,
+        log: Arc<dyn Log>,
+        faults: Faults,
+    ) -> (JoinHandle<Result<(), ControllersError>>, CancellationToken) {
         let (registry, mut metrics) = (Metrics::default(), None);
         registry.register("controllers", |registry| metrics = Some(ControllersMetrics::new(registry)));
         *self.metrics.lock().unwrap() = registry;
         let inputs = Inputs {
-            log: self.log.clone(),
+            log,
             folder: PathBuf::from(self.folder.path()).join("controllers"),
             part: Readiness::default().part("controllers"),
             metrics: metrics.unwrap(),

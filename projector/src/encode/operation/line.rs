@@ -229,7 +229,8 @@ impl<'a> Line<'a> {
             },
             Body::TaskStepEnded(said) => {
                 let (outcome, reason) = (ok(said.ok), said.reason.name());
-                Self { outcome, reason, message: said.message.as_str().into(), ..at(said.step) }
+                let subject = said.subject.as_deref().unwrap_or_default();
+                Self { outcome, reason, subject, message: said.message.as_str().into(), ..at(said.step) }
             }
             _ => Self::default(),
         }

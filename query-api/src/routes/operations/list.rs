@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     item::{OperationItem, item},
     page::{Cut, Direction, Page, Place},
+    selector::Selector,
 };
 use crate::{
     answer::{Total, row_room},
@@ -63,6 +64,9 @@ struct OperationParams {
     task: Option<String>,
     /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
     text: Option<String>,
+    /// What labels say: `team=infra`, `tier!=web`, `team`, `!old`. Repeat it, or put commas between: all of them.
+    #[param(style = Form, explode)]
+    label: Option<Vec<String>>,
     /// `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong).
     sort: Option<String>,
 }
@@ -167,7 +171,7 @@ fn sort(params: &Params) -> Result<Key, Problem> {
     })
 }
 
-fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
+fn passes(filter: &Filter, task: Option<Uuid>, labels: &[Selector], operation: &Operation) -> bool {
     let seen = Seen {
         cluster: &operation.spec.cluster_name,
         kind: operation.spec.operation_type,
@@ -179,6 +183,7 @@ fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
     let machines = || operation.spec.operation_machines.iter();
     filter.passes(&seen)
         && task.is_none_or(|task| operation.owner.is_some_and(|owner| owner.task.0 == task))
+        && labels.iter().all(|selector| selector.holds(&operation.spec.labels))
         && (filter.text.is_none() || {
             let id = operation.id.to_string();
             let own = [&*operation.name, &*id, &*operation.message, &*operation.plan.bundle.name];
@@ -196,16 +201,16 @@ fn passes(filter: &Filter, task: Option<Uuid>, operation: &Operation) -> bool {
     security(("token" = []))
 )]
 pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
-    let params = ask.params(&[&LIST, &["task", "text", "sort"]])?;
+    let params = ask.params(&[&LIST, &["task", "text", "label", "sort"]])?;
     let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let task = params
         .one("task")?
         .map(|text| text.parse::<Uuid>().map_err(|_| Problem::parameter("task", text, "the id of a task: a UUID")));
-    let task = task.transpose()?;
+    let (task, labels) = (task.transpose()?, Selector::read(&params)?);
     let moment = now();
     let list = ask.app.operations.look(|known| {
-        let all = known.board.operations.values().filter(|operation| passes(&filter, task, operation));
+        let all = known.board.operations.values().filter(|operation| passes(&filter, task, &labels, operation));
         let rows = all.map(|operation| (key(operation), operation)).collect();
         let told = |operation| item(&known.board, operation, moment);
         let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), told);

@@ -16,6 +16,7 @@ mod machines;
 mod matrix;
 mod page;
 mod plan;
+mod selector;
 mod stream;
 mod task_acts;
 mod tasks;

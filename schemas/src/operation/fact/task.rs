@@ -83,4 +83,7 @@ pub struct TaskStepEnded {
     pub reason: Reason,
     /// The same for people.
     pub message: String,
+    /// Who left it out; absent where it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }

@@ -9,7 +9,7 @@ use beidou_schemas::{
 };
 
 use super::operations::put_off;
-use crate::operation::{GateState, Notice, StepState, Task, TaskStep};
+use crate::operation::{GateState, Notice, StepState, Stood, Task, TaskStep};
 
 /// Takes a fact of a task in.
 pub(super) fn apply(task: &mut Task, fact: &Fact) {
@@ -125,10 +125,19 @@ fn step(task: &mut Task, fact: &Fact) {
             });
             stop_asking(task);
         }
-        Body::TaskStepEnded(ended) => at(task, ended.step, &|step| {
-            step.state = if ended.ok { StepState::Done } else { StepState::Failed };
-            (step.ended, step.message) = (Some(time), ended.message.clone());
-        }),
+        Body::TaskStepEnded(ended) => {
+            at(task, ended.step, &|step| {
+                step.state = if ended.ok { StepState::Done } else { StepState::Failed };
+                (step.ended, step.message) = (Some(time), ended.message.clone());
+            });
+            stop_asking(task);
+            let gate = task.steps.get(ended.step as usize).filter(|step| task.gate_of(step.kind).is_some());
+            if let Some(step) = gate.filter(|_| ended.subject.is_some()) {
+                let message = format!("{}: {}", step.kind, ended.message.trim_end_matches(": "));
+                let stood = Stood { phase: task.phase, reason: task.reason, message };
+                task.notices.push(Notice { stood: Some(stood), ..Notice::asks(fact.seq, time) });
+            }
+        }
         _ => {}
     }
 }

@@ -136,7 +136,7 @@ fn leave_out(
     task: &Task,
     child: Option<&Operation>,
     skip: &Skip,
-    subject: &str,
+    by: &str,
 ) -> Result<(), Refused> {
     let Some((place, step)) = task.present().filter(|(_, step)| step.kind.name() == skip.step) else {
         let present = task.present().map_or("none", |(_, step)| step.kind.name());
@@ -146,13 +146,13 @@ fn leave_out(
         return Err(Refused::new("step", &skip.step, "a step of a held task whose operation is over"));
     }
     let mode = step.gate.as_ref().map(|gate| gate.mode).or_else(|| task.gate_of(step.kind).map(|gate| gate.mode));
-    if subject == task.subject && mode.is_some_and(|mode| mode != GateMode::Open) {
+    if by == task.subject && mode.is_some_and(|mode| mode != GateMode::Open) {
         let allowed = "another subject than the one that asked for the task: it is a work order";
-        return Err(Refused::new("subject", subject, allowed));
+        return Err(Refused::new("subject", by, allowed));
     }
-    let reason = Reason::Completed;
-    let message = format!("{subject} left it out: {}", skip.why);
-    draft.add(Object::Task(task.id), Resumed { subject: Some(subject.into()), why: format!("skip {}", skip.step) });
-    draft.add(Object::Task(task.id), TaskStepEnded { step: place, ok: true, reason, message });
+    let (reason, subject) = (Reason::Completed, Some(by.to_owned()));
+    let message = format!("{by} left it out: {}", skip.why);
+    draft.add(Object::Task(task.id), Resumed { subject: subject.clone(), why: format!("skip {}", skip.step) });
+    draft.add(Object::Task(task.id), TaskStepEnded { step: place, ok: true, reason, message, subject });
     Ok(())
 }

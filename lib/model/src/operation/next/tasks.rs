@@ -107,7 +107,7 @@ fn child<'a>(turn: &Turn<'a>, task: &Task) -> Option<&'a Operation> {
 }
 
 fn ended(turn: &mut Turn<'_>, task: &Task, step: u32, ok: bool, reason: Reason, message: String) {
-    turn.record(Object::Task(task.id), TaskStepEnded { step, ok, reason, message });
+    turn.record(Object::Task(task.id), TaskStepEnded { step, ok, reason, message, subject: None });
 }
 
 fn gate(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {

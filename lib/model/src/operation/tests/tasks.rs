@@ -153,6 +153,23 @@ fn who_asked_for_a_task_does_not_leave_its_work_order_out() {
 }
 
 #[test]
+fn people_are_told_of_a_work_order_that_was_left_out_and_are_not_asked_any_more() {
+    let mut world = with(&["ScaleUpWorkprocess", "ScaleUp"], |_, spec| {
+        (spec.workprocess.mode, spec.workprocess.webhook) = (GateMode::Approval, None);
+    });
+    world.settle();
+    let object = Object::Task(TASK);
+    assert!(world.ask(object, "lead", Ask::Hold(Hold::default())));
+    assert!(world.ask(object, "lead", Ask::Skip(Skip { step: "ScaleUpWorkprocess".into(), why: "CHG-7".into() })));
+    let actions = world.settle();
+    let told: Vec<_> = task(&world).notices.iter().map(|notice| (notice.of_seq, notice.stood.as_ref())).collect();
+    let [(_, Some(held)), (of_seq, Some(left))] = told[..] else { panic!("{told:?}") };
+    assert_eq!((held.phase, left.phase, left.reason), (Phase::Held, Phase::Running, None));
+    assert_eq!(left.message, "ScaleUpWorkprocess: lead left it out: CHG-7");
+    assert!(actions.contains(&Action::Notify { object, of_seq }), "{actions:?}");
+}
+
+#[test]
 fn nodes_whose_joining_was_left_out_are_not_opened() {
     let mut world = with(&["ScaleUp", "UncordonNodes"], |_, _| {});
     world.settle();
