@@ -29,6 +29,8 @@ struct Server(Arc<Mutex<Seen>>);
 #[derive(Default)]
 struct Seen {
     queries: Vec<HashMap<String, String>>,
+    /// Bodies of calls of SQL.
+    statements: Vec<Value>,
     tails: Vec<Option<String>>,
     /// How often an export was begun, and looked after.
     exports: usize,
@@ -114,6 +116,24 @@ async fn endless_export(State(server): State<Server>) -> Json<Value> {
     running_export()
 }
 
+const STATEMENT: &str = "SELECT reason, count()\nFROM events GROUP BY reason";
+
+async fn saved_queries() -> Json<Value> {
+    let by = |query: Value| {
+        let mut all = json!({"description": "", "subject": "s", "time": "2026-11-24T00:00:00Z"});
+        all.as_object_mut().unwrap().extend(query.as_object().unwrap().clone());
+        all
+    };
+    let items = [json!({"name": "loops", "line": "reason:BackOff"}), json!({"name": "reasons", "sql": STATEMENT})];
+    Json(json!({"items": items.map(by)}))
+}
+
+async fn sql(State(server): State<Server>, Json(body): Json<Value>) -> Json<Value> {
+    server.0.lock().unwrap().statements.push(body);
+    Json(json!({"columns": [{"name": "n", "type": "UInt64"}], "rows": [[7]], "truncated": false,
+        "statistics": {"rows_read": 7, "bytes_read": 7, "elapsed": 0.1}}))
+}
+
 /// Serves on a thread of its own until the process ends.
 fn serve() -> (Server, String) {
     let server = Server::default();
@@ -122,6 +142,8 @@ fn serve() -> (Server, String) {
         .route("/api/v1/events/tail", get(tail))
         .route("/api/v1/exports", post(begin_export))
         .route("/api/v1/exports/{id}", get(endless_export))
+        .route("/api/v1/queries", get(saved_queries))
+        .route("/api/v1/sql", post(sql))
         .with_state(server.clone());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -223,6 +245,32 @@ fn a_broken_tail_goes_on_after_the_last_message_and_repeats_nothing() {
     child.wait().unwrap();
     assert_eq!(messages, ["row 1", "row 2", "row 3"]);
     assert_eq!(server.0.lock().unwrap().tails, [None, Some("p2".to_owned())]);
+}
+
+#[test]
+fn a_saved_query_is_asked_by_the_command_of_its_form() {
+    let (server, url) = serve();
+    let answer = run(&url, &["sql", "--saved", "reasons", "-o", "json"]);
+    assert!(answer.status.success() && stdout(&answer).contains('7'), "{answer:?}");
+    assert!(run(&url, &["events", "--saved", "loops"]).status.success());
+    {
+        let seen = server.0.lock().unwrap();
+        assert_eq!((&seen.statements[0]["query"], &*seen.queries[0]["q"]), (&json!(STATEMENT), "reason:BackOff"));
+    }
+    for (command, name, code, next) in [
+        ("sql", "loops", 2, "beidou events --saved loops"),
+        ("events", "reasons", 2, "beidou sql --saved reasons"),
+        ("sql", "nobody", 3, "beidou queries"),
+    ] {
+        let refused = run(&url, &[command, "--saved", name]);
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(code) && told.contains(next), "{told}");
+    }
+    let listed = stdout(&run(&url, &["queries"]));
+    for words in [["loops", "line", "reason:BackOff"], ["reasons", "sql", "SELECT"]] {
+        let row = listed.lines().find(|line| line.starts_with(words[0])).unwrap_or_else(|| panic!("{listed}"));
+        assert_eq!(row.split_whitespace().take(3).collect::<Vec<_>>(), words, "{listed}");
+    }
 }
 
 #[test]

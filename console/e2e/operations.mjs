@@ -1,9 +1,9 @@
 /** Operations for tests: made, waited for and cleared away by the API itself. */
 import { check, until } from "./harness.mjs";
 
-export async function api(world, path, body) {
+export async function api(world, path, body, method = "POST") {
   const headers = { authorization: `Bearer ${world.api.token}`, "content-type": "application/json" };
-  const init = body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) };
+  const init = body === undefined ? { headers } : { method, headers, body: JSON.stringify(body) };
   const response = await fetch(`${world.api.url}/api/v1${path}`, init);
   const answer = await response.json();
   check(response.ok, `${path}: ${response.status} ${JSON.stringify(answer)}`);

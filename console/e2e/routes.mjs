@@ -1,12 +1,13 @@
 /** All pages, as tests and measurements walk through them. */
 import { incident } from "./harness.mjs";
-import { heldRun, someTask } from "./operations.mjs";
+import { api, heldRun, someTask } from "./operations.mjs";
 
 /** Every route, with what is open on it. */
 export async function routes(world) {
   const { from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
   const [run, task] = [await heldRun(world), await someTask(world)];
+  await api(world, "/queries/by-reason", { sql: "SELECT reason, count() FROM events WHERE time >= {from} GROUP BY reason" }, "PUT");
   return [
     ["fleet", "/?from=-3d", ".heat tbody td button"],
     ["events", `/events?${range}`, ".er[role=row][id]"],
@@ -18,6 +19,8 @@ export async function routes(world) {
     ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
     ["finder", "/o?from=-24h", ".frow"],
     ["sql", "/sql?from=-7d", ".tree .column"],
+    ["sql, saved", "/sql/by-reason?from=-7d", ".saved .it[aria-current=page]"],
+    ["sql, not saved", "/sql/nothing-of-this-name", ".sqlpage .empty"],
     ["operations", "/operations", ".livelist .vrow"],
     ["no operations", "/operations?q=nothing-of-this-name", ".empty"],
     ["run", `/operations/${run}`, ".hl"],

@@ -35,6 +35,7 @@ const routes = root.addChildren([
   page("/o"),
   page("/o/$cluster/$kind/$namespace/$name"),
   page("/sql"),
+  page("/sql/$saved"),
   page("/operations"),
   page("/operations/new"),
   page("/operations/$id"),

@@ -127,6 +127,13 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
         api: [...AUTHORIZED, ...JSON_BODY, JSON.stringify({ query: x }), `${ORIGIN}/api/v1/sql?from=-6h&to=2026-11-27T00%3A00%3A00Z`],
       },
     ],
+    saved: [
+      builders.sqlCopies(view, x, "by-node"),
+      {
+        cli: ["beidou", "sql", "--saved=by-node", ...since],
+        api: [...AUTHORIZED, ...JSON_BODY, JSON.stringify({ query: x }), `${ORIGIN}/api/v1/sql?from=-6h&to=2026-11-27T00%3A00%3A00Z`],
+      },
+    ],
     operations: [
       builders.workCopies("operation", OPERATIONS, view, params),
       { cli: ["beidou", "operation", "list", ...scope, ...list], api: get(`/api/v1/operations${query}`) },

@@ -100,13 +100,14 @@ it.each(["/", "/events", "/clusters", "/coverage"])("of %s nothing else is asked
 
 it("a page is found by the address that it opens, and the router has no other", () => {
   const found = (path: string) => Object.entries(PAGES).find(([, page]) => page === pageOf(path))?.[0];
-  expect(["/", "/operations/new", "/operations/0417", "/o/c/Pod/shop/web-1", "/nowhere", "/events/x"].map(found)).toEqual([
+  expect(["/", "/operations/new", "/operations/0417", "/o/c/Pod/shop/web-1", "/nowhere", "/events/x", "/sql/by-node"].map(found)).toEqual([
     "/",
     "/operations/new",
     "/operations/$id",
     "/o/$cluster/$kind/$namespace/$name",
     undefined,
     undefined,
+    "/sql/$saved",
   ]);
   expect(
     Object.keys(router.routesByPath)

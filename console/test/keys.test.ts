@@ -105,7 +105,7 @@ describe("the list of keys", () => {
         // Names of handlers stand at the begin of a line, or behind a brace or a comma in a call of one line.
         const body = call.slice(0, call.search(/\}\);/));
         for (const [, quoted, plain] of body.matchAll(
-          /(?:^|[\n,{])\s*(?:"([^"]+)"|(\w+)): (?:\(\) =>|begin|keep|refresh|start|toFault)|(?:^|\n)\s*R: refresh/g,
+          /(?:^|[\n,{])\s*(?:"([^"]+)"|(\w+)): (?:\(\) =>|begin|refresh|save|start|toFault)|(?:^|\n)\s*R: refresh/g,
         ))
           used.add(quoted ?? plain ?? "R");
       }

@@ -34,6 +34,9 @@ pub struct Sql {
     /// Take the statement from a file
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "query")]
     pub file: Option<PathBuf>,
+    /// The statement that is saved under this name (`beidou queries`)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["query", "file"])]
+    pub saved: Option<String>,
     /// What `{from}` and `{to}` in the statement stand for; the answer says how completely that range is known
     #[command(flatten)]
     pub range: Range,
@@ -50,7 +53,7 @@ pub struct Sql {
     #[arg(long)]
     pub estimate: bool,
     /// List the views with their columns, the functions and the limits
-    #[arg(long, conflicts_with_all = ["query", "file", "estimate"])]
+    #[arg(long, conflicts_with_all = ["query", "file", "saved", "estimate"])]
     pub schema: bool,
     #[command(flatten)]
     pub server: Server,
@@ -63,6 +66,7 @@ range are told below the rows; without, SQL does not say what is missing: ask th
   beidou sql 'SELECT reason, sum(new_occurrences) AS n FROM events WHERE time > now() - INTERVAL 1 DAY GROUP BY reason ORDER BY n DESC'
   beidou sql --since 6h 'SELECT count() FROM events WHERE time >= {from} AND time < {to}'
   beidou sql -f question.sql -o parquet --out answer.parquet
+  beidou sql --saved reasons --since 7d
   beidou sql --schema";
 
 /// Flags of `beidou running`.

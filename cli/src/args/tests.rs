@@ -113,6 +113,20 @@ fn help_says_where_a_range_begins() {
 }
 
 #[test]
+fn a_line_or_a_statement_is_saved() {
+    for (line, fits) in [
+        ("queries save a reason:BackOff", true),
+        ("queries save a --sql SELECT", true),
+        ("queries save a", false),
+        ("queries save a reason:BackOff --sql SELECT", false),
+        ("sql --saved a --since 6h", true),
+        ("sql --saved a SELECT", false),
+    ] {
+        assert_eq!(parse(line).is_ok(), fits, "{line}");
+    }
+}
+
+#[test]
 fn types_are_known_in_any_case() {
     for (typed, sent) in [("warning", "Warning"), ("WARNING", "Warning"), ("normal", "Normal"), ("Odd", "Odd")] {
         let Command::Events(args) = parse(&format!("events --type {typed}")).unwrap() else { panic!("{typed}") };

@@ -58,12 +58,16 @@ pub struct Queries {
 /// What can be done with saved queries.
 #[derive(Debug, Clone, Subcommand)]
 pub enum QueriesAction {
-    /// Save a query line under a name; a name that is taken gets the new line
+    /// Save a query line or a statement of SQL under a name; a name that is taken gets the new one
     Save {
         /// The name: a-z, 0-9 and '-'
         name: String,
         /// The query line: 'reason:BackOff -namespace:kube-system'
-        line: String,
+        #[arg(required_unless_present = "sql")]
+        line: Option<String>,
+        /// A statement of SQL, in place of a query line
+        #[arg(long, value_name = "SELECT", conflicts_with = "line")]
+        sql: Option<String>,
         /// What it is good for
         #[arg(long, default_value = "")]
         description: String,
@@ -77,4 +81,6 @@ pub enum QueriesAction {
 
 const QUERIES_HELP: &str = "\
   beidou queries save crash-loops 'reason:BackOff -namespace:kube-system'
-  beidou events --saved crash-loops --since 7d";
+  beidou events --saved crash-loops --since 7d
+  beidou queries save reasons --sql 'SELECT reason, count() FROM events WHERE time >= {from} AND time < {to} GROUP BY reason'
+  beidou sql --saved reasons --since 7d";

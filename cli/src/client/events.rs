@@ -17,7 +17,7 @@ const PATH: &str = "/api/v1/events";
 pub async fn events(mut args: Events) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     if let Some(name) = &args.saved {
-        args.filters.query = Some(client.saved(name).await?);
+        args.filters.query = Some(client.saved_line(name).await?);
     }
     if args.follow {
         return client.follow(&args).await;

@@ -302,9 +302,10 @@ impl Http {
     }
 }
 
-/// A query line inside a document, so that a problem can point into it.
+/// A query line or a statement inside a document, so that a problem can point into it.
 fn line_of(body: &serde_json::Value) -> Vec<Parameter> {
-    body["line"].as_str().map(|line| ("line", line.to_owned())).into_iter().collect()
+    let said = |field: &'static str| Some((field, body[field].as_str()?.to_owned()));
+    ["line", "sql"].into_iter().filter_map(said).collect()
 }
 
 fn pause(response: &Response) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! `beidou queries`: query lines under a name, kept by the server.
+//! `beidou queries`: query lines and statements of SQL under a name, kept by the server.
 
 use jiff::Timestamp;
 use reqwest::Method;
@@ -17,11 +17,14 @@ use crate::{
 
 const PATH: &str = "/api/v1/queries";
 
-/// A saved query.
+/// A saved query, which has either a line or a statement.
 #[derive(Debug, Serialize, Deserialize)]
 struct Query {
     name: String,
-    line: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sql: Option<String>,
     #[serde(default)]
     description: String,
     #[serde(default)]
@@ -42,10 +45,14 @@ pub async fn queries(args: Queries) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     match args.action {
         None => client.show_queries(args.output).await,
-        Some(QueriesAction::Save { name, line, description }) => {
-            let body = json!({"line": line, "description": description});
+        Some(QueriesAction::Save { name, line, sql, description }) => {
+            let (field, text, command) = match sql {
+                Some(sql) => ("sql", sql, "sql"),
+                None => ("line", line.unwrap_or_default(), "events"),
+            };
+            let body = json!({field: text, "description": description});
             client.http.send(Method::PUT, &format!("{PATH}/{}", segment(&name)), &body).await?;
-            crate::say(&format!("saved; use it with `beidou events --saved {name}`"));
+            crate::say(&format!("saved; use it with `beidou {command} --saved {name}`"));
             Ok(())
         }
         Some(QueriesAction::Delete { name }) => {
@@ -57,13 +64,27 @@ pub async fn queries(args: Queries) -> anyhow::Result<()> {
 }
 
 impl Client {
-    /// The line that is saved under a name.
+    /// The query line that is saved under a name.
     ///
     /// # Errors
-    /// When no query has this name.
-    pub async fn saved(&self, name: &str) -> Result<String, Failure> {
+    /// When no query has this name, or it is a statement.
+    pub async fn saved_line(&self, name: &str) -> Result<String, Failure> {
+        let other = || other(name, "a statement of SQL", "sql");
+        self.saved(name).await?.line.ok_or_else(other)
+    }
+
+    /// The statement that is saved under a name.
+    ///
+    /// # Errors
+    /// When no query has this name, or it is a query line.
+    pub async fn saved_sql(&self, name: &str) -> Result<String, Failure> {
+        let other = || other(name, "a query line", "events");
+        self.saved(name).await?.sql.ok_or_else(other)
+    }
+
+    async fn saved(&self, name: &str) -> Result<Query, Failure> {
         let list: List = self.http.get(PATH, &[]).await?;
-        let found = list.items.into_iter().find(|query| query.name == name).map(|query| query.line);
+        let found = list.items.into_iter().find(|query| query.name == name);
         let unknown = || {
             Failure::new(
                 Code::NotFound,
@@ -96,15 +117,21 @@ impl Client {
     fn table_of_queries(&self, queries: &[Query]) -> Table {
         let mut table = Table::new([
             Column::name("NAME", 8),
-            Column::words("LINE", 20),
+            Column::whole("FORM"),
+            Column::words("QUERY", 20),
             Column::words("DESCRIPTION", 11),
             Column::words("SAVED BY", 8),
             Column::whole(format!("TIME ({})", time::zone_name(self.now, &self.zone))),
         ]);
         for query in queries {
+            let (form, text) = match &query.sql {
+                Some(sql) => ("sql", sql.as_str()),
+                None => ("line", query.line.as_deref().unwrap_or_default()),
+            };
             table.row(vec![
                 Cell::new(&query.name, Paint::Bold),
-                Cell::from(&query.line),
+                Cell::from(form),
+                Cell::from(text),
                 Cell::new(&query.description, Paint::Dim),
                 Cell::from(&query.subject),
                 Cell::from(self.local(query.time)),
@@ -112,4 +139,13 @@ impl Client {
         }
         table
     }
+}
+
+/// What has this name is of the other form.
+fn other(name: &str, form: &str, command: &str) -> Failure {
+    Failure::new(
+        Code::Usage,
+        format!("{form} is saved as {name:?}"),
+        format!("ask it with `beidou {command} --saved {name}`"),
+    )
 }

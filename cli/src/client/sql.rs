@@ -88,7 +88,10 @@ pub async fn sql(args: Sql) -> anyhow::Result<()> {
     if args.schema {
         return schema(&client, args.output).await;
     }
-    let query = statement(&args)?;
+    let query = match &args.saved {
+        Some(name) => client.saved_sql(name).await?,
+        None => statement(&args)?,
+    };
     let range = client.range_if_given(&args.range, default_since::COVERAGE)?;
     let said: [Parameter; 1] = [("query", query.clone())];
     if args.estimate {

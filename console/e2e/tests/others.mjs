@@ -162,6 +162,68 @@ export async function aStatementIsKeptAndItsFaultIsFoundByKeys(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** Saved by one, opened by its address by another, changed, saved again, and deleted. */
+export async function aStatementIsSavedForAll(world) {
+  const [one, two] = [await openPage(world), await openPage(world)];
+  const name = `by-reason-${Date.now()}`;
+  const text = (page) => page.inputValue(".editor textarea");
+  const save = async (page) => {
+    await page.click(".modal footer [type=submit]");
+    await page.waitForSelector(".modal", { state: "detached" });
+  };
+  await one.go("/sql?from=-7d");
+  await one.page.fill(".editor textarea", "DROP TABLE events");
+  await one.page.keyboard.press("Control+s");
+  await one.page.fill(".modal input", name);
+  await one.page.click(".modal footer [type=submit]");
+  await one.page.waitForSelector(".modal [role=alert]");
+  await one.page.keyboard.press("Escape");
+  await one.page.waitForSelector(".modal", { state: "detached" });
+  const first = "SELECT reason, count() AS n\nFROM events WHERE time >= {from} GROUP BY reason ORDER BY n DESC";
+  await one.page.fill(".editor textarea", first);
+  await one.page.click("button:has-text('⌘S')");
+  await one.page.fill(".modal input", name);
+  await save(one.page);
+  await one.page.waitForURL(new RegExp(`/sql/${name}\\?from=-7d`));
+  await one.page.waitForSelector(`.saved .it[aria-current=page]:has-text("${name}")`);
+
+  await two.go(`/sql/${name}?from=-7d`);
+  await two.page.waitForSelector(`.sqlpage h2:has-text("${name}")`);
+  check((await text(two.page)) === first, "the address opens another statement");
+  check((await two.page.locator(".badge:has-text('changed')").count()) === 0, "nobody changed it");
+  await two.page.fill(".editor textarea", `${first} LIMIT 3`);
+  await two.page.waitForSelector(".badge:has-text('changed')");
+  // Edits outlive the page, and leave the saved one as it is.
+  await two.page.reload();
+  await two.page.waitForSelector(".badge:has-text('changed')");
+  check((await text(two.page)) === `${first} LIMIT 3`, "the edits are lost");
+  await two.page.keyboard.press("Control+s");
+  await two.page.waitForSelector(".modal :text('it is replaced')");
+  check((await two.page.inputValue(".modal input")) === name, "it is saved again under its name");
+  await save(two.page);
+  await two.page.waitForSelector(".badge:has-text('changed')", { state: "detached" });
+  await two.page.focus(".editor textarea");
+  await two.page.keyboard.press("Control+Enter");
+  await two.page.waitForSelector(".grid [role=row][aria-rowindex='3']");
+
+  await one.page.reload();
+  await one.page.waitForFunction((end) => document.querySelector(".editor textarea")?.value.endsWith(end), "LIMIT 3");
+  await one.go("/?from=-7d");
+  await one.page.waitForSelector(".heat tbody tr");
+  await one.page.keyboard.press("Control+k");
+  await one.page.keyboard.type(name);
+  await one.page.click(`[aria-label="Saved queries"] [role=option]:has-text("${name}")`);
+  await one.page.waitForURL(new RegExp(`/sql/${name}\\?from=-7d`));
+  await one.go("/settings");
+  await one.page.waitForSelector(`a[href^="/sql/${name}"]`);
+  await one.page.click(`button[aria-label="Delete ${name}"]`);
+  await one.page.waitForSelector(`a[href^="/sql/${name}"]`, { state: "detached" });
+  await one.go(`/sql/${name}`);
+  await one.page.waitForSelector(`.empty:has-text("No statement is saved as ${name}")`);
+  const troubles = [...one.troubles, ...two.troubles];
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** Wide rows without end: what comes has at most 1 MB, and says that it was cut. */
 export async function aLargeAnswerOfSqlIsCutAndSaysSo(world) {
   const { page, go, troubles } = await openPage(world);

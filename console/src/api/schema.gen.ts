@@ -934,7 +934,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Saves a query line under a name; a name that is taken gets the new line. */
+        /** Saves a query line or a statement of SQL under a name; a name that is taken gets the new one. */
         put: operations["save"];
         post?: never;
         /** Deletes a saved query. */
@@ -3932,7 +3932,7 @@ export interface components {
             /** @description The characters of the line that a proposal takes the place of. */
             replace: components["schemas"]["Replace"];
         };
-        /** @description What is saved under a name. */
+        /** @description What is saved under a name: either `line` or `sql`. */
         QueryBody: {
             /** @description For people; at most 1000 characters. */
             description?: string;
@@ -3940,16 +3940,20 @@ export interface components {
              * @description The query line: docs/query-line.md.
              * @example reason:BackOff -namespace:kube-system
              */
-            line: string;
+            line?: string | null;
+            /** @description One SELECT, as for `/api/v1/sql`; `{from}` and `{to}` get their moments when it is run. */
+            sql?: string | null;
         };
-        /** @description A saved query. */
+        /** @description A saved query: it has either `line` or `sql`. */
         QueryItem: {
             /** @description For people. */
             description: string;
             /** @description The query line. */
-            line: string;
+            line?: string | null;
             /** @description Its name. */
             name: string;
+            /** @description The statement. */
+            sql?: string | null;
             /** @description Who saved it last. */
             subject: string;
             /**

@@ -62,6 +62,7 @@ export const PAGES = {
   "/o": { load: () => import("./timeline/FinderPage") },
   "/o/$cluster/$kind/$namespace/$name": { load: () => import("./timeline/TimelinePage") },
   "/sql": { load: () => import("./sql/SqlPage") },
+  "/sql/$saved": { load: () => import("./sql/SqlPage") },
   "/operations": { load: () => import("./operations/OperationsPage") },
   "/operations/new": { load: () => import("./plan/NewOperationPage") },
   "/operations/$id": { load: () => import("./run/RunPage") },

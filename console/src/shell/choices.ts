@@ -7,6 +7,7 @@ import type { Event, OperationItem, OperationList, Page, TaskItem, TaskList } fr
 import type { IconName } from "../design/Icon";
 import type { Translate } from "../i18n";
 import { asPhase } from "../operation/states";
+import { isSql, opening } from "../query/saved";
 import { type Command, hits, PAGES, type PageName } from "./palette";
 import { setPrefs } from "./prefs";
 import { common, objectPath, type Search, type View } from "./view";
@@ -94,10 +95,10 @@ export function useChoices(
           .slice(0, 5)
           .map((item) => ({
             key: `saved-${item.name}`,
-            icon: "star",
+            icon: isSql(item) ? "sql" : "star",
             label: item.name,
             hint: item.subject,
-            act: () => go(context, "/events", { q: item.line }),
+            act: () => void context.navigate(opening(item, common(view.search)) as never),
           })),
       },
     ],

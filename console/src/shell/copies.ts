@@ -99,9 +99,11 @@ export function coverageCopies(view: Asked, params: Params): Copies {
   };
 }
 
-export function sqlCopies({ range }: Asked, text: string): Copies {
+/** `saved`: the name under which this very text is saved. */
+export function sqlCopies({ range }: Asked, text: string, saved?: string): Copies {
+  const [named, operands] = saved === undefined ? [[], [text.trim()]] : [[`--saved=${saved}`], []];
   return {
-    cli: shell(["beidou", "sql", ...rangeFlags(range)], [text.trim()]),
+    cli: shell(["beidou", "sql", ...named, ...rangeFlags(range)], operands),
     sql: text,
     api: curl("/api/v1/sql", { from: range.from, to: range.to }, { query: text }),
   };

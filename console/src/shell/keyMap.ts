@@ -100,7 +100,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
     rows: [
       focused("⌘↵", "keys.runSql", ".editor textarea"),
       focused("⌘.", "keys.cancel", ".editor textarea"),
-      row("⌘S", "keys.keepSql", ["Mod+s"]),
+      row("⌘S", "keys.saveSql", ["Mod+s"]),
       row("F8", "keys.fault", ["F8"]),
     ],
   },

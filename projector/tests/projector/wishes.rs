@@ -12,7 +12,7 @@ use beidou_schemas::{
     Micros, Topic,
     maintenance::{
         AuditReport,
-        fact::{self, AuditAsked, OUTCOMES, PARTITIONS, QueryDeleted, REQUESTS, RebuildAsked, Request},
+        fact::{self, AuditAsked, OUTCOMES, PARTITIONS, QueryDeleted, REQUESTS, RebuildAsked, Request, SqlSaved},
     },
 };
 use tokio::task::JoinHandle;
@@ -65,7 +65,14 @@ async fn what_is_asked_is_done_once_and_what_has_no_outcome_is_asked_again() {
     let log = MemoryLog::with_holes([(Topic::Maintenance, PARTITIONS)]);
     let rebuild = Request::RebuildAsked(RebuildAsked { id: Uuid::from_u128(2), subject: "a".into(), time: Micros(2) });
     let deleted = Request::QueryDeleted(QueryDeleted { name: "x".into(), subject: "a".into(), time: Micros(2) });
-    append(&log, &[audit(1), deleted, rebuild]).await;
+    let saved = Request::SqlSaved(SqlSaved {
+        name: "x".into(),
+        sql: "SELECT 1".into(),
+        description: String::new(),
+        subject: "a".into(),
+        time: Micros(2),
+    });
+    append(&log, &[audit(1), saved, deleted, rebuild]).await;
     let mut first = serve(&log);
     let id = |(id, wish): (Uuid, Wish)| (id.as_u128(), wish);
     assert_eq!(id(first.maintenance.wishes.recv().await.unwrap()), (1, Wish::Audit { full: true }));

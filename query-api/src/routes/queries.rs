@@ -1,44 +1,52 @@
-//! `/api/v1/queries`: query lines under a name, kept on the log for all who ask this site.
+//! `/api/v1/queries`: query lines and statements of SQL under a name, kept on the log for all who ask this site.
 
 use axum::{Json, extract::Path, http::StatusCode};
 use beidou_schemas::{
     Micros,
-    maintenance::fact::{QueryDeleted, QuerySaved, Request},
+    maintenance::fact::{QueryDeleted, QuerySaved, Request, SqlSaved},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     app::{Ask, now},
-    ask::{body::Body, line::checked},
+    ask::{Range, body::Body, line},
     problem::{Kind, Problem, ProblemBody},
-    upkeep::{Board, MOST_QUERIES},
+    sql,
+    upkeep::{Board, MOST_QUERIES, Query},
 };
 
 /// A name is typed on a command line and stands in a URL.
 const LONGEST_NAME: usize = 63;
 const LONGEST_DESCRIPTION: usize = 1000;
+const EITHER: &str = "either line or sql";
 const NAME: &str = "1 to 63 of a-z, 0-9 and '-', beginning with a letter or digit";
 
-/// What is saved under a name.
+/// What is saved under a name: either `line` or `sql`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryBody {
     /// The query line: docs/query-line.md.
     #[schema(example = "reason:BackOff -namespace:kube-system")]
-    line: String,
+    line: Option<String>,
+    /// One SELECT, as for `/api/v1/sql`; `{from}` and `{to}` get their moments when it is run.
+    sql: Option<String>,
     /// For people; at most 1000 characters.
     #[serde(default)]
     description: String,
 }
 
-/// A saved query.
+/// A saved query: it has either `line` or `sql`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryItem {
     /// Its name.
     name: String,
     /// The query line.
-    line: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    /// The statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sql: Option<String>,
     /// For people.
     description: String,
     /// Who saved it last.
@@ -67,7 +75,7 @@ pub(super) async fn queries(ask: Ask) -> Result<Json<QueryList>, Problem> {
     Ok(Json(QueryList { items: found }))
 }
 
-/// Saves a query line under a name; a name that is taken gets the new line.
+/// Saves a query line or a statement of SQL under a name; a name that is taken gets the new one.
 #[utoipa::path(
     put, path = "/api/v1/queries/{name}", tag = "Events", request_body = QueryBody,
     params(("name" = String, Path, description = "1 to 63 of a-z, 0-9 and '-', beginning with a letter or digit.")),
@@ -77,7 +85,7 @@ pub(super) async fn queries(ask: Ask) -> Result<Json<QueryList>, Problem> {
 pub(super) async fn save(
     ask: Ask,
     Path(name): Path<String>,
-    Body(QueryBody { line, description }): Body<QueryBody>,
+    Body(QueryBody { line, sql, description }): Body<QueryBody>,
 ) -> Result<Json<QueryItem>, Problem> {
     ask.params(&[])?;
     if !is_name(&name) {
@@ -90,16 +98,40 @@ pub(super) async fn save(
             format!("at most {LONGEST_DESCRIPTION} characters"),
         ));
     }
-    checked("line", &line)?;
-    let query = QuerySaved { name, line, description, subject: ask.caller().subject.clone(), time: now() };
+    let (subject, time) = (ask.caller().subject.clone(), now());
+    let query = match (line, sql) {
+        (Some(line), None) => {
+            line::checked("line", &line)?;
+            Query::Line(QuerySaved { name: name.clone(), line, description, subject, time })
+        }
+        (None, Some(sql)) => {
+            // Any range will do: only its moments depend on it.
+            sql::checked("sql", &sql, Some(Range::ALL))?;
+            Query::Sql(SqlSaved { name: name.clone(), sql, description, subject, time })
+        }
+        (line, _) => return Err(not_one(line.is_some())),
+    };
     let room = |board: &Board| match board.queries() {
-        saved if saved.len() >= MOST_QUERIES && !saved.contains_key(&query.name) => {
+        saved if saved.len() >= MOST_QUERIES && !saved.contains_key(&name) => {
             Err(Problem::new(Kind::TooMuch, format!("{MOST_QUERIES} queries are saved, which is the most; delete one")))
         }
         _ => Ok(()),
     };
-    ask.app.upkeep.ask(Request::QuerySaved(query.clone()), room).await?;
+    let request = match query.clone() {
+        Query::Line(saved) => Request::QuerySaved(saved),
+        Query::Sql(saved) => Request::SqlSaved(saved),
+    };
+    ask.app.upkeep.ask(request, room).await?;
     Ok(Json(item(query)))
+}
+
+/// The body has both, or neither.
+fn not_one(both: bool) -> Problem {
+    let has = if both { "both" } else { "neither" };
+    Problem {
+        detail: format!("the body has {has} of line and sql; allowed: {EITHER}"),
+        ..Problem::parameter("body", "", EITHER)
+    }
 }
 
 /// Deletes a saved query.
@@ -126,9 +158,15 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|c| letter(c) || c == b'-')
 }
 
-fn item(query: QuerySaved) -> QueryItem {
-    let QuerySaved { name, line, description, subject, time } = query;
-    QueryItem { name, line, description, subject, time }
+fn item(query: Query) -> QueryItem {
+    match query {
+        Query::Line(QuerySaved { name, line, description, subject, time }) => {
+            QueryItem { name, line: Some(line), sql: None, description, subject, time }
+        }
+        Query::Sql(SqlSaved { name, sql, description, subject, time }) => {
+            QueryItem { name, line: None, sql: Some(sql), description, subject, time }
+        }
+    }
 }
 
 #[cfg(test)]

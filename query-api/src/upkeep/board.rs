@@ -6,12 +6,12 @@ use beidou_schemas::{
     Micros,
     maintenance::{
         AuditReport, RebuildReport,
-        fact::{Outcome, QuerySaved, Request},
+        fact::{Outcome, QuerySaved, Request, SqlSaved},
     },
 };
 use uuid::Uuid;
 
-/// Names that can be saved. Each has at most some 5 KB: 5 MB in all.
+/// Names that can be saved. Each has at most the 16 KB of a request: 16 MB in all.
 pub(crate) const MOST_QUERIES: usize = 1000;
 /// Pieces of work that are remembered, the newest ones; open ones are never forgotten, and at most so many may be open. A
 /// report has at most 1 MB, and most have one KB.
@@ -48,12 +48,19 @@ pub(crate) struct Work {
     pub state: State,
 }
 
+/// What stands under a name: the last that was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Query {
+    Line(QuerySaved),
+    Sql(SqlSaved),
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     /// In the order in which they were asked for.
     work: Vec<Work>,
-    queries: BTreeMap<String, QuerySaved>,
+    queries: BTreeMap<String, Query>,
 }
 
 impl Board {
@@ -62,7 +69,8 @@ impl Board {
         match request {
             Request::AuditAsked(asked) => self.open(asked.id, Kind::Audit, asked.full, asked.subject, asked.time),
             Request::RebuildAsked(asked) => self.open(asked.id, Kind::Rebuild, true, asked.subject, asked.time),
-            Request::QuerySaved(query) => drop(self.queries.insert(query.name.clone(), query)),
+            Request::QuerySaved(saved) => drop(self.queries.insert(saved.name.clone(), Query::Line(saved))),
+            Request::SqlSaved(saved) => drop(self.queries.insert(saved.name.clone(), Query::Sql(saved))),
             Request::QueryDeleted(deleted) => drop(self.queries.remove(&deleted.name)),
         }
     }
@@ -119,7 +127,7 @@ impl Board {
     }
 
     /// Saved queries, by name.
-    pub(crate) fn queries(&self) -> &BTreeMap<String, QuerySaved> {
+    pub(crate) fn queries(&self) -> &BTreeMap<String, Query> {
         &self.queries
     }
 }
@@ -183,13 +191,22 @@ mod tests {
     #[test]
     fn the_last_fact_of_a_name_counts() {
         let mut board = Board::default();
-        let saved = |line: &str| {
-            let (name, line, description, subject) = ("a".into(), line.into(), String::new(), "s".into());
-            Request::QuerySaved(QuerySaved { name, line, description, subject, time: Micros(1) })
+        // As it stands on logs from before there was SQL.
+        let line =
+            br#"{"description":"","kind":3,"line":"x","name":"a","subject":"s","time":"2026-11-23T14:40:00.000000Z"}"#;
+        let line = || Request::from_json(line).unwrap();
+        let sql = SqlSaved {
+            name: "a".into(),
+            sql: "SELECT 1".into(),
+            description: String::new(),
+            subject: "s".into(),
+            time: Micros(1),
         };
-        board.ask(saved("x"));
-        board.ask(saved("y"));
-        assert_eq!(board.queries()["a"].line, "y");
+        board.ask(line());
+        board.ask(Request::SqlSaved(sql.clone()));
+        assert_eq!(board.queries()["a"], Query::Sql(sql));
+        board.ask(line());
+        assert!(matches!(&board.queries()["a"], Query::Line(saved) if saved.line == "x"));
         let deleted = || QueryDeleted { name: "a".into(), subject: "s".into(), time: Micros(2) };
         board.ask(Request::QueryDeleted(deleted()));
         board.ask(Request::QueryDeleted(deleted()));

@@ -25,7 +25,7 @@ use beidou_service::CancellationToken;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, State, Work};
+pub(crate) use board::{Board, Kind as WorkKind, MOST_QUERIES, Query, State, Work};
 
 use crate::{app::locked, fold, hand::Hand, problem::Problem};
 

@@ -76,6 +76,64 @@ async fn what_cannot_be_saved_is_refused_with_its_place_and_nothing_is_written()
 }
 
 #[tokio::test]
+async fn statements_are_saved_beside_lines_and_a_name_stands_for_one_of_them() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let put = async |name: &str, body: Value| send(&api, Method::PUT, &format!("/api/v1/queries/{name}"), body).await;
+    let sql = "SELECT reason, count() FROM events WHERE time >= {from} AND time < {to} GROUP BY reason";
+    let saved = put("reasons", json!({"sql": sql, "description": "by reason"})).await;
+    assert_eq!((saved.status, saved.json().get("line"), &saved.json()["sql"]), (200, None, &json!(sql)));
+    assert_eq!(put("a", json!({"line": "count>9"})).await.status, 200);
+    let forms = async |api: &Api| {
+        let found = api.list("/api/v1/queries").await;
+        let items = found["items"].as_array().unwrap();
+        items.iter().map(|item| (item.get("line").cloned(), item.get("sql").cloned())).collect::<Vec<_>>()
+    };
+    let again = without_store(log.clone()).await;
+    assert_eq!(forms(&again).await, [(Some(json!("count>9")), None), (None, Some(json!(sql)))]);
+    assert_eq!(put("a", json!({"sql": "SELECT count() FROM events"})).await.status, 200);
+    assert_eq!(forms(&api).await[0], (None, Some(json!("SELECT count() FROM events"))));
+    assert_eq!(send(&api, Method::DELETE, "/api/v1/queries/reasons", Value::Null).await.status, 204);
+    assert_eq!(forms(&api).await.len(), 1);
+}
+
+#[tokio::test]
+async fn no_statement_is_saved_that_could_not_be_run() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let put = async |body: Value| send(&api, Method::PUT, "/api/v1/queries/a", body).await;
+    let long = format!("SELECT '{}'", "x".repeat(12 * 1024));
+    for (sql, says) in [
+        ("DROP TABLE events", "SELECT"),
+        ("SELECT name FROM system.tables", "system"),
+        ("SELECT {since}", "{since}"),
+        (long.as_str(), "at most 12288"),
+    ] {
+        let saved = put(json!({"sql": sql})).await.json();
+        // The same problem as where it is run, but for the name of the field.
+        let body = json!({"query": sql});
+        let run = send(&api, Method::POST, "/api/v1/sql?from=-1h", body).await.json();
+        assert_eq!(
+            (&saved["type"], &saved["parameter"]["name"]),
+            (&json!("/problems/bad-sql"), &json!("sql")),
+            "{saved}"
+        );
+        assert_eq!((&saved["detail"], &saved["parameter"]["line"]), (&run["detail"], &run["parameter"]["line"]));
+        assert!(saved["detail"].as_str().unwrap().contains(says), "{saved}");
+    }
+    for (body, has) in [
+        (json!({"line": "a", "sql": "SELECT 1"}), "both of line and sql"),
+        (json!({"description": "a"}), "neither of line and sql"),
+        (json!({"line": null}), "neither of line and sql"),
+    ] {
+        let refused = put(body).await;
+        assert_eq!((refused.status, &refused.json()["type"]), (400, &json!("/problems/bad-parameter")));
+        assert!(refused.json()["detail"].as_str().unwrap().contains(has), "{}", refused.text);
+    }
+    assert!(requests(&log).await.is_empty());
+}
+
+#[tokio::test]
 async fn an_audit_is_asked_for_and_told_when_it_is_done() {
     let log = log();
     let api = without_store(log.clone()).await;

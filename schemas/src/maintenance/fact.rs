@@ -68,6 +68,22 @@ pub struct QuerySaved {
     pub time: Micros,
 }
 
+/// A statement of SQL got a name, or a name got this statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlSaved {
+    /// The name: of the same names as those of query lines.
+    pub name: String,
+    /// The statement.
+    pub sql: String,
+    /// For people; may be empty.
+    pub description: String,
+    /// Who saved it.
+    pub subject: String,
+    /// When.
+    pub time: Micros,
+}
+
 /// A name was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +107,8 @@ pub enum Request {
     QuerySaved(QuerySaved),
     /// 4: a name is given up.
     QueryDeleted(QueryDeleted),
+    /// 5: a statement of SQL gets a name.
+    SqlSaved(SqlSaved),
 }
 
 /// An audit ran to its end.
@@ -142,6 +160,7 @@ impl Request {
             Self::RebuildAsked(fact) => numbered_json(2, fact),
             Self::QuerySaved(fact) => numbered_json(3, fact),
             Self::QueryDeleted(fact) => numbered_json(4, fact),
+            Self::SqlSaved(fact) => numbered_json(5, fact),
         }
     }
 
@@ -157,7 +176,8 @@ impl Request {
             2 => Self::RebuildAsked(body(topic, value)?),
             3 => Self::QuerySaved(body(topic, value)?),
             4 => Self::QueryDeleted(body(topic, value)?),
-            other => return Err(unknown("request", other, "1 to 4")),
+            5 => Self::SqlSaved(body(topic, value)?),
+            other => return Err(unknown("request", other, "1 to 5")),
         })
     }
 
@@ -168,6 +188,7 @@ impl Request {
             Self::RebuildAsked(fact) => (fact.id.to_string(), fact.time),
             Self::QuerySaved(fact) => (fact.name.clone(), fact.time),
             Self::QueryDeleted(fact) => (fact.name.clone(), fact.time),
+            Self::SqlSaved(fact) => (fact.name.clone(), fact.time),
         };
         own_fact(Topic::Maintenance, &id.to_string(), &key, time, self.to_json().into())
     }
@@ -231,6 +252,13 @@ mod tests {
                 time,
             }),
             Request::QueryDeleted(QueryDeleted { name: "crash-loops".into(), subject: subject(), time }),
+            Request::SqlSaved(SqlSaved {
+                name: "reasons".into(),
+                sql: "SELECT reason, count() FROM events WHERE time >= {from} GROUP BY reason".into(),
+                description: String::new(),
+                subject: subject(),
+                time,
+            }),
         ];
         let outcomes = [
             Outcome::Audited(Audited { id, report: AuditReport::default() }),
@@ -247,7 +275,7 @@ mod tests {
             assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
             assert_eq!(outcome.id(), id);
         }
-        assert!(Request::from_json(br#"{"kind":5}"#).unwrap_err().to_string().contains("upgrade"));
+        assert!(Request::from_json(br#"{"kind":6}"#).unwrap_err().to_string().contains("upgrade"));
         assert!(Outcome::from_json(br#"{"kind":4}"#).unwrap_err().to_string().contains("upgrade"));
     }
 }

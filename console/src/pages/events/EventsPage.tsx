@@ -11,6 +11,7 @@ import { atLeast, group, short } from "../../design/number";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
+import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
 import { eventsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
@@ -20,10 +21,10 @@ import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst } from "../first";
 import { question } from "./asked";
-import { ExportDialog, SaveDialog } from "./Dialogs";
 import { EventList, rowKey } from "./EventList";
 import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
+import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
@@ -192,7 +193,7 @@ export function Page() {
           <ExplainPane params={asked.params} view={view} line={asked.q} onLine={onLine} onClose={() => set({ panel: "" })} />
         ) : null}
       </div>
-      <SaveDialog open={dialog === "save"} line={asked.q} onClose={() => setDialog(null)} />
+      <SaveDialog open={dialog === "save"} query={{ line: asked.q }} onClose={() => setDialog(null)} />
       <ExportDialog open={dialog === "export"} params={asked.params} total={total} onClose={() => setDialog(null)} />
     </div>
   );

@@ -6,13 +6,14 @@ import { type FormEvent, useState } from "react";
 import { get, remove } from "../../api/client";
 import { queries, ready, space } from "../../api/questions";
 import { setToken, token } from "../../api/token";
-import type { RunningList } from "../../api/types";
+import type { QueryItem, RunningList } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { bytes, group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
+import { asked, isSql, opening } from "../../query/saved";
 import { useChrome } from "../../shell/chrome";
 import { shell } from "../../shell/command";
 import { setPrefs, usePrefs } from "../../shell/prefs";
@@ -160,11 +161,9 @@ function Saved() {
       {list.data?.items.length === 0 ? <p className="dim">{t("set.noSaved")}</p> : null}
       {list.data?.items.map((item) => (
         <div key={item.name} className="line">
-          <Link to="/events" search={{ ...common(view.search), q: item.line } as never} className="cut">
-            <Foreign text={item.name} most={100} />
-          </Link>
+          <Saying item={item} />
           <span className="mono dim cut grow">
-            <Foreign text={item.line} most={200} />
+            <Foreign text={asked(item)} most={200} />
           </span>
           <span className="dim small nowrap">
             {item.subject} · {full(Date.parse(item.time), view.zone)}
@@ -180,6 +179,18 @@ function Saved() {
         </div>
       ))}
     </section>
+  );
+}
+
+/** Its name, which opens it. */
+function Saying({ item }: { item: QueryItem }) {
+  const { search } = useView();
+  const { to, params, search: own } = opening(item, common(search));
+  return (
+    <Link to={to} params={params as never} search={own as never} className="row tight cut">
+      <Icon name={isSql(item) ? "sql" : "events"} />
+      <Foreign text={item.name} most={100} />
+    </Link>
   );
 }
 

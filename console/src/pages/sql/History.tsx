@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Icon } from "../../design/Icon";
 import { Foreign } from "../../design/parts";
 import { useT } from "../../i18n";
+import { oneLine } from "../../query/saved";
 
 const KEY = "beidou.sql.history";
 const MOST = 30;
@@ -40,14 +41,7 @@ export function History({ onPick }: { onPick: (sql: string) => void }) {
           {items.map((sql) => (
             <button key={sql} type="button" className="it" onClick={() => onPick(sql)} title={sql.slice(0, 600)}>
               <Icon name="clock" />
-              <Foreign
-                className="cut mono"
-                text={sql
-                  .replace(/--[^\n]*\n/g, "")
-                  .replace(/\s+/g, " ")
-                  .trim()}
-                most={120}
-              />
+              <Foreign className="cut mono" text={oneLine(sql)} most={120} />
             </button>
           ))}
         </div>

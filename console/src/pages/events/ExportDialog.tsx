@@ -1,65 +1,15 @@
-/** Save a query line under a name; write what matches to a file of any length. */
+/** Writes what matches to a file of any length. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { download, type Params, remove, sendJson } from "../../api/client";
-import { exportsList, queries } from "../../api/questions";
+import { exportsList } from "../../api/questions";
 import type { Export, ExportFormat, ExportItem } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { Framed } from "../../design/lazy";
 import { bytes, group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
-import { toast } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
-
-/** What the server takes as a name. */
-const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-
-export function SaveDialog({ open, line, onClose }: { open: boolean; line: string; onClose: () => void }) {
-  const t = useT();
-  const client = useQueryClient();
-  const [name, setName] = useState("");
-  const save = useMutation({
-    mutationFn: () => sendJson("PUT", `/api/v1/queries/${encodeURIComponent(name.trim())}`, { line }),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: queries().queryKey.slice(0, 1) });
-      toast(t("save.done", { name }));
-      onClose();
-    },
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
-  return (
-    <Framed open={open} title={t("save.title")} onClose={onClose}>
-      <form onSubmit={submit}>
-        <div className="body">
-          <code className="mono">
-            <Foreign text={line === "" ? t("save.all") : line} />
-          </code>
-          <label className="field">
-            <span>{t("save.name")}</span>
-            <input
-              className="in mono"
-              value={name}
-              maxLength={63}
-              spellCheck={false}
-              onChange={(event) => setName(event.target.value.toLowerCase().replace(/[\s_]+/g, "-"))}
-            />
-            <span className="small dim">{t("save.rule")}</span>
-          </label>
-          {save.isError ? <Failed error={save.error} what={t("save.title")} /> : null}
-        </div>
-        <footer>
-          <button type="submit" className="btn prime" disabled={!NAME.test(name) || save.isPending}>
-            {t("action.save")}
-          </button>
-        </footer>
-      </form>
-    </Framed>
-  );
-}
 
 const FORMATS: readonly ExportFormat[] = ["csv", "ndjson", "parquet", "arrow"];
 

@@ -1,0 +1,54 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { QueryItem } from "../src/api/types";
+import { keepEdits, readEdits } from "../src/pages/sql/text";
+import { asked, isSql, oneLine, opening } from "../src/query/saved";
+
+const about = { description: "", subject: "dev", time: "2026-11-28T00:00:00Z" };
+const line: QueryItem = { ...about, name: "loops", line: "reason:BackOff" };
+const all: QueryItem = { ...about, name: "all", line: "" };
+const sql: QueryItem = { ...about, name: "by-node", sql: "-- where?\nSELECT node\n  FROM events -- all" };
+
+describe("a saved query", () => {
+  it("is opened by the page of its form, in the present range", () => {
+    expect([line, all, sql].map(isSql)).toEqual([false, false, true]);
+    expect(opening(line, { from: "-7d" })).toEqual({ to: "/events", params: {}, search: { from: "-7d", q: "reason:BackOff" } });
+    expect(opening(all, {})).toEqual({ to: "/events", params: {}, search: { q: "" } });
+    expect(opening(sql, { from: "-7d" })).toEqual({ to: "/sql/$saved", params: { saved: "by-node" }, search: { from: "-7d" } });
+  });
+
+  it("is told on one line", () => {
+    expect([line, all, sql].map(asked)).toEqual(["reason:BackOff", "", "SELECT node FROM events"]);
+    expect(oneLine("SELECT 1--a\n+ 2")).toBe("SELECT 1 + 2");
+  });
+});
+
+describe("edits of a statement", () => {
+  const stored = new Map<string, string>();
+  beforeEach(() => {
+    stored.clear();
+    vi.stubGlobal("localStorage", {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, text: string) => stored.set(key, text),
+      removeItem: (key: string) => stored.delete(key),
+    });
+  });
+
+  it("are kept apart by the name of the statement, and are none once they are taken back", () => {
+    keepEdits(undefined, "SELECT 1");
+    keepEdits("by-node", "SELECT 2");
+    keepEdits("history", "");
+    expect([undefined, "by-node", "history", "other"].map(readEdits)).toEqual(["SELECT 1", "SELECT 2", "", null]);
+    keepEdits("by-node", null);
+    expect(readEdits("by-node")).toBeNull();
+    expect(stored.has("beidou.sql.history"), "the history of statements is another").toBe(false);
+  });
+
+  it("are none in a browser that stores nothing", () => {
+    const refuse = () => {
+      throw new Error("denied");
+    };
+    vi.stubGlobal("localStorage", { getItem: refuse, setItem: refuse, removeItem: refuse });
+    keepEdits("by-node", "SELECT 2");
+    expect(readEdits("by-node")).toBeNull();
+  });
+});
