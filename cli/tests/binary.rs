@@ -171,8 +171,10 @@ fn clients_without_a_server_are_told_how_to_get_one() {
     let home = home();
     assert_fails(&beidou(home.path(), &["events"]), 2, &["no server is known", "beidou demo"]);
     assert_fails(&beidou(home.path(), &["events", "--context", "x"]), 3, &["\"x\" is not known"]);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("http://127.0.0.1:{port}");
+    // The port is held, and nobody listens there.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", held.local_addr().unwrap());
     for client in [&["events"][..], &["clusters"], &["coverage"], &["rejects"], &["timeline", "po/a", "-c", "b"]] {
         let output = beidou_with(home.path(), client, &[("BEIDOU_URL", &url)]);
         assert_fails(&output, 5, &["cannot reach", &url, "beidou up"]);

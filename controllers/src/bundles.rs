@@ -196,9 +196,10 @@ mod tests {
         // Of two tests of this process only the first makes it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        // Nobody listens there.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let name: ArtifactName = format!("oci://{free}/team/drain:1").parse().unwrap();
+        // The port is held, and nobody listens there.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let name: ArtifactName = format!("oci://{}/team/drain:1", held.local_addr().unwrap()).parse().unwrap();
         let places = [Place::Registry(name.clone())];
         let shipped = read(&[], None, folder.path()).await["drain"].digest().to_owned();
         let error = fetch(&Registries::default(), &name, folder.path()).await.unwrap_err();

@@ -16,12 +16,11 @@ pub mod pki;
 
 use std::{
     io,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use k8s_openapi::api::core::v1::{Event, Namespace, ServiceAccount};
 use kube::{
     Api, Client, Config,
@@ -36,14 +35,10 @@ use self::{
     part::Part,
     pki::Pki,
 };
-use crate::{installed::installed, wait::until};
+use crate::{held_port::HeldPort, installed::installed, wait::until};
 
 /// A start takes 5 s on an idle machine and 10 s on a busy one; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);
-
-/// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck, five times is
-/// another fault.
-const PORT_ATTEMPTS: usize = 5;
 
 /// The controllers behind a Deployment, a StatefulSet and a Job, the accounts that Pods need, and the cleaning up after a delete.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,job-controller,\
@@ -61,18 +56,7 @@ pub struct ControlPlane {
     pki: Pki,
     /// What the API server was started with.
     api_server: Vec<String>,
-}
-
-/// Why one attempt to start failed.
-enum Failure {
-    PortTaken(anyhow::Error),
-    Other(anyhow::Error),
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
-    }
+    _ports: [HeldPort; 3],
 }
 
 impl ControlPlane {
@@ -90,16 +74,7 @@ impl ControlPlane {
     /// # Errors
     /// As [`ControlPlane::start`].
     pub async fn start_as(names: &[&str]) -> anyhow::Result<Self> {
-        let programs = installed("kubernetes")?;
-        let mut last = None;
-        for _ in 0..PORT_ATTEMPTS {
-            match Self::attempt(&programs, names).await {
-                Ok(control_plane) => return Ok(control_plane),
-                Err(Failure::PortTaken(error)) => last = Some(error),
-                Err(Failure::Other(error)) => return Err(error.context("start the Kubernetes control plane")),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find free ports for the control plane"))
+        Self::begin(&installed("kubernetes")?, names).await.context("start the Kubernetes control plane")
     }
 
     /// The kubeconfig file of one identity; its only context bears the identity's name.
@@ -175,10 +150,7 @@ impl ControlPlane {
         let flags = self.api_server.clone();
         self.launch(&installed("kubernetes")?, API_SERVER, &flags)?;
         let admin = self.client(Access::Admin).await?;
-        match self.ready("the API server is ready", async || healthy(&admin).await).await {
-            Ok(()) => Ok(()),
-            Err(Failure::PortTaken(error) | Failure::Other(error)) => Err(error),
-        }
+        self.ready("the API server is ready", async || healthy(&admin).await).await
     }
 
     /// Ends the programs and removes their folder. Dropping does the same; this only says so in a test's text.
@@ -186,9 +158,10 @@ impl ControlPlane {
         drop(self);
     }
 
-    async fn attempt(programs: &Path, names: &[&str]) -> Result<Self, Failure> {
+    async fn begin(programs: &Path, names: &[&str]) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("beidou-control-plane-")?;
-        let [etcd, peer, secure] = free_ports()?;
+        let ports = [HeldPort::any()?, HeldPort::any()?, HeldPort::any()?];
+        let [etcd, peer, secure] = ports.each_ref().map(HeldPort::number);
         let pki = Pki::create(&folder.path().join("pki"), names)?;
         pki.client(Access::Admin.name(), Access::Admin.name(), Some("system:masters"))?;
         pki.client("controller-manager", "system:kube-controller-manager", None)?;
@@ -199,7 +172,7 @@ impl ControlPlane {
 
         let api_server = api_server_flags(&pki, etcd, secure);
         let manager = controller_manager_flags(&pki, &server_url)?;
-        let mut this = Self { parts: Vec::new(), folder, server_url, tokens, pki, api_server };
+        let mut this = Self { parts: Vec::new(), folder, server_url, tokens, pki, api_server, _ports: ports };
         this.launch(programs, "etcd", &etcd_flags(etcd, peer))?;
         let flags = this.api_server.clone();
         this.launch(programs, API_SERVER, &flags)?;
@@ -218,7 +191,7 @@ impl ControlPlane {
     }
 
     /// Waits until Pods are no longer refused, and until the API server has taken up the rights just given.
-    async fn usable(&mut self, admin: &Client) -> Result<(), Failure> {
+    async fn usable(&mut self, admin: &Client) -> anyhow::Result<()> {
         let accounts = Api::<ServiceAccount>::default_namespaced(admin.clone());
         let events = Api::<Event>::all(self.client(Access::Reader).await?);
         let namespaces = Api::<Namespace>::all(self.client(Access::Collector).await?);
@@ -231,16 +204,15 @@ impl ControlPlane {
     }
 
     /// Waits until `condition` holds; fails as soon as one of the programs has ended.
-    async fn ready(&mut self, what: &str, mut condition: impl AsyncFnMut() -> bool) -> Result<(), Failure> {
+    async fn ready(&mut self, what: &str, mut condition: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
         let parts = &mut self.parts;
-        let waited = until(what, READY_LIMIT, async || match first_ended(parts) {
-            Ok(None) => condition().await.then_some(Ok(())),
-            Ok(Some(failure)) => Some(Err(failure)),
-            Err(error) => Some(Err(error.into())),
+        let waited = until(what, READY_LIMIT, async || match all_run(parts) {
+            Ok(()) => condition().await.then_some(Ok(())),
+            Err(ended) => Some(Err(ended)),
         });
         match waited.await {
             Ok(result) => result,
-            Err(overdue) => Err(anyhow!(overdue).context(logs(&self.parts)).into()),
+            Err(overdue) => Err(anyhow!(overdue).context(logs(&self.parts))),
         }
     }
 }
@@ -256,17 +228,6 @@ impl Drop for ControlPlane {
     }
 }
 
-/// Three different ports, free at this moment: all are held until all are known.
-fn free_ports() -> io::Result<[u16; 3]> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners = [bind()?, bind()?, bind()?];
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
-}
-
 async fn healthy(admin: &Client) -> bool {
     match http::Request::get("/readyz").body(Vec::new()) {
         Ok(request) => admin.request_text(request).await.is_ok(),
@@ -274,15 +235,13 @@ async fn healthy(admin: &Client) -> bool {
     }
 }
 
-fn first_ended(parts: &mut [Part]) -> io::Result<Option<Failure>> {
+fn all_run(parts: &mut [Part]) -> anyhow::Result<()> {
     for index in 0..parts.len() {
         if let Some(status) = parts[index].ended()? {
-            let error = anyhow!("{} has ended ({status})\n{}", parts[index].name(), logs(parts));
-            let taken = parts[index].log_tail().contains("address already in use");
-            return Ok(Some(if taken { Failure::PortTaken(error) } else { Failure::Other(error) }));
+            bail!("{} has ended ({status})\n{}", parts[index].name(), logs(parts));
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 fn logs(parts: &[Part]) -> String {
@@ -313,8 +272,6 @@ fn api_server_flags(pki: &Pki, etcd: u16, secure: u16) -> Vec<String> {
     let file = |name: &str| pki.path(name).display().to_string();
     flags([
         ("etcd-servers", format!("http://127.0.0.1:{etcd}")),
-        // Should another's etcd have taken our port first, we write nothing among its keys before we notice.
-        ("etcd-prefix", format!("/registry-{secure}")),
         ("bind-address", "127.0.0.1".into()),
         ("advertise-address", "127.0.0.1".into()),
         ("endpoint-reconciler-type", "none".into()),
@@ -349,24 +306,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_differ() {
-        let [a, b, c] = free_ports().unwrap();
-        assert!(a != b && b != c && a != c);
-    }
-
-    #[test]
-    fn a_taken_port_is_told_from_other_ends() {
-        let ended = |text: &str| {
-            let folder = tempfile::tempdir().unwrap();
-            let script = ["-c".into(), format!("echo '{text}'; exit 3")];
-            let mut parts = [Part::start(Path::new("/bin"), "sh", &script, folder.path()).unwrap()];
-            loop {
-                if let Some(failure) = first_ended(&mut parts).unwrap() {
-                    return failure;
-                }
-            }
-        };
-        assert!(matches!(ended("listen tcp 127.0.0.1:1: bind: address already in use"), Failure::PortTaken(_)));
-        assert!(matches!(ended("no such file"), Failure::Other(error) if error.to_string().contains("no such file")));
+    fn a_program_that_has_ended_is_told_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = ["-c".into(), "echo 'no such file'; exit 3".into()];
+        let mut parts = [Part::start(Path::new("/bin"), "sh", &script, folder.path()).unwrap()];
+        parts[0].wait().unwrap();
+        let told = all_run(&mut parts).unwrap_err().to_string();
+        assert!(told.contains("sh has ended") && told.contains("no such file"), "{told}");
     }
 }

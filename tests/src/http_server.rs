@@ -1,21 +1,14 @@
 //! A real server of HTTP for one test: a program with a folder and a port of its own, on loopback.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, anyhow};
 use tempfile::TempDir;
 
-use crate::{beidou::http, control_plane::part::Part, wait::until};
+use crate::{beidou::http, control_plane::part::Part, held_port::HeldPort, wait::until};
 
 /// A start takes less than a second on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(120);
-/// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck.
-const PORT_ATTEMPTS: usize = 5;
 
 /// A running server; it ends when this is dropped.
 pub(crate) struct HttpServer {
@@ -24,6 +17,7 @@ pub(crate) struct HttpServer {
     pub folder: TempDir,
     /// Where it listens: `127.0.0.1:PORT`.
     pub address: String,
+    _port: HeldPort,
 }
 
 impl HttpServer {
@@ -31,22 +25,15 @@ impl HttpServer {
     pub(crate) async fn start(
         name: &'static str,
         path: &str,
-        command: impl Fn(&Path, &str) -> anyhow::Result<Command>,
+        command: impl FnOnce(&Path, &str) -> anyhow::Result<Command>,
     ) -> anyhow::Result<Self> {
-        let mut last = None;
-        for _ in 0..PORT_ATTEMPTS {
-            let folder = TempDir::with_prefix(format!("beidou-{name}-"))?;
-            let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
-            let command = command(folder.path(), &address)?;
-            let part = Part::launch(name, command, folder.path()).with_context(|| format!("start {name}"))?;
-            let mut server = Self { part, folder, address };
-            match server.ready(path).await {
-                Ok(()) => return Ok(server),
-                Err(error) if server.part.log_tail().contains("address already in use") => last = Some(error),
-                Err(error) => return Err(error.context(format!("start {name}"))),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context(format!("find a free port for {name}")))
+        let (folder, port) = (TempDir::with_prefix(format!("beidou-{name}-"))?, HeldPort::any()?);
+        let address = format!("127.0.0.1:{}", port.number());
+        let command = command(folder.path(), &address)?;
+        let part = Part::launch(name, command, folder.path()).with_context(|| format!("start {name}"))?;
+        let mut server = Self { part, folder, address, _port: port };
+        server.ready(path).await.with_context(|| format!("start {name}"))?;
+        Ok(server)
     }
 
     async fn ready(&mut self, path: &str) -> anyhow::Result<()> {

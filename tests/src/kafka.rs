@@ -10,7 +10,7 @@
 
 use std::{
     fs, io, iter,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Weak},
@@ -27,14 +27,12 @@ use rdkafka::{
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{control_plane::part::Part, installed::installed, wait::until};
+use crate::{control_plane::part::Part, held_port::HeldPort, installed::installed, wait::until};
 
 /// A start takes 4 s on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);
 /// How long a broker has to say which others it knows.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Ports are free when they are chosen and may be taken when they are used. Twice in a row is bad luck.
-const PORT_ATTEMPTS: usize = 5;
 /// Enough for a few thousand records; it keeps the collector of the JVM calm.
 const HEAP: &str = "-Xmx256m";
 
@@ -58,6 +56,8 @@ pub struct Broker {
     folder: TempDir,
     archives: PathBuf,
     port: u16,
+    /// Also while it does not run.
+    _ports: [HeldPort; 2],
 }
 
 impl Broker {
@@ -94,32 +94,23 @@ impl Broker {
     }
 
     async fn together(settings: &Settings, count: usize) -> anyhow::Result<Vec<Self>> {
-        let archives = installed("kafka")?;
-        let mut last = None;
-        for _ in 0..PORT_ATTEMPTS {
-            let mut brokers = Self::made(&archives, settings, count)?;
-            match Self::begin(&mut brokers).await {
-                Ok(()) => return Ok(brokers),
-                Err(error) if brokers.iter().any(|broker| broker.log().contains("Address already in use")) => {
-                    last = Some(error);
-                }
-                Err(error) => return Err(error.context("start Kafka")),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow!("no attempt was made")).context("find free ports for Kafka"))
+        let mut brokers = Self::made(&installed("kafka")?, settings, count)?;
+        Self::begin(&mut brokers).await.context("start Kafka")?;
+        Ok(brokers)
     }
 
     /// Brokers that know of each other, and do not run yet.
     fn made(archives: &Path, settings: &Settings, count: usize) -> anyhow::Result<Vec<Self>> {
-        let ports = free_ports(2 * count)?;
-        let (clients, controllers) = ports.split_at(count);
-        let make = |(place, port): (usize, &u16)| -> anyhow::Result<Self> {
-            let folder = TempDir::with_prefix("beidou-kafka-")?;
-            let text = text(folder.path(), settings, (place, *port), controllers);
+        let pair = || -> io::Result<[HeldPort; 2]> { Ok([HeldPort::any()?, HeldPort::any()?]) };
+        let held = iter::repeat_with(pair).take(count).collect::<io::Result<Vec<_>>>()?;
+        let controllers: Vec<u16> = held.iter().map(|[_, controller]| controller.number()).collect();
+        let make = |(place, ports): (usize, [HeldPort; 2])| -> anyhow::Result<Self> {
+            let (folder, port) = (TempDir::with_prefix("beidou-kafka-")?, ports[0].number());
+            let text = text(folder.path(), settings, (place, port), &controllers);
             format(archives, folder.path(), &text, &settings.users)?;
-            Ok(Self { part: None, folder, archives: archives.to_owned(), port: *port })
+            Ok(Self { part: None, folder, archives: archives.to_owned(), port, _ports: ports })
         };
-        clients.iter().enumerate().map(make).collect()
+        held.into_iter().enumerate().map(make).collect()
     }
 
     /// Starts all, then waits for all: none of several is ready alone.
@@ -267,13 +258,6 @@ impl Drop for Broker {
 
 fn class_path(archives: &Path) -> String {
     archives.join("*").display().to_string()
-}
-
-/// Different ports, free at this moment: all are held until all are known.
-fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    let held = iter::repeat_with(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).take(count);
-    let held = held.collect::<io::Result<Vec<_>>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// Writes the settings, and makes the data folder.

@@ -374,14 +374,21 @@ impl Site {
         let nodes = Api::<Node>::all(self.admin.clone());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
-        let mut changes = Box::pin(nodes.watch(&WatchParams::default(), "0").await?);
+        let mut changes = nodes.watch(&WatchParams::default(), "0").await?.boxed();
         let task = tokio::spawn(async move {
-            while let Some(change) = changes.next().await {
-                let Ok(WatchEvent::Added(node) | WatchEvent::Modified(node)) = change else { continue };
-                let spec = node.spec.unwrap_or_default();
-                let tainted = spec.taints.is_some_and(|taints| taints.iter().any(|taint| taint.key == TAINT));
-                let state = (node.metadata.name.unwrap_or_default(), spec.unschedulable == Some(true), tainted);
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+            let mut version = String::from("0");
+            loop {
+                while let Some(change) = changes.next().await {
+                    let Ok(WatchEvent::Added(node) | WatchEvent::Modified(node)) = change else { continue };
+                    version = node.metadata.resource_version.unwrap_or(version);
+                    let spec = node.spec.unwrap_or_default();
+                    let tainted = spec.taints.is_some_and(|taints| taints.iter().any(|taint| taint.key == TAINT));
+                    let state = (node.metadata.name.unwrap_or_default(), spec.unschedulable == Some(true), tainted);
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+                }
+                // The API server ends each watch after some minutes; an operation on a starved machine takes longer.
+                let Ok(more) = nodes.watch(&WatchParams::default(), &version).await else { break };
+                changes = more.boxed();
             }
         });
         Ok(Followed { seen, task: task.abort_handle() })

@@ -91,13 +91,17 @@ async fn a_certificate_and_a_token_without_rights_both_collect() {
 
 /// The rebuilt JSON is the API server's, the timeline tells of the object, and the range says how complete it is.
 async fn the_rest_of_the_story(home: &Home, admin: &Client) {
+    // The API looks for new clusters once a second, and rows of coverage come by a way of their own.
+    let cluster = until("the API knows the cluster", LIMIT, async || {
+        let first = home.get("/api/v1/clusters").await.ok()?["items"][0].clone();
+        first["cluster"].as_str().or_else(|| first["name"].as_str()).map(str::to_owned)
+    });
+    let cluster = cluster.await.unwrap();
     let timeline = home.print(&["timeline", "deployment/web", "-n", "default", "--since", "1h"]).unwrap();
     assert!(timeline.contains("ScalingReplicaSet"), "{timeline}");
-    let clusters = home.get("/api/v1/clusters").await.unwrap();
-    let cluster = clusters["items"][0]["cluster"].as_str().or_else(|| clusters["items"][0]["name"].as_str()).unwrap();
     for theirs in raw(admin).await {
-        let uid = theirs["metadata"]["uid"].as_str().unwrap();
-        let states = home.get(&format!("/api/v1/events/{cluster}/{uid}")).await.unwrap();
+        let path = format!("/api/v1/events/{cluster}/{}", theirs["metadata"]["uid"].as_str().unwrap());
+        let states = until("its states are found", LIMIT, async || home.get(&path).await.ok()).await.unwrap();
         let ours = states["items"]
             .as_array()
             .unwrap()

@@ -50,10 +50,17 @@ mod tests {
     #[tokio::test]
     async fn any_port_stays_the_same_while_it_is_free() {
         let folder = tempfile::tempdir().unwrap();
+        // Held by a socket that does not listen, a port is given to nobody who takes any.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.set_reuseaddr(true).unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = held.local_addr().unwrap();
+        fs::write(folder.path().join(ADDRESS), address.to_string()).unwrap();
         let first = listen("127.0.0.1:0", folder.path()).await.unwrap();
-        let address = first.local_addr().unwrap();
+        assert_eq!(first.local_addr().unwrap(), address, "where it was");
         let other = listen("127.0.0.1:0", folder.path()).await.unwrap().local_addr().unwrap();
         assert_ne!(other, address, "it is taken");
+        assert_eq!(fs::read_to_string(folder.path().join(ADDRESS)).unwrap(), other.to_string());
         fs::write(folder.path().join(ADDRESS), address.to_string()).unwrap();
         drop(first);
         assert_eq!(listen("127.0.0.1:0", folder.path()).await.unwrap().local_addr().unwrap(), address);

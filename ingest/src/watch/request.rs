@@ -264,9 +264,11 @@ mod tests {
             let (mut stream, _) = silent.accept().await.unwrap();
             tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         });
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // A port that is held, and nobody listens there.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         for (url, step) in [
-            (format!("http://127.0.0.1:{free}"), "cannot connect: Connection refused"),
+            (format!("http://{}", held.local_addr().unwrap()), "cannot connect: Connection refused"),
             (format!("https://127.0.0.1:{port}"), "TLS failed: "),
         ] {
             let error = failure(&url).await;

@@ -252,7 +252,7 @@ async fn heartbeats_prove_and_are_not_stored() {
     let first = running.until(|s| s.clusters.get("one").is_some_and(|c| c.state == ClusterState::Watching)).await;
     let first = first.clusters["one"].until.unwrap();
     // Nothing happens in the cluster, and yet completeness is proven further and further.
-    running.until(|s| s.clusters["one"].until.is_some_and(|until| until.0 > first.0 + 300_000)).await;
+    running.until(|s| s.clusters["one"].until.is_some_and(|until| until.0 > first.0 + 1_500_000)).await;
     let beats = api.lock().heartbeats;
     running.stop().await.unwrap();
     assert!(beats >= 2, "{beats}");

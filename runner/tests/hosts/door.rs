@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
+    net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
 
@@ -18,7 +18,10 @@ use beidou_schemas::runner::{
     Assignment, BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Events, FACTS_PATH, FINISH_PATH, Finish,
     HEARTBEAT_PATH, Heartbeat, Refusal, Refused, Taken, TaskEvent, TaskEventKind,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 use uuid::Uuid;
 
 pub const TOKEN: &str = "token-of-one-attempt-0123456789";
@@ -50,22 +53,24 @@ type Shared = Arc<Mutex<Attempt>>;
 /// A running door. It may go and come back on its port.
 pub struct Door {
     pub attempt: Shared,
-    address: SocketAddr,
+    /// Does not listen: while it is there, the port is given to nobody who takes any.
+    port: TcpSocket,
     server: Option<JoinHandle<()>>,
 }
 
 impl Door {
     pub async fn open(assignment: Assignment) -> anyhow::Result<Self> {
         let attempt = Attempt { assignment: Some(assignment), ..Attempt::default() };
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let mut door = Self { attempt: Arc::new(Mutex::new(attempt)), address, server: None };
-        door.serve(listener);
+        let port = TcpSocket::new_v4()?;
+        port.set_reuseaddr(true)?;
+        port.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let mut door = Self { attempt: Arc::new(Mutex::new(attempt)), port, server: None };
+        door.reopen().await?;
         Ok(door)
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.port.local_addr().expect("a bound socket has an address"))
     }
 
     /// Gone: connections are refused.
@@ -77,7 +82,7 @@ impl Door {
     }
 
     pub async fn reopen(&mut self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(self.address).await?;
+        let listener = TcpListener::bind(self.port.local_addr()?).await?;
         self.serve(listener);
         Ok(())
     }

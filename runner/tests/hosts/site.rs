@@ -23,8 +23,9 @@ use crate::{
     wait,
 };
 
-/// Waiting ends here: a step on three hosts takes seconds, on a machine with much to do a minute.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Waiting ends here: a step on three hosts takes seconds, one with hosts that do not answer a minute, and all of it much longer
+/// on a machine with much to do.
+const LIMIT: Duration = Duration::from_secs(900);
 
 pub struct Site {
     pub hosts: SshHosts,

@@ -322,6 +322,8 @@ fn config_of(exports: &Path, archive_files: u32) -> QueryApiConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         tokens: vec![token],
         coverage_age_ms: 0,
+        // A question that a test cancels is not ended before, however late a starved machine comes to look at it.
+        query_time_limit_seconds: 600,
         archive_files,
         exports_folder: Some(exports.into()),
         archive_copies_folder: Some(copies_of(exports)),

@@ -86,10 +86,10 @@ async fn more_copies_than_brokers_are_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_that_do_not_answer_are_named() {
-    // Nobody listens there: the port is held, and never accepts a connection.
-    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // The port is held, and nobody listens there.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = held.local_addr().unwrap().to_string();
-    drop(held);
     let kafka = Kafka { brokers: vec![address.clone()], ..Kafka::default() };
     let (error, text) = refused(&KafkaOptions::new(kafka, [(Topic::KubeEvent, 1)])).await;
     assert!(error.is_retryable(), "{error:?}");

@@ -53,7 +53,7 @@ async fn a_cancelled_join_is_taken_back(site: &Site) {
     everywhere(&format!("touch {SLOW}"));
     let mut halfway = join("halfway", &machines);
     // What a host was told to wait for goes on there when its run is ended: what undoes it waits for that.
-    halfway["spec"]["parameters"] = json!({"start_limit_s": 30});
+    halfway["spec"]["parameters"] = json!({"start_limit_s": 60});
     site.beidou("Operation", halfway.clone()).await.unwrap();
     let nodes = wait::until("both machines have registered", LIMIT, async || {
         let nodes = site.nodes().await.ok()?;

@@ -205,10 +205,15 @@ async fn kept(site: &Site) -> String {
         (site.home.sql(over).await.ok()?.first()? == "1").then_some(())
     });
     in_table.await.unwrap();
+    // What runners print comes by another topic, which the projector may bring later.
+    let said = wait::until("what was printed is in the table", LIMIT, async || {
+        (forms(&in_tables(site).await, MARK).len() == FORMS.len()).then_some(())
+    });
+    said.await.unwrap();
     let rows: u64 = site.home.sql("SELECT count() FROM operation_event").await.unwrap()[0].parse().unwrap();
     let archived = wait::until("all of it is in the archive", LIMIT, async || {
         let (archived, text) = in_archive(site).await.ok()?;
-        (archived >= rows).then_some(text)
+        (archived >= rows && forms(&text, MARK).len() == FORMS.len()).then_some(text)
     });
     archived.await.unwrap()
 }

@@ -21,6 +21,14 @@ async fn serve(router: Router) -> String {
     url
 }
 
+/// A port that is held while this lives, and its URL: nobody listens there.
+fn nobody() -> (tokio::net::TcpSocket, String) {
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", held.local_addr().unwrap());
+    (held, url)
+}
+
 fn http(url: &str) -> Http {
     // One provider for all tests of the process; whoever comes first sets it.
     let _set_before = rustls::crypto::ring::default_provider().install_default();
@@ -54,9 +62,7 @@ async fn each_refusal_has_its_code_and_next_step() {
 
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_held, url) = nobody();
     let failure = http(&url).get::<serde_json::Value>("/", &[]).await.unwrap_err();
     assert!(failure.code == Code::Unreachable && failure.next.contains("beidou up"), "{failure:?}");
     let text = crate::exit::text(&failure.into());
@@ -65,9 +71,7 @@ async fn nobody_there_is_unreachable() {
 
 #[tokio::test]
 async fn a_stopped_server_of_a_context_is_named() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_held, url) = nobody();
     let _set_before = rustls::crypto::ring::default_provider().install_default();
     let told = async |pid| {
         let writer = Some(Writer { command: "up".into(), pid });

@@ -5,7 +5,6 @@ mod api_server;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs,
-    net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -32,7 +31,7 @@ use beidou_schemas::{
     },
 };
 use beidou_service::{CancellationToken, Metrics, Readiness};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpSocket, sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 pub use self::api_server::ApiServer;
@@ -64,6 +63,7 @@ pub struct Site {
     metrics: Mutex<Metrics>,
     pub folder: tempfile::TempDir,
     pub config: ControllersConfig,
+    _port: TcpSocket,
 }
 
 impl Site {
@@ -75,18 +75,22 @@ impl Site {
         fs::create_dir(&bundle).unwrap();
         fs::write(bundle.join("bundle.yaml"), BUNDLE).unwrap();
         fs::write(bundle.join("run.sh"), "#!/bin/sh\n").unwrap();
-        // The port stays the same over restarts, as a Service's does.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        // The port stays the same over restarts, as a Service's does: held by a socket that does not listen, it is given to
+        // nobody who takes any.
+        let port = TcpSocket::new_v4().unwrap();
+        port.set_reuseaddr(true).unwrap();
+        port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let target: TargetConfig = serde_json::from_value(serde_json::json!({"name": "c"})).unwrap();
         let config = ControllersConfig {
-            listen: format!("127.0.0.1:{port}"),
+            listen: port.local_addr().unwrap().to_string(),
             bundles: vec![beidou_playbooks::Place::Path(bundle)],
             clusters: vec![target],
             hold_at_warnings: 0,
             ..ControllersConfig::default()
         };
         let topics = [(Topic::OperationCommand, 2), (Topic::Operation, 1), (Topic::OperationTask, 1)];
-        Self { log: MemoryLog::new(topics), runners: Arc::default(), metrics: Mutex::default(), folder, config }
+        let (log, runners, metrics) = (MemoryLog::new(topics), Arc::default(), Mutex::default());
+        Self { log, runners, metrics, folder, config, _port: port }
     }
 
     pub fn door(&self) -> String {

@@ -86,7 +86,7 @@ pub const LEDGER: TopicPartition = TopicPartition { topic: Topic::Ledger, partit
 pub const PARTITIONS: u32 = 2;
 
 /// How long a case waits for what must come. Far above any honest delay: reaching it means failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 const ALL: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO };
 
 /// Makes a `#[tokio::test]` of each case; `$fresh` is an expression that makes a new [`Subject`].

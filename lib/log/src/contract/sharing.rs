@@ -19,7 +19,7 @@ use crate::{Change, Given, Log, Member, member};
 const TOPICS: [Topic; 2] = [EVENTS.topic, LEDGER.topic];
 const GROUP: &str = "contract";
 /// Partitions move through several rounds of a group, and each takes seconds on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Who works on what, over all members: the oracle.
 #[derive(Default)]

@@ -286,7 +286,7 @@ async fn nothing_is_readable_before_it_is_durable() {
     let faults = Faults::new(move |point, _| {
         if point == FaultPoint::BeforeSync {
             reached.send(()).unwrap();
-            wait.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap();
+            wait.lock().unwrap().recv_timeout(Duration::from_secs(120)).unwrap();
         }
         Ok(())
     });

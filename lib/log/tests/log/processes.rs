@@ -24,7 +24,7 @@ const DIR: &str = "BEIDOU_LOG_TEST_DIR";
 const ROUNDS: usize = 12;
 /// Records of a batch all carry its name; a torn batch would show fewer.
 const BATCH: usize = 7;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn open(dir: &Path) -> Arc<FileLog> {
     let options = FileOptions { segment_bytes: 64 * 1024, ..FileOptions::new(dir, [(Topic::KubeEvent, 1)]) };

@@ -1,10 +1,11 @@
 //! The engine as a process: it ends with its parent, refuses a second one, is restarted after a crash.
 
 use crate::support::{self, DEADLINE, EngineProcess, errors_of, wait_for};
-use beidou_store::engine::{Endpoint, EndpointError, EngineState, Supervisor};
+use beidou_store::engine::{Credentials, Endpoint, EndpointError, EngineState, Supervisor};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 fn signal(pid: u32, signal: libc::c_int) {
     // SAFETY: plain system call; the process is a child that has not been waited for.
@@ -85,6 +86,27 @@ fn supervised(data: &Path) -> Supervisor {
     })
 }
 
+/// A port that the engine had before a crash, held by a socket that does not listen: it is given to nobody who takes any.
+fn port_of_before(data: &Path) -> TcpSocket {
+    let port = TcpSocket::new_v4().unwrap();
+    port.set_reuseaddr(true).unwrap();
+    port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = || Credentials { user: String::new(), password: String::new() };
+    let endpoint = Endpoint {
+        url: format!("http://{}", port.local_addr().unwrap()),
+        database: String::new(),
+        writer: nobody(),
+        reader: nobody(),
+        archive_reader: nobody(),
+        pid: u32::MAX,
+        version: String::new(),
+    };
+    let path = Endpoint::path(data);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, serde_json::to_vec(&endpoint).unwrap()).unwrap();
+    port
+}
+
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("not in time: {what}"))
 }
@@ -92,6 +114,7 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_supervisor_restarts_a_killed_engine_and_stops_it_in_order() {
     let data = tempfile::tempdir().unwrap();
+    let port = port_of_before(data.path());
     let supervisor = supervised(data.path());
     let first = within("the first start", supervisor.ready()).await.unwrap();
     let mut state = supervisor.state();
@@ -99,7 +122,8 @@ async fn the_supervisor_restarts_a_killed_engine_and_stops_it_in_order() {
     let restarted = |state: &EngineState| matches!(state, EngineState::Ready(endpoint) if endpoint.pid != first.pid);
     let seen = within("the restart", state.wait_for(restarted)).await.unwrap().clone();
     let EngineState::Ready(second) = seen else { unreachable!("waited for ready") };
-    assert_eq!(second.url, first.url, "clients find the restarted engine where it was");
+    let before = format!("http://{}", port.local_addr().unwrap());
+    assert_eq!([&first.url, &second.url], [&before; 2], "clients find the restarted engine where it was");
     let ping = support::answer(support::http().get(format!("{}/ping", second.url))).await;
     assert_eq!(ping, (200, "Ok.\n".to_owned()));
     within("the stop", supervisor.stop()).await;

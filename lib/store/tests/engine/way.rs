@@ -13,7 +13,7 @@ use rustls::{
 };
 use tokio::{
     io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::AbortHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -92,9 +92,10 @@ async fn tables_are_made_and_read_over_tls() {
 async fn another_address_is_taken_where_the_first_refuses_or_dies() {
     let (engine, authority) = (EngineProcess::start(), Authority::new());
     let address = engine.endpoint.url.trim_start_matches("http://").parse().unwrap();
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // The port is held, and nobody listens there.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let refusing = format!("https://{}", nobody.local_addr().unwrap());
-    drop(nobody);
     let (first, door) = authority.before(address).await;
     let (second, _door) = authority.before(address).await;
     let store = Store::server(server(&engine, &[&refusing, &first, &second], &authority)).unwrap();
