@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, hms, hmsMillis, monthDay, offset, readZone, span } from "../src/time/format";
+import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
 import { countTicks, ticks } from "../src/time/ticks";
 
@@ -55,6 +55,14 @@ describe("format", () => {
     expect(readZone("Mars/Olympus")).toBe(readZone(undefined));
     expect(span(NOW - 3_600_000, NOW, "UTC", NOW, "today")).toBe("05:40 – 06:40 today");
     expect(span(NOW - 86_400_000, NOW, "UTC", NOW, "today")).toBe("11-28 06:40 – 11-29 06:40");
+  });
+  it("tells the clock of a window in its zone, or by its distance from UTC", () => {
+    expect([clockIn(1350, "Europe/Berlin", 60), clockIn(545, null, 480), clockIn(0, undefined, -210), clockIn(60, null, 0)]).toEqual([
+      "22:30 Europe/Berlin",
+      "09:05 UTC+8",
+      "00:00 UTC−3:30",
+      "01:00 UTC+0",
+    ]);
   });
   it("tells lengths with two units", () => {
     expect([duration(350), duration(2500), duration(61_000), duration(6_720_000), duration(90_000_000)]).toEqual([

@@ -189,7 +189,7 @@ impl TargetConfig {
     /// What holds for its operations; the number of nodes is the caller's knowledge.
     ///
     /// # Errors
-    /// When a time is none.
+    /// When a time is none, or a time zone not known.
     pub(crate) fn rules(&self, pool: u32) -> Result<ClusterRules, SpecError> {
         let windows = self.windows.iter().cloned().map(Window::from).collect();
         let (freezes, approve_above_hosts) = (self.freezes.clone(), self.approve_above_hosts);
@@ -229,15 +229,18 @@ pub struct WindowConfig {
     pub start: String,
     /// How long it is open, in minutes; at most a week.
     pub minutes: u32,
-    /// What the cluster's people add to UTC, in minutes.
+    /// The time zone of `start`, by its IANA name, as `Europe/Berlin`.
     #[serde(default)]
-    pub utc_offset_minutes: i32,
+    pub time_zone: Option<String>,
+    /// What the cluster's people add to UTC, in minutes, where no time zone is named; 0.
+    #[serde(default)]
+    pub utc_offset_minutes: Option<i32>,
 }
 
 impl From<WindowConfig> for Window {
     fn from(window: WindowConfig) -> Self {
-        let WindowConfig { days, start, minutes, utc_offset_minutes } = window;
-        Self { days, start, minutes, utc_offset_minutes }
+        let WindowConfig { days, start, minutes, time_zone, utc_offset_minutes } = window;
+        Self { days, start, minutes, time_zone, utc_offset_minutes }
     }
 }
 
@@ -299,11 +302,11 @@ impl ControllersConfig {
         if self.job.user < 1 {
             return bad("job.user", "1 or more: runners are never root");
         }
-        if self.clusters.iter().any(|cluster| cluster.name.is_empty() || cluster.rules(0).is_err()) {
-            return bad(
-                "clusters",
-                "a name each, windows that start as `22:30`, freezes `from` and `until` in RFC 3339",
-            );
+        for cluster in &self.clusters {
+            if cluster.name.is_empty() {
+                return bad("clusters", "a name each");
+            }
+            cluster.rules(0).map_err(|why| ControllersError::Cluster { name: cluster.name.clone(), why })?;
         }
         if self.webhooks.iter().any(|hook| !is_web(&hook.url) || hook.name.is_empty()) {
             return bad("webhooks", "a name, a url and a secret_file each");
@@ -360,7 +363,12 @@ mod tests {
             ("{notifications: [{url: 'ftp://x'}]}", "controllers.notifications"),
             ("{notifications: [{url: 'https://x', url_file: f}]}", "a url or a url_file"),
             ("{bundles: ['oci://up:1']}", "oci://registry.example/team/scale-up:1.4.0"),
+            ("{clusters: [{name: ''}]}", "controllers.clusters is not allowed: expected a name each"),
             ("{clusters: [{name: c, windows: [{start: '25:00', minutes: 5}]}]}", "controllers.clusters"),
+            (
+                "{clusters: [{name: c, windows: [{start: '22:00', minutes: 5, time_zone: Mars}]}]}",
+                r#"c: windows.timeZone: "Mars" is no IANA time zone as Europe/Berlin"#,
+            ),
             ("{clusters: [{name: c, windows: [{start: '22:00', minutes: 5, day: [1]}]}]}", "unknown field"),
             ("{clusters: [{name: c, freezes: [{from: tomorrow, until: x, why: y}]}]}", "controllers.clusters"),
             ("{listn: x}", "unknown field"),
@@ -375,7 +383,8 @@ mod tests {
         let yaml = "
             {clusters: [{name: c, ssh_port: 2222, role: Compute, approve_above_hosts: 5, bastion: {host: b, user: u, key: k},
               parameters: {kubespray_path: /opt/kubespray},
-              windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}],
+              windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480},
+                        {start: '22:30', minutes: 90, time_zone: Europe/Berlin}],
               freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]}]}";
         let mut config: ControllersConfig = serde_yaml_ng::from_str(yaml).unwrap();
         config.validate().unwrap();
@@ -385,6 +394,7 @@ mod tests {
             (rules.pool, rules.windows[0].start_minute, rules.windows[0].utc_offset_minutes),
             (7, 22 * 60 + 30, 480)
         );
+        assert_eq!(rules.windows[1].time_zone.as_deref(), Some("Europe/Berlin"));
         assert_eq!((rules.freezes.len(), rules.approve_above_hosts), (1, Some(5)));
         assert_eq!(rules.parameters, Some(["kubespray_path".to_owned()].into()), "by name alone");
         let hop = config.clusters[0].bastion.clone().unwrap();

@@ -1,5 +1,6 @@
 //! What ends controllers as a whole. What ails one operation, cluster or webhook is a fact or a status, never an error here.
 
+use beidou_crds::SpecError;
 use beidou_log::LogError;
 use beidou_schemas::{Offset, TopicPartition, fact::FactError};
 pub(crate) use beidou_service::telemetry::chain;
@@ -14,6 +15,14 @@ pub enum ControllersError {
         key: &'static str,
         /// What is allowed.
         allowed: &'static str,
+    },
+    /// A cluster of the configuration is not usable.
+    #[error("the setting controllers.clusters is not allowed: {name}: {why}")]
+    Cluster {
+        /// Its name.
+        name: String,
+        /// What of it.
+        why: SpecError,
     },
     /// The log refused; [`LogError::Fenced`] when other controllers took over.
     #[error("cannot {act} {at}")]

@@ -123,7 +123,8 @@ pub struct Bastion {
 }
 
 /// A weekly time in which changes may begin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.timeZone) || !has(self.utcOffsetMinutes)").message("name either timeZone or utcOffsetMinutes"))]
 #[serde(rename_all = "camelCase")]
 pub struct Window {
     /// Days on which it begins: 1 is Monday, 7 Sunday; none means every day.
@@ -136,10 +137,14 @@ pub struct Window {
     /// How long it is open, in minutes; at most a week.
     #[schemars(range(min = 1, max = 10_080))]
     pub minutes: u32,
-    /// What the cluster's people add to UTC, in minutes.
-    #[serde(default)]
+    /// The time zone of `start`, by its IANA name, as `Europe/Berlin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: Option<String>,
+    /// What the cluster's people add to UTC, in minutes, where no time zone is named; 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -840, max = 840))]
-    pub utc_offset_minutes: i32,
+    pub utc_offset_minutes: Option<i32>,
 }
 
 /// A time in which nothing may begin.

@@ -2,7 +2,9 @@
 
 use beidou_schemas::{Micros, numbered::UnknownKind, operation as wish};
 
-use crate::{AutoOperationTaskSpec, Batches, ClusterSpec, Gate, Machine, OperationSpec, SecretParameter, TaskMachine};
+use crate::{
+    AutoOperationTaskSpec, Batches, ClusterSpec, Gate, Machine, OperationSpec, SecretParameter, TaskMachine, Window,
+};
 
 /// A resource that the API server let pass and this version does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +12,7 @@ pub enum SpecError {
     /// A value of a closed set.
     #[error(transparent)]
     Kind(#[from] UnknownKind),
-    /// A time.
+    /// A time, or a time zone.
     #[error("{field}: {value:?} is no {expected}")]
     Time {
         /// The field.
@@ -19,6 +21,14 @@ pub enum SpecError {
         value: String,
         /// What is expected.
         expected: &'static str,
+    },
+    /// Two fields that both say how far from UTC clocks are.
+    #[error("windows.timeZone: {time_zone:?} does not go with windows.utcOffsetMinutes: {minutes}; name one of both")]
+    TwoZones {
+        /// The time zone.
+        time_zone: String,
+        /// The offset beside it.
+        minutes: i32,
     },
 }
 
@@ -74,23 +84,15 @@ impl ClusterSpec {
     /// What holds for its operations; the number of nodes is the caller's knowledge.
     ///
     /// # Errors
-    /// When a time is none.
+    /// When a time is none, or a time zone not known.
     pub fn rules(&self, pool: u32) -> Result<wish::ClusterRules, SpecError> {
-        let windows = self.windows.iter().map(|window| {
-            Ok(wish::Window {
-                days: window.days.clone(),
-                start_minute: minute(&window.start)?,
-                minutes: window.minutes,
-                utc_offset_minutes: window.utc_offset_minutes,
-            })
-        });
         let freezes = self.freezes.iter().map(|freeze| {
             let (from, until) = (moment("freezes.from", &freeze.from)?, moment("freezes.until", &freeze.until)?);
             Ok(wish::Freeze { from, until, why: freeze.why.clone() })
         });
         Ok(wish::ClusterRules {
             pool,
-            windows: windows.collect::<Result<_, SpecError>>()?,
+            windows: self.windows.iter().map(window).collect::<Result<_, SpecError>>()?,
             freezes: freezes.collect::<Result<_, SpecError>>()?,
             approve_above_hosts: self.approve_above_hosts,
             parameters: Some(self.parameters.keys().cloned().collect()),
@@ -126,6 +128,26 @@ fn gate(gate: Option<&Gate>, missing: wish::Gate) -> Result<wish::Gate, SpecErro
         open_up_to_hosts: gate.open_up_to_hosts,
         deadline_seconds: gate.deadline_seconds.unwrap_or(missing.deadline_seconds),
     })
+}
+
+fn window(window: &Window) -> Result<wish::Window, SpecError> {
+    let Window { days, start, minutes, time_zone, utc_offset_minutes } = window.clone();
+    if let (Some(time_zone), Some(minutes)) = (&time_zone, utc_offset_minutes) {
+        return Err(SpecError::TwoZones { time_zone: time_zone.clone(), minutes });
+    }
+    let (start_minute, utc_offset_minutes) = (minute(&start)?, utc_offset_minutes.unwrap_or(0));
+    let told = wish::Window { days, start_minute, minutes, time_zone, utc_offset_minutes };
+    if told.zone().is_some() {
+        return Ok(told);
+    }
+    let (field, value, expected) = match told.time_zone {
+        Some(value) => ("windows.timeZone", value, "IANA time zone as Europe/Berlin"),
+        None => {
+            let value = utc_offset_minutes.to_string();
+            ("windows.utcOffsetMinutes", value, "offset of less than 26 hours, in minutes")
+        }
+    };
+    Err(SpecError::Time { field, value, expected })
 }
 
 fn minute(text: &str) -> Result<u32, SpecError> {
@@ -193,10 +215,36 @@ mod tests {
         assert!(error.contains("ScaleSideways") && error.contains("ScaleUpSubWorkprocess"), "{error}");
     }
 
+    fn weekly(time_zone: Option<&str>, utc_offset_minutes: Option<i32>) -> Window {
+        let time_zone = time_zone.map(str::to_owned);
+        Window { days: vec![6], start: "22:30".into(), minutes: 90, time_zone, utc_offset_minutes }
+    }
+
+    #[test]
+    fn a_zone_that_cannot_be_is_named_with_what_is_allowed() {
+        for (window, said) in [
+            (
+                weekly(Some("Europe/Berlni"), None),
+                r#"windows.timeZone: "Europe/Berlni" is no IANA time zone as Europe/Berlin"#,
+            ),
+            (
+                weekly(None, Some(2000)),
+                r#"windows.utcOffsetMinutes: "2000" is no offset of less than 26 hours, in minutes"#,
+            ),
+            (
+                weekly(Some("UTC"), Some(0)),
+                r#"windows.timeZone: "UTC" does not go with windows.utcOffsetMinutes: 0; name one of both"#,
+            ),
+        ] {
+            let spec = ClusterSpec { windows: vec![window], ..ClusterSpec::default() };
+            assert_eq!(spec.rules(0).unwrap_err().to_string(), said);
+        }
+    }
+
     #[test]
     fn windows_and_freezes_become_rules() {
         let spec = ClusterSpec {
-            windows: vec![crate::Window { days: vec![6], start: "22:30".into(), minutes: 90, utc_offset_minutes: 480 }],
+            windows: vec![weekly(None, Some(480)), weekly(Some("Europe/Berlin"), None), weekly(None, None)],
             freezes: vec![crate::Freeze {
                 from: "2026-12-24T00:00:00Z".into(),
                 until: "2026-12-27T00:00:00Z".into(),
@@ -206,6 +254,9 @@ mod tests {
         };
         let rules = spec.rules(7).unwrap();
         assert_eq!((rules.pool, rules.windows[0].start_minute), (7, 22 * 60 + 30));
+        let zones: Vec<_> =
+            rules.windows.iter().map(|window| (window.time_zone.as_deref(), window.utc_offset_minutes)).collect();
+        assert_eq!(zones, [(None, 480), (Some("Europe/Berlin"), 0), (None, 0)]);
         assert_eq!(rules.freezes[0].until.0 - rules.freezes[0].from.0, 3 * beidou_schemas::time::DAY);
         for bad in ["24:00", "22", "ab:cd", "1:60"] {
             assert!(minute(bad).is_err(), "{bad}");

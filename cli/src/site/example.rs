@@ -169,7 +169,9 @@ pub const EXAMPLE: &str = "\
 #    ssh_port: 22                            # where a machine does not say
 #    bastion: {host: hop.example.org, user: hop, port: 22, key: hop.key}  # e.g.; the way to its machines
 #    role: Compute                           # e.g.; where a machine does not say
-#    windows: [{days: [6], start: '22:30', minutes: 90, utc_offset_minutes: 480}]  # e.g.; when changes may begin [default: always]
+#    windows:                                # e.g.; when changes may begin [default: always]
+#    - {days: [6], start: '22:30', minutes: 90, time_zone: Europe/Berlin}  # e.g.; in summer as in winter
+#    - {start: '03:00', minutes: 60, utc_offset_minutes: 480}  # e.g.; without a zone [default: 0]
 #    freezes: [{from: '2026-12-24T00:00:00Z', until: '2026-12-27T00:00:00Z', why: holidays}]  # e.g.; when none may
 #    approve_above_hosts: 20                 # e.g.; changes of more hosts need somebody else's approval [default: none do]
 #    parameters: {join_command_file: /etc/join}  # e.g.; what bundles begin with

@@ -4812,12 +4812,14 @@ export interface components {
             minutes: number;
             /**
              * Format: int32
-             * @description The minute of the day at which it begins.
+             * @description The minute of the day at which it begins, as clocks there show it.
              */
             start_minute: number;
+            /** @description The time zone of these clocks, by its IANA name; null where they are always as far from UTC as now. */
+            time_zone?: string | null;
             /**
              * Format: int32
-             * @description What the cluster's people add to UTC, in minutes.
+             * @description What they add to UTC now, in minutes.
              */
             utc_offset_minutes: number;
         };

@@ -88,6 +88,15 @@ export function span(fromMs: number, toMs: number, zone: string, now: number, to
   return `${from.slice(5)} ${hm(fromMs, zone)} – ${to.slice(5)} ${hm(toMs, zone)}`;
 }
 
+/** A minute of the day with the clocks that it is told by: their zone (`22:30 Europe/Berlin`), else their distance (`22:30 UTC+8`). */
+export function clockIn(minute: number, zone: string | null | undefined, offsetMinutes: number): string {
+  const hours = (minutes: number) => `${Math.floor(minutes / 60)}`;
+  const rest = (minutes: number) => `:${String(minutes % 60).padStart(2, "0")}`;
+  const far = Math.abs(offsetMinutes);
+  const distance = `UTC${offsetMinutes < 0 ? "−" : "+"}${hours(far)}${far % 60 ? rest(far) : ""}`;
+  return `${hours(minute).padStart(2, "0")}${rest(minute)} ${zone ?? distance}`;
+}
+
 /** A length with two units at most: `1 h 52 m`, `350 ms`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -5,7 +5,7 @@ use beidou_model::operation::{Board, Operation, view};
 use beidou_schemas::{
     Micros,
     operation::{
-        Object, OperationId, TaskId,
+        Object, OperationId, TaskId, Window,
         fact::{Body, Fact},
     },
     runner::TaskEventKind,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Api, log,
-    operations::{RUN, TASK, golden, golden_until, said, say, tell},
+    operations::{RUN, TASK, board_facts, golden, golden_until, said, say, tell},
     texts,
     wait::until,
     without_store,
@@ -404,6 +404,27 @@ async fn a_lock_that_is_held_stands_in_the_calendar_and_before_a_plan() {
         (&json!("ops/1"), &json!("cluster"))
     );
     assert_eq!((&calendar["locks"][0]["lock"]["count"], &calendar["ledger"]), (&json!(5), &json!([])));
+}
+
+#[tokio::test]
+async fn windows_are_told_in_their_zone() {
+    let window = |time_zone: Option<&str>, utc_offset_minutes| {
+        let time_zone = time_zone.map(str::to_owned);
+        Window { days: vec![6], start_minute: 1350, minutes: 90, time_zone, utc_offset_minutes }
+    };
+    let (log, mut facts) = (log(), board_facts());
+    for fact in &mut facts {
+        if let Body::ClusterRuled(ruled) = &mut fact.body {
+            let rules = ruled.rules.as_mut().unwrap();
+            rules.windows = vec![window(Some("Asia/Shanghai"), 0), window(None, -300)];
+        }
+    }
+    tell(&log, &facts).await;
+    let api = without_store(log).await;
+    let calendar = api.list("/api/v1/operations/calendar").await;
+    let windows = calendar["clusters"][0]["windows"].as_array().unwrap();
+    let told: Vec<_> = windows.iter().map(|window| (&window["time_zone"], &window["utc_offset_minutes"])).collect();
+    assert_eq!(told, [(&json!("Asia/Shanghai"), &json!(480)), (&Value::Null, &json!(-300))]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
 use crate::Micros;
@@ -13,13 +14,29 @@ pub struct Window {
     /// Days on which it begins: 1 is Monday, 7 Sunday. None means every day.
     #[serde(default)]
     pub days: Vec<u8>,
-    /// The minute of the day at which it begins.
+    /// The minute of the day at which it begins, as clocks there show it.
     pub start_minute: u32,
     /// How long it is open, in minutes; at most a week.
     pub minutes: u32,
-    /// What the cluster's people add to UTC, in minutes.
+    /// The time zone of these clocks, by its IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// What they add to UTC, in minutes, where there is no time zone.
     #[serde(default)]
     pub utc_offset_minutes: i32,
+}
+
+impl Window {
+    /// The time zone of its clocks; `None` for one that this version does not know. The database is that of the program, so
+    /// that every machine says the same, also one without zoneinfo.
+    #[must_use]
+    pub fn zone(&self) -> Option<TimeZone> {
+        let Some(name) = self.time_zone.as_deref() else {
+            let seconds = self.utc_offset_minutes.checked_mul(60)?;
+            return Offset::from_seconds(seconds).ok().map(TimeZone::fixed);
+        };
+        TimeZoneDatabase::bundled().get(name).ok().filter(|zone| zone.iana_name() == Some(name))
+    }
 }
 
 /// A time in which nothing may begin.
@@ -58,6 +75,32 @@ pub struct ClusterRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_of_before_have_an_offset_alone() {
+        let before = r#"{"days":[6],"start_minute":1350,"minutes":90,"utc_offset_minutes":480}"#;
+        let window: Window = serde_json::from_str(before).unwrap();
+        assert_eq!((window.utc_offset_minutes, &window.time_zone), (480, &None));
+        assert_eq!(serde_json::to_string(&window).unwrap(), before, "nor is a zone written");
+        let zoned = Window { time_zone: Some("Europe/Berlin".into()), utc_offset_minutes: 0, ..window };
+        let text = serde_json::to_string(&zoned).unwrap();
+        assert!(text.contains(r#""time_zone":"Europe/Berlin""#), "{text}");
+        assert_eq!(serde_json::from_str::<Window>(&text).unwrap(), zoned);
+    }
+
+    #[test]
+    fn a_zone_is_known_by_its_own_name_alone() {
+        let zone = |name: &str| {
+            let time_zone = Some(name.to_owned());
+            Window { days: Vec::new(), start_minute: 0, minutes: 1, time_zone, utc_offset_minutes: 0 }.zone()
+        };
+        for name in ["Europe/Berlin", "America/New_York", "Asia/Shanghai", "US/Eastern", "UTC", "Etc/GMT-14"] {
+            assert_eq!(zone(name).and_then(|zone| zone.iana_name().map(str::to_owned)).as_deref(), Some(name));
+        }
+        for name in ["europe/berlin", "Europe/Berlin ", "Mars/Olympus", "Etc/Unknown", "Local", "+08:00", "CEST", ""] {
+            assert_eq!(zone(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn rules_of_before_tell_of_no_parameters() {

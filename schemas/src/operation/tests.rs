@@ -101,7 +101,13 @@ fn run() -> Vec<Body> {
     let hosts = vec!["10.0.0.11".to_owned()];
     let rules = ClusterRules {
         pool: 200,
-        windows: vec![Window { days: vec![1, 7], start_minute: 1320, minutes: 240, utc_offset_minutes: 480 }],
+        windows: vec![Window {
+            days: vec![1, 7],
+            start_minute: 1320,
+            minutes: 240,
+            time_zone: None,
+            utc_offset_minutes: 480,
+        }],
         freezes: vec![Freeze { from: Micros(0), until: Micros(1_000_000), why: why() }],
         approve_above_hosts: Some(20),
         parameters: None,

@@ -45,7 +45,11 @@ fn cluster() -> Value {
         "server": "https://10.0.0.1:6443",
         "credentials": {"token": {"name": "target", "key": "token"}},
         "ssh": {"user": "admin", "privateKey": {"name": "ssh", "key": "id"}, "knownHosts": "10.0.0.11 ssh-ed25519 AAAA"},
-        "windows": [{"days": [6, 7], "start": "22:30", "minutes": 120}],
+        "windows": [
+            {"days": [6, 7], "start": "22:30", "minutes": 120},
+            {"start": "22:30", "minutes": 60, "timeZone": "Europe/Berlin"},
+            {"start": "22:30", "minutes": 60, "utcOffsetMinutes": 480},
+        ],
         "freezes": [{"from": "2026-12-24T00:00:00Z", "until": "2026-12-27T00:00:00Z", "why": "holidays"}],
     })
 }
@@ -75,6 +79,12 @@ fn bad() -> Vec<(&'static str, Value, Value, &'static str)> {
         (c, cluster(), json!({"server": "http://10.0.0.1"}), "server"),
         (c, cluster(), json!({"credentials": {"token": token, "kubeconfig": token}}), "either kubeconfig or token"),
         (c, cluster(), json!({"windows": [{"start": "24:00", "minutes": 5}]}), "start"),
+        (
+            c,
+            cluster(),
+            json!({"windows": [{"start": "22:00", "minutes": 5, "timeZone": "UTC", "utcOffsetMinutes": 0}]}),
+            "either timeZone or utcOffsetMinutes",
+        ),
         (
             c,
             cluster(),

@@ -11,7 +11,7 @@ import { useT } from "../../i18n";
 import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
 import { common, useView } from "../../shell/view";
-import { duration, full } from "../../time/format";
+import { clockIn, duration, full } from "../../time/format";
 
 const RECENT = 12;
 const NODE_TYPES = ["Cordon", "Uncordon", "Drain", "Reboot", "ScaleUp", "ScaleDown", "NodeJoin", "NodeRemove"];
@@ -32,15 +32,18 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
       <div className="scroll grow pad" tabIndex={0} role="group" aria-label={t("nodes.calendar")}>
         <h3>{t("nodes.calendar")}</h3>
         {cluster.windows.length === 0 ? <p className="small dim">{t("nodes.noWindows")}</p> : null}
-        {cluster.windows.map((one) => (
-          <p key={`${one.start_minute}/${one.days.join()}`} className="small">
-            {t("nodes.window", {
-              days: one.days.length === 0 ? t("nodes.everyDay") : one.days.join(", "),
-              time: clock(one.start_minute, one.utc_offset_minutes),
-              length: duration(one.minutes * 60_000),
-            })}
-          </p>
-        ))}
+        {cluster.windows.map((one) => {
+          const time = clockIn(one.start_minute, one.time_zone, one.utc_offset_minutes);
+          return (
+            <p key={`${time}/${one.days.join()}`} className="small">
+              {t("nodes.window", {
+                days: one.days.length === 0 ? t("nodes.everyDay") : one.days.join(", "),
+                time,
+                length: duration(one.minutes * 60_000),
+              })}
+            </p>
+          );
+        })}
         {cluster.freezes.map((one) => (
           <p key={one.from} className="small held">
             {t("nodes.freeze", { time: full(Date.parse(one.until), zone), why: one.why })}
@@ -71,12 +74,6 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
       </div>
     </aside>
   );
-
-  function clock(minute: number, offset: number): string {
-    const two = (n: number) => String(n).padStart(2, "0");
-    const sign = offset < 0 ? "−" : "+";
-    return `${two(Math.floor(minute / 60))}:${two(minute % 60)} UTC${sign}${Math.abs(offset) / 60}`;
-  }
 }
 
 function Recent({ cluster }: { cluster: string }) {

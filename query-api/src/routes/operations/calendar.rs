@@ -6,8 +6,9 @@ use axum::Json;
 use beidou_model::operation::{Board, closed};
 use beidou_schemas::{
     Micros,
-    operation::{ClusterRules, OperationId, Phase, Reason},
+    operation::{ClusterRules, OperationId, Phase, Reason, Window},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -39,11 +40,13 @@ struct CalendarParams {
 struct WindowItem {
     /// Days on which it begins: 1 is Monday, 7 Sunday; none means every day.
     days: Vec<u8>,
-    /// The minute of the day at which it begins.
+    /// The minute of the day at which it begins, as clocks there show it.
     start_minute: u32,
     /// How long it is open, in minutes.
     minutes: u32,
-    /// What the cluster's people add to UTC, in minutes.
+    /// The time zone of these clocks, by its IANA name; null where they are always as far from UTC as now.
+    time_zone: Option<String>,
+    /// What they add to UTC now, in minutes.
     utc_offset_minutes: i32,
 }
 
@@ -140,7 +143,8 @@ fn cluster(name: &str, rules: &ClusterRules, now: Micros) -> ClusterCalendar {
         days: window.days.clone(),
         start_minute: window.start_minute,
         minutes: window.minutes,
-        utc_offset_minutes: window.utc_offset_minutes,
+        time_zone: window.time_zone.clone(),
+        utc_offset_minutes: offset(window, now),
     });
     let freezes = rules.freezes.iter();
     let freezes = freezes.map(|freeze| FreezeItem { from: freeze.from, until: freeze.until, why: freeze.why.clone() });
@@ -154,6 +158,12 @@ fn cluster(name: &str, rules: &ClusterRules, now: Micros) -> ClusterCalendar {
         reason: closed.as_ref().map(|closed| closed.reason),
         opens: closed.map(|closed| closed.until),
     }
+}
+
+/// What clocks of this window add to UTC, in minutes.
+fn offset(window: &Window, now: Micros) -> i32 {
+    let known = window.zone().zip(Timestamp::from_microsecond(now.0).ok());
+    known.map_or(window.utc_offset_minutes, |(zone, now)| zone.to_offset(now).seconds() / 60)
 }
 
 /// What is locked now, and what was.

@@ -102,7 +102,7 @@ fn time_that_is_frozen_is_not_waited() {
 fn who_is_approved_late_still_gets_the_window_of_the_week() {
     let mut world = World::new(1, 100);
     // The first moment is a Monday's, and this window that of Wednesday.
-    let windows = vec![Window { days: vec![3], start_minute: 0, minutes: 60, utc_offset_minutes: 0 }];
+    let windows = vec![Window { days: vec![3], start_minute: 0, minutes: 60, time_zone: None, utc_offset_minutes: 0 }];
     world.see(&Seen::Cluster("c1".into(), Some(ClusterRules { windows, ..setting::rules() })));
     asked(&mut world, RUN, OperationSpec { require_approval: true, ..setting::scale_up_spec(1..4) });
     pass(&mut world, 6 * 86_400);
