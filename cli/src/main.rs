@@ -41,6 +41,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Alone(role) => alone(role).await,
         Command::Archive(args) => roles::archive::main(args).await,
         Command::Config(args) => roles::config::main(&args),
+        Command::Token(args) => token::main(&args),
         Command::Events(args) => client::events(args).await,
         Command::Histogram(args) => client::histogram(args).await,
         Command::Occurrences(args) => client::occurrences(args).await,

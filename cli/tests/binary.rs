@@ -144,6 +144,23 @@ fn an_archive_is_not_made_by_who_looks_at_it() {
 }
 
 #[test]
+fn the_token_of_a_data_directory_is_printed_and_never_made() {
+    let home = home();
+    let (own, other) = (home.path().join(".local/share/beidou"), home.path().join("other"));
+    let none = beidou(home.path(), &["token"]);
+    assert_fails(&none, 2, &[own.to_str().unwrap(), "there is no token", "beidou up", "--data"]);
+    assert!(!own.exists() && none.stdout.is_empty());
+    for (data, token) in [(&own, "bd_own\n"), (&other, "bd_other\n")] {
+        std::fs::create_dir_all(data).unwrap();
+        std::fs::write(data.join("token"), token).unwrap();
+    }
+    let other = other.to_str().unwrap();
+    assert_eq!(stdout(&beidou(home.path(), &["token"])), "bd_own\n");
+    assert_eq!(stdout(&beidou(home.path(), &["token", "--data", other])), "bd_other\n");
+    assert_eq!(stdout(&beidou_with(home.path(), &["token"], &[("BEIDOU_DATA", other)])), "bd_other\n");
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused() {
     let home = home();
     let data = home.path().join("data");

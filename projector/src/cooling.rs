@@ -89,7 +89,10 @@ pub(crate) async fn restored(
     catalogue: &Catalogue,
     shown: Micros,
 ) -> Result<Hot, ProjectorError> {
-    let now = believed(shown, catalogue.days.values().map(|entry| entry.note.observed).max());
+    let Some(newest) = catalogue.days.values().map(|entry| entry.note.observed).max() else {
+        return Ok(hot::bounds(store).await?);
+    };
+    let now = believed(shown, newest);
     let mut names = Names::new();
     for entry in catalogue.days.values() {
         names.entry(&entry.cluster_uid).or_default().insert(&entry.cluster);

@@ -10,7 +10,8 @@
 //!   leaves rows that an answer calls removed, and never a complete range without its rows.
 //! - Nothing is remembered: what is old is looked for each time, so a run that a crash or a full disk has ended is repeated.
 //! - A clock that is wrong takes nothing: the hour is believed no further than [`MOST_AHEAD`] of the newest Event, whose time is
-//!   from a clock of its cluster. What went does not come back, nor do its note and the bound of the tables.
+//!   from a clock of its cluster, and not at all without one. What went does not come back, nor do its note and the bound of the
+//!   tables.
 //! - An entry that fits no cluster stops it all: its days may be meant for one whose Events would go by the default.
 //! - A failure ends no projector. It is told, and tried again at the next look.
 
@@ -81,14 +82,22 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
     }
 }
 
-/// Enforces it at the hour that a clock shows, as far as that is believed.
-async fn enforce_by_clock(
+/// Enforces it at the hour that a clock shows, as far as that is believed; `None` as of [`enforce`], and where no Event tells the
+/// hour.
+///
+/// # Errors
+/// As [`enforce`].
+pub async fn enforce_by_clock(
     kept: &Retention,
     store: &Store,
     archive: Option<&Archive>,
     shown: Micros,
 ) -> Result<Option<Removed>, ProjectorError> {
-    let now = believed(shown, retention::newest_hour(store).await?);
+    let Some(newest) = retention::newest_hour(store).await? else {
+        tracing::debug!("no Event tells the hour, retention waits for one");
+        return Ok(None);
+    };
+    let now = believed(shown, newest);
     if now < shown {
         tracing::warn!(
             %shown, %now,
@@ -99,8 +108,8 @@ async fn enforce_by_clock(
 }
 
 /// The hour to go by, where a clock shows one and the newest that is known otherwise is another.
-pub(crate) fn believed(shown: Micros, newest: Option<Micros>) -> Micros {
-    newest.map_or(shown, |newest| shown.min(newest.plus(MOST_AHEAD)))
+pub(crate) fn believed(shown: Micros, newest: Micros) -> Micros {
+    shown.min(newest.plus(MOST_AHEAD))
 }
 
 /// Says how a run ended, and whether it is done for the day.
@@ -111,10 +120,7 @@ fn told(outcome: Result<Option<Removed>, ProjectorError>) -> bool {
             tracing::info!(rows, cooled, archive_files, archive_rows, "enforced retention");
             true
         }
-        Ok(None) => {
-            tracing::info!("an earlier removal is not finished, retention waits for it");
-            false
-        }
+        Ok(None) => false,
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "retention is not enforced, it is tried again; nothing else is affected");
@@ -138,6 +144,7 @@ pub async fn enforce(
         return Ok(Some(Removed::default()));
     }
     if retention::unfinished(store).await? > 0 {
+        tracing::info!("an earlier removal is not finished, retention waits for it");
         return Ok(None);
     }
     let files: Vec<FileEntry> = match archive {
@@ -223,11 +230,8 @@ mod tests {
 
     #[test]
     fn a_clock_is_believed_a_day_beyond_the_newest_event() {
-        for (shown, newest, now) in
-            [(50, Some(50), 50), (50, Some(49), 50), (80, Some(49), 50), (20, Some(49), 20), (80, None, 80)]
-        {
-            let newest = newest.map(|day| Micros(day * DAY));
-            assert_eq!(believed(Micros(shown * DAY), newest), Micros(now * DAY), "{shown} {newest:?}");
+        for (shown, newest, now) in [(50, 50, 50), (50, 49, 50), (80, 49, 50), (20, 49, 20)] {
+            assert_eq!(believed(Micros(shown * DAY), Micros(newest * DAY)), Micros(now * DAY), "{shown} {newest}");
         }
     }
 }

@@ -85,14 +85,14 @@ impl Colds {
         Self { archive, copies, most, bounds: Fresh::new(), catalogue: Fresh::new() }
     }
 
-    /// What a question needs of the archive; `None` where the tables have all of its range.
+    /// What a question needs of the archive; `None` where the tables have all of its ranges.
     pub(crate) async fn plan(
         &self,
         reader: &Reader,
         clusters: Option<&[String]>,
-        range: Range,
+        ranges: &[Range],
     ) -> Result<Option<Cold>, Problem> {
-        self.plan_with(reader, clusters, range, self.most).await
+        self.plan_with(reader, clusters, ranges, self.most).await
     }
 
     /// The same for an export: it may read as many bytes as there are.
@@ -103,7 +103,7 @@ impl Colds {
         range: Range,
     ) -> Result<Option<Cold>, Problem> {
         let most = ColdSize { files: *ARCHIVE_FILES.end(), bytes: u64::MAX, rows: 0 };
-        let plan = self.plan_with(reader, clusters, range, most).await?;
+        let plan = self.plan_with(reader, clusters, &[range], most).await?;
         match plan.as_ref().map(Cold::check) {
             Some(Err(error)) => Err(error.into()),
             Some(Ok(())) | None => Ok(plan),
@@ -114,18 +114,19 @@ impl Colds {
         &self,
         reader: &Reader,
         clusters: Option<&[String]>,
-        range: Range,
+        ranges: &[Range],
         most: ColdSize,
     ) -> Result<Option<Cold>, Problem> {
         let hot = self.hot(reader).await?;
         let concerned = |uid: &String| clusters.is_none_or(|clusters| clusters.contains(uid));
-        if !hot.iter().any(|(uid, bound)| range.from < *bound && concerned(uid)) {
+        let Some(from) = ranges.iter().map(|range| range.from).min() else { return Ok(None) };
+        if !hot.iter().any(|(uid, bound)| from < *bound && concerned(uid)) {
             return Ok(None);
         }
         let archive = self.archive.as_ref().ok_or_else(|| unreadable("`archive` is switched off"))?;
         let place = self.place(archive)?;
         let catalogue = self.catalogue(archive, LONGEST_AGE).await?;
-        Ok(Cold::plan(place, (&catalogue, &hot), clusters, range, most))
+        Ok(Cold::plan(place, (&catalogue, &hot), clusters, ranges, most))
     }
 
     /// Where the engine finds the files.
@@ -185,7 +186,7 @@ impl Colds {
         &self,
         reader: &Reader,
         clusters: Option<&[String]>,
-        range: Range,
+        ranges: &[Range],
         check: impl Fn(&Cold) -> Result<(), QueryError>,
         answer: A,
     ) -> Result<(T, Option<ColdRead>), Problem>
@@ -195,9 +196,9 @@ impl Colds {
     {
         for _ in 0..TRIES {
             let begun = Instant::now();
-            let Some(plan) = self.plan(reader, clusters, range).await? else {
+            let Some(plan) = self.plan(reader, clusters, ranges).await? else {
                 let answer = answer(reader.clone(), false).await?;
-                if self.tables_had_all(begun, reader, clusters, range).await? {
+                if self.tables_had_all(begun, reader, clusters, ranges).await? {
                     return Ok((answer, None));
                 }
                 continue;
@@ -212,16 +213,16 @@ impl Colds {
         Err(Problem::new(Kind::Busy, "files of the archive were replaced while they were read"))
     }
 
-    /// Whether the tables alone, planned and asked from `begun` on, had all of a range to the end: rows may have left between two
-    /// statements of an answer that took long.
+    /// Whether the tables alone, planned and asked from `begun` on, had all of these ranges to the end: rows may have left between
+    /// two statements of an answer that took long.
     pub(crate) async fn tables_had_all(
         &self,
         begun: Instant,
         reader: &Reader,
         clusters: Option<&[String]>,
-        range: Range,
+        ranges: &[Range],
     ) -> Result<bool, Problem> {
-        Ok(begun.elapsed() < SURE || self.plan(reader, clusters, range).await?.is_none())
+        Ok(begun.elapsed() < SURE || self.plan(reader, clusters, ranges).await?.is_none())
     }
 
     /// Whether an answer of this plan counts: nothing has left files or tables since.
@@ -261,7 +262,21 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        self.over_where(Cold::check, clusters, range, answer).await
+        self.over_ranges(clusters, &[range], answer).await
+    }
+
+    /// The same over several ranges: what lies between them is not read.
+    pub(crate) async fn over_ranges<T, A, F>(
+        &self,
+        clusters: Option<&[String]>,
+        ranges: &[Range],
+        answer: A,
+    ) -> Result<(T, Option<ColdRead>), Problem>
+    where
+        A: Fn(Reader) -> F,
+        F: Future<Output = Result<T, Problem>>,
+    {
+        self.over_where(Cold::check, clusters, ranges, answer).await
     }
 
     /// The same where nobody waits for much to be copied from a bucket.
@@ -275,7 +290,7 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        self.over_where(Cold::check_near, clusters, range, answer).await
+        self.over_where(Cold::check_near, clusters, &[range], answer).await
     }
 
     /// The same for a list whose newest rows come first: it reads as much of the archive as its page takes.
@@ -289,14 +304,14 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        self.over_where(|_| Ok(()), clusters, range, answer).await
+        self.over_where(|_| Ok(()), clusters, &[range], answer).await
     }
 
     async fn over_where<T, A, F>(
         &self,
         check: fn(&Cold) -> Result<(), QueryError>,
         clusters: Option<&[String]>,
-        range: Range,
+        ranges: &[Range],
         answer: A,
     ) -> Result<(T, Option<ColdRead>), Problem>
     where
@@ -304,7 +319,7 @@ impl Ask {
         F: Future<Output = Result<T, Problem>>,
     {
         let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
-        self.app.colds.over(&self.reader, clusters, range, check, answer).await
+        self.app.colds.over(&self.reader, clusters, ranges, check, answer).await
     }
 
     /// The range that has all states of an Event; `None` where there is none that matches. The archive is read where the tables have
@@ -323,7 +338,7 @@ impl Ask {
     pub(crate) async fn readable(&self, clusters: &[String], all: Range) -> Result<Range, Problem> {
         let (clusters, colds) = (Some(clusters), &self.app.colds);
         let is_near = |plan: Option<Cold>| plan.is_none_or(|plan| plan.check().is_ok());
-        if colds.plan(&self.reader, clusters, all).await.is_ok_and(is_near) {
+        if colds.plan(&self.reader, clusters, &[all]).await.is_ok_and(is_near) {
             return Ok(all);
         }
         let from = colds.tables_from(&self.reader, clusters).await?.unwrap_or(all.from).max(all.from);
@@ -403,7 +418,7 @@ mod tests {
             *known.0.lock().await = Some((never_old, Arc::new(Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]))));
             Ok(is_cold)
         };
-        let (is_cold, _) = colds.over(&reader, None, range, |_| Ok(()), answer).await.unwrap();
+        let (is_cold, _) = colds.over(&reader, None, &[range], |_| Ok(()), answer).await.unwrap();
         assert!(is_cold, "the first answer was of the tables alone");
     }
 

@@ -13,7 +13,8 @@ use utoipa::{
     info(
         title = "Beidou query API",
         description = "Kubernetes Events of many clusters, kept and found again.\n\n\
-            Every answer over a range of time carries `coverage`: how completely that range is known, cluster by cluster. \
+            Every answer over a range of time, but for proposals, carries `coverage`: how completely that range is known, \
+            cluster by cluster. \
             Where it is not complete, \"nothing found\" is no proof that nothing happened.\n\n\
             An Event is an object with a `uid`. Kubernetes updates it when the same thing happens again; each version, with a \
             `resourceVersion` of its own, is a state. Lists of Events hold states. Occurrences are what `count` adds up to.\n\n\

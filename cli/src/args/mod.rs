@@ -56,6 +56,8 @@ pub enum Command {
     Archive(roles::Archive),
     /// Print the effective configuration and where each value comes from
     Config(roles::Config),
+    /// Print the token that the first start has made in the data directory
+    Token(roles::Token),
     /// List Events, newest first
     Events(clients::Events),
     /// Count Events per bin of time, by type

@@ -219,6 +219,13 @@ pub struct Config {
     pub json: bool,
 }
 
+/// Flags of `beidou token`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Token {
+    #[command(flatten)]
+    pub role: Role,
+}
+
 impl Role {
     /// The configuration keys that these flags set.
     pub fn flags(&self) -> Vec<Flag> {

@@ -65,7 +65,7 @@ export interface paths {
         };
         /**
          * What a query line can go on with: names of fields, or values of a field with their counts in the range.
-         * @description The line need not be complete or right. Of messages and uids nothing is proposed.
+         * @description The line need not be complete or right. Of messages and uids nothing is proposed. Proposals have no `coverage`.
          */
         get: operations["complete"];
         put?: never;
@@ -3921,13 +3921,11 @@ export interface components {
         };
         /** @description Proposals for one place of a line. */
         Proposals: {
-            /** @description How completely that range is known; empty where no values were counted. */
-            coverage: components["schemas"]["ClusterCoverage"][];
             /** @description The field whose values are proposed; null where names of fields are, or nothing is. */
             field?: string | null;
             /** @description The proposals, the most frequent first. */
             items: components["schemas"]["Proposal"][];
-            /** @description The range in which the values occur. */
+            /** @description The range in which the values occur, as far as the tables hold it. */
             range: components["schemas"]["RangeAnswer"];
             /** @description The characters of the line that a proposal takes the place of. */
             replace: components["schemas"]["Replace"];

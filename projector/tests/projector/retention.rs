@@ -8,7 +8,7 @@ use beidou_model::retention::Retention;
 use beidou_projector::{
     CutLimit, ProjectorConfig, Status,
     archive::ArchiveConfig,
-    retention::{Removed, enforce},
+    retention::{Removed, enforce, enforce_by_clock},
 };
 use beidou_schemas::{
     Micros, Topic,
@@ -158,5 +158,28 @@ async fn it_is_enforced_at_a_start_and_a_longer_retention_does_not_unsay_it() {
     let long = enforce(&of_cluster(100), &store, Some(&archive), later).await.unwrap();
     assert_eq!(long.unwrap().rows, 1);
     assert_eq!(told(&store).await, first, "what went with seven days is gone, whatever is set now");
+    projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_no_event_confirms_takes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await;
+    let archive = Archive::folder(&dir.path().join("archive")).unwrap();
+    let (log, store) = (log(), engine.store());
+    let mut projector = Running::start(config(&archive, Retention::default()), &log, &store);
+    // By a time that nobody can have meant: that of its observation, by our own clock, stands in.
+    events::append(&log, &[events::event(1, 1, 1, "9999-12-31T23:59:59Z")]).await;
+    archived(&mut projector, &log).await;
+    let (kept, shown) = (of_cluster(7), Micros::parse("2099-01-01T00:00:00Z").unwrap());
+    let by_clock = || enforce_by_clock(&kept, &store, Some(&archive), shown);
+    assert_eq!(by_clock().await.unwrap(), None);
+    agree(&store, &archive, 1).await;
+    assert!(told(&store).await.is_empty());
+    events::append(&log, &[events::event(2, 2, 1, TIMES[2])]).await;
+    archived(&mut projector, &log).await;
+    assert_eq!(taken(&by_clock().await.unwrap().unwrap()), Removed::default());
+    agree(&store, &archive, 2).await;
+    assert_eq!(told(&store).await[0]["until"], "2026-11-17 00:00:00.000000", "a day beyond the Event, less seven");
     projector.stop().await;
 }

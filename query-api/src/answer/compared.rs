@@ -39,7 +39,6 @@ where
 {
     let coverage = coverage_of(ask, clusters, range).await?;
     let baseline_coverage = coverage_of(ask, clusters, baseline).await?;
-    let both = Range { from: baseline.from, until: range.until };
-    let (answer, cold) = ask.over(clusters, both, answer).await?;
+    let (answer, cold) = ask.over_ranges(clusters, &[baseline, range], answer).await?;
     Ok((answer, Compared { range: range.into(), coverage, baseline: baseline.into(), baseline_coverage, cold }))
 }

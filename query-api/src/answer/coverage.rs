@@ -4,6 +4,8 @@
 //! caller names it; else it stands aside, or one import would make every bin and every answer incomplete for ever.
 //! `/api/v1/coverage/clusters` names all that stand aside.
 
+use std::sync::Arc;
+
 use beidou_model::{
     coverage::{Coverage, IN_ARCHIVE_ONLY, Known, Part, Span, merge},
     import::cluster_uid,
@@ -18,7 +20,7 @@ use crate::{
     ask::Range,
     catalogue::Names,
     problem::Problem,
-    projected::Reach,
+    projected::{Proofs, Reach},
 };
 
 /// So many parts of each cluster stand in an answer; `/api/v1/coverage` has them all, page by page.
@@ -91,7 +93,7 @@ pub(crate) async fn coverage_of(
     clusters: Option<&[String]>,
     range: Range,
 ) -> Result<Vec<ClusterCoverage>, Problem> {
-    Ok(known_of(ask, clusters, range).await?.clusters.into_iter().map(|(coverage, _)| coverage).collect())
+    Ok(known_of(ask, clusters, range).await?.coverage())
 }
 
 /// The same for an answer that the tables alone give: what has left them is a gap to it.
@@ -101,46 +103,81 @@ pub(crate) async fn coverage_of_tables(
     range: Range,
 ) -> Result<Vec<ClusterCoverage>, Problem> {
     let hot = ask.app.colds.hot(&ask.reader).await?;
-    let known = known_without(ask, clusters, range, &hot).await?;
-    Ok(known.clusters.into_iter().map(|(coverage, _)| coverage).collect())
+    Ok(known_without(ask, clusters, range, hot).await?.coverage())
 }
 
 /// The same with all parts that are not complete, and with the clusters that stand aside.
 pub(crate) async fn known_of(ask: &Ask, clusters: Option<&[String]>, range: Range) -> Result<KnownRange, Problem> {
-    known_without(ask, clusters, range, &Hot::new()).await
+    known_without(ask, clusters, range, Arc::default()).await
 }
 
 /// The same where nothing is known from before these moments.
-async fn known_without(ask: &Ask, clusters: Option<&[String]>, range: Range, hot: &Hot) -> Result<KnownRange, Problem> {
+async fn known_without(
+    ask: &Ask,
+    clusters: Option<&[String]>,
+    range: Range,
+    hot: Arc<Hot>,
+) -> Result<KnownRange, Problem> {
+    Ok(known_within(ask, clusters, range, hot).await?.of(range))
+}
+
+/// What is known at a moment of every part of a range: for rows that tell by themselves how far they reach back.
+pub(crate) struct KnownWithin {
+    clusters: Vec<String>,
+    aside: Vec<String>,
+    names: Arc<Names>,
+    proofs: Arc<Proofs>,
+    reach: Reach,
+    at: Micros,
+    hot: Arc<Hot>,
+}
+
+/// What is known within a range, and nothing from before these moments. Call it before the rows are read.
+pub(crate) async fn known_within(
+    ask: &Ask,
+    clusters: Option<&[String]>,
+    range: Range,
+    hot: Arc<Hot>,
+) -> Result<KnownWithin, Problem> {
     let Ask { app, reader, .. } = ask;
     app.standing(reader).await?;
     let names = app.catalogue.names(reader).await?;
     let named = clusters.is_some() && !ask.excludes_clusters_only();
     let clusters: Vec<String> = clusters.map_or_else(|| names.keys().cloned().collect(), <[_]>::to_vec);
-    if clusters.is_empty() {
-        return Ok(KnownRange::default());
-    }
     let proofs = app.projected.proofs(reader, &clusters, range).await?;
     let imported_only = |uid: &String| proofs.extent(uid).is_none() && is_imported(uid, &names);
     let (clusters, aside) = if named { (clusters, Vec::new()) } else { concerned(clusters, imported_only) };
     let (reach, at) = (app.projected.reach().await, now());
-    let spans = |uid: &String| {
+    Ok(KnownWithin { clusters, aside, names, proofs, reach, at, hot })
+}
+
+impl KnownWithin {
+    /// Of this part of it.
+    pub(crate) fn of(&self, range: Range) -> KnownRange {
+        KnownRange {
+            clusters: self.clusters.iter().map(|uid| self.told(uid, range)).collect(),
+            imported_only: self.aside.iter().map(|uid| present(uid, &self.names)).collect(),
+        }
+    }
+
+    fn told(&self, uid: &str, range: Range) -> (ClusterCoverage, Vec<Part>) {
         let archived = |until: &Micros| Span {
             from: Micros(0),
             until: *until,
             state: CoverageState::Gap,
             reason: IN_ARCHIVE_ONLY.into(),
         };
-        proofs.spans(uid, range).into_iter().chain(hot.get(uid).map(archived)).collect()
-    };
-    let told = |uid: &String| {
-        let proven = (spans(uid), proofs.whole_from(), proofs.extent(uid));
-        told(uid, &names, proven, &reach, at, range)
-    };
-    Ok(KnownRange {
-        clusters: clusters.iter().map(told).collect(),
-        imported_only: aside.iter().map(|uid| present(uid, &names)).collect(),
-    })
+        let spans = self.proofs.spans(uid, range).into_iter().chain(self.hot.get(uid).map(archived)).collect();
+        let proven = (spans, self.proofs.whole_from(), self.proofs.extent(uid));
+        told(uid, &self.names, proven, &self.reach, self.at, range)
+    }
+}
+
+impl KnownRange {
+    /// What answers tell of it.
+    pub(crate) fn coverage(self) -> Vec<ClusterCoverage> {
+        self.clusters.into_iter().map(|(coverage, _)| coverage).collect()
+    }
 }
 
 /// Which of the clusters are told of where the caller names none, and which stand aside. Where all are known by imports

@@ -73,8 +73,8 @@ async fn write(app: &Arc<App>, note: &Export, question: &Question) -> Result<Wri
         let counts = match &cold {
             Some(cold) => app.colds.still(&reader, cold).await.map_err(in_words)?,
             None => {
-                let tables = app.colds.tables_had_all(begun, &reader, filter.clusters.as_deref(), *range);
-                tables.await.map_err(in_words)?
+                let (clusters, ranges) = (filter.clusters.as_deref(), std::slice::from_ref(range));
+                app.colds.tables_had_all(begun, &reader, clusters, ranges).await.map_err(in_words)?
             }
         };
         if counts {

@@ -92,7 +92,7 @@ impl Settler<'_> {
             let query = query(&target, &states);
             let known = async |reader: Reader, _| Ok(reader.known(&query).await?);
             let cluster = [query.cluster.clone()];
-            let (known, _) = self.colds.over(&self.reader, Some(&cluster), query.range, Cold::check, known).await?;
+            let (known, _) = self.colds.over(&self.reader, Some(&cluster), &[query.range], Cold::check, known).await?;
             let there = There::of(known);
             let mut part = Settled { target: Arc::clone(&target), imported: 0, hashed: 0, known: 0 };
             for state in states {

@@ -135,6 +135,7 @@ impl Projected {
     ) -> Result<Arc<Proofs>, QueryError> {
         match self.kept.younger_than(self.age, range) {
             Some(kept) => Ok(kept),
+            None if clusters.is_empty() => Ok(Arc::new(Proofs::of_none(range))),
             None => Ok(Arc::new(Proofs::of(reader, Some(clusters), range).await?)),
         }
     }

@@ -8,10 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{ClusterParam, RANGE, RangeParams};
 use crate::{
-    answer::{
-        RangeAnswer,
-        coverage::{ClusterCoverage, coverage_of_tables},
-    },
+    answer::RangeAnswer,
     app::{Ask, now},
     ask::{Params, Range, range::range},
     catalogue::Names,
@@ -55,10 +52,8 @@ pub(crate) struct Proposals {
     replace: Replace,
     /// The proposals, the most frequent first.
     items: Vec<Proposal>,
-    /// The range in which the values occur.
+    /// The range in which the values occur, as far as the tables hold it.
     range: RangeAnswer,
-    /// How completely that range is known; empty where no values were counted.
-    coverage: Vec<ClusterCoverage>,
 }
 
 /// A part of a line, in characters.
@@ -83,7 +78,7 @@ pub(crate) struct Proposal {
 
 /// What a query line can go on with: names of fields, or values of a field with their counts in the range.
 ///
-/// The line need not be complete or right. Of messages and uids nothing is proposed.
+/// The line need not be complete or right. Of messages and uids nothing is proposed. Proposals have no `coverage`.
 #[utoipa::path(
     get, path = "/api/v1/complete", tag = "Events", params(CompleteParams, RangeParams, ClusterParam),
     responses((status = 200, body = Proposals), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
@@ -95,15 +90,14 @@ pub(super) async fn complete(ask: Ask) -> Result<Json<Proposals>, Problem> {
     let range = range(&params, now())?;
     let limit = params.number("limit", 1..=MOST_ITEMS, USUAL_ITEMS)?;
     let replace = Replace { from: completing.replace.start, to: completing.replace.end };
-    let (field, items, coverage) = match completing.what {
-        Completion::Nothing => (None, Vec::new(), Vec::new()),
-        Completion::Field => (None, names(&completing.prefix, limit), Vec::new()),
+    let (field, items) = match completing.what {
+        Completion::Nothing => (None, Vec::new()),
+        Completion::Field => (None, names(&completing.prefix, limit)),
         Completion::Value(field) => {
-            let (items, coverage) = values(&ask, &params, (field, completing.prefix), range, limit).await?;
-            (Some(field), items, coverage)
+            (Some(field), values(&ask, &params, (field, completing.prefix), range, limit).await?)
         }
     };
-    Ok(Json(Proposals { field, replace, items, range: range.into(), coverage }))
+    Ok(Json(Proposals { field, replace, items, range: range.into() }))
 }
 
 /// What is to be completed, by the one or the other way of asking.
@@ -142,18 +136,17 @@ async fn values(
     (field, prefix): (Field, String),
     range: Range,
     limit: u64,
-) -> Result<(Vec<Proposal>, Vec<ClusterCoverage>), Problem> {
-    let clusters = ask.clusters(params).await?;
+) -> Result<Vec<Proposal>, Problem> {
+    ask.app.standing(&ask.reader).await?;
     let by_uid = field == Field::Cluster;
     let query = ValuesQuery {
         field,
         prefix: if by_uid { String::new() } else { prefix.clone() },
-        clusters: clusters.clone(),
+        clusters: ask.clusters(params).await?,
         range,
         limit: if by_uid { MOST_CLUSTERS } else { limit },
     };
-    let rows = async { ask.reader.values(&query).await.map_err(Problem::from) };
-    let (mut rows, coverage) = tokio::try_join!(rows, coverage_of_tables(ask, clusters.as_deref(), range))?;
+    let mut rows = ask.reader.values(&query).await?;
     if by_uid {
         let names = ask.app.catalogue.names(&ask.reader).await?;
         rows = of_names(rows, &names, &prefix.to_ascii_lowercase());
@@ -163,7 +156,7 @@ async fn values(
         value: row.value,
         states: Some(row.states),
     });
-    Ok((proposals.collect(), coverage))
+    Ok(proposals.collect())
 }
 
 /// Clusters by their present names.

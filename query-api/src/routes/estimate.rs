@@ -51,7 +51,7 @@ pub(super) async fn estimate(ask: Ask) -> Result<Json<ColdEstimate>, Problem> {
     let clusters = ask.clusters(&params).await?;
     ask.app.standing(&ask.reader).await?;
     let colds = &ask.app.colds;
-    let plan = colds.plan(&ask.reader, clusters.as_deref(), range).await?;
+    let plan = colds.plan(&ask.reader, clusters.as_deref(), &[range]).await?;
     let ColdSize { files, rows, bytes } = plan.as_ref().map(Cold::size).unwrap_or_default();
     let most = colds.most();
     Ok(Json(ColdEstimate {

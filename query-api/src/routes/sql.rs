@@ -111,18 +111,18 @@ pub(crate) struct SqlQuestion {
 #[derive(Debug, Clone, Copy)]
 struct Most {
     rows: u64,
-    /// Of its rows as JSON.
-    bytes: u64,
+    /// Of its rows as JSON, where the caller says it; the engine bounds what it makes them of.
+    bytes: Option<u64>,
 }
 
 impl Most {
     fn of(question: &SqlQuestion, format: SqlFormat) -> Result<Self, Problem> {
-        let (rows, bytes) = (question.max_rows.unwrap_or(USUAL_ROWS), question.max_bytes.unwrap_or(MOST_BYTES));
+        let (rows, bytes) = (question.max_rows.unwrap_or(USUAL_ROWS), question.max_bytes);
         if !(1..=MOST_ROWS).contains(&rows) {
             return Err(Problem::parameter("max_rows", &rows.to_string(), format!("a number from 1 to {MOST_ROWS}")));
         }
-        let cannot_say = format != SqlFormat::Json && question.max_bytes.is_some();
-        if !(1..=MOST_BYTES).contains(&bytes) || cannot_say {
+        let can_be = |bytes: &u64| format == SqlFormat::Json && (1..=MOST_BYTES).contains(bytes);
+        if let Some(bytes) = bytes.filter(|bytes| !can_be(bytes)) {
             let allowed = format!("a number from 1 to {MOST_BYTES}, with the format json");
             return Err(Problem::parameter("max_bytes", &bytes.to_string(), allowed));
         }
@@ -340,7 +340,9 @@ fn answer(bytes: &[u8], most: Most) -> Result<SqlAnswer, Problem> {
     let Whole { meta, mut data, statistics } = serde_json::from_slice(bytes).map_err(strange)?;
     let mut truncated = data.len() as u64 > most.rows;
     data.truncate(most.rows as usize);
-    fit_in(&mut data, &mut truncated, most.bytes as usize);
+    if let Some(bytes) = most.bytes {
+        fit_in(&mut data, &mut truncated, bytes as usize);
+    }
     Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics, range: None, coverage: Vec::new() })
 }
 
@@ -418,7 +420,8 @@ mod tests {
             let found = answer(document, Most { rows, bytes }).unwrap();
             (found.rows.len(), found.truncated)
         };
-        assert_eq!([cut(3, 100), cut(2, 100), cut(3, 8), cut(3, 1)], [(3, false), (2, true), (2, true), (1, true)]);
+        assert_eq!([cut(3, None), cut(2, None)], [(3, false), (2, true)]);
+        assert_eq!([cut(3, Some(100)), cut(3, Some(8)), cut(3, Some(1))], [(3, false), (2, true), (1, true)]);
     }
 
     #[test]
@@ -427,8 +430,8 @@ mod tests {
             let question = SqlQuestion { query: String::new(), format: String::new(), max_rows: None, max_bytes };
             Most::of(&question, format).map(|most| most.bytes).map_err(|problem| problem.detail)
         };
-        assert_eq!(most(SqlFormat::Json, Some(900_000)), Ok(900_000));
-        assert_eq!(most(SqlFormat::Csv, None), Ok(MOST_BYTES));
+        assert_eq!(most(SqlFormat::Json, Some(900_000)), Ok(Some(900_000)));
+        assert_eq!([most(SqlFormat::Json, None), most(SqlFormat::Csv, None)], [Ok(None), Ok(None)]);
         for (format, bytes) in [(SqlFormat::Csv, 900_000), (SqlFormat::Json, 0), (SqlFormat::Json, MOST_BYTES + 1)] {
             let refused = most(format, Some(bytes)).unwrap_err();
             assert!(refused.contains("max_bytes is") && refused.contains("with the format json"), "{refused}");

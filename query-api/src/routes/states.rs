@@ -1,9 +1,11 @@
 //! `GET /api/v1/events/{cluster}/{uid}`: all states of one Event, each with its JSON rebuilt.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::Path};
-use beidou_schemas::{Epoch, Micros, kube_event::rebuild};
+use beidou_schemas::{Epoch, kube_event::rebuild};
 use beidou_store::query::{
-    Page, Reader, StateRow,
+    Reader, StateRow,
     neighbours::AnchorQuery,
     states::{StateKey, StatesQuery},
 };
@@ -12,12 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Listed;
 use crate::{
-    answer::{
-        ColdRead, List, MOST_ANSWER_BYTES,
-        coverage::{coverage_of, coverage_of_tables},
-        event::EventItem,
-        fit,
-    },
+    answer::{List, MOST_ANSWER_BYTES, coverage::known_within, event::EventItem, fit},
     app::{Ask, now},
     ask::{Range, filter::uid_of},
     problem::{Kind, Problem, ProblemBody},
@@ -79,32 +76,24 @@ pub(super) async fn states(ask: Ask, Path((cluster, uid)): Path<(String, String)
     });
     let query = StatesQuery { clusters, event, after, limit: page.limit, most_bytes: MOST_ANSWER_BYTES };
     let life = ask.readable(&query.clusters, page.range).await?;
-    let (rows, _) = states_of(&ask, &query, life).await?;
     let until = now();
-    let oldest = rows.rows.into_iter().map(|row| Micros(row.split().0.time)).min().unwrap_or(until);
-    let range = Range { from: oldest.min(until), until };
+    let all = Range { from: page.range.from.min(until), until };
     // Older states that only the archive has are missing, also where the page shows none.
-    let (range, coverage) = if life.from > page.range.from {
-        let range = Range { from: page.range.from.min(until), until };
-        (range, coverage_of_tables(&ask, Some(&query.clusters), range).await?)
-    } else {
-        (range, coverage_of(&ask, Some(&query.clusters), range).await?)
-    };
-    // The range was not known before, and a proof must not be older than the rows that it speaks of: read them again.
-    let (rows, cold) = states_of(&ask, &query, life).await?;
+    let in_tables = life.from > page.range.from;
+    let hot = if in_tables { ask.app.colds.hot(&ask.reader).await? } else { Arc::default() };
+    let known = known_within(&ask, Some(&query.clusters), all, hot).await?;
+    let rows = async |reader: Reader| Ok(reader.states(&query).await?);
+    let (rows, cold) = ask.over(Some(&query.clusters), life, rows).await?;
     let (mut items, mut more): (Vec<_>, _) = (rows.rows.into_iter().map(item).collect(), rows.more);
+    let oldest = items.iter().map(|item| item.state.time).min().unwrap_or(until).min(until);
+    let range = if in_tables { all } else { Range { from: oldest, until } };
+    let coverage = known.of(range).coverage();
     fit(&mut items, &mut more, &coverage);
     let next = items.last().filter(|_| more).map(|last| {
         let version = last.state.resource_version.parse().unwrap_or_default();
         ask.next(&page, (last.state.cluster_uid.clone(), last.state.epoch, version))
     });
     Ok(Json(List { items, next, total: None, range: range.into(), coverage, cold }))
-}
-
-/// A page of the states, of tables and archive; `life` has all of them.
-async fn states_of(ask: &Ask, query: &StatesQuery, life: Range) -> Result<(Page<StateRow>, Option<ColdRead>), Problem> {
-    let rows = async |reader: Reader| Ok(reader.states(query).await?);
-    ask.over(Some(&query.clusters), life, rows).await
 }
 
 fn item(row: StateRow) -> StateItem {

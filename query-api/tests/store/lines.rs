@@ -110,7 +110,7 @@ async fn a_line_under_the_pen_is_completed() {
     let reasons = complete("line=reason:(Pulled+b").await;
     let count = seeds.iter().filter(|seed| seed.json["reason"] == "BackOff").count();
     assert_eq!(reasons["items"], json!([{"value": "BackOff", "insert": "BackOff", "states": count}]));
-    assert_eq!((&reasons["field"], reasons["coverage"].as_array().unwrap().len()), (&json!("reason"), 3));
+    assert_eq!((&reasons["field"], reasons.get("coverage")), (&json!("reason"), None));
     assert_eq!(inserts(&complete("field=cluster&prefix=CLUSTER-2").await), ["cluster-2"]);
     assert_eq!(inserts(&complete("field=ns&limit=1&cluster=cluster-1").await).len(), 1);
     assert_eq!(inserts(&complete("line=/re").await), [""; 0]);

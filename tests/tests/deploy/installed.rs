@@ -60,8 +60,11 @@ async fn installs_changes_removes(
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{place}: {act}: {told}");
         assert!(!told.contains("would violate PodSecurity"), "{place}: {act}: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    act("install", install);
+    let notes = act("install", install);
+    let token = "exec statefulset/beidou -- beidou token --data /var/lib/beidou";
+    assert_eq!(notes.contains(token), ["embedded", "operating"].contains(&values), "{place}: {notes}");
     if values == "fleet" {
         // Two of ingest, one projector, two of query-api, one of controllers.
         admitted(admin, &place, 6).await;

@@ -11,16 +11,16 @@
 //!   files that do not count, which the next compaction removes.
 //! - Two compactions at once do no harm: one of them stores the generation, the other one gives up.
 //! - A file that is damaged is left out and stays: it holds up no other. Where one shows, all begins anew, and each file is read
-//!   through before its rows are taken.
+//!   through before its rows are taken. Later compactions of the process read that one alone through first: it may be mended.
 //! - Whoever gives it up ends it within a batch: its thread would hold up the end of the process.
 //! - Memory is bounded by [`MOST_GATHERED`] and by one file of [`TARGET_BYTES`] while it is put. Scratch files are on disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{BufWriter, ErrorKind},
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{Arc, MutexGuard, PoisonError, Weak},
 };
 
 use arrow_array::RecordBatch;
@@ -207,6 +207,10 @@ impl Archive {
         Ok(())
     }
 
+    fn suspects(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes files that no manifest will name. One that stays is swept later.
     async fn discard(&self, made: &[FileEntry]) {
         for entry in made {
@@ -309,10 +313,11 @@ impl Run {
     }
 
     fn take(&mut self, input: Input) -> Result<(), ArchiveError> {
-        if self.careful
-            && let Err(error) = self.read(&input, |_, _| Ok(()))
-        {
-            return leave_out(&input.path, error, &mut self.taken.left_out);
+        let read_through = self.careful || self.archive.suspects().contains(&input.path);
+        if read_through && let Err(error) = self.read(&input, |_, _| Ok(())) {
+            leave_out(&input.path, error, &mut self.taken.left_out)?;
+            self.archive.suspects().insert(input.path);
+            return Ok(());
         }
         self.read(&input, |run, batch| {
             split(batch)?.iter().try_for_each(|(shelf, rows)| run.put_on(shelf, rows, &input.note.ranges))

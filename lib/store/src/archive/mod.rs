@@ -46,7 +46,12 @@ pub use salvage::{Break, Salvaged};
 pub use shelf::{Pins, Shelf, Wanted};
 pub use write::{FileWriter, Finished, GroupLimit};
 
-use std::{fmt, path::Path as FilePath, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::Path as FilePath,
+    sync::{Arc, Mutex},
+};
 
 use beidou_schemas::{archive::Collection, kube_event::RangeHash};
 use bytes::Bytes;
@@ -65,6 +70,8 @@ pub struct Archive {
     place: Arc<str>,
     /// Where its files lie on this machine, if they do.
     root: Option<Arc<FilePath>>,
+    /// Files that a compaction has left out, as damaged.
+    suspects: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// A file that is there.
@@ -137,7 +144,7 @@ impl Archive {
     /// An archive on any object store that puts if absent.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
         let place = objects.to_string().into();
-        Self { objects, collection: Collection::Events, place, root: None }
+        Self { objects, collection: Collection::Events, place, root: None, suspects: Arc::default() }
     }
 
     /// The same place, for files of another collection: its own catalogue, manifests and compaction.

@@ -23,7 +23,7 @@ use std::{
 
 use beidou_schemas::{
     Micros,
-    archive::{FileEntry, PartitionRange},
+    archive::{FileEntry, FileNote, PartitionRange},
     ddl::MIGRATIONS,
     time::DAY,
 };
@@ -130,13 +130,13 @@ impl Place {
 }
 
 impl Cold {
-    /// The files that can hold rows of this range and these clusters, which the table is not asked for; `None` where there are
+    /// The files that can hold rows of these ranges and these clusters, which the table is not asked for; `None` where there are
     /// none, so that the table alone has all.
     pub fn plan(
         place: Place,
         (catalogue, hot): (&Catalogue, &Arc<Hot>),
         clusters: Option<&[String]>,
-        range: Between,
+        ranges: &[Between],
         most: ColdSize,
     ) -> Option<Self> {
         let asked = |uid: &String| clusters.is_none_or(|clusters| clusters.contains(uid));
@@ -144,8 +144,10 @@ impl Cold {
             let bound = hot.get(&entry.cluster_uid).filter(|_| asked(&entry.cluster_uid));
             bound.is_some_and(|bound| entry.note.min_time < *bound)
         };
-        let in_range = |entry: &&FileEntry| entry.note.min_time < range.until && range.from <= entry.note.max_time;
-        let files: Vec<ColdFile> = catalogue.days.values().filter(is_cold).filter(in_range).map(ColdFile::of).collect();
+        let touches =
+            |note: &FileNote| ranges.iter().any(|range| note.min_time < range.until && range.from <= note.max_time);
+        let cold = catalogue.days.values().filter(is_cold);
+        let files: Vec<ColdFile> = cold.filter(|entry| touches(&entry.note)).map(ColdFile::of).collect();
         (!files.is_empty()).then(|| Self {
             place,
             files,

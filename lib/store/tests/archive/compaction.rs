@@ -1,10 +1,15 @@
 //! Range files become day files, and nothing else changes.
 
+use std::sync::Arc;
+
 use beidou_schemas::{Micros, archive::Collection, time::DAY};
 use beidou_store::archive::{Archive, ArchiveError, Compaction, GroupLimit};
 use bytes::Bytes;
 
-use super::rows::{CLUSTERS, MONDAY, end, events, fill, hash_of, put, read_all, row};
+use super::{
+    crash::Mortal,
+    rows::{CLUSTERS, MONDAY, end, events, fill, hash_of, put, read_all, row},
+};
 
 pub fn all(before: Micros) -> Compaction {
     Compaction::new(before, Micros(MONDAY))
@@ -125,6 +130,27 @@ async fn what_is_damaged_is_left_out_and_holds_up_nothing_else() {
     assert_eq!((done.generation, done.rows, done.left_out), (Some(2), 140, vec![bad.clone()]));
     change(&archive, bad, |_| day.to_vec()).await;
     assert_eq!(archive.catalogue().await.unwrap().days.len(), 7);
+    assert_eq!(read_all(&archive).await, (events(&rows), hash_of(&rows)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_that_stays_makes_nothing_begin_anew() {
+    let objects = Mortal::after(Arc::default(), usize::MAX);
+    let archive = Archive::on(objects.clone());
+    let rows = fill(&archive).await;
+    let ranges: Vec<_> = archive.catalogue().await.unwrap().ranges.into_iter().map(|file| file.path).collect();
+    let whole = damage(&archive, &ranges[0]).await;
+    let done = archive.compact(&all(Micros(MONDAY + DAY))).await.unwrap();
+    assert_eq!((done.generation, done.left_out, done.rows), (Some(1), vec![ranges[0].clone()], 40));
+    objects.read();
+    let done = archive.compact(&all(end(&rows))).await.unwrap();
+    assert_eq!((done.generation, done.left_out, done.rows), (Some(2), vec![ranges[0].clone()], 160));
+    let read = objects.read();
+    let times = |at: usize| read.iter().filter(|path| **path == ranges[at]).count();
+    assert_eq!([0, 1, 2, 4, 5].map(times), [2; 5], "its note, and its rows once");
+    change(&archive, &ranges[0], |_| whole.to_vec()).await;
+    let done = archive.compact(&all(end(&rows))).await.unwrap();
+    assert_eq!((done.generation, done.left_out), (Some(3), Vec::new()), "it was mended");
     assert_eq!(read_all(&archive).await, (events(&rows), hash_of(&rows)));
 }
 

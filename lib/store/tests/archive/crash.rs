@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -26,12 +26,18 @@ pub struct Mortal {
     objects: Arc<InMemory>,
     /// Half steps of changes that are left: each change takes two.
     left: AtomicUsize,
+    read: Mutex<Vec<String>>,
 }
 
 impl Mortal {
     /// Dies after so many half steps.
     pub fn after(objects: Arc<InMemory>, steps: usize) -> Arc<Self> {
-        Arc::new(Self { objects, left: AtomicUsize::new(steps) })
+        Arc::new(Self { objects, left: AtomicUsize::new(steps), read: Mutex::default() })
+    }
+
+    /// The paths that were read since this was called last, each as often as it was.
+    pub fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.read.lock().unwrap())
     }
 
     fn step(&self) -> Result<()> {
@@ -64,6 +70,7 @@ impl ObjectStore for Mortal {
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        self.read.lock().unwrap().push(at.to_string());
         self.objects.get_opts(at, options).await
     }
 

@@ -1,6 +1,7 @@
 //! Statements, bounds and parts of lists over table and archive.
 
 use super::*;
+use beidou_schemas::kube_event::RangeHash;
 use proptest::prelude::*;
 
 const MOST: ColdSize = ColdSize { files: 100, rows: 0, bytes: 80 };
@@ -42,6 +43,38 @@ fn a_statement_reads_both_in_place_of_the_table_and_nothing_else_changes() {
     assert!(named.ends_with("),\npicked AS (SELECT * FROM kube_event_all) SELECT 1 FROM picked"), "{named}");
     let one_pattern = cold(vec![file("events/a", "u1", 1), file("events/b", "u1", 2)], &[("u1", 3)]);
     assert!(one_pattern.spread("SELECT 1 FROM kube_event").contains("/{events/a,events/b}', "));
+}
+
+#[test]
+fn what_lies_between_two_ranges_is_not_read() {
+    let entry = |day: i64| FileEntry {
+        path: format!("events/{day}"),
+        dt: Micros(day * DAY).day_text(),
+        cluster_uid: "u1".into(),
+        cluster: "a".into(),
+        bytes: 10,
+        sha256: String::new(),
+        note: FileNote {
+            schema: 1,
+            rows: 1,
+            hash: RangeHash::default(),
+            ranges: Vec::new(),
+            min_time: Micros(day * DAY),
+            max_time: Micros(day * DAY + 5),
+            observed: Micros(0),
+        },
+    };
+    let mut catalogue = Catalogue::default();
+    catalogue.days.extend((0..9).map(entry).map(|entry| (entry.path.clone(), entry)));
+    let hot = Arc::new(Hot::from([("u1".to_owned(), Micros(9 * DAY))]));
+    let day = |day: i64| Between { from: Micros(day * DAY), until: Micros((day + 1) * DAY) };
+    let read = |ranges: &[Between]| -> Vec<String> {
+        let place = Place::Folder(Path::new("/archive").into());
+        let plan = Cold::plan(place, (&catalogue, &hot), None, ranges, MOST);
+        plan.into_iter().flat_map(|plan| plan.files).map(|file| file.path).collect()
+    };
+    assert_eq!(read(&[day(1), day(7)]), ["events/1", "events/7"]);
+    assert_eq!(read(&[day(9), day(10)]), [""; 0]);
 }
 
 #[test]
