@@ -4,12 +4,12 @@
 use std::{env, sync::LazyLock, time::Duration};
 
 use beidou_tests::faults::{
-    chaos::{Course, Outcome, Window, run},
+    chaos::{Course, Outcome, PLANTED, Window, run},
     site::Role,
 };
 use tokio::sync::Mutex;
 
-/// One course at a time: each starts three processes and a load, and the machine has two cores.
+/// One course loads the machine at a time: each starts three processes, and there are two cores.
 static TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 
 fn course(seed: u64) -> Course {
@@ -33,13 +33,13 @@ fn course(seed: u64) -> Course {
 
 fn planted(seed: u64, bug: &str) -> Course {
     let mut course = course(seed);
-    course.environment.push(("BEIDOU_FAULT", bug.into()));
+    course.environment.push((PLANTED, bug.into()));
     Course { kills: 12, losses: 2, keeping: false, patience: Duration::from_secs(30), ..course }
 }
 
 async fn outcome_of(course: Course) -> Outcome {
-    let _turn = TURN.lock().await;
-    run(course).await.expect("the course runs to its end")
+    let turn = TURN.lock().await;
+    run(course, turn).await.expect("the course runs to its end")
 }
 
 #[tokio::test(flavor = "multi_thread")]

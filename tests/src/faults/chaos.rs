@@ -53,6 +53,9 @@ const BROKER_SHARE: u32 = 4;
 /// The busy Events are none of the load.
 const BUSY_SEED: u64 = 1000;
 
+/// The variable that plants a bug in a process.
+pub const PLANTED: &str = "BEIDOU_FAULT";
+
 /// A moment in which the projector is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
@@ -105,6 +108,13 @@ pub struct Course {
     pub patience: Duration,
     /// The environment of the processes: planted bugs.
     pub environment: Vec<(&'static str, String)>,
+}
+
+impl Course {
+    /// Whether one of the processes has a bug.
+    fn is_planted(&self) -> bool {
+        self.environment.iter().any(|(name, _)| *name == PLANTED)
+    }
 }
 
 /// What came of it.
@@ -168,16 +178,22 @@ struct Run {
     outcome: Outcome,
 }
 
-/// Runs the course.
+/// Runs the course. `turn` is held while it loads the machine: what a planted bug has lost for good is waited for without
+/// it, and another course may begin.
 ///
 /// # Errors
 /// When something fails that the course did not break: a process ends by itself, nothing settles.
-pub async fn run(course: Course) -> anyhow::Result<Outcome> {
+pub async fn run<T>(course: Course, turn: T) -> anyhow::Result<Outcome> {
+    let mut turn = Some(turn);
     let mut run = Run::start(course).await?;
     run.kill_and_cut().await?;
     if run.course.keeping {
         run.rebuild().await.context("the rebuild under load")?;
         run.kill_amid_rebuild().await.context("the rebuild that is killed")?;
+    }
+    if run.course.is_planted() {
+        run.set_rate(0.0);
+        drop(turn.take());
     }
     run.settle().await.context("after the kills inside the compaction window")?;
     run.no_degraded_time().await?;
