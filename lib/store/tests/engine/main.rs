@@ -6,9 +6,11 @@
 mod support;
 
 mod access;
+mod blocks;
 mod insert;
 mod install;
 mod process;
+mod query_line;
 mod roll_up;
 mod select;
 mod way;

@@ -1,5 +1,4 @@
 //! `beidou import` end to end: what a dump brings is found, once, whatever it overlaps with.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{collections::HashSet, fs, io::Write, path::PathBuf, process::Stdio, time::Duration};
 

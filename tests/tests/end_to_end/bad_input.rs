@@ -1,5 +1,4 @@
 //! Bad input, end to end: each has a clear error that names what is wrong and what to do, and nothing is lost.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{collections::HashSet, fs, net::TcpListener, time::Duration};
 

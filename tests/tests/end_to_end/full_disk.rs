@@ -2,7 +2,6 @@
 //! is space. Nothing is lost, nothing is degraded.
 //!
 //! The disk is full by the log's own fail point: a test must not need the rights to make a small file system.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{collections::BTreeSet, fs, time::Duration};
 

@@ -1,5 +1,4 @@
 //! Bundles through a real registry: pushed and pulled by the command line, fetched by controllers, refused with a reason.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{fs, path::Path, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A real cluster: what its API server lists is found by the command line, by the API and by SQL, every state of it.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{collections::BTreeSet, time::Duration};
 

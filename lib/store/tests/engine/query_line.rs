@@ -1,13 +1,10 @@
 //! Query lines against the real engine: none is an error there, none leads out of its cluster and range, and each finds
 //! what it finds in memory.
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-#[path = "support/mod.rs"]
-mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::EngineProcess;
 use beidou_model::query_line::{EventText, Field, Matcher, parse};
 use beidou_schemas::{Micros, envelope::FoundBy, kube_event::pattern};
 use beidou_store::{
@@ -25,7 +22,6 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::json;
-use support::EngineProcess;
 use uuid::Uuid;
 
 const BEGIN: i64 = 1_795_444_800_000_000;

@@ -1,5 +1,4 @@
 //! The demo as a stranger runs it: a week of history in the tables, and the commands that it prints find the incident.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{process::Command, time::Duration};
 

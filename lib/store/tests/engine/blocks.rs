@@ -1,11 +1,8 @@
 //! Blocks and migrations against the real engine: a repeated block is stored once, whatever happened in between.
-#![allow(clippy::unwrap_used, reason = "test code")]
-
-#[path = "support/mod.rs"]
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::EngineProcess;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use beidou_schemas::ddl::MIGRATIONS;
 use beidou_store::{
@@ -13,7 +10,6 @@ use beidou_store::{
     insert::{Block, insert},
     migrate::{migrate, require},
 };
-use support::EngineProcess;
 
 const OCTOBER: i64 = 1_792_800_000_000_000;
 const NOVEMBER: i64 = 1_795_444_800_000_000;
