@@ -119,7 +119,7 @@ fn contiguous(ranges: &[(Offset, Offset)]) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_at_any_step_of_a_file_loses_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..300);
@@ -142,7 +142,7 @@ async fn a_crash_at_any_step_of_a_file_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_planted_bug_is_caught() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..60);
@@ -162,7 +162,7 @@ async fn the_planted_bug_is_caught() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_is_away_is_waited_for_and_the_log_keeps_what_it_needs() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..200);
@@ -199,7 +199,7 @@ async fn an_archive_that_is_away_is_waited_for_and_the_log_keeps_what_it_needs()
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_lies_behind_all_that_is_held_has_what_the_table_has() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..200);
@@ -232,7 +232,7 @@ async fn an_archive_that_lies_behind_all_that_is_held_has_what_the_table_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_wait_for_the_archive_are_bounded_and_then_the_tables_wait() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..300);
@@ -255,7 +255,7 @@ async fn rows_that_wait_for_the_archive_are_bounded_and_then_the_tables_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_was_off_goes_on_where_it_ended() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     let history = history(0..300);

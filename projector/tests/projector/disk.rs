@@ -78,7 +78,7 @@ fn none_begins(status: &Status) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_waited_for_at_any_point() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store, full) = (log(), engine.store(), Arc::new(AtomicBool::new(true)));
     let history: Vec<_> = (1..61_u64).map(|n| events::event(n.into(), n, 1, "2026-11-23T13:00:00Z")).collect();
     events::append(&log, &history[..30]).await;

@@ -61,7 +61,7 @@ async fn check(store: &Store, appended: &[Value]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_pending_and_done_loses_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (log(), engine.store());
     let history = history(100);
     for (round, part) in history.chunks(100).enumerate() {
@@ -86,7 +86,7 @@ async fn a_crash_between_pending_and_done_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_planted_bug_is_caught() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (log(), engine.store());
     let history = history(40);
     let (before, after) = history.split_at(60);
@@ -149,13 +149,13 @@ async fn an_engine_that_is_away_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_that_were_lost_are_told_not_hidden() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let engine = Engine::start(first.path()).await;
+    let engine = Engine::shared(first.path()).await;
     let log = log();
     events::append(&log, &history(20)).await;
     let mut projector = Running::start(config(Faults::default()), &log, &engine.store());
     projector.caught_up(&log).await;
     projector.stop().await;
-    let other = Engine::start(second.path()).await;
+    let other = Engine::shared(second.path()).await;
     let error = Running::start(config(Faults::default()), &log, &other.store()).ended().await;
     assert!(matches!(error, ProjectorError::TablesLost { .. }), "{error:?}");
 }
@@ -225,7 +225,7 @@ async fn no_more_is_held_back_than_the_bytes_allow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_does_not_fit_its_ledger_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (first, store) = (log(), engine.store());
     events::append(&first, &history(20)).await;
     let file = dir.path().join("steps");

@@ -42,7 +42,7 @@ fn is_pending(record: &Record) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_fenced_after_pending_inserts_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (log(), engine.store());
     let history = kept::history(0..100);
     events::append(&log, &history).await;
@@ -59,7 +59,7 @@ async fn who_is_fenced_after_pending_inserts_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_planted_bug_is_caught() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (log(), engine.store());
     events::append(&log, &kept::history(0..100)).await;
     let faults = Faults { bugs: vec![Bug::FenceIgnored], ..Faults::default() };

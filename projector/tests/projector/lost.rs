@@ -166,7 +166,7 @@ async fn all_pending(file: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pending_cut_that_lost_its_beginning_is_repeated_with_the_rest() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (world().await, engine.store());
     events::append(&log, &history(0..40)).await;
     let file = dir.path().join("steps");

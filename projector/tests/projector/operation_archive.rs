@@ -29,7 +29,7 @@ struct Site {
 impl Site {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::start(dir.path()).await;
+        let engine = Engine::shared(dir.path()).await;
         let archive = Archive::folder(&dir.path().join("archive")).unwrap().of(Collection::Operations);
         Self { log: world().await, store: engine.store(), dir, engine, archive }
     }

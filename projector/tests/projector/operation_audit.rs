@@ -54,7 +54,7 @@ struct Site {
 impl Site {
     async fn archived() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::start(dir.path()).await;
+        let engine = Engine::shared(dir.path()).await;
         let archive = Archive::folder(&dir.path().join("archive")).unwrap();
         let (log, store, mut figures) = (world().await, engine.store(), Registry::default());
         let metrics = AuditMetrics::register(&mut figures);

@@ -94,7 +94,7 @@ fn expected(board: &Board) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_views_say_what_the_model_says() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let store = engine.store();
     // Half-way through the recorded run, and at its end.
     let facts = golden();
@@ -182,7 +182,7 @@ async fn told_step(file: &Path, topic: Topic, step: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_pending_and_done_loses_doubles_and_changes_nothing() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (engine, whole) = (Engine::start(dir.path()).await, Engine::start(other.path()).await);
+    let (engine, whole) = (Engine::shared(dir.path()).await, Engine::shared(other.path()).await);
     let (log, store) = (log_of_operations(), engine.store());
     for (round, part) in golden().chunks(90).enumerate() {
         append(&log, FACTS, records(part)).await;
@@ -240,7 +240,7 @@ async fn facts_that_do_not_count_are_no_rows_and_what_is_none_is_a_reject() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_store_is_brought_forward_and_filled_from_the_first_fact() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let store = engine.store();
     let event = [events::event(1, 1, 1, "2026-11-23T13:59:00Z")];
     // A projector of before knew neither the topics nor the tables.
@@ -261,7 +261,7 @@ async fn an_older_store_is_brought_forward_and_filled_from_the_first_fact() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_store_is_filled_from_the_log_again() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (world().await, engine.store());
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let config = || kept::config(&archive, 30, Duration::from_millis(200));

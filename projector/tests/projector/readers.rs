@@ -94,7 +94,7 @@ proptest! {
 #[tokio::test(flavor = "multi_thread")]
 async fn clickhouse_reads_a_file_into_a_table_as_it_stands() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (log(), engine.store());
     let mut projector = Running::start(ProjectorConfig::default(), &log, &store);
     projector.caught_up(&log).await;

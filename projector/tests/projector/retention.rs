@@ -93,7 +93,7 @@ async fn told(store: &Store) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     events::append(&log, &history(300)).await;
@@ -131,7 +131,7 @@ async fn table_and_archive_lose_the_same_days_and_the_coverage_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_enforced_at_a_start_and_a_longer_retention_does_not_unsay_it() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let (log, store) = (log(), engine.store());
     // The clock of this machine is years ahead of both: were it believed, both would go.

@@ -170,7 +170,7 @@ async fn a_worker_that_is_fenced_is_not_the_end_and_goes_on_when_its_partition_i
 #[tokio::test(flavor = "multi_thread")]
 async fn one_leads_and_another_one_takes_over() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let archived = |name: &str| ProjectorConfig {
         archive: Some(ArchiveConfig {
@@ -228,7 +228,7 @@ async fn all_archived(projectors: &[&Running]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_tables_are_restored_by_the_leader_while_the_others_wait() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let archive = Archive::folder(&dir.path().join("archive")).unwrap();
     let archived = |name: &str| ProjectorConfig {
         archive: Some(ArchiveConfig { max_rows: 30, ..ArchiveConfig::new(archive.clone()) }),
@@ -286,7 +286,7 @@ async fn a_projector_without_a_partition_is_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planted_bug_is_caught_when_a_partition_moves() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let (log, store) = (crate::support::shared(), engine.store());
     // Tables that are empty where the ledger says rows would be noticed.
     events::append(&log, &kept::history(0..100)).await;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::{
     World,
     support::{Answer, TOKEN, answer, config, start, wait::until},
-    world,
+    world_alone,
 };
 
 async fn with_folder() -> (World, tempfile::TempDir) {
-    let mut world = world().await;
+    let mut world = world_alone().await;
     let folder = tempfile::tempdir().unwrap();
     let config = QueryApiConfig { exports_folder: Some(folder.path().join("exports")), ..config() };
     world.api = start(config, world.log.clone(), world.engine.store()).await;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::{
     World,
     support::{Answer, TOKEN, answer},
-    world,
+    world_alone,
 };
 
 /// The secrets: in a file, in another database, in a column that no view has, behind the part of a frame that one shows.
@@ -33,7 +33,7 @@ struct Field {
 }
 
 async fn field() -> Field {
-    let world = world().await;
+    let world = world_alone().await;
     world.filled().await;
     let [in_file, in_table, in_column, in_frame] = SECRETS;
     for sql in [

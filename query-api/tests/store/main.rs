@@ -35,9 +35,21 @@ struct World {
     _data: tempfile::TempDir,
 }
 
+/// On a database of the shared engine.
 async fn world() -> World {
     let data = tempfile::tempdir().unwrap();
+    let engine = Engine::shared(data.path()).await;
+    over(engine, data).await
+}
+
+/// On an engine of its own, for what asks the engine about itself or keeps it busy.
+async fn world_alone() -> World {
+    let data = tempfile::tempdir().unwrap();
     let engine = Engine::start(data.path()).await;
+    over(engine, data).await
+}
+
+async fn over(engine: Engine, data: tempfile::TempDir) -> World {
     migrate(&engine.store()).await.unwrap();
     let log = log();
     let api = start(config(), log.clone(), engine.store()).await;

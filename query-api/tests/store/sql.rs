@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     World,
     support::{Answer, answer, config, start, wait::until},
-    world,
+    world_alone,
 };
 
 /// Rows that the engine makes of numbers, one second apart, the newest now: all within the cookbook's ranges.
@@ -73,7 +73,7 @@ fn cookbook() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cookbook_answers() {
-    let world = world().await;
+    let world = world_alone().await;
     world.filled().await;
     let questions = cookbook();
     assert_eq!(questions.len(), 13);
@@ -94,7 +94,7 @@ async fn the_cookbook_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_are_counted_by_state_host_and_step() {
-    let world = world().await;
+    let world = world_alone().await;
     world.filled().await;
     let states = "SELECT state, count() AS n, sum(hosts_ok) AS ok, sum(hosts_bad) AS bad, any(duration_ms) AS ms FROM operations \
         GROUP BY state ORDER BY state";
@@ -111,7 +111,7 @@ async fn operations_are_counted_by_state_host_and_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_have_their_forms_and_their_bounds() {
-    let world = world().await;
+    let world = world_alone().await;
     world.filled().await;
     let answer = world.sql("SELECT count() AS n, max(kind) AS kind FROM events").await;
     assert_eq!(answer["columns"], json!([{"name": "n", "type": "UInt64"}, {"name": "kind", "type": "String"}]));
@@ -160,7 +160,7 @@ async fn answers_have_their_forms_and_their_bounds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_say_what_to_do() {
-    let world = world().await;
+    let world = world_alone().await;
     for (query, status, kind, says) in [
         ("SELECT nam FROM events", 400, "bad-sql", "nam"),
         ("SELECT * FROM kube_event", 400, "bad-sql", "events, coverage, rejects"),
@@ -192,7 +192,7 @@ async fn refusals_say_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bound_on_time_reads_its_hours_and_words_use_their_index() {
-    let world = world().await;
+    let world = world_alone().await;
     world.filled().await;
     let rows = async |query: &str| {
         world.post("/api/v1/sql/estimate", json!({"query": query})).await.json()["rows"].as_u64().unwrap()
@@ -207,7 +207,7 @@ async fn a_bound_on_time_reads_its_hours_and_words_use_their_index() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schema_is_what_the_engine_has() {
-    let world = world().await;
+    let world = world_alone().await;
     for view in views() {
         let described: Vec<_> =
             view.columns.iter().map(|c| format!("{}\t{}\t{}", c.name, c.column_type, c.comment)).collect();
@@ -250,7 +250,7 @@ async fn the_schema_is_what_the_engine_has() {
 
 /// A world whose statements are not ended by their time limit, however late a starved machine comes to look at them.
 async fn patient() -> World {
-    let mut world = world().await;
+    let mut world = world_alone().await;
     let config = QueryApiConfig { query_time_limit_seconds: 3600, ..config() };
     world.api = start(config, world.log.clone(), world.engine.store()).await;
     world
@@ -317,7 +317,7 @@ async fn statements_have_two_places_and_give_them_back() {
 /// In some places the engine takes a bare name for a function. The guard refuses each statement of that kind.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_function_is_called_by_a_bare_name() {
-    let world = world().await;
+    let world = world_alone().await;
     let client = world.engine.store().reader().unwrap();
     let mut called = 0;
     for function in FUNCTIONS.iter().flat_map(|family| family.functions) {

@@ -58,7 +58,7 @@ impl Kept {
     /// With files of so many rows, or so old.
     pub async fn with(max_rows: u64, max_age: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::start(dir.path()).await;
+        let engine = Engine::shared(dir.path()).await;
         let archive = Archive::folder(&dir.path().join("archive")).unwrap();
         let (log, store, history) = (log(), engine.store(), history(0..300));
         let coverage = TopicPartition::new(Topic::KubeCoverage, 0);
@@ -130,6 +130,12 @@ pub async fn in_table(store: &Store, rows: u64, hash: RangeHash) {
     assert_eq!(number(store, "SELECT count() FROM kube_event").await, rows);
     assert_eq!(number(store, "SELECT uniqExact(resource_version) FROM kube_event").await, rows);
     assert_eq!(RangeHash(number(store, &format!("SELECT sum({ROW_HASH_SQL}) FROM kube_event")).await), hash);
+}
+
+/// No rebuild or restore has left its table.
+pub async fn nothing_half_made(store: &Store) {
+    let sql = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'kube_event_next'";
+    assert_eq!(number(store, sql).await, 0);
 }
 
 fn watched() -> Record {

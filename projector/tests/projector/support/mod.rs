@@ -1,4 +1,4 @@
-//! What the projector's tests share: a real engine in a process of its own, Events to project, and SQL to look.
+//! What the projector's tests share: a real engine in a process of its own, of which each test has a database, Events to project, and SQL to look.
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs, reason = "test code, of which each binary uses its part")]
 
@@ -77,10 +77,10 @@ pub fn shared() -> Arc<MemoryLog> {
     ])
 }
 
-/// An engine in a folder that goes with it, this log, and the engine's store.
+/// A database of the shared engine in a folder that goes with it, this log, and the store of both.
 pub async fn scene<L>(log: L) -> ((Engine, tempfile::TempDir), L, Store) {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(dir.path()).await;
+    let engine = Engine::shared(dir.path()).await;
     let store = engine.store();
     ((engine, dir), log, store)
 }
