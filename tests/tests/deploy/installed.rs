@@ -25,22 +25,30 @@ use serde_json::{Value, json};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_versions_install_change_and_remove_it() {
-    for helm in Helm::all().unwrap() {
-        let control_plane = ControlPlane::start().await.unwrap();
-        let admin = control_plane.client(Access::Admin).await.unwrap();
-        namespace(&admin, "beidou-heartbeat", &[]).await;
-        namespace(&admin, "beidou-system", &["enforce", "warn"]).await;
-        let mut defined = false;
-        for (values, file) in CI {
-            // Those that another installation has left are taken over where that is said.
-            let install: &[&str] = if defined { &["--take-ownership"] } else { &[] };
-            installs_changes_removes(&helm, &control_plane, (values, file), install).await;
-            defined |= ["fleet", "operating"].contains(&values);
-            definitions_stay(&admin, defined).await;
-        }
-        control_plane.stop();
+async fn helm_3_installs_changes_and_removes_it() {
+    installs_every_kind("helm3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_4_installs_changes_and_removes_it() {
+    installs_every_kind("helm4").await;
+}
+
+async fn installs_every_kind(version: &str) {
+    let helm = Helm::all().unwrap().into_iter().find(|helm| helm.name() == version).unwrap();
+    let control_plane = ControlPlane::start().await.unwrap();
+    let admin = control_plane.client(Access::Admin).await.unwrap();
+    namespace(&admin, "beidou-heartbeat", &[]).await;
+    namespace(&admin, "beidou-system", &["enforce", "warn"]).await;
+    let mut defined = false;
+    for (values, file) in CI {
+        // Those that another installation has left are taken over where that is said.
+        let install: &[&str] = if defined { &["--take-ownership"] } else { &[] };
+        installs_changes_removes(&helm, &control_plane, (values, file), install).await;
+        defined |= ["fleet", "operating"].contains(&values);
+        definitions_stay(&admin, defined).await;
     }
+    control_plane.stop();
 }
 
 async fn installs_changes_removes(
