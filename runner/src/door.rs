@@ -129,7 +129,7 @@ impl Door {
     /// The cluster's fact cache, as tar, where there is one.
     pub(crate) async fn facts(&self) -> Result<Option<Vec<u8>>, DoorError> {
         match send("fetch facts", self.request(Method::GET, FACTS_PATH).query(&self.caller)).await {
-            Err(DoorError::Wrong { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(DoorError::Unknown { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             other => other.map(Some),
         }
     }
@@ -148,14 +148,7 @@ impl Door {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, DoorError> {
-        let answer = send(act, self.request(Method::POST, path).json(body)).await;
-        let answer = answer.map_err(|error| match error {
-            DoorError::Wrong { status: status @ (StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND), .. } => {
-                DoorError::Unknown { act, status }
-            }
-            other => other,
-        });
-        json(act, answer?)
+        json(act, send(act, self.request(Method::POST, path).json(body)).await?)
     }
 }
 
@@ -170,6 +163,7 @@ async fn send(act: &'static str, request: RequestBuilder) -> Result<Vec<u8>, Doo
             Err(_) => Err(DoorError::Wrong { act, status, text: String::from_utf8_lossy(&body).into_owned() }),
         },
         _ if status.is_success() => Ok(body),
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(DoorError::Unknown { act, status }),
         StatusCode::TOO_MANY_REQUESTS => Err(DoorError::Away { act, source: None }),
         _ if status.is_server_error() => Err(DoorError::Away { act, source: None }),
         _ => Err(DoorError::Wrong { act, status, text: String::from_utf8_lossy(&body).chars().take(500).collect() }),

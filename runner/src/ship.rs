@@ -168,9 +168,9 @@ mod tests {
         Json, Router,
         http::StatusCode,
         response::{IntoResponse, Response},
-        routing::post,
+        routing::{get, post},
     };
-    use beidou_schemas::runner::HEARTBEAT_PATH;
+    use beidou_schemas::runner::{BUNDLE_PATH, FACTS_PATH, HEARTBEAT_PATH};
     use clap::Parser;
     use tokio::net::TcpListener;
 
@@ -189,6 +189,25 @@ mod tests {
         let (over, is_over) = watch::channel(None);
         let cancel = CancellationToken::new();
         (Shipper::new(Arc::new(door), Arc::new(spool), Duration::ZERO, cancel, is_over), over, folder)
+    }
+
+    #[tokio::test]
+    async fn what_a_run_needs_is_asked_for_again_where_the_door_does_not_know_the_attempt() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answers = Arc::new(std::sync::Mutex::new(vec![StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED]));
+        let tar = move || -> std::future::Ready<Response> {
+            let status = answers.lock().unwrap().pop();
+            std::future::ready(status.map_or_else(|| "tar".into_response(), IntoResponse::into_response))
+        };
+        let none = get(|| std::future::ready(StatusCode::NOT_FOUND));
+        let router = Router::new().route(BUNDLE_PATH, get(tar)).route(FACTS_PATH, none);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let (shipper, _over, _folder) = shipper(&url);
+        let door = &shipper.door;
+        assert_eq!(patiently(UNKNOWN_LIMIT, async || door.bundle().await).await.unwrap(), b"tar");
+        assert_eq!(door.facts().await.unwrap(), None, "a cluster without facts is no door that does not know");
+        server.abort();
     }
 
     #[tokio::test]

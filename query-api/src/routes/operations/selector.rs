@@ -23,14 +23,17 @@ impl Selector {
     }
 
     fn of(text: &str) -> Option<Self> {
+        let text = text.trim();
         let (name, value, not) = match text.split_once('=') {
             None => (text.strip_prefix('!').unwrap_or(text), None, text.starts_with('!')),
             Some((name, value)) => {
-                let value = value.strip_prefix('=').unwrap_or(value);
+                let value = value.strip_prefix('=').unwrap_or(value).trim();
                 (name.strip_suffix('!').unwrap_or(name), Some(value.to_owned()), name.ends_with('!'))
             }
         };
-        let fits = !name.is_empty() && !name.contains('!');
+        let name = name.trim();
+        // `team in (a, b)` is none of ours, and no label has such a name.
+        let fits = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "!()".contains(c));
         fits.then(|| Self { name: name.to_owned(), value, not })
     }
 
@@ -50,13 +53,13 @@ mod tests {
         let labels = [("team", "infra"), ("tier", "db")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let labels = BTreeMap::from(labels);
         let holds = |text: &str| Selector::of(text).map(|selector| selector.holds(&labels));
-        for text in ["team=infra", "team==infra", "tier!=web", "old!=yes", "team", "!old"] {
+        for text in ["team=infra", "team==infra", " team = infra ", "tier!=web", "old!=yes", "team", "!old"] {
             assert_eq!(holds(text), Some(true), "{text}");
         }
-        for text in ["team=in", "team=", "team!=infra", "old=yes", "old", "!team"] {
+        for text in ["team=in", "team=", "team!=infra", " tier != db", "old=yes", "old", "!team"] {
             assert_eq!(holds(text), Some(false), "{text}");
         }
-        for text in ["=", "!", "=infra", "!=infra", "!team=infra"] {
+        for text in ["=", "!", "=infra", "!=infra", "!team=infra", "team in (infra", "db)"] {
             assert_eq!(holds(text), None, "{text}");
         }
     }
