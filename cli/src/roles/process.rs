@@ -4,16 +4,16 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use beidou_log::{
-    Log,
+    Log, LogError,
     file::{Faults, FileLog, FileOptions},
-    kafka::KafkaLog,
+    kafka::{KafkaLog, KafkaOptions},
 };
-use beidou_service::{CancellationToken, Metrics, Part, Readiness, config::Flag, probe, shutdown};
+use beidou_service::{CancellationToken, Metrics, Part, Readiness, config::Flag, probe, shutdown, telemetry};
 use beidou_store::Store;
 use tokio::net::TcpListener;
 
@@ -26,6 +26,8 @@ use crate::{
 
 /// How often the log is asked whether appends wait.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A broker that is started anew is away for a while: a role that starts meanwhile waits so long for it.
+const BROKER_LIMIT: Duration = Duration::from_secs(120);
 
 /// One process with its roles.
 #[derive(Debug, Clone)]
@@ -91,9 +93,26 @@ impl Process {
             let log = log.with_context(|| format!("cannot open the log of {}", self.data.display()))?;
             return Ok(log);
         };
-        let log: Arc<dyn Log> = KafkaLog::open(options).await.context("cannot open the log in Kafka")?;
+        let log: Arc<dyn Log> = self.opened(options).await.context("cannot open the log in Kafka")?;
         tokio::spawn(report(self.readiness.part("log"), Arc::clone(&log), self.stop.clone()));
         Ok(log)
+    }
+
+    async fn opened(&self, options: KafkaOptions) -> Result<Arc<KafkaLog>, LogError> {
+        let begun = Instant::now();
+        loop {
+            match KafkaLog::open(options.clone()).await {
+                Err(error) if error.is_retryable() && begun.elapsed() < BROKER_LIMIT => {
+                    let why = telemetry::chain(&error);
+                    tracing::warn!(error = why, "the log in Kafka cannot be opened yet: it is tried again");
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Err(error),
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                    }
+                }
+                done => return done,
+            }
+        }
     }
 
     /// The store: the configured server, else the embedded engine, wherever it is started.

@@ -7,5 +7,6 @@ mod reading;
 mod rights;
 mod secured;
 mod site;
+mod start;
 mod topics;
 mod writing;
