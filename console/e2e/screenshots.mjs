@@ -24,7 +24,7 @@ async function pages(world, only) {
     await page.click("#row-4");
     await page.waitForSelector(".nb");
   };
-  const list = machines(20, 236).map((one, n) => `${one.ip} hz2-c7-r${11 + (n % 6)}-u${String(1 + Math.floor(n / 6)).padStart(2, "0")}`);
+  const list = machines(20, 180).map((one, n) => `${one.ip} hz2-c7-r${11 + (n % 6)}-u${String(1 + Math.floor(n / 6)).padStart(2, "0")}`);
   // Each takes a minute to be made: only where a picture shows it.
   const shown = (...names) => names.some((name) => wanted(name, only));
   const task = shown("operations", "tasks", "task") ? await taskAtGate(world) : "";

@@ -69,7 +69,11 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
     const y = TOP + n * ROW;
     if (row.part) part(c, y, picture, row, x);
     else if (row.head) head(c, y, picture, row, x);
-    else for (const place of row.stages) bar(c, y, picture, stages[place], picture.profiles[place], row.stages.length === 1, x, w);
+    else
+      for (const place of row.stages) {
+        const free = row.stages.length === 1 ? behind(c, picture, place, x) : null;
+        bar(c, y, picture, stages[place], picture.profiles[place], free, x, w);
+      }
   });
   if (picture.live) drawGhosts(c, picture, x, w);
   for (const hold of picture.holds) held(c, picture, hold, x, w);
@@ -85,13 +89,22 @@ function fitted(c: Ctx, text: string, most: number): string {
 
 type X = (t: number) => number;
 
+/** Where the row of a stage is free again: behind what may come of it. */
+function behind(c: Ctx, picture: GanttPicture, stage: number, x: X): number {
+  const n = picture.live ? picture.coming.findIndex((ghost) => ghost.stage === stage) : -1;
+  const ghost = picture.coming[n];
+  if (!ghost) return 0;
+  const words = n === picture.coming.length - 1 ? c.measureText(picture.ghostWords).width + 8 : 0;
+  return x(ghost.p90) + words;
+}
+
 function bar(
   c: Ctx,
   y: number,
   picture: GanttPicture,
   stage: Stage | undefined,
   profile: Profile | undefined,
-  words: boolean,
+  free: number | null,
   x: X,
   w: number,
 ): void {
@@ -113,10 +126,10 @@ function bar(
     c.fillStyle = color("st-fail");
     c.fillRect(a, y + 3, b - a - 0.5, bad);
   } else area(c, a, b, y + 2, ROW - 4, picture, stage, profile, x);
-  if (!words) return;
+  if (free === null) return;
   const text = picture.stageWords(stage, counts);
   c.fillStyle = color(counts.bad > 0 ? "st-fail-ink" : "ink-2");
-  beside(c, text, a, b, y + ROW / 2, w);
+  beside(c, text, a, Math.max(b, free), y + ROW / 2, w);
 }
 
 /** The words behind a bar, or before it where the edge is near. */
