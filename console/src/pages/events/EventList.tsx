@@ -59,9 +59,11 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   const { density } = usePrefs();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows from the density
   const size = useMemo(rowHeight, [density]);
-  const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: OVERSCAN });
+  // With each new number of rows it works through all of them once more, which a page brings every few frames: it has room for more.
+  const room = 2 ** Math.ceil(Math.log2(Math.max(1024, count)));
+  const rows = useVirtualizer({ count: room, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: OVERSCAN });
   seen.current = rows;
-  const items = rows.getVirtualItems();
+  const items = rows.getVirtualItems().filter((item) => item.index < count);
   // The element of a row that went out takes the row that came in: there are as many as were ever shown at once. So they stand in
   // the document in another order than rows do, and say the order themselves.
   pool.current = Math.max(pool.current, items.length);
@@ -142,7 +144,7 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
           tabIndex={0}
           onFocus={() => setFocus((now) => Math.max(0, now))}
         >
-          <div role="presentation" style={{ height: rows.getTotalSize(), position: "relative" }}>
+          <div role="presentation" style={{ height: count * size, position: "relative" }}>
             {slots.map((item) => {
               const event = at(item.index);
               const key = slot(item.index);
