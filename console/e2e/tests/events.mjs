@@ -70,13 +70,15 @@ export async function aLinkShowsTheSameToSomebodyElse(world) {
   await one.page.waitForSelector(".er[role=row][id]");
   await one.page.click("#row-3");
   await one.page.waitForSelector(".det .dl");
-  const [count, row] = [await total(one.page), await one.page.textContent("#row-3")];
+  // Its message is cut to the width that is left, which the pane has just changed: what stands before tells rows apart.
+  const begin = async (page, row) => (await page.textContent(row))?.slice(0, 60);
+  const [count, row] = [await total(one.page), await begin(one.page, "#row-3")];
   const link = new URL(one.page.url());
   const two = await openPage(world, { theme: "dark" });
   await two.go(link.pathname + link.search);
   await two.page.waitForSelector(".er.sel");
   check((await total(two.page)) === count, "another count");
-  check((await two.page.textContent(".er.sel")) === row, "another row is open");
+  check((await begin(two.page, ".er.sel")) === row, "another row is open");
   await two.page.waitForSelector(".det .dl");
 }
 
