@@ -1,12 +1,9 @@
 //! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals, a log
 //! that does not take what a runner says.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
@@ -16,10 +13,10 @@ use beidou_controllers::{
 };
 use beidou_log::{
     Log, LogError, Writer,
-    memory::{MemoryLog, Overlay},
+    memory::{MemoryLog, Overlay, Watched},
 };
 use beidou_schemas::{
-    Offset, Record, Topic, TopicPartition,
+    Topic, TopicPartition,
     operation::{
         Object, Phase,
         command::{Ask, Word},
@@ -207,11 +204,6 @@ struct Full {
     full: Arc<AtomicBool>,
 }
 
-struct FullWriter {
-    writer: Arc<dyn Writer>,
-    full: Arc<AtomicBool>,
-}
-
 #[async_trait]
 impl Overlay for Full {
     fn below(&self) -> &MemoryLog {
@@ -219,27 +211,13 @@ impl Overlay for Full {
     }
 
     async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        let writer = self.log.writer(at, name).await?;
-        let full = if at.topic == Topic::OperationTask { Arc::clone(&self.full) } else { Arc::default() };
-        Ok(Arc::new(FullWriter { writer, full }))
-    }
-}
-
-#[async_trait]
-impl Writer for FullWriter {
-    async fn append(&self, records: Vec<Record>) -> Result<Range<Offset>, LogError> {
-        match self.full.load(Ordering::SeqCst) {
-            true => Err(LogError::Full { path: "disk".into() }),
-            false => self.writer.append(records).await,
-        }
-    }
-
-    async fn is_newest(&self) -> Result<(), LogError> {
-        self.writer.is_newest().await
-    }
-
-    fn epoch(&self) -> u64 {
-        self.writer.epoch()
+        let (writer, full) = (self.log.writer(at, name).await?, Arc::clone(&self.full));
+        Ok(Arc::new(Watched::new(writer).before(move |records| {
+            match at.topic == Topic::OperationTask && !records.is_empty() && full.load(Ordering::SeqCst) {
+                true => Err(LogError::Full { path: "disk".into() }),
+                false => Ok(()),
+            }
+        })))
     }
 }
 
