@@ -59,6 +59,7 @@ nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the faul
 
 pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
 	@$(MAKE) -j2 kubernetes ansible compiled
+	@tests/kubernetes/install kubelet
 	$(call say,some eight minutes: in five of them a Pod waits for an image that does not come)
 	@cargo test --workspace --features beidou-tests/pods --test pods -- --nocapture 2>&1 | tee target/pods.log
 
