@@ -7,6 +7,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use beidou_service::held_port::HeldPort;
+
 /// Runs `beidou` with an empty home.
 fn beidou(home: &Path, args: &[&str]) -> Output {
     beidou_with(home, args, &[])
@@ -189,9 +191,8 @@ fn clients_without_a_server_are_told_how_to_get_one() {
     assert_fails(&beidou(home.path(), &["events"]), 2, &["no server is known", "beidou demo"]);
     assert_fails(&beidou(home.path(), &["events", "--context", "x"]), 3, &["\"x\" is not known"]);
     // The port is held, and nobody listens there.
-    let held = tokio::net::TcpSocket::new_v4().unwrap();
-    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}", held.local_addr().unwrap());
+    let held = HeldPort::any().unwrap();
+    let url = format!("http://{}", held.address());
     for client in [&["events"][..], &["clusters"], &["coverage"], &["rejects"], &["timeline", "po/a", "-c", "b"]] {
         let output = beidou_with(home.path(), client, &[("BEIDOU_URL", &url)]);
         assert_fails(&output, 5, &["cannot reach", &url, "beidou up"]);

@@ -118,14 +118,21 @@ async fn endless_export(State(server): State<Server>) -> Json<Value> {
 
 const STATEMENT: &str = "SELECT reason, count()\nFROM events GROUP BY reason";
 
-async fn saved_queries() -> Json<Value> {
+/// Two, each on a page of its own.
+async fn saved_queries(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
     let by = |query: Value| {
         let mut all = json!({"description": "", "subject": "s", "time": "2026-11-24T00:00:00Z"});
         all.as_object_mut().unwrap().extend(query.as_object().unwrap().clone());
         all
     };
-    let items = [json!({"name": "loops", "line": "reason:BackOff"}), json!({"name": "reasons", "sql": STATEMENT})];
-    Json(json!({"items": items.map(by)}))
+    let (item, next) = match query.get("cursor") {
+        None => (json!({"name": "loops", "line": "reason:BackOff"}), Some("behind loops")),
+        Some(cursor) => {
+            assert_eq!(cursor, "behind loops");
+            (json!({"name": "reasons", "sql": STATEMENT}), None)
+        }
+    };
+    Json(json!({"items": [by(item)], "next": next, "total": {"value": 2, "exact": true}}))
 }
 
 async fn sql(State(server): State<Server>, Json(body): Json<Value>) -> Json<Value> {

@@ -1,4 +1,6 @@
+import { QueryClient } from "@tanstack/react-query";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { queries } from "../src/api/questions";
 import type { QueryItem } from "../src/api/types";
 import { keepEdits, readEdits } from "../src/pages/sql/text";
 import { asked, isSql, oneLine, opening } from "../src/query/saved";
@@ -20,6 +22,19 @@ describe("a saved query", () => {
     expect([line, all, sql].map(asked)).toEqual(["reason:BackOff", "", "SELECT node FROM events"]);
     expect(oneLine("SELECT 1--a\n+ 2")).toBe("SELECT 1 + 2");
   });
+});
+
+it("all saved queries are known, over the pages of their list", async () => {
+  const pages = [
+    { items: [all, sql], next: "p2", total: { value: 3, exact: true } },
+    { items: [line], next: null, total: { value: 3, exact: true } },
+  ];
+  const fetched = vi.fn(async (_: string) => Response.json(pages[fetched.mock.calls.length - 1]));
+  vi.stubGlobal("fetch", fetched);
+  vi.stubGlobal("sessionStorage", { getItem: () => null });
+  expect((await new QueryClient().fetchQuery(queries())).items).toEqual([all, sql, line]);
+  const asked = fetched.mock.calls.map(([url]) => url);
+  expect(asked).toEqual(["/api/v1/queries?limit=1000", "/api/v1/queries?cursor=p2&limit=1000"]);
 });
 
 describe("edits of a statement", () => {

@@ -171,6 +171,8 @@ fn step_shape(manifest: &Manifest, step: &Step, joins: bool) -> StepShape {
 
 #[cfg(test)]
 mod tests {
+    use beidou_service::held_port::HeldPort;
+
     use super::*;
 
     #[tokio::test]
@@ -197,9 +199,8 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         // The port is held, and nobody listens there.
-        let held = tokio::net::TcpSocket::new_v4().unwrap();
-        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let name: ArtifactName = format!("oci://{}/team/drain:1", held.local_addr().unwrap()).parse().unwrap();
+        let held = HeldPort::any().unwrap();
+        let name: ArtifactName = format!("oci://{}/team/drain:1", held.address()).parse().unwrap();
         let places = [Place::Registry(name.clone())];
         let shipped = read(&[], None, folder.path()).await["drain"].digest().to_owned();
         let error = fetch(&Registries::default(), &name, folder.path()).await.unwrap_err();

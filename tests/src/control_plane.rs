@@ -21,6 +21,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use beidou_service::held_port::HeldPort;
 use k8s_openapi::api::core::v1::{Event, Namespace, ServiceAccount};
 use kube::{
     Api, Client, Config,
@@ -35,7 +36,7 @@ use self::{
     part::Part,
     pki::Pki,
 };
-use crate::{held_port::HeldPort, installed::installed, wait::until};
+use crate::{installed::installed, wait::until};
 
 /// A start takes 5 s on an idle machine and 10 s on a busy one; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);

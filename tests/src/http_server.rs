@@ -3,9 +3,10 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, anyhow};
+use beidou_service::held_port::HeldPort;
 use tempfile::TempDir;
 
-use crate::{beidou::http, control_plane::part::Part, held_port::HeldPort, wait::until};
+use crate::{beidou::http, control_plane::part::Part, wait::until};
 
 /// A start takes less than a second on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -28,7 +29,7 @@ impl HttpServer {
         command: impl FnOnce(&Path, &str) -> anyhow::Result<Command>,
     ) -> anyhow::Result<Self> {
         let (folder, port) = (TempDir::with_prefix(format!("beidou-{name}-"))?, HeldPort::any()?);
-        let address = format!("127.0.0.1:{}", port.number());
+        let address = port.address().to_string();
         let command = command(folder.path(), &address)?;
         let part = Part::launch(name, command, folder.path()).with_context(|| format!("start {name}"))?;
         let mut server = Self { part, folder, address, _port: port };

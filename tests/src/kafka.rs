@@ -18,6 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use beidou_service::held_port::HeldPort;
 use rdkafka::{
     ClientConfig,
     admin::AdminClient,
@@ -27,7 +28,7 @@ use rdkafka::{
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{control_plane::part::Part, held_port::HeldPort, installed::installed, wait::until};
+use crate::{control_plane::part::Part, installed::installed, wait::until};
 
 /// A start takes 4 s on an idle machine; longer than this, something is broken.
 const READY_LIMIT: Duration = Duration::from_secs(180);

@@ -2,13 +2,12 @@
 //!
 //! `control_plane` starts a real Kubernetes API server, `kafka` a real broker, `s3` a real object storage, `registry` a real registry of artifacts, `ssh_hosts` hosts to
 //! run playbooks on, `machines` all of it together for operations, `pods` a node whose Pods are real, `helm` renders the chart, `proxy` breaks and slows
-//! what goes to a server, `held_port` keeps a port for one, `clock` steps for the processes of a test, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
+//! what goes to a server, `clock` steps for the processes of a test, `wait` is the only place where a test lets time pass, `tidy` checks the shape of the source tree itself.
 
 pub mod beidou;
 pub mod clock;
 pub mod control_plane;
 pub mod faults;
-pub mod held_port;
 pub mod helm;
 mod http_server;
 pub mod installed;

@@ -32,7 +32,7 @@ struct Query {
     time: Timestamp,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct List {
     items: Vec<Query>,
 }
@@ -83,8 +83,7 @@ impl Client {
     }
 
     async fn saved(&self, name: &str) -> Result<Query, Failure> {
-        let list: List = self.http.get(PATH, &[]).await?;
-        let found = list.items.into_iter().find(|query| query.name == name);
+        let found = self.saved_queries().await?.into_iter().find(|query| query.name == name);
         let unknown = || {
             Failure::new(
                 Code::NotFound,
@@ -95,8 +94,12 @@ impl Client {
         found.ok_or_else(unknown)
     }
 
+    async fn saved_queries(&self) -> Result<Vec<Query>, Failure> {
+        Ok(self.rows(PATH, &[], u32::MAX).await?.0)
+    }
+
     async fn show_queries(&self, output: Output) -> anyhow::Result<()> {
-        let list: List = self.http.get(PATH, &[]).await?;
+        let list = List { items: self.saved_queries().await? };
         match output {
             Output::Json => crate::say(&serde_json::to_string_pretty(&list)?),
             Output::Ndjson => {

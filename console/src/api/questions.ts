@@ -52,7 +52,22 @@ export const explain = (params: Params, anchor: number) => ask<Explanation>("/ap
 export const states = (cluster: string, uid: string) => ask<Page<EventState>>(`/api/v1/events/${cluster}/${uid}`, { limit: 50 });
 export const neighbours = (cluster: string, uid: string, params: Params) =>
   ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
-export const queries = () => ask<QueryList>("/api/v1/queries");
+/** All of them: whoever looks for a name must not miss it. */
+export const queries = () => {
+  const path = "/api/v1/queries";
+  return queryOptions({
+    ...ask<QueryList>(path),
+    queryFn: async ({ signal }) => {
+      const items: QueryList["items"] = [];
+      let page: QueryList | undefined;
+      do {
+        page = await get<QueryList>(path, { limit: 1000, cursor: page?.next }, signal);
+        items.push(...page.items);
+      } while (page.next);
+      return { ...page, items };
+    },
+  });
+};
 export const exportsList = () => ask<ExportList>("/api/v1/exports");
 export const space = () => ask<Space>("/api/v1/space");
 export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");

@@ -916,7 +916,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All saved queries, by name. */
+        /** Saved queries, by name. */
         get: operations["queries"];
         put?: never;
         post?: never;
@@ -3960,10 +3960,14 @@ export interface components {
              */
             time: string;
         };
-        /** @description All saved queries. */
+        /** @description A page of saved queries. */
         QueryList: {
             /** @description By name. */
             items: components["schemas"]["QueryItem"][];
+            /** @description Pass it as `cursor` for the page behind this one; null on the last page. */
+            next?: string | null;
+            /** @description How many there are in all. */
+            total: components["schemas"]["Total"];
         };
         /** @description A range of time. */
         RangeAnswer: {
@@ -7472,7 +7476,12 @@ export interface operations {
     };
     queries: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -45,16 +45,15 @@ pub(crate) fn error(address: &str) -> impl FnOnce(std::io::Error) -> Controllers
 
 #[cfg(test)]
 mod tests {
+    use beidou_service::held_port::HeldPort;
+
     use super::*;
 
     #[tokio::test]
     async fn any_port_stays_the_same_while_it_is_free() {
         let folder = tempfile::tempdir().unwrap();
-        // Held by a socket that does not listen, a port is given to nobody who takes any.
-        let held = tokio::net::TcpSocket::new_v4().unwrap();
-        held.set_reuseaddr(true).unwrap();
-        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = held.local_addr().unwrap();
+        let held = HeldPort::any().unwrap();
+        let address = held.address();
         fs::write(folder.path().join(ADDRESS), address.to_string()).unwrap();
         let first = listen("127.0.0.1:0", folder.path()).await.unwrap();
         assert_eq!(first.local_addr().unwrap(), address, "where it was");

@@ -1,22 +1,15 @@
 //! Operations from a command to their end: facts in order, crashes at each fail point, a second runner, cancel, refusals, a log
 //! that does not take what a runner says.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
-use async_trait::async_trait;
 use beidou_controllers::{
     ControllersError,
     fault::{Faults, Point},
 };
-use beidou_log::{
-    Log, LogError, Writer,
-    memory::{MemoryLog, Overlay, Watched},
-};
+use beidou_log::memory::Full;
 use beidou_schemas::{
-    Topic, TopicPartition,
+    Topic,
     operation::{
         Object, Phase,
         command::{Ask, Word},
@@ -198,37 +191,15 @@ async fn unknown_steps_are_refused_with_the_known_ones_and_a_bad_host_is_told() 
     run.await.unwrap().unwrap();
 }
 
-/// A log that takes nothing of what runners say while it is full.
-struct Full {
-    log: Arc<MemoryLog>,
-    full: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Overlay for Full {
-    fn below(&self) -> &MemoryLog {
-        &self.log
-    }
-
-    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        let (writer, full) = (self.log.writer(at, name).await?, Arc::clone(&self.full));
-        Ok(Arc::new(Watched::new(writer).before(move |records| {
-            match at.topic == Topic::OperationTask && !records.is_empty() && full.load(Ordering::SeqCst) {
-                true => Err(LogError::Full { path: "disk".into() }),
-                false => Ok(()),
-            }
-        })))
-    }
-}
-
 #[tokio::test]
 async fn a_runner_is_heard_of_while_the_log_does_not_take_what_it_says() {
-    let (site, full) = (Site::new(), Arc::new(AtomicBool::new(true)));
-    let log = Full { log: Arc::clone(&site.log), full: Arc::clone(&full) };
-    let (run, stop) = site.start_over(Arc::new(log), Faults::default());
+    let site = Site::new();
+    let log = Full::new(Arc::clone(&site.log), Topic::OperationTask);
+    log.set(true);
+    let (run, stop) = site.start_over(log.clone(), Faults::default());
     site.operate(1, &["first"], &["10.0.0.1"]).await;
     site.facts_until(|fact| matches!(fact.body, Body::Heard(_))).await;
-    full.store(false, Ordering::SeqCst);
+    log.set(false);
     let facts = site.facts_until(is_over).await;
     assert_eq!(finished(&facts), Phase::Succeeded);
     stop.cancel();

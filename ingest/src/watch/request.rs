@@ -247,6 +247,8 @@ fn escape(value: &str, into: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use beidou_service::held_port::HeldPort;
+
     use super::*;
 
     async fn failure(url: &str) -> ApiError {
@@ -265,10 +267,9 @@ mod tests {
             tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         });
         // A port that is held, and nobody listens there.
-        let held = tokio::net::TcpSocket::new_v4().unwrap();
-        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let held = HeldPort::any().unwrap();
         for (url, step) in [
-            (format!("http://{}", held.local_addr().unwrap()), "cannot connect: Connection refused"),
+            (format!("http://{}", held.address()), "cannot connect: Connection refused"),
             (format!("https://127.0.0.1:{port}"), "TLS failed: "),
         ] {
             let error = failure(&url).await;

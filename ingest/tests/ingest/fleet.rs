@@ -1,13 +1,6 @@
 //! Several clusters, their credentials, their coming and going; and a log that does not take what is read.
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use crate::support::{Api, Running, eventually, facts, memory, states, story, within};
 use async_trait::async_trait;
@@ -16,7 +9,7 @@ use beidou_ingest::{
 };
 use beidou_log::{
     Log, LogError, Writer,
-    memory::{MemoryLog, Overlay, Watched},
+    memory::{Full, MemoryLog, Overlay},
 };
 use beidou_schemas::{
     Epoch, Micros, ResourceVersion, Topic, TopicPartition,
@@ -203,36 +196,12 @@ async fn the_cluster_file_is_followed_and_a_bad_one_changes_nothing() {
     within(following).await.unwrap();
 }
 
-/// A log whose disk can be full: then it takes no Events.
-struct Disk {
-    log: Arc<MemoryLog>,
-    full: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Overlay for Disk {
-    fn below(&self) -> &MemoryLog {
-        &self.log
-    }
-
-    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
-        let (writer, full) = (self.log.writer(at, name).await?, Arc::clone(&self.full));
-        Ok(Arc::new(Watched::new(writer).before(move |_| {
-            match at.topic == Topic::KubeEvent && full.load(Ordering::SeqCst) {
-                true => Err(LogError::Full { path: "disk".into() }),
-                false => Ok(()),
-            }
-        })))
-    }
-}
-
 #[tokio::test]
 async fn a_full_log_holds_the_position_and_nothing_is_dropped() {
-    let (api, full) = (Api::start("uid-1").await, Arc::new(AtomicBool::new(false)));
-    let log = Arc::new(Disk { log: memory(), full: Arc::clone(&full) });
+    let (api, log) = (Api::start("uid-1").await, Full::new(memory(), Topic::KubeEvent));
     let mut running = Running::start(log.clone(), vec![named("one", &api)]);
     running.watching().await;
-    full.store(true, Ordering::SeqCst);
+    log.set(true);
     let first = api.write("a", "");
     running.until(|s| s.log_trouble.is_some()).await;
     let beats = api.lock().heartbeats;
@@ -243,7 +212,7 @@ async fn a_full_log_holds_the_position_and_nothing_is_dropped() {
         _ => None,
     });
     assert!(claimed.max().is_none_or(|version| version < first), "no position beyond what the log has");
-    full.store(false, Ordering::SeqCst);
+    log.set(false);
     let records = eventually(&*log, Topic::KubeEvent, |records| records.len() == 2).await;
     running.until(|s| s.log_trouble.is_none()).await;
     running.stop().await.unwrap();

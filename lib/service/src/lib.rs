@@ -6,9 +6,10 @@
 //!  parts of the process               ──► readiness, metrics ──► probe (/healthz /readyz /metrics)
 //! ```
 //!
-//! Nothing here knows what Beidou does.
+//! Nothing here knows what Beidou does. `held_port` is for tests.
 
 pub mod config;
+pub mod held_port;
 pub mod metrics;
 pub mod probe;
 pub mod readiness;

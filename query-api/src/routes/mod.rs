@@ -17,6 +17,7 @@ mod lanes;
 mod neighbours;
 mod occurrences;
 mod operations;
+mod page;
 mod patterns;
 mod queries;
 mod reach;

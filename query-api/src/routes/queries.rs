@@ -8,7 +8,9 @@ use beidou_schemas::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::page::{CURSOR, CursorParams, Cut, Direction, Page};
 use crate::{
+    answer::{Total, row_room},
     app::{Ask, now},
     ask::{Range, body::Body, line},
     problem::{Kind, Problem, ProblemBody},
@@ -56,23 +58,32 @@ pub(crate) struct QueryItem {
     time: Micros,
 }
 
-/// All saved queries.
+/// A page of saved queries.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryList {
     /// By name.
     items: Vec<QueryItem>,
+    /// Pass it as `cursor` for the page behind this one; null on the last page.
+    next: Option<String>,
+    /// How many there are in all.
+    total: Total,
 }
 
-/// All saved queries, by name.
+/// Saved queries, by name.
 #[utoipa::path(
-    get, path = "/api/v1/queries", tag = "Events",
+    get, path = "/api/v1/queries", tag = "Events", params(CursorParams),
     responses((status = 200, body = QueryList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn queries(ask: Ask) -> Result<Json<QueryList>, Problem> {
-    ask.params(&[])?;
-    let found = ask.app.upkeep.board(|board| board.queries().values().cloned().map(item).collect()).await?;
-    Ok(Json(QueryList { items: found }))
+    let page = Page::<String>::read(&ask, &ask.params(&[&CURSOR])?)?;
+    let list = ask.app.upkeep.board(|board| {
+        let rows = board.queries().iter().map(|(name, query)| (name.clone(), query)).collect();
+        let told = |query: &Query| item(query.clone());
+        let Cut { items, next, total } = page.of(&ask, rows, Direction::Up, row_room(&[]), told);
+        QueryList { items, next, total }
+    });
+    Ok(Json(list.await?))
 }
 
 /// Saves a query line or a statement of SQL under a name; a name that is taken gets the new one.

@@ -98,6 +98,23 @@ async fn statements_are_saved_beside_lines_and_a_name_stands_for_one_of_them() {
 }
 
 #[tokio::test]
+async fn the_list_of_saved_queries_is_paged_and_no_page_is_larger_than_a_megabyte() {
+    let api = without_store(log()).await;
+    let sql = format!("SELECT '{}'", "x".repeat(12_000));
+    let names: Vec<String> = (100..190).map(|n| format!("large-{n}")).collect();
+    for name in &names {
+        let saved = send(&api, Method::PUT, &format!("/api/v1/queries/{name}"), json!({"sql": sql})).await;
+        assert_eq!(saved.status, 200, "{}", saved.text);
+    }
+    let first = api.list("/api/v1/queries?limit=1000").await;
+    assert_eq!(first["total"]["value"], 90);
+    assert!(first["next"].is_string() && first["items"].as_array().unwrap().len() > 70, "cut where it is full");
+    for limit in [1000, 7] {
+        assert_eq!(api.all(&format!("/api/v1/queries?limit={limit}"), "name").await, names);
+    }
+}
+
+#[tokio::test]
 async fn no_statement_is_saved_that_could_not_be_run() {
     let log = log();
     let api = without_store(log.clone()).await;

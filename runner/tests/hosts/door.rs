@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
 
@@ -18,10 +17,8 @@ use beidou_schemas::runner::{
     Assignment, BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Events, FACTS_PATH, FINISH_PATH, Finish,
     HEARTBEAT_PATH, Heartbeat, Refusal, Refused, Taken, TaskEvent, TaskEventKind,
 };
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    task::JoinHandle,
-};
+use beidou_service::held_port::HeldPort;
+use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
 
 pub const TOKEN: &str = "token-of-one-attempt-0123456789";
@@ -53,24 +50,20 @@ type Shared = Arc<Mutex<Attempt>>;
 /// A running door. It may go and come back on its port.
 pub struct Door {
     pub attempt: Shared,
-    /// Does not listen: while it is there, the port is given to nobody who takes any.
-    port: TcpSocket,
+    port: HeldPort,
     server: Option<JoinHandle<()>>,
 }
 
 impl Door {
     pub async fn open(assignment: Assignment) -> anyhow::Result<Self> {
         let attempt = Attempt { assignment: Some(assignment), ..Attempt::default() };
-        let port = TcpSocket::new_v4()?;
-        port.set_reuseaddr(true)?;
-        port.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        let mut door = Self { attempt: Arc::new(Mutex::new(attempt)), port, server: None };
+        let mut door = Self { attempt: Arc::new(Mutex::new(attempt)), port: HeldPort::any()?, server: None };
         door.reopen().await?;
         Ok(door)
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.port.local_addr().expect("a bound socket has an address"))
+        format!("http://{}", self.port.address())
     }
 
     /// Gone: connections are refused.
@@ -82,7 +75,7 @@ impl Door {
     }
 
     pub async fn reopen(&mut self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(self.port.local_addr()?).await?;
+        let listener = TcpListener::bind(self.port.address()).await?;
         self.serve(listener);
         Ok(())
     }

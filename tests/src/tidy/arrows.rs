@@ -18,7 +18,7 @@ fn allowed(package: &str) -> Option<Arrows> {
         "beidou-model" | "beidou-log" | "beidou-simulator" | "beidou-crds" | "beidou-playbooks" => Only(&["schemas"]),
         "beidou-runner" => Only(&["schemas", "playbooks", "service"]),
         "beidou-controllers" => Only(&["schemas", "model", "crds", "playbooks", "log", "service"]),
-        "beidou-store" => Only(&["schemas", "model"]),
+        "beidou-store" => Only(&["schemas", "model", "service"]),
         "beidou-ingest" => Only(&["schemas", "model", "log", "service"]),
         "beidou-projector" | "beidou-query-api" => Only(&["schemas", "model", "log", "store", "service"]),
         "beidou" | "beidou-tests" | "beidou-bench" => All,

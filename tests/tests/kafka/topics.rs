@@ -5,7 +5,7 @@ use beidou_log::{
     kafka::{Kafka, KafkaLog, KafkaOptions, settings::TOPIC},
 };
 use beidou_schemas::Topic;
-use beidou_service::telemetry::chain;
+use beidou_service::{held_port::HeldPort, telemetry::chain};
 use beidou_tests::kafka::Broker;
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 
@@ -87,9 +87,8 @@ async fn more_copies_than_brokers_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_that_do_not_answer_are_named() {
     // The port is held, and nobody listens there.
-    let held = tokio::net::TcpSocket::new_v4().unwrap();
-    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = held.local_addr().unwrap().to_string();
+    let held = HeldPort::any().unwrap();
+    let address = held.address().to_string();
     let kafka = Kafka { brokers: vec![address.clone()], ..Kafka::default() };
     let (error, text) = refused(&KafkaOptions::new(kafka, [(Topic::KubeEvent, 1)])).await;
     assert!(error.is_retryable(), "{error:?}");

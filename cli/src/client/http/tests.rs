@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use beidou_service::held_port::HeldPort;
 
 use super::*;
 
@@ -22,10 +23,9 @@ async fn serve(router: Router) -> String {
 }
 
 /// A port that is held while this lives, and its URL: nobody listens there.
-fn nobody() -> (tokio::net::TcpSocket, String) {
-    let held = tokio::net::TcpSocket::new_v4().unwrap();
-    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}", held.local_addr().unwrap());
+fn nobody() -> (HeldPort, String) {
+    let held = HeldPort::any().unwrap();
+    let url = format!("http://{}", held.address());
     (held, url)
 }
 

@@ -51,7 +51,7 @@ impl Client {
     }
 
     async fn show_list(&self, kind: Kind, query: &[Parameter], limit: u32, output: Form) -> anyhow::Result<()> {
-        let (rows, total) = self.rows(kind.path(), query, limit).await?;
+        let (rows, total) = self.rows::<Value>(kind.path(), query, limit).await?;
         let document = json!({"items": rows, "total": total});
         show_as(output, &document, || match (rows.is_empty(), kind) {
             (true, Kind::Operation) => "no operation matches\ntry: beidou operation apply -f FILE".to_owned(),

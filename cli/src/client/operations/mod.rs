@@ -21,6 +21,7 @@ mod tests;
 mod watch;
 
 use reqwest::Method;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -33,6 +34,19 @@ use crate::{
 
 /// Rows of a page: what the server allows.
 const PAGE: usize = 1000;
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+struct List<T> {
+    items: Vec<T>,
+    next: Option<String>,
+    total: Total,
+}
+
+#[derive(Debug, Deserialize)]
+struct Total {
+    value: u64,
+}
 
 /// Operations or tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,20 +130,23 @@ impl Client {
     }
 
     /// Rows of a list over its pages, and how many there are in all.
-    async fn rows(&self, path: &str, query: &[Parameter], limit: u32) -> Result<(Vec<Value>, u64), Failure> {
+    pub(super) async fn rows<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[Parameter],
+        limit: u32,
+    ) -> Result<(Vec<T>, u64), Failure> {
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let wanted = (limit as usize - rows.len()).min(PAGE);
             let mut page = query.to_vec();
             page.push(("limit", wanted.to_string()));
             page.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let mut list: Value = self.http.get(path, &page).await?;
-            if let Value::Array(items) = list["items"].take() {
-                rows.extend(items);
-            }
-            cursor = list["next"].as_str().map(str::to_owned);
+            let list: List<T> = self.http.get(path, &page).await?;
+            rows.extend(list.items);
+            cursor = list.next;
             if cursor.is_none() || rows.len() >= limit as usize {
-                return Ok((rows, list["total"]["value"].as_u64().unwrap_or_default()));
+                return Ok((rows, list.total.value));
             }
         }
     }

@@ -30,8 +30,8 @@ use beidou_schemas::{
         HostState, TaskEvent, TaskEventKind,
     },
 };
-use beidou_service::{CancellationToken, Metrics, Readiness};
-use tokio::{net::TcpSocket, sync::oneshot, task::JoinHandle};
+use beidou_service::{CancellationToken, Metrics, Readiness, held_port::HeldPort};
+use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 pub use self::api_server::ApiServer;
@@ -63,7 +63,8 @@ pub struct Site {
     metrics: Mutex<Metrics>,
     pub folder: tempfile::TempDir,
     pub config: ControllersConfig,
-    _port: TcpSocket,
+    /// It stays the same over restarts, as a Service's does.
+    _port: HeldPort,
 }
 
 impl Site {
@@ -75,14 +76,10 @@ impl Site {
         fs::create_dir(&bundle).unwrap();
         fs::write(bundle.join("bundle.yaml"), BUNDLE).unwrap();
         fs::write(bundle.join("run.sh"), "#!/bin/sh\n").unwrap();
-        // The port stays the same over restarts, as a Service's does: held by a socket that does not listen, it is given to
-        // nobody who takes any.
-        let port = TcpSocket::new_v4().unwrap();
-        port.set_reuseaddr(true).unwrap();
-        port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = HeldPort::any().unwrap();
         let target: TargetConfig = serde_json::from_value(serde_json::json!({"name": "c"})).unwrap();
         let config = ControllersConfig {
-            listen: port.local_addr().unwrap().to_string(),
+            listen: port.address().to_string(),
             bundles: vec![beidou_playbooks::Place::Path(bundle)],
             clusters: vec![target],
             hold_at_warnings: 0,

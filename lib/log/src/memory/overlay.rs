@@ -1,6 +1,13 @@
 //! A log over one in memory, to test those who use it: it refuses, loses or hurries where the test says so.
 
-use std::{ops::Range, sync::Arc, time::SystemTime};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
@@ -115,5 +122,45 @@ impl Writer for Watched {
 
     fn epoch(&self) -> u64 {
         self.below.epoch()
+    }
+}
+
+/// A log whose disk may be full: then it takes nothing of one topic. It is read meanwhile, and takes the other topics.
+pub struct Full {
+    below: Arc<MemoryLog>,
+    topic: Topic,
+    full: Arc<AtomicBool>,
+}
+
+impl Full {
+    /// Not full yet.
+    pub fn new(below: Arc<MemoryLog>, topic: Topic) -> Arc<Self> {
+        Arc::new(Self { below, topic, full: Arc::default() })
+    }
+
+    /// Whether it is, from now on.
+    pub fn set(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Overlay for Full {
+    fn below(&self) -> &MemoryLog {
+        &self.below
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        let writer = self.below.writer(at, name).await?;
+        if at.topic != self.topic {
+            return Ok(writer);
+        }
+        let full = Arc::clone(&self.full);
+        Ok(Arc::new(Watched::new(writer).before(move |records| {
+            match full.load(Ordering::SeqCst) && !records.is_empty() {
+                true => Err(LogError::Full { path: "disk".into() }),
+                false => Ok(()),
+            }
+        })))
     }
 }

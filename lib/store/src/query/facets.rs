@@ -78,7 +78,7 @@ fn from_cells(query: &FacetsQuery, whole: Whole) -> Statement {
         true => cells.line("    UNION ALL").line(CELLS).line(EDGES).line(BY_CELL),
         false => cells,
     };
-    whole.bound(all.line("    )"), query.range)
+    whole.bound(all.line("    )"), "", query.range)
 }
 
 const HEAD: &str = "SELECT field, leftUTF8(each, 256) AS value, sum(counted) AS states, sum(deltas) AS happened, count() OVER (PARTITION BY field) AS different

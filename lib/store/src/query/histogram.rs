@@ -97,7 +97,7 @@ fn from_cells(query: &HistogramQuery, whole: Whole, [select, within]: [&'static 
         true => cells.line("    UNION ALL").line(ROWS).line(EDGES).line(BY_BIN),
         false => cells,
     };
-    whole.bound(all.line(")"), query.range).with("begin", query.bins.begin).with("width", Micros(query.bins.width))
+    whole.bound(all.line(")"), "", query.range).with("begin", query.bins.begin).with("width", Micros(query.bins.width))
 }
 
 macro_rules! cells_of {

@@ -47,22 +47,12 @@ impl Whole {
         matching(Statement::new("WITH picked AS\n(\nSELECT * FROM kube_event"), filter).line(")")
     }
 
-    /// Sets the parameters of [`WHOLE_MINUTES`], [`WHOLE_HOURS`] and [`EDGES`].
-    pub(super) fn bound(self, statement: Statement, range: Between) -> Statement {
-        statement
-            .with("from", range.from)
-            .with("until", range.until)
-            .with("whole_from", Micros(self.from))
-            .with("whole_until", Micros(self.until))
-    }
-
-    /// Sets the parameters of [`BASE_WHOLE_HOURS`] and [`BASE_EDGES`].
-    pub(super) fn bound_as_base(self, statement: Statement, baseline: Between) -> Statement {
-        statement
-            .with("base_from", baseline.from)
-            .with("base_until", baseline.until)
-            .with("base_whole_from", Micros(self.from))
-            .with("base_whole_until", Micros(self.until))
+    /// Sets the parameters of [`WHOLE_MINUTES`], [`WHOLE_HOURS`] and [`EDGES`]; where `of` is `base_`, those of
+    /// [`BASE_WHOLE_HOURS`] and [`BASE_EDGES`].
+    pub(super) fn bound(self, statement: Statement, of: &str, range: Between) -> Statement {
+        let whole = [("whole_from", Micros(self.from)), ("whole_until", Micros(self.until))];
+        let values = [("from", range.from), ("until", range.until)].into_iter().chain(whole);
+        values.fold(statement, |statement, (name, value)| statement.with(format!("{of}{name}"), value))
     }
 }
 

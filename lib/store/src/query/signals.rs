@@ -136,7 +136,7 @@ fn from_cells(query: &SignalsQuery, (whole, base): (Whole, Whole)) -> Statement 
         statement.line(cells).line(within).line(BY_CELL)
     });
     let statement = cells.line("    )").line(FOOT);
-    base.bound_as_base(whole.bound(statement, query.range), query.baseline)
+    base.bound(whole.bound(statement, "", query.range), "base_", query.baseline)
 }
 
 const HEAD: &str = "SELECT cluster_uid, toUInt32(place - 1) AS line, after, before,

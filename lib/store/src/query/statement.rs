@@ -117,7 +117,7 @@ impl Statement {
     }
 
     /// Sets a parameter.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub(super) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.values.push((name.into(), value.into()));
         self
     }

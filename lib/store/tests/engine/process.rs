@@ -1,11 +1,11 @@
 //! The engine as a process: it ends with its parent, refuses a second one, is restarted after a crash.
 
 use crate::support::{self, DEADLINE, EngineProcess, errors_of, wait_for};
+use beidou_service::held_port::HeldPort;
 use beidou_store::engine::{Credentials, Endpoint, EndpointError, EngineState, Supervisor};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::net::TcpSocket;
 
 fn signal(pid: u32, signal: libc::c_int) {
     // SAFETY: plain system call; the process is a child that has not been waited for.
@@ -86,14 +86,12 @@ fn supervised(data: &Path) -> Supervisor {
     })
 }
 
-/// A port that the engine had before a crash, held by a socket that does not listen: it is given to nobody who takes any.
-fn port_of_before(data: &Path) -> TcpSocket {
-    let port = TcpSocket::new_v4().unwrap();
-    port.set_reuseaddr(true).unwrap();
-    port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+/// A port that the engine had before a crash.
+fn port_of_before(data: &Path) -> HeldPort {
+    let port = HeldPort::any().unwrap();
     let nobody = || Credentials { user: String::new(), password: String::new() };
     let endpoint = Endpoint {
-        url: format!("http://{}", port.local_addr().unwrap()),
+        url: format!("http://{}", port.address()),
         database: String::new(),
         writer: nobody(),
         reader: nobody(),
@@ -122,7 +120,7 @@ async fn the_supervisor_restarts_a_killed_engine_and_stops_it_in_order() {
     let restarted = |state: &EngineState| matches!(state, EngineState::Ready(endpoint) if endpoint.pid != first.pid);
     let seen = within("the restart", state.wait_for(restarted)).await.unwrap().clone();
     let EngineState::Ready(second) = seen else { unreachable!("waited for ready") };
-    let before = format!("http://{}", port.local_addr().unwrap());
+    let before = format!("http://{}", port.address());
     assert_eq!([&first.url, &second.url], [&before; 2], "clients find the restarted engine where it was");
     let ping = support::answer(support::http().get(format!("{}/ping", second.url))).await;
     assert_eq!(ping, (200, "Ok.\n".to_owned()));

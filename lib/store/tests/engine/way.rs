@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use beidou_service::held_port::HeldPort;
 use beidou_store::{
     Server, Store, StoreError,
     migrate::{migrate, require},
@@ -13,7 +14,7 @@ use rustls::{
 };
 use tokio::{
     io::copy_bidirectional,
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     task::AbortHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -93,9 +94,8 @@ async fn another_address_is_taken_where_the_first_refuses_or_dies() {
     let (engine, authority) = (EngineProcess::start(), Authority::new());
     let address = engine.endpoint.url.trim_start_matches("http://").parse().unwrap();
     // The port is held, and nobody listens there.
-    let nobody = TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let refusing = format!("https://{}", nobody.local_addr().unwrap());
+    let nobody = HeldPort::any().unwrap();
+    let refusing = format!("https://{}", nobody.address());
     let (first, door) = authority.before(address).await;
     let (second, _door) = authority.before(address).await;
     let store = Store::server(server(&engine, &[&refusing, &first, &second], &authority)).unwrap();

@@ -4,29 +4,16 @@ use axum::{Json, extract::Path};
 use beidou_schemas::{Micros, Offset};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{id_of, operation_of, page::Page, task_of};
+use super::{id_of, operation_of, task_of};
 use crate::{
     answer::{Total, fit},
     app::Ask,
     problem::{Problem, ProblemBody},
+    routes::page::{CURSOR, CursorParams, Page},
 };
-
-/// Which page.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameters; the route reads them")]
-struct FactsParams {
-    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u32>,
-    /// `next` of the answer before.
-    cursor: Option<String>,
-}
-
-const NAMES: [&str; 2] = ["limit", "cursor"];
 
 /// The command that a fact follows from.
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,12 +66,12 @@ pub(super) struct FactPage {
 /// The facts of an operation, in order: its state at any moment is their fold.
 #[utoipa::path(
     get, path = "/api/v1/operations/{id}/facts", tag = "Operations",
-    params(("id" = String, Path, description = "The operation's id."), FactsParams),
+    params(("id" = String, Path, description = "The operation's id."), CursorParams),
     responses((status = 200, body = FactPage), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn operation_facts(ask: Ask, Path(id): Path<String>) -> Result<Json<FactPage>, Problem> {
-    let params = ask.params(&[&NAMES])?;
+    let params = ask.params(&[&CURSOR])?;
     let (id, page) = (id_of(&id)?, Page::read(&ask, &params)?);
     ask.app.operations.look(|known| operation_of(known, id).map(drop)).await??;
     facts(&ask, id, &page).await
@@ -93,12 +80,12 @@ pub(super) async fn operation_facts(ask: Ask, Path(id): Path<String>) -> Result<
 /// The facts of a task, in order.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{id}/facts", tag = "Operations",
-    params(("id" = String, Path, description = "The task's id."), FactsParams),
+    params(("id" = String, Path, description = "The task's id."), CursorParams),
     responses((status = 200, body = FactPage), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
 pub(super) async fn task_facts(ask: Ask, Path(id): Path<String>) -> Result<Json<FactPage>, Problem> {
-    let params = ask.params(&[&NAMES])?;
+    let params = ask.params(&[&CURSOR])?;
     let (id, page) = (id_of(&id)?, Page::read(&ask, &params)?);
     ask.app.operations.look(|known| task_of(known, id).map(drop)).await??;
     facts(&ask, id, &page).await

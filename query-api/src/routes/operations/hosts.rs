@@ -11,15 +11,13 @@ use beidou_schemas::{
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    id_of, operation_of,
-    page::{Cut, Direction, Page},
-};
+use super::{id_of, operation_of};
 use crate::{
     answer::Total,
     app::{Ask, now},
     ask::{Params, range::moment},
     problem::{Problem, ProblemBody},
+    routes::page::{Cut, Direction, Page},
 };
 
 /// Groups of one answer, the largest first.

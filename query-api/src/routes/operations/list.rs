@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::{
     item::{OperationItem, item},
-    page::{Cut, Direction, Page, Place},
     selector::Selector,
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     app::{Ask, now},
     ask::{Params, range::bounds},
     problem::{Problem, ProblemBody},
+    routes::page::{Cut, Direction, Page, Place},
 };
 
 /// Which operations or tasks, and which page of them.

@@ -10,13 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{id_of, operation_of, page::Page};
+use super::{id_of, operation_of};
 use crate::{
     answer::{MOST_ANSWER_BYTES, fit_in},
     app::Ask,
     ask::Params,
     operations::SaidAt,
     problem::{Problem, ProblemBody},
+    routes::page::Page,
 };
 
 /// Rows of an answer, beside its frame.

@@ -12,11 +12,12 @@ use beidou_schemas::Micros;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{id_of, operation_of, page::Page};
+use super::{id_of, operation_of};
 use crate::{
     app::{Ask, now},
     ask::range::moment,
     problem::{Problem, ProblemBody},
+    routes::page::Page,
 };
 
 /// Changes of one answer: some 25 bytes each.

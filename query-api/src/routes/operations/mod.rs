@@ -14,7 +14,6 @@ mod list;
 mod log;
 mod machines;
 mod matrix;
-mod page;
 mod plan;
 mod selector;
 mod stream;

@@ -15,7 +15,6 @@ use super::{
     id_of,
     item::{OperationItem, item},
     list::{Filter, LIST, ListParams, Seen},
-    page::{Cut, Direction, Page, Place},
     task_of,
 };
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     app::{Ask, now},
     ask::Params,
     problem::{Problem, ProblemBody},
+    routes::page::{Cut, Direction, Page, Place},
 };
 
 /// Which tasks.

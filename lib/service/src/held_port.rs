@@ -1,16 +1,20 @@
-//! A port for a server that is yet to start, or to start again: until then nobody else is given it.
+//! For tests: a port for a server that is yet to start, or to start again, or that nobody is to find. Meanwhile nobody else is
+//! given it.
 //!
 //! It is held by a socket that is bound and does not listen. Linux gives such a port to nobody who takes any, and lets one listen
 //! there who asks for it by number with `SO_REUSEADDR`, as servers do. Connections are refused meanwhile.
 
-use std::{io, net::Ipv4Addr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use tokio::net::TcpSocket;
 
 /// A port of the loopback; dropped, it is anybody's.
 #[derive(Debug)]
 pub struct HeldPort {
-    number: u16,
+    address: SocketAddr,
     _socket: TcpSocket,
 }
 
@@ -23,13 +27,19 @@ impl HeldPort {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        Ok(Self { number: socket.local_addr()?.port(), _socket: socket })
+        Ok(Self { address: socket.local_addr()?, _socket: socket })
+    }
+
+    /// Where a server listens on it.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its number.
     #[must_use]
     pub fn number(&self) -> u16 {
-        self.number
+        self.address.port()
     }
 }
 
@@ -42,11 +52,10 @@ mod tests {
     #[test]
     fn who_asks_for_it_may_listen_and_listen_again() {
         let port = HeldPort::any().unwrap();
-        let address = (Ipv4Addr::LOCALHOST, port.number());
         for _ in 0..2 {
-            assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-            let listener = TcpListener::bind(address).unwrap();
-            TcpStream::connect(address).unwrap();
+            assert_eq!(TcpStream::connect(port.address()).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+            let listener = TcpListener::bind(port.address()).unwrap();
+            TcpStream::connect(port.address()).unwrap();
             drop(listener);
         }
     }

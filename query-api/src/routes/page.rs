@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
@@ -14,6 +15,21 @@ use crate::{
     },
     problem::{Kind, Problem},
 };
+
+/// Which page.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "names and describes the parameters; `Page` reads them")]
+pub(super) struct CursorParams {
+    /// At most so many rows; a page ends earlier where it would be larger than 1 MB.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the answer before.
+    cursor: Option<String>,
+}
+
+/// The names in [`CursorParams`].
+pub(super) const CURSOR: [&str; 2] = ["limit", "cursor"];
 
 /// Which page is wanted; `K` is the place of its last row in the order of the list.
 pub(super) struct Page<K> {
