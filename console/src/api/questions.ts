@@ -10,6 +10,7 @@ import type {
   ExportList,
   Facets,
   Histogram,
+  LinkItem,
   Neighbours,
   Page,
   Patterns,
@@ -53,6 +54,7 @@ export const states = (cluster: string, uid: string) => ask<Page<EventState>>(`/
 export const neighbours = (cluster: string, uid: string, params: Params) =>
   ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
 export const queries = () => ask<QueryList>("/api/v1/queries");
+export const link = (id: string) => ask<LinkItem>(`/api/v1/links/${encodeURIComponent(id)}`);
 export const exportsList = () => ask<ExportList>("/api/v1/exports");
 export const space = () => ask<Space>("/api/v1/space");
 export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");
