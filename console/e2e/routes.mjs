@@ -35,6 +35,7 @@ export async function routes(world) {
     ["nodes of nowhere", "/nodes?c=not-there", ".nodes .empty"],
     ["clusters", "/clusters?from=-7d", ".clusters tbody tr"],
     ["coverage", "/coverage?from=-7d", ".coverage tbody tr"],
+    ["short link, unknown", "/s/nothing-of-this-id", ".empty"],
     ["settings", "/settings", ".settings .dl dt"],
     ["nowhere", "/nowhere", ".empty"],
   ];

@@ -44,6 +44,7 @@ const routes = root.addChildren([
   page("/nodes"),
   page("/clusters"),
   page("/coverage"),
+  page("/s/$id"),
   page("/settings"),
 ]);
 

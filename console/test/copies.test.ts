@@ -120,6 +120,7 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
       builders.coverageCopies(view, params),
       { cli: ["beidou", "coverage", ...scope], api: get(`/api/v1/coverage/clusters${query}`) },
     ],
+    link: [builders.linkCopies(x), { cli: ["beidou", "--help"], api: get(`/api/v1/links/${part}`) }],
     sql: [
       builders.sqlCopies(view, x),
       {

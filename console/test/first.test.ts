@@ -100,7 +100,8 @@ it.each(["/", "/events", "/clusters", "/coverage"])("of %s nothing else is asked
 
 it("a page is found by the address that it opens, and the router has no other", () => {
   const found = (path: string) => Object.entries(PAGES).find(([, page]) => page === pageOf(path))?.[0];
-  expect(["/", "/operations/new", "/operations/0417", "/o/c/Pod/shop/web-1", "/nowhere", "/events/x", "/sql/by-node"].map(found)).toEqual([
+  const paths = ["/", "/operations/new", "/operations/0417", "/o/c/Pod/shop/web-1", "/nowhere", "/events/x", "/sql/by-node", "/s/2k7v"];
+  expect(paths.map(found)).toEqual([
     "/",
     "/operations/new",
     "/operations/$id",
@@ -108,6 +109,7 @@ it("a page is found by the address that it opens, and the router has no other", 
     undefined,
     undefined,
     "/sql/$saved",
+    "/s/$id",
   ]);
   expect(
     Object.keys(router.routesByPath)

@@ -89,7 +89,9 @@ async fn ask(log: &dyn Log, done: &BTreeSet<Uuid>, wishes: mpsc::Sender<(Uuid, W
             let (id, wish) = match request.map_err(failed)? {
                 Request::AuditAsked(asked) => (asked.id, Wish::Audit { full: asked.full }),
                 Request::RebuildAsked(asked) => (asked.id, Wish::Rebuild),
-                Request::QuerySaved(_) | Request::SqlSaved(_) | Request::QueryDeleted(_) => continue,
+                Request::QuerySaved(_) | Request::SqlSaved(_) | Request::QueryDeleted(_) | Request::LinkSaved(_) => {
+                    continue;
+                }
             };
             if !done.contains(&id) && wishes.send((id, wish)).await.is_err() {
                 return Ok(());

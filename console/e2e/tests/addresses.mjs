@@ -60,6 +60,34 @@ export async function nodesOfAnUnknownClusterAreNotThoseOfAnother(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** A long address is passed on as a short one, which leaves no step in the history; one that nobody made says so. */
+export async function aLongAddressHasAShortLink(world) {
+  const [one, two] = [await openPage(world), await openPage(world)];
+  const { from, to } = await incident(world);
+  const short = (page) => page.locator(".cmd .as button:has-text('short link')");
+  await one.go(`/events?from=${from}&to=${to}`);
+  await one.page.waitForSelector(".er[role=row][id]");
+  check((await short(one.page).count()) === 0, "a short link is offered for a short address");
+  const reasons = Array.from({ length: 20 }, (_, n) => `Reason${n}`).join(" ");
+  await one.go(`/events?from=${from}&to=${to}&q=${encodeURIComponent(`reason:(Failed ${reasons})`)}`);
+  await one.page.waitForSelector(".er[role=row][id]");
+  await short(one.page).click();
+  await one.page.waitForSelector(".toast:has-text('short link')");
+  const link = await one.page.evaluate(() => navigator.clipboard.readText());
+  check(/^\/s\/[0-9a-z]{10,}$/.test(link.replace(world.front.url, "")), `copied: ${link}`);
+
+  await two.go("/settings");
+  await two.go(new URL(link).pathname);
+  await two.page.waitForURL((url) => url.href === one.page.url());
+  await two.page.waitForSelector(".er[role=row][id]");
+  await two.page.goBack();
+  await two.page.waitForSelector(".settings");
+  await two.go("/s/nothing-of-this-id");
+  await two.page.waitForSelector(".empty:has-text('No short link has the id nothing-of-this-id')");
+  const troubles = [...one.troubles, ...two.troubles];
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** Open tabs, what is compared with what, what is unfolded, and the live tail are in the address, too. */
 export async function aReloadShowsTheSamePanes(world) {
   const { page, go, troubles } = await openPage(world);

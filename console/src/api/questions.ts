@@ -10,6 +10,7 @@ import type {
   ExportList,
   Facets,
   Histogram,
+  LinkItem,
   Neighbours,
   Page,
   Patterns,
@@ -68,6 +69,7 @@ export const queries = () => {
     },
   });
 };
+export const link = (id: string) => ask<LinkItem>(`/api/v1/links/${encodeURIComponent(id)}`);
 export const exportsList = () => ask<ExportList>("/api/v1/exports");
 export const space = () => ask<Space>("/api/v1/space");
 export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");

@@ -420,6 +420,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps an address of the console under a short id: the same address gets the same id. */
+        post: operations["shorten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The address that a short link leads to. */
+        get: operations["link"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/at": {
         parameters: {
             query?: never;
@@ -2870,6 +2904,28 @@ export interface components {
             phase: string;
             /** @description Who asked for it. */
             subject: string;
+        };
+        /** @description What is to get an id. */
+        LinkBody: {
+            /**
+             * @description Path and query of a page, percent-encoded: at most 15360 characters, without host and fragment.
+             * @example /events?from=-6h&q=reason%3ABackOff
+             */
+            address: string;
+        };
+        /** @description A short link: `/s/{id}` of the console leads to its address. */
+        LinkItem: {
+            /** @description Path and query. */
+            address: string;
+            /** @description Its id, made of the address. */
+            id: string;
+            /** @description Who saved it first. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
         };
         /** @description A page of a list. */
         List_Cluster: {
@@ -6231,6 +6287,67 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": components["schemas"]["ImportLine"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shorten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkItem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkItem"];
                 };
             };
             default: {

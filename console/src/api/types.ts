@@ -28,6 +28,7 @@ export type Mark = Schemas["Mark"];
 export type ObjectAt = Schemas["ObjectAt"];
 export type Proposals = Schemas["Proposals"];
 export type Proposal = Schemas["Proposal"];
+export type LinkItem = Schemas["LinkItem"];
 export type QueryItem = Schemas["QueryItem"];
 export type QueryList = Schemas["QueryList"];
 export type Export = Schemas["Export"];

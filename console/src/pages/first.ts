@@ -71,6 +71,7 @@ export const PAGES = {
   "/nodes": { load: () => import("./nodes/NodesPage") },
   "/clusters": { load: () => import("./clusters/ClustersPage"), ask: clustersFirst },
   "/coverage": { load: () => import("./coverage/CoveragePage"), ask: coverageFirst },
+  "/s/$id": { load: () => import("./link/LinkPage") },
   "/settings": { load: () => import("./settings/SettingsPage") },
 } as const satisfies Record<string, Opened>;
 

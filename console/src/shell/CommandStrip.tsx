@@ -1,15 +1,24 @@
 /** The strip at the foot: the equal command, the view in other forms, and what it cost. */
+import { useRouterState } from "@tanstack/react-router";
+import { asProblem } from "../api/problem";
 import { bytes } from "../design/number";
-import { copy } from "../design/toast";
+import { copy, toast } from "../design/toast";
+import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { duration } from "../time/format";
 import { useChromeNow } from "./chrome";
+import { isLong, shortLink } from "./link";
+
+/** A text, or how it is had once somebody wants it. */
+type Form = string | (() => Promise<string>);
 
 export function CommandStrip({ onKeys }: { onKeys: () => void }) {
   const t = useT();
   const { copies, cost, costText } = useChromeNow();
-  const forms: [string, string | undefined][] = [
-    ["URL", ""],
+  const long = useRouterState({ select: ({ location }) => isLong(location.href) });
+  const forms: [string, Form | undefined][] = [
+    ["URL", async () => location.href],
+    [t("copy.short"), long ? shortLink : undefined],
     ["CLI", copies.cli],
     ["SQL", copies.sql],
     ["kubectl", copies.kubectl],
@@ -17,6 +26,13 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
     ["API", copies.api],
   ];
   const [head = "beidou", ...rest] = copies.cli.split(" ");
+  const copyAs = async (name: string, form: Form) => {
+    try {
+      await copy(typeof form === "string" ? form : await form(), t("copy.done", { form: name }));
+    } catch (error) {
+      toast(t("copy.failed", { form: name, why: visible(asProblem(error).message) }));
+    }
+  };
   return (
     <footer className="cmd">
       <span className="ps" aria-hidden="true">
@@ -27,13 +43,9 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
       </code>
       <fieldset className="as" aria-label={t("copy.label")}>
         <span>{t("copy.as")}</span>
-        {forms.map(([name, text]) =>
-          text === undefined ? null : (
-            <button
-              key={name}
-              type="button"
-              onClick={() => void copy(name === "URL" ? location.href : text, t("copy.done", { form: name }))}
-            >
+        {forms.map(([name, form]) =>
+          form === undefined ? null : (
+            <button key={name} type="button" onClick={() => void copyAs(name, form)}>
               {name}
             </button>
           ),

@@ -99,6 +99,10 @@ export function coverageCopies(view: Asked, params: Params): Copies {
   };
 }
 
+export function linkCopies(id: string): Copies {
+  return { cli: "beidou --help", api: curl(`/api/v1/links/${encodeURIComponent(id)}`, {}) };
+}
+
 /** `saved`: the name under which this very text is saved. */
 export function sqlCopies({ range }: Asked, text: string, saved?: string): Copies {
   const [named, operands] = saved === undefined ? [[], [text.trim()]] : [[`--saved=${saved}`], []];

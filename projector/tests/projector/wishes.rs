@@ -12,7 +12,9 @@ use beidou_schemas::{
     Micros, Topic,
     maintenance::{
         AuditReport,
-        fact::{self, AuditAsked, OUTCOMES, PARTITIONS, QueryDeleted, REQUESTS, RebuildAsked, Request, SqlSaved},
+        fact::{
+            self, AuditAsked, LinkSaved, OUTCOMES, PARTITIONS, QueryDeleted, REQUESTS, RebuildAsked, Request, SqlSaved,
+        },
     },
 };
 use tokio::task::JoinHandle;
@@ -72,7 +74,13 @@ async fn what_is_asked_is_done_once_and_what_has_no_outcome_is_asked_again() {
         subject: "a".into(),
         time: Micros(2),
     });
-    append(&log, &[audit(1), saved, deleted, rebuild]).await;
+    let link = Request::LinkSaved(LinkSaved {
+        id: "2k7v0q9d3m".into(),
+        address: "/events".into(),
+        subject: "a".into(),
+        time: Micros(2),
+    });
+    append(&log, &[audit(1), saved, deleted, link, rebuild]).await;
     let mut first = serve(&log);
     let id = |(id, wish): (Uuid, Wish)| (id.as_u128(), wish);
     assert_eq!(id(first.maintenance.wishes.recv().await.unwrap()), (1, Wish::Audit { full: true }));

@@ -97,6 +97,10 @@ kinds! {
     UnknownQuery "unknown-query" NOT_FOUND
         "No query is saved under this name"
         "`/api/v1/queries` lists the saved ones."
+    UnknownLink "unknown-link" NOT_FOUND
+        "No short link has this id"
+        "`POST /api/v1/links` makes them. The oldest are forgotten where there are too many; the same address gets the same \
+         id again."
     UnknownWork "unknown-work" NOT_FOUND
         "No audit or rebuild has this id"
         "`/api/v1/audits` and `/api/v1/rebuilds` list the last ones."

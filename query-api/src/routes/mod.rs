@@ -14,6 +14,7 @@ mod health;
 mod histogram;
 mod imports;
 mod lanes;
+mod links;
 mod neighbours;
 mod occurrences;
 mod operations;
@@ -159,12 +160,14 @@ fn sql_calls() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exports::file))
 }
 
-/// The calls about the keeping of Events.
+/// The calls about the keeping of Events, and what people keep of them.
 fn keeping() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(space::space))
         .routes(routes!(queries::queries))
         .routes(routes!(queries::save, queries::delete))
+        .routes(routes!(links::shorten))
+        .routes(routes!(links::link))
         .routes(routes!(upkeep::ask_audit, upkeep::audits))
         .routes(routes!(upkeep::audit))
         .routes(routes!(upkeep::ask_rebuild, upkeep::rebuilds))

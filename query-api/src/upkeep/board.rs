@@ -1,4 +1,5 @@
-//! What the maintenance topic says, folded: audits and rebuilds with what came of them, and saved queries. Pure.
+//! What the maintenance topic says, folded: audits and rebuilds with what came of them, saved queries, and short
+//! links. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use beidou_schemas::{
     },
 };
 use uuid::Uuid;
+
+use super::links::Links;
 
 /// Names that can be saved. Each has at most the 16 KB of a request: 16 MB in all.
 pub(crate) const MOST_QUERIES: usize = 1000;
@@ -61,6 +64,7 @@ pub(crate) struct Board {
     /// In the order in which they were asked for.
     work: Vec<Work>,
     queries: BTreeMap<String, Query>,
+    links: Links,
 }
 
 impl Board {
@@ -72,6 +76,7 @@ impl Board {
             Request::QuerySaved(saved) => drop(self.queries.insert(saved.name.clone(), Query::Line(saved))),
             Request::SqlSaved(saved) => drop(self.queries.insert(saved.name.clone(), Query::Sql(saved))),
             Request::QueryDeleted(deleted) => drop(self.queries.remove(&deleted.name)),
+            Request::LinkSaved(saved) => self.links.take(saved),
         }
     }
 
@@ -129,6 +134,11 @@ impl Board {
     /// Saved queries, by name.
     pub(crate) fn queries(&self) -> &BTreeMap<String, Query> {
         &self.queries
+    }
+
+    /// Short links.
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
     }
 }
 

@@ -9,6 +9,7 @@
 //! that the caller's next question knows it.
 
 mod board;
+mod links;
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,4 +1,4 @@
-//! Saved queries, audits and rebuilds: what is asked stands on the log, and what stands there is answered.
+//! Saved queries, short links, audits and rebuilds: what is asked stands on the log, and what stands there is answered.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use beidou_schemas::{
     Micros,
     maintenance::{
         AuditReport, Fault, Finding,
-        fact::{Audited, Failed, OUTCOMES, Outcome, REQUESTS, Request},
+        fact::{Audited, Failed, LinkSaved, OUTCOMES, Outcome, REQUESTS, Request},
     },
 };
 use reqwest::Method;
@@ -147,6 +147,67 @@ async fn no_statement_is_saved_that_could_not_be_run() {
         assert_eq!((refused.status, &refused.json()["type"]), (400, &json!("/problems/bad-parameter")));
         assert!(refused.json()["detail"].as_str().unwrap().contains(has), "{}", refused.text);
     }
+    assert!(requests(&log).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_address_has_one_short_link_for_all_and_over_restarts() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let address = "/events?from=-6h&q=reason%3ABackOff";
+    let post =
+        async |api: &Api, address: &str| send(api, Method::POST, "/api/v1/links", json!({"address": address})).await;
+    let made = post(&api, address).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let link = made.json();
+    assert_eq!((&link["address"], &link["subject"]), (&json!(address), &json!("tester")));
+    let id = link["id"].as_str().unwrap();
+    assert!(id.len() == 10 && id.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{id}");
+    assert_ne!(post(&api, "/sql").await.json()["id"], link["id"]);
+    let again = without_store(log.clone()).await;
+    assert_eq!(post(&again, address).await.json(), link);
+    assert_eq!(again.list(&format!("/api/v1/links/{id}")).await, link);
+    assert_eq!(requests(&log).await.len(), 2, "what is known is not written again");
+    let unknown = again.get("/api/v1/links/nothing").await;
+    assert_eq!((unknown.status, &unknown.json()["type"]), (404, &json!("/problems/unknown-link")));
+    assert_eq!(again.bare(&format!("/api/v1/links/{id}")).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_short_link_never_leads_to_the_address_of_another() {
+    let body = json!({"address": "/events"});
+    let made = send(&without_store(log()).await, Method::POST, "/api/v1/links", body.clone()).await.json();
+    let id = made["id"].as_str().unwrap();
+    let log = log();
+    let other = LinkSaved { id: id.into(), address: "/sql".into(), subject: "a".into(), time: Micros(9) };
+    let record = Request::LinkSaved(other).to_record(Uuid::new_v4());
+    log.writer(REQUESTS, "test").await.unwrap().append(vec![record]).await.unwrap();
+    let api = without_store(log).await;
+    let longer = send(&api, Method::POST, "/api/v1/links", body).await.json();
+    let longer = longer["id"].as_str().unwrap();
+    assert!(longer.len() == id.len() + 1 && longer.starts_with(id), "{longer}");
+    for (id, address) in [(id, "/sql"), (longer, "/events")] {
+        assert_eq!(api.list(&format!("/api/v1/links/{id}")).await["address"], address);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_leads_elsewhere_or_holds_a_fragment_is_refused() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let post = async |body: Value| send(&api, Method::POST, "/api/v1/links", body).await;
+    let long = format!("/{}", "x".repeat(15 * 1024));
+    for address in
+        ["", "events", "//evil.example", "https://evil.example/", "/#token=bd_secret", "/a\nb", long.as_str()]
+    {
+        let refused = post(json!({"address": address})).await;
+        let problem = refused.json();
+        assert_eq!((refused.status, &problem["parameter"]["name"]), (400, &json!("address")), "{problem}");
+        assert!(problem["parameter"]["allowed"].as_str().unwrap().contains("beginning with one '/'"), "{problem}");
+        let shown: String = address.chars().take(200).collect();
+        assert_eq!(problem["parameter"]["value"], json!(shown));
+    }
+    assert_eq!(post(json!({"address": "/a", "id": "b"})).await.status, 400);
     assert!(requests(&log).await.is_empty());
 }
 

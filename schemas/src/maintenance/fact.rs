@@ -3,11 +3,13 @@
 //! ```text
 //!  partition   0  requests                                    1  outcomes
 //!  writer      query-api                                      projector
-//!  facts       audit and rebuild asked, query saved, deleted  audited, rebuilt, failed
+//!  facts       audit and rebuild asked,                       audited, rebuilt, failed
+//!              query saved, deleted, link saved
 //! ```
 //!
-//! Saved queries are the fold of partition 0: the last fact of a name counts. An audit or rebuild is open until an outcome
-//! has its id; an outcome whose id nobody asked for is of an audit that ran by itself.
+//! Saved queries and short links are the fold of partition 0: the last fact of a name counts, the first of a link's id. An
+//! audit or rebuild is open until an outcome has its id; an outcome whose id nobody asked for is of an audit that ran by
+//! itself.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -96,6 +98,20 @@ pub struct QueryDeleted {
     pub time: Micros,
 }
 
+/// An address of the console got an id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSaved {
+    /// The id: it stands for this address alone.
+    pub id: String,
+    /// Path and query.
+    pub address: String,
+    /// Who saved it.
+    pub subject: String,
+    /// When.
+    pub time: Micros,
+}
+
 /// What people ask for. Kinds are numbered; a reader that meets an unknown number is too old and must stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -109,6 +125,8 @@ pub enum Request {
     QueryDeleted(QueryDeleted),
     /// 5: a statement of SQL gets a name.
     SqlSaved(SqlSaved),
+    /// 6: an address of the console gets an id.
+    LinkSaved(LinkSaved),
 }
 
 /// An audit ran to its end.
@@ -161,6 +179,7 @@ impl Request {
             Self::QuerySaved(fact) => numbered_json(3, fact),
             Self::QueryDeleted(fact) => numbered_json(4, fact),
             Self::SqlSaved(fact) => numbered_json(5, fact),
+            Self::LinkSaved(fact) => numbered_json(6, fact),
         }
     }
 
@@ -177,7 +196,8 @@ impl Request {
             3 => Self::QuerySaved(body(topic, value)?),
             4 => Self::QueryDeleted(body(topic, value)?),
             5 => Self::SqlSaved(body(topic, value)?),
-            other => return Err(unknown("request", other, "1 to 5")),
+            6 => Self::LinkSaved(body(topic, value)?),
+            other => return Err(unknown("request", other, "1 to 6")),
         })
     }
 
@@ -189,6 +209,7 @@ impl Request {
             Self::QuerySaved(fact) => (fact.name.clone(), fact.time),
             Self::QueryDeleted(fact) => (fact.name.clone(), fact.time),
             Self::SqlSaved(fact) => (fact.name.clone(), fact.time),
+            Self::LinkSaved(fact) => (fact.id.clone(), fact.time),
         };
         own_fact(Topic::Maintenance, &id.to_string(), &key, time, self.to_json().into())
     }
@@ -259,6 +280,12 @@ mod tests {
                 subject: subject(),
                 time,
             }),
+            Request::LinkSaved(LinkSaved {
+                id: "2k7v0q9d3m".into(),
+                address: "/events?q=reason%3ABackOff&from=-6h".into(),
+                subject: subject(),
+                time,
+            }),
         ];
         let outcomes = [
             Outcome::Audited(Audited { id, report: AuditReport::default() }),
@@ -275,7 +302,7 @@ mod tests {
             assert_eq!(Outcome::from_json(&outcome.to_json()).unwrap(), outcome);
             assert_eq!(outcome.id(), id);
         }
-        assert!(Request::from_json(br#"{"kind":6}"#).unwrap_err().to_string().contains("upgrade"));
+        assert!(Request::from_json(br#"{"kind":7}"#).unwrap_err().to_string().contains("upgrade"));
         assert!(Outcome::from_json(br#"{"kind":4}"#).unwrap_err().to_string().contains("upgrade"));
     }
 }
