@@ -35,8 +35,8 @@ const USUAL: u64 = 3;
 const MOST: usize = 200_000;
 /// Before the uid of a cluster.
 const SOURCE: &str = "/clusters/";
-/// How far back they are compared.
-const SPAN: i64 = 2 * HOUR;
+/// What is compared with what was before it, at most: of a step that takes longer, its last hour with the hour before.
+const COMPARED: i64 = HOUR;
 /// Nodes that a fact names.
 const MOST_NAMED: usize = 100;
 
@@ -52,7 +52,11 @@ struct Warning {
 
 /// Those of the last hours.
 #[derive(Debug, Default)]
-struct Recent(VecDeque<Warning>);
+struct Recent {
+    warnings: VecDeque<Warning>,
+    /// Since when none is missing: before, none says nothing.
+    known: Micros,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -102,14 +106,20 @@ impl Recent {
         let time = stored.record.header("ce_time").and_then(Micros::parse).unwrap_or_default().min(now());
         let cluster = stored.record.header("ce_clustername").unwrap_or_default().to_owned();
         let cluster_uid = stored.record.header("ce_source").unwrap_or_default().trim_start_matches(SOURCE).to_owned();
-        self.0.push_back(Warning { time, cluster, cluster_uid, node, reason: raw.reason });
-        let oldest = time.plus(-SPAN);
-        while self.0.len() > MOST || self.0.front().is_some_and(|first| first.time < oldest) {
-            self.0.pop_front();
+        self.warnings.push_back(Warning { time, cluster, cluster_uid, node, reason: raw.reason });
+        let oldest = time.plus(-2 * COMPARED);
+        while self.warnings.front().is_some_and(|first| first.time < oldest) {
+            self.warnings.pop_front();
+        }
+        if self.warnings.len() > MOST
+            && let Some(lost) = self.warnings.pop_front()
+        {
+            self.known = self.known.max(lost.time.plus(1));
         }
     }
 
-    /// What rose on these nodes since then by at least so many, against as much time before.
+    /// What rose on these nodes since then by at least so many, against as much time before. Where that is not known, or the
+    /// time is long, less is compared: both spans are equally long and known.
     fn rose(
         &self,
         (cluster, uid): (&str, Option<&str>),
@@ -118,13 +128,14 @@ impl Recent {
         now: Micros,
         by: u64,
     ) -> Option<WarningsRose> {
-        let before = since.plus(-(now.0 - since.0));
+        let span = (now.0 - since.0).min(COMPARED).min((now.0 - self.known.0) / 2);
+        let (since, before) = (now.plus(-span), now.plus(-2 * span));
         // A cluster may have one name here and another one where it is watched: then its uid is told.
         let is_of = |one: &Warning| uid.map_or(one.cluster == cluster, |uid| one.cluster_uid == uid);
         let fits = |one: &&Warning| is_of(one) && nodes.contains(&one.node);
         let (mut count, mut earlier) = (0, 0);
         let (mut hosts, mut reasons) = (BTreeSet::new(), BTreeMap::<&str, u64>::new());
-        for warning in self.0.iter().filter(fits) {
+        for warning in self.warnings.iter().filter(fits) {
             if warning.time >= since {
                 count += 1;
                 hosts.insert(warning.node.clone());
@@ -167,9 +178,16 @@ pub(crate) async fn hold_at_rise(log: Arc<dyn Log>, keeper: Keeper, targets: wat
 
 async fn read(log: Arc<dyn Log>, at: TopicPartition, recent: Arc<Mutex<Recent>>) {
     let mut next = None;
+    let known_from_now = || {
+        let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.known = recent.known.max(now());
+    };
     loop {
         let answer = match next {
-            None => log.bounds(at).await.map(|bounds| next = Some(bounds.end)),
+            None => log.bounds(at).await.map(|bounds| {
+                known_from_now();
+                next = Some(bounds.end);
+            }),
             Some(from) => log.read(at, from, READ).await.map(|batch| {
                 let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);
                 batch.records.iter().for_each(|stored| recent.take(stored));
@@ -179,7 +197,10 @@ async fn read(log: Arc<dyn Log>, at: TopicPartition, recent: Arc<Mutex<Recent>>)
         match answer {
             Ok(()) => {}
             // Warnings of the past are no reason to hold: on from what is there.
-            Err(LogError::Removed { first, .. }) => next = Some(first),
+            Err(LogError::Removed { first, .. }) => {
+                known_from_now();
+                next = Some(first);
+            }
             Err(error) => {
                 tracing::debug!(%at, %error, "Warnings cannot be read for now, nothing is held because of them");
                 tokio::time::sleep(RETRY_EVERY).await;
@@ -333,7 +354,43 @@ mod tests {
         let mut recent = Recent::default();
         recent.take(&event(0, "Warning", "n1"));
         recent.take(&event(3 * 3600, "Warning", "n1"));
-        assert_eq!(recent.0.len(), 1);
+        assert_eq!(recent.warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_no_rise_however_long_a_step_takes() {
+        const MINUTE: i64 = 60;
+        let rose = |recent: &Recent, minute: i64| {
+            let at = |minute: i64| Micros(minute * MINUTE * SECOND);
+            recent.rose(("c", None), &BTreeSet::from(["n1".to_owned()]), at(120), at(minute), 10)
+        };
+        // Two each minute, before the step and in it.
+        let mut recent = Recent::default();
+        for minute in 0..600 {
+            recent.take(&event(minute * MINUTE, "Warning", "n1"));
+            recent.take(&event(minute * MINUTE + 30, "Warning", "n1"));
+            assert_eq!(rose(&recent, minute), None, "in minute {minute}");
+        }
+        // Who has begun to read within the step knows nothing of the time before it.
+        let known = Micros(590 * MINUTE * SECOND);
+        let since_restart = recent.warnings.iter().filter(|one| one.time >= known).cloned().collect();
+        let restarted = Recent { warnings: since_restart, known };
+        assert_eq!(rose(&restarted, 600), None);
+        for second in 0..100 {
+            recent.take(&event(600 * MINUTE + second, "Warning", "n1"));
+        }
+        let found = rose(&recent, 602).unwrap();
+        assert!(found.count >= found.before + 10, "a rise late in a step is one: {found:?}");
+    }
+
+    #[test]
+    fn what_a_storm_has_driven_out_is_known_to_be_missing() {
+        let mut recent = Recent::default();
+        recent.take(&event(100, "Warning", "n1"));
+        let other = Warning { node: "other".into(), ..recent.warnings[0].clone() };
+        recent.warnings.extend(std::iter::repeat_n(other, MOST));
+        recent.take(&event(200, "Warning", "n1"));
+        assert_eq!((recent.warnings.len(), recent.known), (MOST + 1, Micros(100 * SECOND + 1)));
     }
 
     #[test]
@@ -342,7 +399,7 @@ mod tests {
         for second in [present - 60, present + 86_400 * 365, present - 30] {
             recent.take(&event(second, "Warning", "n1"));
         }
-        assert_eq!(recent.0.len(), 3);
+        assert_eq!(recent.warnings.len(), 3);
         let since = Micros((present - 40) * SECOND);
         let rose = recent.rose(("c", None), &BTreeSet::from(["n1".to_owned()]), since, now().plus(100 * SECOND), 0);
         assert_eq!(rose.map(|rose| (rose.count, rose.before)), Some((2, 1)));

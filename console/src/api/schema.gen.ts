@@ -4846,7 +4846,7 @@ export interface components {
             before: number;
             /**
              * Format: int64
-             * @description Warnings since the stage began.
+             * @description Warnings since the stage began, in its last hour where it has taken longer.
              */
             count: number;
             /** @description The nodes, at most a hundred. */

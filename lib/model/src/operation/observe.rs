@@ -256,7 +256,7 @@ fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'
     }
     let WarningsRose { hosts, count, before, reason } = rose;
     let message = format!(
-        "{count} Warnings on {} nodes since the step began, {before} in as much time before; most: {reason}",
+        "{count} Warnings on {} nodes, {before} in as much time before; most: {reason}",
         hosts.len()
     );
     draft.add(Object::Operation(id), rose.clone());

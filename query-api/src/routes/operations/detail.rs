@@ -196,7 +196,7 @@ pub(super) struct WarningsItem {
     time: Micros,
     /// The nodes, at most a hundred.
     hosts: Vec<String>,
-    /// Warnings since the stage began.
+    /// Warnings since the stage began, in its last hour where it has taken longer.
     count: u64,
     /// Warnings in as much time before.
     before: u64,

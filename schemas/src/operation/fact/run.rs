@@ -143,7 +143,7 @@ pub struct RetryAsked {
 pub struct WarningsRose {
     /// The nodes, at most a hundred.
     pub hosts: Vec<String>,
-    /// Warnings since the stage began.
+    /// Warnings since the stage began, in its last hour where it has taken longer.
     pub count: u64,
     /// Warnings in as much time before.
     pub before: u64,
