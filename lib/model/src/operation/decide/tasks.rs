@@ -125,7 +125,8 @@ fn gate(draft: &mut Draft<'_>, task: &Task, command: &Command, answer: &Answer, 
     }
     let (subject, ticket, why) = (command.subject.clone(), answer.ticket.clone(), answer.why.clone());
     draft.add(Object::Task(task.id), GateAnswered { step, open, subject, ticket, why });
-    if task.reason == Some(Reason::GateTimedOut) {
+    // Also where the ticket system took the order and only its answers were lost.
+    if matches!(task.reason, Some(Reason::GateTimedOut | Reason::WebhookFailed)) {
         draft.add(Object::Task(task.id), Resumed { subject: None, why: "the gate was answered".into() });
     }
     Ok(())

@@ -3,9 +3,9 @@
 use beidou_schemas::{
     operation::{
         GateMode, HostState, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, TaskId, TaskSpec,
-        TaskStepKind,
+        TaskStepKind, Via,
         bundle::{BundleShape, StepShape},
-        command::{Answer, Ask, Hold, RequestOperation, Skip, Word},
+        command::{Answer, Ask, Command, Hold, RequestOperation, Skip, Word},
         fact::{Fact, Held, NotifyFailed},
     },
     time::DAY,
@@ -232,6 +232,27 @@ fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
     world.settle();
     assert_eq!(task(&world).reason, Some(Reason::WebhookFailed));
     assert!(task(&world).message.ends_with("the work order: it answered 505"), "{}", task(&world).message);
+}
+
+#[test]
+fn an_order_that_seemed_not_to_be_taken_goes_on_with_its_answer() {
+    for open in [true, false] {
+        let mut world = with(&["ScaleUpWorkprocess"], |_, _| {});
+        world.settle();
+        let (object, of_seq) = (Object::Task(TASK), task(&world).notices[0].of_seq);
+        for _ in 0..5 {
+            let (why, again) = ("timed out".into(), world.now);
+            world.see(&Seen::NotTold(object, NotifyFailed { of_seq, why, again }));
+        }
+        world.settle();
+        assert_eq!((task(&world).phase, task(&world).reason), (Phase::Held, Some(Reason::WebhookFailed)));
+        let answer = Answer { ticket: "CHG-7".into(), why: String::new() };
+        let ask = if open { Ask::Approve(answer) } else { Ask::Reject(answer) };
+        let command = setting::command(world.commands, object, "webhook:tickets", ask);
+        assert!(world.send(Command { via: Via::Callback, ..command }));
+        while world.step() {}
+        assert_eq!(task(&world).phase, if open { Phase::Succeeded } else { Phase::Failed }, "{}", task(&world).message);
+    }
 }
 
 #[test]
