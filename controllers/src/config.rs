@@ -193,8 +193,9 @@ impl TargetConfig {
     pub(crate) fn rules(&self, pool: u32) -> Result<ClusterRules, SpecError> {
         let windows = self.windows.iter().cloned().map(Window::from).collect();
         let (freezes, approve_above_hosts) = (self.freezes.clone(), self.approve_above_hosts);
-        let parameters = self.parameters.clone();
-        ClusterSpec { windows, freezes, approve_above_hosts, parameters, ..ClusterSpec::default() }.rules(pool)
+        let (parameters, cluster_uid) = (self.parameters.clone(), self.cluster_uid.clone());
+        ClusterSpec { windows, freezes, approve_above_hosts, parameters, cluster_uid, ..ClusterSpec::default() }
+            .rules(pool)
     }
 }
 

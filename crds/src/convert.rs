@@ -96,6 +96,7 @@ impl ClusterSpec {
             freezes: freezes.collect::<Result<_, SpecError>>()?,
             approve_above_hosts: self.approve_above_hosts,
             parameters: Some(self.parameters.keys().cloned().collect()),
+            cluster_uid: self.cluster_uid.clone(),
         })
     }
 }
@@ -250,9 +251,11 @@ mod tests {
                 until: "2026-12-27T00:00:00Z".into(),
                 why: "holidays".into(),
             }],
+            cluster_uid: Some("u1".into()),
             ..ClusterSpec::default()
         };
         let rules = spec.rules(7).unwrap();
+        assert_eq!(rules.cluster_uid.as_deref(), Some("u1"));
         assert_eq!((rules.pool, rules.windows[0].start_minute), (7, 22 * 60 + 30));
         let zones: Vec<_> =
             rules.windows.iter().map(|window| (window.time_zone.as_deref(), window.utc_offset_minutes)).collect();

@@ -714,8 +714,8 @@ export interface paths {
         };
         /**
          * Kubernetes Events of the run's nodes, from a minute before its start to five minutes after its end.
-         * @description A node is one of the operation's machines by its name or address. Events of Pods count where they name such a node as their
-         *     source.
+         * @description A node is one of the operation's machines by its name or address, or by the name under which it was found. Events of Pods count
+         *     where they name such a node as their source.
          */
         get: operations["operation_events"];
         put?: never;
@@ -4150,7 +4150,7 @@ export interface components {
             range: components["schemas"]["RangeAnswer"];
             /** @description There are more: ask `/api/v1/events` with `cluster`, `node` and a part of the range. */
             truncated: boolean;
-            /** @description Beidou watches, or has watched, a cluster of the operation's name: without one nothing is known of its nodes. */
+            /** @description Beidou watches, or has watched, the operation's cluster, by its name or the uid told: else nothing is known of its nodes. */
             watched: boolean;
         };
         /** @description A statement that runs. */

@@ -38,6 +38,8 @@ pub(super) const API: &str = "api";
 const AT_ONCE: usize = 10;
 /// While a drain waits, it is heard of.
 const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// Names of nodes are waited for so long.
+const NAMES_LIMIT: Duration = Duration::from_secs(10);
 /// What an API server does not answer is asked again after this, doubled each time.
 const FIRST_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_AGAIN: Duration = Duration::from_secs(10);
@@ -77,39 +79,37 @@ fn open(board: &Board) -> Vec<(OperationId, AttemptId)> {
 }
 
 impl Hands {
-    /// It is offered and launched in one go; who carries it out sees that on the board. Which nodes are cordoned already is
-    /// told before: behind it nobody knows any more who did it.
+    /// It is offered and launched in one go; who carries it out sees that on the board. Which nodes its machines are is told with
+    /// it, and which of them are cordoned already before: behind it nobody knows any more who did it.
     pub(super) async fn start_api(&self, operation: &Operation, found: &Attempt, act: ApiAct) -> Result<(), String> {
         let (id, attempt) = (operation.id, &found.id);
         let owes = operation.step(found.step).undo.iter().any(|undo| undo.kind == UndoKind::Cordon);
-        if act == ApiAct::Cordon && owes {
-            let hosts = match self.cordoned(operation, found).await {
-                Ok(hosts) => hosts,
-                Err(error) if now() < looked_until(operation, found) => return Err(chain(&error)),
+        let machine = |host: &u32| operation.spec.operation_machines.get(*host as usize);
+        let machines: Vec<&Machine> = found.hosts.iter().filter_map(machine).collect();
+        let list = async { self.nodes_of(id).await?.list().await };
+        let all = if act == ApiAct::Cordon && owes {
+            let all = list.await;
+            let hosts = match &all {
+                Ok(all) => cordoned_of(all, &machines),
+                // Why a node cannot be read at all is for the step to say.
+                Err(error) if !error.is_retryable() => Vec::new(),
+                Err(error) if now() < looked_until(operation, found) => return Err(chain(error)),
                 // The step asks on, and says it of each host. What nobody could see is lifted by nobody.
                 Err(_) => operation.addresses(&found.hosts),
             };
             self.tell(Seen::Cordoned(id, attempt.clone(), hosts)).await?;
-        }
+            all.unwrap_or_default()
+        } else {
+            // Names are of use to who reads of it: no step waits for them.
+            tokio::time::timeout(NAMES_LIMIT, list).await.ok().and_then(Result::ok).unwrap_or_default()
+        };
+        let mut nodes = names_of(&all, &machines);
+        nodes.retain(|ip, name| operation.nodes.get(ip) != Some(&*name));
         // Nobody has the token that this is the digest of.
         let token_sha256 = crate::token::digest(&rand::random::<[u8; 32]>());
         self.tell(Seen::Offered(id, AttemptOffered { attempt: attempt.clone(), token_sha256 })).await?;
-        let (executor, place, nodes) = (API.to_owned(), "controllers".to_owned(), BTreeMap::new());
+        let (executor, place) = (API.to_owned(), "controllers".to_owned());
         self.tell(Seen::Launched(id, AttemptLaunched { attempt: attempt.clone(), executor, place, nodes })).await
-    }
-
-    /// Hosts whose nodes are cordoned. Why a node cannot be read at all is for the step to say.
-    async fn cordoned(&self, operation: &Operation, attempt: &Attempt) -> Result<Vec<String>, TargetError> {
-        let all = match self.nodes_of(operation.id).await {
-            Ok(nodes) => nodes.list().await,
-            Err(error) => Err(error),
-        };
-        let machine = |host: &u32| operation.spec.operation_machines.get(*host as usize);
-        match all {
-            Ok(all) => Ok(cordoned_of(&all, attempt.hosts.iter().filter_map(machine))),
-            Err(error) if error.is_retryable() => Err(error),
-            Err(_) => Ok(Vec::new()),
-        }
     }
 
     /// Does what is left of a step.
@@ -218,9 +218,15 @@ impl Hands {
 }
 
 /// Which of these machines have a node that is cordoned.
-fn cordoned_of<'a>(all: &[Node], machines: impl Iterator<Item = &'a Machine>) -> Vec<String> {
-    let shut = |machine: &&Machine| node_of(all, &machine.ip, machine.name.as_deref()).is_some_and(is_cordoned);
-    machines.filter(shut).map(|machine| machine.ip.clone()).collect()
+fn cordoned_of(all: &[Node], machines: &[&Machine]) -> Vec<String> {
+    let shut = |machine: &&&Machine| node_of(all, &machine.ip, machine.name.as_deref()).is_some_and(is_cordoned);
+    machines.iter().filter(shut).map(|machine| machine.ip.clone()).collect()
+}
+
+/// The names of the nodes that these machines are, by address.
+fn names_of(all: &[Node], machines: &[&Machine]) -> BTreeMap<String, String> {
+    let name = |machine: &Machine| node_of(all, &machine.ip, machine.name.as_deref())?.metadata.name.clone();
+    machines.iter().filter_map(|machine| Some((machine.ip.clone(), name(machine)?))).collect()
 }
 
 /// How nodes stand is asked until then: four fifths of what an attempt may take to begin.
@@ -284,6 +290,10 @@ mod tests {
             machine("10.0.0.4", None),
             machine("192.0.2.3", Some("n4")),
         ];
-        assert_eq!(cordoned_of(&all, machines.iter()), ["10.0.0.1", "10.0.0.3"]);
+        let machines: Vec<&Machine> = machines.iter().collect();
+        assert_eq!(cordoned_of(&all, &machines), ["10.0.0.1", "10.0.0.3"]);
+        let told = [("10.0.0.1", "n1"), ("10.0.0.2", "n2"), ("10.0.0.3", "n3")];
+        let told = BTreeMap::from(told.map(|(ip, name)| (ip.to_owned(), name.to_owned())));
+        assert_eq!(names_of(&all, &machines), told);
     }
 }

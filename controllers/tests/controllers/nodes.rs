@@ -40,8 +40,14 @@ async fn a_step_waits_for_an_api_server_that_is_away_for_a_moment() {
     let (run, stop) = site.start(Faults::default());
     site.known("k").await;
     site.act_on_nodes(1, "Cordon", &["10.0.0.1", "10.0.0.2"]).await;
-    assert_eq!(finished(&site.facts_until(is_over).await), Phase::Succeeded);
+    let facts = site.facts_until(is_over).await;
+    assert_eq!(finished(&facts), Phase::Succeeded);
     assert!(server.all(|node| node["spec"]["unschedulable"] == true));
+    let told = facts.iter().filter_map(|fact| match &fact.body {
+        Body::AttemptLaunched(launched) => Some(launched.nodes.values()),
+        _ => None,
+    });
+    assert_eq!(told.flatten().collect::<Vec<_>>(), ["n1", "n2"], "so their Events are found");
     stop.cancel();
     run.await.unwrap().unwrap();
 }

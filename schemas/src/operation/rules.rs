@@ -70,6 +70,9 @@ pub struct ClusterRules {
     /// Names of the parameters that it gives to bundles, never their values. None where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeSet<String>>,
+    /// The uid under which its Events stand in the log. None where it is watched under the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_uid: Option<String>,
 }
 
 #[cfg(test)]
@@ -103,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_before_tell_of_no_parameters() {
+    fn rules_of_before_tell_of_no_parameters_and_no_uid() {
         let before = r#"{"pool":3,"windows":[],"freezes":[],"approve_above_hosts":20}"#;
         let rules: ClusterRules = serde_json::from_str(before).unwrap();
-        assert_eq!((rules.pool, &rules.parameters), (3, &None));
+        assert_eq!((rules.pool, &rules.parameters, &rules.cluster_uid), (3, &None, &None));
         assert_eq!(serde_json::to_string(&rules).unwrap(), before, "nor are they written anew");
         let parameters = Some(BTreeSet::from(["kubespray_path".to_owned()]));
         let text = serde_json::to_string(&ClusterRules { parameters: parameters.clone(), ..rules }).unwrap();

@@ -111,6 +111,7 @@ fn run() -> Vec<Body> {
         freezes: vec![Freeze { from: Micros(0), until: Micros(1_000_000), why: why() }],
         approve_above_hosts: Some(20),
         parameters: None,
+        cluster_uid: None,
     };
     vec![
         WriterStarted { writer: "controllers-0".into() }.into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::Path};
-use beidou_model::operation::Operation;
+use beidou_model::operation::{Board, Operation};
 use beidou_schemas::{Micros, time::SECOND};
 use beidou_store::query::{Reader, run_events::RunEventsQuery};
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub(super) struct RunEvents {
     truncated: bool,
     /// From a minute before the run's start to five after its end, or to now.
     range: RangeAnswer,
-    /// Beidou watches, or has watched, a cluster of the operation's name: without one nothing is known of its nodes.
+    /// Beidou watches, or has watched, the operation's cluster, by its name or the uid told: else nothing is known of its nodes.
     watched: bool,
     /// How completely the range is known.
     coverage: Vec<ClusterCoverage>,
@@ -65,8 +65,8 @@ pub(super) struct RunEvents {
 
 /// Kubernetes Events of the run's nodes, from a minute before its start to five minutes after its end.
 ///
-/// A node is one of the operation's machines by its name or address. Events of Pods count where they name such a node as their
-/// source.
+/// A node is one of the operation's machines by its name or address, or by the name under which it was found. Events of Pods count
+/// where they name such a node as their source.
 #[utoipa::path(
     get, path = "/api/v1/operations/{id}/events", tag = "Operations",
     params(("id" = String, Path, description = "The operation's id."), RunEventsParams),
@@ -84,7 +84,7 @@ pub(super) async fn operation_events(ask: Ask, Path(id): Path<String>) -> Result
     let (id, types, now) = (id_of(&id)?, params.many("type")?, now());
     let look = ask.app.operations.look(|known| {
         let operation = operation_of(known, id)?;
-        Ok::<_, Problem>((operation.spec.cluster_name.clone(), nodes(operation), range(operation, now)))
+        Ok::<_, Problem>((cluster(&known.board, operation), nodes(operation), range(operation, now)))
     });
     let (cluster, nodes, range): (_, _, Range) = look.await??;
     let clusters = match ask.app.catalogue.uids(&ask.reader, &[cluster]).await {
@@ -103,10 +103,17 @@ pub(super) async fn operation_events(ask: Ask, Path(id): Path<String>) -> Result
     Ok(Json(RunEvents { items, truncated, range: range.into(), watched, coverage, cold }))
 }
 
-/// The names under which the machines may be nodes: a node is called by its machine's name, or by its address.
+/// What the cluster's Events are found by: it may have one name here and another one where it is watched. Then its uid is told.
+fn cluster(board: &Board, operation: &Operation) -> String {
+    let name = &operation.spec.cluster_name;
+    board.clusters.get(name).and_then(|rules| rules.cluster_uid.as_ref()).unwrap_or(name).clone()
+}
+
+/// The names under which the machines may be nodes: a node is called by its machine's name, by its address, or as it was found.
 fn nodes(operation: &Operation) -> Vec<String> {
     let machines = operation.spec.operation_machines.iter();
-    let names: BTreeSet<&String> = machines.flat_map(|machine| machine.name.iter().chain([&machine.ip])).collect();
+    let told = machines.flat_map(|machine| machine.name.iter().chain([&machine.ip]));
+    let names: BTreeSet<&String> = told.chain(operation.nodes.values()).collect();
     names.into_iter().cloned().collect()
 }
 
