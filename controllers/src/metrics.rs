@@ -125,8 +125,8 @@ impl ControllersMetrics {
 
     /// Tells how things stand.
     pub(crate) fn look_at(&self, board: &Board) {
-        let operations = board.operations.values().map(|one| (one.phase, one.reason));
-        let tasks = board.tasks.values().map(|one| (one.phase, one.reason));
+        let operations = board.operations.awake().map(|one| (one.phase, one.reason));
+        let tasks = board.tasks.awake().map(|one| (one.phase, one.reason));
         let (mut phases, mut reasons) = (BTreeMap::new(), BTreeMap::new());
         for (phase, reason) in operations.chain(tasks) {
             *phases.entry(phase).or_insert(0) += 1;
@@ -143,7 +143,7 @@ impl ControllersMetrics {
             self.standing_still.get_or_create(&OfKind { kind: reason.name() }).set(count);
         }
         // What controllers do without a runner is not claimed, and nothing is heard of it.
-        let acting = board.operations.values().filter_map(|one| one.open_attempt()).filter(|one| one.runner.is_some());
+        let acting = board.operations.awake().filter_map(|one| one.open_attempt()).filter(|one| one.runner.is_some());
         let oldest: Option<Micros> = acting.map(|one| one.heard).min();
         self.oldest_heard.set(oldest.map_or(0, |at| at.0 / SECOND));
     }

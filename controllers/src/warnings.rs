@@ -221,7 +221,7 @@ async fn judge(
 ) -> Vec<Seen> {
     let moment = now();
     let touched: Vec<Touched> = keeper.look(|board| {
-        let running = board.operations.values().filter(|found| found.phase == Phase::Running && found.ending.is_none());
+        let running = board.operations.awake().filter(|found| found.phase == Phase::Running && found.ending.is_none());
         running.filter_map(|operation| touched(operation, moment)).collect()
     });
     let clusters: BTreeSet<&String> = touched.iter().map(|touched| &touched.cluster).collect();

@@ -73,7 +73,7 @@ pub(crate) async fn carry_out(hands: Hands) {
 }
 
 fn open(board: &Board) -> Vec<(OperationId, AttemptId)> {
-    let open = board.operations.values().filter_map(|operation| Some((operation.id, operation.open_attempt()?)));
+    let open = board.operations.awake().filter_map(|operation| Some((operation.id, operation.open_attempt()?)));
     let ours = open.filter(|(_, attempt)| attempt.launched.as_ref().is_some_and(|launch| launch.executor == API));
     ours.map(|(operation, attempt)| (operation, attempt.id.clone())).collect()
 }

@@ -44,7 +44,7 @@ pub(crate) async fn watch(hands: Hands) {
 fn runners(board: &Board) -> (Vec<(OperationId, AttemptId)>, BTreeSet<AttemptId>) {
     let (mut open, mut over) = (Vec::new(), BTreeSet::new());
     let since = now().plus(-CLEARED_WITHIN);
-    for operation in board.operations.values() {
+    for operation in board.operations.values().filter(|one| !one.phase.is_over() || one.updated > since) {
         for attempt in operation.attempts.iter().filter(|one| may_have_left(one)) {
             match &attempt.over {
                 // That it is over is never written down any more. What still acts is left until it has ended.
@@ -67,8 +67,7 @@ fn may_have_left(attempt: &Attempt) -> bool {
 }
 
 fn is_claimed(board: &Board, attempt: &AttemptId) -> bool {
-    let mut all = board.operations.values().flat_map(|operation| &operation.attempts);
-    all.any(|one| one.id == *attempt && one.claimed.is_some())
+    board.attempt(attempt).is_some_and(|(_, one)| one.claimed.is_some())
 }
 
 /// What runners left behind: Jobs, Secrets, tokens.
@@ -130,7 +129,7 @@ impl Hands {
 
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::{Arrived, Launch, begin, built_in, decide, observe};
+    use beidou_model::operation::{Arrived, Launch, Operation, begin, built_in, decide, observe};
     use beidou_schemas::{
         Micros,
         operation::{
@@ -190,9 +189,11 @@ mod tests {
         let id = OperationId(Uuid::from_u128(7));
         let open = |executor: Option<&str>, broken: bool| {
             let mut board = board(id);
-            let operation = board.operations.get_mut(&id).unwrap();
-            operation.attempts.push(attempt(Some("ab"), executor));
-            operation.broken = broken;
+            let with = |operation: &mut Operation| {
+                operation.attempts.push(attempt(Some("ab"), executor));
+                operation.broken = broken;
+            };
+            board.operations.change(&id, with).unwrap();
             let (open, over) = runners(&board);
             (open.len(), over.len())
         };

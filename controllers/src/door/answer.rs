@@ -83,11 +83,7 @@ impl Known {
         let sent = sent.and_then(|value| value.strip_prefix("Bearer ")).ok_or(No::Unauthenticated)?;
         let digest = token::digest(sent.as_bytes());
         let found = door.keeper.look(|board| {
-            let mut all = board
-                .operations
-                .values()
-                .flat_map(|operation| operation.attempts.iter().map(move |one| (operation, one)));
-            let (operation, attempt) = all.find(|(_, one)| one.id == *attempt)?;
+            let (operation, attempt) = board.attempt(attempt)?;
             let good = attempt.token_sha256.as_deref().is_some_and(|known| token::same(known, &digest));
             good.then(|| Self { operation: operation.id, attempt: attempt.clone() })
         });

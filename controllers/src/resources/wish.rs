@@ -140,6 +140,7 @@ mod tests {
     use super::*;
 
     const NOW: Micros = Micros(1_795_444_800_000_000);
+    const RUN: OperationId = OperationId(Uuid::from_u128(7));
 
     fn of(flow: &[&str]) -> OperationSpec {
         let machine = Machine { ip: "10.0.0.11".into(), ..Machine::default() };
@@ -151,10 +152,9 @@ mod tests {
     }
 
     fn stated(generation: i64) -> Stated {
-        let uid = Uuid::from_u128(7);
         Stated {
-            object: Object::Operation(OperationId(uid)),
-            uid,
+            object: Object::Operation(RUN),
+            uid: RUN.0,
             name: "n/a".into(),
             generation,
             deleted: false,
@@ -204,7 +204,7 @@ mod tests {
         let asked = commands(&board, &stated(1), NOW);
         follow(&mut board, &asked);
         let suspend = Stated { suspend: true, generation: 2, ..stated(1) };
-        let enter = |board: &mut Board, phase: Phase| board.operations.values_mut().for_each(|one| one.phase = phase);
+        let enter = |board: &mut Board, phase: Phase| board.operations.change(&RUN, |one| one.phase = phase).unwrap();
         enter(&mut board, Phase::Unknown);
         assert_eq!(commands(&board, &suspend, NOW), [], "it would be refused, and never asked for again");
         enter(&mut board, Phase::Running);
@@ -288,7 +288,7 @@ mod tests {
         let mut board = board();
         let asked = commands(&board, &stated(1), NOW);
         follow(&mut board, &asked);
-        board.operations.values_mut().for_each(|one| (one.broken, one.phase) = (true, Phase::Held));
+        board.operations.change(&RUN, |one| (one.broken, one.phase) = (true, Phase::Held)).unwrap();
         let gone = Stated { deleted: true, ..stated(1) };
         assert!(is_over(&board, &gone), "a cancel would be refused for ever");
         assert_eq!(commands(&board, &gone, NOW), []);

@@ -7,7 +7,7 @@ mod tasks;
 use beidou_schemas::{
     Micros,
     operation::{
-        Object, Phase, Reason,
+        Object, OperationId, Phase, Reason,
         fact::{Body, Fact},
     },
 };
@@ -48,8 +48,8 @@ impl Board {
                 }
                 None => self.first(fact),
             },
-            Object::Task(id) => match self.tasks.get_mut(&id) {
-                Some(task) => tasks::apply(task, fact),
+            Object::Task(id) => match self.tasks.change(&id, |task| tasks::apply(task, fact)) {
+                Some(()) => {}
                 None => self.first(fact),
             },
         }
@@ -66,19 +66,14 @@ impl Board {
 
     /// Of what stands still for good it only counts that people were told of it.
     fn told_of_stop(&mut self, fact: &Fact) -> Applied {
-        let found = match fact.object {
+        let applied = match fact.object {
             Object::Board => None,
-            Object::Operation(id) => self.operations.get_mut(&id).map(|found| (&mut found.seq, &mut found.notices)),
-            Object::Task(id) => self.tasks.get_mut(&id).map(|found| (&mut found.seq, &mut found.notices)),
+            Object::Operation(id) => {
+                self.operations.change(&id, |found| told(&mut found.seq, &mut found.notices, fact))
+            }
+            Object::Task(id) => self.tasks.change(&id, |found| told(&mut found.seq, &mut found.notices, fact)),
         };
-        let Some((seq, notices)) = found.filter(|(seq, _)| fact.seq == **seq + 1) else { return Applied::Stopped };
-        match &fact.body {
-            Body::Notified(told) => notices.retain(|notice| notice.of_seq != told.of_seq),
-            Body::NotifyFailed(failed) => operations::put_off(notices, failed.of_seq, failed.again),
-            _ => return Applied::Stopped,
-        }
-        *seq = fact.seq;
-        Applied::Taken
+        applied.unwrap_or(Applied::Stopped)
     }
 
     /// Two writers have written, or facts are lost: whatever follows would be a guess. People are told, and of nothing else.
@@ -94,22 +89,22 @@ impl Board {
                 self.seq = fact.seq;
                 self.apply_own(fact);
             }
-            Object::Operation(id) => match self.operations.get_mut(&id) {
-                Some(found) => {
+            Object::Operation(id) => {
+                let known = self.operations.change(&id, |found| {
                     (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
                     (found.message, found.since, found.updated) = (message, time, time);
                     found.notices = notices;
-                }
-                None => self.strangers += 1,
-            },
-            Object::Task(id) => match self.tasks.get_mut(&id) {
-                Some(found) => {
+                });
+                self.strangers += u64::from(known.is_none());
+            }
+            Object::Task(id) => {
+                let known = self.tasks.change(&id, |found| {
                     (found.broken, found.phase, found.reason) = (true, Phase::Held, reason);
                     (found.message, found.since, found.updated) = (message, time, time);
                     found.notices = notices;
-                }
-                None => self.strangers += 1,
-            },
+                });
+                self.strangers += u64::from(known.is_none());
+            }
         }
         Applied::Stopped
     }
@@ -120,10 +115,12 @@ impl Board {
             Body::WriterStarted(started) => {
                 (self.epoch, self.writer, self.since) = (fact.epoch, started.writer.clone(), fact.time);
                 // While nobody listened nothing could be heard: every runner gets its full time again.
-                for attempt in self.operations.values_mut().filter_map(|found| found.attempts.last_mut()) {
-                    if attempt.over.is_none() {
-                        attempt.heard = attempt.heard.max(fact.time);
-                    }
+                let awake: Vec<OperationId> = self.operations.awake().map(|found| found.id).collect();
+                for id in awake {
+                    self.operations.change(&id, |found| {
+                        let open = found.attempts.last_mut().filter(|last| last.over.is_none());
+                        open.into_iter().for_each(|attempt| attempt.heard = attempt.heard.max(fact.time));
+                    });
                 }
             }
             Body::BundleKnown(known) => {
@@ -151,11 +148,11 @@ impl Board {
         let Fact { seq, epoch, time, .. } = *fact;
         match (fact.object, &fact.body) {
             (Object::Operation(id), Body::Accepted(accepted)) => {
-                if let Some(owner) = accepted.owner
-                    && let Some(task) = self.tasks.get_mut(&owner.task)
-                    && let Some(step) = task.steps.iter_mut().find(|step| step.kind == owner.step)
-                {
-                    step.operation = Some(id);
+                if let Some(owner) = accepted.owner {
+                    self.tasks.change(&owner.task, |task| {
+                        let step = task.steps.iter_mut().find(|step| step.kind == owner.step);
+                        step.into_iter().for_each(|step| step.operation = Some(id));
+                    });
                 }
                 self.operations.insert(id, Operation::new(id, accepted.clone(), seq, epoch, time));
             }
@@ -179,4 +176,18 @@ impl Board {
             _ => self.strangers += 1,
         }
     }
+}
+
+/// Takes in what people were told of what stands still for good.
+fn told(seq: &mut u64, notices: &mut Vec<Notice>, fact: &Fact) -> Applied {
+    if fact.seq != *seq + 1 {
+        return Applied::Stopped;
+    }
+    match &fact.body {
+        Body::Notified(told) => notices.retain(|notice| notice.of_seq != told.of_seq),
+        Body::NotifyFailed(failed) => operations::put_off(notices, failed.of_seq, failed.again),
+        _ => return Applied::Stopped,
+    }
+    *seq = fact.seq;
+    Applied::Taken
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use beidou_schemas::{
     Micros, Offset,
     operation::{
-        ClusterRules, Object, OperationId, TaskId,
+        AttemptId, ClusterRules, Object, OperationId, TaskId,
         bundle::BundleShape,
         fact::{Cause, Fact, Lock},
     },
@@ -13,7 +13,7 @@ use beidou_schemas::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Notice, Operation, Task};
+use super::{Attempt, Kept, Notice, Operation, Task};
 
 /// What became of a fact at the fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub struct Board {
     /// Rules by cluster.
     pub clusters: BTreeMap<String, ClusterRules>,
     /// Operations.
-    pub operations: BTreeMap<OperationId, Operation>,
+    pub operations: Kept<OperationId, Operation>,
     /// Tasks.
-    pub tasks: BTreeMap<TaskId, Task>,
+    pub tasks: Kept<TaskId, Task>,
     /// What was asked for and is not valid, by id.
     pub refused: BTreeMap<Uuid, RefusedObject>,
     /// Who holds what.
@@ -108,6 +108,16 @@ impl Board {
             // What nobody can renew any more holds no longer than it was taken for.
             !holder.broken || holder.held_locks().is_some_and(|span| now < span.until)
         })
+    }
+
+    /// An attempt and its operation. Its id begins as that of the operation does: no other is looked at. Where two operations
+    /// begin alike, the newer attempt is the one that has a runner.
+    pub fn attempt(&self, id: &AttemptId) -> Option<(&Operation, &Attempt)> {
+        let first = u128::from(u32::from_str_radix(id.as_str().get(..8)?, 16).ok()?) << 96;
+        let last = first | (u128::MAX >> 32);
+        let runs = self.operations.range(OperationId(Uuid::from_u128(first))..=OperationId(Uuid::from_u128(last)));
+        let all = runs.flat_map(|(_, run)| run.attempts.iter().map(move |one| (run, one)));
+        all.filter(|(_, one)| one.id == *id).max_by_key(|(_, one)| one.intended)
     }
 
     /// The operation that a task's step made.

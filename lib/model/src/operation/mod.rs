@@ -10,6 +10,7 @@
 //! | file | is |
 //! |---|---|
 //! | `board`, `apply` | the fold of `beidou.operation.v1`: the only truth |
+//! | `kept` | operations and tasks by id, and those among them that do not rest |
 //! | `run`, `attempt`, `undo`, `task` | what the fold knows of an operation, its attempts, its undo ledger, a task |
 //! | `plan`, `check` | a specification becomes a plan, or is refused with what is allowed |
 //! | `decide/` | commands of people, resources and callbacks |
@@ -35,6 +36,7 @@ mod calendar;
 mod check;
 mod decide;
 mod draft;
+mod kept;
 mod next;
 mod observe;
 mod parameters;
@@ -49,6 +51,7 @@ pub use attempt::{Attempt, Launch, Over, Stop};
 pub use board::{Applied, Board, RefusedObject};
 pub use calendar::{Closed, closed};
 pub use decide::{Arrived, decide, does_same, refusal};
+pub use kept::{Kept, Rests};
 pub use next::{Action, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};
 pub use parameters::{EXISTING_NODES, secret_given};

@@ -255,10 +255,7 @@ fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'
         return Err(Ignored::Known);
     }
     let WarningsRose { hosts, count, before, reason } = rose;
-    let message = format!(
-        "{count} Warnings on {} nodes, {before} in as much time before; most: {reason}",
-        hosts.len()
-    );
+    let message = format!("{count} Warnings on {} nodes, {before} in as much time before; most: {reason}", hosts.len());
     draft.add(Object::Operation(id), rose.clone());
     draft.add(Object::Operation(id), Held { reason: Reason::WarningsRose, message, subject: None });
     Ok(())

@@ -11,7 +11,7 @@ use beidou_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Debt, DebtState};
+use super::{Attempt, Debt, DebtState, Rests};
 
 /// The number of an operation's first fact.
 const ACCEPTED: u64 = 1;
@@ -158,6 +158,12 @@ pub struct Operation {
     pub notices: Vec<Notice>,
     /// Its facts do not follow one another: nothing is done any more.
     pub broken: bool,
+}
+
+impl Rests for Operation {
+    fn rests(&self) -> bool {
+        self.phase.is_over() && self.open_attempt().is_none() && self.notices.is_empty()
+    }
 }
 
 impl Operation {

@@ -9,7 +9,7 @@ use beidou_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Board, Notice};
+use super::{Board, Notice, Rests};
 
 /// Where a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,12 @@ pub struct Task {
     pub notices: Vec<Notice>,
     /// Its facts do not follow one another: nothing is done any more.
     pub broken: bool,
+}
+
+impl Rests for Task {
+    fn rests(&self) -> bool {
+        self.phase.is_over() && self.notices.is_empty()
+    }
 }
 
 impl Task {

@@ -118,7 +118,7 @@ impl Turn<'_> {
 
     /// Tells people, of each fact that waits for it.
     fn tell(&mut self) {
-        let runs = self.board.operations.values().filter(|found| !found.notices.is_empty());
+        let runs = self.board.operations.awake();
         for (object, notice) in
             runs.flat_map(|run| run.notices.iter().map(|notice| (Object::Operation(run.id), notice)))
         {
@@ -127,7 +127,7 @@ impl Turn<'_> {
                 false => self.actions.push(Action::Wait { object, until: notice.after }),
             }
         }
-        for task in self.board.tasks.values() {
+        for task in self.board.tasks.awake() {
             let object = Object::Task(task.id);
             for notice in &task.notices {
                 let of_seq = notice.of_seq;
@@ -148,12 +148,12 @@ impl Turn<'_> {
 pub fn next(board: &Board, now: Micros) -> Vec<Action> {
     let draft = Draft::new(board, now);
     let mut turn = Turn { board, now, draft, actions: Vec::new(), taken: BTreeSet::new() };
-    for task in board.tasks.values().filter(|task| !task.broken && !task.phase.is_over()) {
+    for task in board.tasks.awake().filter(|task| !task.broken && !task.phase.is_over()) {
         tasks::due(&mut turn, task);
     }
     // Who came first locks first.
     let mut open: Vec<&Operation> =
-        board.operations.values().filter(|found| !found.broken && !found.phase.is_over()).collect();
+        board.operations.awake().filter(|found| !found.broken && !found.phase.is_over()).collect();
     open.sort_by_key(|operation| (operation.created, operation.id));
     for operation in open {
         // What its task has written of it counts first.

@@ -281,7 +281,7 @@ fn the_closing_work_order_tells_of_each_machine() {
     // One that is looked at in vain is in the report with its reason; it is a node all the same.
     let id = task(&world).steps[1].operation.unwrap();
     let set = |world: &mut World, step, state| {
-        world.board.operations.get_mut(&id).unwrap().set(step, 0, state, START, 1);
+        world.board.operations.change(&id, |run| run.set(step, 0, state, START, 1)).unwrap();
     };
     set(&mut world, 1, HostState::Failed);
     let one = report(&world);
@@ -293,8 +293,10 @@ fn the_closing_work_order_tells_of_each_machine() {
     assert_eq!(report(&world).inventory.added, entries[1..]);
     set(&mut world, 0, HostState::Ok);
     assert_eq!(report(&world).inventory.added, entries);
-    let debts = &mut world.board.operations.get_mut(&id).unwrap().debts;
-    debts.iter_mut().filter(|debt| debt.host == 0).for_each(|debt| debt.state = DebtState::Done);
+    let undone = |run: &mut Operation| {
+        run.debts.iter_mut().filter(|debt| debt.host == 0).for_each(|debt| debt.state = DebtState::Done);
+    };
+    world.board.operations.change(&id, undone).unwrap();
     assert_eq!(report(&world).inventory.added, entries[1..]);
 }
 

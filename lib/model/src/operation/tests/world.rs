@@ -74,8 +74,20 @@ impl World {
             let json = fact.to_json();
             assert_eq!(Fact::from_json(&json).unwrap(), fact);
             assert_eq!(self.board.apply(&fact), Applied::Taken, "{fact:?}");
+            self.check_awake();
             self.log.push(fact);
         }
+    }
+
+    /// What is found without a look at all is what a look at all would find.
+    fn check_awake(&self) {
+        let Board { operations, tasks, .. } = &self.board;
+        let runs = operations
+            .values()
+            .filter(|run| !run.phase.is_over() || run.open_attempt().is_some() || !run.notices.is_empty());
+        assert!(runs.map(|run| run.id).eq(operations.awake().map(|run| run.id)));
+        let due = tasks.values().filter(|task| !task.phase.is_over() || !task.notices.is_empty());
+        assert!(due.map(|task| task.id).eq(tasks.awake().map(|task| task.id)));
     }
 
     pub fn see(&mut self, seen: &Seen) {
