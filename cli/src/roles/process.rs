@@ -15,6 +15,7 @@ use beidou_log::{
 };
 use beidou_service::{CancellationToken, Metrics, Part, Readiness, config::Flag, probe, shutdown, telemetry};
 use beidou_store::Store;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -87,6 +88,9 @@ impl Process {
     /// # Errors
     /// When it cannot be opened, or was made with other partitions.
     pub async fn log(&self) -> anyhow::Result<Arc<dyn Log>> {
+        let waiting: Gauge = Gauge::default();
+        let help = "1 while appends to Kafka wait for brokers; files refuse, which each role counts";
+        self.metrics.register("log", |registry| registry.register("waiting", help, waiting.clone()));
         let Some(options) = self.site.kafka_options() else {
             let options = FileOptions { faults: Faults::from_env(), ..self.site.log_options(&self.data) };
             let log = FileLog::open(options);
@@ -94,7 +98,7 @@ impl Process {
             return Ok(log);
         };
         let log: Arc<dyn Log> = self.opened(options).await.context("cannot open the log in Kafka")?;
-        tokio::spawn(report(self.readiness.part("log"), Arc::clone(&log), self.stop.clone()));
+        tokio::spawn(report(self.readiness.part("log"), waiting, Arc::clone(&log), self.stop.clone()));
         Ok(log)
     }
 
@@ -172,10 +176,12 @@ impl Process {
 }
 
 /// Says while appends wait for brokers that do not answer: that is no error of whoever appends.
-async fn report(part: Part, log: Arc<dyn Log>, stop: CancellationToken) {
+async fn report(part: Part, waiting: Gauge, log: Arc<dyn Log>, stop: CancellationToken) {
     let mut beats = tokio::time::interval(LOOK_EVERY);
     while stop.run_until_cancelled(beats.tick()).await.is_some() {
-        match log.trouble() {
+        let trouble = log.trouble();
+        waiting.set(trouble.is_some().into());
+        match trouble {
             Some(trouble) => part.waiting(trouble),
             None => part.ready(),
         }

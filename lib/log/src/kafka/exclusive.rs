@@ -39,6 +39,7 @@ use super::{
     flight::{Deliveries, Flight, Producer, Pulse, break_for_good, hand_over},
     producer::Append,
     reader::read_range,
+    waits::Waits,
 };
 use crate::LogError;
 
@@ -62,6 +63,7 @@ pub(super) struct Setup {
     /// Of a consumer that reads the partition back, and asks for the epoch.
     pub reader: ClientConfig,
     pub faults: Faults,
+    pub waits: Arc<Waits>,
 }
 
 /// The answer to whether a writer still is the newest.
@@ -208,7 +210,9 @@ impl Work {
             if group.is_empty() {
                 continue;
             }
+            self.setup.waits.begin((self.setup.at, self.epoch));
             let answer = self.append(&group);
+            self.setup.waits.end((self.setup.at, self.epoch));
             match answer {
                 Ok(ranges) => {
                     for (append, range) in group.into_iter().zip(ranges) {
@@ -242,6 +246,7 @@ impl Work {
                 }
                 Err(Failure::Broken(error)) => {
                     tracing::warn!(%error, partition = %at, "the writer takes a fresh producer");
+                    self.setup.waits.failed((at, self.epoch), &error);
                     self.producer = None;
                 }
             }
