@@ -362,3 +362,34 @@ fn check_names(topic: &str, records: &[Record]) -> Result<(), LogError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::maintenance::fact::REQUESTS;
+
+    use super::*;
+
+    /// Where `Exclusive` became another, two would lead at once and none would hear of it.
+    #[test]
+    fn each_topic_is_written_as_its_owners_count_on() {
+        let table = [
+            (Topic::KubeEvent, Writing::Bulk),
+            (Topic::KubeReject, Writing::Bulk),
+            (Topic::KubeImport, Writing::Bulk),
+            (Topic::KubeCoverage, Writing::Facts),
+            (Topic::OperationCommand, Writing::Facts),
+            (Topic::OperationDraft, Writing::Facts),
+            (Topic::Ledger, Writing::Exclusive),
+            (Topic::Operation, Writing::Exclusive),
+            (Topic::OperationTask, Writing::Exclusive),
+            (Topic::OperationLedger, Writing::Exclusive),
+        ];
+        for (topic, expected) in table {
+            for partition in 0..3 {
+                assert_eq!(writing(TopicPartition::new(topic, partition)), expected, "{topic}/{partition}");
+            }
+        }
+        assert_eq!([writing(REQUESTS), writing(OUTCOMES)], [Writing::Facts, Writing::Exclusive]);
+        assert_eq!(table.len() + 1, Topic::ALL.len(), "a new topic has a row");
+    }
+}
