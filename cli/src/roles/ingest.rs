@@ -41,7 +41,7 @@ pub async fn main(args: Ingest) -> anyhow::Result<()> {
         return Err(Failure::new(Code::Usage, "there is no cluster to collect", next).into());
     }
     process.serve_probe("ingest").await?;
-    let log = process.log().await?;
+    let Some(log) = process.log().await? else { return Ok(()) };
     run(process, log, clusters).await
 }
 

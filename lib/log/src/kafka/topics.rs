@@ -179,10 +179,13 @@ impl Connected {
         .await
     }
 
-    /// Blocking. Asks in slices, so that a login that was refused is told at once.
-    fn ask(&self, topic: &str) -> Result<Metadata, LogError> {
+    /// Blocking. Asks in slices, so that a login that was refused is told at once; and no longer than somebody waits for it.
+    fn ask(self: &Arc<Self>, topic: &str) -> Result<Metadata, LogError> {
         let end = Instant::now() + ANSWER;
         loop {
+            if Arc::strong_count(self) == 1 {
+                return Err(LogError::Closed);
+            }
             let error = match self.asking.fetch_metadata(Some(topic), SLICE) {
                 Ok(metadata) => return Ok(metadata),
                 Err(error) => error,
