@@ -62,18 +62,18 @@ mod tests {
     #[test]
     fn the_longest_wait_is_told_until_it_ends() {
         let (waits, silence) = (Waits::default(), Duration::ZERO);
-        let [first, second] = [Topic::Operation, Topic::Ledger].map(|topic| (TopicPartition::new(topic, 0), 7));
+        let [first, second] = [Topic::Ledger, Topic::Operation].map(|topic| (TopicPartition::new(topic, 0), 7));
         assert_eq!(waits.trouble(silence), None, "nobody waits");
         waits.begin(first);
         waits.begin(second);
         assert_eq!(waits.trouble(Duration::from_secs(3600)), None, "not for long");
-        assert!(waits.trouble(silence).unwrap().starts_with("beidou.operation.v1/0 has acknowledged nothing for 0 s"));
+        assert!(waits.trouble(silence).unwrap().starts_with("beidou.ledger.v1/0 has acknowledged nothing for 0 s"));
         waits.failed(first, &"timed out");
         assert!(waits.trouble(silence).unwrap().contains(": timed out; nothing is lost"));
         // The one that was fenced ends beside the newer one.
         waits.end((first.0, 6));
-        assert!(waits.trouble(silence).unwrap().contains("beidou.operation.v1"));
-        waits.end(first);
         assert!(waits.trouble(silence).unwrap().contains("beidou.ledger.v1"));
+        waits.end(first);
+        assert!(waits.trouble(silence).unwrap().contains("beidou.operation.v1"));
     }
 }
