@@ -115,6 +115,7 @@ impl Fleet {
             let wanted = clusters.borrow_and_update().clone();
             self.end_what_is_not(&wanted);
             self.begin(wanted);
+            self.tools.board.opened(self.running.keys());
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return self.stop(abandon).await,

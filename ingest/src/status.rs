@@ -70,6 +70,11 @@ impl ClusterStatus {
             notices: Vec::new(),
         }
     }
+
+    /// Neither met, nor told why it is not.
+    fn is_awaited(&self) -> bool {
+        matches!(self.state, ClusterState::Identifying | ClusterState::Connecting) && self.detail.is_empty()
+    }
 }
 
 /// The state of all clusters, by name.
@@ -79,6 +84,19 @@ pub struct IngestStatus {
     pub clusters: BTreeMap<String, ClusterStatus>,
     /// Why the log does not take anything right now.
     pub log_trouble: Option<String>,
+    /// Whether the log is open to it, and each cluster has an entry.
+    pub opened: bool,
+}
+
+impl IngestStatus {
+    /// What it has to do before it collects; `None` once each cluster was met, or is known to be sick.
+    pub fn awaits(&self) -> Option<String> {
+        if !self.opened {
+            return Some("it opens the log".into());
+        }
+        let (name, _) = self.clusters.iter().find(|(_, status)| status.is_awaited())?;
+        Some(format!("it has no watch of the cluster {name} yet"))
+    }
 }
 
 /// Where tasks write their state.
@@ -104,11 +122,42 @@ impl Board {
         self.0.send_if_modified(|all| all.clusters.remove(name).is_some());
     }
 
+    /// The log is open, and these are the clusters.
+    pub(crate) fn opened<'a>(&self, names: impl Iterator<Item = &'a String>) {
+        self.0.send_if_modified(|all| {
+            for name in names {
+                all.clusters.entry(name.clone()).or_insert_with(ClusterStatus::new);
+            }
+            !std::mem::replace(&mut all.opened, true)
+        });
+    }
+
     pub(crate) fn log_trouble(&self, trouble: Option<String>) {
         self.0.send_if_modified(|all| {
             let changed = all.log_trouble != trouble;
             all.log_trouble = trouble;
             changed
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_over_when_each_cluster_was_met_or_is_known_to_be_sick() {
+        let (sender, seen) = watch::channel(IngestStatus::default());
+        let (board, awaits) = (Board::new(sender), || seen.borrow().awaits());
+        assert_eq!(awaits().as_deref(), Some("it opens the log"));
+        board.opened([String::from("a"), String::from("b")].iter());
+        for state in [ClusterState::Identifying, ClusterState::Connecting] {
+            board.update("a", |status| status.state = state);
+            assert_eq!(awaits().as_deref(), Some("it has no watch of the cluster a yet"), "{state:?}");
+        }
+        board.update("a", |status| status.state = ClusterState::Watching);
+        assert_eq!(awaits().as_deref(), Some("it has no watch of the cluster b yet"));
+        board.update("b", |status| status.detail = "no route to host".into());
+        assert_eq!(awaits(), None);
     }
 }

@@ -97,10 +97,11 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let _owned = process.own_data()?;
     let bound = listen(&mut process, args.listen.is_some()).await?;
     let context = Context::of_this_process(NAME, bound.url(), token::of(&process.data)?);
+    let Some(log) = process.log().await? else { return Ok(()) };
     let engine = up::start_engine(&process, true).await?;
 
     let mut roles = Together::new(process.stop.clone());
-    let (log, store) = (process.log().await?, process.store()?);
+    let store = process.store()?;
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
     let projected = projector.status();
     roles.spawn("projector", up::project(projector, engine.as_ref(), process.stop.clone()));

@@ -19,7 +19,7 @@ use crate::{args::roles::Controllers, places};
 pub async fn main(args: Controllers) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     process.serve_probe("controllers").await?;
-    let log = process.log().await?;
+    let Some(log) = process.log().await? else { return Ok(()) };
     run(process, log, None).await
 }
 

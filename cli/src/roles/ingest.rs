@@ -41,7 +41,7 @@ pub async fn main(args: Ingest) -> anyhow::Result<()> {
         return Err(Failure::new(Code::Usage, "there is no cluster to collect", next).into());
     }
     process.serve_probe("ingest").await?;
-    let log = process.log().await?;
+    let Some(log) = process.log().await? else { return Ok(()) };
     run(process, log, clusters).await
 }
 
@@ -85,17 +85,26 @@ pub async fn run(
     Ok(beidou_ingest::run(process.site.ingest.clone(), inputs, process.stop.clone()).await?)
 }
 
-/// A sick cluster does not make the process unready: the others are collected. A log that takes nothing does.
 async fn report(part: Part, mut status: watch::Receiver<IngestStatus>) {
+    let mut begun = false;
     loop {
-        match &status.borrow_and_update().log_trouble {
-            Some(trouble) => part.waiting(trouble.clone()),
+        let why = not_ready(&status.borrow_and_update(), &mut begun);
+        match why {
+            Some(why) => part.waiting(why),
             None => part.ready(),
         }
         if status.changed().await.is_err() {
             return part.waiting("it has ended");
         }
     }
+}
+
+/// A sick cluster does not make the process unready: the others are collected. A log that takes nothing does, and so does the
+/// start, until there is a watch wherever there can be one: a rolling restart goes on with the next pod then.
+fn not_ready(status: &IngestStatus, begun: &mut bool) -> Option<String> {
+    let awaits = if *begun { None } else { status.awaits() };
+    *begun |= awaits.is_none();
+    status.log_trouble.clone().or(awaits)
 }
 
 /// Registers the projector as a consumer before it has ever run, so that retention waits for it.
@@ -186,6 +195,19 @@ mod tests {
         let contexts = contexts.iter().map(|name| (*name).to_owned()).collect();
         let found = of_kubeconfig(&Kubeconfig { kubeconfig: Some(path), contexts, all_contexts })?;
         Ok(found.into_iter().map(|cluster| cluster.name).collect())
+    }
+
+    #[test]
+    fn it_is_ready_once_it_collects_and_then_goes_by_the_log_alone() {
+        let (mut status, mut begun) = (IngestStatus::default(), false);
+        let mut why = |status: &IngestStatus| not_ready(status, &mut begun);
+        assert_eq!(why(&status).as_deref(), Some("it opens the log"));
+        status.opened = true;
+        assert_eq!(why(&status), None, "there is no cluster to meet");
+        status.log_trouble = Some("no space".into());
+        assert_eq!(why(&status).as_deref(), Some("no space"));
+        let later = IngestStatus::default();
+        assert_eq!(why(&later), None, "what comes later is no start");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use beidou_log::{
 };
 use beidou_service::{CancellationToken, Metrics, Part, Readiness, config::Flag, probe, shutdown, telemetry};
 use beidou_store::Store;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -82,37 +83,25 @@ impl Process {
         Ok(Self { site, data, role: role.clone(), stop, metrics, readiness })
     }
 
-    /// The log, made when missing: the configured Kafka, else files in the data directory.
+    /// The log, made when missing: the configured Kafka, else files in the data directory. `None` where the process was told to
+    /// end while it waited for brokers: that is no failure.
     ///
     /// # Errors
     /// When it cannot be opened, or was made with other partitions.
-    pub async fn log(&self) -> anyhow::Result<Arc<dyn Log>> {
+    pub async fn log(&self) -> anyhow::Result<Option<Arc<dyn Log>>> {
+        let waiting: Gauge = Gauge::default();
+        let help = "1 while appends to Kafka wait for brokers; files refuse, which each role counts";
+        self.metrics.register("log", |registry| registry.register("waiting", help, waiting.clone()));
         let Some(options) = self.site.kafka_options() else {
             let options = FileOptions { faults: Faults::from_env(), ..self.site.log_options(&self.data) };
             let log = FileLog::open(options);
             let log = log.with_context(|| format!("cannot open the log of {}", self.data.display()))?;
-            return Ok(log);
+            return Ok(Some(log));
         };
-        let log: Arc<dyn Log> = self.opened(options).await.context("cannot open the log in Kafka")?;
-        tokio::spawn(report(self.readiness.part("log"), Arc::clone(&log), self.stop.clone()));
-        Ok(log)
-    }
-
-    async fn opened(&self, options: KafkaOptions) -> Result<Arc<KafkaLog>, LogError> {
-        let begun = Instant::now();
-        loop {
-            match KafkaLog::open(options.clone()).await {
-                Err(error) if error.is_retryable() && begun.elapsed() < BROKER_LIMIT => {
-                    let why = telemetry::chain(&error);
-                    tracing::warn!(error = why, "the log in Kafka cannot be opened yet: it is tried again");
-                    tokio::select! {
-                        () = self.stop.cancelled() => return Err(error),
-                        () = tokio::time::sleep(LOOK_EVERY) => {}
-                    }
-                }
-                done => return done,
-            }
-        }
+        let Some(opened) = self.stop.run_until_cancelled(opened(options)).await else { return Ok(None) };
+        let log: Arc<dyn Log> = opened.context("cannot open the log in Kafka")?;
+        tokio::spawn(report(self.readiness.part("log"), waiting, Arc::clone(&log), self.stop.clone()));
+        Ok(Some(log))
     }
 
     /// The store: the configured server, else the embedded engine, wherever it is started.
@@ -171,11 +160,27 @@ impl Process {
     }
 }
 
+async fn opened(options: KafkaOptions) -> Result<Arc<KafkaLog>, LogError> {
+    let begun = Instant::now();
+    loop {
+        match KafkaLog::open(options.clone()).await {
+            Err(error) if error.is_retryable() && begun.elapsed() < BROKER_LIMIT => {
+                let why = telemetry::chain(&error);
+                tracing::warn!(error = why, "the log in Kafka cannot be opened yet: it is tried again");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Says while appends wait for brokers that do not answer: that is no error of whoever appends.
-async fn report(part: Part, log: Arc<dyn Log>, stop: CancellationToken) {
+async fn report(part: Part, waiting: Gauge, log: Arc<dyn Log>, stop: CancellationToken) {
     let mut beats = tokio::time::interval(LOOK_EVERY);
     while stop.run_until_cancelled(beats.tick()).await.is_some() {
-        match log.trouble() {
+        let trouble = log.trouble();
+        waiting.set(trouble.is_some().into());
+        match trouble {
             Some(trouble) => part.waiting(trouble),
             None => part.ready(),
         }

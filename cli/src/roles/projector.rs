@@ -26,8 +26,8 @@ use crate::args::roles;
 pub async fn main(args: roles::Projector) -> anyhow::Result<()> {
     let process = Process::start(&args.role, args.probe.flag().into_iter().collect())?;
     process.serve_probe("projector").await?;
-    let (log, store) = (process.log().await?, process.store()?);
-    prepare(&process, log, store)?.run(process.stop).await.map_err(Into::into)
+    let Some(log) = process.log().await? else { return Ok(()) };
+    prepare(&process, log, process.store()?)?.run(process.stop).await.map_err(Into::into)
 }
 
 /// A projector of this process, with its metrics and readiness.

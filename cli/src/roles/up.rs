@@ -1,7 +1,7 @@
 //! `beidou up`: all roles of a site in one process, with the engine as a child.
 //!
 //! ```text
-//!  take the data directory ─► take the port ─► engine ─► projector, ingest, controllers, query-api ─► say where it is
+//!  take the data directory ─► take the port ─► log ─► engine ─► projector, ingest, controllers, query-api ─► say where it is
 //!  end: roles first, engine last, so that nothing is left to repeat
 //! ```
 
@@ -39,10 +39,11 @@ pub async fn main(args: Up) -> anyhow::Result<()> {
             "`probe.listen` is for roles that serve no API; here the API serves /healthz, /readyz and /metrics"
         );
     }
+    let Some(log) = process.log().await? else { return Ok(()) };
     let engine = start_engine(&process, false).await?;
 
     let mut roles = Together::new(process.stop.clone());
-    let (log, store) = (process.log().await?, process.store()?);
+    let store = process.store()?;
     let projector = projector::prepare(&process, log.clone(), store.clone())?;
     roles.spawn("projector", project(projector, engine.as_ref(), process.stop.clone()));
     roles.spawn("ingest", ingest::run(process.clone(), log.clone(), clusters));

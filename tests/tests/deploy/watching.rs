@@ -170,6 +170,17 @@ fn an_old_ledger_is_told_unless_it_is_known_that_nothing_waits() {
     assert_eq!(silent, "beidou_projector_lag_records == 0");
 }
 
+/// An append to Kafka waits and is never refused: counts of refusals alone would be silent while no broker answers.
+#[test]
+fn a_log_that_is_waited_for_is_told_as_one_that_refuses() {
+    for (name, role) in [("BeidouLogRefuses", "ingest"), ("BeidouOperationsLogRefuses", "controllers")] {
+        let rule = rules().into_iter().find(|rule| rule["alert"] == name).unwrap();
+        let retries = format!("beidou_{role}_log_retries_total");
+        let waits = format!("beidou_log_waiting > 0 and on (instance) {retries}");
+        assert_eq!(rule["expr"], format!("rate({retries}[5m]) > 0 or {waits}"));
+    }
+}
+
 #[test]
 fn alerts_of_operations_have_their_row_in_the_docs() {
     let docs = fs::read_to_string(deploy("../docs/operations.md")).unwrap();

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use beidou_log::{
     Log,
-    contract::{PARTITIONS, SecondWriter, Subject, Unreleased, appends_read_back},
+    contract::{PARTITIONS, SecondWriter, Subject, Unreleased, appends_read_back, two_writers},
     contract_tests,
     kafka::{KafkaLog, KafkaOptions},
 };
-use beidou_schemas::{Record, Topic, TopicPartition};
+use beidou_schemas::{
+    Record, Topic, TopicPartition,
+    maintenance::fact::{OUTCOMES, REQUESTS},
+    operation::FACTS,
+};
 use beidou_tests::{kafka::Broker, wait::until};
 use tokio::runtime::Handle;
 
@@ -34,8 +38,9 @@ impl Subject for Site {
         KafkaLog::open(self.options.clone()).await.unwrap()
     }
 
-    fn second_writer(&self, topic: Topic) -> SecondWriter {
-        match topic {
+    fn second_writer(&self, at: TopicPartition) -> SecondWriter {
+        match at.topic {
+            _ if at == OUTCOMES => SecondWriter::Fences,
             Topic::Ledger | Topic::Operation | Topic::OperationTask => SecondWriter::Fences,
             _ => SecondWriter::Shares,
         }
@@ -76,6 +81,17 @@ impl Site {
 }
 
 contract_tests!(kafka, Site::new().await);
+
+/// Controllers and projectors are known to lead by the right to write these: whoever takes over ends the one before. What is
+/// asked stands in the same topic as what came of it, and many ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leads_writes_alone() {
+    let mut site = Site::new().await;
+    site.options.partitions = [(FACTS.topic, PARTITIONS), (OUTCOMES.topic, PARTITIONS)].into();
+    for at in [FACTS, OUTCOMES, REQUESTS] {
+        two_writers(&site, at).await;
+    }
+}
 
 /// Every byte of keys and values, empty ones, many headers, none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -75,6 +75,21 @@ async fn another_number_of_partitions_is_named() {
     says(&text, &["it has 3 partitions, and 2 are configured", "`log.event_partitions`"]);
 }
 
+/// Where more copies must have a record than there are, each append would wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_few_copies_are_named() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    make(&broker, &options.name(Topic::KubeEvent), 2, &[("min.insync.replicas", "2")]).await;
+    options.kafka.replicas = 3;
+    let (error, text) = refused(&options).await;
+    assert!(matches!(error, LogError::Topic { .. }) && !error.is_retryable(), "{error:?}");
+    says(&text, &["has 1 of the 3 copies that are configured", "`log.kafka.replicas`"]);
+    options.kafka.replicas = 1;
+    let (_, text) = refused(&options).await;
+    says(&text, &["`min.insync.replicas` is 2, and 1 is needed"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_copies_than_brokers_are_named() {
     let broker = Broker::shared().await.unwrap();

@@ -15,7 +15,10 @@ use beidou_log::{
 };
 use beidou_schemas::{Offset, Record, TopicPartition};
 use beidou_tests::{kafka::Broker, wait::until};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{
+    admin::AdminOptions,
+    consumer::{BaseConsumer, Consumer},
+};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -146,9 +149,10 @@ async fn a_broker_that_stands_still_is_told_and_waited_for() {
     let writers = writers(&log).await;
     all_well(spawn_appends(&writers, "before", 5)).await;
     broker.pause().unwrap();
-    let during = spawn_appends(&writers, "during", 20);
-    trouble(&log, "nothing is lost meanwhile").await;
-    assert_eq!(during.len(), 60, "no append may be acknowledged");
+    let mut during = spawn_appends(&writers, "during", 20);
+    // That of the fenced writer is told before those of the shared ones.
+    trouble(&log, "beidou.ledger.v1/0 has acknowledged nothing").await;
+    assert!(during.try_join_next().is_none(), "no append may be acknowledged");
     broker.resume().unwrap();
     all_well(during).await;
     no_trouble(&log).await;
@@ -258,6 +262,31 @@ async fn a_writer_whose_producer_breaks_does_not_take_the_partition_back() {
     assert!(matches!(answer, Err(LogError::Fenced { .. })), "{answer:?}");
     second.append(vec![text("kept")]).await.unwrap();
     assert_eq!(all(&newer, LEDGER).await, ["kept"]);
+}
+
+/// A group forgets what nobody commits for a week, and writers live longer: one of a lower epoch would be taken for an older one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_epoch_of_a_writer_that_lives_is_not_forgotten() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    options.faults = Faults::new(|of| (of == LEDGER).then_some(Fault::Aged));
+    let log = open(&options).await;
+    for _ in 0..9 {
+        drop(log.writer(LEDGER, "older").await.unwrap());
+    }
+    let living = log.writer(LEDGER, "living").await.unwrap();
+    let group = format!("{}beidou.writers", options.kafka.prefix);
+    let forgotten = broker.admin().unwrap().delete_groups(&[group.as_str()], &AdminOptions::new()).await.unwrap();
+    forgotten.into_iter().next().unwrap().unwrap();
+    // Between the two it is committed again; the end, which stands in for what is forgotten, lies below it.
+    for value in ["a", "b"] {
+        living.append(vec![text(value)]).await.unwrap();
+    }
+    assert!(log.bounds(LEDGER).await.unwrap().end + 1 < living.epoch());
+    let newer = log.writer(LEDGER, "newer").await.unwrap();
+    assert!(newer.epoch() > living.epoch(), "{} after {}", newer.epoch(), living.epoch());
+    let looked = living.is_newest().await;
+    assert!(matches!(looked, Err(LogError::Fenced { .. })), "{looked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 //! begins once the log is there again.
 
 use beidou_tests::{
+    beidou::http,
     faults::site::Plan,
     installed::installed,
     kafka::Broker,
@@ -29,6 +30,7 @@ async fn a_step_outlives_the_broker_of_the_log_and_acts_once() {
     broker.kill().unwrap();
     site.hosts.print(1, "touch /var/lib/go").unwrap();
     has(&site, 1, "begun\ndone").await;
+    says_that_it_waits(&site, true).await;
     assert_eq!(acts(&site, 2), "", "what follows is a fact before it begins");
     broker.restart().await.unwrap();
 
@@ -50,6 +52,19 @@ async fn a_step_outlives_the_broker_of_the_log_and_acts_once() {
     assert_eq!(attempts, [json!([0, 1, "finished"]), json!([1, 1, "finished"])], "{found:#}");
     let told = get(&site, &format!("{path}/log?limit=1000")).await;
     assert_eq!((&told["holes"], &told["next"]), (&json!([]), &json!(null)), "{told:#}");
+    says_that_it_waits(&site, false).await;
+}
+
+/// The figure that rings where nothing is refused.
+async fn says_that_it_waits(site: &Site, waits: bool) {
+    let line = format!("beidou_log_waiting {}", u8::from(waits));
+    wait::until(&line, LIMIT, async || {
+        let (url, token) = site.home.target().ok()?;
+        let answer = http().get(format!("{url}/metrics")).bearer_auth(token).send().await.ok()?;
+        answer.text().await.ok()?.lines().any(|found| found == line).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 async fn has(site: &Site, number: usize, wanted: &str) {

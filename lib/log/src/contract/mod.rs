@@ -30,7 +30,7 @@ pub use reading::{
     a_waiting_read_is_woken, a_waiting_reader_comes_to_the_end, no_such_partition, partitions_are_apart,
 };
 pub use sharing::{a_member_without_partitions_is_told_so, members_share_and_take_over};
-pub use writing::{a_second_writer_is_refused_or_fences, epochs_grow};
+pub use writing::{a_second_writer_is_refused_or_fences, epochs_grow, two_writers};
 
 /// What happens when a partition gets a second writer while the first one lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub trait Subject: Send + Sync {
     /// Opens the log: [`EVENTS`] and [`LEDGER`] with [`PARTITIONS`] partitions each.
     async fn open(&self) -> Arc<dyn Log>;
 
-    /// What a second writer of a topic meets.
-    fn second_writer(&self, topic: Topic) -> SecondWriter;
+    /// What a second writer of a partition meets.
+    fn second_writer(&self, at: TopicPartition) -> SecondWriter;
 
     /// Whether retention waits for consumers.
     fn unreleased(&self) -> Unreleased {

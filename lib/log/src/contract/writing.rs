@@ -10,20 +10,21 @@ use crate::{LogError, Writer};
 /// Of two writers of a partition at most one gets on: either the second is refused by name, or the first is fenced. Only
 /// a topic that has many writers lets both, and a ledger never has.
 pub async fn a_second_writer_is_refused_or_fences(subject: &dyn Subject) {
-    assert_ne!(subject.second_writer(LEDGER.topic), SecondWriter::Shares, "a ledger has one writer");
+    assert_ne!(subject.second_writer(LEDGER), SecondWriter::Shares, "a ledger has one writer");
     for at in [EVENTS, LEDGER] {
         two_writers(subject, at).await;
     }
 }
 
-async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
+/// A second writer of this partition, beside the first.
+pub async fn two_writers(subject: &dyn Subject, at: TopicPartition) {
     let log = subject.open().await;
     let first = must("become the writer", log.writer(at, "the first").await);
     append(&first, vec![text("k", "1")]).await;
     must("ask the first", first.is_newest().await);
     let other = if subject.keeps() { subject.open().await } else { log.clone() };
     let second = other.writer(at, "the second").await;
-    let written: &[&str] = match subject.second_writer(at.topic) {
+    let written: &[&str] = match subject.second_writer(at) {
         SecondWriter::Refused => {
             refused(second, at);
             append(&first, vec![text("k", "2")]).await;

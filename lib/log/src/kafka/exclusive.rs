@@ -9,6 +9,7 @@
 //! - A fresh producer of the same id fences whoever has it. So an older writer must not take one without looking: the
 //!   epoch stands in a consumer group, committed inside a transaction, so that only the holder of the id can raise it.
 //!   Should two meet between look and fence, both stop; neither writes on.
+//! - A group forgets what nobody commits for a week, so a writer that lives commits its epoch each day: the next one's is higher.
 //! - After a commit without an answer the batch is looked for behind the last known end, until the look has an answer. Nobody
 //!   else writes there, so it is stored once.
 
@@ -17,7 +18,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::SeqCst},
-        mpsc,
+        mpsc::{self, RecvTimeoutError},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -39,6 +40,7 @@ use super::{
     flight::{Deliveries, Flight, Producer, Pulse, break_for_good, hand_over},
     producer::Append,
     reader::read_range,
+    waits::Waits,
 };
 use crate::LogError;
 
@@ -52,6 +54,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const NO_ANSWER: KafkaError = KafkaError::Global(Code::OperationTimedOut);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the epoch is committed again, and how soon where that has failed; brokers keep it for seven days, unless told
+/// otherwise (`offsets.retention.minutes`).
+const RENEW: Duration = Duration::from_secs(24 * 60 * 60);
+const RENEW_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// What the writer must know.
 #[derive(Clone)]
@@ -62,6 +68,7 @@ pub(super) struct Setup {
     /// Of a consumer that reads the partition back, and asks for the epoch.
     pub reader: ClientConfig,
     pub faults: Faults,
+    pub waits: Arc<Waits>,
 }
 
 /// The answer to whether a writer still is the newest.
@@ -89,7 +96,8 @@ impl Exclusive {
         let asking = setup.reader.create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
         let asking = asking.map_err(|error| refused(format_args!("become the writer of {at}"), error))?;
         let (epoch, end, fenced, unanswered) = (0, 0, false, false);
-        let mut work = Work { setup, asking, producer: None, epoch, end, stop: Arc::clone(&stop), fenced, unanswered };
+        let (stopped, due) = (Arc::clone(&stop), Instant::now() + RENEW);
+        let mut work = Work { setup, asking, producer: None, epoch, end, stop: stopped, fenced, unanswered, due };
         work.take_over().map_err(|error| match is_fenced(&error) {
             true => LogError::Fenced { at },
             false => refused(format_args!("become the writer of {at}"), error),
@@ -142,6 +150,8 @@ struct Work {
     fenced: bool,
     /// A test keeps the answer of the next look.
     unanswered: bool,
+    /// When the epoch is committed again.
+    due: Instant,
 }
 
 /// Why an attempt failed.
@@ -164,18 +174,44 @@ impl Work {
         let producer = self.fence()?;
         let (_, end) = self.asking.fetch_watermarks(&self.setup.topic, self.setup.at.partition as i32, ACT)?;
         self.end = end as Offset;
-        // Groups that nobody touches for a week are forgotten; the end of the partition then stands in for the epoch.
+        // Where nobody wrote for a week, it is forgotten; the end of the partition then stands in for it.
         let epoch = self.committed()?.unwrap_or(0).max(self.end) + 1;
+        self.commit(&producer, epoch)?;
+        (self.epoch, self.producer) = (epoch, Some(producer));
+        Ok(())
+    }
+
+    /// Commits an epoch in a transaction, as only the holder of the id can.
+    fn commit(&self, producer: &Producer, epoch: u64) -> Result<(), KafkaError> {
         let mut offsets = TopicPartitionList::new();
         let place = Place::Offset(epoch as i64);
         offsets.add_partition_offset(&self.setup.topic, self.setup.at.partition as i32, place)?;
         let group = self.asking.group_metadata().ok_or(KafkaError::Canceled)?;
         producer.begin_transaction()?;
         patiently(&self.stop, |left| producer.send_offsets_to_transaction(&offsets, &group, left))?;
-        patiently(&self.stop, |left| producer.commit_transaction(left))?;
-        self.epoch = epoch;
-        self.producer = Some(producer);
-        Ok(())
+        patiently(&self.stop, |left| producer.commit_transaction(left))
+    }
+
+    /// Commits the epoch again, unless somebody newer has come.
+    fn renew(&mut self) {
+        let renewed = if self.fenced { Ok(()) } else { self.commit_again() };
+        let wait = match renewed {
+            Ok(()) => RENEW,
+            Err(Failure::Final(error) | Failure::Broken(error)) => {
+                tracing::warn!(%error, partition = %self.setup.at, "the writer's epoch is committed again later");
+                self.fenced |= is_fenced(&error);
+                self.producer = None;
+                RENEW_AGAIN
+            }
+        };
+        self.due = Instant::now() + wait;
+    }
+
+    fn commit_again(&mut self) -> Result<(), Failure> {
+        listen(&self.asking);
+        self.stand()?;
+        let Some(producer) = &self.producer else { return Err(Failure::Broken(KafkaError::Canceled)) };
+        Ok(self.commit(producer, self.epoch)?)
     }
 
     fn fence(&self) -> Result<Producer, KafkaError> {
@@ -196,29 +232,43 @@ impl Work {
     }
 
     fn run(mut self, received: &mpsc::Receiver<Order>) {
-        while let Ok(first) = received.recv() {
-            let (mut group, mut next) = (Vec::new(), Some(first));
-            while let Some(order) = next.take() {
-                match order {
-                    Order::Append(append) => group.push(append),
-                    Order::Look(reply) => drop(reply.send(self.look())),
-                }
-                next = if group.len() < GROUP { received.try_recv().ok() } else { None };
+        loop {
+            if Instant::now() >= self.due {
+                self.renew();
             }
-            if group.is_empty() {
-                continue;
+            match received.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
+                Ok(first) => self.serve(first, received),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            let answer = self.append(&group);
-            match answer {
-                Ok(ranges) => {
-                    for (append, range) in group.into_iter().zip(ranges) {
-                        let _caller_gone = append.reply.send(Ok(range));
-                    }
+        }
+    }
+
+    /// Does what is asked for, and with the first append those that wait behind it.
+    fn serve(&mut self, first: Order, received: &mpsc::Receiver<Order>) {
+        let (mut group, mut next) = (Vec::new(), Some(first));
+        while let Some(order) = next.take() {
+            match order {
+                Order::Append(append) => group.push(append),
+                Order::Look(reply) => drop(reply.send(self.look())),
+            }
+            next = if group.len() < GROUP { received.try_recv().ok() } else { None };
+        }
+        if group.is_empty() {
+            return;
+        }
+        self.setup.waits.begin((self.setup.at, self.epoch));
+        let answer = self.append(&group);
+        self.setup.waits.end((self.setup.at, self.epoch));
+        match answer {
+            Ok(ranges) => {
+                for (append, range) in group.into_iter().zip(ranges) {
+                    let _caller_gone = append.reply.send(Ok(range));
                 }
-                Err(error) => {
-                    for append in group {
-                        let _caller_gone = append.reply.send(Err(error.again()));
-                    }
+            }
+            Err(error) => {
+                for append in group {
+                    let _caller_gone = append.reply.send(Err(error.again()));
                 }
             }
         }
@@ -242,6 +292,7 @@ impl Work {
                 }
                 Err(Failure::Broken(error)) => {
                     tracing::warn!(%error, partition = %at, "the writer takes a fresh producer");
+                    self.setup.waits.failed((at, self.epoch), &error);
                     self.producer = None;
                 }
             }
@@ -278,6 +329,9 @@ impl Work {
         let fault = self.setup.faults.after(self.setup.at);
         if fault == Some(Fault::Fatal) {
             break_for_good(producer);
+        }
+        if fault == Some(Fault::Aged) {
+            self.due = Instant::now();
         }
         let committed = patiently(&self.stop, |left| producer.commit_transaction(left));
         // The records' own errors say more than that of the transaction.

@@ -11,6 +11,8 @@ pub enum Fault {
     Fatal,
     /// Of the one writer: its transaction is committed, and neither that answer comes nor that of its first look.
     Unanswered,
+    /// Of the one writer: it is time to commit its epoch again.
+    Aged,
     /// The consumer brings nothing from where it is put, and says nothing of it.
     Deaf,
 }

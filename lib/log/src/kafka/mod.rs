@@ -14,7 +14,7 @@
 //! | `options` | what a site says: addresses, TLS, SASL |
 //! | `topics` | topics made or checked |
 //! | `producer`, `watchdog` | the shared producers: kept until acknowledged, replayed by a fresh one |
-//! | `exclusive` | the fenced writer |
+//! | `exclusive`, `waits` | the fenced writer; which of them wait |
 //! | `flight` | acknowledgements |
 //! | `reader` | the reading side |
 //! | `group` | who works on which partitions |
@@ -35,6 +35,7 @@ mod reader;
 mod releases;
 pub mod settings;
 mod topics;
+mod waits;
 mod watchdog;
 
 use std::{
@@ -60,6 +61,7 @@ use self::{
     reader::Readers,
     releases::{Releases, first_since, threat},
     settings::{BULK, EXCLUSIVE, FACTS, MEMBER, PRODUCER, READER, apply},
+    waits::Waits,
 };
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer, off_thread};
 
@@ -104,6 +106,7 @@ struct Inner {
     bulk: Shared,
     facts: Shared,
     troubles: [watch::Receiver<Option<String>>; 2],
+    waits: Arc<Waits>,
     /// Asks for bounds and times.
     asking: BaseConsumer<Quiet>,
     releases: Releases,
@@ -168,7 +171,7 @@ impl KafkaLog {
             .collect();
         let buffer = Arc::new(Semaphore::new(options.buffer_bytes()));
         let troubles = [bulk_trouble, facts_trouble];
-        let releases = Releases::default();
+        let (waits, releases) = (Arc::default(), Releases::default());
         Ok(Arc::new(Self(Arc::new(Inner {
             options,
             partitions,
@@ -177,6 +180,7 @@ impl KafkaLog {
             bulk,
             facts,
             troubles,
+            waits,
             asking,
             releases,
         }))))
@@ -232,8 +236,8 @@ impl Log for KafkaLog {
                 producer.set("transactional.id", &id);
                 let mut reader = inner.configs.reader.clone();
                 reader.set("group.id", format!("{}beidou.writers", inner.options.kafka.prefix));
-                let faults = inner.options.faults.clone();
-                let setup = exclusive::Setup { at, topic: Arc::clone(&topic), producer, reader, faults };
+                let (faults, waits) = (inner.options.faults.clone(), Arc::clone(&inner.waits));
+                let setup = exclusive::Setup { at, topic: Arc::clone(&topic), producer, reader, faults, waits };
                 Right::Exclusive(off_thread(move || Exclusive::open(setup)).await?)
             }
         };
@@ -289,7 +293,8 @@ impl Log for KafkaLog {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.0.troubles.iter().find_map(|trouble| trouble.borrow().clone())
+        let shared = || self.0.troubles.iter().find_map(|trouble| trouble.borrow().clone());
+        self.0.waits.trouble(self.0.options.silence()).or_else(shared)
     }
 }
 
@@ -355,5 +360,36 @@ fn check_names(topic: &str, records: &[Record]) -> Result<(), LogError> {
             let what = format!("the name of a header, {:?}, is not UTF-8 without NUL", String::from_utf8_lossy(name));
             Err(LogError::Topic { topic: topic.into(), what })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::maintenance::fact::REQUESTS;
+
+    use super::*;
+
+    /// Where `Exclusive` became another, two would lead at once and none would hear of it.
+    #[test]
+    fn each_topic_is_written_as_its_owners_count_on() {
+        let table = [
+            (Topic::KubeEvent, Writing::Bulk),
+            (Topic::KubeReject, Writing::Bulk),
+            (Topic::KubeImport, Writing::Bulk),
+            (Topic::KubeCoverage, Writing::Facts),
+            (Topic::OperationCommand, Writing::Facts),
+            (Topic::OperationDraft, Writing::Facts),
+            (Topic::Ledger, Writing::Exclusive),
+            (Topic::Operation, Writing::Exclusive),
+            (Topic::OperationTask, Writing::Exclusive),
+            (Topic::OperationLedger, Writing::Exclusive),
+        ];
+        for (topic, expected) in table {
+            for partition in 0..3 {
+                assert_eq!(writing(TopicPartition::new(topic, partition)), expected, "{topic}/{partition}");
+            }
+        }
+        assert_eq!([writing(REQUESTS), writing(OUTCOMES)], [Writing::Facts, Writing::Exclusive]);
+        assert_eq!(table.len() + 1, Topic::ALL.len(), "a new topic has a row");
     }
 }

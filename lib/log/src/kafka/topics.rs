@@ -87,23 +87,33 @@ pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) ->
     let kafka = Arc::new(Connected::open(options, connection)?);
     for (topic, partitions) in &options.partitions {
         let wanted = Wanted::new(options, *topic, *partitions);
-        match kafka.partitions(&wanted).await? {
+        let found = kafka.find(&wanted).await?;
+        match found.partitions.len() as u32 {
             0 if options.kafka.create_topics => create(&kafka, &wanted).await?,
             0 => {
                 let recipe = wanted.recipe();
                 let what = format!("it is missing, and `log.kafka.create_topics` is false; make it with: {recipe}");
                 return Err(wanted.refuse(what));
             }
-            found if found != wanted.partitions => {
+            partitions if partitions != wanted.partitions => {
                 let what = format!(
-                    "it has {found} partitions, and {} are configured; the number is fixed when a topic is made, since \
+                    "it has {partitions} partitions, and {} are configured; the number is fixed when a topic is made, since \
                      states of one Event would meet in two places: set `log.event_partitions` so that it fits, or use \
                      another `log.kafka.prefix`",
                     wanted.partitions
                 );
                 return Err(wanted.refuse(what));
             }
-            _ => check(&kafka.admin, &wanted).await?,
+            _ if found.copies() < usize::from(wanted.replicas) => {
+                let what = format!(
+                    "a partition of it has {} of the {} copies that are configured: give it more with \
+                     kafka-reassign-partitions.sh, or set `log.kafka.replicas` so that it fits",
+                    found.copies(),
+                    wanted.replicas
+                );
+                return Err(wanted.refuse(what));
+            }
+            _ => check(&kafka.admin, &wanted, found.copies()).await?,
         }
     }
     Ok(())
@@ -112,8 +122,15 @@ pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) ->
 /// A topic as a broker tells of it.
 struct Found {
     error: Option<Code>,
-    /// Of each partition; negative where there is none.
-    leaders: Vec<i32>,
+    /// Of each its leader, negative where there is none, and how many copies it has.
+    partitions: Vec<(i32, usize)>,
+}
+
+impl Found {
+    /// Those of the partition with the fewest.
+    fn copies(&self) -> usize {
+        self.partitions.iter().map(|(_, copies)| *copies).min().unwrap_or_default()
+    }
 }
 
 /// Connections for the time of a start.
@@ -133,13 +150,13 @@ impl Connected {
         Ok(Self { brokers, admin, asking })
     }
 
-    /// How many partitions a topic has; 0 where it is not there.
-    async fn partitions(self: &Arc<Self>, wanted: &Wanted) -> Result<u32, LogError> {
+    /// The topic; without partitions where it is not there.
+    async fn find(self: &Arc<Self>, wanted: &Wanted) -> Result<Found, LogError> {
         let name = &wanted.name;
         let found = self.look(name).await?;
         match found.error {
-            None => Ok(found.leaders.len() as u32),
-            Some(Code::UnknownTopicOrPartition) => Ok(0),
+            None => Ok(found),
+            Some(Code::UnknownTopicOrPartition) => Ok(Found { error: None, partitions: Vec::new() }),
             Some(Code::TopicAuthorizationFailed) => {
                 let recipe = wanted.recipe();
                 let what =
@@ -155,18 +172,20 @@ impl Connected {
         off_thread(move || {
             let metadata = this.ask(&topic)?;
             let topic = metadata.topics().first();
-            Ok(Found {
-                error: topic.and_then(|topic| topic.error()).map(Code::from),
-                leaders: topic.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|p| p.leader()).collect()),
-            })
+            let error = topic.and_then(|topic| topic.error()).map(Code::from);
+            let partitions = topic.into_iter().flat_map(|topic| topic.partitions());
+            Ok(Found { error, partitions: partitions.map(|one| (one.leader(), one.replicas().len())).collect() })
         })
         .await
     }
 
-    /// Blocking. Asks in slices, so that a login that was refused is told at once.
-    fn ask(&self, topic: &str) -> Result<Metadata, LogError> {
+    /// Blocking. Asks in slices, so that a login that was refused is told at once; and no longer than somebody waits for it.
+    fn ask(self: &Arc<Self>, topic: &str) -> Result<Metadata, LogError> {
         let end = Instant::now() + ANSWER;
         loop {
+            if Arc::strong_count(self) == 1 {
+                return Err(LogError::Closed);
+            }
             let error = match self.asking.fetch_metadata(Some(topic), SLICE) {
                 Ok(metadata) => return Ok(metadata),
                 Err(error) => error,
@@ -219,8 +238,8 @@ async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError>
 async fn leaders(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError> {
     let end = Instant::now() + LEADERS;
     loop {
-        let leaders = kafka.look(&wanted.name).await?.leaders;
-        let led = leaders.len() == wanted.partitions as usize && leaders.iter().all(|leader| *leader >= 0);
+        let partitions = kafka.look(&wanted.name).await?.partitions;
+        let led = partitions.len() == wanted.partitions as usize && partitions.iter().all(|(leader, _)| *leader >= 0);
         match led {
             true => return Ok(()),
             false if Instant::now() >= end => {
@@ -231,7 +250,7 @@ async fn leaders(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError
     }
 }
 
-async fn check(admin: &AdminClient<Quiet>, wanted: &Wanted) -> Result<(), LogError> {
+async fn check(admin: &AdminClient<Quiet>, wanted: &Wanted, copies: usize) -> Result<(), LogError> {
     let options = AdminOptions::new().request_timeout(Some(ANSWER));
     let answers = admin.describe_configs([&ResourceSpecifier::Topic(&wanted.name)], &options).await;
     let answers = answers.map_err(|error| refused(format_args!("read the settings of {}", wanted.name), error))?;
@@ -248,7 +267,7 @@ async fn check(admin: &AdminClient<Quiet>, wanted: &Wanted) -> Result<(), LogErr
         None => return Ok(()),
     };
     let value = |key: &str| found.get(key).and_then(|entry| entry.value.clone());
-    let Differences { wrong, other } = differences(wanted, value);
+    let Differences { wrong, other } = differences(wanted, copies, value);
     if !other.is_empty() {
         tracing::warn!(
             topic = wanted.name,
@@ -269,7 +288,7 @@ async fn check(admin: &AdminClient<Quiet>, wanted: &Wanted) -> Result<(), LogErr
 }
 
 /// Compares; pure. What the broker does not tell is taken as right.
-pub(super) fn differences(wanted: &Wanted, found: impl Fn(&str) -> Option<String>) -> Differences {
+pub(super) fn differences(wanted: &Wanted, copies: usize, found: impl Fn(&str) -> Option<String>) -> Differences {
     let mut all = Differences::default();
     for (key, wanted_value) in &wanted.settings {
         let Some(value) = found(key).filter(|value| value != wanted_value) else { continue };
@@ -278,7 +297,8 @@ pub(super) fn differences(wanted: &Wanted, found: impl Fn(&str) -> Option<String
         let harmless = match *key {
             "max.message.bytes" => number >= MESSAGE_BYTES as i64,
             "segment.bytes" | "compression.type" => true,
-            "min.insync.replicas" => number > 1,
+            // More than there are copies, and no record is ever acknowledged.
+            "min.insync.replicas" => number > 1 && number <= copies as i64,
             // Who pays for the disks decides how much is kept, but what is the control plane's memory does not go by age.
             "retention.ms" if wanted.topic.expires() => true,
             "retention.bytes" => true,
@@ -305,7 +325,7 @@ mod tests {
 
     fn found(topic: Topic, changed: &[(&str, &str)]) -> Differences {
         let wanted = wanted(topic);
-        differences(&wanted, |key| {
+        differences(&wanted, 3, |key| {
             let changed = changed.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
             changed.or_else(|| wanted.settings.get(key).cloned())
         })
@@ -320,6 +340,7 @@ mod tests {
             ("message.timestamp.type", "CreateTime"),
             ("unclean.leader.election.enable", "true"),
             ("min.insync.replicas", "1"),
+            ("min.insync.replicas", "4"),
         ] {
             let Differences { wrong, other } = found(Topic::KubeEvent, &[(key, value)]);
             assert!(wrong.len() == 1 && wrong[0].contains(key) && wrong[0].contains(value), "{wrong:?}");

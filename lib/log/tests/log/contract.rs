@@ -27,7 +27,7 @@ impl Subject for Memory {
         Arc::<MemoryLog>::clone(&self.0)
     }
 
-    fn second_writer(&self, _topic: Topic) -> SecondWriter {
+    fn second_writer(&self, _at: TopicPartition) -> SecondWriter {
         SecondWriter::Fences
     }
 
@@ -49,8 +49,8 @@ impl Subject for Shared {
         self.0.open().await
     }
 
-    fn second_writer(&self, topic: Topic) -> SecondWriter {
-        self.0.second_writer(topic)
+    fn second_writer(&self, at: TopicPartition) -> SecondWriter {
+        self.0.second_writer(at)
     }
 
     fn shares(&self) -> bool {
@@ -87,7 +87,7 @@ impl Subject for Files {
         log
     }
 
-    fn second_writer(&self, _topic: Topic) -> SecondWriter {
+    fn second_writer(&self, _at: TopicPartition) -> SecondWriter {
         SecondWriter::Refused
     }
 
