@@ -120,6 +120,18 @@ async fn range_files_are_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_file_that_goes_after_it_was_read_is_missed_by_the_next_audit() {
+    let mut kept = Kept::archived().await;
+    assert_eq!(audit(&mut kept.asking, false).await.findings, []);
+    let path = kept.archive.catalogue().await.unwrap().ranges.swap_remove(0).path;
+    std::fs::remove_file(kept.file(&path)).unwrap();
+    let found = repaired(&mut kept.asking, false).await;
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [Fault::FileMissing]);
+    kept.check().await;
+    kept.projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn day_files_are_written_again_under_a_new_generation() {
     let mut kept = Kept::archived().await;
     let far = Micros(i64::MAX);
