@@ -215,6 +215,28 @@ async fn a_wiped_store_is_restored_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_store_is_not_restored_without_a_range_file() {
+    let kept = Kept::archived().await;
+    let path = kept.archive.catalogue().await.unwrap().ranges.swap_remove(0).path;
+    let file = kept.file(&path);
+    kept.projector.stop().await;
+    drop(kept.engine);
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::shared(data.path()).await;
+    let store = engine.store();
+    let config = || config(&kept.archive, 30, Duration::from_millis(200));
+    std::fs::rename(&file, data.path().join("away")).unwrap();
+    let error = Running::start(config(), &kept.log, &store).ended().await;
+    assert!(format!("{error:?}").contains(&path), "{error:?}");
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 0);
+    std::fs::rename(data.path().join("away"), &file).unwrap();
+    let mut projector = Running::start(config(), &kept.log, &store);
+    all_archived(&mut projector, &kept.log).await;
+    check(&store, &kept.archive, &kept.history).await;
+    projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_restored_tables_need_not_have_goes_by_the_archive_and_not_by_the_clock() {
     let kept = Kept::archived().await;
     kept.archive.compact(&Compaction::new(Micros(i64::MAX), Micros(0))).await.unwrap();

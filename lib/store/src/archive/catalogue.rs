@@ -59,6 +59,8 @@ pub struct Catalogue {
     pub ranges: Vec<RangeFile>,
     /// Files that count no longer, or never did: a compaction ended before it had removed them.
     pub leftovers: Vec<String>,
+    /// Generations whose manifests are lost, where that is gone on from: which range files they removed is not known.
+    pub lost: BTreeSet<u64>,
     pub(super) removed: BTreeSet<String>,
 }
 
