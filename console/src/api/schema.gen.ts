@@ -4227,6 +4227,8 @@ export interface components {
         /** @description What everything takes. */
         Space: {
             archive?: components["schemas"]["ArchiveItem"] | null;
+            /** @description Why it is not known. */
+            archive_unknown?: string | null;
             /** @description Disks of the store. */
             disks: components["schemas"]["DiskItem"][];
             growth?: components["schemas"]["GrowthItem"] | null;
