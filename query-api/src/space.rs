@@ -7,8 +7,9 @@
 //!  log: bytes of each topic ────────────┘
 //! ```
 //!
-//! Growth is the rows of the last full day, by the Events' own time, times what a row takes in tables and archive. The log
-//! grows up to its bounds, and so counts with what it may still take. An archive that is away or slow hides nothing else.
+//! Growth is the rows of the last full day, by the Events' own time, times what a row takes in tables, and in an archive that
+//! lies on their disk. The log grows up to its bounds, and so counts with what it may still take. An archive that is away or slow
+//! hides nothing else.
 
 mod archived;
 
@@ -64,7 +65,7 @@ pub(crate) struct Measured {
 pub(crate) struct Growth {
     /// Rows of the last 24 full hours.
     pub rows: u64,
-    /// What they take in tables and archive.
+    /// What they take on the store's disk.
     pub bytes: u64,
     /// When the fullest disk is full at this rate; `None` where it does not grow, or beyond the year 2200.
     pub full_at: Option<Micros>,
@@ -108,8 +109,12 @@ pub(crate) async fn measure(app: &App, reader: &Reader, now: Micros) -> Result<M
         Ok(log)
     };
     let ((tables, disks, lately), archive, log) = tokio::try_join!(in_store, in_archive, in_log)?;
+    let fills_disk = match archived {
+        Some(archived) => archived.is_on(&disks).await,
+        None => false,
+    };
     // What is not known now goes by what it was.
-    let last = archived.map(|archived| archived.last().ok_or("the archive has not been read yet"));
+    let last = archived.filter(|_| fills_disk).map(|all| all.last().ok_or("the archive has not been read yet"));
     let growth = last.transpose().and_then(|archive| growth(&tables, archive, &log, &disks, lately, now));
     let measured = Measured { tables, disks, archive, log, growth };
     app.space.gauges.set(&measured);
@@ -211,7 +216,7 @@ impl Gauges {
                 Unit::Bytes,
                 new.free.clone(),
             );
-            let help = "What a day adds to tables and archive; -1 where less than a day is known";
+            let help = "What a day adds to the store's disk; -1 where less than a day is known";
             registry.register_with_unit("growth_per_day", help, Unit::Bytes, new.growth.clone());
         });
         new
@@ -252,7 +257,8 @@ mod tests {
             outdated_bytes: 0,
         };
         let held = |bytes| Held { files: 1, bytes, rows: None };
-        let disk = |free_bytes| DiskSpace { disk: "default".into(), free_bytes, total_bytes: 1 << 40 };
+        let disk =
+            |free_bytes| DiskSpace { disk: "default".into(), path: "/".into(), free_bytes, total_bytes: 1 << 40 };
         let log = [(Topic::KubeEvent, TopicSpace { bytes: 10, most_bytes: 1010 })];
         let lately = |hours: i64| Lately { rows: 250, first_hour: 3600 * 1000, this_hour: 3600 * (1000 + hours) };
         let asked = |table: TableSpace, hours| {

@@ -2497,7 +2497,7 @@ export interface components {
         GrowthItem: {
             /**
              * Format: int64
-             * @description Bytes of tables and archive.
+             * @description Bytes of the tables, and of the archive where it lies on the store's disk.
              */
             bytes_per_day: number;
             /**

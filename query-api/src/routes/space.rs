@@ -106,7 +106,7 @@ pub(crate) struct DiskItem {
 pub(crate) struct GrowthItem {
     /// Rows.
     rows_per_day: u64,
-    /// Bytes of tables and archive.
+    /// Bytes of the tables, and of the archive where it lies on the store's disk.
     bytes_per_day: u64,
     /// When the fullest disk is full at this rate, the log being as large as it may get; null where nothing is added.
     /// Retention is not taken into account.

@@ -1,6 +1,8 @@
 //! What the archive takes. It is read beside whoever asks: months of manifests in a bucket take longer than a scraper waits.
 
 use std::{
+    os::unix::fs::MetadataExt,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +12,10 @@ use std::{
 
 use beidou_schemas::archive::Collection;
 use beidou_service::telemetry::chain;
-use beidou_store::archive::{Archive, ArchiveError, Catalogue, Held};
+use beidou_store::{
+    archive::{Archive, ArchiveError, Catalogue, Held},
+    query::space::DiskSpace,
+};
 
 /// Who asks waits no longer: tables, disks and log are told without it.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -63,10 +68,30 @@ impl Archived {
         Err(why)
     }
 
+    /// Whether it lies on one of these disks: not a bucket, nor a folder elsewhere.
+    pub(super) async fn is_on(&self, disks: &[DiskSpace]) -> bool {
+        let Some(root) = self.archive.root() else { return false };
+        let look = async {
+            let own = device(root).await?;
+            for disk in disks {
+                if device(Path::new(&disk.path)).await == Some(own) {
+                    return Some(());
+                }
+            }
+            None
+        };
+        matches!(tokio::time::timeout(LIMIT, look).await, Ok(Some(())))
+    }
+
     /// What it took when it was read last.
     pub(super) fn last(&self) -> Option<Both> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// On which device of this machine something lies; `None` where it is not there.
+async fn device(path: &Path) -> Option<u64> {
+    Some(tokio::fs::metadata(path).await.ok()?.dev())
 }
 
 async fn read_on(archive: &Archive, known: &mut [Catalogue]) -> Result<Both, ArchiveError> {
@@ -119,6 +144,22 @@ mod tests {
         archive.put_new(&Collection::Events.manifest_path(3), vec![b'{'].into()).await.unwrap();
         assert_eq!(archived.held().await, Err(BROKEN));
         assert_eq!(archived.last(), Some((days, held(2, 110))));
+    }
+
+    #[tokio::test]
+    async fn it_counts_on_the_disk_that_it_lies_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = |path: &Path| DiskSpace {
+            disk: "default".into(),
+            path: path.display().to_string(),
+            free_bytes: 0,
+            total_bytes: 0,
+        };
+        let here = disk(folder.path());
+        let archived = Archived::new(Archive::folder(&folder.path().join("archive")).unwrap());
+        assert!(archived.is_on(std::slice::from_ref(&here)).await);
+        assert!(!archived.is_on(&[disk(&folder.path().join("nowhere")), disk(Path::new("/dev"))]).await);
+        assert!(!Archived::new(Archive::in_memory()).is_on(&[here]).await);
     }
 
     #[tokio::test(start_paused = true)]
