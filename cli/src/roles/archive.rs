@@ -1,9 +1,6 @@
 //! `beidou archive`: what the archive holds, and its compaction on demand. Works on the files, beside whatever runs.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use beidou_schemas::{Micros, archive::Collection};
@@ -62,7 +59,7 @@ pub async fn main(args: roles::Archive) -> anyhow::Result<()> {
     expect(&site.archive, &data)?;
     let archive = site.archive.open(&data)?;
     match args.action {
-        ArchiveAction::Compact => compact(&archive, data).await,
+        ArchiveAction::Compact => compact(&archive).await,
         ArchiveAction::List => show(&archive, args.json).await,
     }
 }
@@ -158,11 +155,9 @@ fn table(part: &Part<'_>) -> Table {
     table
 }
 
-async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
+async fn compact(archive: &Archive) -> anyhow::Result<()> {
     let now = Micros::of(jiff::Timestamp::now());
-    // A bucket may be looked at from where no site has run.
-    let scratch = Some(data).filter(|data| data.is_dir());
-    let compaction = Compaction { scratch, ..Compaction::new(now, now) };
+    let compaction = Compaction::new(now, now);
     let mut left_out = Vec::new();
     for collection in Collection::ALL {
         let archive = archive.of(collection);
@@ -187,6 +182,8 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
