@@ -218,10 +218,10 @@ pub async fn sizes(data: &Path, store: &Store, states: u64, report: &mut Report)
 /// Puts the archive's range files together by day, and says what a row takes before and after.
 pub async fn archive(data: &Path, report: &mut Report) -> anyhow::Result<()> {
     let folder = data.join("archive");
-    let archive = Archive::folder(&folder)?;
+    let archive = Archive::folder(&folder)?.building_in(data);
     let (begun, used) = (Instant::now(), own_cpu());
     let now = Micros::of(jiff::Timestamp::now());
-    let done = archive.compact(&Compaction { scratch: Some(data.into()), ..Compaction::new(now, now) }).await?;
+    let done = archive.compact(&Compaction::new(now, now)).await?;
     let rows = done.rows.max(1) as f64;
     let beside =
         format!("range files {:.1}; {} files became {}", done.inputs.1 as f64 / rows, done.inputs.0, done.outputs.0);

@@ -7,8 +7,11 @@
 //!  log: bytes of each topic ────────────┘
 //! ```
 //!
-//! Growth is the rows of the last full day, by the Events' own time, times what a row takes in tables and archive. The log
-//! grows up to its bounds, and so counts with what it may still take.
+//! Growth is the rows of the last full day, by the Events' own time, times what a row takes in tables, and in an archive that
+//! lies on their disk. The log grows up to its bounds, and so counts with what it may still take. An archive that is away or slow
+//! hides nothing else.
+
+mod archived;
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64},
@@ -18,7 +21,6 @@ use std::{
 use beidou_log::TopicSpace;
 use beidou_schemas::{
     Micros, Topic,
-    archive::Collection,
     time::{DAY, SECOND},
 };
 use beidou_service::Metrics;
@@ -36,10 +38,8 @@ use prometheus_client::{
 };
 use tokio::sync::Mutex;
 
-use crate::{
-    app::App,
-    problem::{Kind, Problem},
-};
+use self::archived::{Archived, Both};
+use crate::{app::App, problem::Problem};
 
 /// Gauges are this old at most, and no scraper makes us look more often: a look costs the store a few milliseconds.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
@@ -53,8 +53,8 @@ const EVENTS: &str = "kube_event";
 pub(crate) struct Measured {
     pub tables: Vec<TableSpace>,
     pub disks: Vec<DiskSpace>,
-    /// Day files and range files; `None` where there is no archive.
-    pub archive: Option<(Held, Held)>,
+    /// Day files and range files, or why they are not known; `None` where there is no archive.
+    pub archive: Option<Result<(Held, Held), &'static str>>,
     /// Topics whose size the log can tell.
     pub log: Vec<(Topic, TopicSpace)>,
     pub growth: Result<Growth, &'static str>,
@@ -65,7 +65,7 @@ pub(crate) struct Measured {
 pub(crate) struct Growth {
     /// Rows of the last 24 full hours.
     pub rows: u64,
-    /// What they take in tables and archive.
+    /// What they take on the store's disk.
     pub bytes: u64,
     /// When the fullest disk is full at this rate; `None` where it does not grow, or beyond the year 2200.
     pub full_at: Option<Micros>,
@@ -73,31 +73,32 @@ pub(crate) struct Growth {
 
 /// Measures, and keeps the gauges.
 pub(crate) struct Space {
-    archive: Option<Archive>,
+    archived: Option<Archived>,
     gauges: Gauges,
-    refreshed: Mutex<Option<Instant>>,
+    refreshed: Mutex<Refreshed>,
+}
+
+/// How the gauges were brought up to date last.
+#[derive(Debug, Default)]
+struct Refreshed {
+    at: Option<Instant>,
+    /// Whether it was told that they stay as they are.
+    told: bool,
 }
 
 impl Space {
     pub(crate) fn new(archive: Option<Archive>, metrics: &Metrics) -> Self {
-        Self { archive, gauges: Gauges::register(metrics), refreshed: Mutex::default() }
+        let archived = archive.map(Archived::new);
+        Self { archived, gauges: Gauges::register(metrics), refreshed: Mutex::default() }
     }
 }
 
 /// Measures now.
 pub(crate) async fn measure(app: &App, reader: &Reader, now: Micros) -> Result<Measured, Problem> {
+    let archived = app.space.archived.as_ref();
     let in_archive = async {
-        let Some(archive) = &app.space.archive else { return Ok(None) };
-        let away = |error| Problem {
-            cause: format!("{error:?}"),
-            ..Problem::new(Kind::StoreAway, "the archive cannot be read")
-        };
-        let (mut days, mut ranges) = (Held::default(), Held::default());
-        for collection in Collection::ALL {
-            let found = archive.of(collection).catalogue().await.map_err(away)?;
-            (days, ranges) = (days.and(found.in_days()), ranges.and(found.in_ranges()));
-        }
-        Ok::<_, Problem>(Some((days, ranges)))
+        let Some(archived) = archived else { return Ok(None) };
+        Ok::<_, Problem>(Some(archived.held().await))
     };
     let in_store = async { Ok(tokio::try_join!(reader.tables(), reader.disks(), reader.lately())?) };
     let in_log = async {
@@ -108,7 +109,13 @@ pub(crate) async fn measure(app: &App, reader: &Reader, now: Micros) -> Result<M
         Ok(log)
     };
     let ((tables, disks, lately), archive, log) = tokio::try_join!(in_store, in_archive, in_log)?;
-    let growth = growth(&tables, archive, &log, &disks, lately, now);
+    let fills_disk = match archived {
+        Some(archived) => archived.is_on(&disks).await,
+        None => false,
+    };
+    // What is not known now goes by what it was.
+    let last = archived.filter(|_| fills_disk).map(|all| all.last().ok_or("the archive has not been read yet"));
+    let growth = last.transpose().and_then(|archive| growth(&tables, archive, &log, &disks, lately, now));
     let measured = Measured { tables, disks, archive, log, growth };
     app.space.gauges.set(&measured);
     Ok(measured)
@@ -117,22 +124,28 @@ pub(crate) async fn measure(app: &App, reader: &Reader, now: Micros) -> Result<M
 /// Brings the gauges up to date, unless they are young. A store that is away leaves them as they are.
 pub(crate) async fn refresh(app: &App) {
     let mut refreshed = app.space.refreshed.lock().await;
-    if refreshed.is_some_and(|at| at.elapsed() < REFRESH_EVERY) {
+    if refreshed.at.is_some_and(|at| at.elapsed() < REFRESH_EVERY) {
         return;
     }
-    *refreshed = Some(Instant::now());
+    refreshed.at = Some(Instant::now());
     let reader = app.reader(Caller { request_id: "space".into(), subject: "metrics".into() });
-    match tokio::time::timeout(REFRESH_LIMIT, measure(app, &reader, crate::app::now())).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(problem)) => tracing::debug!(why = problem.detail, cause = problem.cause, "space is not measured"),
-        Err(_) => tracing::debug!("space is not measured in time"),
+    let (why, cause) = match tokio::time::timeout(REFRESH_LIMIT, measure(app, &reader, crate::app::now())).await {
+        Ok(Ok(_)) => {
+            refreshed.told = false;
+            return;
+        }
+        Ok(Err(problem)) => (problem.detail, problem.cause),
+        Err(_) => ("the store does not answer in time".into(), String::new()),
+    };
+    if !std::mem::replace(&mut refreshed.told, true) {
+        tracing::warn!(why, cause, "space is not measured: its gauges stay as they are");
     }
 }
 
 /// What a day adds, if a day is known.
 fn growth(
     tables: &[TableSpace],
-    archive: Option<(Held, Held)>,
+    archive: Option<Both>,
     log: &[(Topic, TopicSpace)],
     disks: &[DiskSpace],
     lately: Lately,
@@ -203,7 +216,7 @@ impl Gauges {
                 Unit::Bytes,
                 new.free.clone(),
             );
-            let help = "What a day adds to tables and archive; -1 where less than a day is known";
+            let help = "What a day adds to the store's disk; -1 where less than a day is known";
             registry.register_with_unit("growth_per_day", help, Unit::Bytes, new.growth.clone());
         });
         new
@@ -217,7 +230,7 @@ impl Gauges {
             set(&self.tables, &table.table, table.bytes);
             set(&self.rows, &table.table, table.rows);
         }
-        if let Some((days, ranges)) = measured.archive {
+        if let Some(Ok((days, ranges))) = measured.archive {
             set(&self.archive, "days", days.bytes);
             set(&self.archive, "ranges", ranges.bytes);
         }
@@ -244,7 +257,8 @@ mod tests {
             outdated_bytes: 0,
         };
         let held = |bytes| Held { files: 1, bytes, rows: None };
-        let disk = |free_bytes| DiskSpace { disk: "default".into(), free_bytes, total_bytes: 1 << 40 };
+        let disk =
+            |free_bytes| DiskSpace { disk: "default".into(), path: "/".into(), free_bytes, total_bytes: 1 << 40 };
         let log = [(Topic::KubeEvent, TopicSpace { bytes: 10, most_bytes: 1010 })];
         let lately = |hours: i64| Lately { rows: 250, first_hour: 3600 * 1000, this_hour: 3600 * (1000 + hours) };
         let asked = |table: TableSpace, hours| {

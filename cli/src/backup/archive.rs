@@ -10,7 +10,9 @@ use beidou_schemas::{
     archive::{Collection, PartitionRange},
     ledger::{self, LedgerFact},
 };
-use beidou_store::archive::{Archive, ArchiveError, Catalogue};
+use beidou_store::archive::{Archive, ArchiveError, Break, Catalogue, Salvaged};
+
+use crate::roles::archive::salvaged;
 
 /// How much of the ledger one read brings.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO };
@@ -31,7 +33,7 @@ pub(super) async fn generations(archive: Option<&Archive>) -> Result<Generations
     let mut found = Generations::default();
     for (collection, generation) in Collection::ALL.into_iter().zip(&mut found) {
         if let Some(archive) = archive {
-            *generation = archive.of(collection).catalogue().await?.generation;
+            *generation = archive.of(collection).salvage().await?.catalogue.generation;
         }
     }
     Ok(found)
@@ -59,7 +61,7 @@ async fn copy_collection(
     known: &[ArchiveLedger],
     target: &Archive,
 ) -> anyhow::Result<Outcome> {
-    let catalogue = archive.catalogue().await?;
+    let Salvaged { catalogue, doubtful, .. } = salvaged(archive).await?;
     if catalogue.generation != before {
         return Ok(Outcome::Compacted);
     }
@@ -67,6 +69,14 @@ async fn copy_collection(
         match archive.read(&path).await {
             Ok(content) => drop(target.put_new(&path, content).await?),
             Err(error) if error.is_missing() => return Ok(Outcome::Compacted),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // Whether these count is not known without their manifest: they come along, as far as they are there.
+    for Break { path, .. } in doubtful {
+        match archive.read(&path).await {
+            Ok(content) => drop(target.put_new(&path, content).await?),
+            Err(error) if error.is_missing() => {}
             Err(error) => return Err(error.into()),
         }
     }

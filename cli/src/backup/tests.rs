@@ -125,6 +125,28 @@ async fn an_archive_that_is_compacted_between_is_copied_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_has_lost_a_manifest_is_copied_as_far_as_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to) = (dir.path().join("data"), dir.path().join("backup"));
+    let log = FileLog::open(options(&data)).unwrap();
+    let archive = Archive::folder(&places::archive(&data)).unwrap();
+    for generation in 1..=2 {
+        let previous_sha256 = archive.catalogue().await.unwrap().sha256;
+        let next = Generation { generation, previous_sha256, time: Micros(0), added: vec![], removed: vec![] };
+        archive.put_new(&Collection::Events.manifest_path(generation), next.to_json().into()).await.unwrap();
+    }
+    // Of this one only the first manifest could tell whether it counts.
+    let doubtful = "events/dt=2026-11-23/cluster=a/00000001-0001-x.parquet";
+    archive.put_new(doubtful, vec![7; 100].into()).await.unwrap();
+    archive.remove(&Collection::Events.manifest_path(1)).await.unwrap();
+    main(backup(&data, &to, false)).await.unwrap();
+    let copied = Archive::folder(&places::archive(&to)).unwrap();
+    assert_eq!(copied.salvage().await.unwrap(), archive.salvage().await.unwrap());
+    assert_eq!(copied.read(doubtful).await.unwrap().len(), 100);
+    drop(log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_whole_is_refused_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (data, to, new) = (dir.path().join("data"), dir.path().join("backup"), dir.path().join("new"));

@@ -15,6 +15,8 @@ use crate::{
 struct Answer {
     tables: Vec<TableSpace>,
     archive: Option<Archive>,
+    #[serde(default)]
+    archive_unknown: Option<String>,
     log: Vec<Topic>,
     disks: Vec<Disk>,
     growth: Option<Growth>,
@@ -118,6 +120,9 @@ fn text(answer: &Answer, look: Look) -> String {
         row(&format!("log {}", topic.topic), topic.bytes, None, bound);
     }
     let mut text = table.text(look);
+    if let Some(why) = &answer.archive_unknown {
+        text += &format!("archive: not known, {why}\n");
+    }
     for disk in &answer.disks {
         text += &format!("disk {}: {} free of {}\n", disk.disk, size(disk.free_bytes), size(disk.total_bytes));
     }
@@ -172,6 +177,10 @@ mod tests {
         let look = Look { width: None, colour: false };
         let known: Answer = serde_json::from_value(json.clone()).unwrap();
         let mut unknown = json;
+        unknown["archive"] = serde_json::Value::Null;
+        unknown["archive_unknown"] = "the archive cannot be read".into();
+        let away: Answer = serde_json::from_value(unknown.clone()).unwrap();
+        assert!(text(&away, look).contains("\narchive: not known, the archive cannot be read\ndisk default"));
         unknown["growth"] = serde_json::Value::Null;
         unknown["growth_unknown"] = "there is less than a day of Events".into();
         let unknown: Answer = serde_json::from_value(unknown).unwrap();

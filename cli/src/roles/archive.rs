@@ -1,13 +1,10 @@
 //! `beidou archive`: what the archive holds, and its compaction on demand. Works on the files, beside whatever runs.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use beidou_schemas::{Micros, archive::Collection};
-use beidou_store::archive::{Archive, Catalogue, Compaction};
+use beidou_store::archive::{Archive, ArchiveError, Break, Catalogue, Compaction, Salvaged};
 use serde::Serialize;
 
 use crate::{
@@ -55,14 +52,14 @@ struct Day<'a> {
 /// Shows the archive, or compacts it.
 ///
 /// # Errors
-/// When there is none, when it cannot be read, or its manifests are broken.
+/// When there is none, when it cannot be read, or its newest manifest cannot.
 pub async fn main(args: roles::Archive) -> anyhow::Result<()> {
     let site = site::read(&args.role, Vec::new())?.config;
     let data = site.data.clone().map_or_else(|| Places::from_environment().data(), Ok)?;
     expect(&site.archive, &data)?;
     let archive = site.archive.open(&data)?;
     match args.action {
-        ArchiveAction::Compact => compact(&archive, data).await,
+        ArchiveAction::Compact => compact(&archive).await,
         ArchiveAction::List => show(&archive, args.json).await,
     }
 }
@@ -90,11 +87,11 @@ fn expect(archive: &site::Archive, data: &Path) -> Result<(), Failure> {
 
 async fn show(archive: &Archive, json: bool) -> anyhow::Result<()> {
     let [events, operations] = [Collection::Events, Collection::Operations].map(|collection| archive.of(collection));
-    let catalogues = (events.catalogue().await?, operations.catalogue().await?);
+    let counts = (salvaged(&events).await?.catalogue, salvaged(&operations).await?.catalogue);
     let answer = Answer {
         place: archive.place(),
-        events: part(&events, &catalogues.0).await?,
-        operations: part(&operations, &catalogues.1).await?,
+        events: part(&events, &counts.0).await?,
+        operations: part(&operations, &counts.1).await?,
     };
     if json {
         crate::say(&serde_json::to_string_pretty(&answer)?);
@@ -105,6 +102,22 @@ async fn show(archive: &Archive, json: bool) -> anyhow::Result<()> {
         crate::say(&format!("{what} in {}, generation {}\n", answer.place, part.generation));
     }
     Ok(())
+}
+
+/// What counts, as the projector goes on from it where a manifest is lost; what is in doubt then is told.
+///
+/// # Errors
+/// As [`Archive::salvage`].
+pub async fn salvaged(archive: &Archive) -> Result<Salvaged, ArchiveError> {
+    let salvaged = archive.salvage().await?;
+    for Break { path, what } in salvaged.broken.iter().chain(&salvaged.doubtful) {
+        crate::tell(&format!("{path}: {what}"));
+    }
+    if !salvaged.broken.is_empty() {
+        let manifests = archive.collection().manifests();
+        crate::tell(&format!("bring {manifests} back from a backup; until then this is as much as is known"));
+    }
+    Ok(salvaged)
 }
 
 async fn part<'a>(archive: &Archive, catalogue: &'a Catalogue) -> anyhow::Result<Part<'a>> {
@@ -158,11 +171,9 @@ fn table(part: &Part<'_>) -> Table {
     table
 }
 
-async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
+async fn compact(archive: &Archive) -> anyhow::Result<()> {
     let now = Micros::of(jiff::Timestamp::now());
-    // A bucket may be looked at from where no site has run.
-    let scratch = Some(data).filter(|data| data.is_dir());
-    let compaction = Compaction { scratch, ..Compaction::new(now, now) };
+    let compaction = Compaction::new(now, now);
     let mut left_out = Vec::new();
     for collection in Collection::ALL {
         let archive = archive.of(collection);
@@ -187,6 +198,8 @@ async fn compact(archive: &Archive, data: PathBuf) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]

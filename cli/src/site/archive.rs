@@ -56,15 +56,18 @@ impl Archive {
         })
     }
 
-    /// The archive: the configured bucket, else a folder, made when missing.
+    /// The archive: the configured bucket, else a folder, made when missing. Its compactions build their files in the data directory.
     ///
     /// # Errors
     /// When its folder cannot be made, or a file that the bucket needs cannot be read.
     pub fn open(&self, data: &Path) -> Result<Files, ArchiveError> {
-        if self.s3.is_used() {
-            return Files::s3(&self.s3);
-        }
-        Files::folder(&self.folder.clone().unwrap_or_else(|| places::archive(data)))
+        let files = if self.s3.is_used() {
+            Files::s3(&self.s3)?
+        } else {
+            Files::folder(&self.folder.clone().unwrap_or_else(|| places::archive(data)))?
+        };
+        // A bucket may be looked at from where no site has run.
+        Ok(if data.is_dir() { files.building_in(data) } else { files })
     }
 
     /// How the projector archives; `None` where it does not.

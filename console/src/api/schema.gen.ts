@@ -2497,7 +2497,7 @@ export interface components {
         GrowthItem: {
             /**
              * Format: int64
-             * @description Bytes of tables and archive.
+             * @description Bytes of the tables, and of the archive where it lies on the store's disk.
              */
             bytes_per_day: number;
             /**
@@ -4227,6 +4227,8 @@ export interface components {
         /** @description What everything takes. */
         Space: {
             archive?: components["schemas"]["ArchiveItem"] | null;
+            /** @description Why it is not known. */
+            archive_unknown?: string | null;
             /** @description Disks of the store. */
             disks: components["schemas"]["DiskItem"][];
             growth?: components["schemas"]["GrowthItem"] | null;

@@ -96,10 +96,10 @@ impl Auditor {
         seen: &mut Seen,
         report: &mut AuditReport,
     ) -> Result<(), ProjectorError> {
-        let listed = catalogue.ranges.iter().map(|file| file.path.clone());
+        let listed: BTreeSet<&str> = catalogue.ranges.iter().map(|file| file.path.as_str()).collect();
         // One that is gone may have been removed by a manifest that is lost.
-        let known = self.memory.facts.files.keys().filter(|_| seen.whole).cloned();
-        let paths: BTreeSet<String> = listed.chain(known).collect();
+        let known = self.memory.facts.files.keys().map(String::as_str).filter(|_| seen.whole);
+        let paths: BTreeSet<String> = listed.iter().copied().chain(known).map(str::to_owned).collect();
         self.memory.ranges.retain(|path, _| paths.contains(path));
         for path in paths {
             let Some(range) = Collection::Events.parse_range_path(&path) else { continue };
@@ -107,7 +107,8 @@ impl Auditor {
             if range.to > archived {
                 continue;
             }
-            if full || !self.memory.ranges.contains_key(&path) {
+            // What was read before may be gone by now.
+            if full || !listed.contains(path.as_str()) || !self.memory.ranges.contains_key(&path) {
                 let Some(hours) = self.range_file(archive, &path, range, report).await? else {
                     self.memory.ranges.remove(&path);
                     continue;

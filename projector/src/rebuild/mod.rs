@@ -20,12 +20,18 @@ mod tail;
 pub(crate) use restore::restore;
 pub(crate) use tail::{Part, Tail};
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+    time::Instant,
+};
 
 use beidou_log::Writer;
 use beidou_schemas::{
     Micros, Offset, Topic, TopicPartition,
     archive::{Collection, FileEntry, PartitionRange, join_range},
+    ledger::Archived,
     maintenance::RebuildReport,
 };
 use beidou_store::{
@@ -212,6 +218,21 @@ fn counted(
         }
     }
     (paths, covered)
+}
+
+/// Range files below these places that the ledger knows, that are not there, and that no manifest has taken out. Where manifests
+/// are lost they may have.
+fn gone(catalogue: &Catalogue, facts: &Facts, begins: &BTreeMap<u32, Offset>) -> Files {
+    if !catalogue.lost.is_empty() {
+        return Files::new();
+    }
+    let listed: BTreeSet<&str> = catalogue.ranges.iter().map(|file| file.path.as_str()).collect();
+    let is_gone = |fact: &&Archived| {
+        begins.get(&fact.source.partition).is_some_and(|begin| fact.to <= *begin)
+            && !listed.contains(fact.path.as_str())
+            && !catalogue.was_removed(&fact.path)
+    };
+    facts.files.values().filter(is_gone).map(|fact| (fact.path.clone(), Some(fact.sha256.clone()))).collect()
 }
 
 /// The SHA-256 of a day file; `None` where its manifest is lost.

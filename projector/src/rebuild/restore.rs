@@ -20,7 +20,7 @@ use beidou_store::{
     migrate::{call_whole, migrate},
 };
 
-use super::{Tail, counted};
+use super::{Tail, counted, gone};
 use crate::{
     ProjectorError,
     audit::Facts,
@@ -82,7 +82,9 @@ async fn fill_events(
     let catalogue = archive.going_on().await?;
     let kept = &leader.config.retention;
     let hot = cooling::restored(kept, &leader.store, &catalogue, Micros::of(jiff::Timestamp::now())).await?;
-    let (files, _) = counted(&catalogue, &facts, &begins, &hot);
+    // One that is gone is not passed over: it ends the restore as a day file does, and is named.
+    let mut files = gone(&catalogue, &facts, &begins);
+    files.extend(counted(&catalogue, &facts, &begins, &hot).0);
     let mut sum = filling.files(archive, files).await?;
     let from_archive = sum.rows;
     for source in &mut sources {

@@ -120,6 +120,18 @@ async fn range_files_are_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_file_that_goes_after_it_was_read_is_missed_by_the_next_audit() {
+    let mut kept = Kept::archived().await;
+    assert_eq!(audit(&mut kept.asking, false).await.findings, []);
+    let path = kept.archive.catalogue().await.unwrap().ranges.swap_remove(0).path;
+    std::fs::remove_file(kept.file(&path)).unwrap();
+    let found = repaired(&mut kept.asking, false).await;
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [Fault::FileMissing]);
+    kept.check().await;
+    kept.projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn day_files_are_written_again_under_a_new_generation() {
     let mut kept = Kept::archived().await;
     let far = Micros(i64::MAX);
@@ -197,6 +209,28 @@ async fn a_wiped_store_is_restored_whole() {
     let later = history(360..400);
     events::append(&kept.log, &later).await;
     kept.history.extend(later);
+    all_archived(&mut projector, &kept.log).await;
+    check(&store, &kept.archive, &kept.history).await;
+    projector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_store_is_not_restored_without_a_range_file() {
+    let kept = Kept::archived().await;
+    let path = kept.archive.catalogue().await.unwrap().ranges.swap_remove(0).path;
+    let file = kept.file(&path);
+    kept.projector.stop().await;
+    drop(kept.engine);
+    let data = tempfile::tempdir().unwrap();
+    let engine = Engine::shared(data.path()).await;
+    let store = engine.store();
+    let config = || config(&kept.archive, 30, Duration::from_millis(200));
+    std::fs::rename(&file, data.path().join("away")).unwrap();
+    let error = Running::start(config(), &kept.log, &store).ended().await;
+    assert!(format!("{error:?}").contains(&path), "{error:?}");
+    assert_eq!(number(&store, "SELECT count() FROM kube_event").await, 0);
+    std::fs::rename(data.path().join("away"), &file).unwrap();
+    let mut projector = Running::start(config(), &kept.log, &store);
     all_archived(&mut projector, &kept.log).await;
     check(&store, &kept.archive, &kept.history).await;
     projector.stop().await;

@@ -18,8 +18,12 @@ use crate::{
 pub(crate) struct SpaceAnswer {
     /// The tables, by name.
     tables: Vec<TableItem>,
-    /// The archive; null where there is none.
+    /// The archive; null where there is none, or what it takes is not known.
     archive: Option<ArchiveItem>,
+    /// Why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    archive_unknown: Option<&'static str>,
     /// The log, by topic; empty where the log cannot tell.
     log: Vec<TopicItem>,
     /// Disks of the store.
@@ -102,7 +106,7 @@ pub(crate) struct DiskItem {
 pub(crate) struct GrowthItem {
     /// Rows.
     rows_per_day: u64,
-    /// Bytes of tables and archive.
+    /// Bytes of the tables, and of the archive where it lies on the store's disk.
     bytes_per_day: u64,
     /// When the fullest disk is full at this rate, the log being as large as it may get; null where nothing is added.
     /// Retention is not taken into account.
@@ -123,7 +127,11 @@ pub(super) async fn space(ask: Ask) -> Result<Json<SpaceAnswer>, Problem> {
 
 fn answer(measured: Measured) -> SpaceAnswer {
     let files = |held: Held| FilesItem { files: held.files, bytes: held.bytes, rows: held.rows };
-    let archive = measured.archive.map(|(days, ranges)| ArchiveItem {
+    let (archive, archive_unknown) = match measured.archive.transpose() {
+        Ok(archive) => (archive, None),
+        Err(why) => (None, Some(why)),
+    };
+    let archive = archive.map(|(days, ranges)| ArchiveItem {
         bytes: days.bytes + ranges.bytes,
         days: files(days),
         ranges: files(ranges),
@@ -142,6 +150,7 @@ fn answer(measured: Measured) -> SpaceAnswer {
     SpaceAnswer {
         tables: measured.tables.into_iter().map(table).collect(),
         archive,
+        archive_unknown,
         log: log.collect(),
         disks: disks.collect(),
         growth: measured.growth.ok().map(|growth| GrowthItem {

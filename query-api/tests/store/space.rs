@@ -26,7 +26,7 @@ async fn tables_archive_and_log_are_told_and_so_is_the_growth() {
     let archive = Archive::folder(&folder.path().join("archive")).unwrap();
     let range = beidou_schemas::archive::Collection::Events.range_path(0, 0, 5);
     archive.put_new(&range, vec![0; 123].into()).await.unwrap();
-    let bound = bind(config()).await.unwrap().with_archive(Some(archive));
+    let bound = bind(config()).await.unwrap().with_archive(Some(archive.clone()));
     let (url, readiness, stop) = (bound.url(), Readiness::default(), CancellationToken::new());
     let log: Arc<dyn Log> = log;
     let serving =
@@ -59,4 +59,10 @@ async fn tables_archive_and_log_are_told_and_so_is_the_growth() {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }
     assert_eq!(api.get("/api/v1/space?x=1").await.status, 400);
+    // Without the archive the rest is told all the same.
+    let newest = beidou_schemas::archive::Collection::Events.manifest_path(1);
+    archive.put_new(&newest, vec![b'{'].into()).await.unwrap();
+    let blind = api.list("/api/v1/space").await;
+    assert_eq!((&blind["archive"], blind["tables"].as_array().unwrap().is_empty()), (&Value::Null, false), "{blind}");
+    assert!(blind["archive_unknown"].as_str().unwrap().contains("manifest"), "{blind}");
 }

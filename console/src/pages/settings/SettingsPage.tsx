@@ -250,7 +250,7 @@ function About() {
             <dt>{t("set.tables")}</dt>
             <dd>{bytes(disk.data.tables.reduce((sum, table) => sum + table.bytes, 0))}</dd>
             <dt>{t("set.archive")}</dt>
-            <dd>{disk.data.archive ? bytes(disk.data.archive.bytes) : "–"}</dd>
+            <dd>{disk.data.archive ? bytes(disk.data.archive.bytes) : (disk.data.archive_unknown ?? "–")}</dd>
             <dt>{t("set.log")}</dt>
             <dd>{bytes(disk.data.log.reduce((sum, topic) => sum + topic.bytes, 0))}</dd>
           </>

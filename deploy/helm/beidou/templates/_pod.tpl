@@ -148,7 +148,7 @@ spec:
 {{- define "beidou.env" -}}
 {{- $ := .root -}}
 {{- $role := .role -}}
-{{- /* The archive is put together in a file without a name, as large as one of its own. */ -}}
+{{- /* The root is not to be written: what is temporary goes there too. */ -}}
 {{- $env := list (dict "name" "TMPDIR" "value" "/var/lib/beidou") -}}
 {{- /* For commands in the pod: kubectl exec … -- beidou coverage. */ -}}
 {{- if eq $role (include "beidou.server" $) }}{{ $env = append $env (dict "name" "XDG_CONFIG_HOME" "value" "/var/lib/beidou/config") }}{{ end -}}

@@ -59,6 +59,8 @@ pub struct Catalogue {
     pub ranges: Vec<RangeFile>,
     /// Files that count no longer, or never did: a compaction ended before it had removed them.
     pub leftovers: Vec<String>,
+    /// Generations whose manifests are lost, where that is gone on from: which range files they removed is not known.
+    pub lost: BTreeSet<u64>,
     pub(super) removed: BTreeSet<String>,
 }
 
@@ -69,11 +71,8 @@ impl Archive {
     /// [`ArchiveError::Chain`] when manifests are missing or were changed; [`Archive::salvage`] goes on then.
     pub async fn catalogue(&self) -> Result<Catalogue, ArchiveError> {
         let ranges = self.list(&self.collection.ranges()).await?;
-        let mut catalogue = Catalogue { collection: self.collection, ..Catalogue::default() };
-        for listed in self.list(&self.collection.manifests()).await? {
-            let content = self.read(&listed.path).await?;
-            catalogue.follow(&listed.path, &content)?;
-        }
+        let mut catalogue = Catalogue::new(self.collection);
+        self.follow(&mut catalogue).await?;
         let days = self.list(self.collection.folder()).await?;
         catalogue.complete(ranges, &days);
         Ok(catalogue)
@@ -84,6 +83,24 @@ impl Archive {
     /// # Errors
     /// As of [`Archive::catalogue`].
     pub async fn days_since(&self, mut known: Catalogue) -> Result<Catalogue, ArchiveError> {
+        self.follow(&mut known).await?;
+        Ok(known)
+    }
+
+    /// The same, range files too, in the place of what was known. After an error that may pass it goes on from where it came to.
+    ///
+    /// # Errors
+    /// As of [`Archive::catalogue`]; then what is known is to be thrown away.
+    pub async fn read_on(&self, known: &mut Catalogue) -> Result<(), ArchiveError> {
+        let ranges = self.list(&self.collection.ranges()).await?;
+        self.follow(known).await?;
+        (known.ranges, known.leftovers) = (Vec::new(), Vec::new());
+        known.complete(ranges, &[]);
+        Ok(())
+    }
+
+    /// Takes the manifests in that follow what is known.
+    async fn follow(&self, known: &mut Catalogue) -> Result<(), ArchiveError> {
         for listed in self.list(&self.collection.manifests()).await? {
             let generation = self.collection.manifest_generation(&listed.path);
             if generation.is_none_or(|generation| generation > known.generation) {
@@ -91,7 +108,7 @@ impl Archive {
                 known.follow(&listed.path, &content)?;
             }
         }
-        Ok(known)
+        Ok(())
     }
 
     /// Stores the manifest that follows a catalogue.
@@ -116,6 +133,11 @@ impl Archive {
 }
 
 impl Catalogue {
+    /// One of which nothing is known yet.
+    pub fn new(collection: Collection) -> Self {
+        Self { collection, ..Self::default() }
+    }
+
     /// What the day files hold.
     pub fn in_days(&self) -> Held {
         let rows = self.days.values().map(|file| file.note.rows).sum();

@@ -19,7 +19,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{BufWriter, ErrorKind},
-    path::PathBuf,
     sync::{Arc, MutexGuard, PoisonError, Weak},
 };
 
@@ -62,8 +61,6 @@ pub struct Compaction {
     pub now: Micros,
     /// Part of each new name: another one for each compaction.
     pub tag: String,
-    /// Where files are built; the system's folder for temporary files if missing.
-    pub scratch: Option<PathBuf>,
     /// Size at which a file is closed: [`TARGET_BYTES`].
     pub target_bytes: usize,
     /// When a row group is full.
@@ -74,7 +71,7 @@ impl Compaction {
     /// A compaction of what was observed before, with the usual bounds.
     pub fn new(before: Micros, now: Micros) -> Self {
         let tag = format!("{:08x}", Uuid::new_v4().as_fields().0);
-        Self { before, older_than: None, now, tag, scratch: None, target_bytes: TARGET_BYTES, group: GroupLimit::DAY }
+        Self { before, older_than: None, now, tag, target_bytes: TARGET_BYTES, group: GroupLimit::DAY }
     }
 }
 
@@ -376,7 +373,7 @@ impl Run {
     }
 
     fn scratch(&self) -> Result<BufWriter<File>, ArchiveError> {
-        let folder = self.compaction.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = self.archive.scratch.as_deref().map_or_else(std::env::temp_dir, Into::into);
         let failed =
             |source| ArchiveError::Io { act: "make a temporary file in", path: folder.display().to_string(), source };
         Ok(BufWriter::new(tempfile::tempfile_in(&folder).map_err(failed)?))

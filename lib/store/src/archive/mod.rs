@@ -70,6 +70,8 @@ pub struct Archive {
     place: Arc<str>,
     /// Where its files lie on this machine, if they do.
     root: Option<Arc<FilePath>>,
+    /// Where files of a compaction are built.
+    scratch: Option<Arc<FilePath>>,
     /// Files that a compaction has left out, as damaged.
     suspects: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -144,7 +146,14 @@ impl Archive {
     /// An archive on any object store that puts if absent.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
         let place = objects.to_string().into();
-        Self { objects, collection: Collection::Events, place, root: None, suspects: Arc::default() }
+        Self { objects, collection: Collection::Events, place, root: None, scratch: None, suspects: Arc::default() }
+    }
+
+    /// Builds the files of compactions in this folder, which may take as much as a day of all clusters; without it that is done in
+    /// the system's folder for temporary files, which may be in memory.
+    #[must_use]
+    pub fn building_in(self, folder: &FilePath) -> Self {
+        Self { scratch: Some(folder.into()), ..self }
     }
 
     /// The same place, for files of another collection: its own catalogue, manifests and compaction.

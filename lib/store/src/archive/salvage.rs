@@ -211,6 +211,7 @@ impl Chain {
             }
             counts
         });
+        catalogue.lost = lost;
         (Salvaged { catalogue, broken, doubtful: Vec::new() }, gone)
     }
 }

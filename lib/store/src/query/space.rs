@@ -36,6 +36,8 @@ pub struct TableSpace {
 pub struct DiskSpace {
     /// Its name in the store.
     pub disk: String,
+    /// Where it is mounted, on the store's machine.
+    pub path: String,
     /// Bytes that can be written.
     pub free_bytes: u64,
     /// Its size.
@@ -125,7 +127,7 @@ GROUP BY table",
 
 pub(super) fn disks() -> Statement {
     Statement::new(
-        "SELECT name AS disk, free_space AS free_bytes, total_space AS total_bytes\nFROM system.disks\nORDER BY name",
+        "SELECT name AS disk, path, free_space AS free_bytes, total_space AS total_bytes\nFROM system.disks\nORDER BY name",
     )
     .limit(MOST_DISKS)
 }

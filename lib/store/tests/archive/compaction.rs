@@ -44,6 +44,19 @@ async fn a_day_of_a_cluster_is_one_file_and_every_row_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_are_built_where_the_archive_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::in_memory();
+    let rows = fill(&archive).await;
+    let nowhere = folder.path().join("nowhere");
+    let error = archive.clone().building_in(&nowhere).expire(end(&rows), end(&rows), |_| None).await.unwrap_err();
+    assert!(error.to_string().contains(nowhere.to_str().unwrap()), "{error}");
+    let done = archive.building_in(folder.path()).compact(&all(end(&rows))).await.unwrap();
+    assert_eq!(done.rows, 240);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "they have no name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_old_enough_is_taken_and_late_rows_join_their_day() {
     let archive = Archive::in_memory();
     let mut rows = fill(&archive).await;
