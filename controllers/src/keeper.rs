@@ -105,8 +105,8 @@ impl Keeper {
 
 /// What does the acts.
 pub(crate) trait Hand: Clone + Send + Sync + 'static {
-    /// Does one, and tells what came of it. It takes no longer than a few requests: what waits for something comes back with
-    /// how long until it is looked at again. An error means that it is to be tried again.
+    /// Does one, and tells what came of it. It takes no longer than a few requests, or than a runner may take to stop: what waits
+    /// for something else comes back with how long until it is looked at again. An error means that it is to be tried again.
     fn act(&self, action: Action) -> impl Future<Output = Result<Option<Duration>, String>> + Send;
 }
 
