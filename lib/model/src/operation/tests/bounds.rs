@@ -141,6 +141,23 @@ fn cancel(world: &mut World) {
 }
 
 #[test]
+fn undoing_may_take_as_long_as_its_step_says() {
+    for (said, taken) in [(None, 600_000), (Some(1_800_000), 1_800_000)] {
+        let mut bundle = setting::scale_up();
+        bundle.steps[1].undo[0].deadline_ms = said;
+        let mut world = World::new(1, 100);
+        world.see(&Seen::Bundle(Box::new(bundle)));
+        asked(&mut world, RUN, setting::scale_up_spec(1..4));
+        work(&mut world, RUN, &[]);
+        work(&mut world, RUN, &["10.0.0.1"]);
+        cancel(&mut world);
+        claim(&mut world, RUN);
+        let undoing = run(&world).open_attempt().unwrap();
+        assert_eq!((undoing.purpose, undoing.deadline_ms), (Purpose::Undo, taken));
+    }
+}
+
+#[test]
 fn what_a_later_operation_has_had_is_not_undone_by_an_old_one() {
     let mut world = half_joined();
     asked(&mut world, OTHER, setting::scale_up_spec(1..2));
