@@ -133,22 +133,21 @@ fn batches(of: &beidou_playbooks::Batches) -> Batches {
 
 fn step_shape(manifest: &Manifest, step: &Step, joins: bool) -> StepShape {
     let undoes = step.undo.as_deref().and_then(|name| manifest.step(name));
-    let mut undo = Vec::new();
-    match undoes.map(|step| &step.act) {
-        Some(Act::Api(_)) => undo.push(UndoPlan { kind: UndoKind::Cordon, by: UndoBy::Api, purpose: false }),
+    let by_api = |kind, purpose| UndoPlan { kind, by: UndoBy::Api, purpose, deadline_ms: None };
+    let by_playbook = |kind, purpose| {
+        let deadline_ms = undoes.map(|step| step.deadline.0);
+        UndoPlan { kind, by: UndoBy::Playbook, purpose, deadline_ms }
+    };
+    let undo = match undoes.map(|step| &step.act) {
+        Some(Act::Api(_)) => vec![by_api(UndoKind::Cordon, false)],
         Some(Act::Playbook(_) | Act::Command(_)) if joins => {
-            undo.push(UndoPlan { kind: UndoKind::Taint, by: UndoBy::Api, purpose: false });
-            undo.push(UndoPlan { kind: UndoKind::Join, by: UndoBy::Playbook, purpose: true });
+            vec![by_api(UndoKind::Taint, false), by_playbook(UndoKind::Join, true)]
         }
-        Some(Act::Playbook(_) | Act::Command(_)) => {
-            undo.push(UndoPlan { kind: UndoKind::Cordon, by: UndoBy::Playbook, purpose: false });
-        }
-        None => {}
-    }
-    // Cordoning by itself is what a Cordon is for: taken back when it fails, and kept when all ends well.
-    if undo.is_empty() && matches!(step.act, Act::Api(ApiAct::Cordon)) {
-        undo.push(UndoPlan { kind: UndoKind::Cordon, by: UndoBy::Api, purpose: true });
-    }
+        Some(Act::Playbook(_) | Act::Command(_)) => vec![by_playbook(UndoKind::Cordon, false)],
+        // Cordoning by itself is what a Cordon is for: taken back when it fails, and kept when all ends well.
+        None if matches!(step.act, Act::Api(ApiAct::Cordon)) => vec![by_api(UndoKind::Cordon, true)],
+        None => Vec::new(),
+    };
     StepShape {
         name: step.name.clone(),
         actor: match step.act {
@@ -189,6 +188,10 @@ mod tests {
         assert_eq!(up.undo.iter().map(|undo| undo.kind).collect::<Vec<_>>(), [UndoKind::Taint, UndoKind::Join]);
         assert!(join.steps.iter().any(|step| step.checks));
         assert_eq!(join.machines, Some(MachineCount { least: 1, most: 500 }));
+        let up = shape(&all["scale-up"]).unwrap();
+        let up = up.steps.iter().find(|step| step.name == "scaleUp").unwrap();
+        let limits: Vec<_> = up.undo.iter().map(|undo| undo.deadline_ms).collect();
+        assert_eq!(limits, [None, Some(30 * 60_000)], "that of the step which undoes, and controllers have their own");
         let drain = shape(&all["drain"]).unwrap();
         assert_eq!((drain.steps[0].actor, drain.order), (Actor::Command, Order::Batches));
     }

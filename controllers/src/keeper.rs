@@ -29,6 +29,7 @@ use tokio::{
 };
 
 use crate::{
+    clock::Clock,
     error::{ControllersError, chain},
     fault::{Faults, Point},
     metrics::ControllersMetrics,
@@ -69,6 +70,7 @@ pub enum TellError {
 pub struct Keeper {
     calls: mpsc::Sender<Call>,
     board: Arc<RwLock<Board>>,
+    clock: Arc<Clock>,
     /// Grows with each change of the board.
     changes: watch::Receiver<u64>,
 }
@@ -96,6 +98,11 @@ impl Keeper {
         look(&self.board.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    /// The time of facts: what the board says of times is compared with this one.
+    pub(crate) fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
     /// Tells of changes.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -105,8 +112,8 @@ impl Keeper {
 
 /// What does the acts.
 pub(crate) trait Hand: Clone + Send + Sync + 'static {
-    /// Does one, and tells what came of it. It takes no longer than a few requests: what waits for something comes back with
-    /// how long until it is looked at again. An error means that it is to be tried again.
+    /// Does one, and tells what came of it. It takes no longer than a few requests, or than a runner may take to stop: what waits
+    /// for something else comes back with how long until it is looked at again. An error means that it is to be tried again.
     fn act(&self, action: Action) -> impl Future<Output = Result<Option<Duration>, String>> + Send;
 }
 
@@ -115,6 +122,7 @@ pub(crate) struct Writing {
     log: Arc<dyn Log>,
     writer: Arc<dyn Writer>,
     board: Arc<RwLock<Board>>,
+    clock: Arc<Clock>,
     version: watch::Sender<u64>,
     calls: mpsc::Receiver<Call>,
     faults: Faults,
@@ -132,13 +140,15 @@ pub(crate) async fn open(
     let (sender, calls) = mpsc::channel(QUEUE);
     let (version, changes) = watch::channel(0);
     let board = Arc::new(RwLock::new(Board::default()));
-    let mut writing = Writing { log, writer, board: Arc::clone(&board), version, calls, faults, metrics };
+    let clock = Arc::new(Clock::default());
+    let mut writing =
+        Writing { log, writer, board: Arc::clone(&board), clock: Arc::clone(&clock), version, calls, faults, metrics };
     writing.fold().await?;
-    let first = writing.with(|board| begin(board, name, now()));
+    let first = writing.with(|board| begin(board, name, clock.now()));
     writing.write(vec![first]).await?;
     let epoch = writing.with(|board| board.epoch);
     writing.metrics.epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
-    Ok((Keeper { calls: sender, board, changes }, writing))
+    Ok((Keeper { calls: sender, board, clock, changes }, writing))
 }
 
 impl Writing {
@@ -166,6 +176,7 @@ impl Writing {
     fn apply(&self, offset: Offset, json: &[u8]) -> Result<(), ControllersError> {
         let fact = Fact::from_json(json).map_err(|source| ControllersError::Fact { at: FACTS, offset, source })?;
         ControllersMetrics::count(&self.metrics.facts, fact.body.name());
+        self.clock.see(fact.time);
         self.board.write().unwrap_or_else(std::sync::PoisonError::into_inner).apply(&fact);
         Ok(())
     }
@@ -206,9 +217,10 @@ impl Writing {
     }
 
     async fn take(&mut self, call: Call) -> Result<(), ControllersError> {
+        let moment = self.clock.now();
         match call {
             Call::Seen(seen, answer) => {
-                let followed = self.with(|board| observe(board, &seen, now()));
+                let followed = self.with(|board| observe(board, &seen, moment));
                 let result = match followed {
                     Ok(facts) => self.write(facts).await.map(Ok)?,
                     Err(ignored) => Err(ignored),
@@ -216,11 +228,11 @@ impl Writing {
                 let _ = answer.send(result);
             }
             Call::Command(arrived, answer) => {
-                let (kind, facts) = self.with(|board| match decide(board, &arrived, now()) {
+                let (kind, facts) = self.with(|board| match decide(board, &arrived, moment) {
                     Ok(facts) => ("followed", facts),
                     Err(refused) => {
                         tracing::info!(command = %arrived.command.id, object = %arrived.command.object, field = refused.field, value = refused.value, allowed = refused.allowed, "a command is refused");
-                        ("refused", refusal(board, &arrived, &refused, now()))
+                        ("refused", refusal(board, &arrived, &refused, moment))
                     }
                 });
                 ControllersMetrics::count(&self.metrics.commands, kind);
@@ -257,7 +269,7 @@ impl Writing {
             while let Ok(call) = self.calls.try_recv() {
                 self.take(call).await?;
             }
-            let moment = now();
+            let moment = self.clock.now();
             let mut actions = self.with(|board| next(board, moment));
             if let Some(Action::Record(facts)) = actions.first_mut() {
                 let facts = std::mem::take(facts);
@@ -336,7 +348,7 @@ impl<H: Hand> Acts<H> {
     }
 }
 
-/// The time, where the log and not the model needs one.
+/// The time of this machine, where nobody compares it with that of facts.
 pub(crate) fn now() -> Micros {
     Micros::of(jiff::Timestamp::now())
 }
@@ -374,6 +386,7 @@ mod tests {
             command::{Command, RequestOperation},
             fact::{AttemptClaimed, AttemptEnded},
         },
+        time::HOUR,
     };
     use futures::FutureExt;
     use serde_json::json;
@@ -418,6 +431,17 @@ mod tests {
             machines: None,
             parameters: json!({"type": "object"}),
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_machine_writes_whose_clock_is_behind_is_later_all_the_same() {
+        let (log, ahead) = (MemoryLog::new([(Topic::Operation, 1)]), now().plus(HOUR));
+        let writer = log.writer(FACTS, "ahead").await.unwrap();
+        writer.append(vec![begin(&Board::default(), "ahead", ahead).to_record()]).await.unwrap();
+        let opened = open(log, "behind", Faults::default(), ControllersMetrics::default()).await;
+        let (keeper, _writing) = opened.unwrap();
+        let begun = keeper.look(|board| board.since);
+        assert!(begun > ahead && keeper.now() > begun, "{begun}");
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@
 mod act;
 mod assign;
 mod bundles;
+mod clock;
 mod commands;
 pub mod config;
 mod door;

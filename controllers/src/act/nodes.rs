@@ -42,12 +42,12 @@ impl Hands {
         host: &str,
     ) -> Result<Option<Duration>, String> {
         let (operation, found, _) = self.found(id, attempt)?;
-        let begun = now();
+        let (begun, moment) = (now(), self.keeper.now());
         let outcome = match operation.spec.dry_run {
             true => steps::unchanged(begun),
             false => match self.released(id, host).await {
                 Ok(None) => steps::outcome(HostState::Ok, None, begun),
-                Ok(Some(_)) if begun < patience(&found) => return Ok(Some(look_again(&found, begun))),
+                Ok(Some(_)) if moment < patience(&found) => return Ok(Some(look_again(&found, moment))),
                 Ok(Some(why)) => HostOutcome {
                     code: Some("node-not-ready".into()),
                     ..steps::outcome(HostState::Failed, Some(why), begun)

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use super::Hands;
 use crate::{
     assign::{self, BASTION_KEY, SSH_KEY},
-    execute::{ExecuteError, Order, Secret, Standing},
+    execute::{ExecuteError, Executor, Order, Secret, Standing},
     fault::Point,
     target::Target,
     token::digest,
@@ -31,7 +31,8 @@ use crate::{
 const BESIDE: Duration = Duration::from_secs(300);
 /// From SIGTERM to SIGKILL: longer than the runner gives its own program.
 const STOP_GRACE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// One that is to stop is looked at again after a quarter of the time that it has taken so far, within these.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Attempts whose runners are being made just now: what is over of those is not cleared away yet.
 #[derive(Default)]
@@ -132,6 +133,13 @@ impl Hands {
         })
     }
 
+    fn is_open(&self, id: OperationId, attempt: &AttemptId) -> bool {
+        self.keeper.look(|board| {
+            let open = board.operations.get(&id).and_then(|operation| operation.open_attempt());
+            open.is_some_and(|open| open.id == *attempt)
+        })
+    }
+
     pub(super) async fn not_started(
         &self,
         id: OperationId,
@@ -220,24 +228,39 @@ impl Hands {
         // Nobody could tell once it is gone.
         let kept = if found.claimed.is_none() { self.executor.waits_for(attempt).await } else { None };
         self.executor.stop(attempt, false).await.map_err(failed)?;
-        let begun = Instant::now();
-        let mut forced = false;
-        let (exit, signal, message) = loop {
-            match self.executor.look(attempt).await.map_err(failed)? {
-                Standing::Gone { exit, signal, message } => break (exit, signal, message),
-                Standing::Absent => break (None, None, "there is no such runner".into()),
-                Standing::Running => {}
-            }
-            if !forced && begun.elapsed() > STOP_GRACE {
-                forced = true;
-                self.executor.stop(attempt, true).await.map_err(failed)?;
-            }
-            sleep(LOOK_EVERY).await;
+        let is_open = || self.is_open(id, attempt);
+        let (exit, signal, message) = match gone(&*self.executor, attempt, is_open).await.map_err(failed)? {
+            Some(Standing::Gone { exit, signal, message }) => (exit, signal, message),
+            Some(Standing::Absent | Standing::Running) => (None, None, "there is no such runner".into()),
+            None => return Ok(()),
         };
         let message = kept.map_or(message.clone(), |kept| format!("{message}; {kept}"));
         let ended = AttemptEnded { attempt: attempt.clone(), end: AttemptEnd::Stopped, exit, signal, message };
         self.tell(Seen::Ended(id, ended, Default::default())).await
     }
+}
+
+/// Waits until the runner of an attempt is there no more, and ends it by force after a while. None where the attempt is over
+/// before: then nobody waits for it.
+async fn gone(
+    executor: &dyn Executor,
+    attempt: &AttemptId,
+    is_open: impl Fn() -> bool,
+) -> Result<Option<Standing>, ExecuteError> {
+    let begun = Instant::now();
+    let mut forced = false;
+    while is_open() {
+        let standing = executor.look(attempt).await?;
+        if standing != Standing::Running {
+            return Ok(Some(standing));
+        }
+        if !forced && begun.elapsed() > STOP_GRACE {
+            forced = true;
+            executor.stop(attempt, true).await?;
+        }
+        sleep((begun.elapsed() / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)).await;
+    }
+    Ok(None)
 }
 
 /// Why no runner is made.
@@ -246,4 +269,51 @@ enum Start {
     Later(String),
     /// It never will.
     Never(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// Its runners stay, whatever they are told.
+    struct Stubborn;
+
+    #[async_trait]
+    impl Executor for Stubborn {
+        fn name(&self) -> &'static str {
+            "stubborn"
+        }
+
+        fn secret_path(&self, _: &AttemptId, _: &str) -> String {
+            String::new()
+        }
+
+        async fn launch(&self, order: &Order) -> Result<String, ExecuteError> {
+            Ok(order.attempt.to_string())
+        }
+
+        async fn look(&self, _: &AttemptId) -> Result<Standing, ExecuteError> {
+            Ok(Standing::Running)
+        }
+
+        async fn stop(&self, _: &AttemptId, _: bool) -> Result<(), ExecuteError> {
+            Ok(())
+        }
+
+        async fn forget(&self, _: &AttemptId) -> Result<(), ExecuteError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_runner_that_was_given_up_is_waited_for_no_more() {
+        let (attempt, looks) = ("0f1e2d3c-one-b0-a1".parse().unwrap(), Cell::new(0));
+        let is_open = || looks.replace(looks.get() + 1) < 2;
+        assert_eq!(gone(&Stubborn, &attempt, is_open).await.unwrap(), None);
+        assert_eq!(looks.get(), 3);
+    }
 }

@@ -93,7 +93,7 @@ impl Hands {
                 Ok(all) => cordoned_of(all, &machines),
                 // Why a node cannot be read at all is for the step to say.
                 Err(error) if !error.is_retryable() => Vec::new(),
-                Err(error) if now() < looked_until(operation, found) => return Err(chain(error)),
+                Err(error) if self.keeper.now() < looked_until(operation, found) => return Err(chain(error)),
                 // The step asks on, and says it of each host. What nobody could see is lifted by nobody.
                 Err(_) => operation.addresses(&found.hosts),
             };
@@ -121,7 +121,7 @@ impl Hands {
         let act = act.ok_or("the bundle of this step is not there")?;
         let left: Vec<u32> =
             attempt.hosts.iter().filter(|host| !attempt.results.contains_key(*host)).copied().collect();
-        let (until, operation) = (end(&attempt, now()), &operation);
+        let (until, operation) = (end(&attempt, self.keeper.now()), &operation);
         let work = stream::iter(operation.addresses(&left)).map(|host| async move {
             let outcome = self.act_on(operation, &host, act, until).await;
             self.tell(Seen::Result(id, HostResult { attempt: name.clone(), host, outcome })).await

@@ -108,7 +108,7 @@ impl Hands {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
                 let tries = self.keeper.look(|board| board.notice(object, of_seq).map_or(0, |notice| notice.tries));
-                let again = now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
+                let again = self.keeper.now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
                 self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
             }
         };

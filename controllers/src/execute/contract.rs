@@ -12,7 +12,11 @@ pub trait Driver {
     fn executor(&self) -> Box<dyn Executor>;
     /// Lets the runner of an attempt end by itself with this exit code, and waits until it has.
     fn end(&self, attempt: &AttemptId, exit: i32) -> impl Future<Output = ()>;
-    /// Waits until the runner of an attempt is gone after it was told to stop.
+    /// Brings the runner of an attempt to where it acts, and takes a while to end.
+    fn acts(&self, attempt: &AttemptId) -> impl Future<Output = ()>;
+    /// Waits until such a runner is about to end, as it was told to.
+    fn stopping(&self, attempt: &AttemptId) -> impl Future<Output = ()>;
+    /// Waits until the runner of an attempt is gone after it was told to stop at once.
     fn stopped(&self, attempt: &AttemptId) -> impl Future<Output = ()>;
     /// How many runners were made for an attempt.
     fn made(&self, attempt: &AttemptId) -> impl Future<Output = usize>;
@@ -76,7 +80,10 @@ async fn stopped(driver: &impl Driver) {
     let (executor, order) = (driver.executor(), order("00000000-contract-b0-a3", "three"));
     executor.stop(&order.attempt, false).await.expect("stop what was never made");
     executor.launch(&order).await.expect("launch");
+    driver.acts(&order.attempt).await;
     executor.stop(&order.attempt, false).await.expect("stop");
+    driver.stopping(&order.attempt).await;
+    assert_eq!(executor.look(&order.attempt).await.expect("look"), Standing::Running, "it has its grace");
     executor.stop(&order.attempt, true).await.expect("stop at once");
     driver.stopped(&order.attempt).await;
     assert_ne!(executor.look(&order.attempt).await.expect("look"), Standing::Running);

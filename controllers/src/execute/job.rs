@@ -134,16 +134,6 @@ impl KubernetesJob {
         let of = ListParams::default().labels(&format!("{ATTEMPT}={attempt}"));
         Ok(pods.list(&of).await.map_err(kube_error("look at"))?.items)
     }
-
-    /// How its Pod ended: only for people.
-    async fn pod_end(&self, attempt: &AttemptId) -> Result<(Option<i32>, Option<i32>, String), ExecuteError> {
-        let statuses = self.pods(attempt).await?.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
-        let ended = statuses.filter_map(|status| status.state?.terminated).next();
-        Ok(ended.map_or((None, None, String::new()), |end| {
-            let reason = end.reason.unwrap_or_default();
-            (Some(end.exit_code), end.signal, format!("exit {} {reason}", end.exit_code))
-        }))
-    }
 }
 
 #[async_trait]
@@ -182,12 +172,18 @@ impl Executor for KubernetesJob {
         let stopped = conditions.iter().any(|one| one.status == "True" && one.type_ == "Suspended");
         let end =
             conditions.into_iter().find(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"));
+        if end.is_none() && !(suspended && stopped && active == 0) {
+            return Ok(Standing::Running);
+        }
+        // The Job does not count Pods that are told to end: those have their grace yet.
+        let pods = self.pods(attempt).await?;
+        if pods.iter().any(may_act) {
+            return Ok(Standing::Running);
+        }
         let Some(end) = end else {
-            let gone = suspended && stopped && active == 0;
-            let stopped = Standing::Gone { exit: None, signal: None, message: "the Job was stopped".into() };
-            return Ok(if gone { stopped } else { Standing::Running });
+            return Ok(Standing::Gone { exit: None, signal: None, message: "the Job was stopped".into() });
         };
-        let (exit, signal, said) = self.pod_end(attempt).await?;
+        let (exit, signal, said) = ending(pods);
         let text = format!("the Job is {} {} {said}", end.type_, end.reason.unwrap_or_default());
         Ok(Standing::Gone { exit, signal, message: text.trim().to_owned() })
     }
@@ -207,7 +203,8 @@ impl Executor for KubernetesJob {
         if force {
             let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
             let of = ListParams::default().labels(&format!("{ATTEMPT}={attempt}"));
-            pods.delete_collection(&DeleteParams::default().grace_period(0), &of).await.map_err(kube_error("end"))?;
+            // With none at all the API server would forget it at once, and its node may not even have heard of it.
+            pods.delete_collection(&DeleteParams::default().grace_period(1), &of).await.map_err(kube_error("end"))?;
         }
         Ok(())
     }
@@ -220,6 +217,22 @@ impl Executor for KubernetesJob {
         let all = DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
         gone(self.jobs().delete(name, &all).await.map(drop), "remove")
     }
+}
+
+/// Whether its containers may run, or may yet be started.
+fn may_act(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// How its container ended: only for people.
+fn ending(pods: Vec<Pod>) -> (Option<i32>, Option<i32>, String) {
+    let statuses = pods.into_iter().filter_map(|pod| pod.status?.container_statuses).flatten();
+    let ended = statuses.filter_map(|status| status.state?.terminated).next();
+    ended.map_or((None, None, String::new()), |end| {
+        let reason = end.reason.unwrap_or_default();
+        (Some(end.exit_code), end.signal, format!("exit {} {reason}", end.exit_code))
+    })
 }
 
 /// Its container cannot be made, or no node takes it.
@@ -252,6 +265,17 @@ fn gone(result: Result<(), kube::Error>, act: &'static str) -> Result<(), Execut
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_acts_until_its_phase_says_that_it_has_ended() {
+        let metadata = json!({"deletionTimestamp": "2026-11-29T00:00:00Z"});
+        let table = [(json!({}), true), (json!({"phase": "Pending"}), true), (json!({"phase": "Running"}), true)];
+        let ended = [(json!({"phase": "Succeeded"}), false), (json!({"phase": "Failed"}), false)];
+        for (status, acts) in table.into_iter().chain(ended) {
+            let pod = serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap();
+            assert_eq!(may_act(&pod), acts, "{status}");
+        }
+    }
 
     #[test]
     fn what_a_pod_waits_for_is_told() {

@@ -4,7 +4,7 @@
 //! - Making the same runner twice makes one. Another order under the same name is refused.
 //! - It knows after a restart what it made before.
 //! - A runner that is gone is reported as gone, with exit code or signal where that can be known. What it did is not said:
-//!   that is for the runner to tell.
+//!   that is for the runner to tell. One that was told to stop, and has not ended, is there.
 
 pub mod contract;
 mod job;

@@ -11,8 +11,9 @@ use beidou_controllers::execute::{
 };
 use beidou_schemas::runner::AttemptId;
 
-/// Waits for a file with its exit code, and tells that it was made.
+/// Waits for a file with its exit code, and tells that it was made. It does not end when it is asked to.
 const RUNNER: &str = r#"
+trap '' TERM
 while [ $# -gt 0 ]; do [ "$1" = --work ] && work=$2; [ "$1" = --token-file ] && token=$2; shift; done
 test -s "$token" || exit 9
 echo made >> "$work/../made"
@@ -49,6 +50,12 @@ impl Driver for Processes {
         fs::write(self.place(attempt).join("end"), exit.to_string()).unwrap();
         self.until_gone(attempt).await;
     }
+
+    async fn acts(&self, attempt: &AttemptId) {
+        assert_eq!(self.made(attempt).await, 1);
+    }
+
+    async fn stopping(&self, _: &AttemptId) {}
 
     async fn stopped(&self, attempt: &AttemptId) {
         self.until_gone(attempt).await;

@@ -26,6 +26,9 @@ pub struct UndoPlan {
     /// It was the purpose: nothing is undone when all ends well.
     #[serde(default)]
     pub purpose: bool,
+    /// How long one try may take, in milliseconds, where its step says so; else [`Limits::undo_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
 }
 
 /// A step of the plan.
@@ -85,7 +88,7 @@ pub struct Limits {
     pub silence_ms: u64,
     /// How long a runner may take to stop.
     pub stop_ms: u64,
-    /// How long one undoing may take.
+    /// How long one undoing may take that says nothing else.
     pub undo_ms: u64,
     /// How often it is tried.
     pub undo_tries: u32,

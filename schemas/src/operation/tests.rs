@@ -29,7 +29,7 @@ pub(crate) mod samples {
     }
 
     pub(crate) fn bundle() -> BundleShape {
-        let undo = vec![UndoPlan { kind: UndoKind::Join, by: UndoBy::Playbook, purpose: false }];
+        let undo = vec![UndoPlan { kind: UndoKind::Join, by: UndoBy::Playbook, purpose: false, deadline_ms: None }];
         let (name, actor, retry) = ("scaleUp".to_owned(), Actor::Ansible, RetryScope::Host);
         BundleShape {
             name: "scale-up".into(),

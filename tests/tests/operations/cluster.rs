@@ -158,7 +158,17 @@ impl Driver for Jobs {
         .unwrap();
     }
 
-    async fn stopped(&self, attempt: &AttemptId) {
+    async fn acts(&self, attempt: &AttemptId) {
+        let pod = self.pod(attempt).await;
+        // From then on it is for the kubelet to say that it has ended.
+        let target = json!({"apiVersion": "v1", "kind": "Node", "name": "n1"});
+        let binding =
+            json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod.as_str()}, "target": target});
+        let bound = self.pods().create_subresource::<_, Value>("binding", &pod, &PostParams::default(), &binding);
+        bound.await.unwrap();
+    }
+
+    async fn stopping(&self, attempt: &AttemptId) {
         wait::until("the Job is suspended", LIMIT, async || {
             let status = self.jobs().get(attempt.as_str()).await.ok()?.status?;
             let suspended = status.conditions?.iter().any(|one| one.type_ == "Suspended" && one.status == "True");
@@ -166,6 +176,11 @@ impl Driver for Jobs {
         })
         .await
         .unwrap();
+    }
+
+    async fn stopped(&self, attempt: &AttemptId) {
+        let pod = self.pod(attempt).await;
+        self.pods().delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
     }
 
     async fn made(&self, attempt: &AttemptId) -> usize {

@@ -19,7 +19,7 @@ const CLAIM_MS: u64 = 300_000;
 const SILENCE_MS: u64 = 120_000;
 /// How long a runner may take to stop: a minute of grace for what it runs, and its last words.
 const STOP_MS: u64 = 90_000;
-/// How long one undoing may take.
+/// How long one undoing may take that says nothing else.
 const UNDO_MS: u64 = 600_000;
 /// How often it is tried.
 const UNDO_TRIES: u32 = 3;

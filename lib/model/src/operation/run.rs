@@ -297,6 +297,8 @@ impl Operation {
     pub(crate) fn set(&mut self, step: u32, host: u32, state: HostState, time: Micros, duration_ms: u64) {
         let cell = &mut self.cells[step as usize][host as usize];
         if cell.state != state {
+            // In logs of before a clock may have been set back; what shows a moment takes changes in their order.
+            let time = self.changes.last().map_or(time, |last| time.max(last.time));
             self.changes.push(Change { time, step, host, state });
             *cell = Cell { state, since: time, duration_ms };
         }

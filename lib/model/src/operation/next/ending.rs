@@ -121,6 +121,7 @@ fn begin(turn: &mut Turn<'_>, operation: &Operation, debts: &[&Debt]) {
     let same = |attempt: &&crate::operation::Attempt| attempt.purpose == Purpose::Undo && attempt.step == step;
     let number = operation.attempts.iter().filter(same).count() as u32 + 1;
     let name = &operation.step(step).name;
+    let deadline_ms = operation.step(step).undo.iter().find(|undo| undo.kind == kind).and_then(|undo| undo.deadline_ms);
     let stage = operation.plan.stages.iter().position(|stage| stage.step == step).unwrap_or(0) as u32;
     let hosts: Vec<u32> = group.iter().map(|debt| debt.host).collect();
     let intended = AttemptIntended {
@@ -131,7 +132,7 @@ fn begin(turn: &mut Turn<'_>, operation: &Operation, debts: &[&Debt]) {
         number,
         purpose: Purpose::Undo,
         hosts: operation.addresses(&hosts),
-        deadline_ms: operation.plan.limits.undo_ms,
+        deadline_ms: deadline_ms.unwrap_or(operation.plan.limits.undo_ms),
     };
     turn.record(object, intended);
 }

@@ -6,7 +6,7 @@ use beidou_schemas::operation::{
 };
 
 use super::{Turn, gates};
-use crate::operation::Operation;
+use crate::operation::{Operation, attempt::after};
 
 /// What is due of an operation of which nothing acts.
 pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
@@ -52,8 +52,18 @@ fn running(turn: &mut Turn<'_>, operation: &Operation) {
         return turn.wait(object, operation.soak_until);
     }
     if gates::open(turn, operation) {
-        intend(turn, operation, stage, &todo);
+        return intend(turn, operation, stage, &todo);
     }
+    let Some(closed) = gates::waits(turn.board, operation, turn.now) else { return };
+    // Of what was begun a freeze counts too: nodes are half done, and the lock keeps everybody else away.
+    let since = operation.since.max(operation.soak_until);
+    let last = after(since, operation.plan.limits.pending_ms);
+    if turn.now < last {
+        return turn.wait(object, last);
+    }
+    let step = &operation.step(stage.step).name;
+    let message = format!("{step}, batch {} has waited since {since} {}", stage.batch, closed.why);
+    turn.record(object, Held { reason: Reason::NeverStarted, message, subject: None });
 }
 
 /// What is owed stands in the log before the act.

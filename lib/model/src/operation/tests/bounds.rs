@@ -18,7 +18,7 @@ use super::{
     setting::{self, START},
     world::World,
 };
-use crate::operation::{DebtState, Seen, plan_of, view};
+use crate::operation::{Action, DebtState, Seen, plan_of, view};
 
 fn freeze(world: &mut World, days: i64) -> beidou_schemas::Micros {
     let until = START.plus(days * DAY);
@@ -99,6 +99,28 @@ fn time_that_is_frozen_is_not_waited() {
 }
 
 #[test]
+fn who_has_begun_and_may_not_go_on_for_a_week_is_held() {
+    let mut world = with(1..6);
+    work(&mut world, RUN, &[]);
+    work(&mut world, RUN, &[]);
+    let (waits, until) = (run(&world).soak_until, freeze(&mut world, 30));
+    world.now = waits.plus(7 * DAY - 1);
+    world.settle();
+    assert_eq!((run(&world).phase, world.board.locks.is_empty()), (Phase::Running, false));
+    world.now = waits.plus(7 * DAY);
+    let told = world.settle().iter().any(|action| matches!(action, Action::Notify { .. }));
+    assert_eq!((run(&world).phase, run(&world).reason, told), (Phase::Held, Some(Reason::NeverStarted), true));
+    assert!(run(&world).message.starts_with("scaleUp, batch 1 has waited since "), "{}", run(&world).message);
+    assert!(run(&world).message.ends_with(" incident 12"), "{}", run(&world).message);
+    pass(&mut world, 3700);
+    assert!(world.board.locks.is_empty(), "others may come");
+    assert!(world.ask(Object::Operation(RUN), "dev", Ask::Resume(Word::default())));
+    world.now = until;
+    world.settle();
+    assert_eq!(run(&world).open_attempt().map(|attempt| attempt.batch), Some(1));
+}
+
+#[test]
 fn who_is_approved_late_still_gets_the_window_of_the_week() {
     let mut world = World::new(1, 100);
     // The first moment is a Monday's, and this window that of Wednesday.
@@ -138,6 +160,23 @@ fn half_joined() -> World {
 
 fn cancel(world: &mut World) {
     assert!(world.ask(Object::Operation(RUN), "dev", Ask::Cancel(Word::default())));
+}
+
+#[test]
+fn undoing_may_take_as_long_as_its_step_says() {
+    for (said, taken) in [(None, 600_000), (Some(1_800_000), 1_800_000)] {
+        let mut bundle = setting::scale_up();
+        bundle.steps[1].undo[0].deadline_ms = said;
+        let mut world = World::new(1, 100);
+        world.see(&Seen::Bundle(Box::new(bundle)));
+        asked(&mut world, RUN, setting::scale_up_spec(1..4));
+        work(&mut world, RUN, &[]);
+        work(&mut world, RUN, &["10.0.0.1"]);
+        cancel(&mut world);
+        claim(&mut world, RUN);
+        let undoing = run(&world).open_attempt().unwrap();
+        assert_eq!((undoing.purpose, undoing.deadline_ms), (Purpose::Undo, taken));
+    }
 }
 
 #[test]

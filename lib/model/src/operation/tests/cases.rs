@@ -464,6 +464,28 @@ fn facts_that_do_not_follow_stop_their_operation_and_no_other() {
     assert_eq!(board.operations[&OTHER].phase, Phase::Pending);
 }
 
+/// The matrix at `to`, by that at `from` and what changed between.
+fn changed(found: &Operation, from: Micros, to: Micros) -> view::Matrix {
+    let mut matrix = view::matrix_at(found, from);
+    for change in view::changes(found, from, to) {
+        matrix.bytes[change.step as usize * matrix.hosts + change.host as usize] = change.state;
+    }
+    matrix
+}
+
+#[test]
+fn a_clock_that_was_set_back_hides_no_change() {
+    let mut world = with(1..6);
+    pass(&mut world, 100);
+    claim(&mut world, RUN);
+    let claimed = world.now;
+    world.now = claimed.plus(-60 * SECOND);
+    end(&mut world, RUN, AttemptEnd::Missing, BTreeMap::new());
+    let (found, unknown) = (run(&world), HostState::Unknown.number());
+    let matrix = changed(found, claimed.plus(-30 * SECOND), claimed);
+    assert_eq!((matrix.bytes[0], &matrix), (unknown, &view::matrix_at(found, claimed)));
+}
+
 #[test]
 fn the_matrix_at_a_time_and_what_changed_until_another_agree() {
     let mut world = with(1..6);
@@ -471,10 +493,7 @@ fn the_matrix_at_a_time_and_what_changed_until_another_agree() {
     let found = run(&world);
     assert_eq!(found.phase, Phase::Succeeded);
     let middle = found.changes[found.changes.len() / 2].time;
-    let mut matrix = view::matrix_at(found, middle);
-    for change in view::changes(found, middle, world.now) {
-        matrix.bytes[change.step as usize * matrix.hosts + change.host as usize] = change.state;
-    }
+    let matrix = changed(found, middle, world.now);
     assert_eq!(matrix, view::matrix_at(found, world.now));
     assert!(matrix.bytes.iter().all(|byte| *byte == HostState::Ok.number()));
     assert!(view::matrix_at(found, Micros(0)).bytes.iter().all(|byte| *byte == 0));

@@ -21,8 +21,8 @@ fn step(name: &str, mutates: bool, checks: bool, undo: Vec<UndoPlan>) -> StepSha
 
 pub fn scale_up() -> BundleShape {
     let undo = vec![
-        UndoPlan { kind: UndoKind::Join, by: UndoBy::Playbook, purpose: false },
-        UndoPlan { kind: UndoKind::Taint, by: UndoBy::Api, purpose: false },
+        UndoPlan { kind: UndoKind::Join, by: UndoBy::Playbook, purpose: false, deadline_ms: None },
+        UndoPlan { kind: UndoKind::Taint, by: UndoBy::Api, purpose: false, deadline_ms: None },
     ];
     BundleShape {
         name: "scale-up".into(),
@@ -46,7 +46,7 @@ pub fn scale_up() -> BundleShape {
 }
 
 pub fn reboot() -> BundleShape {
-    let undo = vec![UndoPlan { kind: UndoKind::Cordon, by: UndoBy::Api, purpose: false }];
+    let undo = vec![UndoPlan { kind: UndoKind::Cordon, by: UndoBy::Api, purpose: false, deadline_ms: None }];
     BundleShape {
         name: "reboot".into(),
         operation_type: OperationType::Reboot,
