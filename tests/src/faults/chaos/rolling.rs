@@ -8,7 +8,10 @@ use beidou_simulator::{
 };
 
 use super::{LIMIT, Run, tail::Tail};
-use crate::{faults::site::Role, wait::until};
+use crate::{
+    faults::site::{Role, TOOK},
+    wait::until,
+};
 
 /// In this order; the engine last, which all wait for.
 const ORDER: [Role; 6] =
@@ -27,13 +30,13 @@ impl Run {
         until("the live tail runs", LIMIT, async || tail.runs().then_some(())).await?;
         let before = self.states();
         for role in ORDER {
-            let (took, listened) = (self.takes(role)?, self.told(role, LISTENS)?);
+            let (took, listened) = (self.site.told(role, TOOK)?, self.site.told(role, LISTENS)?);
             self.site.stop(role).await?;
             self.site.start(role)?;
             match role {
-                Role::Projector | Role::SecondProjector => self.takes_again(role, took).await?,
+                Role::Projector | Role::SecondProjector => self.site.changed(role, TOOK, took).await?,
                 Role::QueryApi => {
-                    self.changed(role, LISTENS, listened).await?;
+                    self.site.changed(role, LISTENS, listened).await?;
                     tail.goes_on_at(self.site.listening().await?);
                 }
                 Role::Engine => drop(self.site.endpoint().await?),
@@ -44,7 +47,7 @@ impl Run {
         }
         self.outcome.tailed = self.tail_shows(&tail, &before).await?;
         self.outcome.resumed = tail.resumed();
-        self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
+        self.outcome.handed = self.site.told(Role::Projector, TOOK)? + self.site.told(Role::SecondProjector, TOOK)?;
         Ok(())
     }
 
