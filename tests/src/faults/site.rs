@@ -57,9 +57,22 @@ pub enum Role {
     SecondProjector,
     /// `beidou query-api`: for what people ask of the projector.
     QueryApi,
+    /// `beidou controllers`.
+    Controllers,
 }
 
 impl Role {
+    /// All of them, in the order of an upgrade; the engine last, which all wait for.
+    pub const ALL: [Self; 7] = [
+        Self::Ingest,
+        Self::SecondIngest,
+        Self::Projector,
+        Self::SecondProjector,
+        Self::QueryApi,
+        Self::Controllers,
+        Self::Engine,
+    ];
+
     /// What tells it from all others.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -78,6 +91,7 @@ impl Role {
             Self::Ingest | Self::SecondIngest => "ingest",
             Self::Projector | Self::SecondProjector => "projector",
             Self::QueryApi => "query-api",
+            Self::Controllers => "controllers",
         }
     }
 }
@@ -339,9 +353,7 @@ impl Site {
     /// When a log cannot be read.
     pub fn log_lines(&self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
-        let all =
-            [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi];
-        for role in all {
+        for role in Role::ALL {
             lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.label())));
         }
         Ok(lines)
