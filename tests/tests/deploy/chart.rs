@@ -88,6 +88,7 @@ fn a_wrong_value_is_refused_and_named() {
         ("fleet", "api.cursorKey.secret=", "api.cursorKey.secret is empty"),
         ("fleet", "config.retention.table_days=30", "config.retention has table_days"),
         ("bucket", "config.retention.clusters.hz-prod-02.table_days=30", "config.retention has table_days"),
+        ("bucket", "persistence.scratch.size=lots", "/persistence/scratch/size"),
         ("bucket", "archive.s3.bucket=", "archive.s3.bucket is empty"),
         ("bucket", "archive.s3.endpoint=http://a", "/archive/s3/endpoint"),
         ("bucket", "archive.s3.secret_access_key=x", "'secret_access_key' not allowed"),
