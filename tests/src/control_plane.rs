@@ -1,4 +1,4 @@
-//! A real Kubernetes control plane for one test: etcd, kube-apiserver, kube-controller-manager, no nodes.
+//! A real Kubernetes control plane for one test: etcd, kube-apiserver, kube-controller-manager; no nodes, or simulated ones.
 //!
 //! ```text
 //! binaries ─ certificates, tokens, kubeconfigs ─ etcd ─ kube-apiserver ─ /readyz ─ kube-controller-manager
@@ -11,8 +11,10 @@
 //! Programs and folder are gone when the value is dropped; when a test fails, the ends of the logs are printed.
 
 mod access;
+pub mod nodes;
 pub mod part;
 pub mod pki;
+pub mod witness;
 
 use std::{
     io,
@@ -44,6 +46,9 @@ const READY_LIMIT: Duration = Duration::from_secs(180);
 /// The controllers behind a Deployment, a StatefulSet and a Job, the accounts that Pods need, and the cleaning up after a delete.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefulset-controller,job-controller,\
      serviceaccount-controller,namespace-controller,garbage-collector-controller";
+
+/// The one that judges by their leases which Nodes are Ready.
+const NODE_CONTROLLER: &str = "node-lifecycle-controller";
 
 const API_SERVER: &str = "kube-apiserver";
 
@@ -130,6 +135,16 @@ impl ControlPlane {
         self.launch(&installed("kubernetes")?, "kube-scheduler", &flags(given))
     }
 
+    /// Starts the controller that takes Nodes for Ready as long as their leases are renewed, and the taint of new ones away: in a
+    /// manager of its own, since other tests judge their Nodes themselves.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn judge_nodes(&mut self) -> anyhow::Result<()> {
+        let flags = controller_manager_flags(&self.pki, &self.server_url, NODE_CONTROLLER)?;
+        self.launch(&installed("kubernetes")?, "kube-controller-manager", &flags)
+    }
+
     /// The kubeconfig of a node's kubelet, which reaches the API server there.
     ///
     /// # Errors
@@ -172,7 +187,7 @@ impl ControlPlane {
         write_kubeconfigs(folder.path(), &server_url, &pki, &tokens)?;
 
         let api_server = api_server_flags(&pki, etcd, secure);
-        let manager = controller_manager_flags(&pki, &server_url)?;
+        let manager = controller_manager_flags(&pki, &server_url, CONTROLLERS)?;
         let mut this = Self { parts: Vec::new(), folder, server_url, tokens, pki, api_server, _ports: ports };
         this.launch(programs, "etcd", &etcd_flags(etcd, peer))?;
         let flags = this.api_server.clone();
@@ -289,7 +304,7 @@ fn api_server_flags(pki: &Pki, etcd: u16, secure: u16) -> Vec<String> {
     ])
 }
 
-fn controller_manager_flags(pki: &Pki, server: &str) -> io::Result<Vec<String>> {
+fn controller_manager_flags(pki: &Pki, server: &str, controllers: &str) -> io::Result<Vec<String>> {
     let kubeconfig = pki.path("controller-manager.kubeconfig");
     let user = certificate_user(pki, "controller-manager");
     write_kubeconfig(&kubeconfig, "controller-manager", server, pki, &user)?;
@@ -298,7 +313,7 @@ fn controller_manager_flags(pki: &Pki, server: &str) -> io::Result<Vec<String>> 
         ("leader-elect", "false".into()),
         ("secure-port", "0".into()),
         ("use-service-account-credentials", "true".into()),
-        ("controllers", CONTROLLERS.into()),
+        ("controllers", controllers.into()),
     ]))
 }
 

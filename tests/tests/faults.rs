@@ -72,7 +72,7 @@ async fn two_of_each_and_a_broker_lose_nothing_and_store_nothing_twice() {
     }
     assert!(kills("projector") + kills("second-projector") >= 6, "{outcome:?}");
     assert!(outcome.handed >= 10, "{outcome:?}");
-    assert_eq!(outcome.rolled, 6, "{outcome:?}");
+    assert_eq!(outcome.rolled, 7, "{outcome:?}");
     assert!(outcome.tailed >= 100 && outcome.resumed >= 1, "{outcome:?}");
 }
 

@@ -8,7 +8,6 @@
 //!
 //! [`matrix`] has another course on the same installation: one kind of fault after another, each under its own verdict.
 
-mod holdings;
 mod keeping;
 mod kills;
 mod losses;
@@ -45,9 +44,6 @@ use crate::{kafka::Broker, wait::until};
 const LIMIT: Duration = Duration::from_secs(180);
 /// Reported intervals may exceed the made loss by at most one heartbeat.
 const TOLERANCE_US: i64 = HEARTBEAT.as_micros() as i64;
-/// The engine would merge equal rows sooner or later: without merges each row that was ever inserted is counted.
-const HIDE_NOTHING: &str = "ALTER TABLE kube_event MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, \
-    max_bytes_to_merge_at_min_space_in_pool = 1, parts_to_delay_insert = 100000, parts_to_throw_insert = 100000";
 /// Of so many kills one is followed by one of the broker.
 const BROKER_SHARE: u32 = 4;
 /// The busy Events are none of the load.
@@ -280,7 +276,7 @@ impl Run {
         run.every_cluster_watched().await?;
         run.set_rate(run.course.rate);
         run.rows_are_there().await?;
-        run.hide_nothing().await?;
+        run.site.hide_nothing().await?;
         if run.course.fleet {
             run.site.start(Role::SecondIngest)?;
         }
@@ -307,28 +303,6 @@ impl Run {
         there.await?
     }
 
-    /// Ends merges, as soon as the table is there.
-    async fn hide_nothing(&mut self) -> anyhow::Result<()> {
-        let mut refused = None;
-        let hidden = until("the table takes its settings", LIMIT, async || {
-            if let Err(error) = self.site.all_run() {
-                return Some(Err(error));
-            }
-            match self.site.command(HIDE_NOTHING).await {
-                Ok(()) => Some(Ok(())),
-                Err(error) => {
-                    refused = Some(error);
-                    None
-                }
-            }
-        });
-        match (hidden.await, refused) {
-            (Ok(hidden), _) => hidden,
-            (Err(overdue), Some(error)) => Err(error.context(overdue)),
-            (Err(overdue), None) => Err(overdue.into()),
-        }
-    }
-
     fn set_rate(&self, per_second: f64) {
         for feed in &self.feeds {
             feed.set_rate(per_second);
@@ -348,7 +322,7 @@ impl Run {
     async fn conclude(mut self) -> anyhow::Result<Outcome> {
         let entries = self.ledger.entries();
         let oracle = Oracle::of(&entries);
-        let (stored, intervals) = (self.stored().await?, self.intervals().await?);
+        let (stored, intervals) = (self.site.stored().await?, self.site.intervals().await?);
         self.judge(&oracle, &stored, &intervals);
         self.judge_archive().await?;
         let errors = self.errors()?;

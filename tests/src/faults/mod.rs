@@ -11,6 +11,7 @@
 //! ```
 
 pub mod chaos;
+mod holdings;
 pub mod site;
 pub mod upkeep;
 pub mod verdict;

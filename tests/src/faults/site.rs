@@ -31,6 +31,14 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 /// The heartbeat of the test, and the unit of the tolerance that the verdict grants.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// What a role logs of it takes seconds, where the others must miss it first.
+const TOLD_LIMIT: Duration = Duration::from_secs(180);
+
+/// What a projector logs when it gets partitions.
+pub const TOOK: &str = "took partitions";
+/// What it logs when others get some of its own.
+pub const GAVE: &str = "gave partitions back";
+
 /// Range files are that young, so that kills fall between their steps.
 const ARCHIVED_AFTER_SECONDS: u64 = 1;
 
@@ -49,9 +57,22 @@ pub enum Role {
     SecondProjector,
     /// `beidou query-api`: for what people ask of the projector.
     QueryApi,
+    /// `beidou controllers`.
+    Controllers,
 }
 
 impl Role {
+    /// All of them, in the order of an upgrade; the engine last, which all wait for.
+    pub const ALL: [Self; 7] = [
+        Self::Ingest,
+        Self::SecondIngest,
+        Self::Projector,
+        Self::SecondProjector,
+        Self::QueryApi,
+        Self::Controllers,
+        Self::Engine,
+    ];
+
     /// What tells it from all others.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -70,6 +91,7 @@ impl Role {
             Self::Ingest | Self::SecondIngest => "ingest",
             Self::Projector | Self::SecondProjector => "projector",
             Self::QueryApi => "query-api",
+            Self::Controllers => "controllers",
         }
     }
 }
@@ -331,12 +353,33 @@ impl Site {
     /// When a log cannot be read.
     pub fn log_lines(&self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
-        let all =
-            [Role::Engine, Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi];
-        for role in all {
+        for role in Role::ALL {
             lines.extend(self.log(role)?.lines().map(|line| format!("{}: {line}", role.label())));
         }
         Ok(lines)
+    }
+
+    /// How often a role has told of this.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn told(&self, role: Role, what: &str) -> io::Result<usize> {
+        Ok(self.log(role)?.lines().filter(|line| line.contains(what)).count())
+    }
+
+    /// Waits until a role has told of this more than so often.
+    ///
+    /// # Errors
+    /// When it does not, or a role ends by itself.
+    pub async fn changed(&mut self, role: Role, what: &str, more_than: usize) -> anyhow::Result<()> {
+        let says = format!("{} says again: {what}", role.label());
+        let changed = until(&says, TOLD_LIMIT, async || {
+            if let Err(error) = self.all_run() {
+                return Some(Err(error));
+            }
+            (self.told(role, what).ok()? > more_than).then_some(Ok(()))
+        });
+        changed.await?
     }
 
     /// What a role has logged.

@@ -5,6 +5,7 @@ mod bad_input;
 mod bundles;
 mod control_plane;
 mod demo;
+mod fleet;
 mod full_disk;
 mod import;
 mod missed;

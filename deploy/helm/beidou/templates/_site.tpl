@@ -61,6 +61,12 @@
 {{- $archive := .Values.config.archive | default dict -}}
 {{- $apart := and (not .Values.archive.s3.bucket) (not (eq (toString $archive.enabled) "false")) -}}
 {{- if and (gt (int .Values.projector.replicas) 1) $apart }}{{ fail "projector.replicas is more than 1, and each would have an archive on a volume of its own: name a bucket in archive.s3.bucket, or set config.archive.enabled to false" }}{{ end -}}
+{{- $retention := .Values.config.retention | default dict -}}
+{{- $kept := list $retention -}}
+{{- range $retention.clusters }}{{ $kept = append $kept . }}{{ end -}}
+{{- range $kept }}
+{{- if .table_days }}{{ fail "config.retention has table_days: what left the tables could not be found, since a ClickHouse server does not read the archive; set it to 0" }}{{ end -}}
+{{- end -}}
 {{- if not $api.tokens.subjects }}{{ fail "api.tokens.subjects is empty: nobody could ask, since a token that a pod makes for itself ends with it" }}{{ end -}}
 {{- if and (gt (int $api.replicas) 1) (not $api.cursorKey.secret) }}{{ fail "api.cursorKey.secret is empty: several replicas need one key, else the next page of an answer is refused" }}{{ end -}}
 {{- end }}

@@ -108,7 +108,7 @@ impl Run {
         self.site.start(Role::Projector)?;
         // Events come in at the end of the restore, all at once.
         self.rows_are_there().await?;
-        self.hide_nothing().await
+        self.site.hide_nothing().await
     }
 
     /// Breaks files and rows: the audit finds each under its name and repairs it, and the next one finds nothing.

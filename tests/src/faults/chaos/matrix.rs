@@ -172,8 +172,8 @@ impl Run {
         self.set_rate(if load == Load::Steady { self.course.rate } else { 0.0 });
         let struck = self.strike(row, load, measure).await?;
         self.settle().await?;
-        let (oracle, stored) = (Oracle::of(&self.ledger.entries()), self.stored().await?);
-        let intervals = self.intervals().await?;
+        let (oracle, stored) = (Oracle::of(&self.ledger.entries()), self.site.stored().await?);
+        let intervals = self.site.intervals().await?;
         self.judge(&oracle, &stored, &intervals);
         self.judge_archive().await?;
         let mut wrong = std::mem::take(&mut self.outcome.wrong);
@@ -188,7 +188,7 @@ impl Run {
 
     /// States so far, and those of them that are not in the table.
     async fn balance(&mut self) -> anyhow::Result<(usize, usize)> {
-        let (states, stored) = (self.states(), self.stored().await?);
+        let (states, stored) = (self.states(), self.site.stored().await?);
         let gone = |state: &&StateId| !self.own.contains(&state.uid) && !stored.states.contains(state);
         Ok((states.len(), states.iter().filter(gone).count()))
     }

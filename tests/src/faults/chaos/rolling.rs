@@ -8,34 +8,38 @@ use beidou_simulator::{
 };
 
 use super::{LIMIT, Run, tail::Tail};
-use crate::{faults::site::Role, wait::until};
-
-/// In this order; the engine last, which all wait for.
-const ORDER: [Role; 6] =
-    [Role::Ingest, Role::SecondIngest, Role::Projector, Role::SecondProjector, Role::QueryApi, Role::Engine];
+use crate::{
+    faults::site::{Role, TOOK},
+    wait::until,
+};
 
 /// What query-api says once it is there.
 pub(super) const LISTENS: &str = "query-api listens";
+/// What controllers say once they alone write the facts.
+const LEAD: &str = "controllers take commands";
 
 impl Run {
     /// Restarts all roles. What was committed meanwhile must reach the tail, which goes on behind its last message where it is
     /// cut; that the tables lose and double nothing is judged by the verdict.
     pub(super) async fn rolling_restart(&mut self) -> anyhow::Result<()> {
+        self.site.start(Role::Controllers)?;
+        self.site.changed(Role::Controllers, LEAD, 0).await?;
         self.site.start(Role::QueryApi)?;
         let address = self.site.listening().await?;
         let tail = Tail::start(address);
         until("the live tail runs", LIMIT, async || tail.runs().then_some(())).await?;
         let before = self.states();
-        for role in ORDER {
-            let (took, listened) = (self.takes(role)?, self.told(role, LISTENS)?);
+        for role in Role::ALL {
+            let [took, listened, led] = [TOOK, LISTENS, LEAD].map(|what| self.site.told(role, what));
             self.site.stop(role).await?;
             self.site.start(role)?;
             match role {
-                Role::Projector | Role::SecondProjector => self.takes_again(role, took).await?,
+                Role::Projector | Role::SecondProjector => self.site.changed(role, TOOK, took?).await?,
                 Role::QueryApi => {
-                    self.changed(role, LISTENS, listened).await?;
+                    self.site.changed(role, LISTENS, listened?).await?;
                     tail.goes_on_at(self.site.listening().await?);
                 }
+                Role::Controllers => self.site.changed(role, LEAD, led?).await?,
                 Role::Engine => drop(self.site.endpoint().await?),
                 Role::Ingest | Role::SecondIngest => {}
             }
@@ -44,7 +48,7 @@ impl Run {
         }
         self.outcome.tailed = self.tail_shows(&tail, &before).await?;
         self.outcome.resumed = tail.resumed();
-        self.outcome.handed = self.takes(Role::Projector)? + self.takes(Role::SecondProjector)?;
+        self.outcome.handed = self.site.told(Role::Projector, TOOK)? + self.site.told(Role::SecondProjector, TOOK)?;
         Ok(())
     }
 

@@ -11,9 +11,13 @@ use super::{
     network::Line,
     rolling::LISTENS,
     tail::Tail,
-    zombie::{GAVE, TOOK},
 };
-use crate::{faults::site::Role, proxy::Mode, s3::faulty::Fault, wait::until};
+use crate::{
+    faults::site::{GAVE, Role, TOOK},
+    proxy::Mode,
+    s3::faulty::Fault,
+    wait::until,
+};
 
 /// The clock steps by so much: beyond every wait of the roles, within the hour for which Events live.
 const STEP: Duration = Duration::from_secs(1200);
@@ -86,11 +90,11 @@ impl Run {
         while !tail.runs() {
             self.report(1, 20.0).await?;
         }
-        let (before, listened) = (self.states(), self.told(Role::QueryApi, LISTENS)?);
+        let (before, listened) = (self.states(), self.site.told(Role::QueryApi, LISTENS)?);
         self.site.kill(Role::QueryApi)?;
         self.pass(load, measure).await?;
         self.site.start(Role::QueryApi)?;
-        self.changed(Role::QueryApi, LISTENS, listened).await?;
+        self.site.changed(Role::QueryApi, LISTENS, listened).await?;
         tail.goes_on_at(self.site.listening().await?);
         self.pass(load, measure).await?;
         let shown = self.tail_shows(&tail, &before).await?;
@@ -156,17 +160,18 @@ impl Run {
         self.remember_tokens(FEW_TOKENS).await?;
         let zombie = self.stand_still_before_an_insert().await?;
         let other = if zombie == Role::Projector { Role::SecondProjector } else { Role::Projector };
-        let (took, gave, taken) = (self.told(zombie, TOOK)?, self.told(zombie, GAVE)?, self.told(other, TOOK)?);
+        let (took, gave, taken) =
+            (self.site.told(zombie, TOOK)?, self.site.told(zombie, GAVE)?, self.site.told(other, TOOK)?);
         self.pass(load, measure).await?;
-        self.changed(other, TOOK, taken).await?;
+        self.site.changed(other, TOOK, taken).await?;
         let done = self.inserted_by(other);
         while self.inserted_by(other) < done + 4 * FEW_TOKENS {
             self.report(1, 20.0).await?;
         }
         self.set_rate(0.0);
         self.site.signal(zombie, libc::SIGCONT)?;
-        self.changed(zombie, GAVE, gave).await?;
-        self.changed(zombie, TOOK, took).await?;
+        self.site.changed(zombie, GAVE, gave).await?;
+        self.site.changed(zombie, TOOK, took).await?;
         self.remember_tokens(ALL_TOKENS).await?;
         self.pass(load, measure).await?;
         Ok(1)

@@ -24,12 +24,12 @@ impl Run {
             }
             let wanted = Judge::of(&self.ledger.entries());
             let excused = wanted.excused();
-            let stored = self.stored().await.unwrap_or_default();
+            let stored = self.site.stored().await.unwrap_or_default();
             let mut due =
                 wanted.states().keys().filter(|state| !self.own.contains(&state.uid) && !excused.contains(state));
             let all_there = due.all(|state| stored.states.contains(state));
             let all_told = all_there && self.proven_until().await? >= now_us;
-            (all_told && self.is_archived(stored.rows).await).then_some(Ok(()))
+            (all_told && self.site.is_archived(stored.rows).await).then_some(Ok(()))
         });
         match settled.await {
             Ok(result) => result?,
@@ -54,10 +54,10 @@ impl Run {
         if unsettled + oracle.judge.losses().len() > 0 {
             bail!("the simulator lost history, though the course only killed and cut: {:?}", oracle.judge.losses());
         }
-        let intervals = self.intervals().await?;
+        let intervals = self.site.intervals().await?;
         let called = intervals.iter().filter(|i| i.state != "complete" && i.reason != "first_list");
         self.outcome.wrong.extend(called.map(|i| format!("nothing was lost, yet it is reported: {i:?}")));
-        let stored = self.stored().await?;
+        let stored = self.site.stored().await?;
         self.judge(&oracle, &stored, &intervals);
         self.judge_archive().await
     }
@@ -70,7 +70,7 @@ impl Run {
 
     /// Table and archive hold the same rows, each once.
     pub(super) async fn judge_archive(&mut self) -> anyhow::Result<()> {
-        let (table, archive) = (self.table().await?, self.archive().await?);
+        let (table, archive) = (self.site.table().await?, self.site.archived().await?);
         self.outcome.wrong.extend(unlike(&table, &archive));
         Ok(())
     }

@@ -3,17 +3,16 @@
 use anyhow::Context;
 
 use super::{LIMIT, Run};
-use crate::{faults::site::Role, wait::until};
-
-/// What a projector says of each change.
-pub(super) const TOOK: &str = "took partitions";
-pub(super) const GAVE: &str = "gave partitions back";
+use crate::{
+    faults::site::{GAVE, Role, TOOK},
+    wait::until,
+};
 
 impl Run {
     /// Waits until both projectors have partitions.
     pub(super) async fn both_project(&mut self) -> anyhow::Result<()> {
-        self.changed(Role::SecondProjector, TOOK, 0).await?;
-        self.changed(Role::Projector, GAVE, 0).await
+        self.site.changed(Role::SecondProjector, TOOK, 0).await?;
+        self.site.changed(Role::Projector, GAVE, 0).await
     }
 
     /// Stops the clock of one projector until the other has all partitions, and wakes it: it must write nothing any more, and
@@ -23,18 +22,18 @@ impl Run {
         // Both have joined, whoever was killed before.
         self.share_again().await?;
         let (zombie, other) = (Role::Projector, Role::SecondProjector);
-        let [took, gave] = [TOOK, GAVE].map(|what| self.told(zombie, what));
-        let (taken, before) = (self.told(other, TOOK)?, self.rows().await?);
+        let [took, gave] = [TOOK, GAVE].map(|what| self.site.told(zombie, what));
+        let (taken, before) = (self.site.told(other, TOOK)?, self.rows().await?);
         self.site.signal(zombie, libc::SIGSTOP)?;
-        self.changed(other, TOOK, taken).await?;
+        self.site.changed(other, TOOK, taken).await?;
         let grown = until("the other projector takes over", LIMIT, async || {
             let rows = self.rows().await.ok()?;
             (rows > before).then_some(())
         });
         grown.await?;
         self.site.signal(zombie, libc::SIGCONT)?;
-        self.changed(zombie, GAVE, gave?).await?;
-        self.changed(zombie, TOOK, took?).await?;
+        self.site.changed(zombie, GAVE, gave?).await?;
+        self.site.changed(zombie, TOOK, took?).await?;
         self.outcome.fenced += 1;
         Ok(())
     }
@@ -44,34 +43,8 @@ impl Run {
         let role = Role::Projector;
         self.site.stop(role).await?;
         self.site.start(role)?;
-        let took = self.told(role, TOOK)?;
-        self.changed(role, TOOK, took).await
-    }
-
-    /// How often a role has told of this.
-    pub(super) fn told(&self, role: Role, what: &str) -> anyhow::Result<usize> {
-        Ok(self.site.log(role)?.lines().filter(|line| line.contains(what)).count())
-    }
-
-    /// Waits until a role has told of this more than so often.
-    pub(super) async fn changed(&mut self, role: Role, what: &str, more_than: usize) -> anyhow::Result<()> {
-        let changed = until("partitions change hands", LIMIT, async || {
-            if let Err(error) = self.site.all_run() {
-                return Some(Err(error));
-            }
-            (self.told(role, what).ok()? > more_than).then_some(Ok(()))
-        });
-        changed.await?.with_context(|| format!("{}: {what}", role.label()))
-    }
-
-    /// Waits until a projector that was started again has partitions; `took` is how often it had told of that before.
-    pub(super) async fn takes_again(&mut self, role: Role, took: usize) -> anyhow::Result<()> {
-        self.changed(role, TOOK, took).await
-    }
-
-    /// How often it has taken partitions, by its log.
-    pub(super) fn takes(&self, role: Role) -> anyhow::Result<usize> {
-        self.told(role, TOOK)
+        let took = self.site.told(role, TOOK)?;
+        self.site.changed(role, TOOK, took).await
     }
 
     async fn rows(&mut self) -> anyhow::Result<u64> {
