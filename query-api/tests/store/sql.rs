@@ -262,9 +262,15 @@ const SLOW: &str = "SELECT sum(sipHash64(leftPad(toString(number), 300))) FROM n
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_is_listed_with_its_progress_and_stopped_by_its_id() {
     let world = std::sync::Arc::new(patient().await);
+    listed_and_stopped(&world, "/api/v1/sql", SLOW).await;
+    // The engine runs a subquery for its value while it plans, also where a plan is all that is asked for.
+    listed_and_stopped(&world, "/api/v1/sql/estimate", &format!("SELECT ({SLOW}) AS n")).await;
+}
+
+async fn listed_and_stopped(world: &std::sync::Arc<World>, path: &'static str, query: &str) {
     let asking = tokio::spawn({
-        let world = world.clone();
-        async move { world.post("/api/v1/sql", json!({"query": SLOW})).await }
+        let (world, body) = (world.clone(), json!({"query": query}));
+        async move { world.post(path, body).await }
     });
     let running = async || world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().clone();
     let mut seen = Vec::new();
@@ -276,7 +282,7 @@ async fn what_runs_is_listed_with_its_progress_and_stopped_by_its_id() {
     let item = &seen[0];
     assert_eq!(
         (item["kind"].as_str(), item["subject"].as_str(), item["query"].as_str()),
-        (Some("sql"), Some("tester"), Some(SLOW))
+        (Some("sql"), Some("tester"), Some(query))
     );
     let path = format!("{}/api/v1/running/{}", world.api.url, item["id"].as_str().unwrap());
     let stopped = answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await;
@@ -306,8 +312,10 @@ async fn statements_have_two_places_and_give_them_back() {
         world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().len() == 2
     })
     .await;
-    let third = world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await;
-    assert_eq!((third.status, third.json()["type"].as_str()), (503, Some("/problems/busy")));
+    for path in ["/api/v1/sql", "/api/v1/sql/estimate"] {
+        let third = world.post(path, json!({"query": "SELECT 1"})).await;
+        assert_eq!((third.status, third.json()["type"].as_str()), (503, Some("/problems/busy")), "{path}");
+    }
     // Callers that go away leave nothing behind.
     slow.iter().for_each(tokio::task::JoinHandle::abort);
     until("places that are free", async || world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await.status == 200)
