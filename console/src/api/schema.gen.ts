@@ -1037,7 +1037,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** SQL, exports and questions over the archive that run now in this process, oldest first. */
+        /** SQL, exports and questions over Events that run now in this process, oldest first. */
         get: operations["running"];
         put?: never;
         post?: never;
@@ -4166,7 +4166,7 @@ export interface components {
             began: string;
             /** @description Its id: that of its request, or of its export. */
             id: string;
-            /** @description `sql`, `export`, or `events`: any other question that reads files of the archive. */
+            /** @description `sql`, `export`, or `events`: any other question over Events. */
             kind: components["schemas"]["RunningKind"];
             progress?: components["schemas"]["Progress"] | null;
             /** @description The statement, or the path with its parameters; shortened. */

@@ -90,7 +90,7 @@ impl Settler<'_> {
         let mut records = Vec::new();
         for (target, states) in batch.by_target() {
             let query = query(&target, &states);
-            let known = async |reader: Reader, _| Ok(reader.known(&query).await?);
+            let known = async |reader: Reader| Ok(reader.known(&query).await?);
             let cluster = [query.cluster.clone()];
             let (known, _) = self.colds.over(&self.reader, Some(&cluster), &[query.range], Cold::check, known).await?;
             let there = There::of(known);
