@@ -187,7 +187,7 @@ impl Colds {
         reader: &Reader,
         clusters: Option<&[String]>,
         ranges: &[Range],
-        check: impl Fn(&Cold) -> Result<(), QueryError>,
+        check: impl Fn(&Cold) -> Result<(), Problem>,
         answer: A,
     ) -> Result<(T, Option<ColdRead>), Problem>
     where
@@ -319,6 +319,7 @@ impl Ask {
         F: Future<Output = Result<T, Problem>>,
     {
         let answer = |reader| self.listed(answer(reader));
+        let check = |cold: &Cold| check(cold).map_err(Problem::from);
         self.app.colds.over(&self.reader, clusters, ranges, check, answer).await
     }
 
