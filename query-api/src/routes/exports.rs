@@ -103,7 +103,7 @@ pub(super) async fn create(
             ask.app.standing(&ask.reader).await?;
             // What the engine does not take is said now, not by a job that failed.
             let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(1));
-            sql::in_place(&ask, &text, async { Ok(reader.estimate(&statement).await?) }).await?;
+            sql::in_place(&ask, &text, reader.estimate(&statement)).await?;
             note.question = text;
             Question::Sql(statement)
         }

@@ -349,7 +349,7 @@ pub(super) async fn estimate(
     let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
     let statement = sql::checked("query", &question.query, range)?;
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(MOST_ROWS));
-    let estimate = sql::in_place(&ask, &question.query, async { Ok(reader.estimate(&statement).await?) }).await?;
+    let estimate = sql::in_place(&ask, &question.query, reader.estimate(&statement)).await?;
     let rows = estimate.rows();
     let parts = estimate.parts.into_iter();
     let parts = parts.map(|part| SqlPart { table: part.table, parts: part.parts, rows: part.rows, marks: part.marks });

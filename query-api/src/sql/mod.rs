@@ -39,10 +39,10 @@ pub(crate) fn reader(app: &Arc<App>, caller: Caller, limits: Limits) -> SqlReade
 
 /// Works on a statement in one of the places, listed among what runs. An estimate needs a place as well: the engine runs
 /// subqueries whose values its plan needs.
-pub(crate) async fn in_place<T>(
+pub(crate) async fn in_place<T, E: Into<Problem>>(
     ask: &Ask,
     text: &str,
-    work: impl Future<Output = Result<T, Problem>>,
+    work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Problem> {
     let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
         .await
@@ -50,7 +50,7 @@ pub(crate) async fn in_place<T>(
     let caller = ask.caller();
     let listed = ask.app.running.list(&caller.request_id, Kind::Sql, &caller.subject, text);
     tokio::select! {
-        answer = work => answer,
+        answer = work => answer.map_err(Into::into),
         () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
     }
 }
