@@ -1,4 +1,4 @@
-//! The measured claims, each beside a limit that is measured in the same run.
+//! The measured claims, each beside a limit: one that is measured in the same run where there is one, else what it must be.
 //!
 //! ```text
 //!  history (simulator) ─► file log ─► projector ─► engine (a child: this program again) ─► four questions

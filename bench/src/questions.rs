@@ -1,8 +1,8 @@
 //! An operator's four questions, asked through the store's own reader: what happened to an object, which Warnings are new in
 //! the fleet, how much of what happened in a day, where a rare word stands.
 //!
-//! Literals vary, and each is asked once: no cache can answer. The first half warms up and is not counted, so that a peer
-//! with a compiler at run time is not measured cold.
+//! Literals vary, and each that counts is asked once: no cache can answer. The first half warms up and is not counted, so that
+//! a peer with a compiler at run time is not measured cold.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ use crate::{report::Report, usage::cpu_of};
 const COUNTED: usize = 120;
 /// With those that warm up.
 const LITERALS: usize = 2 * COUNTED;
+/// Days of whole hours that begin in a week. Those that do not count are for the warm-up, which repeats them.
+const DAYS: usize = 6 * 24;
+const DAYS_TO_WARM: usize = DAYS - COUNTED;
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 /// Rows of a page.
@@ -92,9 +95,10 @@ impl Literals {
         Between { from: until.plus(-15 * MINUTE), until }
     }
 
-    /// A day of whole hours, each time another one as far as a week has them.
+    /// A day of whole hours: one that counts is not asked for before.
     pub fn day(&self, place: usize) -> Between {
-        let until = Micros(self.newest.0 / HOUR * HOUR - (place as i64 % 144) * HOUR);
+        let hours = if place < COUNTED { place % DAYS_TO_WARM } else { place - COUNTED + DAYS_TO_WARM };
+        let until = Micros(self.newest.0 / HOUR * HOUR - hours as i64 * HOUR);
         Between { from: until.plus(-24 * HOUR), until }
     }
 
@@ -199,4 +203,25 @@ pub fn percentile(times: &mut [Duration], share: usize) -> anyhow::Result<f64> {
     times.sort_unstable();
     let at = (times.len() * share).div_ceil(100).saturating_sub(1);
     Ok(times.get(at).context("something was measured")?.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_range_that_counts_is_asked_for_twice() {
+        let newest = Micros(20_000 * 24 * HOUR);
+        let literals = Literals { objects: Vec::new(), words: Vec::new(), newest };
+        for range in [Literals::day, Literals::quarter] {
+            let ends = |places: std::ops::Range<usize>| -> BTreeSet<i64> {
+                places.map(|place| range(&literals, place).until.0).collect()
+            };
+            let (warm, counted) = (ends(0..COUNTED), ends(COUNTED..LITERALS));
+            assert!(counted.len() == COUNTED && warm.is_disjoint(&counted));
+            assert!(counted.iter().all(|until| *until > newest.0 - DAYS as i64 * HOUR), "a week has them");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!  range ─► bounds of the clusters ─► files (catalogue) ─► statement over both ─► bounds and generation as before? ─► answer
-//!                                                               │                          └─ no: once more
-//!                                                               └─ listed with its progress, and stopped, as SQL is
+//!                     └─ none reaches back so far ─► over the tables ┤                      └─ no: once more
+//!                                                                    └─ listed with its progress, and stopped, as SQL is
 //! ```
 
 use std::{sync::Arc, time::Duration};
@@ -181,30 +181,30 @@ impl Colds {
         Ok(hot.iter().filter(|(uid, _)| concerned(uid)).map(|(_, bound)| *bound).max())
     }
 
-    /// Answers a question as [`Ask::over`] does; `check` refuses a plan. The answer is told whether it reads the archive.
+    /// Answers a question as [`Ask::over`] does; `check` refuses a plan.
     pub(crate) async fn over<T, A, F>(
         &self,
         reader: &Reader,
         clusters: Option<&[String]>,
         ranges: &[Range],
-        check: impl Fn(&Cold) -> Result<(), QueryError>,
+        check: impl Fn(&Cold) -> Result<(), Problem>,
         answer: A,
     ) -> Result<(T, Option<ColdRead>), Problem>
     where
-        A: Fn(Reader, bool) -> F,
+        A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
         for _ in 0..TRIES {
             let begun = Instant::now();
             let Some(plan) = self.plan(reader, clusters, ranges).await? else {
-                let answer = answer(reader.clone(), false).await?;
+                let answer = answer(reader.clone()).await?;
                 if self.tables_had_all(begun, reader, clusters, ranges).await? {
                     return Ok((answer, None));
                 }
                 continue;
             };
             check(&plan)?;
-            let answer = answer(reader.over(Some(&plan)).patient(TIME_FACTOR), true).await;
+            let answer = answer(reader.over(Some(&plan)).patient(TIME_FACTOR)).await;
             let counts = answer.is_ok() && is_sure(plan.read(), begun.elapsed());
             if counts || self.still(reader, &plan).await? {
                 return Ok((answer?, ColdRead::of(plan.read())));
@@ -318,7 +318,8 @@ impl Ask {
         A: Fn(Reader) -> F,
         F: Future<Output = Result<T, Problem>>,
     {
-        let answer = |reader, is_cold| self.listed(is_cold, answer(reader));
+        let answer = |reader| self.listed(answer(reader));
+        let check = |cold: &Cold| check(cold).map_err(Problem::from);
         self.app.colds.over(&self.reader, clusters, ranges, check, answer).await
     }
 
@@ -345,11 +346,8 @@ impl Ask {
         Ok(if from < all.until { Range { from, ..all } } else { all })
     }
 
-    /// Lists a question that reads the archive among what runs, so that its progress is told and somebody can stop it.
-    async fn listed<T>(&self, is_cold: bool, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-        if !is_cold {
-            return answer.await;
-        }
+    /// Lists a question among what runs, so that its progress is told and somebody can stop it.
+    async fn listed<T>(&self, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let (id, subject) = (&self.caller.request_id, &self.caller.subject);
         let question = format!("{}?{}", self.path(), self.query());
         let listed = self.app.running.list(id, sql::Kind::Events, subject, &question);
@@ -362,6 +360,8 @@ impl Ask {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use beidou_schemas::{
         archive::{FILE_SCHEMA, FileEntry, FileNote},
         kube_event::RangeHash,
@@ -413,13 +413,17 @@ mod tests {
         let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
         let reader = Reader::new(Store::embedded(folder.path()), caller, bounds);
         let (known, range) = (&colds.bounds, Range { from: Micros(0), until: Micros(9 * DAY) });
-        let answer = |_reader: Reader, is_cold: bool| async move {
-            tokio::time::advance(SURE).await;
-            *known.0.lock().await = Some((never_old, Arc::new(Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]))));
-            Ok(is_cold)
+        let asked = Cell::new(0);
+        let answer = |_reader: Reader| {
+            asked.set(asked.get() + 1);
+            async move {
+                tokio::time::advance(SURE).await;
+                *known.0.lock().await = Some((never_old, Arc::new(Hot::from([(CLUSTER.to_owned(), Micros(5 * DAY))]))));
+                Ok(())
+            }
         };
-        let (is_cold, _) = colds.over(&reader, None, &[range], |_| Ok(()), answer).await.unwrap();
-        assert!(is_cold, "the first answer was of the tables alone");
+        colds.over(&reader, None, &[range], |_| Ok(()), answer).await.unwrap();
+        assert_eq!(asked.get(), 2, "the first answer was of the tables alone");
     }
 
     async fn slowly(value: u32) -> Result<u32, Problem> {

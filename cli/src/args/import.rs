@@ -20,7 +20,7 @@ pub struct Import {
     /// What the dumps are made of
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Write what cannot be imported here: a line of JSON each, with file, line and reason
+    /// Write what cannot be imported here, the first 10,000 of a dump: a line of JSON each, with file, line and reason
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// Store nothing; tell what would be

@@ -49,7 +49,7 @@ pub struct Sql {
     /// At most so many rows
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_rows: u32,
-    /// Tell what it would read, and do not run it
+    /// Tell what it would read, in place of its answer
     #[arg(long)]
     pub estimate: bool,
     /// List the views with their columns, the functions and the limits

@@ -237,8 +237,8 @@ fn estimate(bytes: &[u8], output: SqlOutput) -> anyhow::Result<()> {
 fn told(Estimate { rows, most_rows, allowed }: &Estimate) -> String {
     match (*rows, *allowed) {
         (0, _) => {
-            "it is answered from metadata, as a bare count() is, or no row of the views fits: it would read no rows, \
-                   and would be run"
+            "it would read no rows, and would be run: it is answered from metadata, as a bare count() is, or no row of the \
+             views fits; subqueries for single values are run for an estimate, and not counted"
                 .to_owned()
         }
         (_, true) => format!("it would read about {rows} rows of at most {most_rows}: it would be run"),
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn an_estimate_says_what_no_rows_mean() {
         for (rows, allowed, says) in [
-            (0, true, "answered from metadata"),
+            (0, true, "subqueries for single values are run for an estimate, and not counted"),
             (5, true, "about 5 rows of at most 9: it would be run"),
             (10, false, "too many: bound `time`"),
         ] {

@@ -1037,7 +1037,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** SQL, exports and questions over the archive that run now in this process, oldest first. */
+        /** SQL, exports and questions over Events that run now in this process, oldest first. */
         get: operations["running"];
         put?: never;
         post?: never;
@@ -1112,7 +1112,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What a SELECT would read, without running it. */
+        /**
+         * What a SELECT would read.
+         * @description It is not run, save for subqueries whose values the engine needs to plan it, as `(SELECT max(time) FROM events)`: they are
+         *     run, and what they read is not counted. So an estimate has a place and a time limit as a statement has.
+         */
         post: operations["estimate"];
         delete?: never;
         options?: never;
@@ -4162,7 +4166,7 @@ export interface components {
             began: string;
             /** @description Its id: that of its request, or of its export. */
             id: string;
-            /** @description `sql`, `export`, or `events`: any other question that reads files of the archive. */
+            /** @description `sql`, `export`, or `events`: any other question over Events. */
             kind: components["schemas"]["RunningKind"];
             progress?: components["schemas"]["Progress"] | null;
             /** @description The statement, or the path with its parameters; shortened. */
@@ -4271,11 +4275,14 @@ export interface components {
              * @description So many are allowed.
              */
             most_rows: number;
-            /** @description By table; empty where the engine answers from metadata, as it does a bare `count()`, or no row fits. */
+            /**
+             * @description By table; empty where the engine answers from metadata, as it does a bare `count()`, where no row fits, or where
+             *     subqueries that it has run for this are all there is.
+             */
             parts: components["schemas"]["SqlPart"][];
             /**
              * Format: int64
-             * @description Rows in all; 0 where `parts` is empty: it reads no rows of the views.
+             * @description Rows in all; 0 where `parts` is empty: beside such subqueries it reads no rows of the views.
              */
             rows: number;
         };
@@ -4333,7 +4340,7 @@ export interface components {
         SqlPart: {
             /**
              * Format: int64
-             * @description Granules, each of about 8,192 rows.
+             * @description Granules: of Events with at most 2,048 rows each, of all else with 8,192.
              */
             marks: number;
             /**

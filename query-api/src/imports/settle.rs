@@ -14,7 +14,7 @@ use beidou_schemas::{
     time::DAY,
 };
 use beidou_store::query::{
-    Between, Reader,
+    Between, QueryError, Reader,
     cold::Cold,
     known::{KnownQuery, KnownState},
 };
@@ -90,9 +90,10 @@ impl Settler<'_> {
         let mut records = Vec::new();
         for (target, states) in batch.by_target() {
             let query = query(&target, &states);
-            let known = async |reader: Reader, _| Ok(reader.known(&query).await?);
+            let known = async |reader: Reader| Ok(reader.known(&query).await?);
             let cluster = [query.cluster.clone()];
-            let (known, _) = self.colds.over(&self.reader, Some(&cluster), &[query.range], Cold::check, known).await?;
+            let check = |cold: &Cold| cold.check().map_err(too_cold);
+            let (known, _) = self.colds.over(&self.reader, Some(&cluster), &[query.range], check, known).await?;
             let there = There::of(known);
             let mut part = Settled { target: Arc::clone(&target), imported: 0, hashed: 0, known: 0 };
             for state in states {
@@ -163,6 +164,18 @@ impl There {
     }
 }
 
+/// Whoever asks for a range can shorten it; an import can not.
+fn too_cold(error: QueryError) -> Problem {
+    let QueryError::TooCold { needed, most } = &error else { return error.into() };
+    let detail = format!(
+        "before states are imported they are looked for between their times, and everywhere if one gives no time: here in {} files \
+         with {} bytes of the archive; allowed are {} files and {} bytes. Sort the dump by time, take out what gives none, or \
+         raise query_api.archive_files and query_api.archive_bytes",
+        needed.files, needed.bytes, most.files, most.bytes
+    );
+    Problem { detail, ..Problem::from(error) }
+}
+
 /// The look-up of these states. A state without a time of its own may stand anywhere: where it was imported before, it has
 /// the time of that import.
 fn query(target: &Target, states: &[Imported]) -> KnownQuery {
@@ -177,4 +190,25 @@ fn query(target: &Target, states: &[Imported]) -> KnownQuery {
         (Some(_), Some(_)) | (None, _) | (_, None) => Between::ALL,
     };
     KnownQuery { cluster: target.uid.to_string(), events, range }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_store::query::cold::ColdSize;
+
+    use super::*;
+    use crate::problem::Kind;
+
+    #[test]
+    fn an_import_that_needs_too_much_of_the_archive_says_what_to_do_with_the_dump() {
+        let size = |files| ColdSize { files, rows: 1, bytes: 2 };
+        let told = too_cold(QueryError::TooCold { needed: size(1001), most: size(1000) });
+        assert_eq!(told.kind, Kind::TooMuch);
+        for said in ["in 1001 files", "allowed are 1000 files", "Sort the dump by time", "query_api.archive_files"] {
+            assert!(told.detail.contains(said), "{said} in {}", told.detail);
+        }
+        assert!(!told.detail.contains("export"), "{}", told.detail);
+        let other = too_cold(QueryError::NoFile { path: "a".into() });
+        assert_eq!(other.kind, Kind::ArchiveAway);
+    }
 }

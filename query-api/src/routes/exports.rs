@@ -102,7 +102,8 @@ pub(super) async fn create(
             }
             ask.app.standing(&ask.reader).await?;
             // What the engine does not take is said now, not by a job that failed.
-            sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(1)).estimate(&statement).await?;
+            let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(1));
+            sql::in_place(&ask, &text, reader.estimate(&statement)).await?;
             note.question = text;
             Question::Sql(statement)
         }

@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 2000;
 pub(crate) struct RunningItem {
     /// Its id: that of its request, or of its export.
     id: String,
-    /// `sql`, `export`, or `events`: any other question that reads files of the archive.
+    /// `sql`, `export`, or `events`: any other question over Events.
     kind: sql::Kind,
     /// Who asked.
     subject: String,
@@ -71,7 +71,7 @@ pub(crate) struct Stopped {
     cancelled: String,
 }
 
-/// SQL, exports and questions over the archive that run now in this process, oldest first.
+/// SQL, exports and questions over Events that run now in this process, oldest first.
 #[utoipa::path(
     get, path = "/api/v1/running", tag = "SQL",
     responses((status = 200, body = RunningList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),

@@ -1,14 +1,12 @@
 //! `/api/v1/sql`: statements of callers over the views, what they would cost, and what there is to ask.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     body::{Body as HttpBody, Bytes},
     http::{HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use beidou_store::sql::{COMBINATORS, Checked, FUNCTIONS, Format, LONGEST_SQL, SqlError, views};
+use beidou_store::sql::{COMBINATORS, Checked, FUNCTIONS, Format, LONGEST_SQL, views};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -28,9 +26,6 @@ use crate::{
     problem::{Kind, Problem, ProblemBody},
     sql::{self, Limits, MOST_BYTES, MOST_READ_ROWS, MOST_ROWS, USUAL_ROWS},
 };
-
-/// Who finds both places taken waits so long: most statements take less.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -195,16 +190,17 @@ pub(crate) struct SqlPart {
     parts: u64,
     /// Rows.
     rows: u64,
-    /// Granules, each of about 8,192 rows.
+    /// Granules: of Events with at most 2,048 rows each, of all else with 8,192.
     marks: u64,
 }
 
 /// What a statement would read.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SqlEstimate {
-    /// By table; empty where the engine answers from metadata, as it does a bare `count()`, or no row fits.
+    /// By table; empty where the engine answers from metadata, as it does a bare `count()`, where no row fits, or where
+    /// subqueries that it has run for this are all there is.
     parts: Vec<SqlPart>,
-    /// Rows in all; 0 where `parts` is empty: it reads no rows of the views.
+    /// Rows in all; 0 where `parts` is empty: beside such subqueries it reads no rows of the views.
     rows: u64,
     /// So many are allowed.
     most_rows: u64,
@@ -280,16 +276,7 @@ pub(super) async fn sql(ask: Ask, Body(question): Body<SqlQuestion>) -> Result<R
     let format: SqlFormat = one_of("format", &question.format, SqlFormat::ALLOWED)?;
     let most = Most::of(&question, format)?;
     let statement = sql::checked("query", &question.query, range)?;
-    let _place = tokio::time::timeout(LONGEST_WAIT, ask.app.sql_places.acquire())
-        .await
-        .map_err(|_| Problem::new(Kind::Busy, "too many statements at once; /api/v1/running lists them"))?;
-    let caller = ask.caller();
-    let listed = ask.app.running.list(&caller.request_id, sql::Kind::Sql, &caller.subject, &question.query);
-    let work = run(&ask, &statement, format, most, range);
-    tokio::select! {
-        answer = work => answer,
-        () = listed.stop.cancelled() => Err(SqlError::Cancelled.into()),
-    }
+    sql::in_place(&ask, &question.query, run(&ask, &statement, format, most, range)).await
 }
 
 async fn run(
@@ -346,7 +333,10 @@ fn answer(bytes: &[u8], most: Most) -> Result<SqlAnswer, Problem> {
     Ok(SqlAnswer { columns: meta, rows: data, truncated, statistics, range: None, coverage: Vec::new() })
 }
 
-/// What a SELECT would read, without running it.
+/// What a SELECT would read.
+///
+/// It is not run, save for subqueries whose values the engine needs to plan it, as `(SELECT max(time) FROM events)`: they are
+/// run, and what they read is not counted. So an estimate has a place and a time limit as a statement has.
 #[utoipa::path(
     post, path = "/api/v1/sql/estimate", tag = "SQL", params(RangeParams), request_body = SqlEstimateQuestion,
     responses((status = 200, body = SqlEstimate), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
@@ -359,7 +349,7 @@ pub(super) async fn estimate(
     let range = ask.range_if_given(&ask.params(&[&RANGE])?)?;
     let statement = sql::checked("query", &question.query, range)?;
     let reader = sql::reader(&ask.app, ask.caller().clone(), Limits::Answer(MOST_ROWS));
-    let estimate = reader.estimate(&statement).await?;
+    let estimate = sql::in_place(&ask, &question.query, reader.estimate(&statement)).await?;
     let rows = estimate.rows();
     let parts = estimate.parts.into_iter();
     let parts = parts.map(|part| SqlPart { table: part.table, parts: part.parts, rows: part.rows, marks: part.marks });

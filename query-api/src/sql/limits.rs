@@ -17,8 +17,8 @@ pub(crate) const USUAL_ROWS: u64 = 10_000;
 pub(crate) const MOST_BYTES: u64 = 32 << 20;
 /// Rows that a statement may read: two cores read some 20 M rows of a few narrow columns in a second, and it has 20 s.
 pub(crate) const MOST_READ_ROWS: u64 = 500_000_000;
-/// Times the limit of our own questions: they are quick by design, those of people are not. Together with the estimate
-/// it stays below the limit of a request, which is three times.
+/// Times the limit of our own questions: they are quick by design, those of people are not. An estimate that runs
+/// subqueries may take as long once more: the limit of a request, which is three times, ends both.
 const TIME_FACTOR: u32 = 2;
 /// An export may run for hours: a year of a large fleet is a few hundred GB to read.
 const EXPORT_TIME: Duration = Duration::from_secs(6 * 3600);

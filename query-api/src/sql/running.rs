@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Sql,
     /// An export.
     Export,
-    /// Another question, which reads files of the archive.
+    /// Another question over Events.
     Events,
 }
 

@@ -16,6 +16,7 @@ mod lists;
 mod oracle;
 mod reach;
 mod run_events;
+mod running;
 mod signals;
 mod space;
 mod sql;

@@ -1,12 +1,11 @@
-//! SQL over the real engine: what analysts get, what it costs, what is refused, and how it is stopped.
+//! SQL over the real engine: what analysts get, what it costs, and what is refused.
 
-use beidou_query_api::QueryApiConfig;
 use beidou_store::sql::{COMBINATORS, FUNCTIONS, views};
 use serde_json::{Value, json};
 
 use crate::{
     World,
-    support::{Answer, answer, config, start, wait::until},
+    support::{Answer, answer},
     world_alone,
 };
 
@@ -246,72 +245,6 @@ async fn the_schema_is_what_the_engine_has() {
         ["events", "coverage", "rejects", "operation_hosts", "operation_steps", "operations", "operation_events"];
     assert_eq!(names, expected);
     assert_eq!(schema["limits"]["rows"], 100_000);
-}
-
-/// A world whose statements are not ended by their time limit, however late a starved machine comes to look at them.
-async fn patient() -> World {
-    let mut world = world_alone().await;
-    let config = QueryApiConfig { query_time_limit_seconds: 3600, ..config() };
-    world.api = start(config, world.log.clone(), world.engine.store()).await;
-    world
-}
-
-/// Reads for far longer than a test waits, and is stopped between blocks.
-const SLOW: &str = "SELECT sum(sipHash64(leftPad(toString(number), 300))) FROM numbers(490000000)";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_runs_is_listed_with_its_progress_and_stopped_by_its_id() {
-    let world = std::sync::Arc::new(patient().await);
-    let asking = tokio::spawn({
-        let world = world.clone();
-        async move { world.post("/api/v1/sql", json!({"query": SLOW})).await }
-    });
-    let running = async || world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().clone();
-    let mut seen = Vec::new();
-    until("a running statement with its progress", async || {
-        seen = running().await;
-        seen.first().is_some_and(|item| item["progress"]["rows_read"].as_u64().is_some_and(|rows| rows > 0))
-    })
-    .await;
-    let item = &seen[0];
-    assert_eq!(
-        (item["kind"].as_str(), item["subject"].as_str(), item["query"].as_str()),
-        (Some("sql"), Some("tester"), Some(SLOW))
-    );
-    let path = format!("{}/api/v1/running/{}", world.api.url, item["id"].as_str().unwrap());
-    let stopped = answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await;
-    assert_eq!((stopped.status, stopped.json()["cancelled"].as_str()), (200, item["id"].as_str()));
-    let told = asking.await.unwrap();
-    assert_eq!((told.status, told.json()["type"].as_str()), (409, Some("/problems/cancelled")));
-    until("no statement in the engine", async || {
-        let sql =
-            "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%processes%'";
-        world.engine.text(sql).await.trim() == "0"
-    })
-    .await;
-    assert!(running().await.is_empty());
-    assert_eq!(answer(world.api.client.delete(&path).bearer_auth(crate::support::TOKEN)).await.status, 404);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn statements_have_two_places_and_give_them_back() {
-    let world = std::sync::Arc::new(patient().await);
-    let slow: Vec<_> = (0..2)
-        .map(|_| {
-            let world = world.clone();
-            tokio::spawn(async move { world.post("/api/v1/sql", json!({"query": SLOW})).await })
-        })
-        .collect();
-    until("two running statements", async || {
-        world.api.get("/api/v1/running").await.json()["items"].as_array().unwrap().len() == 2
-    })
-    .await;
-    let third = world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await;
-    assert_eq!((third.status, third.json()["type"].as_str()), (503, Some("/problems/busy")));
-    // Callers that go away leave nothing behind.
-    slow.iter().for_each(tokio::task::JoinHandle::abort);
-    until("places that are free", async || world.post("/api/v1/sql", json!({"query": "SELECT 1"})).await.status == 200)
-        .await;
 }
 
 /// In some places the engine takes a bare name for a function. The guard refuses each statement of that kind.

@@ -92,6 +92,13 @@ struct Written<'a> {
     reject: &'a Reject,
 }
 
+/// How many more of a file there are, behind those that the server told.
+#[derive(Serialize)]
+struct LeftOut<'a> {
+    file: &'a str,
+    left_out: u64,
+}
+
 /// Where rejects go.
 struct Rejects {
     file: Option<fs::File>,
@@ -107,18 +114,28 @@ impl Rejects {
     }
 
     fn take(&mut self, dump: &str, reject: &Reject) -> anyhow::Result<()> {
-        if let Some(file) = &mut self.file {
-            let mut line = serde_json::to_vec(&Written { file: dump, reject })?;
-            line.push(b'\n');
-            return file.write_all(&line).context("cannot write the rejects");
+        if self.file.is_some() {
+            return self.write(&Written { file: dump, reject });
         }
         self.shown += 1;
         if self.shown <= SHOWN_REJECTS {
             crate::tell(&format!("{dump}:{}: {}: {}", reject.line, reject.detail, reject.excerpt));
         } else if self.shown == SHOWN_REJECTS + 1 {
-            crate::tell("… more items are rejected: --rejects FILE writes all of them");
+            crate::tell("… more items are rejected: --rejects FILE writes the first 10,000 of a dump");
         }
         Ok(())
+    }
+
+    /// Behind the rejects of a file stands how many of them the server did not tell.
+    fn end(&mut self, dump: &str, left_out: u64) -> anyhow::Result<()> {
+        if left_out == 0 { Ok(()) } else { self.write(&LeftOut { file: dump, left_out }) }
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut line = serde_json::to_vec(line)?;
+        line.push(b'\n');
+        file.write_all(&line).context("cannot write the rejects")
     }
 }
 
@@ -132,12 +149,14 @@ pub async fn import(args: Import) -> anyhow::Result<()> {
     let mut rejects = Rejects::open(args.rejects.as_deref())?;
     let mut query: Vec<Parameter> = vec![("format", args.format.name().into()), ("dry_run", args.dry_run.to_string())];
     query.extend(args.cluster.iter().map(|cluster| -> Parameter { ("cluster", cluster.clone()) }));
-    let mut rejected = 0;
+    let (mut rejected, mut left_out) = (0, 0);
     for (before, path) in args.files.iter().enumerate() {
         let name = path.display().to_string();
         let done = one(&client, path, &name, &query, &mut rejects).await;
         let done = done.with_context(|| cut_short(&name, before, args.files.len(), args.dry_run))?;
+        rejects.end(&name, done.rejects_left_out)?;
         rejected += done.counts.rejected;
+        left_out += done.rejects_left_out;
         match args.output {
             Output::Table => crate::say(&summary(&name, &done)),
             Output::Json => crate::say(&serde_json::to_string_pretty(&done)?),
@@ -147,7 +166,7 @@ pub async fn import(args: Import) -> anyhow::Result<()> {
     if rejected == 0 {
         return Ok(());
     }
-    Err(refused(rejected, args.rejects.as_deref(), args.dry_run).into())
+    Err(refused((rejected, left_out), args.rejects.as_deref(), args.dry_run).into())
 }
 
 async fn one(
@@ -204,4 +223,27 @@ async fn follow(response: Response, name: &str, rejects: &mut Rejects, bar: &Bar
     }
     let text = "the answer ends before the import does";
     Err(Failure::new(Code::Unreachable, text, "import again: nothing is stored twice").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_rejects_says_how_many_it_leaves_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejects.ndjson");
+        let mut rejects = Rejects::open(Some(&path)).unwrap();
+        let reject = Reject { line: 7, reason: "time".into(), detail: "d".into(), excerpt: "e".into() };
+        for (dump, left_out) in [("a", 0), ("b", 12)] {
+            rejects.take(dump, &reject).unwrap();
+            rejects.end(dump, left_out).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(path).unwrap(),
+            "{\"file\":\"a\",\"line\":7,\"reason\":\"time\",\"detail\":\"d\",\"excerpt\":\"e\"}\n\
+             {\"file\":\"b\",\"line\":7,\"reason\":\"time\",\"detail\":\"d\",\"excerpt\":\"e\"}\n\
+             {\"file\":\"b\",\"left_out\":12}\n"
+        );
+    }
 }

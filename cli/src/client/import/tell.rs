@@ -32,15 +32,20 @@ pub(super) fn summary(name: &str, done: &Done) -> String {
     text
 }
 
-/// Why an import ends with exit code 1 though all of its files were read to their ends.
-pub(super) fn refused(rejected: u64, rejects: Option<&Path>, dry_run: bool) -> Failure {
+/// Why an import ends with exit code 1 though all of its files were read to their ends. Of the rejected items the server left
+/// some out.
+pub(super) fn refused((rejected, left_out): (u64, u64), rejects: Option<&Path>, dry_run: bool) -> Failure {
     let (verb, others) = match dry_run {
         true => ("cannot", "everything else could be, and nothing is: this was a dry run"),
         false => ("could not", "everything else is imported"),
     };
+    let of = match left_out {
+        0 => String::new(),
+        _ => format!("of {} of them ", rejected.saturating_sub(left_out)),
+    };
     let which = match rejects {
-        Some(path) => format!("{} says which and why", path.display()),
-        None => "--rejects FILE writes which and why".into(),
+        Some(path) => format!("{} says {of}which and why", path.display()),
+        None => format!("--rejects FILE writes {of}which and why"),
     };
     Failure::new(Code::Failure, format!("{rejected} items {verb} be imported"), format!("{which}; {others}"))
 }
@@ -82,10 +87,12 @@ mod tests {
 
     #[test]
     fn nothing_is_called_imported_that_is_not() {
-        let end = |rejects: Option<&str>, dry_run| {
-            let Failure { text, next, .. } = refused(3, rejects.map(Path::new), dry_run);
+        let end = |rejects: Option<&str>, dry_run, left_out| {
+            let Failure { text, next, .. } = refused((3, left_out), rejects.map(Path::new), dry_run);
             format!("{text}; {next}")
         };
+        let cut = end(Some("r.ndjson"), false, 1);
+        assert!(cut.contains("3 items could not be imported; r.ndjson says of 2 of them which and why"), "{cut}");
         for (rejects, dry_run, expected) in [
             (
                 None,
@@ -99,7 +106,7 @@ mod tests {
                  was a dry run",
             ),
         ] {
-            assert_eq!(end(rejects, dry_run), expected);
+            assert_eq!(end(rejects, dry_run, 0), expected);
         }
         for (before, files, dry_run, expected) in [
             (0, 1, false, "cannot import b"),

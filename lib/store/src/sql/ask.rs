@@ -88,7 +88,7 @@ pub struct Part {
     pub parts: u64,
     /// Rows.
     pub rows: u64,
-    /// Granules of about 8,192 rows.
+    /// Granules: of Events with at most 2,048 rows each, of all else with 8,192.
     pub marks: u64,
 }
 
@@ -165,7 +165,8 @@ impl SqlReader {
         Ok(stream::unfold(Some(cursor), move |cursor| next(cursor, bounds)))
     }
 
-    /// What the statement would read, by the engine's index; nothing of the tables is read for it.
+    /// What the statement would read, by the engine's index. Subqueries whose values the engine needs for its plan are run
+    /// for it, and what they read is not in it.
     ///
     /// # Errors
     /// As for an answer: a statement that is wrong is wrong here too.

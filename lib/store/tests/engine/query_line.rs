@@ -1,18 +1,24 @@
 //! Query lines against the real engine: none is an error there, none leads out of its cluster and range, and each finds
-//! what it finds in memory.
+//! and counts what it does in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::EngineProcess;
-use beidou_model::query_line::{EventText, Field, Matcher, parse};
+use beidou_model::query_line::{EventText, Field, Matcher, QueryLine, parse};
 use beidou_schemas::{Micros, envelope::FoundBy, kube_event::pattern};
 use beidou_store::{
     Store,
     migrate::migrate,
     query::{
-        Between, Bounds, Caller, EventRow, Reader,
+        Between, Bounds, Caller, EventRow, Field as FacetField, QueryError, Reader,
         events::{EventFilter, EventsQuery},
+        explain::ExplainQuery,
+        facets::FacetsQuery,
+        histogram::{Bins, HistogramQuery},
+        occurrences::OccurrencesQuery,
+        patterns::PatternsQuery,
+        signals::SignalsQuery,
         values::{ValueRow, ValuesQuery},
     },
 };
@@ -26,9 +32,14 @@ use uuid::Uuid;
 
 const BEGIN: i64 = 1_795_444_800_000_000;
 const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3600 * SECOND;
 const EVENTS: i64 = 160;
 /// Lines that are asked; each at most once.
 const LINES: usize = 700;
+/// Widths of bins: whole hours and minutes are counted by roll-ups.
+const WIDTHS: [i64; 3] = [HOUR, 60 * SECOND, 1000 * SECOND];
+/// Fields that roll-ups have.
+const ROLLED_UP: [Field; 5] = [Field::Cluster, Field::Namespace, Field::Kind, Field::Reason, Field::Type];
 
 const CLUSTERS: [&str; 3] = ["c-1", "c-2", "c-3"];
 const MESSAGES: [&str; 16] = [
@@ -50,14 +61,14 @@ const MESSAGES: [&str; 16] = [
     "\u{a0}nbsp\u{3000}ideographic\u{200b}zero",
 ];
 
-fn row(n: i64) -> serde_json::Value {
+fn row(n: i64, step: i64) -> serde_json::Value {
     let at = |list: &[&str], step: i64| list[(n / step) as usize % list.len()].to_owned();
     let message = if n == 77 { "word ".repeat(15_000) + "End" } else { at(&MESSAGES, 1) };
-    let time = Micros(BEGIN + n * SECOND).to_string();
+    let time = Micros(BEGIN + n * step).to_string();
     json!({
         "cluster_uid": at(&CLUSTERS, 5), "cluster": at(&["hz-prod-01", "hz-prod-02", "sh_test%1"], 5), "epoch": 0,
         "event_uid": Uuid::from_u128(n as u128), "resource_version": n, "time": time, "observed": time,
-        "found_by": at(&["watch", "list", "seed"], 3), "occurrences": 1 + n % 13, "occurrences_delta": 1,
+        "found_by": at(&["watch", "list", "seed"], 3), "occurrences": 1 + n % 13, "occurrences_delta": 1 + n % 3,
         "type": at(&["Normal", "Warning", "error"], 2), "reason": at(&["BackOff", "Failed", "Pulled", "NodeNotReady"], 1),
         "action": at(&["", "Binding"], 3), "message": message, "pattern": pattern(&message),
         "kind": at(&["Pod", "Node", "Deployment", "VirtualMachine", "StatefulSet"], 1), "namespace": at(&["shop", "kube-system", "", "a_b"], 1),
@@ -73,9 +84,10 @@ fn reader(store: &Store) -> Reader {
     Reader::new(store.clone(), caller, Bounds { time: Duration::from_secs(60), memory_bytes: 1 << 30 })
 }
 
-async fn filled(store: &Store) {
+/// One Event after another, each so much later.
+async fn filled(store: &Store, step: i64) {
     migrate(store).await.unwrap();
-    let rows: Vec<String> = (0..EVENTS).map(|n| row(n).to_string()).collect();
+    let rows: Vec<String> = (0..EVENTS).map(|n| row(n, step).to_string()).collect();
     let sql = format!(
         "INSERT INTO kube_event SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow\n{}",
         rows.join("\n")
@@ -117,7 +129,7 @@ fn passes(matcher: &Matcher, row: &EventRow) -> bool {
 
 /// A part of a text that is stored, so that lines find something.
 fn stored() -> impl Strategy<Value = String> {
-    let texts: Vec<String> = (0..EVENTS).filter(|n| *n != 77).map(row).flat_map(texts).collect();
+    let texts: Vec<String> = (0..EVENTS).filter(|n| *n != 77).map(|n| row(n, SECOND)).flat_map(texts).collect();
     (prop::sample::select(texts), any::<prop::sample::Index>(), 0usize..30).prop_map(|(text, from, length)| {
         let from = from.index(text.chars().count() + 1);
         text.chars().skip(from).take(length).collect()
@@ -230,7 +242,7 @@ fn lines() -> BTreeSet<String> {
 async fn every_line_finds_what_it_finds_in_memory_and_nothing_outside() {
     let engine = EngineProcess::start();
     let store = Store::embedded(engine.data());
-    filled(&store).await;
+    filled(&store, SECOND).await;
     let reader = reader(&store);
     let within = Between { from: Micros(BEGIN + 10 * SECOND), until: Micros(BEGIN + 150 * SECOND) };
     let bounded = EventFilter { clusters: Some(vec!["c-1".into(), "c-2".into()]), ..EventFilter::default() };
@@ -254,12 +266,135 @@ async fn every_line_finds_what_it_finds_in_memory_and_nothing_outside() {
     assert!(some * 3 > LINES, "lines tell something: some {some}, none {none}, every {every}");
 }
 
+/// States and occurrences, by what is counted and its value.
+type Counts = BTreeMap<(String, String), (u64, u64)>;
+
+fn bins(range: Between, width: i64) -> Bins {
+    let begin = range.from.0.div_euclid(width) * width;
+    Bins { begin: Micros(begin), width, count: ((range.until.0 - begin) / width) as u64 + 1 }
+}
+
+/// What each picture of the Events of a line tells.
+async fn counted(
+    reader: &Reader,
+    line: &QueryLine,
+    filter: &EventFilter,
+    range: Between,
+) -> Result<Counts, QueryError> {
+    let mut counts = Counts::new();
+    let mut count = |of: String, value: String, counted: (u64, u64)| {
+        if counted.0 > 0 {
+            counts.insert((of, value), counted);
+        }
+    };
+    let filter = || filter.clone();
+    for width in WIDTHS {
+        let query = HistogramQuery { filter: filter(), range, bins: bins(range, width) };
+        for row in reader.histogram(&query).await? {
+            count(format!("bins of {width}"), format!("{} {}", row.bin, row.severity), (row.states, row.happened));
+        }
+    }
+    let fields = ROLLED_UP.map(|field| FacetField::of_name(field.name()).unwrap()).to_vec();
+    let facets = FacetsQuery { filter: filter(), range, fields: fields.clone(), top: 100 };
+    for row in reader.facets(&facets).await? {
+        count(format!("facet {}", row.field), row.value, (row.states, row.happened));
+    }
+    let patterns = PatternsQuery { filter: filter(), range, known_since: range.from, top: 100 };
+    for row in reader.patterns(&patterns).await? {
+        count("pattern".into(), row.template, (row.states, row.happened));
+    }
+    let baseline = Between { from: range.from.plus(range.from.0 - range.until.0), until: range.from };
+    let explain = ExplainQuery { filter: filter(), range, baseline, fields, top: 1 };
+    for row in reader.explain(&explain).await?.into_iter().filter(|row| row.field.is_empty()) {
+        count("change".into(), String::new(), (row.after, row.happened_after));
+    }
+    let occurrences = OccurrencesQuery { filter: filter(), range, bins: bins(range, HOUR), silence: HOUR };
+    for row in reader.known_occurrences(&occurrences).await? {
+        count("known".into(), row.bin.to_string(), (row.happened, row.happened));
+    }
+    // What a signal's line says of clusters is not looked at.
+    if !line.names(Field::Cluster) {
+        let clusters = filter().clusters;
+        let signals = SignalsQuery { clusters, lines: vec![line.clone()], range, baseline };
+        for row in reader.signals(&signals, 10).await? {
+            count("signal".into(), row.cluster_uid, (row.after, row.after));
+        }
+    }
+    Ok(counts)
+}
+
+/// The same, reckoned from the rows.
+fn reckoned(rows: &[&EventRow], line: &QueryLine, range: Between) -> Counts {
+    let mut counts = Counts::new();
+    for row in rows {
+        let delta = u64::from(row.occurrences_delta);
+        let mut count = |of: &str, value: &str, happened: u64| {
+            let counted = counts.entry((of.to_owned(), value.to_owned())).or_default();
+            *counted = (counted.0 + 1, counted.1 + happened);
+        };
+        let bin = |width: i64| (row.time - bins(range, width).begin.0) / width;
+        let severity = if row.event_type == "error" { "" } else { row.event_type.as_str() };
+        for width in WIDTHS {
+            count(&format!("bins of {width}"), &format!("{} {severity}", bin(width)), delta);
+        }
+        let template = pattern(&row.message);
+        for (of, value) in [
+            ("facet ", ""),
+            ("facet cluster", row.cluster_uid.as_str()),
+            ("facet namespace", row.namespace.as_str()),
+            ("facet kind", row.kind.as_str()),
+            ("facet reason", row.reason.as_str()),
+            ("facet type", row.event_type.as_str()),
+            ("pattern", template.as_str()),
+            ("change", ""),
+        ] {
+            count(of, value, delta);
+        }
+        if row.occurrences_delta == 1 {
+            count("known", &bin(HOUR).to_string(), 1);
+        }
+        if !line.names(Field::Cluster) {
+            count("signal", &row.cluster_uid, 1);
+        }
+    }
+    counts
+}
+
+/// Lines that roll-ups know are counted by whole hours and minutes, with rows at both ends of the range.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_count_what_a_line_finds_in_memory() {
+    let engine = EngineProcess::start();
+    let store = Store::embedded(engine.data());
+    let step = 113 * SECOND;
+    filled(&store, step).await;
+    let reader = reader(&store);
+    let range = Between { from: Micros(BEGIN + 10 * step), until: Micros(BEGIN + 150 * step) };
+    let bounded = EventFilter { clusters: Some(vec!["c-1".into(), "c-2".into()]), ..EventFilter::default() };
+    let all = found(&reader, bounded.clone(), range).await.unwrap();
+    let mut rolled_up = 0;
+    for (place, line) in lines().into_iter().enumerate() {
+        let read = parse(&line).unwrap();
+        let is_rolled_up = read.terms().iter().all(|term| ROLLED_UP.iter().any(|field| term.of(*field).is_some()));
+        rolled_up += u32::from(is_rolled_up);
+        if !is_rolled_up && place % 20 > 0 {
+            continue;
+        }
+        let matcher = Matcher::new(&read);
+        let rows: Vec<&EventRow> = all.iter().filter(|row| passes(&matcher, row)).collect();
+        let filter = EventFilter { line: Some(read.clone()), ..bounded.clone() };
+        let told = counted(&reader, &read, &filter, range).await;
+        let told = told.unwrap_or_else(|error| panic!("{line:?} ({read}): {error:?}"));
+        assert_eq!(told, reckoned(&rows, &read, range), "{line:?} is read as {read}");
+    }
+    assert!(rolled_up > 20, "roll-ups answer some: {rolled_up}");
+}
+
 /// Words are found by the index, not by reading every message.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_is_looked_up_in_the_index() {
     let engine = EngineProcess::start();
     let store = Store::embedded(engine.data());
-    filled(&store).await;
+    filled(&store, SECOND).await;
     let plan = engine
         .ok("EXPLAIN indexes = 1 SELECT count() FROM kube_event WHERE hasAllTokens(lower(message), ['nowhere'])")
         .await;
@@ -271,7 +406,7 @@ async fn a_word_is_looked_up_in_the_index() {
 async fn values_are_counted_within_cluster_and_range() {
     let engine = EngineProcess::start();
     let store = Store::embedded(engine.data());
-    filled(&store).await;
+    filled(&store, SECOND).await;
     let reader = reader(&store);
     let range = Between { from: Micros(BEGIN + 10 * SECOND), until: Micros(BEGIN + 150 * SECOND) };
     let clusters = Some(vec!["c-1".to_owned()]);
