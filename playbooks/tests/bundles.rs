@@ -84,6 +84,15 @@ fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
 }
 
 #[test]
+fn a_node_has_four_and_a_half_minutes_to_become_ready() {
+    for name in ["reboot", "uncordon"] {
+        let step = bundle(name).manifest().step("uncordon").unwrap().clone();
+        // Controllers wait for nine tenths of it.
+        assert_eq!(step.deadline, Milliseconds(300_000), "{name}");
+    }
+}
+
+#[test]
 fn what_comes_first_is_a_playbook_that_changes_nothing() {
     let up = bundle("scale-up");
     assert_eq!(up.manifest().step("scaleUp").unwrap().first.as_deref(), Some("facts"));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use beidou_playbooks::Bundle;
-use beidou_schemas::runner::{Assignment, Ended, Finish, First, HostOutcome, RunKind};
+use beidou_schemas::runner::{Assignment, Ended, Finish, First, HostOutcome, LARGEST_BODY, RunKind};
 use beidou_service::{CancellationToken, telemetry::chain};
 use tempfile::TempDir;
 use tokio::{
@@ -38,7 +38,8 @@ use crate::{
 const PLUGIN: &str = include_str!("callback/beidou_events.py");
 /// A fact cache is for speed: a door that does not answer is not waited for.
 const FACTS_PATIENCE: Duration = Duration::from_secs(20);
-const FACTS_BYTES: u64 = 256 << 20;
+/// What ends a tar.
+const TAR_END: usize = 1024;
 
 /// Why a step was not run, or not to an end that the door knows.
 #[derive(Debug, thiserror::Error)]
@@ -418,21 +419,39 @@ async fn keep_facts(door: &Door, folder: &Path, redactor: &Redactor) {
     }
 }
 
+/// As tar, where there are any and the door would take them.
 fn pack(folder: &Path, redactor: &Redactor) -> io::Result<Option<Vec<u8>>> {
     let mut archive = tar::Builder::new(Vec::new());
-    let (mut count, mut bytes) = (0, 0);
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let text = redactor.text(&String::from_utf8_lossy(&fs::read(entry.path())?));
-        bytes += text.len() as u64;
-        if bytes > FACTS_BYTES {
-            return Err(io::Error::other("more facts than are kept"));
-        }
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o600);
         archive.append_data(&mut header, entry.file_name(), text.as_bytes())?;
-        count += 1;
+        if archive.get_ref().len() + TAR_END > LARGEST_BODY {
+            return Err(io::Error::other(format!("more than {LARGEST_BODY} bytes of facts")));
+        }
     }
-    if count == 0 { Ok(None) } else { archive.into_inner().map(Some) }
+    if archive.get_ref().is_empty() { Ok(None) } else { archive.into_inner().map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_packed_for_as_long_as_the_door_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let redactor = Redactor::new([("token", "hunter2-hunter2")]).unwrap();
+        let packed = |bytes: usize| {
+            fs::write(folder.path().join("host1"), vec![b' '; bytes]).unwrap();
+            pack(folder.path(), &redactor)
+        };
+        assert_eq!(pack(folder.path(), &redactor).unwrap(), None);
+        // Beside the text there are a header and the end.
+        let most = LARGEST_BODY - 512 - TAR_END;
+        assert_eq!(packed(most).unwrap().unwrap().len(), LARGEST_BODY);
+        assert!(packed(most + 1).is_err());
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     os::unix::fs::FileExt,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -65,7 +65,8 @@ impl Spool {
         if start + line.len() as u64 > MAX_EVENT_BYTES {
             return Err(SpoolError::Full(MAX_EVENT_BYTES));
         }
-        events.file.write_all(&line)?;
+        // In its own place, whatever a write that failed has left there.
+        events.file.write_all_at(&line, start)?;
         events.starts.push(start + line.len() as u64);
         drop(events);
         self.more.notify_one();
@@ -107,6 +108,8 @@ pub(crate) fn now() -> Micros {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek, SeekFrom, Write};
+
     use super::*;
 
     #[test]
@@ -124,5 +127,20 @@ mod tests {
         assert_eq!(seqs(3, 9, 1), [3], "one goes always");
         assert_eq!(seqs(6, 9, 10_000), [0u64; 0]);
         assert_eq!(spool.last_seq(), 5);
+    }
+
+    #[test]
+    fn an_event_that_a_full_disk_cut_off_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::create(folder.path()).unwrap();
+        spool.note("before").unwrap();
+        let events = locked(&spool.events);
+        let mut file = &events.file;
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b"{\"seq\":2,").unwrap();
+        drop(events);
+        assert_eq!(spool.note("after").unwrap().seq, 2);
+        let said: Vec<_> = spool.read(1, 9, 10_000).unwrap().into_iter().filter_map(|event| event.message).collect();
+        assert_eq!(said, ["before", "after"]);
     }
 }

@@ -25,7 +25,7 @@ pub use self::{
     attempt::AttemptId,
     door::{
         BUNDLE_PATH, CLAIM_PATH, Caller, Claim, Command, EVENTS_PATH, Ended, Events, FACTS_PATH, FINISH_PATH, Finish,
-        HEARTBEAT_PATH, Heartbeat, HostOutcome, HostState, Refusal, Refused, Taken,
+        HEARTBEAT_PATH, Heartbeat, HostOutcome, HostState, LARGEST_BODY, Refusal, Refused, Taken,
     },
     event::{TaskEvent, TaskEventKind, TaskState},
 };

@@ -69,7 +69,7 @@ pub struct Host {
     pub number: usize,
     /// Its hostname.
     pub name: String,
-    /// Its address; SSH listens on port 22, for root with the key.
+    /// Its address; SSH listens on port 22, for root and for `ops`, who may become root, with the key.
     pub address: String,
     /// Its first process, while it is on.
     pub pid: Option<u32>,

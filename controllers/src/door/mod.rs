@@ -29,7 +29,7 @@ use axum::{
 };
 use beidou_log::Writer;
 use beidou_schemas::runner::{
-    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, Refusal,
+    AttemptId, BUNDLE_PATH, CLAIM_PATH, EVENTS_PATH, FACTS_PATH, FINISH_PATH, HEARTBEAT_PATH, LARGEST_BODY, Refusal,
 };
 use tokio::{sync::OwnedMutexGuard, time::Instant};
 
@@ -37,9 +37,6 @@ pub(crate) use listen::{error, listen};
 
 use self::answer::{Known, No};
 use crate::{act::Hands, fault::Faults, keeper::Keeper, metrics::ControllersMetrics};
-
-/// A part of the output, a batch of events, a fact cache.
-const LARGEST_BODY: usize = 32 << 20;
 
 /// What the door stands on.
 #[derive(Clone)]

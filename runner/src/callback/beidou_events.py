@@ -34,6 +34,8 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self.process = os.getpid()
         self.play, self.began = None, {}
+        self.last, self.reached, self.begun = None, None, None
+        self.strict, self.fatal, self.lost = set(), set(), set()
         try:
             with open(os.environ["BEIDOU_PATTERNS"], encoding="utf-8") as patterns:
                 self.patterns = json.load(patterns)
@@ -80,6 +82,10 @@ class CallbackModule(CallbackBase):
         task = result.task if hasattr(result, "task") else result._task
         host = (result.host if hasattr(result, "host") else result._host).get_name()
         said = dict(result.result if hasattr(result, "result") else result._result)
+        fields = result.task_fields if hasattr(result, "task_fields") else result._task_fields
+        if kind == "host" and state in ("failed", "unreachable"):
+            if task._uuid in self.strict or fields.get("run_once") is True:
+                self.fatal.add(host)
         hidden = bool(said.get("_ansible_no_log") or task.no_log)
         bad = state in ("failed", "unreachable", "ignored") or kind == "retry"
         code, remedy, message = self.finding(task, said, hidden) if bad else (None, None, None)
@@ -120,13 +126,21 @@ class CallbackModule(CallbackBase):
         return clean(code), clean(remedy), self.clean(message)
 
     def v2_playbook_on_start(self, playbook):
+        self.last = playbook.get_plays()[-1]._uuid
         self.say("start", message=os.path.basename(playbook._file_name))
 
     def v2_playbook_on_play_start(self, play):
-        self.play = self.clean(play.get_name())
+        self.play, self.reached = self.clean(play.get_name()), play
         self.say("play", play=self.play)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
+        if self.begun is not self.reached:
+            # Hosts that a play before this one has lost take no part in it.
+            self.begun = self.reached
+            self.lost.update(self.reached._removed_hosts)
+        # As it stands there: to Ansible itself, each template counts as true.
+        if task.any_errors_fatal:
+            self.strict.add(task._uuid)
         self.began[task._uuid] = time.time()
         self.say("task", **self.task_fields(task))
 
@@ -166,10 +180,14 @@ class CallbackModule(CallbackBase):
         self.ended(result, "skipped", "item")
 
     def v2_playbook_on_no_hosts_matched(self):
-        self.say("no_hosts", message="no host matched")
+        self.say("note", play=self.play, message="no host matched the play")
 
     def v2_playbook_on_no_hosts_remaining(self):
-        self.say("no_hosts", message="no host is left")
+        self.say("no_hosts", message="the run stops before its end")
 
     def v2_playbook_on_stats(self, stats):
+        # Where a failure ends more than the work on its host, Ansible counts it for that host alone: the others look done.
+        counted = {*stats.failures, *stats.dark}
+        if self.reached._uuid != self.last or self.fatal & counted or self.lost - counted:
+            self.v2_playbook_on_no_hosts_remaining()
         self.say("stats", results={host: stats.summarize(host) for host in sorted(stats.processed)})

@@ -10,9 +10,12 @@ use crate::{
     ssh_hosts::Fault,
 };
 
+fn count() -> Bundle {
+    Bundle::of_folder(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bundles/count").as_ref()).unwrap()
+}
+
 fn assignment(site: &Site) -> Assignment {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bundles/count");
-    site.assignment(&Bundle::of_folder(folder.as_ref()).unwrap(), "count", json!({}))
+    site.assignment(&count(), "count", json!({}))
 }
 
 async fn begun(site: &Site, numbers: &[usize]) {
@@ -223,4 +226,31 @@ async fn where_another_host_does_not_answer_the_step_is_not_begun() {
     assert_eq!(states(&site.run(looks.clone()).await.unwrap()), [(HostState::Ok, String::new())]);
     lost(&mut looks);
     assert_eq!(states(&site.run(looks).await.unwrap()), [(HostState::Failed, "others-failed".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_without_hosts_is_passed_over_and_a_run_that_stops_is_not_called_good() {
+    let site = Site::new(2).unwrap();
+    let ok = (HostState::Ok, String::new());
+    let failed = |code: &str| (HostState::Failed, code.to_owned());
+    let alone = [failed("wished"), ok.clone()];
+    let stopped = [failed("wished"), failed("run-stopped")];
+    for (stop, hosts) in [
+        ("no", [ok.clone(), ok.clone()]),
+        ("own", alone),
+        ("fatal", stopped.clone()),
+        ("once", stopped.clone()),
+        ("share", stopped.clone()),
+        ("rescued", stopped.clone()),
+        ("all", stopped.clone()),
+    ] {
+        let door = site.run(site.assignment(&count(), "plays", json!({"stop": stop}))).await.unwrap();
+        let output = door.look(|attempt| attempt.output());
+        assert_eq!((finish(&door).ended, states(&door)), (Ended::Stats, hosts.to_vec()), "{stop}: {output}");
+        let kinds = |kind| door.look(|attempt| attempt.events.iter().filter(|event| event.kind == kind).count());
+        assert_eq!(kinds(TaskEventKind::NoHosts) > 0, hosts == stopped, "{stop}: {output}");
+        if stop == "no" {
+            assert_eq!((kinds(TaskEventKind::Note), kinds(TaskEventKind::Play)), (3, 7), "{output}");
+        }
+    }
 }

@@ -11,5 +11,6 @@ mod site;
 #[allow(dead_code, reason = "shared with the tests of the whole house")]
 #[path = "../../../tests/src/ssh_hosts.rs"]
 mod ssh_hosts;
+mod users;
 #[path = "../../../tests/src/wait.rs"]
 mod wait;

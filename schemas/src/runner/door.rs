@@ -21,6 +21,9 @@ pub const HEARTBEAT_PATH: &str = "/runner/v1/heartbeat";
 /// Takes a [`Finish`], answers [`Taken`].
 pub const FINISH_PATH: &str = "/runner/v1/finish";
 
+/// The largest body that the door takes: a part of the output, a batch of events, a fact cache.
+pub const LARGEST_BODY: usize = 32 << 20;
+
 /// A runner wants to act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

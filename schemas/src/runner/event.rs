@@ -22,7 +22,7 @@ numbered! {
         Retry = 6 => "retry",
         /// A task ended on a host.
         Host = 7 => "host",
-        /// No host matched, or none is left.
+        /// No host is left: the run stops before its end, for those that did not fail, too.
         NoHosts = 8 => "no_hosts",
         /// The run ended in good order: the only proof of it. `results` has the counters of each host.
         Stats = 9 => "stats",
