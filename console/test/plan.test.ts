@@ -7,7 +7,7 @@ import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
 import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
-import { flat, readKeys, writeKeys } from "../src/pages/run/lines";
+import { flat, readKeys, retryOf, writeKeys } from "../src/pages/run/lines";
 import { shell } from "../src/shell/command";
 
 const SCHEMA = {
@@ -229,6 +229,19 @@ describe("hosts by error", () => {
     expect(lines[4]).toMatchObject({ n: 2, key: "up/failed/disk/" });
     expect(flat([group(["a", "b", "c", "d", "e"], "disk")], items, ["up/failed/disk/"])).toHaveLength(8);
     expect(flat([], items, []).every((line) => line.what === "host")).toBe(true);
+  });
+  it("say how many are not read, and a retry says how many it tries", () => {
+    const items = ["a", "b", "c", "d", "e"].map(host);
+    const large = { ...(group(["a", "b", "c", "d", "e"], "disk") as object), count: 900 } as never;
+    const lines = flat([large], items, [], 2000);
+    expect(lines.slice(-2)).toMatchObject([
+      { what: "more", n: 897 },
+      { what: "unread", n: 1995 },
+    ]);
+    expect(flat([large], items, [], 700, true).at(-2)).toMatchObject({ what: "more", n: 2 });
+    expect(flat([], items, [], 7).at(-1)).toMatchObject({ what: "unread", n: 2 });
+    expect(retryOf(large, 900)).toEqual({ hosts: [], n: 900 });
+    expect(retryOf(large, 901)).toEqual({ hosts: ["a", "b", "c", "d", "e"], n: 5 });
   });
   it("stay unfolded in the address, whatever their tasks are called", () => {
     for (const keys of [[], ["up/failed/disk/"], ["a,b", "c\\", "\\,", "install, then start\n"]])

@@ -155,6 +155,7 @@ export const run = {
   "run.replay": "Replay",
   "run.results": "results only",
   "run.retryGroup": "Retry {n}…",
+  "run.retrySome": "Retry {n} of {all}…",
   "run.rose": "Warnings on its nodes rose from {before} to {count}, most {reason}.",
   "run.rule": "({bad} of {hosts} hosts went wrong; the limit is {limit} hosts or {percent} %).",
   "run.seq": "fact {n}",
@@ -183,6 +184,7 @@ export const run = {
   "run.told": "steps and results",
   "run.tooManyNodes": "Too many nodes for one query line: all Events of the cluster",
   "run.tries": "{n} tries",
+  "run.unread": "{n} more hosts: all hosts",
   "run.undoes": "undoes",
   "run.unwatched": "Nobody watches {cluster}",
   "run.unwatchedHint":
