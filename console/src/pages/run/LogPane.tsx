@@ -28,7 +28,9 @@ export function LogPane({ run }: { run: Run }) {
   const { host, step, attempt, lines } = view.search;
   const filter = useTyped("log");
   const text = filter.settled;
-  const [follow, setFollow] = useState(true);
+  // The end of a run that is over is read page by page by whoever wants it.
+  const [follows, setFollow] = useState<boolean | null>(null);
+  const follow = follows ?? (snapshot.replay || !over);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
   const scroller = useRef<HTMLDivElement>(null);
   const params = useMemo(() => ({ host, step, attempt, text, kind: kindsOf(lines) }), [host, step, attempt, text, lines]);
