@@ -238,6 +238,7 @@ export async function aStatementIsSavedForAll(world) {
   await one.go("/settings");
   await one.page.waitForSelector(`a[href^="/sql/${name}"]`);
   await one.page.click(`button[aria-label="Delete ${name}"]`);
+  await one.page.click("button:has-text('Delete for all?')");
   await one.page.waitForSelector(`a[href^="/sql/${name}"]`, { state: "detached" });
   await one.go(`/sql/${name}`);
   await one.page.waitForSelector(`.empty:has-text("No statement is saved as ${name}")`);
