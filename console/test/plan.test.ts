@@ -5,7 +5,7 @@ import { zh } from "../src/i18n/zh";
 import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
-import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
+import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, typeNameAbove, withoutLines } from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
 import { flat, readKeys, retryOf, writeKeys } from "../src/pages/run/lines";
 import { shell } from "../src/shell/command";
@@ -120,6 +120,9 @@ describe("a draft", () => {
     expect(readying(steps, ["prepare", "leave"]).size).toBe(0);
   });
 
+  it("asks for the name of the cluster above 20 hosts, or above a tenth of its nodes", () => {
+    expect([0, 5, 60, 199, 5000].map(typeNameAbove)).toEqual([20, 0, 6, 19, 20]);
+  });
   it("has a name that says what and when, and the steps that its bundle takes by itself", () => {
     expect(nameOf("NodeRemove", new Date(2026, 10, 9, 8, 7, 6))).toBe("node-remove-20261109-080706");
     expect(flowOf({ flow: ["cordon", "drain"] })).toEqual(["cordon", "drain"]);
