@@ -5,7 +5,18 @@ import { zh } from "../src/i18n/zh";
 import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
-import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, typeNameAbove, withoutLines } from "../src/pages/plan/draft";
+import {
+  type Draft,
+  EMPTY,
+  flowOf,
+  machineOf,
+  missingOf,
+  nameOf,
+  readying,
+  specOf,
+  typeNameAbove,
+  withoutLines,
+} from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
 import { flat, readKeys, retryOf, writeKeys } from "../src/pages/run/lines";
 import { shell } from "../src/shell/command";

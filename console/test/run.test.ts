@@ -275,7 +275,7 @@ describe("labels over the matrix", () => {
     const at = geometry(shape(groups), 900);
     const shown = labelsAt(groups, at, Array<number>(60).fill(40)).filter((left) => left !== null);
     expect(shown.length).toBeLessThan(20);
-    shown.forEach((left, n) => expect(left - (shown[n - 1] ?? -99)).toBeGreaterThanOrEqual(48));
+    for (const [n, left] of shown.entries()) expect(left - (shown[n - 1] ?? -99)).toBeGreaterThanOrEqual(48);
   });
 });
 

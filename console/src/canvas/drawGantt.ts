@@ -100,15 +100,7 @@ function behind(c: Ctx, picture: GanttPicture, stage: number, x: X): number {
   return x(ghost.p90) + words;
 }
 
-function bar(
-  c: Ctx,
-  y: number,
-  picture: GanttPicture,
-  place: number,
-  free: number | null,
-  x: X,
-  w: number,
-): void {
+function bar(c: Ctx, y: number, picture: GanttPicture, place: number, free: number | null, x: X, w: number): void {
   const [stage, profile, counts] = [picture.stages[place], picture.profiles[place], picture.counts(place)];
   if (!stage?.started) return;
   const color = palette();
