@@ -5,9 +5,20 @@ import { zh } from "../src/i18n/zh";
 import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
-import { type Draft, EMPTY, flowOf, machineOf, missingOf, nameOf, readying, specOf, withoutLines } from "../src/pages/plan/draft";
+import {
+  type Draft,
+  EMPTY,
+  flowOf,
+  machineOf,
+  missingOf,
+  nameOf,
+  readying,
+  specOf,
+  typeNameAbove,
+  withoutLines,
+} from "../src/pages/plan/draft";
 import { fieldsOf, read } from "../src/pages/plan/schema";
-import { flat, readKeys, writeKeys } from "../src/pages/run/lines";
+import { flat, readKeys, retryOf, writeKeys } from "../src/pages/run/lines";
 import { shell } from "../src/shell/command";
 
 const SCHEMA = {
@@ -120,6 +131,9 @@ describe("a draft", () => {
     expect(readying(steps, ["prepare", "leave"]).size).toBe(0);
   });
 
+  it("asks for the name of the cluster above 20 hosts, or above a tenth of its nodes", () => {
+    expect([0, 5, 60, 199, 5000].map(typeNameAbove)).toEqual([20, 0, 6, 19, 20]);
+  });
   it("has a name that says what and when, and the steps that its bundle takes by itself", () => {
     expect(nameOf("NodeRemove", new Date(2026, 10, 9, 8, 7, 6))).toBe("node-remove-20261109-080706");
     expect(flowOf({ flow: ["cordon", "drain"] })).toEqual(["cordon", "drain"]);
@@ -229,6 +243,19 @@ describe("hosts by error", () => {
     expect(lines[4]).toMatchObject({ n: 2, key: "up/failed/disk/" });
     expect(flat([group(["a", "b", "c", "d", "e"], "disk")], items, ["up/failed/disk/"])).toHaveLength(8);
     expect(flat([], items, []).every((line) => line.what === "host")).toBe(true);
+  });
+  it("say how many are not read, and a retry says how many it tries", () => {
+    const items = ["a", "b", "c", "d", "e"].map(host);
+    const large = { ...(group(["a", "b", "c", "d", "e"], "disk") as object), count: 900 } as never;
+    const lines = flat([large], items, [], 2000);
+    expect(lines.slice(-2)).toMatchObject([
+      { what: "more", n: 897 },
+      { what: "unread", n: 1995 },
+    ]);
+    expect(flat([large], items, [], 700, true).at(-2)).toMatchObject({ what: "more", n: 2 });
+    expect(flat([], items, [], 7).at(-1)).toMatchObject({ what: "unread", n: 2 });
+    expect(retryOf(large, 900)).toEqual({ hosts: [], n: 900 });
+    expect(retryOf(large, 901)).toEqual({ hosts: ["a", "b", "c", "d", "e"], n: 5 });
   });
   it("stay unfolded in the address, whatever their tasks are called", () => {
     for (const keys of [[], ["up/failed/disk/"], ["a,b", "c\\", "\\,", "install, then start\n"]])

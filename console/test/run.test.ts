@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellAt, geometry } from "../src/canvas/drawMatrix";
+import { cellAt, geometry, labelsAt } from "../src/canvas/drawMatrix";
 import { faster, pause, play, read, seek, standing as still } from "../src/operation/clock";
 import { Film } from "../src/operation/film";
 import { axisOf, ghosts, holdsAt, rowsOf, type Stage } from "../src/operation/gantt";
@@ -259,6 +259,23 @@ describe("the matrix on the screen", () => {
       expect(cellAt(shape, 900, 10, at.y(1) + 2)).toBeNull();
       expect(cellAt(shape, 900, at.x(0) + 1, 5)).toBeNull();
     }
+  });
+});
+
+describe("labels over the matrix", () => {
+  const group = (from: number, to: number) => ({ label: "", from, to });
+  const shape = (groups: { label: string; from: number; to: number }[]) => ({ steps: ["a"], hosts: groups.at(-1)?.to ?? 0, groups });
+  it("stand over their groups, and behind one that is wider than its own", () => {
+    const groups = [group(0, 1), group(1, 21), group(21, 41)];
+    const at = geometry(shape(groups), 900);
+    expect(labelsAt(groups, at, [40, 40, 40])).toEqual([at.x(0), at.x(0) + 48, at.x(21)]);
+  });
+  it("are left out where they would stand over another group", () => {
+    const groups = Array.from({ length: 60 }, (_, n) => group(n, n + 1));
+    const at = geometry(shape(groups), 900);
+    const shown = labelsAt(groups, at, Array<number>(60).fill(40)).filter((left) => left !== null);
+    expect(shown.length).toBeLessThan(20);
+    for (const [n, left] of shown.entries()) expect(left - (shown[n - 1] ?? -99)).toBeGreaterThanOrEqual(48);
   });
 });
 

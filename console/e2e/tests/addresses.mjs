@@ -12,6 +12,9 @@ export async function theLogIsFilteredByItsAddress(world) {
     await page.waitForFunction(() => /\d/.test(document.querySelector(".logbar .cut")?.textContent ?? "") && document.querySelector(".ll"));
     return number(await page.textContent(".logbar .cut"));
   };
+  // Of a run that goes on its end is read first.
+  await one.page.click(".logbar:has-text('the last') button:has-text('from the first line')");
+  await one.page.waitForSelector(".logbar .cut:not(:has-text('the last'))");
   const all = await lines(one.page);
   await one.page.fill("input[aria-label='text in the log']", "disk-space");
   await one.page.selectOption("select[aria-label='Kinds of lines']", "results");
@@ -113,4 +116,18 @@ export async function aReloadShowsTheSamePanes(world) {
   await page.waitForSelector(".tail.on", { state: "detached" });
   check(!page.url().includes("tail="), "a tail that is off stays in the address");
   check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Where hosts stand is not known: it says so, is asked for again, and no host is drawn as waiting meanwhile. */
+export async function aMatrixThatCannotBeHadIsUnknown(world) {
+  const id = await heldRun(world);
+  const { page, go } = await openPage(world);
+  const away = /\/matrix/;
+  await page.route(away, (route) => route.fulfill({ status: 500, json: {} }));
+  await go(`/operations/${id}`);
+  await page.waitForSelector(".matrix [role=alert]");
+  check((await page.locator(".legend [data-count]").count()) === 0, "hosts are counted that nobody knows of");
+  check((await page.locator(".note:has-text('stream is lost')").count()) === 0, "a matrix that fails is told as a lost stream");
+  await page.unroute(away);
+  await page.waitForFunction(() => /^[1-9]/.test(document.querySelector(".legend [data-count=bad]")?.textContent ?? ""));
 }

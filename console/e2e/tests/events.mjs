@@ -160,5 +160,7 @@ export async function aQueryIsSavedAndFoundInThePalette(world) {
   await page.waitForSelector("[role=option]:has-text('e2e-mounts')");
   await page.keyboard.press("Escape");
   await page.click("button[aria-label='Delete e2e-mounts']");
+  check((await page.locator("a:has-text('e2e-mounts')").count()) === 1, "one click deletes a saved query");
+  await page.click("button:has-text('Delete for all?')");
   await page.waitForSelector("text=e2e-mounts", { state: "detached" });
 }

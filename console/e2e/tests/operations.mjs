@@ -64,6 +64,14 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   const { page, go, troubles } = await openPage(world);
   await go("/operations/new?type=ScaleUp&c=hz-prod-02");
   const list = machines(30, 40).map((one) => `${one.ip} ${one.name}`);
+  await page.waitForSelector(".paste textarea");
+  await page.evaluate(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", "10.0.0.1\n".repeat(300_000));
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await page.waitForSelector(".machines .error:has-text('2 MB')");
+  check((await page.inputValue(".paste textarea")) === "", "more than 2 MB are taken where they are pasted beside the field");
   await page.fill(".paste textarea", [...list.slice(0, 3), "no-machine", list[0], ...list.slice(3)].join("\n"));
   await page.click("button:has-text('Not taken 2')");
   await page.click(".mr .linkline >> nth=0");
@@ -74,6 +82,14 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await page.waitForSelector(".guards");
   await page.waitForSelector(".review[aria-disabled=false]");
   const draft = await savedDraft(page);
+  const taken = await page.inputValue(".paste textarea");
+  await page.fill(".paste textarea", `${taken}\n10.86.30.99 late`);
+  check((await page.getAttribute(".review", "aria-disabled")) === "true", "the list of before can be started while it is read anew");
+  await page.waitForSelector(".review[aria-disabled=false]:has-text('41')");
+  await page.fill(".paste textarea", taken);
+  await page.click("button:has-text('Clear the draft')");
+  check((await page.inputValue(".paste textarea")) === taken, "one click clears what all see");
+  await page.waitForSelector(".review[aria-disabled=false]:has-text('40')");
   check(/- ip: 10\.86\.30\.40/.test(await page.textContent("#as-panel")), "the YAML lacks a machine");
   await page.click(".review");
   await page.waitForSelector(".modal .warn, .modal :text('begins at once')");

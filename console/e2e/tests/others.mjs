@@ -162,6 +162,27 @@ export async function aStatementIsKeptAndItsFaultIsFoundByKeys(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** Who cancels gives up the own call, and stops nothing of others, however alike it is. */
+export async function aCancelledStatementStopsNobodyElses(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  const stopped = [];
+  await page.route(/\/api\/v1\/sql\?/, () => undefined);
+  await page.route("**/api/v1/running", (route) => route.fulfill({ json: { items: [foreign] } }));
+  page.on("request", (request) => request.method() === "DELETE" && stopped.push(request.url()));
+  await page.waitForSelector("text=reads about");
+  const foreign = { id: "f", kind: "sql", subject: "b", began: new Date().toISOString(), query: await page.inputValue(".editor textarea") };
+  await page.focus(".editor textarea");
+  await page.keyboard.press("Control+Enter");
+  const given = page.waitForEvent("requestfailed", (request) => new URL(request.url()).pathname === "/api/v1/sql");
+  await page.waitForSelector("button:has-text('⌘.')");
+  await page.keyboard.press("Control+.");
+  await given;
+  await page.waitForSelector("button:has-text('⌘.')", { state: "detached" });
+  check(stopped.length === 0, `${stopped} was stopped`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** Saved by one, opened by its address by another, changed, saved again, and deleted. */
 export async function aStatementIsSavedForAll(world) {
   const [one, two] = [await openPage(world), await openPage(world)];
@@ -217,6 +238,7 @@ export async function aStatementIsSavedForAll(world) {
   await one.go("/settings");
   await one.page.waitForSelector(`a[href^="/sql/${name}"]`);
   await one.page.click(`button[aria-label="Delete ${name}"]`);
+  await one.page.click("button:has-text('Delete for all?')");
   await one.page.waitForSelector(`a[href^="/sql/${name}"]`, { state: "detached" });
   await one.go(`/sql/${name}`);
   await one.page.waitForSelector(`.empty:has-text("No statement is saved as ${name}")`);

@@ -7261,6 +7261,8 @@ export interface operations {
                 attempt?: string;
                 /** @description From this number of the attempt on; only with `attempt`. */
                 seq?: number;
+                /** @description Begins so many lines before the end, where those count that other parameters leave out. The first answer is `next` alone. */
+                tail?: number;
                 /** @description Kinds: `host`, `task` and so on; any of them. Where none stands here, all but `output`, which is long. */
                 kind?: string[];
                 /** @description Text within task, message or code. */

@@ -1,4 +1,4 @@
-/** A small line of numbers beside a figure. It says nothing that stands nowhere else. */
+/** Small steps of numbers beside a figure, one for each bin. They say nothing that stands nowhere else. */
 import { useCallback } from "react";
 import { Canvas, type Draw } from "./Canvas";
 import { hatch, palette } from "./paint";
@@ -11,21 +11,22 @@ export function Spark({ values, color = "accent", className }: { values: readonl
       const known = values.filter((value): value is number => value !== null);
       if (known.length < 2) return;
       const most = Math.max(...known, 1);
-      const x = (n: number) => (n / (values.length - 1)) * w;
+      const x = (n: number) => (n / values.length) * w;
       const y = (value: number) => h - 1.5 - (value / most) * (h - 4);
       const area = new Path2D();
       const top = new Path2D();
       let open = false;
       values.forEach((value, n) => {
         if (value === null) {
-          hatch(c, x(n - 0.5), 0, w / values.length, h, ink("hatch"), 4);
+          hatch(c, x(n), 0, w / values.length, h, ink("hatch"), 4);
           open = false;
           return;
         }
         if (open) top.lineTo(x(n), y(value));
         else top.moveTo(x(n), y(value));
+        top.lineTo(x(n + 1), y(value));
         open = true;
-        area.addPath(rectangle(x(n - 0.5), y(value), w / (values.length - 1), h - y(value)));
+        area.rect(x(n), y(value), w / values.length, h - y(value));
       });
       c.fillStyle = ink(color);
       c.globalAlpha = 0.14;
@@ -39,10 +40,4 @@ export function Spark({ values, color = "accent", className }: { values: readonl
     [values, color],
   );
   return <Canvas draw={draw} {...(className ? { className } : {})} />;
-}
-
-function rectangle(x: number, y: number, w: number, h: number): Path2D {
-  const path = new Path2D();
-  path.rect(x, y, w, h);
-  return path;
 }

@@ -1,6 +1,6 @@
 /** Steps and batches of a run on a time axis: bars up to the shown moment, dashes for what may come. */
 import type { Ghost, Hold, Row, Stage } from "../operation/gantt";
-import { countsAt, type Profile } from "../operation/profile";
+import { type Counts, countsAt, type Profile } from "../operation/profile";
 import { ticks } from "../time/ticks";
 import { type Ctx, line, palette } from "./paint";
 
@@ -17,7 +17,9 @@ export interface Mark {
 export interface GanttPicture {
   rows: readonly Row[];
   stages: readonly Stage[];
+  /** How they filled, as far as that is known, and how they stand at the shown moment; null where that is not known. */
   profiles: readonly (Profile | undefined)[];
+  counts: (stage: number) => Counts | null;
   coming: readonly Ghost[];
   axis: readonly [number, number];
   /** The shown moment. */
@@ -32,7 +34,7 @@ export interface GanttPicture {
   zone: string;
   /** Words of a row, of a stage at a moment, and of the cursor. */
   rowName: (row: Row) => string;
-  stageWords: (stage: Stage, counts: { running: number; bad: number; through: number }) => string;
+  stageWords: (stage: Stage, counts: Counts) => string;
   partWords: (row: Row) => string;
   cursor: string;
   heldWords: string;
@@ -44,7 +46,7 @@ export const xOf = (axis: readonly [number, number], width: number, t: number): 
 
 export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): void {
   const color = palette();
-  const { rows, stages, axis, at } = picture;
+  const { rows, axis, at } = picture;
   const x = (t: number) => xOf(axis, w, t);
   const small = c.font;
   for (const tick of ticks(axis[0], axis[1], (w - LABEL) / 90, picture.zone)) {
@@ -72,7 +74,7 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
     else
       for (const place of row.stages) {
         const free = row.stages.length === 1 ? behind(c, picture, place, x) : null;
-        bar(c, y, picture, stages[place], picture.profiles[place], free, x, w);
+        bar(c, y, picture, place, free, x, w);
       }
   });
   if (picture.live) drawGhosts(c, picture, x, w);
@@ -98,35 +100,26 @@ function behind(c: Ctx, picture: GanttPicture, stage: number, x: X): number {
   return x(ghost.p90) + words;
 }
 
-function bar(
-  c: Ctx,
-  y: number,
-  picture: GanttPicture,
-  stage: Stage | undefined,
-  profile: Profile | undefined,
-  free: number | null,
-  x: X,
-  w: number,
-): void {
+function bar(c: Ctx, y: number, picture: GanttPicture, place: number, free: number | null, x: X, w: number): void {
+  const [stage, profile, counts] = [picture.stages[place], picture.profiles[place], picture.counts(place)];
   if (!stage?.started) return;
   const color = palette();
   const from = Date.parse(stage.started);
   if (from > picture.at) return;
   const to = Math.min(stage.ended ? Date.parse(stage.ended) : picture.at, picture.at);
-  const counts = countsAt(profile, picture.at);
   const [a, b] = [x(from), Math.max(x(from) + 3, x(to))];
   const ended = stage.ended !== null && stage.ended !== undefined && Date.parse(stage.ended) <= picture.at;
   if (ended || !profile || profile.times.length === 0) {
-    c.fillStyle = color(ended ? "st-ok" : "st-run");
+    c.fillStyle = color(counts === null ? "st-stop" : ended ? "st-ok" : "st-run");
     c.beginPath();
     c.roundRect(a, y + 3, b - a - 0.5, ROW - 6, 2.5);
     c.fill();
     // What went wrong in it lies above, as high as its share, and never too low to be seen.
-    const bad = counts.bad === 0 ? 0 : Math.max(3, (counts.bad / Math.max(1, stage.hosts)) * (ROW - 6));
+    const bad = !counts?.bad ? 0 : Math.max(3, (counts.bad / Math.max(1, stage.hosts)) * (ROW - 6));
     c.fillStyle = color("st-fail");
     c.fillRect(a, y + 3, b - a - 0.5, bad);
   } else area(c, a, b, y + 2, ROW - 4, picture, stage, profile, x);
-  if (free === null) return;
+  if (free === null || counts === null) return;
   const text = picture.stageWords(stage, counts);
   c.fillStyle = color(counts.bad > 0 ? "st-fail-ink" : "ink-2");
   beside(c, text, a, Math.max(b, free), y + ROW / 2, w);

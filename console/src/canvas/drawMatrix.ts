@@ -87,13 +87,22 @@ function names(c: Ctx, shape: MatrixShape, at: Geometry): void {
   });
   c.textAlign = "left";
   c.fillStyle = color("ink-3");
+  const wide = shape.groups.map((group) => c.measureText(group.label).width);
+  labelsAt(shape.groups, at, wide).forEach((left, n) => {
+    if (left !== null) c.fillText(shape.groups[n]?.label ?? "", left, 8);
+  });
+}
+
+/** Where labels of groups begin: one that is wider than its group pushes the next one on, within its own. Null is left out. */
+export function labelsAt(groups: readonly Group[], at: Geometry, wide: readonly number[]): (number | null)[] {
   let free = 0;
-  for (const group of shape.groups) {
-    const left = at.x(group.from);
-    if (left < free) continue;
-    c.fillText(group.label, left, 8);
-    free = left + c.measureText(group.label).width + 8;
-  }
+  return groups.map((group, n) => {
+    const [begin, own] = [at.x(group.from), wide[n] ?? 0];
+    const left = Math.max(begin, free);
+    if (left > begin && left + own > at.x(group.to - 1) + at.cell) return null;
+    free = left + own + 8;
+    return left;
+  });
 }
 
 function sparse(c: Ctx, shape: MatrixShape, bytes: Uint8Array, at: Geometry): void {

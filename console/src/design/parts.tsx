@@ -1,5 +1,5 @@
 /** Small parts: choices side by side, tabs, menus, text of others. */
-import { type KeyboardEvent, type ReactNode, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
 import { middle, visible } from "./visible";
 
 interface Choice<Value extends string> {
@@ -28,6 +28,32 @@ export function Segment<Value extends string>({
         </button>
       ))}
     </fieldset>
+  );
+}
+
+/** For what cannot be undone: the first press asks, the second does it. */
+export function Twice({
+  className,
+  label,
+  sure,
+  onDo,
+  children,
+}: {
+  className: string;
+  label: string;
+  sure: string;
+  onDo: () => void;
+  children?: ReactNode;
+}) {
+  const [asked, setAsked] = useState(false);
+  const press = () => {
+    setAsked(!asked);
+    if (asked) onDo();
+  };
+  return (
+    <button type="button" className={className} aria-label={asked ? sure : label} onClick={press} onBlur={() => setAsked(false)}>
+      {asked ? sure : (children ?? label)}
+    </button>
   );
 }
 

@@ -87,6 +87,7 @@ export const work = {
   "plan.bundle": "Bundle",
   "plan.canary": "Canary, hosts",
   "plan.clear": "Clear the draft",
+  "plan.clearSure": "Clear it for all?",
   "plan.cli": "CLI",
   "plan.cluster": "Cluster",
   "plan.csv": "CSV",

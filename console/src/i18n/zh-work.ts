@@ -88,6 +88,7 @@ export const work: Record<keyof typeof keys, string> = {
   "plan.bundle": "操作包",
   "plan.canary": "金丝雀主机数",
   "plan.clear": "清空草稿",
+  "plan.clearSure": "为所有人清空？",
   "plan.cli": "CLI",
   "plan.cluster": "集群",
   "plan.csv": "CSV",

@@ -38,6 +38,7 @@ export interface Place {
 export class Profiles {
   readonly of: Profile[];
   #film: Film;
+  #cells: [number, number][][];
   #stage: Int32Array;
   #before: Uint8Array;
   #read = 0;
@@ -47,11 +48,26 @@ export class Profiles {
     this.#stage = new Int32Array(film.steps * film.hosts).fill(-1);
     this.#before = new Uint8Array(film.steps * film.hosts);
     this.of = stages.map(() => ({ times: [], running: [], bad: [], through: [] }));
-    stages.forEach((stage, n) => {
-      const step = steps.indexOf(stage.step);
-      if (step < 0) return;
-      for (const [from = 0, to = 0] of stage.host_ranges) this.#stage.fill(n, step * film.hosts + from, step * film.hosts + to);
+    this.#cells = stages.map((stage) => {
+      const row = steps.indexOf(stage.step) * film.hosts;
+      return row < 0 ? [] : stage.host_ranges.map(([from = 0, to = 0]) => [row + from, row + to]);
     });
+    this.#cells.forEach((ranges, n) => {
+      for (const [from, to] of ranges) this.#stage.fill(n, from, to);
+    });
+  }
+
+  /** How a stage stands in a matrix, where the film is not here. */
+  standing(stage: number, bytes: Uint8Array): Counts {
+    const counts = { ...NONE };
+    for (const [from, to] of this.#cells[stage] ?? []) {
+      for (const byte of bytes.subarray(from, to)) {
+        counts.running += Number(byte === RUNNING);
+        counts.bad += Number(isBad(byte));
+        counts.through += Number(isThrough(byte));
+      }
+    }
+    return counts;
   }
 
   /** Reads what the film has more than before. */

@@ -99,6 +99,24 @@ impl Told {
         self.order.iter().position(|known| known == attempt)
     }
 
+    /// Where the last so many events begin: of one attempt, or of all.
+    pub(crate) fn tail(&self, only: Option<&AttemptId>, count: u64) -> SaidAt {
+        let mut rest = count;
+        for (place, attempt) in self.order.iter().enumerate().rev() {
+            if only.is_some_and(|only| only != attempt) {
+                continue;
+            }
+            for piece in self.pieces.get(attempt).into_iter().flat_map(BTreeMap::values).rev() {
+                let own = piece.last - piece.first + 1;
+                if own >= rest {
+                    return (place, piece.last + 1 - rest);
+                }
+                rest -= own;
+            }
+        }
+        (0, 1)
+    }
+
     /// Offsets of all records that count, in the order of the log.
     pub(crate) fn offsets(&self) -> Vec<Offset> {
         let mut all: Vec<Offset> = self.pieces.values().flat_map(|of| of.values()).map(|piece| piece.offset).collect();

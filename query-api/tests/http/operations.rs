@@ -128,6 +128,8 @@ async fn mistakes_name_the_parameter_and_what_is_allowed() {
         (path("/hosts?sort=name"), "sort", "worst"),
         (path("/matrix?t=later"), "t", "RFC 3339"),
         (path("/log?seq=4"), "seq", "attempt"),
+        (path("/log?tail=0"), "tail", "from 1"),
+        (path("/log?attempt=a&seq=4&tail=3"), "tail", "seq"),
         (path("/log?step=reboot"), "step", "preCheck"),
         (path("/log?host=10.9.9.9"), "host", "host of the operation"),
         (path("/log?kind=line"), "kind", "host_start"),
@@ -312,6 +314,16 @@ async fn the_log_is_read_by_sequence_without_holes_of_our_own() {
             }
         }
         assert_eq!(found, expected, "pages of {limit}");
+    }
+    for (query, wanted) in [
+        ("tail=7".into(), expected[7..].to_vec()),
+        ("tail=70".into(), expected.clone()),
+        (format!("tail=3&attempt={a}"), of("preCheck", &[7, 8, 9])),
+    ] {
+        let begin = api.list(&path(&format!("/log?{query}"))).await;
+        let cursor = begin["next"].as_str().unwrap();
+        assert_eq!(begin["items"], json!([]), "{query}");
+        assert_eq!(numbers(&api.list(&path(&format!("/log?{query}&cursor={cursor}"))).await), wanted, "{query}");
     }
     for (query, wanted) in [
         (format!("attempt={a}&seq=6"), of("preCheck", &[6, 7, 8, 9])),

@@ -14,7 +14,7 @@ import { StartDialog } from "../../operation/StartDialog";
 import { useDelayed } from "../../operation/useDelayed";
 import { common, useView } from "../../shell/view";
 import { contentOf } from "../plan/content";
-import { EMPTY, flowOf, nameOf, specOf, TYPE_NAME_ABOVE, withoutLines } from "../plan/draft";
+import { EMPTY, flowOf, nameOf, specOf, typeNameAbove, withoutLines } from "../plan/draft";
 import { PasteBox } from "../plan/PasteBox";
 import { fieldsOf } from "../plan/schema";
 
@@ -141,7 +141,7 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
           name={asked.name}
           spec={asked.spec}
           plan={asked.plan}
-          typeNameAbove={TYPE_NAME_ABOVE}
+          typeNameAbove={typeNameAbove(cluster.pool)}
           onClose={() => setAsked(null)}
           onStarted={() => setText("")}
         />

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { draftList, removeDraft } from "../../api/drafts";
 import type { DraftItem } from "../../api/types";
 import { Framed } from "../../design/lazy";
-import { Foreign } from "../../design/parts";
+import { Foreign, Twice } from "../../design/parts";
 import { Empty, Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
@@ -33,12 +33,10 @@ function List({ open, onClose }: { open: string | null; onClose: () => void }) {
   const t = useT();
   const client = useQueryClient();
   const list = useQuery({ ...draftList(), staleTime: 0 });
-  const [sure, setSure] = useState("");
   const drop = useMutation({
     mutationFn: (item: DraftItem) => removeDraft(item.id, item.version),
     onSettled: () => void client.invalidateQueries({ queryKey: draftList().queryKey.slice(0, 1) }),
   });
-  const remove = (item: DraftItem) => (sure === item.id ? drop.mutate(item) : setSure(item.id));
   return (
     <div className="body draftlist">
       {list.isPending ? <Loading rows={4} /> : null}
@@ -50,7 +48,7 @@ function List({ open, onClose }: { open: string | null; onClose: () => void }) {
         </Empty>
       ) : null}
       {list.data?.items.map((item) => (
-        <Row key={item.id} item={item} here={item.id === open} sure={item.id === sure} onOpen={onClose} onRemove={() => remove(item)} />
+        <Row key={item.id} item={item} here={item.id === open} onOpen={onClose} onRemove={() => drop.mutate(item)} />
       ))}
     </div>
   );
@@ -59,12 +57,11 @@ function List({ open, onClose }: { open: string | null; onClose: () => void }) {
 interface RowProps {
   item: DraftItem;
   here: boolean;
-  sure: boolean;
   onOpen: () => void;
   onRemove: () => void;
 }
 
-function Row({ item, here, sure, onOpen, onRemove }: RowProps) {
+function Row({ item, here, onOpen, onRemove }: RowProps) {
   const t = useT();
   const { search, zone, anchor } = useView();
   const title = item.title === "" ? t("drafts.untitled") : item.title;
@@ -84,9 +81,9 @@ function Row({ item, here, sure, onOpen, onRemove }: RowProps) {
       {here ? (
         <span className="dim small nowrap">{t("drafts.here")}</span>
       ) : (
-        <button type="button" className="btn sm" aria-label={t("set.delete", { name: title })} onClick={onRemove}>
-          {t(sure ? "drafts.sure" : "drafts.delete")}
-        </button>
+        <Twice className="btn sm" label={t("set.delete", { name: title })} sure={t("drafts.sure")} onDo={onRemove}>
+          {t("drafts.delete")}
+        </Twice>
       )}
     </div>
   );

@@ -1,6 +1,6 @@
 /** Step 2: the list as it was pasted, and what the server read in it. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import type { MachineError, MachineRow } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
@@ -26,10 +26,13 @@ export function MachinesPane({ work }: { work: Work }) {
   const [tooLarge, setTooLarge] = useState(false);
   const latest = useRef(draft.text);
   latest.current = draft.text;
-  const add = (text: string) => {
-    setTooLarge(text.length > LARGEST);
-    if (text.length <= LARGEST) set({ text });
-  };
+  const add = useCallback(
+    (text: string) => {
+      setTooLarge(text.length > LARGEST);
+      if (text.length <= LARGEST) set({ text });
+    },
+    [set],
+  );
   // What is pasted beside any field is meant for the list.
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
@@ -37,11 +40,11 @@ export function MachinesPane({ work }: { work: Work }) {
       if (text === "" || typing(event as unknown as KeyboardEvent)) return;
       event.preventDefault();
       const before = latest.current;
-      set({ text: before === "" || before.endsWith("\n") ? before + text : `${before}\n${text}` });
+      add(before === "" || before.endsWith("\n") ? before + text : `${before}\n${text}`);
     };
     document.addEventListener("paste", paste);
     return () => document.removeEventListener("paste", paste);
-  }, [set]);
+  }, [add]);
   const lines: Line[] = answer
     ? [...answer.errors.map((one): Line => ({ error: one })), ...answer.rows.map((one): Line => ({ row: one }))]
         .filter((line) => shown === "all" || ("error" in line || line.row.duplicate_of ? shown === "bad" : shown === "ready"))

@@ -7,6 +7,7 @@ import { draftDetail } from "../../api/drafts";
 import type { DraftDetail } from "../../api/types";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
+import { Twice } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { StartDialog } from "../../operation/StartDialog";
@@ -18,7 +19,7 @@ import { common, useView } from "../../shell/view";
 import { contentOf, draftOf } from "./content";
 import { DraftNotes, DraftState } from "./DraftNotes";
 import { Drafts } from "./Drafts";
-import { TYPE_NAME_ABOVE } from "./draft";
+import { typeNameAbove } from "./draft";
 import { MachinesPane } from "./MachinesPane";
 import { PlanPane } from "./PlanPane";
 import { RolloutPane } from "./RolloutPane";
@@ -96,7 +97,7 @@ function Editor({ opened, onMade, onReload }: Props) {
     copies,
     cost: null,
   });
-  const ready = missing.length === 0 && plan.data !== undefined && !plan.isPlaceholderData && !plan.isFetching;
+  const ready = missing.length === 0 && plan.data !== undefined && work.settled;
   const begin = () => {
     if (ready) setReview(true);
     else document.querySelector<HTMLElement>(".planpane .missing button, .planpane [role=alert]")?.focus();
@@ -127,9 +128,7 @@ function Editor({ opened, onMade, onReload }: Props) {
         <span className="row end">
           <DraftState saver={saver} dirty={saver.state.saved !== work.edits} />
           <Drafts open={saver.state.known?.id ?? null} />
-          <button type="button" className="btn" onClick={work.clear}>
-            {t("plan.clear")}
-          </button>
+          <Twice className="btn" label={t("plan.clear")} sure={t("plan.clearSure")} onDo={work.clear} />
           <button type="button" className="btn prime review" aria-disabled={!ready} onClick={begin}>
             {t("plan.review", { n: group(machines.rows.length) })}…
           </button>
@@ -150,7 +149,7 @@ function Editor({ opened, onMade, onReload }: Props) {
           name={draft.name}
           spec={spec}
           plan={plan.data}
-          typeNameAbove={TYPE_NAME_ABOVE}
+          typeNameAbove={typeNameAbove(work.pool)}
           onClose={() => setReview(false)}
           onStarted={saver.finish}
         />

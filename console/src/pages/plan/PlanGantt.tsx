@@ -34,6 +34,7 @@ export function PlanGantt({ plan }: { plan: PlanAnswer }) {
             rows,
             stages,
             profiles: [],
+            counts: () => null,
             coming,
             axis,
             at: now,

@@ -60,8 +60,10 @@ export function bundlesFor<Bundle extends { type: string }>(all: readonly Bundle
   return [...all.filter((one) => one.type === asked), ...all.filter((one) => one.type === standsIn)];
 }
 
-/** More hosts than so many: the name of the cluster is typed before the start. */
-export const TYPE_NAME_ABOVE = 20;
+/** More hosts than so many, or than a tenth of the cluster's nodes where they are known: its name is typed before the start. */
+export function typeNameAbove(pool: number): number {
+  return pool > 0 ? Math.min(20, Math.floor(pool / 10)) : 20;
+}
 
 /** What the server takes as a name. */
 const NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)?$/;

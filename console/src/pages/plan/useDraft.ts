@@ -27,6 +27,10 @@ export interface Work {
   spec: Record<string, unknown>;
   missing: Missing[];
   plan: UseQueryResult<PlanAnswer>;
+  /** All of this is of the draft as it stands: nothing is read or asked for. */
+  settled: boolean;
+  /** Nodes of its cluster; 0 where that is not known. */
+  pool: number;
 }
 
 export function useDraft(opened: Draft | null): Work {
@@ -104,6 +108,8 @@ export function useDraft(opened: Draft | null): Work {
     spec,
     missing,
     plan,
+    settled: still && !reading && !plan.isFetching && !plan.isPlaceholderData,
+    pool: known.data?.clusters.find((one) => one.cluster === spec.clusterName)?.pool ?? 0,
   };
 }
 

@@ -41,6 +41,7 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
     rows,
     stages,
     profiles: store.profiles.of,
+    counts: (stage) => store.counts(stage),
     coming: snapshot.replay ? [] : coming,
     axis,
     at: store.moment(),

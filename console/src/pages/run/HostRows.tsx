@@ -8,7 +8,8 @@ import { asState, rank, STATE_GLYPH, STATES } from "../../operation/states";
 import { useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
 
-export function GroupRow({ group, onRetry }: { group: HostErrorGroup; onRetry: (() => void) | null }) {
+/** `tries`: how many of them a retry tries. */
+export function GroupRow({ group, tries, onRetry }: { group: HostErrorGroup; tries: number; onRetry: (() => void) | null }) {
   const t = useT();
   return (
     <div className="gh">
@@ -29,20 +30,19 @@ export function GroupRow({ group, onRetry }: { group: HostErrorGroup; onRetry: (
       </span>
       {onRetry ? (
         <button type="button" className="btn bare sm link end" onClick={onRetry}>
-          {t("run.retryGroup", { n: grouped(group.count) })}
+          {t(tries < group.count ? "run.retrySome" : "run.retryGroup", { n: grouped(tries), all: grouped(group.count) })}
         </button>
       ) : null}
     </div>
   );
 }
 
-export function MoreRow({ n, onMore }: { n: number; onMore: () => void }) {
-  const t = useT();
+export function MoreRow({ text, onMore }: { text: string; onMore: () => void }) {
   return (
     <div className="hl">
       <span />
       <button type="button" className="btn bare sm link" onClick={onMore}>
-        {t("run.moreHosts", { n })}
+        {text}
       </button>
     </div>
   );

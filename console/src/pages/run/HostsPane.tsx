@@ -15,7 +15,7 @@ import { useKeys } from "../../shell/keys";
 import { useTyped } from "../../shell/useTyped";
 import { useView } from "../../shell/view";
 import { GroupRow, HostRow, MoreRow } from "./HostRows";
-import { flat, type Line, readKeys, writeKeys } from "./lines";
+import { flat, type Line, readKeys, retryOf, writeKeys } from "./lines";
 import { choose, toggle, useSelection } from "./selection";
 import type { Run } from "./useRun";
 
@@ -49,8 +49,8 @@ export function HostsPane({ run }: { run: Run }) {
   const pages = usePages<HostItem, HostList>(`${OPERATIONS}/${id}/hosts`, params, turn, visible);
   const groups = byError ? (pages.first?.groups ?? []) : [];
   const lines = useMemo(
-    () => (byError ? flat(groups as HostErrorGroup[], pages.first?.items ?? [], shown) : null),
-    [byError, groups, pages.first, shown],
+    () => (byError ? flat(groups as HostErrorGroup[], pages.first?.items ?? [], shown, pages.first?.total.value, text !== "") : null),
+    [byError, groups, pages.first, shown, text],
   );
   const count = lines ? lines.length : pages.count;
   const rows = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 10 });
@@ -101,7 +101,7 @@ export function HostsPane({ run }: { run: Run }) {
     },
   });
   const retry = (group: HostErrorGroup) => {
-    choose(id, group.hosts);
+    choose(id, retryOf(group, detail.summary.hosts.bad).hosts);
     document.querySelector<HTMLElement>('.runhead [data-act="retry"]')?.click();
   };
   const steps = detail.plan.steps.map((step) => step.name);
@@ -156,9 +156,21 @@ export function HostsPane({ run }: { run: Run }) {
             const found = line(item.index);
             return (
               <div key={item.key} className="vrow" style={{ transform: `translateY(${item.start}px)`, height: ROW }}>
-                {found?.what === "group" ? <GroupRow group={found.group} onRetry={canRetry ? () => retry(found.group) : null} /> : null}
+                {found?.what === "group" ? (
+                  <GroupRow
+                    group={found.group}
+                    tries={retryOf(found.group, detail.summary.hosts.bad).n}
+                    onRetry={canRetry ? () => retry(found.group) : null}
+                  />
+                ) : null}
                 {found?.what === "more" ? (
-                  <MoreRow n={found.n} onMore={() => view.set({ more: writeKeys([...shown, found.key]) }, { replace: true })} />
+                  <MoreRow
+                    text={t("run.moreHosts", { n: found.n })}
+                    onMore={() => view.set({ more: writeKeys([...shown, found.key]) }, { replace: true })}
+                  />
+                ) : null}
+                {found?.what === "unread" ? (
+                  <MoreRow text={t("run.unread", { n: found.n })} onMore={() => view.set({ group: "all" }, { replace: true })} />
                 ) : null}
                 {found?.what === "rest" ? (
                   <div className="gh">

@@ -28,10 +28,15 @@ export function LogPane({ run }: { run: Run }) {
   const { host, step, attempt, lines } = view.search;
   const filter = useTyped("log");
   const text = filter.settled;
-  const [follow, setFollow] = useState(true);
+  // The end of a run that is over is read page by page by whoever wants it.
+  const [follows, setFollow] = useState<boolean | null>(null);
+  const follow = follows ?? (snapshot.replay || !over);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
   const scroller = useRef<HTMLDivElement>(null);
-  const params = useMemo(() => ({ host, step, attempt, text, kind: kindsOf(lines) }), [host, step, attempt, text, lines]);
+  // Who follows a run begins near its end. What is looked for may stand anywhere.
+  const [fromEnd, setFromEnd] = useState(!over);
+  const tail = fromEnd && !snapshot.replay && !host && !step && !text && !lines ? LIMIT : undefined;
+  const params = useMemo(() => ({ host, step, attempt, text, kind: kindsOf(lines), tail }), [host, step, attempt, text, lines, tail]);
   const id = detail.summary.id;
   const [open, setOpen] = useOpenLine(id, params.kind);
   const upTo = snapshot.replay ? snapshot.asked : null;
@@ -73,12 +78,17 @@ export function LogPane({ run }: { run: Run }) {
       <div className="row small dim hb logbar">
         <span className="cut">
           {upTo === null
-            ? t(pages.atEnd ? "run.lines" : "run.linesMore", { n: group(count) })
+            ? t(tail ? "run.linesLast" : pages.atEnd ? "run.lines" : "run.linesMore", { n: group(count) })
             : t("run.linesUpTo", { time: hms(snapshot.shown, view.zone) })}
           {holes.length > 0 ? (
             <span className="error"> · {t("run.holes", { n: holes.reduce((sum, one) => sum + one.to - one.from + 1, 0) })}</span>
           ) : null}
         </span>
+        {tail ? (
+          <button type="button" className="btn bare sm link" onClick={() => setFromEnd(false)}>
+            {t("run.fromBegin")}
+          </button>
+        ) : null}
         <LogKinds />
         <label className="row tight">
           <input type="checkbox" checked={follow} onChange={(event) => setFollow(event.target.checked)} />

@@ -4,6 +4,7 @@ import type { Group, MatrixCursor } from "../../canvas/drawMatrix";
 import { MatrixChart } from "../../canvas/MatrixChart";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
+import { Failed, Loading, StaleNote } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { nextBad, standing } from "../../operation/standing";
 import { STATES } from "../../operation/states";
@@ -12,10 +13,12 @@ import { useKeys } from "../../shell/keys";
 import { useView } from "../../shell/view";
 import type { Run } from "./useRun";
 
+const UNKNOWN = new Uint8Array();
+
 export function MatrixPane({ run }: { run: Run }) {
   const t = useT();
   const view = useView();
-  const { detail, store } = run;
+  const { detail, store, matrix } = run;
   const { plan, stages } = detail;
   const steps = useMemo(() => plan.steps.map((step) => step.name), [plan]);
   const groups = useMemo((): Group[] => {
@@ -33,8 +36,8 @@ export function MatrixPane({ run }: { run: Run }) {
   }, [stages, steps, plan, t]);
   const shape = useMemo(() => ({ steps, hosts: plan.hosts.length, groups }), [steps, plan, groups]);
   const machines = useMemo(() => machinesOf(detail.spec), [detail.spec]);
-  const bytes = store.bytes();
-  const counts = standing(bytes, steps.length, plan.hosts.length);
+  const known = store.bytes();
+  const bytes = () => store.bytes() ?? UNKNOWN;
   const cursor = useMemo((): MatrixCursor | null => {
     const host = plan.hosts.indexOf(view.search.host ?? "");
     return host < 0 ? null : { host, step: Math.max(0, steps.indexOf(view.search.step ?? "")) };
@@ -43,13 +46,13 @@ export function MatrixPane({ run }: { run: Run }) {
     view.set({ host: plan.hosts[cell.host] ?? "", step: steps[cell.step] ?? "", tab: "" }, { replace: true });
   useKeys({
     f: () => {
-      const next = nextBad(store.bytes(), steps.length, plan.hosts.length, cursor?.host ?? -1);
+      const next = nextBad(bytes(), steps.length, plan.hosts.length, cursor?.host ?? -1);
       if (next) open(next);
     },
   });
   const tell = (cell: MatrixCursor) => {
     const host = plan.hosts[cell.host] ?? "";
-    const state = STATES[store.bytes()[cell.step * plan.hosts.length + cell.host] ?? 0] ?? "unknown";
+    const state = STATES[bytes()[cell.step * plan.hosts.length + cell.host] ?? 0] ?? "unknown";
     return (
       <>
         <b className="medium mono">{machines.get(host)?.name ?? host}</b> <span className="dim">{host}</span> · {steps[cell.step]} ·{" "}
@@ -57,6 +60,21 @@ export function MatrixPane({ run }: { run: Run }) {
       </>
     );
   };
+  if (known === null) {
+    return (
+      <div className="matrix">
+        <div className="bar">
+          <h2>{t("run.matrix")}</h2>
+        </div>
+        {matrix.isError ? (
+          <Failed error={matrix.error} what={t("run.matrix")} retry={() => void matrix.refetch()} />
+        ) : (
+          <Loading rows={Math.min(8, steps.length)} />
+        )}
+      </div>
+    );
+  }
+  const counts = standing(known, steps.length, plan.hosts.length);
   const words = t("run.matrixName", { hosts: plan.hosts.length, steps: steps.length, ...counts });
   return (
     <div className="matrix">
@@ -74,7 +92,8 @@ export function MatrixPane({ run }: { run: Run }) {
         </span>
         <span className="end dim small wide">{t("run.matrixHint")}</span>
       </div>
-      <MatrixChart shape={shape} bytes={() => store.bytes()} beat={store.beat} cursor={cursor} name={words} tell={tell} onOpen={open} />
+      <StaleNote since={matrix.isError ? store.asOf : null} />
+      <MatrixChart shape={shape} bytes={bytes} beat={store.beat} cursor={cursor} name={words} tell={tell} onOpen={open} />
     </div>
   );
 }

@@ -5,7 +5,8 @@ export type Line =
   | { what: "group"; group: HostErrorGroup }
   | { what: "host"; host: HostItem }
   | { what: "more"; n: number; key: string }
-  | { what: "rest" };
+  | { what: "rest" }
+  | { what: "unread"; n: number };
 
 /** So many hosts of a group are shown before somebody asks for more. */
 const FIRST = 3;
@@ -23,7 +24,21 @@ export function readKeys(text: string | undefined): string[] {
   return (text ?? "").match(/(?:\\.|[^,\\])+/gs)?.map((key) => key.replace(/\\(.)/gs, "$1")) ?? [];
 }
 
-export function flat(groups: readonly HostErrorGroup[], items: readonly HostItem[], shown: readonly string[]): Line[] {
+/** Hosts that a retry of a group can name; none is all bad ones, where they are this group. */
+export function retryOf(group: HostErrorGroup, bad: number): { hosts: string[]; n: number } {
+  const all = group.count === bad;
+  return all ? { hosts: [], n: bad } : { hosts: group.hosts, n: group.hosts.length };
+}
+
+/** `total`: how many there are beside `items` too. Groups count all hosts with their error, also those that a filter leaves out. */
+export function flat(
+  groups: readonly HostErrorGroup[],
+  items: readonly HostItem[],
+  shown: readonly string[],
+  total = items.length,
+  filtered = false,
+): Line[] {
+  const unread = total - items.length;
   const byHost = new Map(items.map((item) => [item.host, item]));
   const grouped = new Set<string>();
   const lines = groups.flatMap((group): Line[] => {
@@ -31,11 +46,11 @@ export function flat(groups: readonly HostErrorGroup[], items: readonly HostItem
     const own = group.hosts.flatMap((host) => byHost.get(host) ?? []);
     for (const host of group.hosts) grouped.add(host);
     const some = shown.includes(key) || own.length <= FIRST + 1 ? own : own.slice(0, FIRST);
-    const rest = own.length - some.length;
+    const rest = own.length === some.length ? 0 : (unread > 0 && !filtered ? group.count : own.length) - some.length;
     const head: Line = { what: "group", group };
     return [head, ...some.map((host): Line => ({ what: "host", host })), ...(rest > 0 ? [{ what: "more", n: rest, key } as const] : [])];
   });
   const others = items.filter((item) => !grouped.has(item.host)).map((host): Line => ({ what: "host", host }));
-  if (others.length === 0) return lines;
-  return groups.length === 0 ? others : [...lines, { what: "rest" }, ...others];
+  const end: Line[] = unread > 0 ? [{ what: "unread", n: unread }] : [];
+  return [...lines, ...(lines.length > 0 && others.length > 0 ? [{ what: "rest" } as const] : []), ...others, ...end];
 }

@@ -4,7 +4,7 @@ import type { StreamState } from "../../api/stream";
 import type { OperationMessage } from "../../api/types";
 import { type Clock, faster, pause, play, read, SPEEDS, seek, standing } from "../../operation/clock";
 import { Film } from "../../operation/film";
-import { type Place, Profiles } from "../../operation/profile";
+import { type Counts, countsAt, type Place, Profiles } from "../../operation/profile";
 import { WAITING } from "../../operation/states";
 
 /** React is told at most so often while a replay plays; lists are asked for at most each second. */
@@ -24,16 +24,24 @@ export interface Snapshot {
   filmReady: boolean;
   stream: StreamState | "none";
   since: number;
+  /** How often the stream was opened, and how often something was not told: each time the matrix is asked for. */
+  opened: number;
+  holes: number;
 }
+
+/** What is kept of a message: its summary is large. */
+type Told = Pick<OperationMessage, "seq" | "time" | "changes">;
 
 export class RunStore {
   readonly film: Film;
   readonly profiles: Profiles;
-  #live: Uint8Array;
+  #live: Uint8Array | null = null;
   #liveSeq = -1;
   #then: Uint8Array | null = null;
-  #waiting: OperationMessage[] = [];
-  #filmed: OperationMessage[] = [];
+  /** What came while the matrix is asked for, or the film; null while it is not. */
+  #waiting: Told[] | null = [];
+  #asOf = 0;
+  #filmed: Told[] | null = null;
   #clock: Clock | null = null;
   #begin: number;
   #ended: number | null;
@@ -46,7 +54,6 @@ export class RunStore {
     // From its acceptance on every host waits: that is no change of its own.
     this.film = new Film(steps.length, hosts, WAITING);
     this.profiles = new Profiles(this.film, steps, stages);
-    this.#live = new Uint8Array(steps.length * hosts);
     this.#begin = begin;
     this.#ended = ended;
     const end = this.end();
@@ -60,7 +67,14 @@ export class RunStore {
       filmReady: false,
       stream: "none",
       since: end,
+      opened: 0,
+      holes: 0,
     };
+  }
+
+  /** Since when the matrix is asked for anew: the live one is as it was then. */
+  get asOf(): number {
+    return this.#asOf;
   }
 
   get begin(): number {
@@ -80,10 +94,17 @@ export class RunStore {
     return this.#clock ? read(this.#clock, performance.now(), this.end()) : this.end();
   }
 
-  /** The matrix of the shown moment. */
-  bytes(): Uint8Array {
+  /** The matrix of the shown moment; null where it is not known. */
+  bytes(): Uint8Array | null {
     if (!this.#clock) return this.#live;
-    return this.snapshot.filmReady ? this.film.at(this.moment()) : (this.#then ?? this.#live);
+    return this.snapshot.filmReady ? this.film.at(this.moment()) : this.#then;
+  }
+
+  /** How a stage stands at the shown moment: by the film, and until that is here by the matrix; null where it is not known. */
+  counts(stage: number): Counts | null {
+    if (this.snapshot.filmReady) return countsAt(this.profiles.of[stage], this.moment());
+    const bytes = this.bytes();
+    return bytes && this.profiles.standing(stage, bytes);
   }
 
   beat = (listener: () => void): (() => void) => {
@@ -98,53 +119,83 @@ export class RunStore {
 
   /** The matrix as the server has it now. */
   setLive(bytes: Uint8Array, seq: number): void {
-    if (bytes.length !== this.#live.length || seq < this.#liveSeq) return;
-    this.#live = bytes;
-    this.#liveSeq = seq;
-    for (const message of this.#waiting) this.#applyLive(message);
-    this.#waiting = [];
+    if (bytes.length !== this.film.steps * this.film.hosts) return;
+    if (this.#live === null || seq >= this.#liveSeq) {
+      this.#live = bytes.slice();
+      this.#liveSeq = seq;
+    }
+    for (const told of this.#waiting ?? []) this.#applyLive(told);
+    this.#waiting = null;
     this.#tell({ version: this.snapshot.version + 1 });
   }
 
-  /** The matrix of a moment, for as long as the film is not here. */
-  setThen(bytes: Uint8Array): void {
-    if (bytes.length !== this.#live.length) return;
+  /** The matrix of a moment, for as long as the film is not here; null where it cannot be had. */
+  setThen(bytes: Uint8Array | null): void {
+    if (bytes && bytes.length !== this.film.steps * this.film.hosts) return;
     this.#then = bytes;
-    this.#pulse();
+    this.#tell({});
   }
 
   take(messages: readonly OperationMessage[]): void {
-    for (const message of messages) {
-      if (this.#liveSeq < 0) this.#waiting.push(message);
-      else this.#applyLive(message);
-      if (this.snapshot.filmReady) this.#applyFilm(message);
-      else this.#filmed.push(message);
+    for (const { seq, time, changes, more_changes } of messages) {
+      const told = { seq, time, changes };
+      if (more_changes || (this.#waiting === null && seq > this.#liveSeq + 1)) this.#hole();
+      if (this.#waiting) this.#waiting.push(told);
+      else this.#applyLive(told);
+      if (this.snapshot.filmReady) this.#applyFilm(told);
+      else this.#filmed?.push(told);
     }
     this.profiles.update();
     this.#tell({ version: this.snapshot.version + 1 });
   }
 
-  #applyLive(message: OperationMessage): void {
-    if (message.seq <= this.#liveSeq) return;
-    for (const [step = 0, host = 0, byte = 0] of message.changes) this.#live[step * this.film.hosts + host] = byte;
-    this.#liveSeq = message.seq;
+  /** Something is not told: matrix and film are asked for anew. */
+  #hole(): void {
+    this.#wait();
+    this.#filmed = null;
+    this.#tell({ holes: this.snapshot.holes + 1, filmReady: false });
   }
 
-  #applyFilm(message: OperationMessage): void {
-    const time = Date.parse(message.time);
-    for (const [step = 0, host = 0, byte = 0] of message.changes) this.film.add(time, step, host, byte);
+  #wait(): void {
+    if (this.#waiting === null) this.#asOf = Date.now();
+    this.#waiting ??= [];
+  }
+
+  #applyLive(told: Told): void {
+    if (this.#live === null || told.seq <= this.#liveSeq) return;
+    for (const [step = 0, host = 0, byte = 0] of told.changes) this.#live[step * this.film.hosts + host] = byte;
+    this.#liveSeq = told.seq;
+  }
+
+  #applyFilm(told: Told): void {
+    const time = Date.parse(told.time);
+    for (const [step = 0, host = 0, byte = 0] of told.changes) this.film.add(time, step, host, byte);
+  }
+
+  /** The film is asked for: what the stream brings from now on follows on it. */
+  filming(): void {
+    this.#filmed = [];
+  }
+
+  /** Nobody asks for it any more. */
+  unfilmed(): void {
+    this.#filmed = null;
   }
 
   /** Everything until now is in the film; what the stream brought meanwhile follows. */
   filmed(): void {
-    for (const message of this.#filmed) this.#applyFilm(message);
-    this.#filmed = [];
+    for (const told of this.#filmed ?? []) this.#applyFilm(told);
+    this.#filmed = null;
     this.profiles.update();
     this.#tell({ filmReady: true });
   }
 
   setStream(stream: StreamState | "none"): void {
-    if (stream !== this.snapshot.stream) this.#tell({ stream, since: Date.now() });
+    if (stream === this.snapshot.stream) return;
+    // A stream begins where it opens, and is left when the run is over: what is told before and behind it, it does not bring.
+    if (stream === "open") this.#wait();
+    if (stream === "none") this.#hole();
+    this.#tell({ stream, since: Date.now(), opened: this.snapshot.opened + Number(stream === "open") });
   }
 
   /** A second of the live run has gone by. */

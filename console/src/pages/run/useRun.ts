@@ -1,6 +1,6 @@
 /** One run: its detail, its live stream, its matrix, its film. Everything that the page shows comes through here. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
+import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { matrixAt, matrixChanges, OPERATIONS, operationDetail } from "../../api/operations";
 import type { OperationDetail, OperationMessage } from "../../api/types";
 import { isOver } from "../../operation/states";
@@ -12,12 +12,16 @@ import { RunStore, type Snapshot } from "./store";
 const FILM_AT_ONCE = 30_000;
 /** Answers of one page are asked again at most so often. */
 const AGAIN_MS = 1200;
+/** Between two tries at what failed. */
+const TRIES_MS = 3000;
 
 export interface Run {
   detail: OperationDetail;
   store: RunStore;
   snapshot: Snapshot;
   over: boolean;
+  /** The question for the matrix of the shown moment. */
+  matrix: UseQueryResult<unknown>;
   /** Asks for the detail anew: after an act, or a message. */
   refresh: () => void;
 }
@@ -47,20 +51,12 @@ export function useRun(id: string, detail: OperationDetail): Run {
   const snapshot = useSyncExternalStore(store.subscribe, () => store.snapshot);
   const refresh = useThrottled(() => void client.invalidateQueries({ queryKey: [OPERATIONS, id], exact: true }), AGAIN_MS);
 
-  const loadMatrix = useCallback(() => {
-    matrixAt(id, null)
-      .then(({ bytes, seq }) => store.setLive(bytes, seq))
-      .catch(() => store.setStream("lost"));
-  }, [id, store]);
-  useEffect(loadMatrix, [loadMatrix]);
-
   useFollow<OperationMessage>(`${OPERATIONS}/${id}/stream`, !over, {
     onMessages: (messages) => {
       store.take(messages);
       const last = messages.at(-1);
       if (!last) return;
       client.setQueryData<OperationDetail>([OPERATIONS, id], (old) => (old ? { ...old, summary: last.summary } : old));
-      if (messages.some((message) => message.more_changes)) loadMatrix();
       refresh();
     },
     onState: (state) => store.setStream(state),
@@ -69,8 +65,11 @@ export function useRun(id: string, detail: OperationDetail): Run {
   useEffect(() => {
     if (over) store.setStream("none");
     if (over || snapshot.stream === "open") refresh();
-    if (over) loadMatrix();
-  }, [over, snapshot.stream, refresh, loadMatrix, store]);
+  }, [over, snapshot.stream, refresh, store]);
+  const live = useMatrix(id, null, snapshot.opened + snapshot.holes, true);
+  useEffect(() => {
+    if (live.data) store.setLive(live.data.bytes, live.data.seq);
+  }, [live.data, store]);
   useEffect(() => {
     if (over) return;
     const timer = setInterval(() => store.second(), 1000);
@@ -79,35 +78,51 @@ export function useRun(id: string, detail: OperationDetail): Run {
   useEffect(() => () => store.stop(), [store]);
 
   const wanted = snapshot.replay || plan.hosts.length * plan.steps.length <= FILM_AT_ONCE;
+  // A film that began before the stream would lack what was told between them.
+  const begins = wanted && (over || snapshot.opened > 0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: behind a hole it is asked for anew
   useEffect(() => {
-    if (!wanted || store.snapshot.filmReady) return;
+    if (!begins || store.snapshot.filmReady) return;
     const gone = new AbortController();
+    store.filming();
     void loadFilm(id, store, gone.signal);
-    return () => gone.abort();
-  }, [wanted, id, store]);
+    return () => {
+      gone.abort();
+      store.unfilmed();
+    };
+  }, [begins, id, store, snapshot.holes]);
   // Until the film is here, the matrix of the moment stands in for it.
+  const asksThen = snapshot.replay && !snapshot.filmReady;
+  const then = useMatrix(id, new Date(snapshot.asked).toISOString(), 0, asksThen);
   useEffect(() => {
-    if (!snapshot.replay || snapshot.filmReady) return;
-    const gone = new AbortController();
-    matrixAt(id, new Date(snapshot.asked).toISOString(), gone.signal)
-      .then(({ bytes }) => store.setThen(bytes))
-      .catch(() => undefined);
-    return () => gone.abort();
-  }, [id, store, snapshot.replay, snapshot.filmReady, snapshot.asked]);
-  return { detail, store, snapshot, over, refresh };
+    if (asksThen && (then.data || then.isError)) store.setThen(then.data?.bytes ?? null);
+  }, [asksThen, then.data, then.isError, store]);
+  return { detail, store, snapshot, over, matrix: asksThen ? then : live, refresh };
 }
 
-const TRIES_MS = 3000;
+/** Asks for the matrix of a moment, and again until it comes; another turn is another question. */
+function useMatrix(id: string, t: string | null, turn: number, enabled: boolean) {
+  return useQuery({
+    queryKey: [OPERATIONS, id, "matrix", t, turn],
+    queryFn: ({ signal }) => matrixAt(id, t, signal),
+    enabled,
+    refetchInterval: (query) => (query.state.status === "error" ? TRIES_MS : false),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+}
 
-/** All changes, page by page. A page that failed is asked for again. */
+/** All changes behind those that the film has, page by page. A page that failed is asked for again. */
 async function loadFilm(id: string, store: RunStore, signal: AbortSignal): Promise<void> {
+  const { last } = store.film;
+  const from = last === null ? undefined : new Date(last - 1).toISOString();
   let cursor: string | null = null;
   for (;;) {
     try {
-      const answer: Awaited<ReturnType<typeof matrixChanges>> = await matrixChanges(id, { cursor }, signal);
+      const answer: Awaited<ReturnType<typeof matrixChanges>> = await matrixChanges(id, { from, cursor }, signal);
       if (signal.aborted) return;
-      const from = Date.parse(answer.from);
-      for (const [micros = 0, step = 0, host = 0, byte = 0] of answer.changes) store.film.add(from + micros / 1000, step, host, byte);
+      const base = Date.parse(answer.from);
+      for (const [micros = 0, step = 0, host = 0, byte = 0] of answer.changes) store.film.add(base + micros / 1000, step, host, byte);
       cursor = answer.next ?? null;
       if (cursor === null) return store.filmed();
     } catch {

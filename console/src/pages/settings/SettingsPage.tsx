@@ -9,7 +9,7 @@ import { setToken, token } from "../../api/token";
 import type { QueryItem, RunningList } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { bytes, group } from "../../design/number";
-import { Foreign, Segment } from "../../design/parts";
+import { Foreign, Segment, Twice } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { toast } from "../../design/toast";
 import { useT } from "../../i18n";
@@ -168,14 +168,14 @@ function Saved() {
           <span className="dim small nowrap">
             {item.subject} · {full(Date.parse(item.time), view.zone)}
           </span>
-          <button
-            type="button"
-            className="btn sm icon bare"
-            aria-label={t("set.delete", { name: item.name })}
-            onClick={() => drop.mutate(item.name)}
+          <Twice
+            className="btn sm bare"
+            label={t("set.delete", { name: item.name })}
+            sure={t("drafts.sure")}
+            onDo={() => drop.mutate(item.name)}
           >
             <Icon name="close" />
-          </button>
+          </Twice>
         </div>
       ))}
     </section>

@@ -1,22 +1,10 @@
-/** A statement that runs: how far it is, and its end before the answer. */
+/** A statement that runs: how far it is. */
 import { useQuery } from "@tanstack/react-query";
-import { get, remove } from "../../api/client";
+import { get } from "../../api/client";
 import type { RunningList } from "../../api/types";
 import { group } from "../../design/number";
 import { Loading } from "../../design/states";
 import { useT } from "../../i18n";
-
-/** Frees the server: the statement is found among those that run now. */
-export async function stopOwn(sql: string): Promise<void> {
-  try {
-    const running = await get<RunningList>("/api/v1/running");
-    const begin = sql.replace(/\s+/g, " ").trim().slice(0, 60);
-    const own = running.items.filter((item) => item.kind === "sql" && item.query.replace(/\s+/g, " ").trim().startsWith(begin));
-    await Promise.all(own.map((item) => remove(`/api/v1/running/${item.id}`)));
-  } catch {
-    // It may have ended by itself; the request is given up either way.
-  }
-}
 
 /** Rows read so far, once it takes longer than a second. */
 export function Running({ sql }: { sql: string }) {
@@ -28,7 +16,9 @@ export function Running({ sql }: { sql: string }) {
     retry: false,
   });
   const begin = sql.replace(/\s+/g, " ").trim().slice(0, 60);
-  const own = list.data?.items.find((item) => item.query.replace(/\s+/g, " ").trim().startsWith(begin));
+  const alike = list.data?.items.filter((item) => item.kind === "sql" && item.query.replace(/\s+/g, " ").trim().startsWith(begin));
+  // The list has statements of all: of two that begin alike nobody knows which is whose.
+  const own = alike?.length === 1 ? alike[0] : undefined;
   return (
     <>
       {own?.progress ? (

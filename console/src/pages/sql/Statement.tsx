@@ -22,7 +22,7 @@ import { Editor } from "./Editor";
 import { History, remember } from "./History";
 import { offsetOf } from "./light";
 import { ResultGrid } from "./ResultGrid";
-import { Running, stopOwn } from "./Running";
+import { Running } from "./Running";
 import { SavedList } from "./SavedList";
 import { SchemaTree } from "./SchemaTree";
 import { useEdited } from "./text";
@@ -57,7 +57,6 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const [settled, setSettled] = useState(text);
   const [saving, setSaving] = useState(false);
   const editor = useRef<HTMLTextAreaElement>(null);
-  const abort = useRef<AbortController | null>(null);
   const range = { from: view.range.from, to: view.range.to };
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), ESTIMATE_AFTER_MS);
@@ -73,14 +72,12 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const answer = useQuery({
     queryKey: ["sql", asked, range],
     queryFn: async ({ signal }) => {
-      abort.current = new AbortController();
-      signal.addEventListener("abort", () => abort.current?.abort());
       const found = await sendJson<SqlAnswer>(
         "POST",
         "/api/v1/sql",
         { query: asked?.sql ?? "", max_rows: MOST_ROWS, max_bytes: MOST_BYTES },
         range,
-        abort.current.signal,
+        signal,
       );
       remember(asked?.sql ?? "");
       return found;
@@ -93,11 +90,8 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const run = () => {
     if (text.trim() !== "") setAsked({ sql: text, round: (asked?.round ?? 0) + 1 });
   };
-  const cancel = async () => {
-    await stopOwn(asked?.sql ?? "");
-    abort.current?.abort();
-    setAsked(null);
-  };
+  // Nobody waits for its answer any more: the call is given up, and with it the server ends the statement.
+  const cancel = () => setAsked(null);
   useChrome({
     title: saved ? `SQL · ${saved.name}` : "SQL",
     copies: sqlCopies(view, text, changed ? undefined : saved?.name),
@@ -179,7 +173,7 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
             )}
           </span>
           {answer.isFetching ? (
-            <button type="button" className="btn" onClick={() => void cancel()}>
+            <button type="button" className="btn" onClick={cancel}>
               <Icon name="stop" />
               {t("sql.cancel")} <kbd>⌘.</kbd>
             </button>
@@ -193,7 +187,7 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
             {t("sql.run")} <kbd className="on">⌘↵</kbd>
           </button>
         </div>
-        <Editor ref={editor} value={text} fault={fault} onChange={write} onRun={run} onCancel={() => void cancel()} onFault={toFault} />
+        <Editor ref={editor} value={text} fault={fault} onChange={write} onRun={run} onCancel={cancel} onFault={toFault} />
         <div className="col grow ht">
           {asked === null ? (
             <Empty title={t("sql.first")}>

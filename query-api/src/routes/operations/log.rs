@@ -39,6 +39,9 @@ struct LogParams {
     /// From this number of the attempt on; only with `attempt`.
     #[param(minimum = 1)]
     seq: Option<u64>,
+    /// Begins so many lines before the end, where those count that other parameters leave out. The first answer is `next` alone.
+    #[param(minimum = 1)]
+    tail: Option<u64>,
     /// Kinds: `host`, `task` and so on; any of them. Where none stands here, all but `output`, which is long.
     #[param(style = Form, explode)]
     kind: Option<Vec<String>>,
@@ -52,7 +55,7 @@ struct LogParams {
     cursor: Option<String>,
 }
 
-const NAMES: [&str; 8] = ["host", "step", "attempt", "seq", "kind", "text", "limit", "cursor"];
+const NAMES: [&str; 9] = ["host", "step", "attempt", "seq", "tail", "kind", "text", "limit", "cursor"];
 
 /// A line of the log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -138,6 +141,7 @@ struct Wish {
     step: Option<String>,
     attempt: Option<AttemptId>,
     from: u64,
+    tail: Option<u64>,
     kinds: Vec<TaskEventKind>,
     text: Option<String>,
 }
@@ -154,6 +158,11 @@ pub(super) async fn operation_log(ask: Ask, Path(id): Path<String>) -> Result<Js
     let (id, wish, page) = (id_of(&id)?, wish(&params)?, Page::<SaidAt>::read(&ask, &params)?);
     let names = ask.app.operations.look(|known| names(operation_of(known, id)?, &wish)).await??;
     let told = ask.app.operations.told(OperationId(id)).await?;
+    if let (Some(tail), None) = (wish.tail, &page.after) {
+        // A place, and no lines: while more is told they stay the same.
+        let next = Some(page.next(&ask, &told.tail(wish.attempt.as_ref(), tail)));
+        return Ok(Json(LogPage { items: Vec::new(), next, holes: Vec::new() }));
+    }
     let first =
         wish.attempt.as_ref().and_then(|attempt| told.place(attempt)).map_or((0, 1), |place| (place, wish.from));
     let passes = |said: &beidou_schemas::operation::said::Said, event: &TaskEvent| {
@@ -187,6 +196,13 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
     if let (Some(text), None) = (params.one("seq")?, &attempt) {
         return Err(Problem::parameter("seq", text, "only beside `attempt`: numbers count within an attempt"));
     }
+    let tail = match params.one("tail")? {
+        None => None,
+        Some(text) if params.one("seq")?.is_some() => {
+            return Err(Problem::parameter("tail", text, "only without `seq`: both say where to begin"));
+        }
+        Some(_) => Some(params.number("tail", 1..=u64::MAX, 1)?),
+    };
     let mut kinds = Vec::new();
     for word in params.many("kind")? {
         let kind = word.parse::<TaskEventKind>();
@@ -197,7 +213,7 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
     }
     let [host, step, text] =
         ["host", "step", "text"].map(|name| params.one(name).map(|value| value.map(str::to_owned)));
-    Ok(Wish { host: host?, step: step?, attempt, from, kinds, text: text?.map(|text| text.to_lowercase()) })
+    Ok(Wish { host: host?, step: step?, attempt, from, tail, kinds, text: text?.map(|text| text.to_lowercase()) })
 }
 
 /// The names under which a host may stand in the log. A host or step that the operation has not is a mistake.
