@@ -74,7 +74,11 @@ describe("a stream that is lost", () => {
 
 describe("pages of a list", () => {
   it("know where a row lies, also when pages are of unequal length", () => {
-    const known = [{ rows: 200 }, { rows: 150 }, { rows: 200 }];
+    const known = [
+      { before: 0, rows: 200 },
+      { before: 200, rows: 150 },
+      { before: 350, rows: 200 },
+    ];
     expect([0, 199, 200, 349, 350, 549, 550].map((n) => place(known, n))).toEqual([
       { page: 0, at: 0 },
       { page: 0, at: 199 },

@@ -42,6 +42,8 @@ export interface Pages<Row, Answer extends AnyPage<Row>> {
 
 interface Known {
   cursor: string | null;
+  /** Rows of all pages before it. */
+  before: number;
   rows: number;
   /** The times of its rows, where somebody asks for a moment: they stay when the rows are let go. */
   times: Float64Array;
@@ -72,15 +74,22 @@ export function letGo<Cursor>(held: Cursor[], shown: readonly Cursor[]): Cursor[
   return held.splice(0, Math.max(0, held.length - shown.length - MOST_HELD));
 }
 
-/** Which page a row lies on, and where on it. */
-export function place(known: readonly { rows: number }[], index: number): { page: number; at: number } {
-  let before = 0;
-  for (let n = 0; n < known.length; n += 1) {
-    const rows = known[n]?.rows ?? 0;
-    if (index < before + rows) return { page: n, at: index - before };
-    before += rows;
+/** How many rows the known pages have. */
+function rowsOf(known: readonly { before: number; rows: number }[]): number {
+  const last = known.at(-1);
+  return last ? last.before + last.rows : 0;
+}
+
+/** Which page a row lies on, and where on it. Each row of each drawing asks, and a million rows have thousands of pages. */
+export function place(known: readonly { before: number; rows: number }[], index: number): { page: number; at: number } {
+  if (index >= rowsOf(known)) return { page: known.length, at: 0 };
+  let [from, to] = [0, known.length - 1];
+  while (from < to) {
+    const middle = (from + to + 1) >> 1;
+    if ((known[middle]?.before ?? 0) <= index) from = middle;
+    else to = middle - 1;
   }
-  return { page: known.length, at: 0 };
+  return { page: from, at: index - (known[from]?.before ?? 0) };
 }
 
 /** What is known of one list. `held` are the cursors of its pages, the last seen one last. */
@@ -160,7 +169,8 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
       const last = n === state.known.length - 1 ? state.known[n] : undefined;
       const rows = data.items.length;
       const times = () => (timeOf ? Float64Array.from(data.items, timeOf) : NO_TIMES);
-      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), rows, times: times() });
+      const before = rowsOf(state.known);
+      if (n === state.known.length) state.known.push({ cursor: n === 0 ? null : (state.next ?? null), before, rows, times: times() });
       else if (last && (last.rows !== rows || state.next !== (data.next ?? null))) Object.assign(last, { rows, times: times() });
       else return;
       state.next = data.next ?? null;
@@ -190,7 +200,7 @@ export function usePages<Row, Answer extends AnyPage<Row> = AnyPage<Row>>(
   const dimmed = first === undefined && known.length === 0 && before !== undefined;
   // Until the first page is counted it stands for itself: a list that were empty for one drawing would lose its place.
   const stand = known.length === 0 ? (first ?? before?.answer) : undefined;
-  const rows = known.reduce((sum, one) => sum + one.rows, 0);
+  const rows = rowsOf(known);
   return {
     untilMoment: until === null ? null : rowsUntil(known, until),
     count: stand ? stand.items.length + (typeof first?.next === "string" ? 1 : 0) : rows + (typeof next === "string" ? 1 : 0),

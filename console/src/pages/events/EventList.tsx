@@ -1,5 +1,5 @@
 /** The list: live rows above, pages of history below, both in one virtual grid. */
-import { type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, type Range, type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
@@ -26,7 +26,10 @@ interface Props {
   empty: React.ReactNode;
 }
 
-const OVERSCAN = 12;
+/** The virtual list keeps an entry for each of its items: for each of a million rows, 60 MB. So its items are shelves of a few rows. */
+const SHELF = 4;
+/** Shelves that stand drawn beyond what is seen, on the side to which somebody scrolls. */
+const AHEAD = 3;
 /** What stands before a message at the least, and how wide narrow letters are: more of a message than fits is not seen. */
 const BEFORE_PX = 480;
 const LETTER_PX = 4.5;
@@ -36,6 +39,15 @@ const STEP = 40;
 /** What tells a row in the address: cluster, Event and version. */
 export function rowKey(event: Event): string {
   return `${event.cluster_uid}~${event.uid}~${event.resource_version}`;
+}
+
+/** Shelves to draw: what is seen, and some on the side to which somebody scrolls, on both while nobody does. */
+function ahead(range: Range, direction: "forward" | "backward" | null): number[] {
+  const before = direction === "forward" ? 0 : AHEAD;
+  const after = direction === "backward" ? 0 : AHEAD;
+  const startIndex = Math.max(0, range.startIndex - before);
+  const endIndex = Math.min(range.count - 1, range.endIndex + after);
+  return defaultRangeExtractor({ ...range, startIndex, endIndex, overscan: 0 });
 }
 
 function rowHeight(): number {
@@ -50,26 +62,33 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   const pool = useRef(0);
   const [focus, setFocus] = useState(-1);
   const live = tail?.rows ?? [];
-  const { startIndex, endIndex } = seen.current?.range ?? { startIndex: 0, endIndex: 60 };
+  const { startIndex, endIndex } = seen.current?.range ?? { startIndex: 0, endIndex: 15 };
   const pages = usePages<Event, Page<Event>>("/api/v1/events", params, anchor, [
-    Math.max(0, startIndex - OVERSCAN - live.length),
-    Math.max(0, endIndex + OVERSCAN - live.length),
+    Math.max(0, (startIndex - AHEAD) * SHELF - live.length),
+    Math.max(0, (endIndex + 1 + AHEAD) * SHELF - live.length),
   ]);
   const count = live.length + pages.count;
   const { density } = usePrefs();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows from the density
   const size = useMemo(rowHeight, [density]);
-  // With each new number of rows it works through all of them once more, which a page brings every few frames: it has room for more.
+  // With each new number of shelves it works through all of them once more, which a page brings every few frames: it has room for more.
   const room = 2 ** Math.ceil(Math.log2(Math.max(1024, count)));
-  const rows = useVirtualizer({ count: room, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: OVERSCAN });
-  seen.current = rows;
-  const items = rows.getVirtualItems().filter((item) => item.index < count);
+  const shelves = useVirtualizer({
+    count: room / SHELF,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => size * SHELF,
+    rangeExtractor: (range) => ahead(range, seen.current?.scrollDirection ?? null),
+  });
+  seen.current = shelves;
+  const drawn = shelves.getVirtualItems();
+  const from = (drawn[0]?.index ?? 0) * SHELF;
+  const items = Array.from({ length: Math.max(0, Math.min(count - from, drawn.length * SHELF)) }, (_, n) => from + n);
   // The element of a row that went out takes the row that came in: there are as many as were ever shown at once. So they stand in
   // the document in another order than rows do, and say the order themselves.
   pool.current = Math.max(pool.current, items.length);
   const slot = (index: number) => index % pool.current;
-  const slots = [...items].sort((a, b) => slot(a.index) - slot(b.index));
-  const letters = Math.ceil(Math.max(1, ((rows.scrollRect?.width ?? 0) - BEFORE_PX) / LETTER_PX / STEP)) * STEP;
+  const slots = [...items].sort((a, b) => slot(a) - slot(b));
+  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - BEFORE_PX) / LETTER_PX / STEP)) * STEP;
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first), [pages.first]);
   const at = useCallback(
@@ -80,7 +99,7 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   const move = (step: number) => {
     const next = Math.min(count - 1, Math.max(0, focus + step));
     setFocus(next);
-    rows.scrollToIndex(next);
+    shelves.scrollToIndex(Math.floor(next / SHELF));
     const event = at(next);
     if (event && selected !== null) onOpen(event);
   };
@@ -140,14 +159,14 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
           ref={scroller}
           onScroll={scrolled}
           role="rowgroup"
-          aria-owns={items.map((item) => `row-${item.index}`).join(" ")}
+          aria-owns={items.map((index) => `row-${index}`).join(" ")}
           tabIndex={0}
           onFocus={() => setFocus((now) => Math.max(0, now))}
         >
           <div role="presentation" style={{ height: count * size, position: "relative" }}>
-            {slots.map((item) => {
-              const event = at(item.index);
-              const key = slot(item.index);
+            {slots.map((index) => {
+              const event = at(index);
+              const key = slot(index);
               return event ? (
                 <EventRow
                   key={key}
@@ -155,14 +174,14 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
                   zone={zone}
                   showDay={showDay}
                   selected={rowKey(event) === selected}
-                  focused={item.index === focus}
-                  index={item.index}
-                  top={item.start}
+                  focused={index === focus}
+                  index={index}
+                  top={index * size}
                   letters={letters}
                   onOpen={open}
                 />
               ) : (
-                <WaitingRow key={key} top={item.start} />
+                <WaitingRow key={key} top={index * size} />
               );
             })}
           </div>
