@@ -20,6 +20,10 @@ async function pages(world, only) {
   const press = (keys) => async (page) => {
     for (const key of keys) await page.keyboard.press(key);
   };
+  const openKeys = async (page) => {
+    await page.keyboard.press("?");
+    await page.waitForSelector(".modal .keys dt");
+  };
   const openRow = async (page) => {
     await page.click("#row-4");
     await page.waitForSelector(".nb");
@@ -104,7 +108,7 @@ async function pages(world, only) {
     },
     { name: "coverage", path: "/coverage?from=-7d", ready: ".coverage tbody tr", both: true },
     { name: "settings", path: "/settings", ready: ".settings .dl dt" },
-    { name: "keys", path: "/coverage?from=-7d", ready: ".coverage tbody tr", then: press(["?"]) },
+    { name: "keys", path: "/coverage?from=-7d", ready: ".coverage tbody tr", then: openKeys },
   ];
 }
 

@@ -8,13 +8,14 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode, useMemo } from "react";
 import { createRoot } from "react-dom/client";
 import { cache, takeUp } from "./api/cache";
-import { takeFromAddress } from "./api/token";
+import { shareToken, takeFromAddress } from "./api/token";
 import { LangContext, translator } from "./i18n";
 import { begin } from "./pages/first";
 import { router } from "./router";
 import { apply, langOf, usePrefs } from "./shell/prefs";
 
 takeFromAddress();
+shareToken();
 apply();
 for (const { question, answer } of begin(location).splice(0)) takeUp(question, answer);
 

@@ -99,7 +99,14 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
       builders.eventsCopies(view, x, [x], params),
       {
         cli: ["beidou", "events", ...scope, `--type=${x}`, ...q],
-        kubectl: ["kubectl", "get", "events", "-A", "--sort-by=.lastTimestamp", selector],
+        api: get(`/api/v1/events${query}`),
+      },
+    ],
+    eventsOfOneCluster: [
+      builders.eventsCopies({ ...view, clusters: [x] }, "", [x], params),
+      {
+        cli: ["beidou", "events", ...scope.slice(0, 3), `--type=${x}`],
+        kubectl: ["kubectl", `--context=${x}`, "get", "events", "-A", "--sort-by=.lastTimestamp", selector],
         api: get(`/api/v1/events${query}`),
       },
     ],
@@ -113,7 +120,7 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
     ],
     finder: [
       builders.finderCopies(view, params),
-      { cli: ["beidou", "timeline", "KIND/NAME", ...since], api: get(`/api/v1/events${query}`) },
+      { cli: ["beidou", "events", ...since, `--cluster=${x}`, ...q], api: get(`/api/v1/events${query}`) },
     ],
     clusters: [builders.clustersCopies(params), { cli: ["beidou", "clusters"], api: get(`/api/v1/clusters${query}`) }],
     coverage: [

@@ -16,7 +16,10 @@ function on(...names: string[]): void {
 /** Presses a key where `inside` says what the target lies in; whether the page took it. */
 function press(
   key: string,
-  { inside = "", ...more }: { inside?: string; ctrlKey?: boolean; metaKey?: boolean; altKey?: boolean; shiftKey?: boolean } = {},
+  {
+    inside = "",
+    ...more
+  }: { inside?: string; code?: string; ctrlKey?: boolean; metaKey?: boolean; altKey?: boolean; shiftKey?: boolean } = {},
 ) {
   now += 100;
   const closest = (selector: string) => (inside !== "" && selector.split(", ").includes(inside) ? {} : null);
@@ -49,6 +52,10 @@ describe("a key", () => {
     for (const inside of ["input", "textarea", "select", "[contenteditable=true]"])
       for (const key of ["j", "Enter", " "]) expect(press(key, { inside }), `${key} in ${inside}`).toBe(false);
     expect([press("k", { inside: "input", ctrlKey: true }), press("1", { inside: "input", altKey: true })]).toEqual([true, true]);
+  });
+  it("with ⌥ is the key itself, whatever sign a Mac writes with it", () => {
+    on("Alt+1");
+    expect([press("¡", { code: "Digit1", altKey: true }), press("¡", { code: "Digit1" })]).toEqual([true, false]);
   });
   it("does nothing under a dialog or a menu", () => {
     on("j", "Mod+k");

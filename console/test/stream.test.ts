@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { queryString, timing } from "../src/api/client";
-import { Splitter } from "../src/api/stream";
+import { follow, Splitter } from "../src/api/stream";
 
 const TEXT = ': heartbeat\nid: a1\nretry: 2000\n\nid: a2\ndata: {"x":\ndata: 1}\n\nevent: gap\r\nid: a3\r\ndata: g\r\n\r\n';
 
@@ -35,5 +35,59 @@ describe("a call", () => {
   it("tells what it cost", () => {
     expect(timing("store;dur=40.24, total;dur=41.00")).toEqual({ storeMs: 40.24, totalMs: 41 });
     expect(timing(null)).toEqual({ storeMs: null, totalMs: null });
+  });
+});
+
+describe("a stream that is followed", () => {
+  const page = () => Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const told = (signal: AbortSignal, said: string[]) =>
+    follow({ url: "/x", after: null, signal, onMessages: () => undefined, onState: (state) => void said.push(state) });
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal("sessionStorage", { getItem: () => null });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+  it("is tried again where it breaks, and not where it is refused", async () => {
+    vi.stubGlobal("document", page());
+    const answers = [new Response(null, { status: 503 }), new Response('{"title":"no"}', { status: 403 })];
+    vi.stubGlobal("fetch", async () => answers.shift());
+    const said: string[] = [];
+    const done = told(new AbortController().signal, said);
+    await vi.advanceTimersByTimeAsync(600);
+    await done;
+    expect(said).toEqual(["connecting", "lost", "connecting", "refused"]);
+  });
+  it("gives its connection back while nobody sees the tab", async () => {
+    const seen = page();
+    vi.stubGlobal("document", seen);
+    const look = (state: string) => {
+      seen.visibilityState = state;
+      seen.dispatchEvent(new Event("visibilitychange"));
+    };
+    const open: AbortSignal[] = [];
+    vi.stubGlobal("fetch", (_: string, { signal }: { signal: AbortSignal }) => {
+      open.push(signal);
+      return new Promise((_done, failed) => signal.addEventListener("abort", () => failed(new Error("closed"))));
+    });
+    const [stop, said] = [new AbortController(), [] as string[]];
+    const done = told(stop.signal, said);
+    await vi.advanceTimersByTimeAsync(0);
+    look("hidden");
+    await vi.advanceTimersByTimeAsync(9000);
+    look("visible");
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(open.map((one) => one.aborted)).toEqual([false]);
+    look("hidden");
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(open.map((one) => one.aborted)).toEqual([true]);
+    look("visible");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(open.map((one) => one.aborted)).toEqual([true, false]);
+    expect(said).toEqual(["connecting", "connecting"]);
+    stop.abort();
+    await done;
   });
 });

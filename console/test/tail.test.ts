@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Problem } from "../src/api/problem";
 import type { Message } from "../src/api/stream";
+import type { Event, Page } from "../src/api/types";
 import { letGo, place, rowsUntil, standsIn } from "../src/api/usePages";
 import { MOST_HELD, MOST_ROWS, Tail } from "../src/pages/events/tail";
 import { merged } from "../src/pages/events/useTail";
@@ -26,6 +27,24 @@ describe("the live tail", () => {
     tail.resume();
     expect(ids(tail)).toEqual(["0.u.3", "0.u.2", "0.u.1"]);
     expect(tail.state()).toMatchObject({ held: 0, paused: false });
+  });
+  it("gives to the list what the list has, and keeps what it cannot have yet", () => {
+    const at = (second: number) => new Date(Date.UTC(2026, 10, 30, 12, 0, second)).toISOString();
+    const event = (n: number, second: number) => ({ id: `0.u.${n}`, cluster_uid: "c", time: at(second), observed: at(second) });
+    const live = (n: number, second: number): Message => ({ id: `p${n}`, event: "message", data: JSON.stringify(event(n, second)) });
+    const first = (items: object[], more: Partial<Page<Event>>) =>
+      ({ items, range: { from: at(0), to: at(59) }, coverage: [{ cluster_uid: "c", known_until: at(20) }], ...more }) as Page<Event>;
+    const tail = new Tail();
+    tail.take([live(1, 10), live(2, 22), live(3, 30), live(4, 40)], "p4");
+    // It has 4, and 1 behind its first page; 2 came too late to be known there, and 3 would stand on it.
+    tail.settle(first([event(4, 40), event(9, 25)], { next: "more" }));
+    expect(ids(tail)).toEqual(["0.u.3", "0.u.2"]);
+    expect(tail.state().came).toBe(4);
+    tail.take([live(9, 25), live(5, 50)], "p5");
+    expect(ids(tail)).toEqual(["0.u.5", "0.u.3", "0.u.2"]);
+    // Nothing is behind a list of one page.
+    tail.settle(first([event(5, 50)], {}));
+    expect(ids(tail)).toEqual(["0.u.3", "0.u.2"]);
   });
   it("parks when too much is held, and knows where to go on", () => {
     const tail = new Tail();

@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span } from "../src/time/format";
+import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span, weekday } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
 import { countTicks, ticks } from "../src/time/ticks";
 
 const NOW = Date.parse("2026-11-29T06:40:00Z");
+
+describe("a day of the week", () => {
+  it("has its name in the language of the page", () => {
+    expect([1, 7].map((day) => weekday(day, "en"))).toEqual(["Mon", "Sun"]);
+    expect(weekday(1, "zh")).toBe("周一");
+  });
+});
 
 describe("range", () => {
   it("keeps relative ends relative and reads absolute ones", () => {

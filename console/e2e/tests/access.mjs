@@ -1,4 +1,4 @@
-import { check, openPage } from "../harness.mjs";
+import { check, openPage, settled } from "../harness.mjs";
 import { heldRun } from "../operations.mjs";
 
 export async function theTokenLeavesTheAddressAtOnce(world) {
@@ -10,6 +10,19 @@ export async function theTokenLeavesTheAddressAtOnce(world) {
   await page.reload();
   await page.waitForSelector(".er[role=row]");
   check(troubles.length === 0, troubles.join("; "));
+}
+
+/** What opens in a tab of its own has no session storage: the token comes from the tab before it, and not to one that forgot it. */
+export async function anotherTabHasTheToken(world) {
+  const { page, context, go } = await openPage(world);
+  await go("/events?from=-1h");
+  await page.waitForSelector(".er[role=row]");
+  const other = await context.newPage();
+  await other.goto(`${world.front.url}/settings`);
+  await other.waitForSelector(".settings .dl dt");
+  await other.click("button:has-text('Forget')");
+  await other.waitForSelector(".gate input");
+  check((await other.evaluate(() => sessionStorage.getItem("beidou.token"))) === null, "a token that was forgotten came back");
 }
 
 export async function withoutTokenAGateAsksForIt(world) {
@@ -38,6 +51,35 @@ export async function aServerThatIsAwayIsToldAndForgiven(world) {
   }
   await page.click("text=Try again");
   await page.waitForSelector("text=new_occurrences");
+}
+
+/** Answers outlive a failed call for the next ones, say of when they are, and are followed by the next ones. */
+export async function pagesKeepTheirAnswersWithoutServer(world) {
+  if (!world.front.setAway) return;
+  const { page, go, troubles } = await openPage(world);
+  for (const [path, shown] of [
+    ["/?from=-24h", ".heat tbody td button"],
+    ["/events?from=-1h", ".facet .fv"],
+    ["/clusters?from=-24h", ".clusters tbody tr"],
+    ["/coverage?from=-24h", ".coverage tbody tr"],
+    ["/o?from=-24h", ".frow"],
+  ]) {
+    await go(path);
+    await page.waitForSelector(shown);
+    await settled(page);
+    world.front.setAway(true);
+    try {
+      await page.keyboard.press("R");
+      await page.waitForSelector(".note:has-text('as of')");
+      check((await page.locator(shown).count()) > 0, `${path} forgot what it knew`);
+    } finally {
+      world.front.setAway(false);
+    }
+    await page.keyboard.press("R");
+    await page.waitForSelector(".note:has-text('as of')", { state: "detached" });
+    await page.waitForSelector(shown);
+  }
+  check(troubles.length === 0, troubles.join("; "));
 }
 
 /** Rows that cannot be asked for anew stay, say of when they are, and are asked for as soon as somebody answers. */

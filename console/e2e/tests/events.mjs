@@ -32,6 +32,13 @@ export async function completionProposesWithCounts(world) {
   const { page, go } = await openPage(world);
   await go("/events?from=-7d");
   await page.waitForSelector(".er[role=row][id]");
+  const leaves = () => page.waitForFunction(() => !document.activeElement?.matches("input[data-filter]"));
+  await page.keyboard.press("/");
+  await page.waitForSelector(".complete [role=option]");
+  await page.keyboard.press("Tab");
+  await leaves();
+  check((await page.inputValue("input[data-filter]")) === "", "who comes by with Tab changes the line");
+  await page.focus(".rows");
   await page.keyboard.press("/");
   await page.keyboard.type("reason:FailedM");
   await page.waitForSelector(".complete [role=option]:has-text('FailedMount')");

@@ -42,11 +42,21 @@ export async function aCellOpensTheEventsThatItCounts(world) {
 export async function theGridIsWalkedByArrows(world) {
   const { page, go } = await openPage(world);
   await go("/?from=-24h");
-  await page.waitForSelector("[data-cell='0,1']");
-  await page.focus("[data-cell='0,1']");
+  await page.waitForSelector("button[data-cell='0,2']");
+  await settled(page);
+  const focus = () => page.evaluate(() => document.activeElement?.getAttribute("data-cell"));
+  await page.focus("[data-cell='0,2']");
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowDown");
-  check((await page.evaluate(() => document.activeElement?.getAttribute("data-cell"))) === "1,2", "the focus is elsewhere");
+  check((await focus()) === "1,3", "the focus is elsewhere");
+  // Cells without a number are cells, too, and Tab reaches one cell of all.
+  const [rows, cells] = [await page.locator(".heat tbody tr").count(), await page.locator(".heat [data-cell]").count()];
+  check(cells === rows * 13, `${cells} cells in ${rows} rows`);
+  check((await page.locator(".heat tbody [tabindex='0']").count()) === 1, "Tab stops at more than one cell");
+  for (let n = 0; n < 12; n += 1) await page.keyboard.press("ArrowRight");
+  check((await focus()) === "1,12", `the focus stopped at ${await focus()}`);
+  await page.keyboard.press("Tab");
+  check((await focus()) === null, "the focus is still in the grid");
 }
 
 /** Coverage is held back: the cells are there all the same, and its own column says that it is on its way. */

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { check, openPage, settled, until } from "../harness.mjs";
 
 const MESSAGE = `<script>window.pwned=1</script><img src=x onerror="window.pwned=1"> \u001b[31mred\u001b[0m \u202Egnp.exe\u202C \u200b\u0000 {"type":"Normal"} ${"long ".repeat(20_000)}`;
+const KIND = "P\u202Eod";
+const REASON = "<i>Bad\u202E</i>";
 
 async function plant(world) {
   const now = new Date(Date.now() - 120_000).toISOString().replace(/\.\d+/, "");
@@ -18,8 +20,8 @@ async function plant(world) {
       resourceVersion: "990001",
       creationTimestamp: now,
     },
-    involvedObject: { kind: "Pod", namespace: "e2e", name: "<b>x</b>", apiVersion: "v1" },
-    reason: "<i>Bad</i>",
+    involvedObject: { kind: KIND, namespace: "e2e", name: "<b>x</b>", apiVersion: "v1" },
+    reason: REASON,
     message: MESSAGE,
     type: "Warning",
     count: 1,
@@ -82,10 +84,7 @@ async function aHostileAddressIsAWordOfItsCommand(page, go, inert) {
   const strip = () => page.waitForFunction(() => /touch pwned/.test(document.querySelector(".cmd code")?.title ?? ""));
   const range = ["--since=1h", `--cluster=${SHELL}`];
   const pages = [
-    [
-      `/events?from=-1h&c=${part}&q=${part}&sev=${part}`,
-      { CLI: ["beidou", "events", ...range, `--type=${SHELL}`, "--", SHELL], kubectl: [], API: [] },
-    ],
+    [`/events?from=-1h&c=${part}&q=${part}&sev=${part}`, { CLI: ["beidou", "events", ...range, `--type=${SHELL}`, "--", SHELL], API: [] }],
     [
       `/operations?from=-1h&c=${part}&q=${part}&type=${part}&phase=${part}`,
       { CLI: ["beidou", "operation", "list", ...range, `--phase=${SHELL}`, `--type=${SHELL}`, `--text=${SHELL}`], API: [] },
@@ -136,7 +135,7 @@ export async function aHostileEventIsInertEverywhere(world) {
   await page.waitForSelector(".ev");
   await inert("the timeline");
   await copiedHere(page, {
-    CLI: ["beidou", "timeline", "--namespace=e2e", "--cluster=hostile-e2e", "--since=1h", "pod/<b>x</b>"],
+    CLI: ["beidou", "timeline", "--namespace=e2e", "--cluster=hostile-e2e", "--since=1h", `${KIND.toLowerCase()}/<b>x</b>`],
     kubectl: ["<b>x</b>"],
   });
   for (const path of [

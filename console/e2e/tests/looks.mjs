@@ -98,6 +98,8 @@ export async function languageAndThemeAreChosenAndKept(world) {
   const { page, go } = await openPage(world);
   await go("/settings");
   await page.waitForSelector("text=Appearance");
+  await page.click("button:has-text('Folded')");
+  await page.waitForSelector(".app.fold");
   await page.click("button:has-text('中文')");
   await page.waitForSelector("text=外观");
   await page.click("button:has-text('深色')");
@@ -107,6 +109,9 @@ export async function languageAndThemeAreChosenAndKept(world) {
   check((await page.evaluate(() => document.documentElement.lang)) === "zh-CN", "the language is not told");
   await page.click("nav a[href^='/events']");
   await page.waitForSelector("#row-0");
+  // Folded by choice and by the page: one press opens it.
+  await page.keyboard.press("[");
+  await page.waitForSelector(".app:not(.fold)");
   check(/Warning/.test(await page.textContent(".leg")), "a type was translated");
   check((await page.textContent(".crumb h1")) === "事件检索", "the title is not Chinese");
 }

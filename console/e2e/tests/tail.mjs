@@ -60,6 +60,7 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   // Everything that the second reader had seen at the resume is on the page: by count of the newest rows, and by name.
   const wanted = others.slice(0, mark);
   const shown = new Set();
+  const twice = new Set();
   const last = wanted.at(-1);
   await page.waitForFunction(
     ({ reason, name }) =>
@@ -69,10 +70,15 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
     { reason: last.reason, name: last.name },
   );
   for (let n = 0; n < 20; n += 1) {
-    for (const text of await page.$$eval(".er.vrow[id]", (rows) => rows.map((row) => row.textContent))) shown.add(text);
+    const texts = await page.$$eval(".er.vrow[id]", (rows) => rows.map((row) => row.textContent));
+    for (const [at, text] of texts.entries()) {
+      shown.add(text);
+      if (texts.indexOf(text) !== at) twice.add(text);
+    }
     await scrollRows(page, 400);
   }
   stop.abort();
+  check(twice.size === 0, `shown twice: ${[...twice].slice(0, 3)}`);
   const texts = [...shown];
   const lost = wanted.filter(
     (event) =>

@@ -42,7 +42,7 @@ export function timing(header: string | null): Pick<Cost, "storeMs" | "totalMs">
   return { storeMs: part("store"), totalMs: part("total") };
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+async function send(path: string, init: RequestInit, also?: number): Promise<Response> {
   const headers = { accept: "application/json", ...authorization(), ...(init.headers as Record<string, string> | undefined) };
   let response: Response;
   try {
@@ -51,7 +51,7 @@ async function send(path: string, init: RequestInit): Promise<Response> {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw asProblem(error);
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok && response.status !== also) throw await problemOf(response);
   return response;
 }
 
@@ -68,8 +68,9 @@ async function parse<Answer>(response: Response): Promise<Answer> {
   }
 }
 
-export async function get<Answer>(path: string, params: Params = {}, signal?: AbortSignal): Promise<Answer> {
-  return parse(await send(path + queryString(params), signal ? { signal } : {}));
+/** `also`: a status beside those of success whose body is an answer. */
+export async function get<Answer>(path: string, params: Params = {}, signal?: AbortSignal, also?: number): Promise<Answer> {
+  return parse(await send(path + queryString(params), signal ? { signal } : {}, also));
 }
 
 /** Bytes as they are, with the headers that tell their shape. */

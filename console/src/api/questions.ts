@@ -23,6 +23,10 @@ import type {
 /** So many rows has a page of a list. */
 export const PAGE_ROWS = 200;
 
+/** So many states of an Event come at once; each has the Event's JSON. No more than so many are looked through. */
+export const STATES = 50;
+const MOST_STATES = 1000;
+
 /** The library's own does the same: it is there for its types. */
 export const queryOptions = ((options: unknown) => options) as typeof libraryOptions;
 const keepPreviousData = <Answer>(before: Answer | undefined): Answer | undefined => before;
@@ -50,30 +54,49 @@ export const histogram = (params: Params, anchor: number) => ask<Histogram>("/ap
 export const facets = (params: Params, anchor: number) => ask<Facets>("/api/v1/events/facets", params, anchor);
 export const patterns = (params: Params, anchor: number) => ask<Patterns>("/api/v1/events/patterns", params, anchor);
 export const explain = (params: Params, anchor: number) => ask<Explanation>("/api/v1/events/explain", params, anchor);
-export const states = (cluster: string, uid: string) => ask<Page<EventState>>(`/api/v1/events/${cluster}/${uid}`, { limit: 50 });
+/** The states of an Event, newest first: so many, and as many more as it takes to have the wanted one among them. */
+export const states = (cluster: string, uid: string, version: string, least: number) => {
+  const path = `/api/v1/events/${cluster}/${uid}`;
+  const has = (items: readonly EventState[]) => items.some((one) => one.uid === uid && one.resource_version === version);
+  return queryOptions<Page<EventState>>({
+    queryKey: [path, version, least],
+    queryFn: ({ signal }) =>
+      allPages<Page<EventState>>(
+        (cursor) => get(path, { limit: STATES, cursor }, signal),
+        (items) => items.length >= MOST_STATES || (items.length >= least && has(items)),
+      ),
+    placeholderData: (before) => (before && has(before.items) ? before : undefined),
+  });
+};
 export const neighbours = (cluster: string, uid: string, params: Params) =>
   ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
+async function allPages<Answer extends { items: unknown[]; next?: string | null }>(
+  ask: (cursor: string | undefined) => Promise<Answer>,
+  enough: (items: Answer["items"]) => boolean = () => false,
+): Promise<Answer> {
+  const items: Answer["items"] = [];
+  let page: Answer | undefined;
+  do {
+    page = await ask(page?.next ?? undefined);
+    items.push(...page.items);
+  } while (page.next && !enough(items));
+  return { ...page, items };
+}
+
 /** All of them: whoever looks for a name must not miss it. */
 export const queries = () => {
   const path = "/api/v1/queries";
   return queryOptions({
     ...ask<QueryList>(path),
-    queryFn: async ({ signal }) => {
-      const items: QueryList["items"] = [];
-      let page: QueryList | undefined;
-      do {
-        page = await get<QueryList>(path, { limit: 1000, cursor: page?.next }, signal);
-        items.push(...page.items);
-      } while (page.next);
-      return { ...page, items };
-    },
+    queryFn: ({ signal }) => allPages<QueryList>((cursor) => get(path, { limit: 1000, cursor }, signal)),
   });
 };
 export const link = (id: string) => ask<LinkItem>(`/api/v1/links/${encodeURIComponent(id)}`);
 export const exportsList = () => ask<ExportList>("/api/v1/exports");
 export const space = () => ask<Space>("/api/v1/space");
 export const sqlSchema = () => ask<SqlSchema>("/api/v1/sql/schema");
-export const ready = () => ask<Ready>("/readyz");
+/** Who is not ready says so with 503, and which part of it waits for what. */
+export const ready = () => queryOptions({ ...ask<Ready>("/readyz"), queryFn: ({ signal }) => get<Ready>("/readyz", {}, signal, 503) });
 
 /** Pages of a list are no placeholder for one another. */
 export function page<Answer>(path: string, params: Params, cursor: string | null, anchor: number) {

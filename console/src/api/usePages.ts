@@ -101,7 +101,7 @@ interface Chain {
 }
 
 /** An answer that may stand in while the next one is on its way, or cannot be had. */
-interface Old<Answer> {
+export interface Old<Answer> {
   question: string;
   answer: Answer;
   at: number;

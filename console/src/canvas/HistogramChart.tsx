@@ -4,7 +4,7 @@ import type { Histogram } from "../api/types";
 import { group } from "../design/number";
 import { useT } from "../i18n";
 import { modified } from "../shell/keys";
-import { missing, stretches } from "../time/coverage";
+import { coverageWord, missing, stretches } from "../time/coverage";
 import { duration, full, hms } from "../time/format";
 import { Canvas, type Draw } from "./Canvas";
 import { drawHistogram } from "./drawHistogram";
@@ -28,9 +28,7 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
   const [cursor, setCursor] = useState<number | null>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const first = lost[0];
-  const label = first
-    ? `${first.cluster} ${t(first.state === "gap" ? "cov.gap" : first.state === "degraded" ? "cov.degraded" : "cov.unknown")} ${duration(first.to - first.from)}`
-    : null;
+  const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from)}` : null;
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
     (c, w, h) => drawHistogram(c, w, h, { bins, range, stretches: strip, label, zone, scale, cursor, brush: shown }),
@@ -63,6 +61,7 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
       const bin = cursor === null ? undefined : bins[binAt(bins, cursor)];
       done(shown ?? (bin ? [bin.from, bin.to] : null));
     } else if (event.key === "Escape") {
+      event.preventDefault();
       if (brush) setBrush(null);
       else onBack();
     }
@@ -143,7 +142,7 @@ function Table({ bins, zone }: { bins: ReturnType<typeof stacks>; zone: string }
               <td className="num">{group(bin.counts.Warning)}</td>
               <td className="num">{group(bin.counts.Normal)}</td>
               <td className="num">{bin.coverage === "complete" ? group(bin.total) : `≥ ${group(bin.total)}`}</td>
-              <td>{bin.coverage}</td>
+              <td>{t(coverageWord(bin.coverage))}</td>
             </tr>
           ))}
         </tbody>

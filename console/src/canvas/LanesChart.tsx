@@ -2,6 +2,7 @@
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
 import type { Lanes } from "../api/types";
 import { group } from "../design/number";
+import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { stretches } from "../time/coverage";
 import { full, hms } from "../time/format";
@@ -126,7 +127,8 @@ export function LanesChart({ data, zone, t1, t2, onT1, onT2, onZoom, name }: Pro
       />
       {over ? (
         <div className="tip" style={{ left: Math.max(4, over.x - 90), top: over.y + 18 }}>
-          <b className="medium">{data.lanes[over.box.lane]?.reason ?? t("lanes.others")}</b> × {group(over.box.mark.occurrences)}
+          <b className="medium">{visible(data.lanes[over.box.lane]?.reason ?? t("lanes.others"), 60)}</b> ×{" "}
+          {group(over.box.mark.occurrences)}
           <br />
           <span className="dim">
             {full(over.box.from, zone)}

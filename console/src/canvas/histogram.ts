@@ -28,6 +28,12 @@ export function stacks(bins: readonly Bin[]): Stack[] {
   });
 }
 
+/** States a second over bins of which something is known; null where there are none. */
+export function rateOf(bins: readonly Pick<Bin, "states" | "coverage">[], binSeconds: number): number | null {
+  const known = bins.filter((bin) => bin.coverage !== "gap");
+  return known.length === 0 ? null : known.reduce((sum, bin) => sum + bin.states, 0) / (known.length * binSeconds);
+}
+
 export type Scale = "linear" | "sqrt";
 
 export function height(value: number, most: number, full: number, scale: Scale): number {

@@ -4,7 +4,7 @@ import type { Problem } from "../api/problem";
 import { asProblem } from "../api/problem";
 import { useT } from "../i18n";
 import { useView } from "../shell/view";
-import type { Missing } from "../time/coverage";
+import { coverageWord, type Missing } from "../time/coverage";
 import { duration, hms, span } from "../time/format";
 import { Glyph, Icon } from "./Icon";
 import { visible } from "./visible";
@@ -79,7 +79,7 @@ export function Partial({ parts }: { parts: readonly Missing[] }) {
   if (!first) return null;
   const text = t("state.partial", {
     cluster: first.cluster,
-    state: t(first.state === "gap" ? "cov.gap" : first.state === "degraded" ? "cov.degraded" : "cov.unknown"),
+    state: t(coverageWord(first.state)),
     length: duration(first.to - first.from),
     when: span(first.from, first.to, zone, anchor, t("time.today")),
   });
@@ -94,14 +94,26 @@ export function Partial({ parts }: { parts: readonly Missing[] }) {
   );
 }
 
-/** Above rows that could not be asked for anew: of when they are. */
-export function StaleNote({ since }: { since: number | null }) {
+/** Above what could not be asked for anew, or not to its end: of when it is, or what failed, and another try. */
+export function StaleNote({ since, error, what, retry }: { since: number | null; error?: unknown; what?: string; retry?: () => void }) {
   const t = useT();
-  if (since === null) return null;
+  if (since === null && !error) return null;
+  const problem = asProblem(error);
   return (
     <div className="note plain">
-      <Stale since={since} />
-      <span className="cut">{t("state.unreachable")}</span>
+      {since === null ? <Glyph name="fail" /> : <Stale since={since} />}
+      {since !== null || problem.unreachable ? (
+        <span className="cut">{t("state.unreachable")}</span>
+      ) : (
+        <span className="cut" role="alert">
+          {t("state.failed", { what: what ?? "" })} <span className="dim">· {visible(problem.message, 300)}</span>
+        </span>
+      )}
+      {retry ? (
+        <button type="button" className="btn sm end" onClick={retry}>
+          {t("action.retry")}
+        </button>
+      ) : null}
     </div>
   );
 }

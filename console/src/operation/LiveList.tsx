@@ -80,7 +80,7 @@ export function LiveList<Row>(props: Props<Row>) {
   if (pages.count === 0) return empty;
   return (
     <>
-      <StaleNote since={pages.asOf} />
+      <StaleNote since={pages.asOf} error={pages.error} what={name} retry={pages.retry} />
       <div
         className={`col grow livelist ${className}${pages.asOf === null ? "" : " lost"}`}
         role="table"

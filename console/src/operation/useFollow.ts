@@ -18,7 +18,8 @@ export function useFollow<Message>(url: string, enabled: boolean, handlers: Hand
       after: null,
       signal: gone.signal,
       onMessages: (messages) => latest.current.onMessages(messages.map((message) => JSON.parse(message.data) as Message)),
-      onState: (state) => latest.current.onState(state),
+      // A run that is not there is told by its detail.
+      onState: (state) => latest.current.onState(state === "refused" ? "lost" : state),
     });
     return () => gone.abort();
   }, [url, enabled]);

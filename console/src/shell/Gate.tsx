@@ -1,12 +1,13 @@
 /** Where the server wants a token and this tab has none, or a wrong one. */
-import { type FormEvent, useState } from "react";
-import { setToken } from "../api/token";
+import { type FormEvent, useEffect, useState } from "react";
+import { askForToken, setToken } from "../api/token";
 import { Logo } from "../design/Icon";
 import { useT } from "../i18n";
 
 export function Gate({ detail }: { detail: string }) {
   const t = useT();
   const [value, setValue] = useState("");
+  useEffect(askForToken, []);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setToken(value);

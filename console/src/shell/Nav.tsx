@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { completeness, histogram } from "../api/questions";
+import { rateOf } from "../canvas/histogram";
 import { Spark } from "../canvas/Spark";
 import { Icon, type IconName, Logo } from "../design/Icon";
 import { short } from "../design/number";
@@ -83,9 +84,7 @@ function Intake({ ask }: { ask: boolean }) {
     [bins.data],
   );
   // The newest bins may not be settled: the rate is that of the minute before them.
-  const settled = bins.data?.bins.slice(-9, -3) ?? [];
-  const seconds = settled.length * (bins.data?.bin_seconds ?? 10);
-  const rate = settled.length === 0 ? null : settled.reduce((sum, bin) => sum + bin.states, 0) / seconds;
+  const rate = bins.data ? rateOf(bins.data.bins.slice(-9, -3), bins.data.bin_seconds) : null;
   const lags = (late.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : []));
   return (
     <div className="navfoot">

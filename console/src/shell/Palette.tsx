@@ -5,6 +5,8 @@ import { Dialog, Modal, ModalOverlay } from "react-aria-components";
 import { costOf } from "../api/client";
 import { Icon } from "../design/Icon";
 import { Foreign } from "../design/parts";
+import { StaleNote } from "../design/states";
+import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { useDelayed } from "../operation/useDelayed";
 import { duration } from "../time/format";
@@ -38,7 +40,7 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
   // Enter obeys what stands in the field at that moment; only the server is asked a little later.
   const command: Command = readCommand(input);
   const settled = useDelayed(input, TYPING_MS) === input;
-  const { groups, objects } = useChoices(command, settled, { view, navigate, onHelp, t });
+  const { groups, objects, failed } = useChoices(command, settled, { view, navigate, onHelp, t });
   const flat = groups.flatMap((group) => group.items);
   const chosen = Math.min(at, flat.length - 1);
   const act = (choice: Choice | undefined) => {
@@ -128,15 +130,21 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
                         ))}
                       </span>
                     ) : null}
-                    <span className={item.parts ? "dim cut" : "cut"}>{item.label}</span>
-                    <span className="end">{item.hint}</span>
+                    <span className={item.parts ? "dim cut" : "cut"}>{visible(item.label, 300)}</span>
+                    <span className="end">{visible(item.hint ?? "", 300)}</span>
                   </div>
                 );
               })}
             </div>
           ),
         )}
-        {flat.length === 0 ? (
+        <StaleNote
+          since={null}
+          error={failed?.error}
+          what={t("palette.objects")}
+          {...(failed ? { retry: () => void failed.refetch() } : {})}
+        />
+        {flat.length === 0 && !failed ? (
           <p className="dim" style={{ padding: 12 }}>
             {objects.isFetching ? t("state.loading") : t("palette.none")}
           </p>

@@ -56,13 +56,18 @@ export function Shell() {
     const next = shifted(view.range, direction, Date.now());
     view.set({ from: next.from, to: next.to });
   };
+  // Folded by choice and by width: one press undoes both.
+  const fold = () => {
+    if (wide) setUnfolded(folded);
+    if (!wide || prefs.folded) setPrefs({ folded: !folded });
+  };
   useKeys({
     ":": () => setPalette(":"),
     "Mod+k": () => setPalette(""),
     "?": () => setHelp(true),
     t: () => setRange(true),
     R: refresh,
-    "[": () => (wide && !prefs.folded ? setUnfolded(!unfolded) : setPrefs({ folded: !prefs.folded })),
+    "[": () => fold(),
     c: () => document.querySelector<HTMLElement>(".cmd .as button")?.focus(),
     "/": () => document.querySelector<HTMLElement>("[data-filter]")?.focus(),
     "Shift+ArrowLeft": () => shift(-1),

@@ -57,12 +57,14 @@ const ICONS: Record<PageName, IconName> = {
 };
 const MOST_OBJECTS = 8;
 
+type Failing = Pick<UseQueryResult, "error" | "refetch">;
+
 /** `settled`: nobody is typing any more, and the server may be asked. */
 export function useChoices(
   command: Command,
   settled: boolean,
   context: Context,
-): { groups: { title: string; items: Choice[] }[]; objects: UseQueryResult<Page<Event>> } {
+): { groups: { title: string; items: Choice[] }[]; objects: UseQueryResult<Page<Event>>; failed: Failing | undefined } {
   const { view, t } = context;
   const line = command.what === "objects" && command.line !== "" ? command.line : "";
   const clusters = command.what === "objects" && command.clusters.length > 0 ? command.clusters : view.clusters;
@@ -77,12 +79,13 @@ export function useChoices(
   const word = command.what === "objects" ? command.text.toLowerCase() : "";
   return {
     objects,
+    failed: [objects, found].find((one) => one.isError),
     groups: [
       {
         title: t("palette.objects"),
         items:
           command.what === "find"
-            ? foundOf(found, command, context)
+            ? foundOf(found.data?.items ?? [], command, context)
             : line === ""
               ? []
               : objectsOf(objects.data?.items ?? [], word, context),
@@ -110,17 +113,16 @@ function mine(clusters: readonly string[]): Search {
 }
 
 /** Operations or tasks that match, of any time: an id in a chat may be old. */
-function useFound(command: Command, settled: boolean, view: View): (OperationItem | TaskItem)[] {
+function useFound(command: Command, settled: boolean, view: View): UseQueryResult<OperationList | TaskList> {
   const { text, labels: label } = command.what === "find" ? command : { text: "", labels: [] };
   const path = command.what === "find" ? `/api/v1/${command.in}` : "";
   const clusters = command.what === "find" && command.clusters.length > 0 ? command.clusters : view.clusters;
-  const list = useQuery({
+  return useQuery({
     queryKey: ["palette", path, text, label, clusters],
     queryFn: ({ signal }) => get<OperationList | TaskList>(path, { text, label, cluster: clusters, limit: MOST_OBJECTS }, signal),
     enabled: settled && command.what === "find",
     retry: false,
   });
-  return list.data?.items ?? [];
 }
 
 function foundOf(items: readonly (OperationItem | TaskItem)[], command: Command & { what: "find" }, context: Context): Choice[] {

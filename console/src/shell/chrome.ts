@@ -1,4 +1,6 @@
 /** What a page tells the frame: its title, the equal commands, and what the view cost. */
+
+import { useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useSyncExternalStore } from "react";
 import type { Cost } from "../api/client";
 
@@ -28,9 +30,10 @@ function put(chrome: Chrome): void {
   for (const listener of listeners) listener();
 }
 
-/** A page calls it on every render; the frame changes only when the words do. */
+/** A page calls it on every render; the frame changes only when the words do, or the address, to which the crumbs lead. */
 export function useChrome(chrome: Chrome): void {
-  const signature = JSON.stringify([chrome.title, chrome.copies, chrome.cost, chrome.costText]);
+  const search = useSearch({ strict: false });
+  const signature = JSON.stringify([chrome.title, chrome.copies, chrome.cost, chrome.costText, search]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the words stand in the signature
   useEffect(() => {
     put(chrome);

@@ -50,7 +50,10 @@ export function eventsCopies(view: Asked, q: string, types: readonly string[], p
   return {
     cli: shell(["beidou", "events", ...scopeFlags(view), ...flags("type", type)], given(line)),
     sql: `${note}SELECT time, cluster, type, kind, namespace, name, reason, message\nFROM events\nWHERE ${where.join(" AND ")}\nORDER BY time DESC\nLIMIT 200`,
-    kubectl: shell(["kubectl", "get", "events", "-A", "--sort-by=.lastTimestamp", ...selected]),
+    // It knows no query line, and one cluster at a time.
+    ...(q === "" && view.clusters.length < 2
+      ? { kubectl: shell(["kubectl", ...flags("context", view.clusters), "get", "events", "-A", "--sort-by=.lastTimestamp", ...selected]) }
+      : {}),
     api: curl("/api/v1/events", params),
   };
 }
@@ -79,8 +82,9 @@ export function timelineCopies(ref: ObjectRef, { range }: Asked): Copies {
   };
 }
 
-export function finderCopies({ range }: Asked, params: Params): Copies {
-  return { cli: shell(["beidou", "timeline", "KIND/NAME", ...rangeFlags(range)]), api: curl("/api/v1/events", params) };
+export function finderCopies({ range }: Asked, params: Params & { q: string; cluster: readonly string[] }): Copies {
+  const cli = shell(["beidou", "events", ...rangeFlags(range), ...flags("cluster", params.cluster)], [params.q]);
+  return { cli, api: curl("/api/v1/events", params) };
 }
 
 export function clustersCopies(params: Params): Copies {

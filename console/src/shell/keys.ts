@@ -69,8 +69,10 @@ export function useKeys(handlers: Handlers): void {
 }
 
 function nameOf(event: KeyboardEvent): string {
+  // With ⌥ a Mac writes another sign: the key itself is meant.
+  const digit = event.altKey ? /^Digit(\d)$/.exec(event.code)?.[1] : undefined;
   const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
   const alt = event.altKey ? "Alt+" : "";
   const shift = event.shiftKey && event.key.length > 1 ? "Shift+" : "";
-  return mod + alt + shift + event.key;
+  return mod + alt + shift + (digit ?? event.key);
 }

@@ -1,6 +1,14 @@
 /** What the API says of completeness, as the console draws and words it. */
 import type { ClusterCompleteness, ClusterCoverage, CoveragePart } from "../api/types";
 import type { Stretch } from "../canvas/paint";
+import type { Key } from "../i18n";
+
+const WORDS: Readonly<Record<string, Key>> = { complete: "cov.complete", degraded: "cov.degraded", gap: "cov.gap" };
+
+/** The word for a state of coverage. */
+export function coverageWord(state: string): Key {
+  return WORDS[state] ?? "cov.unknown";
+}
 
 /** A stretch at the end of so long that only waits to be proven or projected is no gap: it is what "now" means. */
 const SETTLING_MS = 90_000;

@@ -31,6 +31,11 @@ export function offset(zone: string, ms: number): string {
   return (part ?? "UTC").replace("GMT", "UTC").replace(/\+0$/, "");
 }
 
+/** The name of a day of the week in a language: 1 is Monday, 7 Sunday. */
+export function weekday(day: number, lang: string): string {
+  return new Intl.DateTimeFormat(lang, { weekday: "short", timeZone: "UTC" }).format(Date.UTC(2026, 10, 22 + day));
+}
+
 export function hm(ms: number, zone: string): string {
   return formatter(zone, { hour: "2-digit", minute: "2-digit" }).format(ms);
 }

@@ -1,16 +1,17 @@
 /** Clusters: all that were ever watched or imported, with what is stored of the range. */
 import "../coverage/coverage.css";
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { costOf } from "../../api/client";
 import { facets } from "../../api/questions";
 import type { Cluster, ClusterCompleteness } from "../../api/types";
+import { oldest, useHeld } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { copy } from "../../design/toast";
 import { useT } from "../../i18n";
+import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
 import { clustersCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
@@ -23,8 +24,8 @@ export function Page() {
   const t = useT();
   const view = useView();
   const first = clustersFirst(view);
-  const list = useQuery(first.list);
-  const cover = useQuery(first.cover);
+  const list = useHeld(first.list);
+  const cover = useHeld(first.cover);
   const sort = (["cluster", "states", "occurrences", "last", "percent"] as const).find((one) => one === view.search.sort) ?? "cluster";
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
   useChrome({
@@ -67,6 +68,7 @@ export function Page() {
   return (
     <div className="clusters row flush grow">
       <section className={list.isPlaceholderData ? "scroll grow stale" : "scroll grow"} tabIndex={0} aria-label={t("nav.clusters")}>
+        <StaleNote since={oldest(list, cover)} error={cover.error} what={t("nav.coverage")} retry={() => void cover.refetch()} />
         <table className="tbl">
           <colgroup>
             <col />
@@ -108,7 +110,7 @@ export function Page() {
                   </td>
                   <td className="num">
                     <Glyph name={own ? (whole ? "ok" : own.gap_seconds > 0 ? "error" : "warn") : "unknown"} />{" "}
-                    {own ? `${own.percent} %` : t("cov.neverWatched")}
+                    {own ? `${own.percent} %` : cover.data ? t("cov.neverWatched") : cover.isError ? "–" : "…"}
                   </td>
                   <td className="num">{atLeast(group(item.states), whole)}</td>
                   <td className="num">{atLeast(group(item.occurrences), whole)}</td>
@@ -132,7 +134,7 @@ export function Page() {
 
 function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompleteness | undefined; view: View }) {
   const t = useT();
-  const top = useQuery(
+  const top = useHeld(
     facets(
       { from: view.range.from, to: view.range.to, cluster: item.cluster_uid, type: "Warning", fields: ["reason", "node"], top: 10 },
       view.anchor,
@@ -184,6 +186,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
             </>
           ) : null}
         </dl>
+        <StaleNote since={top.asOf} />
         {top.isPending ? <Loading rows={6} /> : null}
         {top.isError ? <Failed error={top.error} what={t("events.facets")} retry={() => void top.refetch()} /> : null}
         {top.data?.facets.map((facet) => (
@@ -196,7 +199,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
                   key={value.value}
                   className="it"
                   to="/events"
-                  search={{ ...search, q: `${facet.field}:${value.value}`, sev: "Warning" } as never}
+                  search={{ ...search, q: `${facet.field}:${written(value.value)}`, sev: "Warning" } as never}
                 >
                   <Foreign className="cut mono" text={value.value} most={60} />
                   <span className="end num">{group(value.states)}</span>

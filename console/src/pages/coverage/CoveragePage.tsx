@@ -1,14 +1,14 @@
 /** Coverage: for every cluster how much of the range is known, why not, and how late Events come. */
 import "./coverage.css";
-import { useQuery } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { costOf, get } from "../../api/client";
 import type { ClusterCompleteness, CoverageInterval, Page as ListPage, Reject } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { Canvas, type Draw } from "../../canvas/Canvas";
 import { coverageStrip } from "../../canvas/paint";
 import { Glyph, Icon } from "../../design/Icon";
 import { Foreign, Id, Tabs } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { coverageCopies } from "../../shell/copies";
@@ -23,7 +23,7 @@ export function Page() {
   const t = useT();
   const view = useView();
   const params = { ...view.scope, bins: 480 };
-  const answer = useQuery(coverageFirst(view).cover);
+  const answer = useHeld(coverageFirst(view).cover);
   const row = view.search.row ?? answer.data?.items[0]?.cluster_uid;
   const chosen = answer.data?.items.find((item) => item.cluster_uid === row);
   useChrome({
@@ -49,6 +49,7 @@ export function Page() {
   return (
     <div className="coverage col grow">
       <section className={answer.isPlaceholderData ? "scroll upper stale" : "scroll upper"} tabIndex={0} aria-label={t("cov.byCluster")}>
+        <StaleNote since={answer.asOf} />
         <table className="tbl">
           <colgroup>
             <col style={{ width: 150 }} />
@@ -177,7 +178,7 @@ function Detail({ item, view }: { item: ClusterCompleteness; view: View }) {
   const t = useT();
   const tab = (["parts", "sessions", "rejects"] as const).find((one) => one === view.search.tab) ?? "parts";
   const params = { from: view.range.from, to: view.range.to, cluster: item.cluster_uid };
-  const intervals = useQuery({
+  const intervals = useHeld({
     queryKey: ["coverage", params, tab, view.anchor],
     queryFn: ({ signal }) =>
       get<ListPage<CoverageInterval>>(
@@ -187,7 +188,7 @@ function Detail({ item, view }: { item: ClusterCompleteness; view: View }) {
       ),
     enabled: tab !== "rejects",
   });
-  const rejects = useQuery({
+  const rejects = useHeld({
     queryKey: ["rejects", params, view.anchor],
     queryFn: ({ signal }) => get<ListPage<Reject>>("/api/v1/rejects", { ...params, limit: 200 }, signal),
     enabled: tab === "rejects",
@@ -216,6 +217,7 @@ function Detail({ item, view }: { item: ClusterCompleteness; view: View }) {
         </span>
       </div>
       <div className="scroll grow" role="tabpanel" id="cov-panel" aria-labelledby={`cov-${tab}`} tabIndex={0}>
+        <StaleNote since={shown.asOf} />
         {shown.isPending ? <Loading rows={5} /> : null}
         {shown.isError ? <Failed error={shown.error} what={t("nav.coverage")} retry={() => void shown.refetch()} /> : null}
         {tab !== "rejects" && intervals.data ? (

@@ -4,6 +4,7 @@ import { bytes, group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { Empty } from "../../design/states";
 import { useT } from "../../i18n";
+import { coverageWord } from "../../time/coverage";
 import { duration, full } from "../../time/format";
 
 export function Intervals({ items, zone, more }: { items: CoverageInterval[]; zone: string; more: boolean }) {
@@ -35,7 +36,7 @@ export function Intervals({ items, zone, more }: { items: CoverageInterval[]; zo
             <td className="mono">{full(Date.parse(item.from), zone)}</td>
             <td className="mono">{full(Date.parse(item.to), zone)}</td>
             <td>{duration(Date.parse(item.to) - Date.parse(item.from))}</td>
-            <td className={item.state === "gap" ? "error" : item.state === "degraded" ? "held" : "ok"}>{item.state}</td>
+            <td className={item.state === "gap" ? "error" : item.state === "degraded" ? "held" : "ok"}>{t(coverageWord(item.state))}</td>
             <td>{item.reason}</td>
             <td className="cut">
               <Foreign text={item.detail ?? ""} most={200} />

@@ -129,14 +129,14 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
     if ((scroller.current?.scrollTop ?? 0) > 4) tail.pause();
   };
   const name = t("events.list");
-  if (pages.isLoading && live.length === 0) return <Loading rows={16} />;
+  if (pages.isLoading && count === 0) return <Loading rows={16} />;
   if (pages.error && count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
   if (count === 0) return empty;
   return (
     <>
-      <StaleNote since={pages.asOf} />
+      <StaleNote since={pages.asOf} error={pages.error} what={name} retry={pages.retry} />
       <div
-        className={`col grow${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}`}
+        className={`col grow${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
         role="grid"
         aria-label={name}
         aria-rowcount={total === null ? -1 : total + live.length + 1}

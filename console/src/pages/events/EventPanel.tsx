@@ -1,14 +1,15 @@
 /** The open Event: its fields, its JSON, its states, and what else happened around it. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { asProblem } from "../../api/problem";
-import { states } from "../../api/questions";
+import { STATES, states } from "../../api/questions";
 import type { Event, EventState } from "../../api/types";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { Json } from "../../design/Json";
 import { group } from "../../design/number";
 import { Foreign, Id, Tabs } from "../../design/parts";
-import { Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading } from "../../design/states";
 import { copy } from "../../design/toast";
 import { visibleLines } from "../../design/visible";
 import { useT } from "../../i18n";
@@ -33,17 +34,24 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
   const t = useT();
   const tab = TABS.find((one) => one === view.search.tab) ?? "fields";
   const [cluster = "", uid = "", version = ""] = row.split("~");
+  const [least, setLeast] = useState(STATES);
   const all = useQuery({
-    ...states(cluster, uid),
-    placeholderData: undefined,
+    ...states(cluster, uid, version, least),
     retry: (times, error) => asProblem(error).status === 404 && times < 4,
   });
-  const state: EventState | undefined = all.data?.items.find((item) => item.resource_version === version) ?? all.data?.items[0];
+  const state: EventState | undefined = all.data?.items.find((item) => item.resource_version === version);
   const event: Event | undefined = state ?? known;
+  const missing = all.isError ? (
+    <Failed error={all.error} what={t("events.states")} retry={() => void all.refetch()} />
+  ) : all.data ? (
+    <Empty title={t("events.noState", { version })} />
+  ) : (
+    <Loading />
+  );
   if (!event)
     return (
       <aside className="det vl col" aria-label={t("events.panel")}>
-        {all.isError ? <Failed error={all.error} what={t("events.panel")} /> : <Loading rows={10} />}
+        {missing}
       </aside>
     );
   const path = objectPath(event.cluster, event.kind, event.namespace, event.name);
@@ -87,7 +95,11 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
           tabs={[
             { value: "fields", label: t("events.fieldsTab") },
             { value: "json", label: "JSON" },
-            { value: "states", label: t("events.states"), count: all.data ? group(all.data.items.length) : "" },
+            {
+              value: "states",
+              label: t("events.states"),
+              count: all.data ? `${group(all.data.items.length)}${all.data.next ? "+" : ""}` : "",
+            },
           ]}
         />
       </div>
@@ -107,13 +119,22 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
               </button>
               <Json value={state.object} />
             </>
-          ) : all.isError ? (
-            <Failed error={all.error} what="JSON" retry={() => void all.refetch()} />
           ) : (
-            <Loading />
+            missing
           )
         ) : null}
-        {tab === "states" ? <States items={all.data?.items} zone={view.zone} now={event.resource_version} onOpen={onOpen} /> : null}
+        {tab === "states" ? (
+          all.data ? (
+            <States items={all.data.items} zone={view.zone} now={event.resource_version} onOpen={onOpen} />
+          ) : (
+            missing
+          )
+        ) : null}
+        {tab === "states" && all.data?.next ? (
+          <button type="button" className="btn sm" onClick={() => setLeast(all.data.items.length + STATES)}>
+            {t("events.olderStates")}
+          </button>
+        ) : null}
       </div>
       <NeighbourList key={`${event.cluster_uid}${event.uid}`} event={event} view={view} onOpen={onOpen} />
     </aside>
@@ -163,18 +184,7 @@ function Fields({ event, zone }: { event: Event; zone: string }) {
   );
 }
 
-function States({
-  items,
-  zone,
-  now,
-  onOpen,
-}: {
-  items: EventState[] | undefined;
-  zone: string;
-  now: string;
-  onOpen: (event: Event) => void;
-}) {
-  if (!items) return <Loading />;
+function States({ items, zone, now, onOpen }: { items: EventState[]; zone: string; now: string; onOpen: (event: Event) => void }) {
   return (
     <div className="col">
       {items.map((item) => (

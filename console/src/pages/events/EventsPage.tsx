@@ -1,14 +1,14 @@
 /** Events: one line, the histogram, facets, the list, and the open Event beside it. */
 import "./events.css";
-import { useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { costOf } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import type { Event, Page as ListPage } from "../../api/types";
+import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { atLeast, group, short } from "../../design/number";
-import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
@@ -46,8 +46,8 @@ export function Page() {
   const [known, setKnown] = useState<Event | undefined>();
   const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
   const first = eventsFirst(view);
-  const bins = useQuery(first.bins);
-  const sides = useQuery(first.sides);
+  const bins = useHeld(first.bins);
+  const sides = useHeld(first.sides);
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
@@ -84,6 +84,10 @@ export function Page() {
     set({ tail: tailing ? "" : "1" });
   };
   // The tail begins now; the list is asked again when the tables hold what came before it, unless somebody reads in it.
+  const { settle } = tail;
+  useEffect(() => {
+    if (tailing && newest) settle(newest);
+  }, [tailing, newest, settle]);
   const settling = tailing && !tail.paused;
   useEffect(() => {
     if (!settling) return;
@@ -127,6 +131,7 @@ export function Page() {
           scale={scale}
           onBack={before.current.length > 0 ? onBack : null}
         />
+        <StaleNote since={oldest(bins, sides)} />
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
         {bins.data ? (

@@ -1,12 +1,12 @@
 /** What changed most in the range against the time before: values ranked by the server, each one a filter. */
-import { useQuery } from "@tanstack/react-query";
 import type { Params } from "../../api/client";
 import { explain } from "../../api/questions";
-import type { Change } from "../../api/types";
+import type { Change, ClusterCoverage } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
-import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
@@ -26,9 +26,15 @@ interface Props {
 export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
   const t = useT();
   const { allowed, baseline } = baselines(view.bounds[1] - view.bounds[0], view.search.baseline);
-  const answer = useQuery(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
+  const answer = useHeld(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
   const when = (range: { from: string; to: string }) =>
     span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
+  const whole = (coverage: readonly ClusterCoverage[] | undefined, range: { to: string } | undefined) =>
+    missing(coverage, Date.parse(range?.to ?? "")).length === 0;
+  const [complete, known] = [
+    whole(answer.data?.coverage, answer.data?.range),
+    whole(answer.data?.baseline_coverage, answer.data?.baseline),
+  ];
   return (
     <aside className="det vl col" aria-label={t("events.explain")}>
       <div className="bar">
@@ -59,18 +65,24 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
         role="group"
         aria-label={t("explain.changes")}
       >
+        <StaleNote since={answer.asOf} />
         {answer.isPending ? <Loading rows={10} /> : null}
         {answer.isError ? <Failed error={answer.error} what={t("events.explain")} retry={() => void answer.refetch()} /> : null}
         {answer.data && answer.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
         {answer.data ? (
           <p className="small dim pad">
-            {t("explain.totals", { now: group(answer.data.states), before: group(answer.data.states_before) })}
+            {t("explain.totals", {
+              now: atLeast(group(answer.data.states), complete),
+              before: atLeast(group(answer.data.states_before), known),
+            })}
           </p>
         ) : null}
         {answer.data?.changes.map((change) => (
           <One
             key={change.field + change.value}
             change={change}
+            complete={complete}
+            known={known}
             onPick={() => onLine(withValue(line, change.field, change.field === "cluster" ? (change.label ?? change.value) : change.value))}
           />
         ))}
@@ -80,7 +92,7 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
 }
 
 /** One change: a value, how much of it there is, and how much there was. */
-function One({ change, onPick }: { change: Change; onPick: () => void }) {
+function One({ change, complete, known, onPick }: { change: Change; complete: boolean; known: boolean; onPick: () => void }) {
   const t = useT();
   const most = Math.max(change.states, change.states_before, 1);
   const text = change.label ?? change.value;
@@ -100,7 +112,7 @@ function One({ change, onPick }: { change: Change; onPick: () => void }) {
         <i style={{ width: `${(change.states_before / most) * 100}%` }} />
       </span>
       <span className="num small dim">
-        {group(change.states_before)} → <b className="medium sub">{group(change.states)}</b>
+        {atLeast(group(change.states_before), known)} → <b className="medium sub">{atLeast(group(change.states), complete)}</b>
       </span>
     </button>
   );

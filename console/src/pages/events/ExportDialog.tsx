@@ -40,11 +40,12 @@ export function ExportDialog({ open, params, total, onClose }: { open: boolean; 
           </button>
         </div>
         {begin.isError ? <Failed error={begin.error} what={t("export.title")} /> : null}
+        {drop.isError ? <Failed error={drop.error} what={t("export.remove")} /> : null}
         {fetchFile.isError ? <Failed error={fetchFile.error} what={t("export.file")} /> : null}
         <div>
           <h3>{t("export.list")}</h3>
           {list.isPending ? <Loading rows={3} /> : null}
-          {list.isError ? <Failed error={list.error} what={t("export.list")} /> : null}
+          {list.isError ? <Failed error={list.error} what={t("export.list")} retry={() => void list.refetch()} /> : null}
           {list.data?.items.length === 0 ? <p className="dim small">{t("export.none")}</p> : null}
           {[...(list.data?.items ?? [])].reverse().map((item) => (
             <div key={item.id} className="row exp">

@@ -44,11 +44,13 @@ export function Legend({ data, types, complete, lost, view, rangeLabel, explainO
       {other > 0 ? (
         <span className="row tight small">
           <Glyph name="unknown" />
-          {t("hist.other")} <b className="medium">{group(other)}</b>
+          {t("hist.other")} <b className="medium">{atLeast(group(other), complete)}</b>
         </span>
       ) : null}
       <span className="dim small cut">
-        {data ? t("events.totals", { states: atLeast(group(data.states), complete), occurrences: group(data.occurrences) }) : ""}
+        {data
+          ? t("events.totals", { states: atLeast(group(data.states), complete), occurrences: atLeast(group(data.occurrences), complete) })
+          : ""}
         {lost > 0 ? ` · ${t("events.gaps", { n: lost })}` : ""}
       </span>
       <span className="row end tools">

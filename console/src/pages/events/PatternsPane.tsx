@@ -1,12 +1,13 @@
 /** Like messages folded to one line each: how often, since when, and which are new against the time before. */
-import { useQuery } from "@tanstack/react-query";
 import type { Params } from "../../api/client";
 import { patterns } from "../../api/questions";
 import type { Pattern } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { Glyph, typeGlyph } from "../../design/Icon";
-import { group, short } from "../../design/number";
+import { atLeast, group, short } from "../../design/number";
 import { Foreign } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { only } from "../../query/edit";
 import type { View } from "../../shell/view";
@@ -15,15 +16,17 @@ import { full } from "../../time/format";
 
 export function PatternsPane({ params, view, line, onLine }: { params: Params; view: View; line: string; onLine: (line: string) => void }) {
   const t = useT();
-  const answer = useQuery(patterns({ ...params, top: 200 }, view.anchor));
+  const answer = useHeld(patterns({ ...params, top: 200 }, view.anchor));
   if (answer.isPending) return <Loading rows={16} />;
   if (answer.isError) return <Failed error={answer.error} what={t("events.patterns")} retry={() => void answer.refetch()} />;
   const { items, different } = answer.data;
   if (items.length === 0) return <Empty title={t("events.noPatterns")} />;
   const whole = missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to)).length === 0;
+  const complete = missing(answer.data.coverage, Date.parse(answer.data.range.to)).length === 0;
   const most = items[0]?.states ?? 1;
   return (
     <section className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} aria-label={t("events.patterns")} tabIndex={0}>
+      <StaleNote since={answer.asOf} />
       <table className="tbl pat">
         <colgroup>
           <col style={{ width: 108 }} />
@@ -40,7 +43,7 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
             <th scope="col" className="num">
               {t("pat.before")}
             </th>
-            <th scope="col">{t("pat.pattern", { n: group(different) })}</th>
+            <th scope="col">{t("pat.pattern", { n: atLeast(group(different), complete) })}</th>
             <th scope="col">{t("pat.last")}</th>
             <th scope="col" className="num">
               {t("nav.clusters")}
@@ -54,6 +57,7 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
               item={item}
               most={most}
               whole={whole}
+              complete={complete}
               zone={view.zone}
               onPick={() => onLine(only(line, "pattern", item.pattern))}
             />
@@ -64,23 +68,33 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
   );
 }
 
-function Row({ item, most, whole, zone, onPick }: { item: Pattern; most: number; whole: boolean; zone: string; onPick: () => void }) {
+interface RowProps {
+  item: Pattern;
+  most: number;
+  /** Whether all of the time before is known, and all of the range. */
+  whole: boolean;
+  complete: boolean;
+  zone: string;
+  onPick: () => void;
+}
+
+function Row({ item, most, whole, complete, zone, onPick }: RowProps) {
   const t = useT();
   return (
     <tr>
       <td className="num barcell">
         <i style={{ width: `${(item.states / most) * 100}%` }} className={item.example?.type === "Warning" ? "w" : ""} aria-hidden="true" />
-        <span>{group(item.states)}</span>
+        <span>{atLeast(group(item.states), complete)}</span>
       </td>
       <td className="num">
         {item.new ? (
           <span className={whole ? "badge warn" : "badge info"}>{whole ? t("pat.new") : t("pat.newMaybe")}</span>
         ) : (
-          <span className="dim">{short(item.states_before)}</span>
+          <span className="dim">{atLeast(short(item.states_before), whole)}</span>
         )}
       </td>
       <td>
-        <button type="button" className="lk row" onClick={onPick} title={item.example?.message}>
+        <button type="button" className="lk row" onClick={onPick} title={visible(item.example?.message ?? "", 1000)}>
           <Glyph name={typeGlyph(item.example?.type)} label={item.example?.type ?? ""} />
           <Foreign className="cut" text={item.pattern} most={400} />
         </button>

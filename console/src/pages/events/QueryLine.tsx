@@ -57,6 +57,8 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
   const [pen, setPen] = useState(0);
   const [open, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
+  // Tab takes a proposal from whoever asked for one; who only comes by it goes on.
+  const [asks, setAsks] = useState(false);
   useEffect(() => setLine(value), [value]);
   const proposals = useQuery({
     queryKey: ["complete", line, pen, view.scope],
@@ -80,6 +82,7 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
     setLine(next.line);
     setPen(next.at);
     setChosen(-1);
+    setAsks(item.insert.endsWith(":"));
     requestAnimationFrame(() => {
       const place = Array.from(next.line).slice(0, next.at).join("").length;
       input.current?.setSelectionRange(place, place);
@@ -95,9 +98,10 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       setOpen(true);
+      setAsks(true);
       const step = event.key === "ArrowDown" ? 1 : -1;
       if (items.length > 0) setChosen((chosen + step + items.length + (chosen < 0 && step < 0 ? 1 : 0)) % items.length);
-    } else if (event.key === "Tab" && !event.shiftKey && items.length > 0) {
+    } else if (event.key === "Tab" && !event.shiftKey && asks && items.length > 0) {
       event.preventDefault();
       accept(Math.max(0, chosen));
     } else if (event.key === "Enter") {
@@ -135,6 +139,7 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
             onChange={(event) => {
               setLine(event.target.value);
               setOpen(true);
+              setAsks(true);
               setChosen(-1);
               moved(event.target);
             }}
@@ -145,7 +150,10 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
               if (back.current) back.current.scrollLeft = event.currentTarget.scrollLeft;
             }}
             onFocus={() => setOpen(true)}
-            onBlur={() => setOpen(false)}
+            onBlur={() => {
+              setOpen(false);
+              setAsks(false);
+            }}
           />
         </div>
         {line === "" ? null : (

@@ -3,6 +3,7 @@ import type { Event, Page } from "../../api/types";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Stale } from "../../design/states";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
 import { knownUntil } from "../../time/coverage";
@@ -30,7 +31,7 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
             {tail.paused ? (
               <b className="medium">{t("tail.held", { n: group(tail.held) })}</b>
             ) : (
-              <b className="medium">{t("tail.rows", { n: group(tail.rows.length) })}</b>
+              <b className="medium">{t("tail.rows", { n: group(tail.came) })}</b>
             )}
           </span>
           {tail.paused ? (
@@ -50,6 +51,11 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
             </button>
           )}
           {tail.parked ? <span className="small dim">{t("tail.parked")}</span> : null}
+          {tail.refused ? (
+            <span className="badge error cut" role="alert">
+              {visible(tail.refused.message, 300)}
+            </span>
+          ) : null}
           {tail.stream === "lost" ? <Stale since={tail.since} /> : null}
           {tail.gaps > 0 ? <span className="badge error">{t("tail.gaps", { n: tail.gaps })}</span> : null}
           {tail.rejects > 0 ? <span className="badge warn">{t("tail.rejects", { n: tail.rejects })}</span> : null}

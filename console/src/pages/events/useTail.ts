@@ -1,7 +1,9 @@
 /** The live tail at work: one stream, drawn at most once a frame. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type Params, queryString } from "../../api/client";
+import type { Problem } from "../../api/problem";
 import { follow, type Message, type StreamState } from "../../api/stream";
+import type { Event, Page } from "../../api/types";
 import { Tail, type TailState } from "./tail";
 
 export interface LiveTail extends TailState {
@@ -9,7 +11,10 @@ export interface LiveTail extends TailState {
   since: number;
   pause: () => void;
   resume: () => void;
-  has: Tail["has"];
+  /** Why nothing more comes; null while it does, or is tried. */
+  refused: Problem | null;
+  /** The list has been asked anew. */
+  settle: (first: Page<Event>) => void;
 }
 
 const NEVER = new Tail();
@@ -20,7 +25,7 @@ export function merged(
   next: StreamState,
   since: number,
 ): { state: StreamState; since: number } {
-  if (next === "open" || before.state !== "lost") return { state: next, since };
+  if (next === "open" || next === "refused" || before.state !== "lost") return { state: next, since };
   return before;
 }
 
@@ -30,6 +35,7 @@ export function useTail(on: boolean, params: Params): LiveTail {
   const tail = useRef(NEVER);
   const [state, setState] = useState<TailState>(NEVER.state());
   const [stream, setStream] = useState<{ state: StreamState; since: number }>({ state: "connecting", since: Date.now() });
+  const [refused, setRefused] = useState<Problem | null>(null);
   const [round, setRound] = useState(0);
   const parked = state.parked;
 
@@ -61,7 +67,10 @@ export function useTail(on: boolean, params: Params): LiveTail {
       url,
       after: mine.lastId,
       onMessages,
-      onState: (next, since) => setStream((before) => merged(before, next, since)),
+      onState: (next, since, problem) => {
+        setStream((before) => merged(before, next, since));
+        setRefused(problem ?? null);
+      },
       signal: stop.signal,
     });
     return () => {
@@ -81,8 +90,12 @@ export function useTail(on: boolean, params: Params): LiveTail {
     setState(tail.current.state());
     if (wasParked) setRound((n) => n + 1);
   }, []);
+  const settle = useCallback((first: Page<Event>) => {
+    tail.current.settle(first);
+    setState(tail.current.state());
+  }, []);
   return useMemo(
-    () => ({ ...state, stream: stream.state, since: stream.since, pause, resume, has: (event) => tail.current.has(event) }),
-    [state, stream, pause, resume],
+    () => ({ ...state, stream: stream.state, since: stream.since, refused, pause, resume, settle }),
+    [state, stream, refused, pause, resume, settle],
   );
 }

@@ -1,16 +1,16 @@
 /** The fleet: what is wrong anywhere, what changed most, and whether these numbers can be trusted. */
 import "./fleet.css";
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
 import { patterns, space } from "../../api/questions";
+import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
 import { atLeast, short, signed } from "../../design/number";
 import { Segment } from "../../design/parts";
-import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { fleetCopies } from "../../shell/copies";
@@ -33,20 +33,23 @@ export function Page() {
   const { allowed, baseline } = baselines(length, view.search.baseline);
   const first = fleetFirst(view);
   const sort = view.search.sort === "name" ? "name" : "worst";
-  const list = useQuery(first.list);
-  const cover = useQuery(first.cover);
-  const signals = useQuery(first.signals);
-  const bins = useQuery(first.bins);
+  const list = useHeld(first.list);
+  const cover = useHeld(first.cover);
+  const signals = useHeld(first.signals);
+  const bins = useHeld(first.bins);
   // What is beside the grid waits for it: a server has few cores.
   const seen = signals.isFetched;
-  const folds = useQuery({ ...patterns({ ...view.scope, top: 1 }, view.anchor), enabled: seen });
-  const disk = useQuery({ ...space(), enabled: seen });
+  const folds = useHeld({ ...patterns({ ...view.scope, top: 1 }, view.anchor), enabled: seen });
+  const disk = useHeld({ ...space(), enabled: seen });
   // New numbers come by themselves while the range reaches until now and somebody looks.
   useEffect(() => {
     if (!isRelative(view.range)) return;
     const timer = setInterval(() => (document.visibilityState === "visible" ? refresh() : undefined), REFRESH_MS);
     return () => clearInterval(timer);
   }, [view.range]);
+  const again = () => {
+    for (const one of [list, cover, signals, bins]) if (one.isError || one.asOf !== null) void one.refetch();
+  };
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const whole = lost.length === 0;
   useChrome({
@@ -74,26 +77,26 @@ export function Page() {
   const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
     {
       name: t("fleet.events", { length: duration(length) }),
-      value: bins.data ? atLeast(short(bins.data.states), whole) : "…",
-      under: bins.data ? t("fleet.occurrences", { n: short(bins.data.occurrences) }) : "",
+      value: bins.data ? atLeast(short(bins.data.states), whole) : waits(bins),
+      under: bins.data ? t("fleet.occurrences", { n: atLeast(short(bins.data.occurrences), whole) }) : "",
       spark: total,
     },
     {
       name: t("fleet.warnings"),
-      value: bins.data ? atLeast(short(warnings / minutes), whole) : "…",
+      value: bins.data ? atLeast(short(warnings / minutes), whole) : waits(bins),
       under: risen && risen.before > 0 ? signed(risen.now / risen.before - 1) : "",
       spark: warned,
       color: "sev-warn",
     },
     {
       name: t("fleet.clusters"),
-      value: list.data ? String(list.data.items.length) : "…",
+      value: list.data ? String(list.data.items.length) : waits(list),
       under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "",
     },
-    { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : "…", under: t("fleet.templatesUnder") },
+    { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : waits(folds), under: t("fleet.templatesUnder") },
     {
       name: t("fleet.coverage"),
-      value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : "…",
+      value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : waits(cover),
       under: t("fleet.worst"),
     },
     { name: t("nav.lag"), value: lag < 0 ? "–" : `${lag.toFixed(1)} s`, under: "p99" },
@@ -117,6 +120,12 @@ export function Page() {
           </div>
         ))}
       </div>
+      <StaleNote
+        since={oldest(list, cover, signals, bins)}
+        error={list.isError ? null : (cover.error ?? signals.error ?? bins.error)}
+        what={t(cover.isError ? "nav.coverage" : signals.isError ? "fleet.grid" : "fleet.over")}
+        retry={again}
+      />
       <Partial parts={lost} />
       <div className="row flush grow">
         <section className="col grow vr" aria-label={t("fleet.grid")}>
@@ -161,7 +170,6 @@ export function Page() {
           </div>
           {list.isPending ? <Loading rows={12} /> : null}
           {list.isError ? <Failed error={list.error} what={t("nav.clusters")} retry={() => void list.refetch()} /> : null}
-          {cover.isError ? <Failed error={cover.error} what={t("nav.coverage")} retry={() => void cover.refetch()} /> : null}
           {list.data?.items.length === 0 ? (
             <Empty title={t("fleet.none")}>
               <p>{t("fleet.noneHint")}</p>
@@ -169,8 +177,8 @@ export function Page() {
               <code>beidou import --cluster NAME dump.json</code>
             </Empty>
           ) : null}
-          {list.data && (cover.data || cover.isPending) && list.data.items.length > 0 ? (
-            <Grid list={list.data.items} cover={cover.data?.items} signals={signals} sort={sort} view={view} />
+          {list.data && list.data.items.length > 0 ? (
+            <Grid list={list.data.items} cover={cover} signals={signals} sort={sort} view={view} />
           ) : null}
           {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
           {bins.data && list.data && list.data.items.length > 0 ? (
@@ -188,6 +196,9 @@ export function Page() {
     </div>
   );
 }
+
+/** A number that has not come is on its way, or could not be asked for. */
+const waits = (query: { isError: boolean }): string => (query.isError ? "–" : "…");
 
 /** Per cent come as text, cut off and not rounded; the lowest keeps its digits. */
 function lowest(percents: readonly string[]): string {

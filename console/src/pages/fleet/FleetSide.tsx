@@ -1,15 +1,15 @@
 /** Beside the grid: what changed most in the whole scope, and the coverage of the log cluster by cluster. */
-import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useCallback } from "react";
 import { explain } from "../../api/questions";
 import type { Change, ClusterCompleteness, Completeness } from "../../api/types";
+import { type Held, useHeld } from "../../api/useHeld";
 import { Canvas, type Draw } from "../../canvas/Canvas";
 import { coverageStrip } from "../../canvas/paint";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
@@ -23,7 +23,7 @@ const GLYPHS = ["info", "warn", "error", "crit"] as const;
 
 interface Props {
   view: View;
-  cover: UseQueryResult<Completeness>;
+  cover: Held<Completeness>;
   baseline: Baseline;
   /** What is seen first has come. */
   ask: boolean;
@@ -38,7 +38,7 @@ export function FleetSide({ view, cover, baseline, ask }: Props) {
     fields: ["reason", "pattern", "node", "cluster", "namespace"],
     baseline: baseline === "before" ? undefined : baseline,
   };
-  const changes = useQuery({ ...explain(asked, view.anchor), enabled: ask });
+  const changes = useHeld({ ...explain(asked, view.anchor), enabled: ask });
   return (
     <aside className="side col" aria-label={t("fleet.side")}>
       <section className="col grow hb">
@@ -49,6 +49,7 @@ export function FleetSide({ view, cover, baseline, ask }: Props) {
           </Link>
         </div>
         <div className="scroll grow" tabIndex={0} role="group" aria-label={t("fleet.changes")}>
+          <StaleNote since={changes.asOf} />
           {changes.isPending ? <Loading rows={6} /> : null}
           {changes.isError ? <Failed error={changes.error} what={t("fleet.changes")} retry={() => void changes.refetch()} /> : null}
           {changes.data && changes.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}

@@ -1,11 +1,11 @@
 /** Beside the grid: what people and tasks are doing to the fleet now. What stands still comes before what runs. */
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { operationList } from "../../api/operations";
 import type { OperationItem } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { Glyph } from "../../design/Icon";
 import { Foreign, Id } from "../../design/parts";
-import { Failed, Loading } from "../../design/states";
+import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { HostBar, HostNumbers } from "../../operation/Phase";
 import { asPhase, PHASE_LOOK, share } from "../../operation/states";
@@ -17,7 +17,7 @@ const MOST = 4;
 export function FleetWork({ view, ask }: { view: View; ask: boolean }) {
   const t = useT();
   const asked = { cluster: view.clusters, phase: "active", sort: "phase", limit: MOST };
-  const list = useQuery({ ...operationList(asked, view.anchor), enabled: ask });
+  const list = useHeld({ ...operationList(asked, view.anchor), enabled: ask });
   return (
     <section className="work hb">
       <div className="hd">
@@ -27,6 +27,7 @@ export function FleetWork({ view, ask }: { view: View; ask: boolean }) {
         </Link>
       </div>
       <div className={list.isPlaceholderData ? "stale" : undefined}>
+        <StaleNote since={list.asOf} />
         {list.isPending ? <Loading rows={2} /> : null}
         {list.isError ? <Failed error={list.error} what={t("nav.operations")} retry={() => void list.refetch()} /> : null}
         {list.data?.items.length === 0 ? <p className="small dim">{t("fleet.noWork")}</p> : null}

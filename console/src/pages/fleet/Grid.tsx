@@ -1,8 +1,8 @@
 /** Clusters by signal. A silent cluster is hatched; no cell falls back to zero; the order does not change under the hand. */
-import type { UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useMemo, useRef, useState } from "react";
-import type { Cluster, ClusterCompleteness, Signals } from "../../api/types";
+import { type FocusEvent, type KeyboardEvent, useMemo, useRef, useState } from "react";
+import type { Cluster, ClusterCompleteness, Completeness, Signals } from "../../api/types";
+import type { Held } from "../../api/useHeld";
 import { Glyph } from "../../design/Icon";
 import { group, short, tight } from "../../design/number";
 import { Id } from "../../design/parts";
@@ -16,17 +16,16 @@ const LAG_S = [10, 60] as const;
 
 interface Props {
   list: readonly Cluster[];
-  /** Missing until it has come. */
-  cover: readonly ClusterCompleteness[] | undefined;
-  signals: UseQueryResult<Signals>;
+  cover: Held<Completeness>;
+  signals: Held<Signals>;
   sort: "worst" | "name";
   view: View;
 }
 
 interface Line {
   cluster: Cluster;
-  /** Null: nothing watched it. */
-  cover: ClusterCompleteness | null | undefined;
+  /** Null: nothing watched it. Missing until it has come. */
+  cover: ClusterCompleteness | "failed" | null | undefined;
   cells: (Cell | null | undefined)[];
   worst: number;
 }
@@ -39,7 +38,8 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const lines = list.map((cluster): Line => {
     const cells = SIGNALS.map((_, place) => (answer ? cell(answer, place, cluster.cluster_uid) : undefined));
     const worst = cells.reduce((sum, one) => sum + (one ? 100 ** one.level : one === null ? 50 : 0), 0);
-    const own = cover && (cover.find((one) => one.cluster_uid === cluster.cluster_uid) ?? null);
+    const known = cover.data?.items;
+    const own = known ? (known.find((one) => one.cluster_uid === cluster.cluster_uid) ?? null) : cover.isError ? "failed" : undefined;
     return { cluster, cover: own, cells, worst };
   });
   const best = [...lines].sort((a, b) => (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster));
@@ -59,6 +59,14 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
     const [row = 0, column = 0] = (focus.dataset.cell ?? "0,0").split(",").map(Number);
     table.current?.querySelector<HTMLElement>(`[data-cell="${row + (step[0] ?? 0)},${column + (step[1] ?? 0)}"]`)?.focus();
   };
+  // One cell is reached by Tab, the others from it by arrows.
+  const [at, setAt] = useState("0,0");
+  const stop = Number(at.split(",")[0]) < shown.length ? at : "0,0";
+  const spot = (row: number, column: number): Spot => {
+    const place = `${row},${column}`;
+    return { "data-cell": place, tabIndex: place === stop ? 0 : -1 };
+  };
+  const focused = (event: FocusEvent) => setAt((event.target as HTMLElement).dataset.cell ?? at);
   const open = (line: Line, q: string) =>
     void navigate({ to: "/events", search: { ...common(view.search), c: line.cluster.cluster, q } as never });
   return (
@@ -68,7 +76,13 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
           {t("fleet.reorder")}
         </button>
       ) : null}
-      <table className={signals.isPlaceholderData ? "heat stale" : "heat"} ref={table} onKeyDown={keys} aria-label={t("fleet.grid")}>
+      <table
+        className={signals.isPlaceholderData ? "heat stale" : "heat"}
+        ref={table}
+        onKeyDown={keys}
+        onFocus={focused}
+        aria-label={t("fleet.grid")}
+      >
         <thead>
           <tr>
             <th scope="col" className="left">
@@ -97,12 +111,12 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
           {shown.map((line, row) => (
             <tr key={line.cluster.cluster_uid}>
               <th scope="row">
-                <Link to="/clusters" search={{ ...common(view.search), row: line.cluster.cluster_uid } as never} data-cell={`${row},0`}>
+                <Link to="/clusters" search={{ ...common(view.search), row: line.cluster.cluster_uid } as never} {...spot(row, 0)}>
                   <Id text={line.cluster.cluster} most={16} />
                 </Link>
               </th>
               <td className="n">{short(line.cluster.states)}</td>
-              <LagCell cover={line.cover} />
+              <LagCell cover={line.cover} spot={spot(row, 1)} />
               {line.cells.map((one, n) => {
                 const signal = SIGNALS[n];
                 if (!signal) return null;
@@ -111,13 +125,13 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
                     key={signal.id}
                     one={one}
                     failed={answer === undefined && signals.isError}
-                    place={`${row},${n + 1}`}
+                    spot={spot(row, n + 2)}
                     name={`${line.cluster.cluster} ${t(signal.title)}`}
                     onOpen={() => open(line, signal.line)}
                   />
                 );
               })}
-              <CoverCell cover={line.cover} view={view} />
+              <CoverCell cover={line.cover} spot={spot(row, SIGNALS.length + 2)} view={view} />
             </tr>
           ))}
         </tbody>
@@ -126,39 +140,45 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   );
 }
 
+/** Where a cell lies for arrows, and whether Tab reaches it. */
+interface Spot {
+  "data-cell": string;
+  tabIndex: number;
+}
+
+/** A cell whose number is not known, and why. */
+function Unknown({ why, spot }: { why: string; spot: Spot }) {
+  const t = useT();
+  return (
+    <td className="nd hatch" title={why} {...spot}>
+      <span className="vh">{t("fleet.noData")}</span>
+    </td>
+  );
+}
+
 function SignalCell({
   one,
   failed,
-  place,
+  spot,
   name,
   onOpen,
 }: {
   one: Cell | null | undefined;
   failed: boolean;
-  place: string;
+  spot: Spot;
   name: string;
   onOpen: () => void;
 }) {
   const t = useT();
-  if (failed)
-    return (
-      <td className="nd hatch" title={t("fleet.cellFailed")}>
-        <span className="vh">{t("fleet.noData")}</span>
-      </td>
-    );
+  if (failed) return <Unknown why={t("fleet.cellFailed")} spot={spot} />;
   if (one === undefined) return <Bone />;
-  if (one === null)
-    return (
-      <td className="nd hatch" title={t("fleet.silent")}>
-        <span className="vh">{t("fleet.noData")}</span>
-      </td>
-    );
+  if (one === null) return <Unknown why={t("fleet.silent")} spot={spot} />;
   const before = one.before === null ? t("fleet.beforeUnknown") : t("fleet.beforeWas", { n: group(one.before) });
   return (
     <td className={one.level > 0 ? `l${one.level}` : undefined}>
       <button
         type="button"
-        data-cell={place}
+        {...spot}
         onClick={onOpen}
         title={`${group(one.now)} · ${before} · ${t("fleet.rule")}`}
         aria-label={`${name}: ${one.complete ? "" : "≥"}${tight(one.now)} (${one.now}), ${before}`}
@@ -182,38 +202,30 @@ function Bone() {
   );
 }
 
-function LagCell({ cover }: { cover: Line["cover"] }) {
+function LagCell({ cover, spot }: { cover: Line["cover"]; spot: Spot }) {
   const t = useT();
   if (cover === undefined) return <Bone />;
-  if (!cover?.lag)
-    return (
-      <td className="nd hatch" title={t("fleet.noLag")}>
-        <span className="vh">{t("fleet.noData")}</span>
-      </td>
-    );
+  if (cover === "failed") return <Unknown why={t("fleet.cellFailed")} spot={spot} />;
+  if (!cover?.lag) return <Unknown why={t("fleet.noLag")} spot={spot} />;
   const seconds = cover.lag.p99_seconds;
   const level = seconds >= LAG_S[1] ? 2 : seconds >= LAG_S[0] ? 1 : 0;
   return (
-    <td className={level > 0 ? `l${level} plain` : "plain"} title={t("nav.lagHint")}>
+    <td className={level > 0 ? `l${level} plain` : "plain"} title={t("nav.lagHint")} {...spot}>
       {level > 0 ? <Glyph name={GLYPHS[level]} /> : null}
       {seconds.toFixed(1)}
     </td>
   );
 }
 
-function CoverCell({ cover, view }: { cover: Line["cover"]; view: View }) {
+function CoverCell({ cover, spot, view }: { cover: Line["cover"]; spot: Spot; view: View }) {
   const t = useT();
   if (cover === undefined) return <Bone />;
-  if (cover === null)
-    return (
-      <td className="nd hatch" title={t("cov.neverWatched")}>
-        <span className="vh">{t("fleet.noData")}</span>
-      </td>
-    );
+  if (cover === "failed") return <Unknown why={t("fleet.cellFailed")} spot={spot} />;
+  if (cover === null) return <Unknown why={t("cov.neverWatched")} spot={spot} />;
   const level = cover.gap_seconds > 0 ? 2 : cover.percent === "100" ? 0 : 1;
   return (
     <td className={level > 0 ? `l${level}` : undefined}>
-      <Link to="/coverage" search={{ ...common(view.search), row: cover.cluster_uid } as never} className="cellink">
+      <Link to="/coverage" search={{ ...common(view.search), row: cover.cluster_uid } as never} className="cellink" {...spot}>
         {level > 0 ? <Glyph name={GLYPHS[level]} /> : null}
         {cover.percent}
       </Link>

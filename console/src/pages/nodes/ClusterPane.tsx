@@ -10,8 +10,9 @@ import { Failed, Loading, oldSince, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
+import { langOf, usePrefs } from "../../shell/prefs";
 import { common, useView } from "../../shell/view";
-import { clockIn, duration, full } from "../../time/format";
+import { clockIn, duration, full, weekday } from "../../time/format";
 
 const RECENT = 12;
 const NODE_TYPES = ["Cordon", "Uncordon", "Drain", "Reboot", "ScaleUp", "ScaleDown", "NodeJoin", "NodeRemove"];
@@ -19,6 +20,7 @@ const NODE_TYPES = ["Cordon", "Uncordon", "Drain", "Reboot", "ScaleUp", "ScaleDo
 export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; locks: CalendarAnswer["locks"] }) {
   const t = useT();
   const { zone, search } = useView();
+  const lang = langOf(usePrefs());
   const link = (id: string) => ({ to: "/operations/$id" as const, params: { id }, search: common(search) as never });
   return (
     <aside className="panel vl col nodeside" aria-label={cluster.cluster}>
@@ -37,7 +39,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
           return (
             <p key={`${time}/${one.days.join()}`} className="small">
               {t("nodes.window", {
-                days: one.days.length === 0 ? t("nodes.everyDay") : one.days.join(", "),
+                days: one.days.length === 0 ? t("nodes.everyDay") : one.days.map((day) => weekday(day, lang)).join(", "),
                 time,
                 length: duration(one.minutes * 60_000),
               })}

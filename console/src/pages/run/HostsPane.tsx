@@ -139,7 +139,7 @@ export function HostsPane({ run }: { run: Run }) {
         ) : null}
       </div>
       {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
-      <StaleNote since={pages.asOf} />
+      <StaleNote since={pages.asOf} error={pages.count > 0 ? pages.error : null} what={t("run.hosts")} retry={pages.retry} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.hosts")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noHosts")}>

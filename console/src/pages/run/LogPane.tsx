@@ -96,7 +96,7 @@ export function LogPane({ run }: { run: Run }) {
         </label>
       </div>
       {pages.isLoading ? <Loading rows={12} /> : null}
-      <StaleNote since={pages.asOf} />
+      <StaleNote since={pages.asOf} error={pages.count > 0 ? pages.error : null} what={t("run.tab.log")} retry={pages.retry} />
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("run.tab.log")} retry={pages.retry} /> : null}
       {!pages.isLoading && !pages.error && count === 0 ? (
         <Empty title={t("run.noLines")}>

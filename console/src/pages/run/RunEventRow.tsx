@@ -35,7 +35,7 @@ export function RunEventRow({ event, zone, open, later, now, onShow }: Props) {
         </span>
         {event.occurrences > 1 ? <span className="num dim small">×{group(event.occurrences)}</span> : null}
         <span className="cut end small">
-          <span className="dim">{event.kind}</span> <Id text={event.name} most={26} />
+          <span className="dim">{visible(event.kind, 40)}</span> <Id text={event.name} most={26} />
         </span>
       </span>
       <span className="cut small sub">

@@ -210,6 +210,7 @@ function RunningNow() {
     <section>
       <h2>{t("set.running")}</h2>
       {list.isError ? <Failed error={list.error} what={t("set.running")} /> : null}
+      {stop.isError ? <Failed error={stop.error} what={t("sql.cancel")} /> : null}
       {list.data?.items.length === 0 ? <p className="dim">{t("set.nothingRuns")}</p> : null}
       {list.data?.items.map((item) => (
         <div key={item.id} className="line">
@@ -236,12 +237,12 @@ function About() {
       <h2>{t("set.about")}</h2>
       {state.isError ? <Failed error={state.error} what="readyz" /> : null}
       <dl className="dl">
-        {Object.entries(state.data?.parts ?? {}).map(([name, text]) => (
+        {Object.entries((state.isError ? undefined : state.data?.parts) ?? {}).map(([name, text]) => (
           <div key={name} style={{ display: "contents" }}>
             <dt>{name}</dt>
             <dd className="row tight">
               <Glyph name={text === "ready" ? "ok" : "warn"} />
-              {text}
+              {text === "ready" ? t("set.ready") : <Foreign text={text} most={300} />}
             </dd>
           </div>
         ))}

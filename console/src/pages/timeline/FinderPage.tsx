@@ -1,13 +1,13 @@
 /** The way to an object: by name, by kind, or among those with the most warnings. */
 import "./timeline.css";
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { costOf, get } from "../../api/client";
 import type { Event, Page as ListPage } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { Foreign, Id } from "../../design/parts";
-import { Empty, Failed, Loading } from "../../design/states";
+import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { finderCopies } from "../../shell/copies";
@@ -27,12 +27,14 @@ export function Page() {
   useEffect(() => setInput(asked), [asked]);
   const command = readCommand(asked);
   const line = command.what === "objects" && command.line !== "" ? command.line : "type:Warning";
-  const scope = command.what === "objects" && command.clusters.length > 0 ? { ...view.scope, cluster: command.clusters } : view.scope;
-  const params = { ...scope, q: line, limit: MOST };
-  const found = useQuery({
+  const isOther = asked !== "" && command.what !== "objects";
+  const cluster = command.what === "objects" && command.clusters.length > 0 ? command.clusters : view.clusters;
+  const params = { ...view.scope, cluster, q: line, limit: MOST };
+  const found = useHeld({
     queryKey: ["finder", params, view.anchor],
     queryFn: ({ signal }) => get<ListPage<Event>>("/api/v1/events", params, signal),
     placeholderData: (before) => before,
+    enabled: !isOther,
   });
   useChrome({
     title: t("nav.timelines"),
@@ -40,7 +42,7 @@ export function Page() {
     cost: costOf(found.data),
   });
   const objects = new Map<string, Event>();
-  for (const event of found.data?.items ?? []) {
+  for (const event of isOther ? [] : (found.data?.items ?? [])) {
     const key = `${event.cluster_uid}/${event.kind}/${event.namespace}/${event.name}`;
     if (!objects.has(key)) objects.set(key, event);
   }
@@ -67,10 +69,14 @@ export function Page() {
             {t("events.search")}
           </button>
         </form>
-        <p className="small dim pad">{asked === "" ? t("finder.warned") : t("finder.found", { n: objects.size, most: MOST })}</p>
-        {found.isPending ? <Loading rows={12} /> : null}
+        {isOther ? <Empty title={t(command.what === "unlabelled" ? "finder.noLabels" : "finder.notHere")} /> : null}
+        <p className="small dim pad" hidden={isOther}>
+          {asked === "" ? t("finder.warned") : t("finder.found", { n: objects.size, most: MOST })}
+        </p>
+        <StaleNote since={found.asOf} />
+        {found.isPending && !isOther ? <Loading rows={12} /> : null}
         {found.isError ? <Failed error={found.error} what={t("nav.timelines")} retry={() => void found.refetch()} /> : null}
-        {found.data && objects.size === 0 ? (
+        {found.data && !isOther && objects.size === 0 ? (
           <Empty title={t("finder.none")}>
             <p>{t("finder.noneHint")}</p>
           </Empty>
@@ -89,7 +95,7 @@ export function Page() {
               search={common(view.search) as never}
             >
               <Icon name={event.kind === "Node" ? "node" : "object"} />
-              <span className="dim cut">{event.kind}</span>
+              <Foreign className="dim cut" text={event.kind} most={40} />
               <Id text={event.name} most={44} />
               <span className="cut dim mono">
                 <Foreign text={event.namespace === "" ? "" : event.namespace} />
@@ -119,7 +125,7 @@ export function Page() {
               >
                 <Icon name={ref.kind === "Node" ? "node" : "object"} />
                 <Id text={ref.name} most={28} />
-                <span className="end">{ref.cluster}</span>
+                <Foreign className="end" text={ref.cluster} most={60} />
               </Link>
             ))}
           </div>

@@ -78,7 +78,7 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
       </div>
       {pages.isLoading && !pages.isDimmed ? <Loading rows={8} /> : null}
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("lanes.rows")} retry={pages.retry} /> : null}
-      <StaleNote since={pages.asOf} />
+      <StaleNote since={pages.asOf} error={pages.count > 0 ? pages.error : null} what={t("lanes.rows")} retry={pages.retry} />
       {!pages.isLoading && !pages.error && pages.count === 0 ? <p className="pad dim">{t("events.none")}</p> : null}
       <div
         className={pages.isDimmed && !pages.isTurning ? "scroll grow stale" : "scroll grow"}

@@ -73,7 +73,7 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
               >
                 <span>{change.sign === "-" ? "−" : change.sign}</span>
                 <span>
-                  <b className="medium">{change.reason}</b> {change.text}
+                  <Foreign className="medium" text={change.reason} most={60} /> {change.text}
                   <br />
                   <Foreign text={change.message} most={240} />
                 </span>

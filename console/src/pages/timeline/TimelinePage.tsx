@@ -4,13 +4,14 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { costOf, get } from "../../api/client";
-import type { Lanes } from "../../api/types";
+import type { Lanes, ObjectAt } from "../../api/types";
+import { useHeld } from "../../api/useHeld";
 import { LanesChart } from "../../canvas/LanesChart";
 import { LANE } from "../../canvas/lanes";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
-import { Empty, Failed, Loading, Partial } from "../../design/states";
+import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
@@ -40,7 +41,7 @@ export function Page() {
   const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
   const params = { from: range.from, to: range.to, width };
   const url = objectUrl(ref);
-  const lanes = useQuery({
+  const lanes = useHeld({
     queryKey: [url, "lanes", params, view.anchor],
     queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal),
     placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined),
@@ -99,7 +100,7 @@ export function Page() {
           lane.reason && lane.type === "Warning" ? (
             <span key={lane.reason} className="badge warn">
               <Glyph name="warn" />
-              {lane.reason} × {group(lane.occurrences)}
+              <Foreign text={lane.reason} most={60} /> × {group(lane.occurrences)}
             </span>
           ) : null,
         )}
@@ -126,6 +127,7 @@ export function Page() {
           </Link>
         </span>
       </div>
+      <StaleNote since={lanes.asOf} />
       <Partial parts={lost} />
       {lanes.isPending ? <Loading rows={8} /> : null}
       {lanes.isError ? <Failed error={lanes.error} what={t("nav.timelines")} retry={() => void lanes.refetch()} /> : null}
@@ -142,7 +144,7 @@ export function Page() {
                 <div key={`${lane.type}${lane.reason}`} className="l" style={{ height: LANE }}>
                   <span className="row tight">
                     <Glyph name={typeGlyph(lane.type)} label={lane.type ?? ""} />
-                    <b className="cut">{lane.reason ?? t("lanes.others")}</b>
+                    <Foreign className="cut medium" text={lane.reason ?? t("lanes.others")} most={60} />
                   </span>
                   <span className="num dim small" title={t("col.occurrences")}>
                     × {group(lane.occurrences)}
@@ -177,11 +179,13 @@ function Nothing({ url, view }: { url: string; view: View }) {
   const t = useT();
   const at = useQuery({
     queryKey: [url, "at", "now", view.anchor],
-    queryFn: ({ signal }) => get<import("../../api/types").ObjectAt>(`${url}/at`, { t: view.range.to }, signal),
+    queryFn: ({ signal }) => get<ObjectAt>(`${url}/at`, { t: view.range.to }, signal),
     retry: false,
   });
-  const nearest = at.data?.last_seen ?? at.data?.first_seen;
-  const from = at.data?.tables_from;
+  if (at.isPending) return <Loading rows={4} />;
+  if (at.isError) return <Failed error={at.error} what={t("lanes.state")} retry={() => void at.refetch()} />;
+  const nearest = at.data.last_seen ?? at.data.first_seen;
+  const from = at.data.tables_from;
   const nothing = from ? t("lanes.tablesFrom", { time: full(Date.parse(from), view.zone) }) : t("lanes.never");
   return (
     <Empty title={t("lanes.none")}>

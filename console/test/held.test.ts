@@ -1,0 +1,74 @@
+/** Answers that stay while they cannot be had anew, and answers that are put together from several. */
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Problem } from "../src/api/problem";
+import { type Memory, oldest, standing } from "../src/api/useHeld";
+
+vi.stubGlobal("sessionStorage", { getItem: () => null });
+const { ready, states } = await import("../src/api/questions");
+const { coverageWord } = await import("../src/time/coverage");
+const { rateOf } = await import("../src/canvas/histogram");
+
+const NOTHING = { data: undefined, dataUpdatedAt: 0, isPlaceholderData: false, isError: false, error: null };
+const [away, refused] = [new Problem(0, {}, null), new Problem(403, {}, null)];
+
+describe("an answer that is asked for anew", () => {
+  let memory: Memory<string>;
+  const see = (question: string, more: object) => standing(memory, question, { ...NOTHING, ...more } as never);
+  beforeEach(() => {
+    memory = {};
+    expect(see("a", { data: "old", dataUpdatedAt: 7 })).toBeUndefined();
+  });
+  it("stays while nobody answers, also while that is tried again, until there is a new one", () => {
+    expect(see("a", { isError: true, error: away })).toEqual({ question: "a", answer: "old", at: 7 });
+    expect(see("a", { data: "old", isPlaceholderData: true })?.at).toBe(7);
+    expect(see("a", { data: "new", dataUpdatedAt: 9 })).toBeUndefined();
+    expect(memory.old?.answer).toBe("new");
+  });
+  it("does not stay once it is refused, nor for another question", () => {
+    expect(see("a", { isError: true, error: refused })).toBeNull();
+    expect(see("b", { isError: true, error: away })).toBeNull();
+  });
+  it("is as old as the oldest of those beside it", () => {
+    expect(oldest({ asOf: null }, { asOf: 9 }, { asOf: 7 })).toBe(7);
+    expect(oldest({ asOf: null })).toBeNull();
+  });
+});
+
+describe("answers of the API", () => {
+  const run = <Answer>(question: { queryFn?: unknown }) => (question.queryFn as (context: object) => Promise<Answer>)({});
+  it("have states of an Event until the wanted one is there, and no more", async () => {
+    const asked: string[] = [];
+    const page = (begin: number) => ({
+      items: Array.from({ length: 50 }, (_, n) => ({ uid: "u", resource_version: String(begin - n) })),
+      next: String(begin - 50),
+    });
+    vi.stubGlobal("fetch", async (url: string) => {
+      asked.push(url);
+      return new Response(JSON.stringify(page(Number(/cursor=(\d+)/.exec(url)?.[1] ?? 900))));
+    });
+    const found = await run<{ items: { resource_version: string }[]; next: string }>(states("c", "u", "777", 50));
+    expect([found.items.length, found.next, asked.length]).toEqual([150, "750", 3]);
+    expect((await run<{ items: object[] }>(states("c", "u", "no such", 50))).items.length).toBe(1000);
+  });
+  it("tell what a server waits for that is not ready", async () => {
+    const body = { ready: false, parts: { projector: "catches up" } };
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify(body), { status: 503 }));
+    expect(await run(ready())).toEqual(body);
+    vi.stubGlobal("fetch", async () => new Response("{}", { status: 500 }));
+    await expect(run(ready())).rejects.toBeInstanceOf(Problem);
+  });
+});
+
+describe("what is not known", () => {
+  it("is no zero in a rate", () => {
+    const [some, gap] = [
+      { states: 30, coverage: "complete" },
+      { states: 0, coverage: "gap" },
+    ];
+    expect(rateOf([some, gap], 10)).toBe(3);
+    expect(rateOf([gap], 10)).toBeNull();
+  });
+  it("has a word of its own", () => {
+    expect(["complete", "gap", "nonsense"].map(coverageWord)).toEqual(["cov.complete", "cov.gap", "cov.unknown"]);
+  });
+});
