@@ -20,6 +20,7 @@ use futures::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use tokio::{sync::Semaphore, time::Duration};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::locked;
 
@@ -42,7 +43,8 @@ type Reading = BoxFuture<'static, Brought>;
 pub(crate) struct Reads {
     log: Arc<dyn Log>,
     fronts: Vec<Arc<Mutex<Front>>>,
-    behind: Semaphore,
+    /// To read behind.
+    turns: Arc<Semaphore>,
 }
 
 /// How far a partition is read, by whichever tail stands furthest.
@@ -69,7 +71,7 @@ enum Place {
 impl Reads {
     pub(crate) fn new(log: Arc<dyn Log>) -> Self {
         let fronts = (0..log.partitions(Topic::KubeEvent)).map(|_| Arc::default()).collect();
-        Self { log, fronts, behind: Semaphore::new(AT_ONCE) }
+        Self { log, fronts, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// A batch that goes beyond `from`, or ends there; it may begin before.
@@ -86,15 +88,27 @@ impl Reads {
                     may_wait = false;
                 }
                 Place::Behind => {
-                    let _turn = self.behind.acquire().await.map_err(|_closed| Arc::new(LogError::Closed))?;
-                    let batch = self.log.read(at, from, BEHIND).await.map_err(Arc::new)?;
+                    let batch = self.read_behind(at, from).await?;
                     if batch.next > from {
-                        return Ok(Arc::new(batch));
+                        return Ok(batch);
                     }
                     // Nothing lies between here and the front: somebody stood beyond the end of the log.
                     *locked(front) = Front::default();
                 }
             }
+        }
+    }
+
+    /// A task of its own: a tail that waits for its caller polls none of its reads, and one with a turn would keep it.
+    async fn read_behind(&self, at: TopicPartition, from: Offset) -> Brought {
+        let (log, turns) = (self.log.clone(), self.turns.clone());
+        let read = async move {
+            let _turn = turns.acquire_owned().await.map_err(|_closed| LogError::Closed)?;
+            log.read(at, from, BEHIND).await
+        };
+        match AbortOnDropHandle::new(tokio::spawn(read)).await {
+            Ok(brought) => brought.map(Arc::new).map_err(Arc::new),
+            Err(_ended_with_the_process) => Err(Arc::new(LogError::Closed)),
         }
     }
 
