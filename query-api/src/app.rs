@@ -40,6 +40,7 @@ use crate::{
     projected::Projected,
     space::Space,
     sql::{self, Running},
+    tail::Reads,
     upkeep::Upkeep,
 };
 
@@ -78,6 +79,7 @@ pub(crate) struct App {
     pub limits: Limits,
     pub places: Semaphore,
     pub tail_places: Arc<Semaphore>,
+    pub tail_reads: Reads,
     pub sql_places: Semaphore,
     pub running: Arc<Running>,
     pub exports: Arc<Exports>,
@@ -98,6 +100,7 @@ impl App {
             upkeep: Upkeep::new(log.clone()),
             operations: Operations::new(log.clone()),
             drafts: Drafts::new(log.clone()),
+            tail_reads: Reads::new(log.clone()),
             store,
             log,
             signer,

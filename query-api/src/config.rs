@@ -64,7 +64,7 @@ impl Default for QueryApiConfig {
             query_memory_bytes: 1_000_000_000,
             // Each holds at most about two pages of 1 MB: 128 MB at the worst.
             max_requests: 64,
-            // Each holds at most one read per partition and a short queue: about 5 MB.
+            // They share reads of the log. Each holds a short queue, 4 MB at the worst; behind, a batch a partition.
             max_tails: 32,
             // It is read every two seconds; a reading may be late once.
             coverage_age_ms: 4000,

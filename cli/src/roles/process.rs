@@ -89,6 +89,18 @@ impl Process {
     /// # Errors
     /// When it cannot be opened, or was made with other partitions.
     pub async fn log(&self) -> anyhow::Result<Option<Arc<dyn Log>>> {
+        self.open_log(false).await
+    }
+
+    /// The same for a role that reads all partitions for people: in Kafka, it fetches little ahead.
+    ///
+    /// # Errors
+    /// As [`Process::log`].
+    pub async fn light_log(&self) -> anyhow::Result<Option<Arc<dyn Log>>> {
+        self.open_log(true).await
+    }
+
+    async fn open_log(&self, light: bool) -> anyhow::Result<Option<Arc<dyn Log>>> {
         let waiting: Gauge = Gauge::default();
         let help = "1 while appends to Kafka wait for brokers; files refuse, which each role counts";
         self.metrics.register("log", |registry| registry.register("waiting", help, waiting.clone()));
@@ -98,7 +110,9 @@ impl Process {
             let log = log.with_context(|| format!("cannot open the log of {}", self.data.display()))?;
             return Ok(Some(log));
         };
-        let Some(opened) = self.stop.run_until_cancelled(opened(options)).await else { return Ok(None) };
+        let Some(opened) = self.stop.run_until_cancelled(opened(KafkaOptions { light, ..options })).await else {
+            return Ok(None);
+        };
         let log: Arc<dyn Log> = opened.context("cannot open the log in Kafka")?;
         tokio::spawn(report(self.readiness.part("log"), waiting, Arc::clone(&log), self.stop.clone()));
         Ok(Some(log))

@@ -24,7 +24,7 @@ const OWNER: &str = "owner";
 pub async fn main(args: QueryApi) -> anyhow::Result<()> {
     let process = Process::start(&args.role, listen_flag(args.listen.as_ref()).into_iter().collect())?;
     let bound = listen(&process).await?;
-    let Some(log) = process.log().await? else { return Ok(()) };
+    let Some(log) = process.light_log().await? else { return Ok(()) };
     let store = process.store()?;
     run(process, bound, log, store).await
 }

@@ -1,8 +1,8 @@
 //! The live tail: states straight from the log, filtered here, as server-sent events.
 //!
 //! ```text
-//!  partitions ──read──► filter ──► short queue ──► the caller's connection
-//!      ▲                                │ full for too long: the caller is let go, and resumes by its last id
+//!  partitions ──reads, shared──► filter ──► short queue ──► the caller's connection
+//!      ▲                                        │ full for too long: the caller is let go, and resumes by its last id
 //!      └── positions ── signed: the id of every message
 //! ```
 //!
@@ -11,8 +11,11 @@
 //! - Records that retention removed before they were read are told as a `gap` message, never passed over in silence; what
 //!   cannot be decoded is told as a `reject` message.
 //! - A filter that lets nothing through still moves the position: heartbeats carry it.
+//! - However many tails stand at the end of a partition, it is read once; a tail that stands before it keeps none of them
+//!   waiting. Within a partition the order is that of the log.
 //! - The log holds a state again where its writer had to repeat itself; the item's `id` tells repetitions.
 
+mod reads;
 mod stream;
 
 #[cfg(test)]
@@ -36,6 +39,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub(crate) use reads::Reads;
 pub(crate) use stream::run;
 
 /// How long a caller waits before it connects again.

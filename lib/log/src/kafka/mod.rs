@@ -41,7 +41,7 @@ mod watchdog;
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -58,9 +58,9 @@ use self::{
     exclusive::Exclusive,
     group::KafkaMember,
     producer::{Append, Shared},
-    reader::Readers,
+    reader::{REST, Readers},
     releases::{Releases, first_since, threat},
-    settings::{BULK, EXCLUSIVE, FACTS, MEMBER, PRODUCER, READER, apply},
+    settings::{BULK, EXCLUSIVE, FACTS, LIGHT_READER, MEMBER, PRODUCER, READER, apply},
     waits::Waits,
 };
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer, off_thread};
@@ -138,7 +138,7 @@ impl KafkaLog {
             apply(&mut config, tables);
             config
         };
-        let mut reader = config(&[READER]);
+        let mut reader = config(&[READER, if options.light { LIGHT_READER } else { &[] }]);
         reader.set("group.id", format!("{}beidou.readers", options.kafka.prefix));
         let configs = Configs { exclusive: config(&[PRODUCER, EXCLUSIVE]), reader, member: config(&[MEMBER]) };
         let act = |error| refused("open the log in Kafka", error);
@@ -172,18 +172,10 @@ impl KafkaLog {
         let buffer = Arc::new(Semaphore::new(options.buffer_bytes()));
         let troubles = [bulk_trouble, facts_trouble];
         let (waits, releases) = (Arc::default(), Releases::default());
-        Ok(Arc::new(Self(Arc::new(Inner {
-            options,
-            partitions,
-            configs,
-            buffer,
-            bulk,
-            facts,
-            troubles,
-            waits,
-            asking,
-            releases,
-        }))))
+        let inner = Inner { options, partitions, configs, buffer, bulk, facts, troubles, waits, asking, releases };
+        let inner = Arc::new(inner);
+        tokio::spawn(close_rested(Arc::downgrade(&inner)));
+        Ok(Arc::new(Self(inner)))
     }
 
     /// Bytes of records that may be appended now without waiting.
@@ -198,6 +190,16 @@ impl KafkaLog {
     ) -> Result<T, LogError> {
         let inner = Arc::clone(&self.0);
         off_thread(move || ask(&inner)).await
+    }
+}
+
+/// Closes consumers that nobody uses, for as long as the log is open.
+async fn close_rested(log: Weak<Inner>) {
+    let mut looks = tokio::time::interval(REST / 2);
+    loop {
+        let now = looks.tick().await;
+        let Some(log) = log.upgrade() else { return };
+        log.partitions.values().flatten().for_each(|partition| partition.readers.close_rested(now));
     }
 }
 

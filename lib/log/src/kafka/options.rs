@@ -275,6 +275,8 @@ pub struct KafkaOptions {
     pub partitions: BTreeMap<Topic, u32>,
     /// What is kept.
     pub retention: Retention,
+    /// Readers fetch little ahead: for a process that has one in each partition, of which none need be fast.
+    pub light: bool,
     /// Fail points; none outside tests.
     pub faults: Faults,
 }
@@ -283,7 +285,7 @@ impl KafkaOptions {
     /// The defaults, for this Kafka and these partitions.
     pub fn new(kafka: Kafka, partitions: impl IntoIterator<Item = (Topic, u32)>) -> Self {
         let partitions = partitions.into_iter().collect();
-        Self { kafka, partitions, retention: Retention::default(), faults: Faults::default() }
+        Self { kafka, partitions, retention: Retention::default(), light: false, faults: Faults::default() }
     }
 
     /// A topic's name in Kafka.

@@ -1,11 +1,12 @@
 //! Reading a partition from any offset: consumers that are assigned by hand and kept where they stopped.
 //!
 //! ```text
-//!  read(from) ─► one that stopped at `from`, else any, else a new one ─► seek ─► messages ─► records ─► put back
+//!  read(from) ─► one that stopped at `from`, else a new one, else any ─► seek ─► messages ─► records ─► put back
 //! ```
 //!
 //! A consumer fetches ahead, so a reader that goes on where it stopped finds its records in memory. No group is joined:
-//! who reads what is decided above. One that brings nothing of what is there gives its place to another.
+//! who reads what is decided above. One that brings nothing of what is there gives its place to another, and one that nobody
+//! has used for a while is closed: it would hold its threads, and what it has fetched, for nothing.
 //!
 //! The marker behind each transaction, and what an aborted one has left, have offsets and bring no record. The client passes
 //! them where they stand between records, so its own position says how far all has been seen.
@@ -33,8 +34,11 @@ use super::{
 };
 use crate::{LogError, ReadBatch, ReadLimit, StoredRecord};
 
-/// Consumers that a partition keeps while nobody reads: one for the projector, one for its archive or a tail.
-const IDLE: usize = 2;
+/// Consumers of a partition, unless more reads are under way at once: for the projector, its archive, the tails at the end, and
+/// one behind.
+const MOST: usize = 4;
+/// One that rests for so long is closed: far above the longest wait of a read.
+pub(super) const REST: Duration = Duration::from_secs(60);
 /// How long a broker has to answer a read that may not wait.
 const ANSWER: Duration = Duration::from_secs(30);
 /// A wait is looked at again so often: wake-ups of the client have been lost before.
@@ -46,7 +50,10 @@ pub(super) struct Readers {
     topic: Arc<str>,
     config: ClientConfig,
     faults: Faults,
+    /// Those that rest, the longest first.
     idle: Mutex<Vec<Reader>>,
+    /// Held by each consumer, to count them.
+    alive: Arc<()>,
 }
 
 struct Reader {
@@ -62,6 +69,9 @@ struct Reader {
     ended: bool,
     /// The end of the log when it last brought nothing, if it has brought nothing since.
     silent_at: Option<Offset>,
+    /// When it was used last.
+    used: Instant,
+    _alive: Arc<()>,
 }
 
 impl Drop for Reader {
@@ -84,7 +94,7 @@ enum Came {
 
 impl Readers {
     pub(super) fn new(at: TopicPartition, topic: Arc<str>, config: ClientConfig, faults: Faults) -> Self {
-        Self { at, topic, config, faults, idle: Mutex::default() }
+        Self { at, topic, config, faults, idle: Mutex::default(), alive: Arc::default() }
     }
 
     /// Reads as [`crate::Log::read`] promises; `bounds` asks the broker.
@@ -185,9 +195,9 @@ impl Readers {
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             match idle.iter().position(|reader| reader.next == from) {
-                Some(found) => return Ok(idle.swap_remove(found)),
-                None if idle.len() < IDLE => None,
-                None => Some(idle.swap_remove(0)),
+                Some(found) => return Ok(idle.remove(found)),
+                None if idle.is_empty() || Arc::strong_count(&self.alive) <= MOST => None,
+                None => Some(idle.remove(0)),
             }
         };
         let mut reader = match idle {
@@ -195,7 +205,8 @@ impl Readers {
             None => {
                 let consumer = self.config.create_with_context(Quiet).map_err(|error| self.refused(error))?;
                 let (fresh, heard, ended, silent_at) = (true, false, false, None);
-                Reader { consumer: Some(consumer), next: from, fresh, heard, ended, silent_at }
+                let (used, _alive) = (Instant::now(), Arc::clone(&self.alive));
+                Reader { consumer: Some(consumer), next: from, fresh, heard, ended, silent_at, used, _alive }
             }
         };
         self.put(&mut reader, from)?;
@@ -216,12 +227,19 @@ impl Readers {
         Ok(())
     }
 
-    fn put_back(&self, reader: Reader) {
+    fn put_back(&self, mut reader: Reader) {
+        reader.used = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(reader);
-        if idle.len() > IDLE {
+        if idle.len() > MOST {
             idle.remove(0);
         }
+    }
+
+    /// Closes those that have rested for [`REST`].
+    pub(super) fn close_rested(&self, now: Instant) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|reader| now.saturating_duration_since(reader.used) < REST);
     }
 }
 
@@ -316,4 +334,57 @@ fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
     let mut value = Bytes::from(both);
     let key = value.split_to(key.len());
     StoredRecord { offset: message.offset() as Offset, record: Record { key, headers, value } }
+}
+
+#[cfg(test)]
+mod tests {
+    use beidou_schemas::Topic;
+
+    use super::*;
+
+    const AT: TopicPartition = TopicPartition { topic: Topic::KubeEvent, partition: 0 };
+
+    fn readers() -> Readers {
+        let mut config = ClientConfig::new();
+        config.set("group.id", "test");
+        Readers::new(AT, "events".into(), config, Faults::default())
+    }
+
+    fn alive(readers: &Readers) -> usize {
+        Arc::strong_count(&readers.alive) - 1
+    }
+
+    /// Two tails behind and the read at the end took turns at places for two: one was closed, and made anew, at each return.
+    #[tokio::test]
+    async fn a_consumer_is_used_again_where_there_are_enough() {
+        let readers = readers();
+        let at_end = readers.take(1000).await.unwrap();
+        for round in 0..3 {
+            for behind in 0..2 * MOST as Offset {
+                let mut reader = readers.take(100 * behind + round).await.unwrap();
+                reader.next += 1;
+                readers.put_back(reader);
+            }
+            assert_eq!(alive(&readers), MOST);
+        }
+        let mut all = vec![at_end];
+        for place in 0..MOST as Offset {
+            all.push(readers.take(2000 + place).await.unwrap());
+        }
+        assert_eq!(alive(&readers), MOST + 1, "a read under way never waits for another one");
+        all.into_iter().for_each(|reader| readers.put_back(reader));
+        assert_eq!(alive(&readers), MOST);
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_rests_is_closed() {
+        let readers = readers();
+        let (first, second) = (readers.take(1).await.unwrap(), readers.take(2).await.unwrap());
+        readers.put_back(first);
+        readers.close_rested(Instant::now());
+        assert_eq!(alive(&readers), 2);
+        readers.close_rested(Instant::now() + REST);
+        assert_eq!(alive(&readers), 1, "the other one is in use");
+        drop(second);
+    }
 }

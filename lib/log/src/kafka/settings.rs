@@ -132,6 +132,16 @@ pub const READER: &[Setting] = &[
     ),
 ];
 
+/// Of every reader of a query-api alone, instead of the same in [`READER`].
+pub const LIGHT_READER: &[Setting] = &[
+    set(
+        "fetch.message.max.bytes",
+        "131072",
+        "a tail has a reader in each partition; where it stands behind, each holds one such fetch, some 600 Events",
+    ),
+    set("queued.max.messages.kbytes", "512", "two reads of a tail"),
+];
+
 /// Of a member of a group that shares partitions; `session.timeout.ms` is `session_seconds` of the configuration.
 pub const MEMBER: &[Setting] = &[
     set("enable.auto.commit", "false", "members share work and nothing else: positions stand in the ledger"),
@@ -184,9 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn a_light_reader_fetches_less_ahead() {
+        let mut config = ClientConfig::new();
+        apply(&mut config, &[READER, LIGHT_READER]);
+        for setting in LIGHT_READER {
+            let usual = READER.iter().find(|usual| usual.key == setting.key).expect("a setting of all readers");
+            let [light, usual] =
+                [config.get(setting.key).unwrap(), usual.value].map(|value| value.parse::<u64>().unwrap());
+            assert!(light < usual, "{}", setting.key);
+        }
+    }
+
+    #[test]
     fn the_page_shows_what_is_set() {
         let page = include_str!("../../../../docs/kafka.md");
-        let rows = [CLIENT, PRODUCER, BULK, FACTS, EXCLUSIVE, READER, MEMBER, TOPIC].into_iter().flatten();
+        let tables = [CLIENT, PRODUCER, BULK, FACTS, EXCLUSIVE, READER, LIGHT_READER, MEMBER, TOPIC];
+        let rows = tables.into_iter().flatten();
         let missing: Vec<String> = rows
             .map(|Setting { key, value, why }| format!("| `{key}` | {value} | {why} |"))
             .filter(|row| !page.contains(row.as_str()))
