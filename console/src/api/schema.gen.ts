@@ -3354,6 +3354,8 @@ export interface components {
         };
         /** @description A list of machines, in whatever form people have it. */
         MachinesText: {
+            /** @description A cluster: the name of a node that an operation of it had then stands for the address that the node had there. */
+            cluster?: string | null;
             /** @description `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`. */
             format?: string;
             /** @description The text: 20,000 lines and 2 MB at most. */

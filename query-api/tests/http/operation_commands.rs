@@ -241,7 +241,9 @@ async fn bodies_are_bounded_and_a_large_operation_fits() {
     let log = log();
     tell(&log, &board_facts()).await;
     let (api, _controllers) = (two_callers(log.clone()).await, controllers(&log));
-    let id = made(&api, &wish(spec(&["preCheck", "scaleUp"], 1..5001))).await;
+    let mut large = spec(&["preCheck", "scaleUp"], 1..5001);
+    large["operationMachines"][6]["name"] = json!("node-7");
+    let id = made(&api, &wish(large)).await;
     let detail = api.list(&format!("/api/v1/operations/{id}")).await;
     assert_eq!(detail["summary"]["hosts"]["total"], json!(5000));
     let hosts = api.list(&format!("/api/v1/operations/{id}/hosts?limit=1000")).await;
@@ -259,6 +261,12 @@ async fn bodies_are_bounded_and_a_large_operation_fits() {
         (&few["rows"][1]["duplicate_of"], &few["duplicates"], &few["errors"][0]["line"]),
         (&json!(1), &json!(1), &json!(2))
     );
+    let named = |cluster: &str| json!({"text": "node-7\nnode-8", "cluster": cluster});
+    let there = send(&api, "/api/v1/operations/machines", &named("c1")).await.json();
+    assert_eq!((&there["rows"][0]["ip"], &there["rows"][0]["name"]), (&json!("10.0.0.7"), &json!("node-7")));
+    assert_eq!((&there["errors"][0]["line"], &there["errors"][0]["field"]), (&json!(2), &json!("ip")));
+    let elsewhere = send(&api, "/api/v1/operations/machines", &named("c2")).await.json();
+    assert_eq!(elsewhere["errors"].as_array().map(Vec::len), Some(2));
     let bad = send(&api, "/api/v1/operations/machines", &json!({"text": "", "format": "xml"})).await.json();
     assert_eq!(bad["parameter"]["allowed"], json!("auto, lines, csv, ini, yaml"));
 }

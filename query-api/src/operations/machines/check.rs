@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Draft, Fault, Row};
+use super::{Addresses, Draft, Fault, Row};
 
 /// Names of nodes are DNS subdomains (RFC 1123).
 const LONGEST_NAME: usize = 253;
@@ -11,25 +11,26 @@ const LONGEST_WORD: usize = 63;
 const NAME: &str = "a name of a node: lower-case letters, digits, '-' and '.', a letter or digit at both ends";
 const WORD: &str = "1 to 63 letters, digits, '.', '_' or '-'";
 const ADDRESS: &str = "an IPv4 or IPv6 address";
+const INSTEAD: &str =
+    "; of an inventory, ansible_host= may name it; of a cluster, the name of a node that an operation had before";
 
-pub(super) fn row(draft: Draft) -> Result<Row, Fault> {
+pub(super) fn row(draft: Draft, nodes: &Addresses) -> Result<Row, Fault> {
     let line = draft.line;
     let fault = |field, value: &str, allowed: &str| Fault::new(line, field, value, allowed);
     let own = host_of(&draft.host);
-    let (ip, port_beside) = match &draft.address {
-        Some(address) => (address.clone(), own.port),
-        None => (own.address.to_owned(), own.port),
-    };
+    let is_named = own.address.parse::<IpAddr>().is_err();
+    let node = nodes.get(own.address).filter(|_| is_named && draft.address.is_none());
+    let ip = draft.address.as_ref().or(node).map_or_else(|| own.address.to_owned(), String::clone);
     if ip.parse::<IpAddr>().is_err() {
         let allowed = match draft.address {
             Some(_) => ADDRESS.to_owned(),
-            None => format!("{ADDRESS}; of an inventory, ansible_host= may name it"),
+            None => format!("{ADDRESS}{INSTEAD}"),
         };
         return Err(fault("ip", &ip, &allowed));
     }
     // Of an inventory the host itself is the name, where its address stands beside it.
-    let from_host = draft.address.is_some() && own.address.parse::<IpAddr>().is_err() && !own.address.is_empty();
-    let name = draft.name.or_else(|| from_host.then(|| own.address.to_owned()));
+    let from_host = draft.address.is_some() && is_named && !own.address.is_empty();
+    let name = draft.name.or_else(|| (from_host || node.is_some()).then(|| own.address.to_owned()));
     if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
         return Err(fault("name", name, NAME));
     }
@@ -40,7 +41,7 @@ pub(super) fn row(draft: Draft) -> Result<Row, Fault> {
     if let Some(user) = user.as_ref().filter(|user| !is_word(user)) {
         return Err(fault("user", user, WORD));
     }
-    let port = draft.port.or_else(|| port_beside.map(str::to_owned)).map(|text| match text.parse::<u16>() {
+    let port = draft.port.or_else(|| own.port.map(str::to_owned)).map(|text| match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(fault("port", &text, "1 to 65535")),
     });

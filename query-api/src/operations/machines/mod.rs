@@ -110,8 +110,11 @@ struct Found {
     faults: Vec<Fault>,
 }
 
-/// Reads a text; without a format it is guessed.
-pub(crate) fn parse(text: &str, format: Option<Format>) -> Parsed {
+/// Addresses of nodes, by the names of the nodes.
+pub(crate) type Addresses = BTreeMap<String, String>;
+
+/// Reads a text; without a format it is guessed. The name of one of these nodes stands for its address.
+pub(crate) fn parse(text: &str, format: Option<Format>, nodes: &Addresses) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let all: Vec<&str> = text.lines().collect();
     let looked_at = &all[..all.len().min(MOST_LINES)];
@@ -129,7 +132,7 @@ pub(crate) fn parse(text: &str, format: Option<Format>) -> Parsed {
     }
     let mut seen = BTreeMap::new();
     for draft in found.drafts.into_iter().filter(|draft| !faults.contains_key(&draft.line)).collect::<Vec<_>>() {
-        match check::row(draft) {
+        match check::row(draft, nodes) {
             Ok(mut row) => {
                 let address: Option<std::net::IpAddr> = row.ip.parse().ok();
                 row.duplicate_of = address.and_then(|address| seen.insert(address, row.line)).inspect(|first| {

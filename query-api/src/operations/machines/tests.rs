@@ -6,7 +6,11 @@ use super::*;
 
 /// `line ip name role user port group =duplicate` of each row, then `line! field` of each fault.
 fn told(text: &str, format: Option<Format>) -> (Format, Vec<String>) {
-    let parsed = parse(text, format);
+    told_of(text, format, &Addresses::new())
+}
+
+fn told_of(text: &str, format: Option<Format>, nodes: &Addresses) -> (Format, Vec<String>) {
+    let parsed = parse(text, format, nodes);
     let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".into());
     let rows = parsed.rows.iter().map(|row| {
         let port = row.port.map_or("-".into(), |port| port.to_string());
@@ -43,6 +47,22 @@ fn pasted_lines_are_read() {
     let expected =
         ["2 10.0.0.1 - - - - -", "4 10.0.0.2 - - - - -", "5 10.0.0.1 - - - - - =2", "6 10.0.0.1 - - - - - =2"];
     assert_eq!(told(text, None), (Format::Lines, expected.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn the_name_of_a_known_node_stands_for_its_address() {
+    let nodes = Addresses::from([("node-11".to_owned(), "10.0.0.11".to_owned())]);
+    for (line, expected) in [
+        ("node-11", "1 10.0.0.11 node-11 - - - -"),
+        ("admin@node-11:2222", "1 10.0.0.11 node-11 - admin 2222 -"),
+        ("10.0.0.12 node-11", "1 10.0.0.12 node-11 - - - -"),
+        ("node-12", "1! ip"),
+    ] {
+        assert_eq!(told_of(line, Some(Format::Lines), &nodes).1, [expected], "{line}");
+    }
+    let twice = ["1 10.0.0.11 node-11 - - - -", "2 10.0.0.11 - - - - - =1"];
+    assert_eq!(told_of("node-11\n10.0.0.11", None, &nodes).1, twice);
+    assert_eq!(told_of("[w]\nnode-11\n", None, &nodes).1, ["2 10.0.0.11 node-11 - - - w"]);
 }
 
 #[test]
@@ -131,11 +151,11 @@ all:
 fn more_than_allowed_is_an_error() {
     let many: Vec<String> =
         (0..6000).map(|n| format!("10.{}.{}.{} n{n} Compute admin", n / 65536, n / 256 % 256, n % 256)).collect();
-    let parsed = parse(&many.join("\n"), None);
+    let parsed = parse(&many.join("\n"), None, &Addresses::new());
     assert_eq!((parsed.rows.len(), parsed.faults.len(), parsed.faults[0].line), (5000, 1000, 5001));
-    let parsed = parse(&"\n".repeat(30_000), None);
+    let parsed = parse(&"\n".repeat(30_000), None, &Addresses::new());
     assert_eq!((parsed.lines, parsed.faults.len(), parsed.faults[0].field), (30_000, 1, "text"));
-    assert_eq!(parse(&many[..2000].join("\n"), None).rows.len(), 2000);
+    assert_eq!(parse(&many[..2000].join("\n"), None, &Addresses::new()).rows.len(), 2000);
 }
 
 /// Lines that look like something.
@@ -159,7 +179,7 @@ proptest! {
         format in prop::option::of(prop::sample::select(Format::ALL.to_vec())),
     ) {
         let text = lines.join("\n");
-        let parsed = parse(&text, format);
+        let parsed = parse(&text, format, &Addresses::new());
         let all: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().collect();
         prop_assert_eq!(parsed.lines, all.len());
         let known: std::collections::BTreeSet<usize> = parsed.rows.iter().map(|row| row.line).chain(parsed.faults.iter().map(|fault| fault.line)).collect();

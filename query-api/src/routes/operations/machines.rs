@@ -1,13 +1,14 @@
 //! `POST /api/v1/operations/machines`: a pasted list becomes rows, each with its line.
 
 use axum::Json;
+use beidou_model::operation::{Board, Operation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     app::Ask,
     ask::body::Body,
-    operations::machines::{Format, Parsed, parse},
+    operations::machines::{Addresses, Format, Parsed, parse},
     problem::{Problem, ProblemBody},
 };
 
@@ -23,6 +24,9 @@ pub(super) struct MachinesText {
     /// `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`.
     #[serde(default = "auto")]
     format: String,
+    /// A cluster: the name of a node that an operation of it had then stands for the address that the node had there.
+    #[serde(default)]
+    cluster: Option<String>,
 }
 
 fn auto() -> String {
@@ -97,7 +101,22 @@ pub(super) async fn parse_machines(ask: Ask, Body(list): Body<MachinesText>) -> 
             Problem::parameter("format", word, format!("auto, {}", names.join(", ")))
         })?),
     };
-    Ok(Json(answer(parse(&list.text, format))))
+    let mut parsed = parse(&list.text, format, &Addresses::new());
+    if let Some(cluster) = &list.cluster
+        && parsed.faults.iter().any(|fault| fault.field == "ip")
+    {
+        let nodes = ask.app.operations.look(|known| addresses(&known.board, cluster)).await?;
+        parsed = parse(&list.text, format, &nodes);
+    }
+    Ok(Json(answer(parsed)))
+}
+
+/// Where the nodes of a cluster are, as the newest operation says that named them.
+fn addresses(board: &Board, cluster: &str) -> Addresses {
+    let mut all: Vec<&Operation> = board.operations.values().filter(|one| one.spec.cluster_name == cluster).collect();
+    all.sort_by_key(|operation| operation.created);
+    let machines = all.into_iter().flat_map(|operation| &operation.spec.operation_machines);
+    machines.filter_map(|machine| Some((machine.name.clone()?, machine.ip.clone()))).collect()
 }
 
 fn answer(parsed: Parsed) -> MachinesAnswer {
