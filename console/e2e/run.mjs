@@ -8,6 +8,7 @@ import * as first from "./tests/first.mjs";
 import * as fleet from "./tests/fleet.mjs";
 import * as hostile from "./tests/hostile.mjs";
 import * as looks from "./tests/looks.mjs";
+import * as nodes from "./tests/nodes.mjs";
 import * as operations from "./tests/operations.mjs";
 import * as others from "./tests/others.mjs";
 import * as tail from "./tests/tail.mjs";
@@ -18,7 +19,7 @@ let failed = 0;
 try {
   if (word === "screenshots") await screenshots(world);
   else {
-    for (const suite of [access, first, fleet, events, tail, operations, addresses, others, hostile, looks]) {
+    for (const suite of [access, first, fleet, events, tail, operations, nodes, addresses, others, hostile, looks]) {
       for (const [name, test] of Object.entries(suite)) {
         if (!name.toLowerCase().includes(word.toLowerCase())) continue;
         try {

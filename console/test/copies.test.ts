@@ -156,10 +156,10 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
     ],
     task: [builders.taskCopies(x, manifested), { cli: ["beidou", "task", "watch", ...q], api: get(`${TASKS}/${part}`) }],
     nodes: [
-      builders.nodesCopies(x),
+      builders.nodesCopies(view, params),
       {
-        cli: ["beidou", "operation", "list", "--phase=active", "--type=Drain", "--type=Reboot", `--cluster=${x}`],
-        api: get("/api/v1/operations/calendar"),
+        cli: ["beidou", "facets", "--by=node", "--top=50", ...scope.slice(0, 3), ...q],
+        api: get(`/api/v1/events/facets${query}`),
       },
     ],
     plan: [

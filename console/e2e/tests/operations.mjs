@@ -252,22 +252,6 @@ export async function whoAskedCannotApprove(world) {
   await quiet(world, "hz-prod-02");
 }
 
-/** Nodes in bulk: the list is read, the preview says what it waits for, and the run begins. */
-export async function nodesAreCordonedFromAList(world) {
-  await quiet(world, "hz-prod-02");
-  const { page, go, troubles } = await openPage(world);
-  await go("/nodes?c=hz-prod-02&act=Cordon");
-  await page.fill(".paste textarea", "10.86.33.1\n10.86.33.2\nwhat\n");
-  await page.waitForSelector(".gutter .bad");
-  await page.click("button:has-text('Drop 1 bad lines')");
-  await page.click("button:has-text('Preview Cordon of 2 nodes')[aria-disabled=false]");
-  await page.click(".modal [type=submit]");
-  await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
-  await page.waitForSelector("h2:has-text('Cordon 2 hosts')");
-  check(troubles.length === 0, troubles.join("; "));
-  await quiet(world, "hz-prod-02");
-}
-
 /** A task shows its stages, and leads to the operations that it made and back. */
 export async function aTaskLeadsToItsOperations(world) {
   const id = await someTask(world);

@@ -44,8 +44,9 @@ export async function matrixAt(id: string, t: string | null, signal?: AbortSigna
 export const matrixChanges = (id: string, params: Params, signal?: AbortSignal) =>
   get<ChangesAnswer>(`${OPERATIONS}/${id}/matrix/changes`, params, signal);
 
-export const readMachines = (text: string, format: string, signal?: AbortSignal) =>
-  sendJson<MachinesAnswer>("POST", `${OPERATIONS}/machines`, { text, format }, {}, signal);
+/** Nodes that operations of the cluster had may stand there by their names. */
+export const readMachines = (text: string, format: string, cluster: string, signal?: AbortSignal) =>
+  sendJson<MachinesAnswer>("POST", `${OPERATIONS}/machines`, { text, format, ...(cluster === "" ? {} : { cluster }) }, {}, signal);
 
 export const planOf = (wish: { name: string; spec: Record<string, unknown> }, signal?: AbortSignal) =>
   sendJson<PlanAnswer>("POST", `${OPERATIONS}/plan`, wish, {}, signal);

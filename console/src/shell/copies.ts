@@ -158,9 +158,12 @@ export function taskCopies(id: string, known: Known | undefined): Copies {
   };
 }
 
-export function nodesCopies(cluster: string): Copies {
-  const which = ["--phase=active", "--type=Drain", "--type=Reboot", ...flags("cluster", given(cluster))];
-  return { cli: shell(["beidou", "operation", "list", ...which]), api: curl(`${OPERATIONS}/calendar`, {}) };
+export function nodesCopies({ range }: Asked, params: Params & { q: string; cluster: readonly string[] }): Copies {
+  const which = [...rangeFlags(range), ...flags("cluster", params.cluster)];
+  return {
+    cli: shell(["beidou", "facets", "--by=node", "--top=50", ...which], [params.q]),
+    api: curl("/api/v1/events/facets", params),
+  };
 }
 
 /** A new operation: its manifest, and the same as a call. */

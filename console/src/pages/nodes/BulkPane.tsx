@@ -1,4 +1,4 @@
-/** A list of nodes, what is to be done with them, and the preview of it. */
+/** What is to be done with the listed nodes, and the preview of it. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -9,9 +9,11 @@ import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Id, Segment } from "../../design/parts";
 import { Failed } from "../../design/states";
+import { toast } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
 import { StartDialog } from "../../operation/StartDialog";
 import { useDelayed } from "../../operation/useDelayed";
+import { useKeys } from "../../shell/keys";
 import { common, useView } from "../../shell/view";
 import { contentOf } from "../plan/content";
 import { EMPTY, flowOf, nameOf, specOf, typeNameAbove, withoutLines } from "../plan/draft";
@@ -19,23 +21,31 @@ import { PasteBox } from "../plan/PasteBox";
 import { fieldsOf } from "../plan/schema";
 
 const ACTS = ["Cordon", "Uncordon", "Drain", "Reboot"] as const;
+type Act = (typeof ACTS)[number];
 const TYPING_MS = 250;
 
-export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
+interface Props {
+  cluster: ClusterCalendar;
+  /** The nodes, as a list that is read like a pasted one. */
+  text: string;
+  onText: (text: string) => void;
+}
+
+export function BulkPane({ cluster, text, onText }: Props) {
   const t = useT();
   const view = useView();
   const navigate = useNavigate();
-  const [text, setText] = useState("");
   const [asked, setAsked] = useState<{ name: string; spec: Record<string, unknown>; plan: PlanAnswer } | null>(null);
   const [refused, setRefused] = useState<unknown>(null);
   const [waiting, setWaiting] = useState(false);
   const act = ACTS.find((one) => one === view.search.act) ?? "Drain";
   const bundles = useQuery(bundleList());
-  const bundle: BundleItem | undefined = bundles.data?.items.find((one) => one.type === act);
+  const bundleOf = (one: Act): BundleItem | undefined => bundles.data?.items.find((bundle) => bundle.type === one);
+  const bundle = bundleOf(act);
   const late = useDelayed(text, TYPING_MS);
   const list = useQuery({
-    queryKey: ["machines", late, "auto"],
-    queryFn: ({ signal }) => readMachines(late, "auto", signal),
+    queryKey: ["machines", late, "auto", cluster.cluster],
+    queryFn: ({ signal }) => readMachines(late, "auto", cluster.cluster, signal),
     enabled: late.trim() !== "",
     retry: false,
   });
@@ -45,15 +55,17 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
     ...(answer?.errors ?? []).map((one) => one.line),
     ...(answer?.rows ?? []).flatMap((row) => (row.duplicate_of ? [row.line] : [])),
   ];
-  const ready = rows.length > 0 && bad.length === 0 && text === late && bundle !== undefined && !waiting;
-  const wishOf = () => {
+  const read = rows.length > 0 && bad.length === 0 && text === late && !waiting;
+  const ready = read && bundle !== undefined;
+  const wishOf = (act: Act) => {
+    const bundle = bundleOf(act);
     const draft = { ...EMPTY, type: act, cluster: cluster.cluster, bundle: bundle?.name ?? "", name: nameOf(act, new Date()), text };
     const [flow, fields] = [bundle ? flowOf(bundle) : [], fieldsOf(bundle?.parameters)];
     return { draft, spec: specOf(draft, flow, fields, rows), content: contentOf(draft, flow, fields) };
   };
-  const preview = async () => {
-    if (!ready) return;
-    const { draft, spec } = wishOf();
+  const preview = async (act: Act) => {
+    if (!read || !bundleOf(act)) return toast(t(text.trim() === "" ? "nodes.nothingChosen" : "nodes.notYet"));
+    const { draft, spec } = wishOf(act);
     setWaiting(true);
     setRefused(null);
     try {
@@ -69,14 +81,23 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
     const search = { ...common(view.search), c: cluster.cluster, type: act };
     setRefused(null);
     try {
-      const draft = text.trim() === "" ? undefined : (await makeDraft(wishOf().content)).id;
+      const draft = text.trim() === "" ? undefined : (await makeDraft(wishOf(act).content)).id;
       void navigate({ to: "/operations/new", search: { ...search, draft } as never });
     } catch (error) {
       setRefused(error);
     }
   };
+  const begin = (next: Act) => {
+    view.set({ act: next }, { replace: true });
+    void preview(next);
+  };
+  useKeys({
+    C: () => begin("Cordon"),
+    U: () => begin("Uncordon"),
+    D: () => begin("Drain"),
+  });
   return (
-    <section className="bulk col grow scroll" aria-label={t("nodes.list")}>
+    <section className="bulk" aria-label={t("nodes.act")}>
       <div className="wpane">
         <h2>
           {t("nodes.actOn")} <Id text={cluster.cluster} most={40} />
@@ -92,20 +113,20 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
           <span className="sub small">{t(`nodes.what.${act}` as Key)}</span>
         </div>
       </div>
-      <div className="wpane grow">
+      <div className="wpane">
         <div className="row">
-          <h2>{t("nodes.list")}</h2>
+          <h2>{t("nodes.chosen")}</h2>
           <span className="small dim" role="status">
             {answer ? t("nodes.pool", { n: group(rows.length) }) : ""}
           </span>
           {bad.length > 0 ? (
-            <button type="button" className="btn sm end" onClick={() => setText(withoutLines(text, bad))}>
+            <button type="button" className="btn sm end" onClick={() => onText(withoutLines(text, bad))}>
               {t("plan.drop", { n: group(bad.length) })}
             </button>
           ) : null}
         </div>
         <div className="nodelist">
-          <PasteBox text={text} bad={bad} label={t("nodes.list")} hint={t("plan.machinesHint")} onText={setText} />
+          <PasteBox text={text} bad={bad} label={t("nodes.chosen")} hint={t("nodes.chosenHint")} onText={onText} />
         </div>
         {answer?.errors.slice(0, 4).map((one) => (
           <p key={one.line} className="small error">
@@ -126,8 +147,8 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
         {bundles.isError ? <Failed error={bundles.error} what={t("plan.bundle")} retry={() => void bundles.refetch()} /> : null}
         {bundles.data && !bundle ? <p className="warn small">{t("plan.noBundles")}</p> : null}
         {refused ? <Failed error={refused} what={t("plan.plan")} /> : null}
-        <div className="row">
-          <button type="button" className="btn prime" aria-disabled={!ready} onClick={() => void preview()}>
+        <div className="row wrap">
+          <button type="button" className="btn prime" aria-disabled={!ready} onClick={() => void preview(act)}>
             {t("nodes.preview", { type: act, n: group(rows.length), cluster: cluster.cluster })}
           </button>
           <button type="button" className="btn" onClick={() => void inFull()}>
@@ -143,7 +164,7 @@ export function BulkPane({ cluster }: { cluster: ClusterCalendar }) {
           plan={asked.plan}
           typeNameAbove={typeNameAbove(cluster.pool)}
           onClose={() => setAsked(null)}
-          onStarted={() => setText("")}
+          onStarted={() => onText("")}
         />
       ) : null}
     </section>

@@ -23,7 +23,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
   const lang = langOf(usePrefs());
   const link = (id: string) => ({ to: "/operations/$id" as const, params: { id }, search: common(search) as never });
   return (
-    <aside className="panel vl col nodeside" aria-label={cluster.cluster}>
+    <section aria-label={cluster.cluster}>
       <div className="bar">
         <h2 className="mono cut">{cluster.cluster}</h2>
         <span className="end small row tight">
@@ -31,7 +31,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
           {t(cluster.open ? "nodes.open" : "nodes.closed")}
         </span>
       </div>
-      <div className="scroll grow pad" tabIndex={0} role="group" aria-label={t("nodes.calendar")}>
+      <div className="pad">
         <h3>{t("nodes.calendar")}</h3>
         {cluster.windows.length === 0 ? <p className="small dim">{t("nodes.noWindows")}</p> : null}
         {cluster.windows.map((one) => {
@@ -74,7 +74,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
         </h3>
         <Recent cluster={cluster.cluster} />
       </div>
-    </aside>
+    </section>
   );
 }
 

@@ -1,11 +1,12 @@
-/** Nodes of a cluster in bulk: cordon, uncordon, drain and reboot as operations, from a list that somebody has. */
+/** Nodes of a cluster: those that Events name, and cordon, uncordon, drain and reboot of many as one operation. */
 import "../plan/plan.css";
 import "../operations/operations.css";
 import "./nodes.css";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { costOf } from "../../api/client";
 import { calendar } from "../../api/operations";
-import type { ClusterCalendar } from "../../api/types";
+import type { CalendarAnswer, ClusterCalendar } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Id } from "../../design/parts";
@@ -17,6 +18,8 @@ import { nodesCopies } from "../../shell/copies";
 import { useView } from "../../shell/view";
 import { BulkPane } from "./BulkPane";
 import { ClusterPane } from "./ClusterPane";
+import { NodeList } from "./NodeList";
+import { askedOf } from "./useNodes";
 
 export function Page() {
   const t = useT();
@@ -28,7 +31,7 @@ export function Page() {
   const chosen = meant.length === 1 ? clusters.find((one) => one.cluster === meant[0]) : undefined;
   useChrome({
     title: t("nav.nodes"),
-    copies: nodesCopies(chosen?.cluster ?? ""),
+    copies: nodesCopies(view, askedOf(view.range, chosen?.cluster ?? view.clusters[0] ?? "", view.search.q ?? "")),
     cost: costOf(all.data),
   });
   if (all.isPending) return <Loading rows={10} />;
@@ -47,15 +50,26 @@ export function Page() {
       <div className="nodes row flush grow">
         <Clusters all={clusters} chosen={chosen} onChoose={(name) => view.set({ c: name })} />
         {chosen ? (
-          <>
-            <BulkPane key={chosen.cluster} cluster={chosen} />
-            <ClusterPane cluster={chosen} locks={all.data.locks.filter((item) => item.lock.cluster === chosen.cluster)} />
-          </>
+          <Chosen key={chosen.cluster} cluster={chosen} locks={all.data.locks.filter((item) => item.lock.cluster === chosen.cluster)} />
         ) : (
           <Unchosen meant={meant} />
         )}
       </div>
     </div>
+  );
+}
+
+/** A cluster: who is ticked in the list of its nodes stands in the list of those that are acted on, and the other way round. */
+function Chosen({ cluster, locks }: { cluster: ClusterCalendar; locks: CalendarAnswer["locks"] }) {
+  const [text, setText] = useState("");
+  return (
+    <>
+      <NodeList cluster={cluster.cluster} locks={locks} text={text} onText={setText} />
+      <div className="panel vl scroll nodeside" tabIndex={0} role="group" aria-label={cluster.cluster}>
+        <BulkPane cluster={cluster} text={text} onText={setText} />
+        <ClusterPane cluster={cluster} locks={locks} />
+      </div>
+    </>
   );
 }
 

@@ -61,9 +61,10 @@ export function useDraft(opened: Draft | null): Work {
   const flow = draft.flow ?? (bundle ? flowOf(bundle) : []);
 
   const text = useDelayed(draft.text, TYPING_MS);
+  const cluster = useDelayed(draft.cluster.trim(), TYPING_MS);
   const list = useQuery({
-    queryKey: ["machines", text, draft.format],
-    queryFn: ({ signal }) => readMachines(text, draft.format, signal),
+    queryKey: ["machines", text, draft.format, cluster],
+    queryFn: ({ signal }) => readMachines(text, draft.format, cluster, signal),
     enabled: text.trim() !== "",
     placeholderData: keepPreviousData,
     retry: false,
@@ -88,12 +89,12 @@ export function useDraft(opened: Draft | null): Work {
   const plan = useQuery({
     queryKey: ["plan", wish],
     queryFn: ({ signal }) => planOf(JSON.parse(wish) as { name: string; spec: Record<string, unknown> }, signal),
-    enabled: missing.length === 0 && still && text === draft.text,
+    enabled: missing.length === 0 && still && text === draft.text && cluster === draft.cluster.trim(),
     placeholderData: keepPreviousData,
     retry: false,
     staleTime: 10_000,
   });
-  const reading = text !== draft.text || list.isFetching;
+  const reading = text !== draft.text || cluster !== draft.cluster.trim() || list.isFetching;
   return {
     draft: shown,
     edits,
