@@ -2,7 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KEY_MAP, working } from "../src/shell/keyMap";
-import { listen, obey, obeyed } from "../src/shell/keys";
+
+// Preferences look at the theme of the system.
+vi.hoisted(() => Object.assign(globalThis, { matchMedia: () => ({ matches: false, addEventListener: () => undefined }) }));
+const { listen, obey, obeyed } = await import("../src/shell/keys");
+const { setPrefs } = await import("../src/shell/prefs");
 
 let layer: string | null = null;
 let now = 0;
@@ -31,9 +35,14 @@ function press(
 beforeEach(() => {
   now += 10_000;
   vi.stubGlobal("window", { addEventListener: vi.fn(), removeEventListener: vi.fn() });
-  vi.stubGlobal("document", { querySelector: (selector: string) => (layer !== null && selector.split(", ").includes(layer) ? {} : null) });
+  vi.stubGlobal("document", {
+    querySelector: (selector: string) => (layer !== null && selector.split(", ").includes(layer) ? {} : null),
+    documentElement: { dataset: {} },
+  });
+  vi.stubGlobal("navigator", { language: "en" });
 });
 afterEach(() => {
+  setPrefs({ letters: true });
   for (const stop of stops.splice(0)) stop();
   done.length = 0;
   layer = null;
@@ -75,6 +84,16 @@ describe("a key", () => {
     now += 2000;
     press("k");
     expect(done.at(-1)).toBe("k");
+  });
+  it("of one sign is none where these are switched off, and is not told of; all others stay", () => {
+    on("j", "?", "*", " ", "Enter", "ArrowDown", "Mod+k", "Alt+1", "g n");
+    setPrefs({ letters: false });
+    for (const key of ["j", "?", "*", "g", "n"]) expect(press(key), key).toBe(false);
+    expect([press(" "), press("Enter"), press("ArrowDown")]).toEqual([true, true, true]);
+    expect([press("k", { metaKey: true }), press("1", { code: "Digit1", altKey: true })]).toEqual([true, true]);
+    expect([...obeyed()]).toEqual([" ", "Enter", "ArrowDown", "Mod+k", "Alt+1"]);
+    setPrefs({ letters: true });
+    expect(press("j")).toBe(true);
   });
   it("is let go with its page", () => {
     on("x");

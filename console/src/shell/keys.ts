@@ -1,5 +1,6 @@
 /** The keyboard: one listener that obeys what the frame and the page registered. `keyMap.ts` has the words for it. */
 import { useEffect, useRef } from "react";
+import { prefsNow } from "./prefs";
 
 export type Handlers = Record<string, (event: KeyboardEvent) => void>;
 
@@ -29,6 +30,12 @@ export function layered(): boolean {
   return document.querySelector(".pop:not(.complete), .modal") !== null;
 }
 
+/** The name of a key that is one sign alone, or such a one behind `g`. */
+const LETTER = /^(g )?\S$/;
+
+/** Whether such a key is none, because somebody switched them off. */
+const isOff = (name: string) => !prefsNow().letters && LETTER.test(name);
+
 const registered: { current: Handlers }[] = [];
 /** Until when a second key behind `g` is waited for. It belongs to the frame, whatever it means to the page. */
 let until = 0;
@@ -38,6 +45,7 @@ export function listen(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || layered()) return;
   if (!modified(event) && (typing(event) || pressing(event))) return;
   const key = nameOf(event);
+  if (isOff(key)) return;
   const name = event.timeStamp < until && !modified(event) ? `g ${key}` : key;
   until = name === "g" ? event.timeStamp + SECOND_MS : 0;
   const handler = registered.map((one) => one.current[name]).find((one) => one !== undefined);
@@ -58,7 +66,7 @@ export function obey(handlers: { current: Handlers }): () => void {
 
 /** Names of all keys that are obeyed now. */
 export function obeyed(): ReadonlySet<string> {
-  return new Set(registered.flatMap((one) => Object.keys(one.current)));
+  return new Set(registered.flatMap((one) => Object.keys(one.current).filter((name) => !isOff(name))));
 }
 
 /** Keys of a page. `g` waits for a second key; capital letters and `⇧` come as they are typed. */

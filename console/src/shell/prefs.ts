@@ -1,4 +1,4 @@
-/** What a person chose for this browser: theme, language, density, folded navigation. It changes no answer, so it is not in the address. */
+/** What a person chose for this browser: theme, language, density, folded navigation, keys of one letter. It changes no answer, so it is not in the address. */
 import { useSyncExternalStore } from "react";
 
 export interface Prefs {
@@ -6,10 +6,12 @@ export interface Prefs {
   lang: "system" | "en" | "zh";
   density: "compact" | "normal" | "comfortable";
   folded: boolean;
+  /** Keys of one sign without Ctrl, Meta or Alt beside it. Who speaks to the computer may press one with each word. */
+  letters: boolean;
 }
 
 const KEY = "beidou.prefs";
-const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false };
+const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false, letters: true };
 const listeners = new Set<() => void>();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -34,8 +36,10 @@ export function setPrefs(patch: Partial<Prefs>): void {
   for (const listener of listeners) listener();
 }
 
+export const prefsNow = (): Prefs => current;
+
 export function usePrefs(): Prefs {
-  return useSyncExternalStore(subscribe, () => current);
+  return useSyncExternalStore(subscribe, prefsNow);
 }
 
 function subscribe(listener: () => void): () => void {

@@ -104,6 +104,19 @@ function Look() {
           ]}
         />
       </div>
+      <div className="line">
+        <span>{t("set.letters")}</span>
+        <Segment
+          label={t("set.letters")}
+          value={prefs.letters ? "on" : "off"}
+          onChange={(value) => setPrefs({ letters: value === "on" })}
+          choices={[
+            { value: "on", label: t("set.lettersOn") },
+            { value: "off", label: t("set.lettersOff") },
+          ]}
+        />
+        <span className="small dim cut">{t("set.lettersHint")}</span>
+      </div>
     </section>
   );
 }
