@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { MachineRow } from "../src/api/types";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
-import { ACTS, bodyOf, foremost, whyNot } from "../src/operation/acts";
+import { ACTS, bodyOf, foremost, lacksWhy, whyNot } from "../src/operation/acts";
 import { PHASES, STATES } from "../src/operation/states";
 import { manifest, resourceWords, yaml } from "../src/operation/yaml";
 import {
@@ -210,6 +210,13 @@ describe("acts", () => {
     expect(bodyOf("skip", words)).toEqual({ step: "up", why: "so" });
     expect(bodyOf("reject", words)).toEqual({ ticket: "CHG-1", why: "so" });
     expect(bodyOf("hold", words)).toEqual({ why: "so" });
+  });
+  it("need a reason wherever their call has a place for it", () => {
+    const words = { why: "", ticket: "", hosts: [], step: "up" };
+    for (const act of ACTS) {
+      expect(lacksWhy(act, " "), act).toBe("why" in bodyOf(act, words));
+      expect(lacksWhy(act, "the rack is dark"), act).toBe(false);
+    }
   });
   it("and states have words in both languages", () => {
     const keys = [

@@ -5,6 +5,9 @@ const count = (page, what) => page.textContent(`.legend [data-count=${what}]`).t
 const phase = (page, name) => page.waitForSelector(`.runhead .badge:has-text("${name}")`, { timeout: 90_000 });
 const act = async (page, name) => {
   await page.click(`.runhead [data-act=${name}][aria-disabled=false]`);
+  await page.waitForSelector(".modal footer [type=submit]");
+  const reason = page.locator(".modal input[required]");
+  if ((await reason.count()) > 0) await reason.fill("it was looked at");
   await page.click(".modal footer [type=submit]");
   await page.waitForSelector(".modal", { state: "detached" });
 };
@@ -101,7 +104,10 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await phase(page, "Running");
   await page.waitForFunction(() => /^40 /.test(document.querySelector(".legend [data-count=running]")?.textContent ?? ""));
   await page.keyboard.press("h");
-  await page.waitForSelector(".modal");
+  await page.waitForSelector(".modal input[required]:focus");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".modal [role=alert]:has-text('Say why')");
+  await page.keyboard.type("too hot");
   await page.keyboard.press("Enter");
   await phase(page, "Held");
   check((await page.getAttribute("[data-act=hold]", "title")).length > 3, "it is not said why a held run cannot be held");

@@ -43,6 +43,7 @@ export const run = {
   "act.ticket": "Ticket",
   "act.waiting": "Asked; nothing has come of it yet",
   "act.why": "Reason, kept in the log",
+  "act.whyMissing": "Say why: it is what others read in the log.",
   "attemptEnd.finished": "finished",
   "attemptEnd.missing": "ended without an account",
   "attemptEnd.never_claimed": "no runner came",

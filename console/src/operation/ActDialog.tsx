@@ -1,6 +1,6 @@
 /** The preview of an act: what it does, to how many, with the words that go into the log; nothing happens before it is sent. */
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { command, newKey } from "../api/operations";
 import type { CommandAnswer } from "../api/types";
 import { Icon } from "../design/Icon";
@@ -9,7 +9,7 @@ import { Foreign } from "../design/parts";
 import { Failed } from "../design/states";
 import { toast } from "../design/toast";
 import { type Key, useT } from "../i18n";
-import { ACT_ICON, type Act, bodyOf } from "./acts";
+import { ACT_ICON, type Act, bodyOf, lacksWhy } from "./acts";
 
 interface Props {
   /** Null is closed. */
@@ -53,13 +53,18 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
       onClose();
     },
   });
+  const reason = useRef<HTMLInputElement>(null);
+  const [told, setTold] = useState(false);
+  const lacks = lacksWhy(act, why);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!send.isPending) send.mutate();
+    setTold(lacks);
+    if (lacks) reason.current?.focus();
+    else if (!send.isPending) send.mutate();
   };
   const answers = act === "approve" || act === "reject";
   return (
-    <form onSubmit={submit} className="col">
+    <form onSubmit={submit} className="col" noValidate>
       <div className="body">
         <p>
           <b className="medium mono">
@@ -92,7 +97,22 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
         {act === "retry" ? null : (
           <label className="field">
             <span>{t("act.why")}</span>
-            <input className="in" maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />
+            <input
+              ref={reason}
+              // biome-ignore lint/a11y/noAutofocus: the one thing that must be said here
+              autoFocus
+              className="in"
+              required
+              aria-invalid={told && lacks}
+              maxLength={500}
+              value={why}
+              onChange={(event) => setWhy(event.target.value)}
+            />
+            {told && lacks ? (
+              <b className="error small medium" role="alert">
+                {t("act.whyMissing")}
+              </b>
+            ) : null}
           </label>
         )}
         {send.isError ? <Failed error={send.error} what={t(`act.${act}` as Key)} /> : null}
@@ -104,9 +124,9 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
         <button
           type="submit"
           // biome-ignore lint/a11y/noAutofocus: what was asked for is confirmed with one key
-          autoFocus
+          autoFocus={act === "retry"}
           className={act === "cancel" || act === "reject" ? "btn bad" : "btn prime"}
-          aria-disabled={send.isPending}
+          aria-disabled={lacks || send.isPending}
         >
           <Icon name={ACT_ICON[act]} />
           {t(`act.${act}.confirm` as Key)}

@@ -39,6 +39,11 @@ export function bodyOf(act: Act, words: ActWords): object {
   }
 }
 
+/** Nothing is done without a reason in the log; what tries hosts again is told in their attempts, and its call has no place for one. */
+export function lacksWhy(act: Act, why: string): boolean {
+  return act !== "retry" && why.trim() === "";
+}
+
 /** Why an act is not possible; null where it is. The API says, and nothing else. */
 export function whyNot(actions: readonly ActionItem[], act: Act): string | null {
   const found = actions.find((one) => one.action === act);
