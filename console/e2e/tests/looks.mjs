@@ -93,6 +93,27 @@ export async function noWidthScrollsSideways(world) {
   check(bad.length === 0, bad.join("; "));
 }
 
+/** What has no room at 200 per cent opens as a layer: facets, and the forms to copy. */
+export async function whatANarrowPageHidesOpensAsALayer(world) {
+  const { page, go, troubles } = await openPage(world, { width: 640, height: 450 });
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}`);
+  await page.click(".events .q .narrow");
+  await page.click(".modal .fv input >> nth=0");
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("q")?.startsWith("cluster:"));
+  await page.click(".modal .fv .v >> nth=0");
+  await page.click(".menu [role=menuitem]:has-text('Exclude')");
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("q")?.startsWith("-cluster:"));
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".modal", { state: "detached" });
+  await page.keyboard.press("c");
+  await page.keyboard.press("Enter");
+  await page.click(".menu [role=menuitem]:has-text('API')");
+  await page.waitForSelector(".toast:has-text('API')");
+  check(/^curl .*-cluster/.test(await page.evaluate(() => navigator.clipboard.readText())), "the call was not copied");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** Both languages and themes can be chosen, stay chosen, and leave identifiers alone. */
 export async function languageAndThemeAreChosenAndKept(world) {
   const { page, go } = await openPage(world);

@@ -1,6 +1,8 @@
 /** The strip at the foot: the equal command, the view in other forms, and what it cost. */
 import { useRouterState } from "@tanstack/react-router";
+import { useRef, useState } from "react";
 import { asProblem } from "../api/problem";
+import { PopMenu } from "../design/lazy";
 import { bytes } from "../design/number";
 import { copy, toast } from "../design/toast";
 import { visible } from "../design/visible";
@@ -16,7 +18,9 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
   const t = useT();
   const { copies, cost, costText } = useChromeNow();
   const long = useRouterState({ select: ({ location }) => isLong(location.href) });
-  const forms: [string, Form | undefined][] = [
+  const trigger = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  const all: [string, Form | undefined][] = [
     ["URL", async () => location.href],
     [t("copy.short"), long ? shortLink : undefined],
     ["CLI", copies.cli],
@@ -25,6 +29,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
     ["YAML", copies.yaml],
     ["API", copies.api],
   ];
+  const forms = all.flatMap(([name, form]) => (form === undefined ? [] : [{ name, form }]));
   const [head = "beidou", ...rest] = copies.cli.split(" ");
   const copyAs = async (name: string, form: Form) => {
     try {
@@ -43,14 +48,26 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
       </code>
       <fieldset className="as" aria-label={t("copy.label")}>
         <span>{t("copy.as")}</span>
-        {forms.map(([name, form]) =>
-          form === undefined ? null : (
-            <button key={name} type="button" onClick={() => void copyAs(name, form)}>
-              {name}
-            </button>
-          ),
-        )}
+        {forms.map(({ name, form }) => (
+          <button key={name} type="button" onClick={() => void copyAs(name, form)}>
+            {name}
+          </button>
+        ))}
+        <button type="button" className="narrow" ref={trigger} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(true)}>
+          {t("copy.as")}…
+        </button>
       </fieldset>
+      {open ? (
+        <PopMenu
+          trigger={trigger}
+          label={t("copy.label")}
+          items={forms.map(({ name }) => ({ id: name, label: name }))}
+          onAction={(id) => {
+            for (const { name, form } of forms) if (name === id) void copyAs(name, form);
+          }}
+          onClose={() => setOpen(false)}
+        />
+      ) : null}
       <span className="end nowrap cost">
         {costText ? <span className="long">{cost ? `${costText} · ` : costText}</span> : null}
         {cost ? `${duration(cost.totalMs ?? 0)} · ${bytes(cost.bytes)}` : ""}

@@ -68,7 +68,7 @@ export function Shell() {
     t: () => setRange(true),
     R: refresh,
     "[": () => fold(),
-    c: () => document.querySelector<HTMLElement>(".cmd .as button")?.focus(),
+    c: () => [...document.querySelectorAll<HTMLElement>(".cmd .as button")].find((one) => one.checkVisibility())?.focus(),
     "/": () => document.querySelector<HTMLElement>("[data-filter]")?.focus(),
     "Shift+ArrowLeft": () => shift(-1),
     "Shift+ArrowRight": () => shift(1),

@@ -7,6 +7,7 @@ import type { Event, Page as ListPage } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
+import { Framed } from "../../design/lazy";
 import { atLeast, group, short } from "../../design/number";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { visible } from "../../design/visible";
@@ -41,7 +42,7 @@ export function Page() {
   const asked = question(view);
   const { search, set } = view;
   const tailing = search.tail === "1";
-  const [dialog, setDialog] = useState<"save" | "export" | null>(null);
+  const [dialog, setDialog] = useState<"save" | "export" | "facets" | null>(null);
   const [newest, setNewest] = useState<ListPage<Event> | undefined>();
   const [known, setKnown] = useState<Event | undefined>();
   const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
@@ -102,10 +103,30 @@ export function Page() {
   });
   const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
   const showDay = day(view.bounds[0], view.zone) !== day(view.bounds[1], view.zone);
+  const facets = (
+    <>
+      {sides.isPending ? <Loading rows={14} /> : null}
+      {sides.isError && !fault ? <Failed error={sides.error} what={t("events.facets")} retry={() => void sides.refetch()} /> : null}
+      {sides.data ? (
+        <div className={sides.isPlaceholderData ? "stale" : undefined}>
+          <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} view={view} onLine={onLine} />
+        </div>
+      ) : null}
+    </>
+  );
   return (
     <div className="events col grow">
       <div className="q">
         <QueryLine value={asked.q} view={view} onRun={onLine} fault={fault} />
+        <button
+          type="button"
+          className="btn tall narrow"
+          aria-label={t("events.facets")}
+          aria-haspopup="dialog"
+          onClick={() => setDialog("facets")}
+        >
+          <Icon name="filter" />
+        </button>
         <button type="button" className="btn tall" onClick={() => setDialog("save")}>
           <Icon name="save" />
           <span className="wide">{t("action.save")}</span>
@@ -149,13 +170,7 @@ export function Page() {
       </div>
       <div className="row flush grow ht">
         <aside className="facets vr scroll" aria-label={t("events.facets")}>
-          {sides.isPending ? <Loading rows={14} /> : null}
-          {sides.isError && !fault ? <Failed error={sides.error} what={t("events.facets")} retry={() => void sides.refetch()} /> : null}
-          {sides.data ? (
-            <div className={sides.isPlaceholderData ? "stale" : undefined}>
-              <FacetList data={sides.data} line={asked.q} complete={lost.length === 0} view={view} onLine={onLine} />
-            </div>
-          ) : null}
+          {facets}
         </aside>
         <section className="col grow list" aria-label={t("events.list")}>
           <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={newest} />
@@ -198,6 +213,9 @@ export function Page() {
           <ExplainPane params={asked.params} view={view} line={asked.q} onLine={onLine} onClose={() => set({ panel: "" })} />
         ) : null}
       </div>
+      <Framed open={dialog === "facets"} title={t("events.facets")} onClose={() => setDialog(null)}>
+        <div className="body">{facets}</div>
+      </Framed>
       <SaveDialog open={dialog === "save"} query={{ line: asked.q }} onClose={() => setDialog(null)} />
       <ExportDialog open={dialog === "export"} params={asked.params} total={total} onClose={() => setDialog(null)} />
     </div>
