@@ -101,6 +101,7 @@ export const frame = {
   "keys.neighbours": "Next, previous neighbour",
   "keys.nextBad": "Next failed host",
   "keys.open": "Open",
+  "keys.operation": "Next, previous operation on the axis",
   "keys.page": "This page",
   "keys.palette": "Palette",
   "keys.patterns": "Patterns",

@@ -102,6 +102,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.neighbours": "后一个、前一个相邻事件",
   "keys.nextBad": "下一台失败主机",
   "keys.open": "打开",
+  "keys.operation": "时间轴上的下一个、上一个操作",
   "keys.page": "本页",
   "keys.palette": "命令面板",
   "keys.patterns": "消息模板",
