@@ -203,7 +203,7 @@ export function Page() {
           </section>
           {lanes.data.lanes.length > 0 ? (
             <div className="row flush grow">
-              <ObjectRows url={url} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
+              <ObjectRows url={url} lanes={lanes.data} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
               <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
             </div>
           ) : null}
