@@ -3,6 +3,7 @@ import { start } from "./harness.mjs";
 import { screenshots } from "./screenshots.mjs";
 import * as access from "./tests/access.mjs";
 import * as addresses from "./tests/addresses.mjs";
+import * as axes from "./tests/axes.mjs";
 import * as events from "./tests/events.mjs";
 import * as first from "./tests/first.mjs";
 import * as fleet from "./tests/fleet.mjs";
@@ -19,7 +20,7 @@ let failed = 0;
 try {
   if (word === "screenshots") await screenshots(world);
   else {
-    for (const suite of [access, first, fleet, events, tail, operations, nodes, addresses, others, hostile, looks]) {
+    for (const suite of [access, first, fleet, events, tail, operations, nodes, addresses, axes, others, hostile, looks]) {
       for (const [name, test] of Object.entries(suite)) {
         if (!name.toLowerCase().includes(word.toLowerCase())) continue;
         try {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { snapped, stacks } from "../src/canvas/histogram";
-import { boxes, neighbourMark } from "../src/canvas/lanes";
+import { boxes, markTimes, neighbourTime } from "../src/canvas/lanes";
 import { timesText } from "../src/design/times";
 import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
@@ -126,7 +126,8 @@ describe("charts", () => {
     const all = boxes({
       lanes: [{ different: 1, states: 3, occurrences: 3, marks: [mark(0, "span"), mark(1, "point"), mark(5, "point")] }],
     } as never);
-    expect([neighbourMark(all, 0, 1000, 1), neighbourMark(all, 0, 1000, -1), neighbourMark(all, 0, 5000, -1)]).toEqual([5000, null, 1000]);
+    const times = markTimes(all, 0);
+    expect([neighbourTime(times, 1000, 1), neighbourTime(times, 1000, -1), neighbourTime(times, 5000, -1)]).toEqual([5000, null, 1000]);
   });
   it("give a level only to a rise that is large and no chance", () => {
     expect([level(120, 100, 5), level(200, 100, 40), level(500, 100, 200), level(9000, 10, 5000), level(10, 100, 500)]).toEqual([

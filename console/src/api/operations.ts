@@ -20,6 +20,8 @@ export const OPERATIONS = "/api/v1/operations";
 export const TASKS = "/api/v1/tasks";
 
 export const operationList = (params: Params, anchor: number) => ask<OperationList>(OPERATIONS, params, anchor);
+/** Over an axis of time: what was there in its range, the newest of it. */
+export const runsOver = (params: Params, anchor: number) => operationList({ ...params, limit: 100 }, anchor);
 export const taskList = (params: Params, anchor: number) => ask<TaskList>(TASKS, params, anchor);
 export const bundleList = () => ask<BundleList>(`${OPERATIONS}/bundles`);
 export const calendar = (params: Params = {}) => ask<CalendarAnswer>(`${OPERATIONS}/calendar`, params);

@@ -6551,6 +6551,8 @@ export interface operations {
                 task?: string;
                 /** @description Text within name, id, message, bundle, a label or the address or name of a host; case does not matter. */
                 text?: string;
+                /** @description A machine by its whole address or name, or by the name of its node. */
+                host?: string;
                 /** @description What labels say: `team=infra`, `tier!=web`, `team`, `!old`. Repeat it, or put commas between: all of them. */
                 label?: string[];
                 /** @description `created` (default), `updated`, `name`, `cluster`, `phase`, `bad` (hosts that went wrong). */

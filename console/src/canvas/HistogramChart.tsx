@@ -1,6 +1,6 @@
 /** The histogram under the hand: brush with the pointer or with keys, read with the cursor, or as a table. */
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useState } from "react";
-import type { Histogram } from "../api/types";
+import type { Histogram, OperationList } from "../api/types";
 import { group } from "../design/number";
 import { useT } from "../i18n";
 import { modified } from "../shell/keys";
@@ -8,10 +8,15 @@ import { coverageWord, missing, stretches } from "../time/coverage";
 import { duration, full, hms } from "../time/format";
 import { Canvas, type Draw } from "./Canvas";
 import { drawHistogram } from "./drawHistogram";
+import { HistogramTable } from "./HistogramTable";
 import { binAt, type Scale, snapped, stacks, timeAt } from "./histogram";
+import { MarkLinks, placeWords } from "./RunLinks";
+import { runMarks } from "./runs";
 
 interface Props {
   data: Histogram;
+  /** What was done meanwhile; undefined while that is not known. */
+  runs: OperationList | undefined;
   zone: string;
   scale: Scale;
   table: boolean;
@@ -19,11 +24,12 @@ interface Props {
   onBack: () => void;
 }
 
-export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Props) {
+export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack }: Props) {
   const t = useT();
   const bins = useMemo(() => stacks(data.bins), [data]);
   const range = useMemo(() => [Date.parse(data.range.from), Date.parse(data.range.to)] as const, [data]);
   const strip = useMemo(() => stretches(data.coverage), [data]);
+  const marks = useMemo(() => runMarks(runs?.items ?? [], range), [runs, range]);
   const lost = useMemo(() => missing(data.coverage, range[1]), [data, range]);
   const [cursor, setCursor] = useState<number | null>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
@@ -31,10 +37,13 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
   const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from)}` : null;
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
-    (c, w, h) => drawHistogram(c, w, h, { bins, range, stretches: strip, label, zone, scale, cursor, brush: shown }),
-    [bins, range, strip, label, zone, scale, cursor, shown],
+    (c, w, h) => {
+      const runs = { runs: marks, runWords: placeWords };
+      drawHistogram(c, w, h, { bins, range, stretches: strip, ...runs, label, zone, scale, cursor, brush: shown });
+    },
+    [bins, range, strip, marks, label, zone, scale, cursor, shown],
   );
-  if (table) return <Table bins={bins} zone={zone} />;
+  if (table) return <HistogramTable bins={bins} marks={marks} zone={zone} />;
 
   const at = (event: PointerEvent<HTMLCanvasElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -99,6 +108,7 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
         onPointerLeave={() => setCursor(null)}
         onDoubleClick={onBack}
       />
+      {runs ? <MarkLinks list={runs} range={range} /> : null}
       <div className="read small" aria-live="polite">
         {bin ? (
           <>
@@ -112,41 +122,5 @@ export function HistogramChart({ data, zone, scale, table, onBrush, onBack }: Pr
         ) : null}
       </div>
     </div>
-  );
-}
-
-function Table({ bins, zone }: { bins: ReturnType<typeof stacks>; zone: string }) {
-  const t = useT();
-  return (
-    <section className="hist scroll" aria-label={t("hist.table")} tabIndex={0}>
-      <table className="tbl">
-        <thead>
-          <tr>
-            <th scope="col">{t("time.from")}</th>
-            <th scope="col" className="num">
-              Warning
-            </th>
-            <th scope="col" className="num">
-              Normal
-            </th>
-            <th scope="col" className="num">
-              {t("hist.all")}
-            </th>
-            <th scope="col">{t("nav.coverage")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {bins.map((bin) => (
-            <tr key={bin.from}>
-              <td>{full(bin.from, zone)}</td>
-              <td className="num">{group(bin.counts.Warning)}</td>
-              <td className="num">{group(bin.counts.Normal)}</td>
-              <td className="num">{bin.coverage === "complete" ? group(bin.total) : `≥ ${group(bin.total)}`}</td>
-              <td>{t(coverageWord(bin.coverage))}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }

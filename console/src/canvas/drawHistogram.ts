@@ -1,13 +1,17 @@
 /** The histogram as a picture: stacks, hatch over what is not known, the coverage strip, the time axis. */
 import { short } from "../design/number";
 import { countTicks, ticks } from "../time/ticks";
-import { FOOT, height, LEFT, RIGHT, type Scale, type Stack, TOP, TYPE_COLOR, TYPES } from "./histogram";
+import { drawRunLines, drawRunSigns } from "./drawRuns";
+import { BAND, FOOT, height, LEFT, RIGHT, type Scale, type Stack, TOP, TYPE_COLOR, TYPES } from "./histogram";
 import { type Ctx, coverageStrip, hatch, line, palette, type Stretch } from "./paint";
+import { places, type RunMark, type RunPlace } from "./runs";
 
 export interface Picture {
   bins: readonly Stack[];
   range: readonly [number, number];
   stretches: readonly Stretch[];
+  runs: readonly RunMark[];
+  runWords: (place: RunPlace) => string;
   label: string | null;
   zone: string;
   scale: Scale;
@@ -22,7 +26,9 @@ export function drawHistogram(c: Ctx, w: number, h: number, picture: Picture): v
   const plot = w - LEFT - RIGHT;
   const x = (t: number) => LEFT + ((t - range[0]) / (range[1] - range[0])) * plot;
   const most = Math.max(1, ...bins.map((bin) => bin.total));
+  const runs = places(picture.runs, range, plot);
   grid(c, w, base, most, scale);
+  drawRunLines(c, runs, x, TOP - 6, base);
   if (picture.brush) {
     c.fillStyle = color("brush");
     c.fillRect(x(picture.brush[0]), TOP - 4, x(picture.brush[1]) - x(picture.brush[0]), base - TOP + 4);
@@ -45,6 +51,7 @@ export function drawHistogram(c: Ctx, w: number, h: number, picture: Picture): v
     }
     c.globalAlpha = 1;
   }
+  drawRunSigns(c, runs, picture.runWords, x, [LEFT, w - RIGHT], BAND);
   axis(c, w, base, picture, x);
   if (picture.brush) edges(c, base, [x(picture.brush[0]), x(picture.brush[1])]);
   if (picture.cursor !== null)

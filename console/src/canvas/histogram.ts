@@ -9,7 +9,9 @@ export const TYPE_COLOR: Record<TypeName, string> = { Warning: "sev-warn", Norma
 
 export const LEFT = 46;
 export const RIGHT = 8;
-export const TOP = 14;
+/** The band above the bars is that of operations: nothing that is counted lies under their marks. */
+export const TOP = 26;
+export const BAND = 11;
 export const FOOT = 34;
 
 export interface Stack {

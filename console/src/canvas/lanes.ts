@@ -3,6 +3,8 @@ import type { Lanes, Mark } from "../api/types";
 
 export const LANE = 34;
 export const AXIS = 40;
+/** Behind the end of the range, so that a cursor there is seen. */
+export const PAD = 14;
 /** A change is seen however short it is. */
 export const NARROWEST = 2;
 
@@ -29,9 +31,13 @@ export function heightOf(states: number, most: number, full: number): number {
   return Math.max(5, Math.sqrt(states / most) * full);
 }
 
-/** The next point or density behind a moment, or before it, in one lane. */
-export function neighbourMark(all: readonly Box[], lane: number, t: number, direction: -1 | 1): number | null {
-  const times = all.filter((box) => box.lane === lane && box.mark.shape !== "span").map((box) => box.from);
+/** When something was said in one lane: its points and densities. */
+export function markTimes(all: readonly Box[], lane: number): number[] {
+  return all.filter((box) => box.lane === lane && box.mark.shape !== "span").map((box) => box.from);
+}
+
+/** The next of these times behind a moment, or before it. */
+export function neighbourTime(times: readonly number[], t: number, direction: -1 | 1): number | null {
   const beyond = times.filter((time) => (direction > 0 ? time > t : time < t));
   return beyond.length === 0 ? null : direction > 0 ? Math.min(...beyond) : Math.max(...beyond);
 }

@@ -102,6 +102,7 @@ export const frame = {
   "keys.nextBad": "Next failed host",
   "keys.nodeActs": "Cordon, uncordon, drain: preview",
   "keys.open": "Open",
+  "keys.operation": "Next, previous operation on the axis",
   "keys.page": "This page",
   "keys.palette": "Palette",
   "keys.patterns": "Patterns",

@@ -103,6 +103,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.nextBad": "下一台失败主机",
   "keys.nodeActs": "停止调度、恢复调度、排空：先预览",
   "keys.open": "打开",
+  "keys.operation": "时间轴上的下一个、上一个操作",
   "keys.page": "本页",
   "keys.palette": "命令面板",
   "keys.patterns": "消息模板",

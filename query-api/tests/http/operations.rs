@@ -57,6 +57,9 @@ async fn the_list_is_filtered_sorted_and_paged_here() {
         ("subject=dev", 1),
         (&format!("task={TASK}"), 3),
         ("text=10.0.0.51", 3),
+        ("host=10.0.0.51", 3),
+        ("text=10.0.0.5", 4),
+        ("host=10.0.0.5", 1),
         ("text=RACK%20is%20dark", 1),
         ("text=q3-scaleup", 2),
         ("text=nothing-like-it", 0),
@@ -110,6 +113,23 @@ async fn labels_are_looked_at_before_the_limit() {
     let labelled = api.list("/api/v1/operations?limit=1&label=team=sre").await;
     assert_ne!(texts(&newest, "id"), [RUN.to_string()]);
     assert_eq!(texts(&labelled, "id"), [RUN.to_string()]);
+}
+
+/// The timeline of a node shows what was done to it: not what was done to those whose names begin as its own does.
+#[tokio::test]
+async fn a_host_is_found_by_its_whole_name() {
+    let (log, mut facts) = (log(), golden());
+    for fact in facts.iter_mut().filter(|fact| of_run(fact)) {
+        if let Body::Accepted(accepted) = &mut fact.body {
+            accepted.spec.operation_machines[0].name = Some("node-10".into());
+        }
+    }
+    tell(&log, &facts).await;
+    let api = without_store(log).await;
+    for (query, found) in [("host=node-10", 1), ("host=node-1", 0), ("text=node-1", 1), ("host=node-10&type=Drain", 0)]
+    {
+        assert_eq!(count(&api, query).await, found, "{query}");
+    }
 }
 
 #[tokio::test]

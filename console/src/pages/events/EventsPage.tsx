@@ -2,6 +2,7 @@
 import "./events.css";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { costOf } from "../../api/client";
+import { runsOver } from "../../api/operations";
 import { asProblem } from "../../api/problem";
 import type { Event, Page as ListPage } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
@@ -49,6 +50,8 @@ export function Page() {
   const first = eventsFirst(view);
   const bins = useHeld(first.bins);
   const sides = useHeld(first.sides);
+  // The axis comes first, and what was done on it behind that.
+  const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: bins.isFetched });
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
@@ -152,13 +155,19 @@ export function Page() {
           scale={scale}
           onBack={before.current.length > 0 ? onBack : null}
         />
-        <StaleNote since={oldest(bins, sides)} />
+        <StaleNote
+          since={oldest(bins, sides, runs)}
+          error={runs.isError ? runs.error : null}
+          what={t("nav.operations")}
+          {...(runs.isError ? { retry: () => void runs.refetch() } : {})}
+        />
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
         {bins.data ? (
           <div className={bins.isPlaceholderData ? "stale" : undefined}>
             <HistogramChart
               data={bins.data}
+              runs={runs.data}
               zone={view.zone}
               scale={scale}
               table={search.table === "1"}

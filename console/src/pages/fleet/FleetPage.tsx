@@ -3,6 +3,7 @@ import "./fleet.css";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
+import { runsOver } from "../../api/operations";
 import { patterns, space } from "../../api/questions";
 import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
@@ -41,6 +42,7 @@ export function Page() {
   const seen = signals.isFetched;
   const folds = useHeld({ ...patterns({ ...view.scope, top: 1 }, view.anchor), enabled: seen });
   const disk = useHeld({ ...space(), enabled: seen });
+  const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: seen });
   // New numbers come by themselves while the range reaches until now and somebody looks.
   useEffect(() => {
     if (!isRelative(view.range)) return;
@@ -48,7 +50,7 @@ export function Page() {
     return () => clearInterval(timer);
   }, [view.range]);
   const again = () => {
-    for (const one of [list, cover, signals, bins]) if (one.isError || one.asOf !== null) void one.refetch();
+    for (const one of [list, cover, signals, bins, runs]) if (one.isError || one.asOf !== null) void one.refetch();
   };
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const whole = lost.length === 0;
@@ -121,9 +123,9 @@ export function Page() {
         ))}
       </div>
       <StaleNote
-        since={oldest(list, cover, signals, bins)}
-        error={list.isError ? null : (cover.error ?? signals.error ?? bins.error)}
-        what={t(cover.isError ? "nav.coverage" : signals.isError ? "fleet.grid" : "fleet.over")}
+        since={oldest(list, cover, signals, bins, runs)}
+        error={list.isError ? null : (cover.error ?? signals.error ?? bins.error ?? runs.error)}
+        what={t(cover.isError ? "nav.coverage" : signals.isError ? "fleet.grid" : bins.isError ? "fleet.over" : "nav.operations")}
         retry={again}
       />
       <Partial parts={lost} />
@@ -187,7 +189,15 @@ export function Page() {
                 <h2>{t("fleet.over")}</h2>
                 <span className="dim small">{t("fleet.overHint")}</span>
               </div>
-              <HistogramChart data={bins.data} zone={view.zone} scale="linear" table={false} onBrush={brush} onBack={() => undefined} />
+              <HistogramChart
+                data={bins.data}
+                runs={runs.data}
+                zone={view.zone}
+                scale="linear"
+                table={false}
+                onBrush={brush}
+                onBack={() => undefined}
+              />
             </div>
           ) : null}
         </section>

@@ -1,20 +1,24 @@
-/** The rows of an object, newest first; the one at T2 is marked. */
+/** The rows of an object, newest first; the one at T2 is marked, and the list goes there. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
-import type { Event } from "../../api/types";
+import type { Event, Lanes } from "../../api/types";
 import { usePages } from "../../api/usePages";
+import { boxes } from "../../canvas/lanes";
 import { Glyph, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
+import { useDelayed } from "../../operation/useDelayed";
 import { useKeys } from "../../shell/keys";
 import type { View } from "../../shell/view";
-import { hmsMillis, monthDay } from "../../time/format";
-import type { Range } from "../../time/range";
+import { full, hmsMillis, monthDay } from "../../time/format";
+import { absolute, type Range } from "../../time/range";
+import { listEnd } from "./follow";
 
 interface Props {
   url: string;
+  lanes: Lanes;
   range: Range;
   view: View;
   t2: number;
@@ -22,15 +26,28 @@ interface Props {
   onT2: (t: number) => void;
 }
 
-export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
+/** While T2 moves, the list begins nowhere else. */
+const SETTLE_MS = 150;
+/** The newest first: their times fall. */
+const falling = (event: Event) => -Date.parse(event.time);
+
+export function ObjectRows({ url, lanes, range, view, t2, total, onT2 }: Props) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
   const asked = view.search.q ?? "";
   const [line, setLine] = useState(asked);
   useEffect(() => setLine(asked), [asked]);
   const [visible, setVisible] = useState<[number, number]>([0, 40]);
-  const params = useMemo(() => ({ from: range.from, to: range.to, q: asked }), [range.from, range.to, asked]);
-  const pages = usePages<Event>(`${url}/timeline`, params, view.anchor, visible);
+  const [end, setEnd] = useState<number | null>(null);
+  const marks = useMemo(() => boxes(lanes), [lanes]);
+  const settled = useDelayed(t2, SETTLE_MS);
+  const kept = end !== null && end < Date.parse(lanes.range.to) ? end : null;
+  const wanted = listEnd(marks, settled, kept);
+  if (wanted !== end) setEnd(wanted);
+  const shown = end === null ? range : absolute(Date.parse(lanes.range.from), end);
+  const params = useMemo(() => ({ from: shown.from, to: shown.to, q: asked }), [shown.from, shown.to, asked]);
+  // Up to the newest row that is not behind T2: half a millisecond tells it from those that are.
+  const pages = usePages<Event>(`${url}/timeline`, params, view.anchor, visible, { timeOf: falling, until: -(t2 + 0.5) });
   const size = Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
   const rows = useVirtualizer({ count: pages.count, getScrollElement: () => scroller.current, estimateSize: () => size, overscan: 10 });
   const items = rows.getVirtualItems();
@@ -38,19 +55,22 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
   useEffect(() => {
     if (first !== visible[0] || last !== visible[1]) setVisible([first, last]);
   }, [first, last, visible]);
-  // The newest row that is not behind T2.
-  let at = -1;
-  for (let n = 0; n < pages.count; n += 1) {
-    const event = pages.row(n);
-    if (event && Date.parse(event.time) <= t2) {
-      at = n;
-      break;
-    }
-  }
+  const at = pages.untilMoment ?? 0;
+  const isNow = (event: Event) => Date.parse(event.time) <= t2;
+  const there = pages.row(at);
+  // Its row is known, or lies where none is known yet; an answer that has only come is not counted.
+  const ready = pages.count > 0 && (there === undefined || isNow(there));
+  const went = useRef("");
+  useEffect(() => {
+    const place = `${t2} ${end} ${at}`;
+    if (!ready || went.current === place) return;
+    went.current = place;
+    rows.scrollToIndex(Math.min(at, pages.count - 1), { align: "auto" });
+  }, [ready, t2, end, at, pages.count, rows]);
   const step = (by: number) => {
     const next = pages.row(Math.min(pages.count - 1, Math.max(0, at + by)));
-    if (next) onT2(Date.parse(next.time));
-    rows.scrollToIndex(Math.max(0, at + by));
+    if (at + by < 0 && end !== null) onT2(end);
+    else if (next) onT2(Date.parse(next.time));
   };
   useKeys({ j: () => step(1), k: () => step(-1) });
   return (
@@ -80,6 +100,11 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
       {pages.error && pages.count === 0 ? <Failed error={pages.error} what={t("lanes.rows")} retry={pages.retry} /> : null}
       <StaleNote since={pages.asOf} error={pages.count > 0 ? pages.error : null} what={t("lanes.rows")} retry={pages.retry} />
       {!pages.isLoading && !pages.error && pages.count === 0 ? <p className="pad dim">{t("events.none")}</p> : null}
+      {end === null ? null : (
+        <button type="button" className="btn bare sm link" onClick={() => onT2(end)}>
+          {t("lanes.newer", { time: full(end, view.zone) })}
+        </button>
+      )}
       <div
         className={pages.isDimmed && !pages.isTurning ? "scroll grow stale" : "scroll grow"}
         ref={scroller}
@@ -95,8 +120,8 @@ export function ObjectRows({ url, range, view, t2, total, onT2 }: Props) {
                 {event ? (
                   <button
                     type="button"
-                    className={item.index === at ? "ev now" : "ev"}
-                    aria-current={item.index === at}
+                    className={item.index === at && isNow(event) ? "ev now" : "ev"}
+                    aria-current={item.index === at && isNow(event)}
                     onClick={() => onT2(Date.parse(event.time))}
                   >
                     <span className="mono">

@@ -2,12 +2,15 @@
 import "./timeline.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { costOf, get } from "../../api/client";
+import { runsOver } from "../../api/operations";
 import type { Lanes, ObjectAt } from "../../api/types";
-import { useHeld } from "../../api/useHeld";
+import { oldest, useHeld } from "../../api/useHeld";
 import { LanesChart } from "../../canvas/LanesChart";
-import { LANE } from "../../canvas/lanes";
+import { LANE, PAD } from "../../canvas/lanes";
+import { restOf } from "../../canvas/RunLinks";
+import { runSpans, tallOf } from "../../canvas/runs";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
@@ -46,7 +49,16 @@ export function Page() {
     queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal),
     placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined),
   });
+  // On a node: what was done to it; around anything else: what was done in its cluster. It waits for the lanes.
+  const host = ref.kind.toLowerCase() === "node" ? ref.name : undefined;
+  // The address may have the cluster's uid, or a name of before.
+  const cluster = lanes.data?.coverage[0]?.cluster ?? ref.cluster;
+  const done = { ...range, cluster, host };
+  const runs = useHeld({ ...runsOver(done, view.anchor), enabled: lanes.isFetched });
   const ends = lanes.data ? ([Date.parse(lanes.data.range.from), Date.parse(lanes.data.range.to)] as const) : view.bounds;
+  const [begin, end] = ends;
+  const spans = useMemo(() => runSpans(runs.data?.items ?? [], [begin, end], width - PAD), [runs.data, begin, end, width]);
+  const rest = runs.data ? restOf(runs.data) : 0;
   const t2 = Math.min(ends[1], Math.max(ends[0], given ?? ends[1]));
   useEffect(() => {
     const measured = holder.current?.clientWidth ?? 0;
@@ -83,6 +95,8 @@ export function Page() {
     );
   const lost = missing(lanes.data?.coverage, ends[1]);
   const query = `kind:${written(ref.kind)} name:${written(ref.name)}${ref.namespace === "_" ? "" : ` namespace:${written(ref.namespace)}`}`;
+  // Nothing was said of it in the range, and nothing done.
+  const silent = lanes.data?.lanes.length === 0 && spans.length === 0;
   const length = view.range.to === "now" ? view.range.from.slice(1) : "";
   return (
     <div className="timeline col grow" ref={holder}>
@@ -127,12 +141,16 @@ export function Page() {
           </Link>
         </span>
       </div>
-      <StaleNote since={lanes.asOf} />
+      <StaleNote
+        since={oldest(lanes, runs)}
+        error={runs.isError ? runs.error : null}
+        what={t("nav.operations")}
+        {...(runs.isError ? { retry: () => void runs.refetch() } : {})}
+      />
       <Partial parts={lost} />
       {lanes.isPending ? <Loading rows={8} /> : null}
       {lanes.isError ? <Failed error={lanes.error} what={t("nav.timelines")} retry={() => void lanes.refetch()} /> : null}
-      {lanes.data && lanes.data.lanes.length === 0 ? <Nothing url={url} view={view} /> : null}
-      {lanes.data && lanes.data.lanes.length > 0 ? (
+      {lanes.data && !silent ? (
         <>
           <section
             className={lanes.isPlaceholderData ? "lanes hb scroll stale" : "lanes hb scroll"}
@@ -140,6 +158,24 @@ export function Page() {
             aria-label={t("lanes.label")}
           >
             <div className="names">
+              <div className="l" style={{ height: tallOf(spans) }}>
+                <span className="row tight">
+                  <Icon name="ops" />
+                  <span className="cut">
+                    <b>{t("nav.operations")}</b>
+                    <br />
+                    <span className="dim small">{t(host ? "lanes.runsHere" : "lanes.runsNear")}</span>
+                  </span>
+                </span>
+                <Link
+                  className="num small"
+                  title={t("nav.operations")}
+                  to="/operations"
+                  search={{ ...common(view.search), c: cluster, q: host } as never}
+                >
+                  {runs.data ? group(spans.length + rest) : runs.isError ? "–" : "…"}
+                </Link>
+              </div>
               {lanes.data.lanes.map((lane) => (
                 <div key={`${lane.type}${lane.reason}`} className="l" style={{ height: LANE }}>
                   <span className="row tight">
@@ -155,6 +191,7 @@ export function Page() {
             </div>
             <LanesChart
               data={lanes.data}
+              runs={spans}
               zone={view.zone}
               t1={t1}
               t2={t2}
@@ -164,12 +201,15 @@ export function Page() {
               name={t("lanes.name", { n: lanes.data.lanes.length, states: group(states) })}
             />
           </section>
-          <div className="row flush grow">
-            <ObjectRows url={url} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
-            <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
-          </div>
+          {lanes.data.lanes.length > 0 ? (
+            <div className="row flush grow">
+              <ObjectRows url={url} lanes={lanes.data} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
+              <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
+            </div>
+          ) : null}
         </>
       ) : null}
+      {lanes.data && lanes.data.lanes.length === 0 ? <Nothing url={url} view={view} /> : null}
     </div>
   );
 }

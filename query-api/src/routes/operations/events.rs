@@ -84,7 +84,9 @@ pub(super) async fn operation_events(ask: Ask, Path(id): Path<String>) -> Result
     let (id, types, now) = (id_of(&id)?, params.many("type")?, now());
     let look = ask.app.operations.look(|known| {
         let operation = operation_of(known, id)?;
-        Ok::<_, Problem>((cluster(&known.board, operation), nodes(operation), range(operation, now)))
+        let nodes: BTreeSet<&String> = node_names(operation).collect();
+        let nodes: Vec<String> = nodes.into_iter().cloned().collect();
+        Ok::<_, Problem>((cluster(&known.board, operation), nodes, range(operation, now)))
     });
     let (cluster, nodes, range): (_, _, Range) = look.await??;
     let clusters = match ask.app.catalogue.uids(&ask.reader, &[cluster]).await {
@@ -110,11 +112,10 @@ fn cluster(board: &Board, operation: &Operation) -> String {
 }
 
 /// The names under which the machines may be nodes: a node is called by its machine's name, by its address, or as it was found.
-fn nodes(operation: &Operation) -> Vec<String> {
+pub(super) fn node_names(operation: &Operation) -> impl Iterator<Item = &String> {
     let machines = operation.spec.operation_machines.iter();
     let told = machines.flat_map(|machine| machine.name.iter().chain([&machine.ip]));
-    let names: BTreeSet<&String> = told.chain(operation.nodes.values()).collect();
-    names.into_iter().cloned().collect()
+    told.chain(operation.nodes.values())
 }
 
 /// The run with its margins, as far as it has gone by now. One that has not begun has its range from its acceptance on.

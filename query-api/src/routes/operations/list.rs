@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
+    events::node_names,
     item::{OperationItem, item},
     selector::Selector,
 };
@@ -64,6 +65,8 @@ struct OperationParams {
     task: Option<String>,
     /// Text within name, id, message, bundle, a label or the address or name of a host; case does not matter.
     text: Option<String>,
+    /// A machine by its whole address or name, or by the name of its node.
+    host: Option<String>,
     /// What labels say: `team=infra`, `tier!=web`, `team`, `!old`. Repeat it, or put commas between: all of them.
     #[param(style = Form, explode)]
     label: Option<Vec<String>>,
@@ -171,7 +174,14 @@ fn sort(params: &Params) -> Result<Key, Problem> {
     })
 }
 
-fn passes(filter: &Filter, task: Option<Uuid>, labels: &[Selector], operation: &Operation) -> bool {
+/// What only operations are asked for.
+struct Own<'a> {
+    task: Option<Uuid>,
+    host: Option<&'a str>,
+    labels: Vec<Selector>,
+}
+
+fn passes(filter: &Filter, own: &Own<'_>, operation: &Operation) -> bool {
     let seen = Seen {
         cluster: &operation.spec.cluster_name,
         kind: operation.spec.operation_type,
@@ -182,15 +192,16 @@ fn passes(filter: &Filter, task: Option<Uuid>, labels: &[Selector], operation: &
     };
     let machines = || operation.spec.operation_machines.iter();
     filter.passes(&seen)
-        && task.is_none_or(|task| operation.owner.is_some_and(|owner| owner.task.0 == task))
-        && labels.iter().all(|selector| selector.holds(&operation.spec.labels))
+        && own.task.is_none_or(|task| operation.owner.is_some_and(|owner| owner.task.0 == task))
+        && own.host.is_none_or(|host| node_names(operation).any(|name| name == host))
+        && own.labels.iter().all(|selector| selector.holds(&operation.spec.labels))
         && (filter.text.is_none() || {
             let id = operation.id.to_string();
-            let own = [&*operation.name, &*id, &*operation.message, &*operation.plan.bundle.name];
+            let said = [&*operation.name, &*id, &*operation.message, &*operation.plan.bundle.name];
             let labels = operation.spec.labels.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
             let hosts = machines().map(|machine| &*machine.ip);
             let names = machines().filter_map(|machine| machine.name.as_deref());
-            filter.reads(own.into_iter().chain(labels).chain(hosts).chain(names))
+            filter.reads(said.into_iter().chain(labels).chain(hosts).chain(names))
         })
 }
 
@@ -201,16 +212,16 @@ fn passes(filter: &Filter, task: Option<Uuid>, labels: &[Selector], operation: &
     security(("token" = []))
 )]
 pub(super) async fn operations(ask: Ask) -> Result<Json<OperationList>, Problem> {
-    let params = ask.params(&[&LIST, &["task", "text", "label", "sort"]])?;
+    let params = ask.params(&[&LIST, &["task", "text", "host", "label", "sort"]])?;
     let (filter, key, direction) = (Filter::read(&params)?, sort(&params)?, Direction::read(&params)?);
     let page = Page::<Place>::read(&ask, &params)?;
     let task = params
         .one("task")?
         .map(|text| text.parse::<Uuid>().map_err(|_| Problem::parameter("task", text, "the id of a task: a UUID")));
-    let (task, labels) = (task.transpose()?, Selector::read(&params)?);
+    let own = Own { task: task.transpose()?, host: params.one("host")?, labels: Selector::read(&params)? };
     let moment = now();
     let list = ask.app.operations.look(|known| {
-        let all = known.board.operations.values().filter(|operation| passes(&filter, task, &labels, operation));
+        let all = known.board.operations.values().filter(|operation| passes(&filter, &own, operation));
         let rows = all.map(|operation| (key(operation), operation)).collect();
         let told = |operation| item(&known.board, operation, moment);
         let Cut { items, next, total } = page.of(&ask, rows, direction, row_room(&[]), told);

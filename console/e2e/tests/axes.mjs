@@ -1,0 +1,54 @@
+/** Time is one axis: what was done stands over what was said, and a list follows the moment that is looked at. */
+import { check, incident, openPage, until } from "../harness.mjs";
+import { api, quiet } from "../operations.mjs";
+
+/** A node that is cordoned: over the histogram, and on its timeline, though nothing was said of it. */
+export async function whatIsDoneIsDrawnOverEvents(world) {
+  await quiet(world, "hz-prod-02");
+  const ip = "10.86.34.1";
+  const spec = { clusterName: "hz-prod-02", operationType: "Cordon", operationFlow: ["cordon"], operationMachines: [{ ip }] };
+  const { id } = await api(world, "/operations", { name: `ops/cordon-b34-${String(Date.now()).slice(-6)}`, spec });
+  const { summary } = await until(
+    "the cordon to begin",
+    () => api(world, `/operations/${id}`),
+    (one) => one.summary.started,
+  );
+  const begun = Date.parse(summary.started);
+  const around = `from=${new Date(begun - 1000).toISOString()}&to=${new Date(begun + 4000).toISOString()}`;
+  const { page, go, troubles } = await openPage(world);
+  await go(`/events?${around}&c=hz-prod-02`);
+  await page.focus(`.hist a[href*="${id}"]`);
+  check(/ops\/cordon-b34.* begins/.test(await page.getAttribute(".hist a:focus", "aria-label")), "the mark does not say what it is");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(new RegExp(`/operations/${id}`));
+  await page.waitForSelector(".badge:has-text('Replay')");
+  const shown = Date.parse(new URL(page.url()).searchParams.get("t"));
+  check(shown >= begun && shown < begun + 10, `the run is shown ${shown - begun} ms after its begin`);
+  await go(`/o/hz-prod-02/Node/_/${ip}?${around}`);
+  await page.click(`.lanecanvas a[href*="${id}"]`);
+  await page.waitForURL(new RegExp(`/operations/${id}`));
+  check(troubles.length === 0, troubles.join("; "));
+  await quiet(world, "hz-prod-02");
+}
+
+/** T2 moves on the chart, and the row of that moment comes into sight. */
+export async function theListFollowsTheMoment(world) {
+  const { page, go, troubles } = await openPage(world, { height: 700 });
+  const { from, to } = await incident(world);
+  await go(`/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}`);
+  const seen = (old) => {
+    const row = document.querySelector(".ev.now");
+    if (!row || row.textContent === old) return null;
+    const [one, list] = [row.getBoundingClientRect(), row.closest(".scroll").getBoundingClientRect()];
+    return one.top >= list.top - 1 && one.bottom <= list.bottom + 1 ? row.textContent : null;
+  };
+  const newest = await (await page.waitForFunction(seen, null)).jsonValue();
+  // The incident begins at a quarter of the range.
+  const box = await page.locator(".lanecanvas canvas").boundingBox();
+  await page.mouse.click(box.x + box.width * 0.3, box.y + 60);
+  const early = await (await page.waitForFunction(seen, newest)).jsonValue();
+  check(await page.evaluate(() => document.querySelector(".ev.now").closest(".scroll").scrollTop > 0), "nothing had to be scrolled");
+  await page.keyboard.press("k");
+  await page.waitForFunction(seen, early);
+  check(troubles.length === 0, troubles.join("; "));
+}
