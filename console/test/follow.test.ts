@@ -22,7 +22,10 @@ describe("the list of an object follows T2", () => {
     expect(listEnd([mark(0, 99_000, 5000)], 50_000, 50_001)).toBe(50_001);
   });
   it("finds its row among falling times", () => {
-    const known = [[90, 80, 80, 70], [60, 50]].map((times) => ({ rows: times.length, times: Float64Array.from(times, (time) => -time) }));
+    const known = [
+      [90, 80, 80, 70],
+      [60, 50],
+    ].map((times) => ({ rows: times.length, times: Float64Array.from(times, (time) => -time) }));
     expect([95, 90, 85, 80, 75, 60, 40].map((t2) => rowsUntil(known, -(t2 + 0.5)))).toEqual([0, 0, 1, 1, 3, 4, 6]);
   });
 });
