@@ -2,6 +2,7 @@
 
 use beidou_model::operation::{Board, Seen, Stood, view};
 use beidou_schemas::{
+    Micros,
     operation::{
         GateMode, Object, Owner, TaskId, Via,
         command::{Command, RequestOperation},
@@ -92,9 +93,10 @@ impl Hands {
 
     /// People are told of what is held or over, or waits for their approval.
     pub(super) async fn notify(&self, object: Object, of_seq: u64) -> Result<(), String> {
+        let moment = self.keeper.now();
         let found = self.keeper.look(|board| {
             let stood = board.notice(object, of_seq).and_then(|notice| notice.stood.clone());
-            stood.or_else(|| stands(board, object))
+            stood.or_else(|| stands(board, object, moment))
         });
         let Some(Stood { phase, reason, message }) = found else { return Ok(()) };
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -118,11 +120,11 @@ impl Hands {
 }
 
 /// How it stands now. What an operation waits for is not in its state: it depends on the moment.
-fn stands(board: &Board, object: Object) -> Option<Stood> {
+fn stands(board: &Board, object: Object, moment: Micros) -> Option<Stood> {
     match object {
         Object::Board => None,
         Object::Operation(id) => {
-            let view::Summary { phase, reason, message, .. } = view::summary(board, board.operations.get(&id)?, now());
+            let view::Summary { phase, reason, message, .. } = view::summary(board, board.operations.get(&id)?, moment);
             Some(Stood { phase, reason, message })
         }
         Object::Task(id) => {

@@ -152,7 +152,8 @@ async fn turn_operation(
         return Ok(());
     }
     let old = one.status.clone().unwrap_or_default();
-    let new = hands.keeper.look(|board| show::operation(board, &stated, &old.conditions, now()));
+    let moment = hands.keeper.now();
+    let new = hands.keeper.look(|board| show::operation(board, &stated, &old.conditions, moment));
     if let Some(new) = new.filter(|new| *new != old) {
         let status = serde_json::to_value(&new).unwrap_or_default();
         resources.status::<Operation>("Operation", &one.name_any(), status).await?;
@@ -181,7 +182,8 @@ async fn turn_task(
         return Ok(());
     }
     let old = one.status.clone().unwrap_or_default();
-    let new = hands.keeper.look(|board| show::task(board, &stated, &old.conditions, now()));
+    let moment = hands.keeper.now();
+    let new = hands.keeper.look(|board| show::task(board, &stated, &old.conditions, moment));
     if let Some(new) = new.filter(|new| *new != old) {
         let status = serde_json::to_value(&new).unwrap_or_default();
         resources.status::<AutoOperationTask>("AutoOperationTask", &one.name_any(), status).await?;
@@ -216,12 +218,13 @@ async fn follow_one<K: Kind>(
         return Ok(false);
     }
     let early = !stated.deleted && is_early(hands, one);
+    let moment = hands.keeper.now();
     let asked = hands.keeper.look(|board| {
         if early && !board.clusters.contains_key(cluster) {
             return Err(Turn::NoCluster(cluster.to_owned()));
         }
         let asked = commands(board, stated, now());
-        match early.then(|| lacks(board, &asked, now())).flatten() {
+        match early.then(|| lacks(board, &asked, moment)).flatten() {
             Some(refused) => Err(Turn::Lacks(refused)),
             None => Ok(asked),
         }

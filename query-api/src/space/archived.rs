@@ -18,7 +18,7 @@ use beidou_store::{
 };
 
 /// Who asks waits no longer: tables, disks and log are told without it.
-const LIMIT: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(2);
 const LATE: &str = "the archive does not answer in time";
 const BROKEN: &str = "the archive's newest manifest cannot be read";
 const AWAY: &str = "the archive cannot be read";

@@ -128,7 +128,7 @@ impl Site {
         let (follower, mut messages) = Follower::new(&app).unwrap();
         let filter = EventFilter::default();
         tokio::spawn(run(Tail { app, filter, line: None, clusters: None, position, follower }));
-        messages.recv().await.expect("a sign of life");
+        drop(messages.recv().await.expect("a sign of life"));
         messages
     }
 

@@ -164,8 +164,8 @@ impl Driver for Jobs {
         let target = json!({"apiVersion": "v1", "kind": "Node", "name": "n1"});
         let binding =
             json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod.as_str()}, "target": target});
-        let bound = self.pods().create_subresource::<_, Value>("binding", &pod, &PostParams::default(), &binding);
-        bound.await.unwrap();
+        let (pods, params) = (self.pods(), PostParams::default());
+        pods.create_subresource::<_, Value>("binding", &pod, &params, &binding).await.unwrap();
     }
 
     async fn stopping(&self, attempt: &AttemptId) {

@@ -234,7 +234,9 @@ impl Work {
     fn run(mut self, received: &mpsc::Receiver<Order>) {
         loop {
             if Instant::now() >= self.due {
+                self.setup.waits.begin((self.setup.at, self.epoch));
                 self.renew();
+                self.setup.waits.end((self.setup.at, self.epoch));
             }
             match received.recv_timeout(self.due.saturating_duration_since(Instant::now())) {
                 Ok(first) => self.serve(first, received),

@@ -115,8 +115,13 @@ pub(super) async fn parse_machines(ask: Ask, Body(list): Body<MachinesText>) -> 
 fn addresses(board: &Board, cluster: &str) -> Addresses {
     let mut all: Vec<&Operation> = board.operations.values().filter(|one| one.spec.cluster_name == cluster).collect();
     all.sort_by_key(|operation| operation.created);
-    let machines = all.into_iter().flat_map(|operation| &operation.spec.operation_machines);
-    machines.filter_map(|machine| Some((machine.name.clone()?, machine.ip.clone()))).collect()
+    let told = |one: &Operation| {
+        let named =
+            one.spec.operation_machines.iter().filter_map(|machine| Some((machine.name.clone()?, machine.ip.clone())));
+        let found = one.nodes.iter().map(|(ip, name)| (name.clone(), ip.clone()));
+        found.chain(named).collect::<Vec<_>>()
+    };
+    all.into_iter().flat_map(told).collect()
 }
 
 fn answer(parsed: Parsed) -> MachinesAnswer {

@@ -9,8 +9,9 @@ use beidou_schemas::{
         command::{Answer, Ask, Hold, Retry, Word},
         fact::{Body, Fact},
     },
-    time::DAY,
+    time::{DAY, SECOND},
 };
+use uuid::Uuid;
 
 use super::{
     cases::{OTHER, RUN, asked, claim, end, pass, run, with, work},
@@ -331,4 +332,27 @@ fn a_cordon_that_an_operation_could_not_take_back_goes_over_with_the_node() {
     asked(&mut world, OTHER, spec());
     cordoned(&mut world, OTHER);
     assert_eq!((debts(&world, RUN), debts(&world, OTHER)), (vec![DebtState::Owed], vec![DebtState::Owed]));
+}
+
+#[test]
+fn an_attempt_is_found_by_its_id_alone() {
+    let mut world = World::new(1, 100);
+    let ids = [7_u128, 8].map(|number| OperationId(Uuid::from_u128(number << 96)));
+    for (id, host) in ids.into_iter().zip([1, 3]) {
+        asked(&mut world, id, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], host..host + 1));
+    }
+    world.settle();
+    for id in ids {
+        let open = world.board.operations[&id].open_attempt().unwrap();
+        assert_eq!(world.board.attempt(&open.id).map(|(run, one)| (run.id, one)), Some((id, open)));
+    }
+    for unknown in ["00000009-drain-b0-a1", "00000007-drain-b0-a9", "drain"] {
+        assert_eq!(world.board.attempt(&unknown.parse().unwrap()), None, "{unknown}");
+    }
+    world.now = world.now.plus(SECOND);
+    let alike = OperationId(Uuid::from_u128((7 << 96) + 1));
+    asked(&mut world, alike, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 5..6));
+    world.settle();
+    let found = world.board.attempt(&"00000007-drain-b0-a1".parse().unwrap());
+    assert_eq!(found.map(|(run, _)| run.id), Some(alike), "the older one had its runner before");
 }

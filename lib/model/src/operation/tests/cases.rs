@@ -344,29 +344,6 @@ fn at_most_one_runner_gets_the_work() {
 }
 
 #[test]
-fn an_attempt_is_found_by_its_id_alone() {
-    let mut world = World::new(1, 100);
-    let ids = [7_u128, 8].map(|number| OperationId(Uuid::from_u128(number << 96)));
-    for (id, host) in ids.into_iter().zip([1, 3]) {
-        asked(&mut world, id, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], host..host + 1));
-    }
-    world.settle();
-    for id in ids {
-        let open = world.board.operations[&id].open_attempt().unwrap();
-        assert_eq!(world.board.attempt(&open.id).map(|(run, one)| (run.id, one)), Some((id, open)));
-    }
-    for unknown in ["00000009-drain-b0-a1", "00000007-drain-b0-a9", "drain"] {
-        assert_eq!(world.board.attempt(&unknown.parse().unwrap()), None, "{unknown}");
-    }
-    world.now = world.now.plus(SECOND);
-    let alike = OperationId(Uuid::from_u128((7 << 96) + 1));
-    asked(&mut world, alike, setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 5..6));
-    world.settle();
-    let found = world.board.attempt(&"00000007-drain-b0-a1".parse().unwrap());
-    assert_eq!(found.map(|(run, _)| run.id), Some(alike), "the older one had its runner before");
-}
-
-#[test]
 fn warnings_hold_before_the_next_batch_and_hosts_at_work_go_on() {
     let mut world = with(1..6);
     work(&mut world, RUN, &[]);
