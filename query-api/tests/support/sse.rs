@@ -25,7 +25,8 @@ impl Message {
 
 pub struct Tail {
     response: reqwest::Response,
-    unread: String,
+    /// A piece may end within a character.
+    unread: Vec<u8>,
 }
 
 impl Tail {
@@ -43,7 +44,7 @@ impl Tail {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut tail = Tail { response, unread: String::new() };
+        let mut tail = Tail { response, unread: Vec::new() };
         let first = tail.frame().await.unwrap();
         (tail, first)
     }
@@ -52,13 +53,11 @@ impl Tail {
     pub async fn frame(&mut self) -> Option<Message> {
         tokio::time::timeout(DEADLINE, async {
             loop {
-                if let Some((frame, rest)) = self.unread.split_once("\n\n") {
-                    let message = parse(frame);
-                    self.unread = rest.to_owned();
-                    return Some(message);
+                if let Some(end) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
+                    let frame: Vec<u8> = self.unread.drain(..end + 2).collect();
+                    return Some(parse(std::str::from_utf8(&frame).unwrap().trim_end_matches('\n')));
                 }
-                let chunk = self.response.chunk().await.unwrap()?;
-                self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
+                self.unread.extend_from_slice(&self.response.chunk().await.unwrap()?);
             }
         })
         .await
