@@ -62,7 +62,8 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
   useEffect(() => setLine(value), [value]);
   const proposals = useQuery({
     queryKey: ["complete", line, pen, view.scope],
-    queryFn: ({ signal }) => get<Proposals>("/api/v1/complete", { ...view.scope, line, at: pen, limit: 12 }, signal),
+    // What is empty is not sent, and a blank line is as empty.
+    queryFn: ({ signal }) => get<Proposals>("/api/v1/complete", { ...view.scope, line: line || " ", at: pen, limit: 12 }, signal),
     enabled: open,
     retry: false,
     placeholderData: (before) => before,
