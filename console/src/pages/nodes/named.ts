@@ -53,13 +53,12 @@ export function howMany(all: Facets): number {
 
 type Lock = CalendarAnswer["locks"][number];
 
-/** Which operation holds a node: one that holds the cluster, or one whose hosts are known by this name or address. */
+/** Which operation works on a node, as its hosts are known by name and address. Who holds the cluster is told beside the list. */
 export function holderOf(locks: readonly Lock[], hosts: ReadonlyMap<string, readonly HostItem[]>): (name: string) => Lock | undefined {
-  const whole = locks.find((one) => one.lock.scope === "cluster");
   const by = new Map<string, Lock>();
   for (const one of locks) {
     for (const address of one.lock.hosts) by.set(address, one);
     for (const host of hosts.get(one.operation) ?? []) for (const name of [host.host, host.name]) if (name) by.set(name, one);
   }
-  return (name) => whole ?? by.get(name);
+  return (name) => by.get(name);
 }

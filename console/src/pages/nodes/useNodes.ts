@@ -33,7 +33,7 @@ export function useNodes(cluster: string, part: string, locks: CalendarAnswer["l
     queryFn: ({ signal }) => get<Page<Event>>("/api/v1/events", params, signal),
     placeholderData: (before) => before,
   });
-  const held = [...new Set(locks.flatMap((one) => (one.lock.scope === "cluster" ? [] : [one.operation])))];
+  const held = [...new Set(locks.map((one) => one.operation))];
   const hosts = useQueries({ queries: held.map((id) => operationHosts(id, { limit: HOSTS }, 0)) });
   const rows = useMemo(() => (all.data ? nodesOf(all.data, bad.data, newest.data) : []), [all.data, bad.data, newest.data]);
   const failed = bad.isError ? bad : newest.isError ? newest : null;
