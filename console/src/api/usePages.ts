@@ -1,6 +1,8 @@
 /** A list of any length by cursors: few pages are held, those last seen, and a page that was let go is asked for again. */
+
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { upTo } from "../design/order";
 import type { Params } from "./client";
 import { asProblem } from "./problem";
 import { PAGE_ROWS, page } from "./questions";
@@ -83,13 +85,8 @@ function rowsOf(known: readonly { before: number; rows: number }[]): number {
 /** Which page a row lies on, and where on it. Each row of each drawing asks, and a million rows have thousands of pages. */
 export function place(known: readonly { before: number; rows: number }[], index: number): { page: number; at: number } {
   if (index >= rowsOf(known)) return { page: known.length, at: 0 };
-  let [from, to] = [0, known.length - 1];
-  while (from < to) {
-    const middle = (from + to + 1) >> 1;
-    if ((known[middle]?.before ?? 0) <= index) from = middle;
-    else to = middle - 1;
-  }
-  return { page: from, at: index - (known[from]?.before ?? 0) };
+  const page = Math.max(0, upTo(known.length, (n) => known[n]?.before, index) - 1);
+  return { page, at: index - (known[page]?.before ?? 0) };
 }
 
 /** What is known of one list. `held` are the cursors of its pages, the last seen one last. */

@@ -1,4 +1,5 @@
 /** Hosts × steps as a picture: one column for each host, one row for each step; the worst host of a pixel is what it shows. */
+import { upTo } from "../design/order";
 import { isBad, rank, STATE_COLOR, STATES } from "../operation/states";
 import { type Ctx, palette } from "./paint";
 
@@ -55,13 +56,8 @@ export function cellAt(shape: MatrixShape, width: number, x: number, y: number):
   const at = geometry(shape, width);
   const step = Math.floor((y - HEAD) / at.row);
   if (step < 0 || step >= shape.steps.length || x < LEFT) return null;
-  let [low, high] = [0, shape.hosts - 1];
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (at.x(middle) <= x) low = middle;
-    else high = middle - 1;
-  }
-  return x <= at.x(low) + at.cell + 1 ? { step, host: low } : null;
+  const host = Math.max(0, upTo(shape.hosts, at.x, x) - 1);
+  return x <= at.x(host) + at.cell + 1 ? { step, host } : null;
 }
 
 export function drawMatrix(c: Ctx, w: number, shape: MatrixShape, bytes: Uint8Array, cursor: MatrixCursor | null): void {

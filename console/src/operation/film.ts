@@ -1,4 +1,5 @@
 /** The matrix of a run as a film: all its changes in order, from which any moment is made without asking. Pure. */
+import { upTo } from "../design/order";
 
 /** A copy of the matrix after every so many changes, so that a jump reads few of them. */
 const CHECKPOINT_AT_LEAST = 2048;
@@ -56,13 +57,7 @@ export class Film {
 
   /** How many changes lie at a moment or before it. */
   index(time: number): number {
-    let [low, high] = [0, this.#count];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#times[middle] ?? 0) <= time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return upTo(this.#count, (n) => this.#times[n], time);
   }
 
   /** The matrix at a moment. The bytes are those of the film: the next question changes them. */

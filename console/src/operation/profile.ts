@@ -1,4 +1,5 @@
 /** How a stage filled over time: hosts that run, went wrong, are through. Grows with the film. Pure. */
+import { upTo } from "../design/order";
 import type { Film } from "./film";
 import { isBad, isThrough, RUNNING } from "./states";
 
@@ -20,14 +21,9 @@ const NONE: Counts = { running: 0, bad: 0, through: 0 };
 /** What a profile says of a moment. */
 export function countsAt(profile: Profile | undefined, time: number): Counts {
   if (!profile) return NONE;
-  let [low, high] = [0, profile.times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((profile.times[middle] ?? 0) <= time) low = middle + 1;
-    else high = middle;
-  }
-  if (low === 0) return NONE;
-  return { running: profile.running[low - 1] ?? 0, bad: profile.bad[low - 1] ?? 0, through: profile.through[low - 1] ?? 0 };
+  const last = upTo(profile.times.length, (n) => profile.times[n], time) - 1;
+  if (last < 0) return NONE;
+  return { running: profile.running[last] ?? 0, bad: profile.bad[last] ?? 0, through: profile.through[last] ?? 0 };
 }
 
 export interface Place {
