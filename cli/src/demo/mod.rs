@@ -94,7 +94,7 @@ async fn on_stage(args: Demo, data: PathBuf, data_is_kept: bool) -> anyhow::Resu
     let level = Flag { name: "--log-level", key: "telemetry.level", value: level.into() };
     let flags = listen_flag(args.listen.as_ref()).into_iter().chain([level]).collect();
     let mut process = Process::start(&role, flags)?;
-    let _owned = process.own_data()?;
+    let _owned = process.own_data().await?;
     let bound = listen(&mut process, args.listen.is_some()).await?;
     let context = Context::of_this_process(NAME, bound.url(), token::of(&process.data)?);
     let Some(log) = process.log().await? else { return Ok(()) };

@@ -29,6 +29,9 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A broker that is started anew is away for a while: a role that starts meanwhile waits so long for it.
 const BROKER_LIMIT: Duration = Duration::from_secs(120);
+/// Of a process that was killed while it started a runner, the runner has the lock until it runs its own program.
+const LET_GO: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// One process with its roles.
 #[derive(Debug, Clone)]
@@ -134,15 +137,23 @@ impl Process {
     /// Takes the data directory for a process with all roles, until the value is dropped.
     ///
     /// # Errors
-    /// When another one has it.
-    pub fn own_data(&self) -> anyhow::Result<OwnData> {
+    /// When another one has it and keeps it.
+    pub async fn own_data(&self) -> anyhow::Result<OwnData> {
         let path = self.data.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(OwnData(file)),
-            Err(TryLockError::WouldBlock) => Err(self.in_use("another `beidou up` or `beidou demo`").into()),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        let limit = Instant::now() + LET_GO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(OwnData(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < limit => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(TryLockError::WouldBlock) => {
+                    return Err(self.in_use("another `beidou up` or `beidou demo`").into());
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
+            }
         }
     }
 
@@ -225,14 +236,25 @@ mod tests {
         assert!(!process.readiness.is_ready());
     }
 
-    #[test]
-    fn a_data_directory_has_one_owner() {
+    #[tokio::test]
+    async fn a_data_directory_has_one_owner() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (process(dir.path()), process(dir.path()));
-        let held = one.own_data().unwrap();
-        let refused = crate::exit::text(&two.own_data().unwrap_err());
+        let held = one.own_data().await.unwrap();
+        let refused = crate::exit::text(&two.own_data().await.unwrap_err());
         assert!(refused.contains("in use") && refused.contains("--data"), "{refused}");
         drop(held);
-        two.own_data().unwrap();
+        two.own_data().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_lets_go_of_a_data_directory_in_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (process(dir.path()), process(dir.path()));
+        let held = one.own_data().await.unwrap();
+        let mut taken = std::pin::pin!(two.own_data());
+        assert!(futures::poll!(taken.as_mut()).is_pending());
+        drop(held);
+        taken.await.unwrap();
     }
 }

@@ -29,7 +29,7 @@ const NAME: &str = "up";
 /// When the data directory or the port is taken, a cluster cannot be configured, or a role ends.
 pub async fn main(args: Up) -> anyhow::Result<()> {
     let process = Process::start(&args.role, listen_flag(args.listen.as_ref()).into_iter().collect())?;
-    let _owned = process.own_data()?;
+    let _owned = process.own_data().await?;
     let clusters = ingest::follow(&process, &args.kubeconfig)?;
     let bound = query_api::listen(&process).await?;
     let context = Context::of_this_process(NAME, bound.url(), token::of(&process.data)?);
