@@ -6,6 +6,7 @@ import { answers } from "./measure/answers.mjs";
 import { brush } from "./measure/brush.mjs";
 import { matrix, VARIABLES } from "./measure/matrix.mjs";
 import { paint } from "./measure/paint.mjs";
+import { quiet } from "./measure/quiet.mjs";
 import { scroll } from "./measure/scroll.mjs";
 import { print } from "./measure/table.mjs";
 
@@ -15,6 +16,7 @@ check(!values.states || !process.env.BEIDOU_URL, "--states is of the demo of BEI
 const world = await start(values.states ? ["--states", values.states] : [], VARIABLES);
 const rows = [];
 try {
+  await quiet();
   for (const one of [paint, brush, answers, matrix, scroll]) {
     if (!one.name.includes(word)) continue;
     console.error(`measuring ${one.name} …`);
