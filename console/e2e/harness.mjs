@@ -7,13 +7,16 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { serve } from "./server.mjs";
 
-/** The server of BEIDOU_URL, or a demo of BEIDOU_BIN with data of its own. */
-export async function backend() {
+/** The server of BEIDOU_URL, or a demo of BEIDOU_BIN with data of its own, and with these flags and variables. */
+async function backend(flags, variables) {
   if (process.env.BEIDOU_URL) return { url: process.env.BEIDOU_URL, token: process.env.BEIDOU_TOKEN ?? "", stop: () => undefined };
   const binary = process.env.BEIDOU_BIN;
   if (!binary) throw new Error("set BEIDOU_URL and BEIDOU_TOKEN, or BEIDOU_BIN");
   const data = mkdtempSync(join(tmpdir(), "console-e2e-"));
-  const child = spawn(binary, ["demo", "--data", data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["demo", "--data", data, "--listen", "127.0.0.1:0", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...variables },
+  });
   let said = "";
   await new Promise((resolve, reject) => {
     child.stdout.on("data", (piece) => {
@@ -38,8 +41,8 @@ export function launch() {
 }
 
 /** Serves the console in front of it; with BEIDOU_EMBEDDED the server does so itself. */
-export async function start() {
-  const api = await backend();
+export async function start(flags = [], variables = {}) {
+  const api = await backend(flags, variables);
   const front = process.env.BEIDOU_EMBEDDED ? { url: api.url, setAway: null, close: () => undefined } : await serve(api.url);
   const browser = await launch();
   return {

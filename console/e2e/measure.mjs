@@ -1,18 +1,23 @@
-/** `npm run measure [name]`: what the console must hold, measured in a browser against a real server. */
+/** `npm run measure [name] [-- --states N]`: what the console must hold, measured in a browser against a real server. */
 import { cpus } from "node:os";
-import { start } from "./harness.mjs";
+import { parseArgs } from "node:util";
+import { check, start } from "./harness.mjs";
 import { answers } from "./measure/answers.mjs";
 import { brush } from "./measure/brush.mjs";
+import { matrix, VARIABLES } from "./measure/matrix.mjs";
 import { paint } from "./measure/paint.mjs";
-import { replay } from "./measure/replay.mjs";
+import { quiet } from "./measure/quiet.mjs";
 import { scroll } from "./measure/scroll.mjs";
 import { print } from "./measure/table.mjs";
 
-const word = process.argv[2] ?? "";
-const world = await start();
+const { values, positionals } = parseArgs({ options: { states: { type: "string" } }, allowPositionals: true });
+const word = positionals[0] ?? "";
+check(!values.states || !process.env.BEIDOU_URL, "--states is of the demo of BEIDOU_BIN: the server of BEIDOU_URL has its own history");
+const world = await start(values.states ? ["--states", values.states] : [], VARIABLES);
 const rows = [];
 try {
-  for (const one of [paint, brush, answers, replay, scroll]) {
+  await quiet();
+  for (const one of [paint, brush, answers, matrix, scroll]) {
     if (!one.name.includes(word)) continue;
     console.error(`measuring ${one.name} …`);
     rows.push(...(await one(world)));

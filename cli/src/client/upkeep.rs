@@ -75,11 +75,6 @@ struct Rebuilt {
     before_rows: u64,
 }
 
-#[derive(Debug, Deserialize)]
-struct List {
-    items: Vec<Value>,
-}
-
 /// Asks for an audit, or lists the last ones.
 ///
 /// # Errors
@@ -87,8 +82,8 @@ struct List {
 pub async fn audit(args: Audit) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     if args.list {
-        let list: List = client.http.get("/api/v1/audits", &[]).await?;
-        return client.show_work(list.items, args.output);
+        let (items, _) = client.rows("/api/v1/audits", &[], u32::MAX).await?;
+        return client.show_work(items, args.output);
     }
     let Some(done) = client.work("audits", &json!({"full": args.full}), args.no_wait).await? else { return Ok(()) };
     let work: Work = serde_json::from_value(done.clone())?;

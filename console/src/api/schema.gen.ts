@@ -4925,10 +4925,14 @@ export interface components {
             /** @description Why it failed. */
             why?: string | null;
         };
-        /** @description The newest audits, or rebuilds. */
+        /** @description A page of audits, or of rebuilds. */
         WorkList: {
             /** @description The newest first; the last hundred pieces of work are remembered. */
             items: components["schemas"]["WorkItem"][];
+            /** @description Pass it as `cursor` for the page behind this one; null on the last page. */
+            next?: string | null;
+            /** @description How many there are in all. */
+            total: components["schemas"]["Total"];
         };
     };
     responses: never;
@@ -4941,7 +4945,12 @@ export type $defs = Record<string, never>;
 export interface operations {
     audits: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7702,7 +7711,12 @@ export interface operations {
     };
     rebuilds: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many rows; a page ends earlier where it would be larger than 1 MB. */
+                limit?: number;
+                /** @description `next` of the answer before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::page::{CURSOR, CursorParams, Cut, Direction, Page, Place};
 use crate::{
+    answer::{Total, row_room},
     app::{Ask, now},
     ask::body::Body,
     problem::{Kind, Problem, ProblemBody},
@@ -69,11 +71,15 @@ pub(crate) struct WorkItem {
     rebuild: Option<RebuildReport>,
 }
 
-/// The newest audits, or rebuilds.
+/// A page of audits, or of rebuilds.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WorkList {
     /// The newest first; the last hundred pieces of work are remembered.
     items: Vec<WorkItem>,
+    /// Pass it as `cursor` for the page behind this one; null on the last page.
+    next: Option<String>,
+    /// How many there are in all.
+    total: Total,
 }
 
 /// Asks for an audit: log, table and archive are compared, and what differs is repaired where it can be.
@@ -92,7 +98,7 @@ pub(super) async fn ask_audit(ask: Ask, Body(wish): Body<AuditWish>) -> Result<(
 
 /// Audits, the newest first; those that ran by themselves too.
 #[utoipa::path(
-    get, path = "/api/v1/audits", tag = "Maintenance",
+    get, path = "/api/v1/audits", tag = "Maintenance", params(CursorParams),
     responses((status = 200, body = WorkList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
@@ -126,7 +132,7 @@ pub(super) async fn ask_rebuild(ask: Ask) -> Result<(StatusCode, Json<Accepted>)
 
 /// Rebuilds, the newest first.
 #[utoipa::path(
-    get, path = "/api/v1/rebuilds", tag = "Maintenance",
+    get, path = "/api/v1/rebuilds", tag = "Maintenance", params(CursorParams),
     responses((status = 200, body = WorkList), (status = "default", body = ProblemBody, content_type = "application/problem+json")),
     security(("token" = []))
 )]
@@ -154,9 +160,14 @@ fn room(board: &Board) -> Result<(), Problem> {
 }
 
 async fn list(ask: &Ask, kind: WorkKind) -> Result<Json<WorkList>, Problem> {
-    ask.params(&[])?;
-    let work = ask.app.upkeep.board(|board| board.work(kind)).await?;
-    Ok(Json(WorkList { items: work.into_iter().map(item).collect() }))
+    let page = Page::<Place>::read(ask, &ask.params(&[&CURSOR])?)?;
+    let list = ask.app.upkeep.board(|board| {
+        let rows = board.work(kind).map(|work| (Place::by_number(work.time.0, work.id), work)).collect();
+        let told = |work: &Work| item(work.clone());
+        let Cut { items, next, total } = page.of(ask, rows, Direction::Down, row_room(&[]), told);
+        WorkList { items, next, total }
+    });
+    Ok(Json(list.await?))
 }
 
 async fn one(ask: &Ask, kind: WorkKind, id: &str) -> Result<Json<WorkItem>, Problem> {

@@ -211,6 +211,20 @@ async fn an_address_that_leads_elsewhere_or_holds_a_fragment_is_refused() {
     assert!(requests(&log).await.is_empty());
 }
 
+fn found(detail: String) -> AuditReport {
+    let mut report = AuditReport::default();
+    report.find(Finding {
+        fault: Fault::Missing,
+        cluster_uid: "c".into(),
+        hour: "2026-11-23T14".into(),
+        place: String::new(),
+        rows: 3,
+        repaired: false,
+        detail,
+    });
+    report
+}
+
 #[tokio::test]
 async fn an_audit_is_asked_for_and_told_when_it_is_done() {
     let log = log();
@@ -225,17 +239,7 @@ async fn an_audit_is_asked_for_and_told_when_it_is_done() {
     );
     let path = format!("/api/v1/audits/{id}");
     assert_eq!(api.list(&path).await["state"], "open");
-    let finding = Finding {
-        fault: Fault::Missing,
-        cluster_uid: "c".into(),
-        hour: "2026-11-23T14".into(),
-        place: String::new(),
-        rows: 3,
-        repaired: false,
-        detail: "neither archive nor log has them".into(),
-    };
-    let mut report = AuditReport { full: true, ..AuditReport::default() };
-    report.find(finding);
+    let report = AuditReport { full: true, ..found("neither archive nor log has them".into()) };
     tell(&log, Outcome::Audited(Audited { id, report })).await;
     let done = api.list(&path).await;
     assert_eq!((&done["state"], &done["audit"]["unrepaired"]), (&json!("done"), &json!(1)));
@@ -249,6 +253,26 @@ async fn an_audit_is_asked_for_and_told_when_it_is_done() {
 }
 
 #[tokio::test]
+async fn the_list_of_audits_is_paged_and_no_page_is_larger_than_a_megabyte() {
+    let log = log();
+    let api = without_store(log.clone()).await;
+    let ids: Vec<Uuid> = (1..=30).map(Uuid::from_u128).collect();
+    for id in &ids {
+        tell(&log, Outcome::Audited(Audited { id: *id, report: found("x".repeat(100_000)) })).await;
+    }
+    let first = api.list("/api/v1/audits").await;
+    assert_eq!(first["total"]["value"], 30);
+    assert_eq!(first["items"].as_array().unwrap().len(), 9, "cut where it is full");
+    // Told in the same moment, they stand in the order of their ids.
+    let newest_first: Vec<String> = ids.iter().rev().map(Uuid::to_string).collect();
+    for limit in [1000, 7] {
+        assert_eq!(api.all(&format!("/api/v1/audits?limit={limit}"), "id").await, newest_first);
+    }
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(api.get(&format!("/api/v1/rebuilds?cursor={next}")).await.json()["type"], "/problems/bad-cursor");
+}
+
+#[tokio::test]
 async fn rebuilds_are_bounded_and_told_apart() {
     let log = log();
     let api = without_store(log.clone()).await;
@@ -259,7 +283,7 @@ async fn rebuilds_are_bounded_and_told_apart() {
     assert_eq!((full.status, &full.json()["type"]), (503, &json!("/problems/busy")));
     let list = api.list("/api/v1/rebuilds").await;
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(list["items"].as_array().unwrap().len(), 16);
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["next"]), (16, &Value::Null));
     assert_eq!(api.get(&format!("/api/v1/audits/{id}")).await.json()["type"], "/problems/unknown-work");
     assert_eq!(api.get("/api/v1/audits/x").await.status, 400);
     assert_eq!(api.bare("/api/v1/audits").await.status, 401);

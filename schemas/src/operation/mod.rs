@@ -48,10 +48,12 @@ pub const DRAFTS: TopicPartition = TopicPartition { topic: Topic::OperationDraft
 /// What runners tell per play, task and host.
 pub const SAID: TopicPartition = TopicPartition { topic: Topic::OperationTask, partition: 0 };
 
-/// Hosts of one operation at most: its plan stays below 1 MB, well below a record's bound.
+/// Hosts of one operation at most.
 pub const MOST_HOSTS: usize = 5000;
 /// Steps of one operation at most.
-pub const MOST_STEPS: usize = 32;
+pub const MOST_STEPS: usize = 64;
+/// Hosts × steps of one operation at most: its plan stays below 1 MB, well below a record's bound.
+pub const MOST_CELLS: usize = 160_000;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use beidou_schemas::operation::{
-    LockScope, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
+    LockScope, MOST_CELLS, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
     bundle::{BundleShape, MachineCount},
 };
 
@@ -82,6 +82,12 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     let steps = prepared(bundle, flow).len();
     if flow.is_empty() || steps >= MOST_STEPS {
         return Err(Refused::new("operationFlow", steps.max(flow.len()), format!("1 to {} steps", MOST_STEPS - 1)));
+    }
+    // The plan may open its nodes in a step of its own.
+    let most = MOST_CELLS / (steps + 1);
+    if machines.len() > most {
+        let allowed = format!("1 to {most} machines with {steps} steps");
+        return Err(Refused::new("operationMachines", machines.len(), allowed));
     }
     let known = || names(bundle.steps.iter().map(|step| &*step.name), MOST_NAMES);
     for (place, name) in flow.iter().enumerate() {

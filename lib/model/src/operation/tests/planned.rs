@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    Batches, MOST_STEPS, NamedStep, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
+    Batches, MOST_STEPS, Machine, NamedStep, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
     bundle::{BundleShape, MachineCount, StepShape},
 };
 use uuid::Uuid;
@@ -59,9 +59,14 @@ fn what_readies_machines_counts_among_the_steps() {
     world.board.bundles.insert("scale-up".into(), many);
     let spec = |flow: &[String]| OperationSpec { operation_flow: flow.to_vec(), ..setting::scale_up_spec(1..6) };
     assert!(plan(&world.board, &spec(&flow), None).is_ok());
+    let machine = |n: usize| Machine { ip: format!("10.1.{}.{}", n / 250, n % 250), ..Machine::default() };
+    let with = |hosts| OperationSpec { operation_machines: (0..hosts).map(machine).collect(), ..spec(&flow) };
+    assert!(plan(&world.board, &with(2539), None).is_ok());
+    let refused = plan(&world.board, &with(2540), None).unwrap_err();
+    assert_eq!((&*refused.field, &*refused.allowed), ("operationMachines", "1 to 2539 machines with 62 steps"));
     flow.push("scaleUp".into());
     let refused = plan(&world.board, &spec(&flow), None).unwrap_err();
-    assert_eq!((&*refused.field, &*refused.value), ("operationFlow", "32"), "the one that readies counts too");
+    assert_eq!((&*refused.field, &*refused.value), ("operationFlow", "64"), "the one that readies counts too");
 }
 
 #[test]
