@@ -63,6 +63,8 @@ async fn a_stream_tells_each_fact_once_and_goes_on_behind_any_of_them() {
     }
     assert_eq!(cells, view::matrix_at(operation, Micros(i64::MAX)).bytes);
     assert_eq!(all.last().unwrap().json()["summary"]["phase"], json!("Cancelled"));
+    let whole = all.iter().filter(|message| message.json()["summary"].is_object()).count();
+    assert!(whole <= 1 + all.len() / 128, "of messages that are made at once the last one tells how things stand");
     assert!(live.frame().await.is_none(), "the stream of what is over ends");
 }
 

@@ -85,8 +85,12 @@ impl Client {
                 Err(_) => return Ok(Some(format!("nothing came for {} s", SILENCE.as_secs()))),
             };
             for message in parser.push(&chunk)? {
-                if !message.data.is_empty() {
-                    let told: Value = serde_json::from_str(&message.data)?;
+                let told: Value = match &*message.data {
+                    "" => Value::Null,
+                    data => serde_json::from_str(data)?,
+                };
+                // Of several at once the last one tells how things stand.
+                if told["summary"].is_object() {
                     let line = line(kind, &told["summary"], Some(&told), |time| self.local(time));
                     // The time alone is nothing new.
                     let what = line.split_once("  ").map_or_else(|| line.clone(), |(_, what)| what.to_owned());

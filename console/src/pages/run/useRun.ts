@@ -54,9 +54,8 @@ export function useRun(id: string, detail: OperationDetail): Run {
   useFollow<OperationMessage>(`${OPERATIONS}/${id}/stream`, !over, {
     onMessages: (messages) => {
       store.take(messages);
-      const last = messages.at(-1);
-      if (!last) return;
-      client.setQueryData<OperationDetail>([OPERATIONS, id], (old) => (old ? { ...old, summary: last.summary } : old));
+      const summary = messages.findLast((message) => message.summary)?.summary;
+      client.setQueryData<OperationDetail>([OPERATIONS, id], (old) => (old && summary ? { ...old, summary } : old));
       refresh();
     },
     onState: (state) => store.setStream(state),

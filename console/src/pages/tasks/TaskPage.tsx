@@ -75,9 +75,8 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
   const refresh = useThrottled(() => void client.invalidateQueries({ queryKey: [TASKS, id], exact: true }), AGAIN_MS);
   useFollow<TaskMessage>(`${TASKS}/${id}/stream`, !over, {
     onMessages: (messages) => {
-      const last = messages.at(-1);
-      if (!last) return;
-      client.setQueryData<TaskDetail>([TASKS, id], (old) => (old ? { ...old, summary: last.summary } : old));
+      const summary = messages.findLast((message) => message.summary)?.summary;
+      client.setQueryData<TaskDetail>([TASKS, id], (old) => (old && summary ? { ...old, summary } : old));
       refresh();
     },
     onState: (state) => {

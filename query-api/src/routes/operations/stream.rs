@@ -1,7 +1,8 @@
 //! `GET …/stream`: a message for each new fact of an operation or a task, resumable by the fact's offset.
 //!
 //! What holds: a message's id is the offset of its fact, so that resuming there repeats nothing and loses nothing. Changes
-//! of cells are those of this very fact; the summary is that of the moment in which the message was made.
+//! of cells are those of this very fact; the summary is that of the moment in which the message was made. Of messages that
+//! were made at once only the last one has it: a step's end on 2,000 hosts is as many facts.
 
 use axum::{
     extract::Path,
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// Messages that are made at once, under one look at the board.
-const MOST_AT_ONCE: usize = 32;
+const MOST_AT_ONCE: usize = 128;
 /// Changes of one message; a fact that moves more is followed by `matrix`.
 const MOST_CHANGES: usize = 5000;
 
@@ -64,8 +65,8 @@ pub(super) struct OperationMessage {
     changes: Vec<(u32, u32, u8)>,
     /// It changed more than is told here: ask for the matrix.
     more_changes: bool,
-    /// The operation now.
-    summary: OperationItem,
+    /// The operation now; null where another message follows at once, which has it.
+    summary: Option<OperationItem>,
 }
 
 /// A new fact of a task, or of an operation that it made.
@@ -80,15 +81,16 @@ pub(super) struct TaskMessage {
     /// The name of its kind.
     #[schema(value_type = String)]
     fact: &'static str,
-    /// The operation that it is about; null where it is about the task itself.
+    /// The operation that it is about; null where it is about the task itself, or another message about it follows at once.
     operation: Option<OperationItem>,
-    /// The task now.
-    summary: TaskItem,
+    /// The task now; null where another message follows at once, which has it.
+    summary: Option<TaskItem>,
 }
 
 /// New facts of an operation as they come.
 ///
-/// Server-sent events. Each message holds the summary and what the fact changed in the matrix. Every message has an `id`:
+/// Server-sent events. Each message holds what the fact changed in the matrix, and the summary unless another message follows
+/// at once. Every message has an `id`:
 /// pass it as `Last-Event-ID` or `after` to go on behind it. A comment every 15 seconds is a sign of life. A reader that
 /// takes nothing for 30 seconds is let go. The stream ends when the operation is over and everything is told.
 #[utoipa::path(
@@ -140,7 +142,9 @@ fn begin(ask: &Ask, params: &Params, headers: &HeaderMap, object: Object) -> Res
             kind: Kind::BadPosition,
             ..Problem::parameter(name, text, "the id of an earlier message: the offset of a fact")
         })?),
-        None => ask.app.operations.glance(|known| places(known, object).last().map(|(_, place)| place.offset)),
+        None => ask.app.operations.glance(|known| {
+            whose(known, object).into_iter().filter_map(|(id, _)| Some(known.facts(id).last()?.offset)).max()
+        }),
     };
     let (follower, messages) = Follower::new(&ask.app)?;
     let stream = Stream { app: ask.app.clone(), object, after, follower };
@@ -148,29 +152,44 @@ fn begin(ask: &Ask, params: &Params, headers: &HeaderMap, object: Object) -> Res
     Ok(answer(messages))
 }
 
-/// Facts of an object, and of the operations of a task, in the order of the log: each with the operation that it is about
-/// and how many changes that had before.
-fn places(known: &Known, object: Object) -> Vec<((Option<Uuid>, usize), FactPlace)> {
-    let of = |id: Uuid, told: Option<Uuid>| {
-        let mut before = 0;
-        let all = known.facts(id).iter().map(move |place| {
-            let from = std::mem::replace(&mut before, place.changes);
-            ((told, from), *place)
-        });
-        all.collect::<Vec<_>>()
-    };
+/// Whose facts a stream has: an operation's, or a task's and those of the operations that it made.
+fn whose(known: &Known, object: Object) -> Vec<(Uuid, Option<OperationId>)> {
     match object {
-        Object::Operation(id) => of(id.0, Some(id.0)),
+        Object::Operation(id) => vec![(id.0, Some(id))],
         Object::Task(id) => {
             let steps = known.board.tasks.get(&id).map_or(&[][..], |task| &task.steps);
             let made = steps.iter().filter_map(|step| step.operation);
-            let mut all = of(id.0, None);
-            made.for_each(|operation| all.extend(of(operation.0, Some(operation.0))));
-            all.sort_by_key(|(_, place)| place.offset);
-            all
+            std::iter::once((id.0, None)).chain(made.map(|operation| (operation.0, Some(operation)))).collect()
         }
         Object::Board => Vec::new(),
     }
+}
+
+/// A fact that is told.
+struct New {
+    place: FactPlace,
+    /// What it is about, unless that is a task.
+    operation: Option<OperationId>,
+    /// How many changes the operation had before.
+    before: usize,
+}
+
+/// What comes behind a position, in the order of the log.
+fn behind_it(known: &Known, object: Object, after: Option<Offset>) -> Vec<New> {
+    let of = |(id, operation)| {
+        let all = known.facts(id);
+        let first = after.map_or(0, |after| all.partition_point(|place| place.offset <= after));
+        let mut before = first.checked_sub(1).map_or(0, |last| all[last].changes);
+        let new = all[first..].iter().take(MOST_AT_ONCE).map(move |place| {
+            let before = std::mem::replace(&mut before, place.changes);
+            New { place: *place, operation, before }
+        });
+        new.collect::<Vec<_>>()
+    };
+    let mut new: Vec<New> = whose(known, object).into_iter().flat_map(of).collect();
+    new.sort_by_key(|new| new.place.offset);
+    new.truncate(MOST_AT_ONCE);
+    new
 }
 
 struct Stream {
@@ -225,11 +244,10 @@ impl Stream {
 
     /// What is behind the position, and whether nothing more will come.
     fn messages(&self, known: &Known) -> (Vec<(Offset, String)>, bool) {
-        let places = places(known, self.object);
-        let first = self.after.map_or(0, |after| places.partition_point(|(_, place)| place.offset <= after));
-        let new = places[first..].iter().take(MOST_AT_ONCE);
-        let messages = new.filter_map(|((operation, before), place)| {
-            Some((place.offset, self.message(known, *operation, *before, place)?))
+        let new = behind_it(known, self.object, self.after);
+        let messages = new.iter().enumerate().filter_map(|(at, fact)| {
+            let later = &new[at + 1..];
+            Some((fact.place.offset, self.message(known, fact, later)?))
         });
         let over = match self.object {
             Object::Operation(id) => known
@@ -245,28 +263,32 @@ impl Stream {
         (messages.collect(), over)
     }
 
-    fn message(&self, known: &Known, operation: Option<Uuid>, before: usize, place: &FactPlace) -> Option<String> {
+    /// A message, before those that follow at once.
+    fn message(&self, known: &Known, fact: &New, later: &[New]) -> Option<String> {
         let board = &known.board;
-        let found = operation.and_then(|id| board.operations.get(&OperationId(id)));
-        let short = found.map(|operation| item(board, operation, now()));
-        let (offset, seq, time, fact) = (place.offset, place.seq, place.time, place.kind);
+        let found = fact.operation.and_then(|id| board.operations.get(&id));
+        let is_last = later.iter().all(|other| other.operation != fact.operation);
+        let operation = found.filter(|_| is_last).map(|operation| item(board, operation, now()));
+        let FactPlace { offset, seq, time, kind, changes: until } = fact.place;
         let json = match self.object {
             Object::Task(id) => {
-                let summary = task_item(board.tasks.get(&id)?);
-                serde_json::to_string(&TaskMessage { offset, time, fact, operation: short, summary })
+                let task = board.tasks.get(&id)?;
+                let summary = later.is_empty().then(|| task_item(task));
+                serde_json::to_string(&TaskMessage { offset, time, fact: kind, operation, summary })
             }
             Object::Operation(_) | Object::Board => {
-                let changed = found?.changes.get(before..place.changes).unwrap_or_default();
+                let changed = found?.changes.get(fact.before..until).unwrap_or_default();
                 let changes = changed.iter().take(MOST_CHANGES).map(|c| (c.step, c.host, c.state.number())).collect();
                 let more_changes = changed.len() > MOST_CHANGES;
+                let summary = operation;
                 serde_json::to_string(&OperationMessage {
                     offset,
                     seq,
                     time,
-                    fact,
+                    fact: kind,
                     changes,
                     more_changes,
-                    summary: short?,
+                    summary,
                 })
             }
         };
