@@ -1,18 +1,31 @@
 //! Runners in real Pods: kubelet, containerd and the image that `deploy/image/build --runner` makes.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use beidou_controllers::{
+    config::Job as JobSettings,
+    execute::{
+        Executor,
+        contract::{Driver, RUNNER, check},
+    },
+};
 use beidou_schemas::{
     Micros,
     operation::{
         Object,
         fact::{Body, Fact},
     },
+    runner::AttemptId,
 };
 use beidou_tests::{
+    jobs::Jobs,
     machines::{KUBELET, LIMIT, NAMESPACE, Site},
-    pods::Pods,
+    pods::{Pods, image, processes},
     wait,
 };
 use serde_json::{Value, json};
@@ -56,6 +69,7 @@ async fn operations_run_in_real_pods() {
     pods.bring(&pods.build_image("runner.tar").unwrap()).unwrap();
     let site = &pods.site;
     let machines = site.addresses();
+    check(&Shells { pods: &pods, jobs: Jobs::of(site.admin.clone(), NAMESPACE) }).await;
 
     succeeds(site, "tally", &on(&machines, "tally", &["first", "second"], json!({"run": "pods"}))).await;
     assert_eq!([acts(site, "pods first"), acts(site, "pods second")], [[1, 1], [1, 1]]);
@@ -66,6 +80,53 @@ async fn operations_run_in_real_pods() {
     a_killed_pod_is_an_unknown_outcome(&pods, &machines).await;
     steps_follow_one_another(site, &machines[..1]).await;
     nothing_is_left(site).await;
+}
+
+/// Jobs with a shell of the image in place of its runner, whose folder the test sees.
+struct Shells<'a> {
+    pods: &'a Pods,
+    jobs: Jobs,
+}
+
+impl Shells<'_> {
+    /// The folder of an attempt's runner, once it says there that it was made.
+    async fn folder(&self, attempt: &AttemptId) -> PathBuf {
+        let pod = self.jobs.pods_of(attempt).await.unwrap().pop().unwrap();
+        let folder = self.pods.volume(&pod.metadata.uid.unwrap(), "work");
+        let made = folder.join("made");
+        wait::until("its container runs", LIMIT, async || made.exists().then_some(())).await.unwrap();
+        folder
+    }
+}
+
+impl Driver for Shells<'_> {
+    fn executor(&self) -> Box<dyn Executor> {
+        let command = ["/bin/sh", "-c", RUNNER, "runner"].map(str::to_owned).into();
+        self.jobs.executor(JobSettings { image: image(), command, ..JobSettings::default() })
+    }
+
+    async fn end(&self, attempt: &AttemptId, exit: i32) {
+        fs::write(self.folder(attempt).await.join("end"), exit.to_string()).unwrap();
+        self.jobs.ended(attempt).await.unwrap();
+    }
+
+    async fn acts(&self, attempt: &AttemptId) {
+        self.folder(attempt).await;
+    }
+
+    async fn stopping(&self, attempt: &AttemptId) {
+        self.jobs.suspended(attempt).await.unwrap();
+        assert!(!processes(&[attempt.as_str()]).is_empty(), "it was told to end, and acts");
+    }
+
+    async fn stopped(&self, attempt: &AttemptId) {
+        self.jobs.over(attempt).await.unwrap();
+        assert!(processes(&[attempt.as_str()]).is_empty(), "it acts no more");
+    }
+
+    async fn made(&self, attempt: &AttemptId) -> usize {
+        self.jobs.pods_of(attempt).await.unwrap().len()
+    }
 }
 
 async fn a_machine_becomes_a_node(site: &Site) {
