@@ -34,7 +34,7 @@ use tempfile::TempDir;
 
 pub use self::access::Access;
 use self::{
-    access::{Tokens, certificate_user, grant, kubeconfig_path, write_kubeconfig, write_kubeconfigs},
+    access::{Tokens, bootstrap_token, certificate_user, grant, kubeconfig_path, write_kubeconfig, write_kubeconfigs},
     part::Part,
     pki::Pki,
 };
@@ -49,6 +49,9 @@ const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefuls
 
 /// The one that judges by their leases which Nodes are Ready.
 const NODE_CONTROLLER: &str = "node-lifecycle-controller";
+
+/// Those that approve what kubelets ask for, and sign it.
+const SIGNERS: &str = "certificatesigningrequest-approving-controller,certificatesigningrequest-signing-controller";
 
 const API_SERVER: &str = "kube-apiserver";
 
@@ -143,6 +146,21 @@ impl ControlPlane {
     pub fn judge_nodes(&mut self) -> anyhow::Result<()> {
         let flags = controller_manager_flags(&self.pki, &self.server_url, NODE_CONTROLLER)?;
         self.launch(&installed("kubernetes")?, "kube-controller-manager", &flags)
+    }
+
+    /// A bootstrap token, and the controllers that give their certificates to kubelets that come with it.
+    ///
+    /// # Errors
+    /// When they cannot be started, or the API server refuses.
+    pub async fn bootstrap(&mut self) -> anyhow::Result<String> {
+        let mut given = controller_manager_flags(&self.pki, &self.server_url, SIGNERS)?;
+        let file = |name: &str| self.pki.path(name).display().to_string();
+        given.extend(flags([
+            ("cluster-signing-cert-file", file("ca.crt")),
+            ("cluster-signing-key-file", file("ca.key")),
+        ]));
+        self.launch(&installed("kubernetes")?, "kube-controller-manager", &given)?;
+        bootstrap_token(&self.client(Access::Admin).await?).await
     }
 
     /// The kubeconfig of a node's kubelet, which reaches the API server there.
@@ -296,6 +314,7 @@ fn api_server_flags(pki: &Pki, etcd: u16, secure: u16) -> Vec<String> {
         ("tls-private-key-file", file("server.key")),
         ("client-ca-file", file("ca.crt")),
         ("token-auth-file", file("tokens.csv")),
+        ("enable-bootstrap-token-auth", "true".into()),
         ("service-account-issuer", "https://kubernetes.default.svc".into()),
         ("service-account-key-file", file("service-accounts.pub")),
         ("service-account-signing-key-file", file("service-accounts.key")),

@@ -54,10 +54,9 @@ impl Pods {
         let gateway = hosts.gateway().to_owned();
         // The address is this site's alone, so the port is free.
         let door = format!("{gateway}:7330");
-        let image = format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION"));
         let controllers = json!({
             "executor": "job", "listen": door, "url": format!("http://{door}"),
-            "job": {"image": image}, "bundles": [TALLY, CHAIN],
+            "job": {"image": image()}, "bundles": [TALLY, CHAIN],
         });
         let mut site = Site::of(hosts, controllers, Path::new(KUBELET)).await?;
         site.control_plane.schedule()?;
@@ -92,15 +91,13 @@ impl Pods {
     /// Process ids of runners, as this machine sees them.
     #[must_use]
     pub fn runners(&self) -> Vec<i32> {
-        let door = format!("http://{}:7330", self.site.hosts.gateway());
-        let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        pids.filter(|pid| {
-            let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let words: Vec<_> = words.split('\0').collect();
-            words.contains(&"run-step") && words.contains(&&*door)
-        })
-        .collect()
+        processes(&["run-step", &format!("http://{}:7330", self.site.hosts.gateway())])
+    }
+
+    /// The folder of a volume on the node, by the id of its Pod: of those that lie on the disk, which is everybody's.
+    #[must_use]
+    pub fn volume(&self, pod: &str, name: &str) -> PathBuf {
+        self.node.folder.path().join("kubelet/pods").join(pod).join("volumes/kubernetes.io~empty-dir").join(name)
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
@@ -119,6 +116,25 @@ impl Pods {
         nodes.patch(NAME, &PatchParams::default(), &open).await?;
         Ok(())
     }
+}
+
+/// The image of runners, as a node that got it knows it.
+#[must_use]
+pub fn image() -> String {
+    format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Ids of the processes, as this machine sees them, that were started with all of these words.
+#[must_use]
+pub fn processes(words: &[&str]) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let found: Vec<_> = line.split('\0').collect();
+        words.iter().all(|word| found.contains(word))
+    })
+    .collect()
 }
 
 impl Drop for Pods {

@@ -1,25 +1,65 @@
-//! Runners in real Pods: kubelet, containerd and the image that `deploy/image/build --runner` makes.
+//! Runners in real Pods: kubelet, containerd and the image that `deploy/image/build --runner` makes. And a real kubelet on a machine
+//! that joins.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use beidou_controllers::{
+    config::Job as JobSettings,
+    execute::{
+        Executor,
+        contract::{Driver, RUNNER, check},
+    },
+};
 use beidou_schemas::{
     Micros,
     operation::{
         Object,
         fact::{Body, Fact},
     },
+    runner::AttemptId,
 };
 use beidou_tests::{
+    installed::installed,
+    jobs::Jobs,
     machines::{KUBELET, LIMIT, NAMESPACE, Site},
-    pods::Pods,
+    pods::{Pods, image, processes},
     wait,
+};
+use k8s_openapi::api::{certificates::v1::CertificateSigningRequest, core::v1::Node};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
 /// Of twelve steps each.
 const RUNS: usize = 10;
 const ENDS: [&str; 4] = ["Succeeded", "Failed", "Held", "Unknown"];
+/// A container runtime for a machine, whose network leads nowhere: enough for a node that is Ready.
+const RUNTIME: &str = r#"
+mkdir -p /etc/cni/net.d /etc/containerd
+echo '{"cniVersion": "1.0.0", "name": "none", "plugins": [{"type": "loopback"}]}' > /etc/cni/net.d/10-none.conflist
+cat > /etc/containerd/config.toml << 'END'
+version = 2
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+END
+setsid containerd > /var/log/containerd.log 2>&1 < /dev/null &
+"#;
 
 fn on(machines: &[String], bundle: &str, flow: &[&str], parameters: Value) -> Value {
     json!({
@@ -56,6 +96,7 @@ async fn operations_run_in_real_pods() {
     pods.bring(&pods.build_image("runner.tar").unwrap()).unwrap();
     let site = &pods.site;
     let machines = site.addresses();
+    check(&Shells { pods: &pods, jobs: Jobs::of(site.admin.clone(), NAMESPACE) }).await;
 
     succeeds(site, "tally", &on(&machines, "tally", &["first", "second"], json!({"run": "pods"}))).await;
     assert_eq!([acts(site, "pods first"), acts(site, "pods second")], [[1, 1], [1, 1]]);
@@ -68,23 +109,73 @@ async fn operations_run_in_real_pods() {
     nothing_is_left(site).await;
 }
 
+/// Jobs with a shell of the image in place of its runner, whose folder the test sees.
+struct Shells<'a> {
+    pods: &'a Pods,
+    jobs: Jobs,
+}
+
+impl Shells<'_> {
+    /// The folder of an attempt's runner, once it says there that it was made.
+    async fn folder(&self, attempt: &AttemptId) -> PathBuf {
+        let pod = self.jobs.pods_of(attempt).await.unwrap().pop().unwrap();
+        let folder = self.pods.volume(&pod.metadata.uid.unwrap(), "work");
+        let made = folder.join("made");
+        wait::until("its container runs", LIMIT, async || made.exists().then_some(())).await.unwrap();
+        folder
+    }
+}
+
+impl Driver for Shells<'_> {
+    fn executor(&self) -> Box<dyn Executor> {
+        let command = ["/bin/sh", "-c", RUNNER, "runner"].map(str::to_owned).into();
+        self.jobs.executor(JobSettings { image: image(), command, ..JobSettings::default() })
+    }
+
+    async fn end(&self, attempt: &AttemptId, exit: i32) {
+        fs::write(self.folder(attempt).await.join("end"), exit.to_string()).unwrap();
+        self.jobs.ended(attempt).await.unwrap();
+    }
+
+    async fn acts(&self, attempt: &AttemptId) {
+        self.folder(attempt).await;
+    }
+
+    async fn stopping(&self, attempt: &AttemptId) {
+        self.jobs.suspended(attempt).await.unwrap();
+        assert!(!processes(&[attempt.as_str()]).is_empty(), "it was told to end, and acts");
+    }
+
+    async fn stopped(&self, attempt: &AttemptId) {
+        self.jobs.over(attempt).await.unwrap();
+        assert!(processes(&[attempt.as_str()]).is_empty(), "it acts no more");
+    }
+
+    async fn made(&self, attempt: &AttemptId) -> usize {
+        self.jobs.pods_of(attempt).await.unwrap().len()
+    }
+}
+
 async fn a_machine_becomes_a_node(site: &Site) {
     let machine = &site.hosts.hosts()[1];
     // Baked into the machine: the image of runners has none.
     let kubelet = fs::read_to_string(Path::new(KUBELET)).unwrap();
     let script = format!("cat > /usr/local/bin/kubelet << 'EOF'\n{kubelet}\nEOF\nchmod 755 /usr/local/bin/kubelet");
     site.hosts.print(machine.number, &script).unwrap();
-    let spec = json!({
-        "clusterName": "product-cluster", "operationType": "ScaleUp", "bundle": "node-join",
-        "operationFlow": ["preCheck", "scaleUp", "postCheck"],
-        "operationMachines": [{"ip": machine.address, "role": "Compute", "user": "root"}],
-        "parameters": {"kubelet_from": "host"},
-        "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
-        "batches": {"soakSeconds": 0},
-    });
-    succeeds(site, "scaleup-2024", &spec).await;
+    succeeds(site, "scaleup-2024", &join(&machine.address, &json!({"kubelet_from": "host"}))).await;
     let nodes = site.nodes().await.unwrap();
     assert!(nodes.contains(&(machine.address.clone(), false, true)), "it takes pods: {nodes:?}");
+}
+
+fn join(machine: &str, parameters: &Value) -> Value {
+    json!({
+        "clusterName": "product-cluster", "operationType": "ScaleUp", "bundle": "node-join",
+        "operationFlow": ["preCheck", "scaleUp", "postCheck"],
+        "operationMachines": [{"ip": machine, "role": "Compute", "user": "root"}],
+        "parameters": parameters,
+        "secrets": [{"parameter": "bootstrap_token", "secret": "join", "key": "token"}],
+        "batches": {"soakSeconds": 0},
+    })
 }
 
 /// The container is killed after both machines were acted on, and before it can tell.
@@ -185,7 +276,7 @@ fn is_of_chain(attempt: &str) -> bool {
 }
 
 async fn nothing_is_left(site: &Site) {
-    let ours = kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=beidou");
+    let ours = ListParams::default().labels("app.kubernetes.io/managed-by=beidou");
     for (group, kind) in [("batch", "Job"), ("", "Secret"), ("", "Pod")] {
         let api = site.api(group, "v1", kind);
         wait::until("it is cleared away", LIMIT, async || api.list(&ours).await.ok()?.items.is_empty().then_some(()))
@@ -216,4 +307,105 @@ async fn a_pod_that_cannot_start_holds_its_operation_and_says_why() {
     let status = site.phase("Operation", "absent", &["Succeeded", "Failed", "Unknown"]).await.unwrap();
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
     nothing_is_left(site).await;
+}
+
+/// TLS bootstrap, a certificate that the controllers of the cluster approve and sign, and the settings of `node-join`, read by the
+/// kubelet's own code. The runner is a process: the machine is what counts here.
+#[tokio::test(flavor = "multi_thread")]
+async fn node_join_meets_a_real_kubelet() {
+    let mut site = Site::start(1).await.unwrap();
+    let token = site.control_plane.bootstrap().await.unwrap();
+    let machine = site.addresses().remove(0);
+    bake(&site).await;
+    let spec = join(&machine, &real());
+
+    // The token that is there by now may register Nodes, and ask for no certificate.
+    is_refused(&site, &machine, spec.clone()).await;
+    let given = Patch::Merge(json!({"stringData": {"token": token}}));
+    site.api("", "v1", "Secret").patch("join", &PatchParams::default(), &given).await.unwrap();
+
+    apply(&site, "joins", &spec).await;
+    let status = site.phase("Operation", "joins", &ENDS).await.unwrap();
+    assert_eq!(status["phase"], "Succeeded", "{status:#}\n{}", by_hand(&site, &machine));
+    assert_eq!(site.nodes().await.unwrap(), [(machine.clone(), false, true)]);
+    has_its_certificate(&site, &machine, &token).await;
+
+    let steps = ["preCheck", "cordon", "drain", "scaleDown", "deleteNode", "postCheck"];
+    let removal = json!({
+        "clusterName": "product-cluster", "operationType": "ScaleDown", "bundle": "node-remove", "operationFlow": steps,
+        "operationMachines": [{"ip": machine}],
+    });
+    succeeds(&site, "leaves", &removal).await;
+    assert!(site.nodes().await.unwrap().is_empty(), "its Node is gone");
+    assert_eq!(site.left_of_kubelet(1).unwrap(), "");
+}
+
+/// What is on the machine before it joins.
+async fn bake(site: &Site) {
+    let host = &site.hosts.hosts()[0];
+    let program = format!("/proc/{}/root/usr/local/bin/kubelet", host.pid.unwrap());
+    fs::copy(installed("kubernetes").unwrap().join("kubelet"), program).unwrap();
+    site.hosts.print(host.number, RUNTIME).unwrap();
+    wait::until("containerd answers", LIMIT, async || {
+        let asked = site.hosts.inside(host.number, "ctr --address /run/containerd/containerd.sock version").ok()?;
+        asked.status.success().then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+/// Parameters of the join: as in `tests/kubernetes/node`, the kubelet runs below a container of somebody's.
+fn real() -> Value {
+    json!({
+        "kubelet_from": "host", "runtime_endpoint": "unix:///run/containerd/containerd.sock", "start_limit_s": 60,
+        "kubelet_settings": {
+            "cgroupDriver": "cgroupfs", "failCgroupV1": false, "cgroupsPerQOS": false, "enforceNodeAllocatable": [],
+            "oomScoreAdj": 0, "failSwapOn": false, "localStorageCapacityIsolation": false,
+            "makeIPTablesUtilChains": false, "imageGCHighThresholdPercent": 100,
+            "evictionHard": {"memory.available": "50Mi"},
+        },
+    })
+}
+
+async fn is_refused(site: &Site, machine: &str, mut spec: Value) {
+    apply(site, "refused", &spec).await;
+    let status = site.phase("Operation", "refused", &ENDS).await.unwrap();
+    let id = site.id("Operation", "refused").await.unwrap();
+    let bad = site.home.get(&format!("/api/v1/operations/{id}/hosts?state=bad")).await.unwrap();
+    let told = (&status["phase"], &bad["items"][0]["error"]["code"]);
+    let wanted = (&json!("Held"), &json!("bootstrap-refused"));
+    assert_eq!(told, wanted, "{status:#} {bad:#}\n{}", by_hand(site, machine));
+    assert!(site.nodes().await.unwrap().is_empty(), "it is no node");
+    spec["cancel"] = true.into();
+    apply(site, "refused", &spec).await;
+    let status = site.phase("Operation", "refused", &["Cancelled", "Failed"]).await.unwrap();
+    assert_eq!(status["phase"], "Cancelled", "{status:#}");
+    assert_eq!(site.left_of_kubelet(1).unwrap(), "");
+}
+
+/// The kubelet is known by a certificate that it asked for with the token, which the machine has no more.
+async fn has_its_certificate(site: &Site, machine: &str, token: &str) {
+    let asked = Api::<CertificateSigningRequest>::all(site.admin.clone()).list(&ListParams::default()).await.unwrap();
+    let user = format!("system:bootstrap:{}", token.split('.').next().unwrap());
+    let signed = asked.items.into_iter().filter(|one| one.spec.username.as_deref() == Some(user.as_str()));
+    let signed = signed.filter_map(|one| one.status?.certificate).count();
+    assert_eq!(signed, 1, "of {user}");
+    let kept = "ls /etc/kubernetes/*.conf; cat /etc/kubernetes/kubelet.conf";
+    let kept = site.hosts.print(1, kept).unwrap();
+    assert!(kept.contains("client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem"), "{kept}");
+    assert!(!kept.contains("bootstrap-kubelet") && !kept.contains(token), "{kept}");
+    let node = Api::<Node>::all(site.admin.clone()).get(machine).await.unwrap();
+    let about = node.status.unwrap().node_info.unwrap();
+    assert!(about.container_runtime_version.starts_with("containerd://"), "{about:?}");
+}
+
+/// What a kubelet says that is started by hand, and its runtime: the service of a machine without systemd keeps nothing of it.
+fn by_hand(site: &Site, machine: &str) -> String {
+    let files = "--config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.conf \
+        --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf";
+    let kubelet =
+        format!("timeout 20 /usr/local/bin/kubelet {files} --hostname-override={machine} --node-ip={machine}");
+    let both = format!("{kubelet} 2>&1 | tail -n 40; tail -n 20 /var/log/containerd.log");
+    let said = site.hosts.inside(1, &both).map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&said).into_owned()
 }

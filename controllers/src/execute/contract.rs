@@ -6,6 +6,17 @@ use beidou_schemas::runner::AttemptId;
 
 use super::{ExecuteError, Executor, Order, Secret, Standing};
 
+/// Stands in for a runner, as a script of `sh`: says in its folder that it was made, and ends with the exit code that is written
+/// there. It does not end when it is asked to.
+pub const RUNNER: &str = r#"
+trap '' TERM
+while [ $# -gt 0 ]; do [ "$1" = --work ] && work=$2; [ "$1" = --token-file ] && token=$2; shift; done
+test -s "$token" || exit 9
+echo made >> "$work/made"
+while ! test -s "$work/end"; do sleep 0.05; done
+exit "$(cat "$work/end")"
+"#;
+
 /// How an implementation is driven from outside.
 pub trait Driver {
     /// A new executor over the same runners: as after a restart of controllers.

@@ -1,4 +1,4 @@
-//! The contract of executors, on processes. The runner is a shell that waits for a word.
+//! The contract of executors, on processes.
 
 use std::{
     fs,
@@ -7,19 +7,9 @@ use std::{
 
 use beidou_controllers::execute::{
     Executor, LocalProcess, Standing,
-    contract::{Driver, check},
+    contract::{Driver, RUNNER, check},
 };
 use beidou_schemas::runner::AttemptId;
-
-/// Waits for a file with its exit code, and tells that it was made. It does not end when it is asked to.
-const RUNNER: &str = r#"
-trap '' TERM
-while [ $# -gt 0 ]; do [ "$1" = --work ] && work=$2; [ "$1" = --token-file ] && token=$2; shift; done
-test -s "$token" || exit 9
-echo made >> "$work/../made"
-while ! test -s "$work/../end"; do sleep 0.05; done
-exit "$(cat "$work/../end")"
-"#;
 
 struct Processes {
     folder: PathBuf,
@@ -47,7 +37,7 @@ impl Driver for Processes {
     }
 
     async fn end(&self, attempt: &AttemptId, exit: i32) {
-        fs::write(self.place(attempt).join("end"), exit.to_string()).unwrap();
+        fs::write(self.place(attempt).join("work/end"), exit.to_string()).unwrap();
         self.until_gone(attempt).await;
     }
 
@@ -62,7 +52,7 @@ impl Driver for Processes {
     }
 
     async fn made(&self, attempt: &AttemptId) -> usize {
-        let path = self.place(attempt).join("made");
+        let path = self.place(attempt).join("work/made");
         loop {
             // The shell makes the file first and writes its line then: an empty one says nothing yet.
             match fs::read_to_string(&path) {

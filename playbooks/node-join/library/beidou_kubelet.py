@@ -32,7 +32,7 @@ refused: {type: str, description: Why the service does not start; empty where it
 answers: {type: bool, description: Whether the kubelet answers.}
 joined: {type: bool, description: Whether it has its certificate.}
 """
-CERTIFICATE = "/etc/kubernetes/kubelet.conf"
+CREDENTIALS = "/etc/kubernetes/kubelet.conf"
 BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 SECRET = 0o600
 EVERY_S = 0.5
@@ -52,7 +52,7 @@ def files_of(wanted):
         yield "/etc/systemd/system/kubelet.service", wanted["systemd_unit"], 0o644
     else:
         yield "/etc/init.d/kubelet", wanted["init_script"], 0o755
-    if not os.path.exists(CERTIFICATE):
+    if not has_certificate():
         yield BOOTSTRAP, wanted["bootstrap"], SECRET
 
 
@@ -62,6 +62,13 @@ def read(path):
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def has_certificate():
+    """A kubelet writes its credentials at its first start; the certificate that they name it gets later, or never."""
+    credentials = read(CREDENTIALS)
+    named = re.search(r"^ *client-certificate: *(\S+)", credentials or "", re.MULTILINE)
+    return credentials is not None and (named is None or os.path.exists(named.group(1)))
 
 
 def as_wanted(path, mode):
@@ -176,7 +183,7 @@ def main():
     if not found["refused"]:
         found["answers"] = wait(wanted["limit_s"], lambda: answers(wanted["port"]))
     if found["answers"]:
-        found["joined"] = wait(wanted["limit_s"], lambda: os.path.exists(CERTIFICATE))
+        found["joined"] = wait(wanted["limit_s"], has_certificate)
     if found["joined"] and os.path.exists(BOOTSTRAP):
         os.unlink(BOOTSTRAP)
     module.exit_json(**found, **told)

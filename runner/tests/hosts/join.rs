@@ -106,3 +106,23 @@ async fn a_check_says_all_that_is_wrong_with_each_machine() {
     let message = hosts["host2"].message.clone().unwrap();
     assert!(message.contains("https://other:6443") && message.contains("1000000000"), "{message}");
 }
+
+/// A kubelet writes its credentials, and answers, before it has the certificate that they name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_its_certificate_has_not_joined_and_joins_when_it_has() {
+    let site = Site::new(1).unwrap();
+    let api = api(&site);
+    site.hosts.print(1, "touch /etc/no-certificate").unwrap();
+    site.run(assignment(&site, &api, "prepare")).await.unwrap();
+    let mut join = assignment(&site, &api, "scaleUp");
+    join.variables.insert("start_limit_s".into(), json!(10));
+    let door = site.run(join).await.unwrap();
+    assert_eq!(states(&door), [(HostState::Failed, "bootstrap-refused".to_owned())]);
+    let credentials = "ls /etc/kubernetes | grep conf";
+    assert_eq!(site.hosts.print(1, credentials).unwrap(), "bootstrap-kubelet.conf\nkubelet.conf", "it may ask again");
+
+    site.hosts.print(1, "rm /etc/no-certificate").unwrap();
+    let door = site.run(assignment(&site, &api, "scaleUp")).await.unwrap();
+    assert_eq!(states(&door), [(HostState::Ok, String::new())]);
+    assert_eq!(site.hosts.print(1, credentials).unwrap(), "kubelet.conf");
+}

@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::{
+    core::v1::Secret,
+    rbac::v1::{ClusterRole, ClusterRoleBinding},
+};
 use kube::{Api, Client, api::PostParams};
 use serde_json::{Value, json};
 
@@ -162,6 +165,32 @@ pub(super) async fn grant(admin: &Client) -> anyhow::Result<()> {
         bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
     }
     Ok(())
+}
+
+/// A token as kubeadm makes it: who shows it may ask for the certificate of a kubelet, which is approved without anybody's doing.
+pub(super) async fn bootstrap_token(admin: &Client) -> anyhow::Result<String> {
+    let bindings = Api::<ClusterRoleBinding>::all(admin.clone());
+    for (name, role) in [
+        ("kubelets-ask", "system:node-bootstrapper"),
+        ("kubelets-get", "system:certificates.k8s.io:certificatesigningrequests:nodeclient"),
+    ] {
+        let binding = json!({
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:bootstrappers"}],
+        });
+        bindings.create(&PostParams::default(), &serde_json::from_value(binding)?).await?;
+    }
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let (id, secret) = (&random[..6], &random[6..22]);
+    let kept = json!({
+        "metadata": {"name": format!("bootstrap-token-{id}")},
+        "type": "bootstrap.kubernetes.io/token",
+        "stringData": {"token-id": id, "token-secret": secret, "usage-bootstrap-authentication": "true"},
+    });
+    let secrets = Api::<Secret>::namespaced(admin.clone(), "kube-system");
+    secrets.create(&PostParams::default(), &serde_json::from_value(kept)?).await?;
+    Ok(format!("{id}.{secret}"))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub enum PkiError {
 }
 
 impl Pki {
-    /// Makes `ca.crt`, `server.{crt,key}`, and `service-accounts.{key,pub}` (signs the tokens of service accounts). The
+    /// Makes `ca.{crt,key}`, `server.{crt,key}`, and `service-accounts.{key,pub}` (signs the tokens of service accounts). The
     /// server is also called by `names`.
     ///
     /// # Errors
@@ -46,6 +46,7 @@ impl Pki {
         let key = KeyPair::generate()?;
         let folder = folder.to_owned();
         fs::write(folder.join("ca.crt"), params.self_signed(&key)?.pem())?;
+        fs::write(folder.join("ca.key"), key.serialize_pem())?;
         let pki = Self { folder, authority: Issuer::new(params, key) };
 
         let names: Vec<String> = SERVER_NAMES.iter().chain(names).map(|name| String::from(*name)).collect();

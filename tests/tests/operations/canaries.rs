@@ -1,8 +1,9 @@
-//! Secret parameters that a playbook does its best to give away, looked for in all that a site keeps. Beside them a word that is no
-//! secret goes the same ways: that it is found in each place, in every form, shows that the search would find them.
+//! A thousand secret parameters that a playbook does its best to give away, looked for in all that a site keeps. Beside them a word
+//! that is no secret goes the same ways: that it is found in each place, in every form, shows that the search would find them.
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -20,12 +21,11 @@ use serde_json::{Map, Value, json};
 
 use crate::{receiver::Receiver, told::told};
 
-/// As many as an operation can name.
-const SECRETS: usize = 32;
+const SECRETS: usize = 1000;
+/// As many as a resource can name; the others are named by the API.
+const OF_RESOURCE: usize = 32;
 /// What all of them begin with: enough to see that one got through.
 const CANARY: &str = "can/ary+";
-/// What is no secret begins with this.
-const MARK: &str = "see/ing+";
 /// Forms that are looked for.
 const FORMS: [&str; 4] = ["plain", "base64", "url", "hex"];
 const PLAYBOOK: &str = r#"- name: leak
@@ -46,14 +46,53 @@ const PLAYBOOK: &str = r#"- name: leak
         msg: "{% for word in words %}{{ word }} {{ word | b64encode }} {{ word | urlencode | replace('/', '%2F') }} {{ word.encode().hex() }} {% endfor %}"
 "#;
 
-fn names() -> impl Iterator<Item = String> {
-    (0..SECRETS).map(|number| format!("secret_{number:02}"))
+/// An operation that gives away some of them.
+struct Leak {
+    name: &'static str,
+    /// What is no secret begins with this.
+    mark: &'static str,
+    secrets: Range<usize>,
+}
+
+const APPLIED: Leak = Leak { name: "leak", mark: "see/ing+", secrets: 0..OF_RESOURCE };
+const POSTED: Leak = Leak { name: "leak-rest", mark: "hea/ring+", secrets: OF_RESOURCE..SECRETS };
+
+impl Leak {
+    fn full_name(&self) -> String {
+        format!("{NAMESPACE}/{}", self.name)
+    }
+
+    fn spec(&self, site: &Site) -> Value {
+        let secret = |number| {
+            let name = name_of(number);
+            json!({"parameter": name, "secret": secret_of(number), "key": name})
+        };
+        json!({
+            "clusterName": "product-cluster", "operationType": "Command", "bundle": "leak", "operationFlow": ["leak"],
+            "operationMachines": [{"ip": site.addresses()[0]}], "parameters": {"mark": value(self.mark, 0)},
+            "secrets": self.secrets.clone().map(secret).collect::<Vec<_>>(), "batches": {"canary": 0},
+        })
+    }
+}
+
+fn name_of(number: usize) -> String {
+    format!("secret_{number:03}")
+}
+
+/// Where it is kept: beside others.
+fn secret_of(number: usize) -> String {
+    format!("canaries-{}", number / OF_RESOURCE)
+}
+
+fn value(word: &str, number: usize) -> String {
+    format!("{word}{number:03}=\"q&z")
 }
 
 /// A bundle with as many secret parameters, which says all of them.
 pub(crate) fn write_bundle(folder: &Path) {
-    let secret = |name| (name, json!({"type": "string", "x-secret": true, "description": "Not to be seen."}));
-    let mut properties: Map<String, Value> = names().map(secret).collect();
+    let secret =
+        |number| (name_of(number), json!({"type": "string", "x-secret": true, "description": "Not to be seen."}));
+    let mut properties: Map<String, Value> = (0..SECRETS).map(secret).collect();
     properties.insert("mark".into(), json!({"type": "string", "description": "To be seen."}));
     let manifest = json!({
         "apiVersion": "beidou.io/v1", "kind": "Bundle", "name": "leak", "version": "1.0.0", "operationType": "Command",
@@ -82,6 +121,11 @@ fn forms(text: &str, word: &str) -> Vec<&'static str> {
     ];
     let found = FORMS.into_iter().zip(all).filter(|(_, forms)| forms.iter().any(|form| text.contains(form)));
     found.map(|(name, _)| name).collect()
+}
+
+/// What is no secret stands there in every form, of each operation.
+fn has_marks(text: &str) -> bool {
+    [APPLIED, POSTED].iter().all(|leak| forms(text, leak.mark).len() == FORMS.len())
 }
 
 /// Where the first of them stands.
@@ -175,77 +219,83 @@ async fn in_resources(site: &Site) -> String {
     found
 }
 
-async fn leak(site: &Site, receiver: &Receiver) {
-    let value = |word: &str, number: usize| format!("{word}{number:02}=\"q&z");
-    let values: Map<String, Value> =
-        names().enumerate().map(|(number, name)| (name, value(CANARY, number).into())).collect();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "canaries"}, "stringData": values});
-    let secret = serde_json::from_value(secret).unwrap();
-    site.api("", "v1", "Secret").create(&PostParams::default(), &secret).await.unwrap();
-    let mut spec = json!({
-        "clusterName": "product-cluster", "operationType": "Command", "bundle": "leak", "operationFlow": ["leak"],
-        "operationMachines": [{"ip": site.addresses()[0]}], "parameters": {"mark": value(MARK, 0)},
-        "secrets": names().map(|name| json!({"parameter": name, "secret": "canaries", "key": name})).collect::<Vec<_>>(),
-        "batches": {"canary": 0},
-    });
-    site.beidou("Operation", json!({"metadata": {"name": "leak"}, "spec": spec})).await.unwrap();
-    let status = site.phase("Operation", "leak", &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap();
-    assert_eq!((&status["phase"], &status["hosts"]["failed"]), (&json!("Held"), &json!(1)), "{status:#}");
-    told(receiver, "leak", "Held").await;
-    spec["cancel"] = true.into();
-    site.beidou("Operation", json!({"metadata": {"name": "leak"}, "spec": spec})).await.unwrap();
-    site.phase("Operation", "leak", &["Cancelled", "Failed"]).await.unwrap();
-    told(receiver, "leak", "Cancelled").await;
+async fn hide(site: &Site) {
+    let numbers: Vec<_> = (0..SECRETS).collect();
+    for together in numbers.chunks(OF_RESOURCE) {
+        let values: Map<String, Value> =
+            together.iter().map(|&number| (name_of(number), value(CANARY, number).into())).collect();
+        let metadata = json!({"name": secret_of(together[0])});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values});
+        let secret = serde_json::from_value(secret).unwrap();
+        site.api("", "v1", "Secret").create(&PostParams::default(), &secret).await.unwrap();
+    }
 }
 
-/// Returns when table and archive have the end of it.
+async fn leak_as_resource(site: &Site, receiver: &Receiver) {
+    let mut spec = APPLIED.spec(site);
+    let metadata = json!({"name": APPLIED.name});
+    site.beidou("Operation", json!({"metadata": metadata, "spec": spec})).await.unwrap();
+    let status = site.phase("Operation", APPLIED.name, &["Succeeded", "Failed", "Held", "Unknown"]).await.unwrap();
+    assert_eq!((&status["phase"], &status["hosts"]["failed"]), (&json!("Held"), &json!(1)), "{status:#}");
+    told(receiver, APPLIED.name, "Held").await;
+    spec["cancel"] = true.into();
+    site.beidou("Operation", json!({"metadata": metadata, "spec": spec})).await.unwrap();
+    site.phase("Operation", APPLIED.name, &["Cancelled", "Failed"]).await.unwrap();
+    told(receiver, APPLIED.name, "Cancelled").await;
+}
+
+async fn leak_by_api(site: &Site, receiver: &Receiver) {
+    let wish = json!({"name": POSTED.full_name(), "spec": POSTED.spec(site)});
+    site.say("operations", &wish).await.unwrap();
+    told(receiver, POSTED.name, "Held").await;
+    site.home.print(&["operation", "cancel", &POSTED.full_name()]).unwrap();
+    told(receiver, POSTED.name, "Cancelled").await;
+}
+
+/// Returns when table and archive have the end of both.
 async fn kept(site: &Site) -> String {
-    let over = "SELECT count() FROM operation_event WHERE kind = 'Finished' AND endsWith(name, '/leak')";
-    let in_table = wait::until("its end is in the table", LIMIT, async || {
-        (site.home.sql(over).await.ok()?.first()? == "1").then_some(())
+    let over = "SELECT count() FROM operation_event WHERE kind = 'Finished' AND name LIKE '%/leak%'";
+    let in_table = wait::until("their ends are in the table", LIMIT, async || {
+        (site.home.sql(over).await.ok()?.first()? == "2").then_some(())
     });
     in_table.await.unwrap();
     // What runners print comes by another topic, which the projector may bring later.
     let said = wait::until("what was printed is in the table", LIMIT, async || {
-        (forms(&in_tables(site).await, MARK).len() == FORMS.len()).then_some(())
+        has_marks(&in_tables(site).await).then_some(())
     });
     said.await.unwrap();
     let rows: u64 = site.home.sql("SELECT count() FROM operation_event").await.unwrap()[0].parse().unwrap();
     let archived = wait::until("all of it is in the archive", LIMIT, async || {
         let (archived, text) = in_archive(site).await.ok()?;
-        (archived >= rows && forms(&text, MARK).len() == FORMS.len()).then_some(text)
+        (archived >= rows && has_marks(&text)).then_some(text)
     });
     archived.await.unwrap()
 }
 
 pub(crate) async fn are_nowhere(site: &Site, receiver: &Receiver) {
-    leak(site, receiver).await;
+    hide(site).await;
+    leak_as_resource(site, receiver).await;
+    leak_by_api(site, receiver).await;
     let archive = kept(site).await;
-    let name = format!("{NAMESPACE}/leak");
-    let output = site.home.print(&["operation", "output", &name]).unwrap();
+    let leaks = [APPLIED, POSTED].map(|leak| leak.full_name());
+    let output: String = leaks.iter().map(|name| site.home.print(&["operation", "output", name]).unwrap()).collect();
+    assert!(output.contains("***"), "the output shows that something was taken out");
+    let resources = in_resources(site).await;
+    assert!(forms(&resources, APPLIED.mark).contains(&"plain"), "what is no secret is in the resource");
     let notes: String = receiver.messages().into_iter().map(|message| message.text).collect();
-    let places = [
-        ("output", output, &FORMS[..]),
-        ("log", in_log(site).await, &FORMS[..]),
-        ("tables", in_tables(site).await, &FORMS[..]),
-        ("archive", archive, &FORMS[..]),
-        ("resources", in_resources(site).await, &FORMS[..1]),
-        ("messages", notes, &FORMS[..0]),
-    ];
-    for (place, text, wanted) in &places {
-        let seen = forms(text, MARK);
-        assert!(
-            wanted.iter().all(|form| seen.contains(form)),
-            "{place}: of the word that is no secret there is {seen:?}"
-        );
-        let leaked = forms(text, CANARY);
-        assert!(leaked.is_empty(), "{place} has a secret as {leaked:?}: {}", around(text, CANARY));
+    let (log, tables) = (in_log(site).await, in_tables(site).await);
+    for (place, text) in [("output", &output), ("log", &log), ("tables", &tables), ("archive", &archive)] {
+        assert!(has_marks(text), "{place}: of what is no secret not every form is there");
+        has_no_secret(place, text);
     }
-    assert!(places[0].1.contains("***"), "the output shows that something was taken out");
+    has_no_secret("resources", &resources);
+    has_no_secret("messages", &notes);
 
-    // Among the files is an export: all that is known of it, in plain text.
-    let export = site.home.data().join("leak.ndjson").display().to_string();
-    site.home.print(&["operation", "export", &name, "--to", &export]).unwrap();
+    // Among the files are exports: all that is known of both, in plain text.
+    for name in &leaks {
+        let export = site.home.data().join(format!("{}.ndjson", name.replace('/', "-"))).display().to_string();
+        site.home.print(&["operation", "export", name, "--to", &export]).unwrap();
+    }
     let mut all = Vec::new();
     files(site.home.path(), &mut all);
     let mut seen = 0;
@@ -253,9 +303,13 @@ pub(crate) async fn are_nowhere(site: &Site, receiver: &Receiver) {
         // One may have gone meanwhile: the engine joins its own.
         let text = fs::read(&path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        seen += usize::from(forms(&text, MARK).len() == FORMS.len());
-        let leaked = forms(&text, CANARY);
-        assert!(leaked.is_empty(), "{} has a secret as {leaked:?}: {}", path.display(), around(&text, CANARY));
+        seen += [APPLIED, POSTED].iter().filter(|leak| forms(&text, leak.mark).len() == FORMS.len()).count();
+        has_no_secret(&path.display().to_string(), &text);
     }
-    assert!(seen > 0, "no file has the word that is no secret");
+    assert!(seen >= leaks.len(), "no file has what is no secret");
+}
+
+fn has_no_secret(place: &str, text: &str) {
+    let leaked = forms(text, CANARY);
+    assert!(leaked.is_empty(), "{place} has a secret as {leaked:?}: {}", around(text, CANARY));
 }

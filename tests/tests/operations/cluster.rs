@@ -1,6 +1,6 @@
 //! On a real API server: Jobs keep the contract of executors, nodes are cordoned, tainted, released and drained with the truth
 //! about what blocks, and an Operation that is applied ends with its status. No kubelet is there: what it would report of a
-//! Pod, the test writes.
+//! Pod, the test writes. With one, Jobs keep the same contract in `pods.rs`.
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use beidou_controllers::{
     ControllersConfig, ControllersError, ControllersMetrics, Inputs,
     config::{Job as JobSettings, Management},
     execute::{
-        Executor, KubernetesJob,
+        Executor,
         contract::{Driver, check, order},
     },
     fault::Faults,
@@ -21,16 +21,16 @@ use beidou_schemas::{Topic, runner::AttemptId};
 use beidou_service::{CancellationToken, Readiness};
 use beidou_tests::{
     control_plane::{Access, ControlPlane},
+    jobs::Jobs,
     machines, wait,
 };
 use k8s_openapi::api::{
-    batch::v1::Job,
     core::v1::{Node, Pod},
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Api, Client,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ async fn a_real_api_server() {
     let control_plane = ControlPlane::start().await.unwrap();
     let admin = control_plane.client(Access::Admin).await.unwrap();
     nodes_are_changed_and_drained(&admin).await;
-    check(&Jobs { client: admin.clone() }).await;
+    check(&Unstarted(Jobs::of(admin.clone(), "default"))).await;
     pods_are_hardened(&admin).await;
     what_is_applied_ends_with_its_status(&control_plane, &admin).await;
     control_plane.stop();
@@ -114,30 +114,17 @@ async fn what_blocks_a_drain_is_told(admin: &Client, nodes: &Nodes) {
 }
 
 /// Jobs of the real API server and job controller; only the kubelet is missing.
-struct Jobs {
-    client: Client,
-}
+struct Unstarted(Jobs);
 
-impl Jobs {
-    fn jobs(&self) -> Api<Job> {
-        Api::default_namespaced(self.client.clone())
-    }
-
-    fn pods(&self) -> Api<Pod> {
-        Api::default_namespaced(self.client.clone())
-    }
-
+impl Unstarted {
     async fn pod(&self, attempt: &AttemptId) -> String {
-        let of = ListParams::default().labels(&format!("beidou.io/attempt={attempt}"));
-        wait::until("the Job has a Pod", LIMIT, async || self.pods().list(&of).await.ok()?.items.pop()?.metadata.name)
-            .await
-            .unwrap()
+        self.0.pods_of(attempt).await.unwrap().pop().unwrap().metadata.name.unwrap()
     }
 }
 
-impl Driver for Jobs {
+impl Driver for Unstarted {
     fn executor(&self) -> Box<dyn Executor> {
-        Box::new(KubernetesJob::new(self.client.clone(), "default".into(), JobSettings::default()))
+        self.0.executor(JobSettings::default())
     }
 
     async fn end(&self, attempt: &AttemptId, exit: i32) {
@@ -146,16 +133,8 @@ impl Driver for Jobs {
         let terminated = json!({"exitCode": exit, "reason": "Completed", "startedAt": "2026-11-29T00:00:00Z", "finishedAt": "2026-11-29T00:00:01Z"});
         let container = json!({"name": "runner", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": terminated}});
         let status = json!({"status": {"phase": phase, "containerStatuses": [container]}});
-        self.pods().patch_status(&pod, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
-        wait::until("the Job has ended", LIMIT, async || {
-            let conditions = self.jobs().get(attempt.as_str()).await.ok()?.status?.conditions?;
-            conditions
-                .iter()
-                .any(|one| matches!(&*one.type_, "Complete" | "Failed") && one.status == "True")
-                .then_some(())
-        })
-        .await
-        .unwrap();
+        self.0.pods().patch_status(&pod, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+        self.0.ended(attempt).await.unwrap();
     }
 
     async fn acts(&self, attempt: &AttemptId) {
@@ -164,38 +143,30 @@ impl Driver for Jobs {
         let target = json!({"apiVersion": "v1", "kind": "Node", "name": "n1"});
         let binding =
             json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod.as_str()}, "target": target});
-        let (pods, params) = (self.pods(), PostParams::default());
+        let (pods, params) = (self.0.pods(), PostParams::default());
         pods.create_subresource::<_, Value>("binding", &pod, &params, &binding).await.unwrap();
     }
 
     async fn stopping(&self, attempt: &AttemptId) {
-        wait::until("the Job is suspended", LIMIT, async || {
-            let status = self.jobs().get(attempt.as_str()).await.ok()?.status?;
-            let suspended = status.conditions?.iter().any(|one| one.type_ == "Suspended" && one.status == "True");
-            (suspended && status.active.unwrap_or(0) == 0).then_some(())
-        })
-        .await
-        .unwrap();
+        self.0.suspended(attempt).await.unwrap();
     }
 
     async fn stopped(&self, attempt: &AttemptId) {
         let pod = self.pod(attempt).await;
-        self.pods().delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
+        self.0.pods().delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
     }
 
     async fn made(&self, attempt: &AttemptId) -> usize {
-        self.pod(attempt).await;
-        let of = ListParams::default().labels(&format!("beidou.io/attempt={attempt}"));
-        self.pods().list(&of).await.unwrap().items.len()
+        self.0.pods_of(attempt).await.unwrap().len()
     }
 }
 
 async fn pods_are_hardened(admin: &Client) {
-    let jobs = Jobs { client: admin.clone() };
+    let jobs = Jobs::of(admin.clone(), "default");
     let order = order("00000000-hard-b0-a1", "one");
-    let executor = jobs.executor();
+    let executor = jobs.executor(JobSettings::default());
     executor.launch(&order).await.unwrap();
-    let pod = jobs.pods().get(&jobs.pod(&order.attempt).await).await.unwrap().spec.unwrap();
+    let pod = jobs.pods_of(&order.attempt).await.unwrap().pop().unwrap().spec.unwrap();
     let text = serde_json::to_string(&pod).unwrap();
     assert!(!text.contains(&"0".repeat(64)), "the token comes by a Secret");
     assert_eq!(
