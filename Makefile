@@ -48,7 +48,7 @@ nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the faul
 	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
-	$(call say,the fault matrix: each row at each load, three times - an hour)
+	$(call say,the fault matrix: each row at each load, three times - up to an hour)
 	@BEIDOU_MATRIX_ROUNDS=3 cargo test --workspace --test matrix -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,ten thousand seeds of the simulation)
 	@BEIDOU_SIMULATION_SEEDS=10000 cargo test --workspace --test simulation no_seed -- --nocapture 2>&1 | tee -a target/nightly.log
