@@ -28,7 +28,7 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 
 test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j3 compiled kubernetes fetched checked helm s3
+	@$(MAKE) -j3 compiled kubernetes engine fetched checked helm s3
 	$(call say,running all tests in three lanes - their output is kept in target/test-*.log)
 	@$(MAKE) -j3 -k $(LANES) || \
 	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; logs="$(LANES:%=target/test-%.log)"; \
@@ -45,7 +45,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test --workspace --lib --bins --test log --test tidy
 
 nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, runners in real Pods, all fuzz targets, the console in a browser
-	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
+	@$(MAKE) -j2 kubernetes engine kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
 	$(call say,the fault matrix: each row at each load, three times - up to an hour)
@@ -58,7 +58,7 @@ nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the faul
 	@BEIDOU_OPERATION_KILLS=100 cargo test --workspace --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 
 pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
-	@$(MAKE) -j2 kubernetes ansible compiled
+	@$(MAKE) -j2 kubernetes engine ansible compiled
 	@tests/kubernetes/install kubelet
 	$(call say,some eight minutes: in five of them a Pod waits for an image that does not come)
 	@cargo test --workspace --features beidou-tests/pods --test pods -- --nocapture 2>&1 | tee target/pods.log
@@ -120,7 +120,7 @@ engine: binary
 	@echo "==> getting the ClickHouse engine, unless it is there"
 	@$(BEIDOU) engine install
 
-compiled: engine
+compiled: binary
 	@echo "==> compiling the tests"
 	@$(CARGO) test --workspace --no-run
 
