@@ -3,10 +3,12 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka duckdb s3 registry helm ansible compiled runtime waiting others
+.PHONY: help demo test check nightly pods fuzz e2e bench image console tools node browser binary engine kubernetes kafka s3 fetched helm ansible compiled checked runtime others clusters brokers
 
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 BEIDOU := target/debug/beidou
+# Its compilers are none of make's jobs: counted among them, it would run one at a time.
+CARGO := env -u MAKEFLAGS -u MFLAGS cargo
 # Programs that a build or test calls, each with the Debian package that brings it.
 TOOLS := cc:build-essential perl:perl git:git flock:util-linux jq:jq
 # What the console is built from.
@@ -24,14 +26,12 @@ demo: binary ## build, then run the demo: three simulated clusters with a week o
 	$(call say,starting the demo (Ctrl-C ends it))
 	@exec $(BEIDOU) demo $(ARGS)
 
-test: tools console ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
+test: tools ## everything CI proves: all tests, on a real ClickHouse engine, Kubernetes API server, Kafka broker and S3 server
 	$(call say,getting the servers and compiling - the first time takes 10 to 40 minutes for Kubernetes alone)
-	@$(MAKE) -j2 kubernetes helm duckdb kafka registry ansible compiled s3
-	$(call say,the console: types, lints, unit tests, sizes)
-	@cd console && npm run --silent check && npm run --silent size
-	$(call say,running all tests in two lanes - their output is kept in target/test-others.log and target/test-waiting.log)
-	@$(MAKE) -j2 -k waiting others || \
-	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; logs="target/test-others.log target/test-waiting.log"; \
+	@$(MAKE) -j3 compiled kubernetes engine fetched checked helm s3
+	$(call say,running all tests in three lanes - their output is kept in target/test-*.log)
+	@$(MAKE) -j3 -k $(LANES) || \
+	  { echo "==> make test: FAILED, what the failed tests say, and their names:"; logs="$(LANES:%=target/test-%.log)"; \
 	  awk '/^---- .* stdout ----$$/ { on = 40 } /^ *[Ss]tack backtrace:|^failures:/ { on = 0 } on-- > 0 { print substr($$0, 1, 600) }' $$logs; \
 	  grep -hE '^test .* FAILED|^error:' $$logs; exit 1; }
 	$(call say,all passed)
@@ -45,10 +45,10 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	@cargo test --workspace --lib --bins --test log --test tidy
 
 nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, runners in real Pods, all fuzz targets, the console in a browser
-	@$(MAKE) -j2 kubernetes kafka ansible compiled s3
+	@$(MAKE) -j2 kubernetes engine kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
-	$(call say,the fault matrix: each row at each load, three times - an hour)
+	$(call say,the fault matrix: each row at each load, three times - up to an hour)
 	@BEIDOU_MATRIX_ROUNDS=3 cargo test --workspace --test matrix -- --nocapture 2>&1 | tee -a target/nightly.log
 	$(call say,ten thousand seeds of the simulation)
 	@BEIDOU_SIMULATION_SEEDS=10000 cargo test --workspace --test simulation no_seed -- --nocapture 2>&1 | tee -a target/nightly.log
@@ -58,7 +58,7 @@ nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the faul
 	@BEIDOU_OPERATION_KILLS=100 cargo test --workspace --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 
 pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
-	@$(MAKE) -j2 kubernetes ansible compiled
+	@$(MAKE) -j2 kubernetes engine ansible compiled
 	@tests/kubernetes/install kubelet
 	$(call say,some eight minutes: in five of them a Pod waits for an image that does not come)
 	@cargo test --workspace --features beidou-tests/pods --test pods -- --nocapture 2>&1 | tee target/pods.log
@@ -114,15 +114,15 @@ browser: node
 
 binary: tools $(if $(WITHOUT_CONSOLE),,console)
 	@echo "==> building the beidou binary - the first time takes some minutes"
-	@cargo build -p beidou
+	@$(CARGO) build -p beidou
 
 engine: binary
 	@echo "==> getting the ClickHouse engine, unless it is there"
 	@$(BEIDOU) engine install
 
-compiled: engine
+compiled: binary
 	@echo "==> compiling the tests"
-	@cargo test --workspace --no-run
+	@$(CARGO) test --workspace --no-run
 
 # Where Pods run, in namespaces of the tests' own: a service that is started with it is not ours.
 runtime:
@@ -132,37 +132,40 @@ runtime:
 kafka:
 	@tests/kafka/install
 
-duckdb:
-	@tests/duckdb/install > /dev/null
-
-registry:
-	@tests/registry/install > /dev/null
-
 ansible:
 	@tests/ansible/install > /dev/null
 
-# All by Go, whose caches are shared: one after the other.
-helm: kubernetes
-	@nice -n 10 tests/helm/install
+# One after the other: apt lets in one at a time.
+fetched:
+	@for what in kafka ansible registry duckdb; do tests/$$what/install > /dev/null; done
 
-s3: helm
-	@nice -n 10 tests/s3/install
-
-# Alone at low priority: Go would otherwise take the cores from the Rust build, which is needed first.
+# All by Go, whose caches are shared: one after the other, and Helm finds there what Kubernetes has compiled.
 kubernetes:
 	@command -v go > /dev/null || { echo "Go is missing: install it from https://go.dev/dl" >&2; exit 1; }
-	@nice -n 10 tests/kubernetes/install
+	@tests/kubernetes/install
 
-# --- the two lanes of `make test`
+helm: kubernetes
+	@tests/helm/install
 
-# Test programs that wait for machines more than they compute: they run beside all others.
-WAITING := operations faults
+s3: helm
+	@tests/s3/install
 
-waiting:
-	@cargo test --workspace --no-fail-fast $(WAITING:%=--test %) > target/test-$@.log 2>&1 && echo "==> passed: $(WAITING)"
+checked: console
+	@echo "==> the console: types, lints, unit tests, sizes"
+	@cd console && npm run --silent check && npm run --silent size
+
+# --- the lanes of `make test`: each goes through its programs, one after the other
+
+# Test programs that wait for clusters and machines, or for brokers, more than they compute; all others compute.
+clusters := operations end_to_end deploy hosts s3
+brokers := faults kafka matrix
+LANES := others clusters brokers
+
+clusters brokers:
+	@cargo test --workspace --no-fail-fast $($@:%=--test %) > target/test-$@.log 2>&1 && echo "==> passed: $($@)"
 
 # All but those, and but what wants a feature.
 others:
-	@programs=$$(cargo metadata --no-deps --format-version 1 | jq -r --arg waiting "$(WAITING)" '[.packages[].targets[] | \
-	  select(.kind == ["test"] and (."required-features" // [] | length) == 0) | .name] | unique - ($$waiting | split(" ")) | map("--test " + .) | join(" ")'); \
+	@programs=$$(cargo metadata --no-deps --format-version 1 | jq -r --arg beside "$(clusters) $(brokers)" '[.packages[].targets[] | \
+	  select(.kind == ["test"] and (."required-features" // [] | length) == 0) | .name] | unique - ($$beside | split(" ")) | map("--test " + .) | join(" ")'); \
 	  cargo test --workspace --no-fail-fast --lib --bins $$programs 2>&1 | tee target/test-$@.log

@@ -70,10 +70,17 @@ impl Worker {
         match require(&self.store).await {
             Ok(()) => {}
             Err(StoreError::NotMigrated { found: 0, .. }) => return Ok(Found::Nothing),
-            Err(StoreError::NotMigrated { .. }) => drop(migrate(&self.store).await?),
+            Err(StoreError::NotMigrated { .. }) => self.migrate().await?,
             Err(error) => return Err(error.into()),
         }
         Ok(if has_no_events(&self.store).await? { Found::Empty } else { Found::Filled })
+    }
+
+    /// Brings the tables forward. What one worker has done the next one finds.
+    pub(crate) async fn migrate(&self) -> Result<(), ProjectorError> {
+        let _turn = self.turns.tables.lock().await;
+        migrate(&self.store).await?;
+        Ok(())
     }
 
     async fn are_ready(&self) -> Result<bool, ProjectorError> {
@@ -91,7 +98,7 @@ impl Worker {
             Found::Nothing if self.ledger_says_rows().await? => self.restore().await?,
             Found::Empty if self.config.archive.is_some() && self.is_lost().await? => self.restore().await?,
             Found::Nothing => {
-                migrate(&self.store).await?;
+                self.migrate().await?;
                 call_whole(&self.store, true).await?;
             }
             Found::Empty => call_whole(&self.store, true).await?,

@@ -21,6 +21,8 @@ pub(crate) struct Turns {
     pub gate: Arc<RwLock<()>>,
     /// Held by whoever moves rows or files that are there already: compaction, audit, rebuild. One at a time.
     pub turn: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever brings the tables forward: all partitions find at once that they are not there.
+    pub tables: Arc<tokio::sync::Mutex<()>>,
     removed: Arc<Mutex<BTreeMap<String, Micros>>>,
     writers: Arc<Mutex<BTreeMap<TopicPartition, Arc<dyn Writer>>>>,
     lead: Arc<Mutex<Option<Arc<dyn Writer>>>>,

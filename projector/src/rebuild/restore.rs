@@ -17,7 +17,7 @@ use beidou_schemas::{Micros, Offset, Topic, TopicPartition, archive::Collection,
 use beidou_store::{
     archive::{Archive, Sum},
     audit::Filling,
-    migrate::{call_whole, migrate},
+    migrate::call_whole,
 };
 
 use super::{Tail, counted, gone};
@@ -52,7 +52,7 @@ pub(crate) async fn restore(leader: &Worker, archive: &Archive) -> Result<(), Pr
     for at in sources_of(leader) {
         sources.push(Source::of(leader.beside(at.0, at.1)).await?);
     }
-    migrate(&leader.store).await?;
+    leader.migrate().await?;
     call_whole(&leader.store, false).await?;
     tracing::warn!("the table of Events is empty and the ledger is not: restoring it from archive and log");
     let filling = Filling::begin(&leader.store).await?;

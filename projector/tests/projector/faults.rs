@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use crate::support::{Engine, Running, events, log, number, scene, wait_for};
+use crate::support::{Engine, Running, events, log, log_of_operations, number, scene, wait_for};
 use beidou_log::{Log, LogError};
 use beidou_projector::{
     CutLimit, Phase, Projector, ProjectorConfig, ProjectorError,
     fault::{Bug, Faults},
 };
-use beidou_schemas::{Topic, TopicPartition, ledger};
+use beidou_schemas::{Topic, TopicPartition, ddl::MIGRATIONS, ledger};
 use beidou_store::Store;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
@@ -143,6 +143,19 @@ async fn an_engine_that_is_away_is_waited_for() {
     let _engine = Engine::start(dir.path()).await;
     projector.caught_up(&log).await;
     check(&store, &history).await;
+    projector.stop().await;
+}
+
+/// All partitions find at once that there are no tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_made_once() {
+    let (_engine, log, store) = scene(log_of_operations()).await;
+    let mut projector = Running::start(config(Faults::default()), &log, &store);
+    projector.caught_up(&log).await;
+    // Each note of a migration is an insert, and a merge keeps the number of the last one.
+    let notes = "SELECT toUInt64(max(max_block_number)) FROM system.parts \
+        WHERE database = currentDatabase() AND table = 'schema_migration'";
+    assert_eq!(number(&store, notes).await, MIGRATIONS.len() as u64);
     projector.stop().await;
 }
 

@@ -98,10 +98,10 @@ async fn a_long_question_tells_how_far_it_is_and_is_cancelled() {
 async fn a_bucket_is_read_through_copies() {
     let server = beidou_tests::s3::Server::shared().await.unwrap();
     let mut site = Site::on(server.archive().unwrap()).await;
-    let before = Answers::of(&site).await;
+    let before = Answers::brief(&site).await;
     site.enforce(&keeping(2)).await;
     assert_eq!(site.copied(), (0, 0));
-    let after = Answers::of(&site).await;
+    let after = Answers::brief(&site).await;
     after.must_be(&before);
     let (files, bytes) = site.copied();
     assert!(after.files > 0 && files > 0, "{files} copies");
@@ -120,14 +120,14 @@ async fn a_bucket_is_read_through_copies() {
 async fn what_the_archive_does_not_hold_stays_in_the_table() {
     let mut site = Site::filled().await;
     site.archive.compact(&Compaction::new(NOW.plus(DAY), NOW)).await.unwrap();
-    let before = Answers::of(&site).await;
+    let before = Answers::brief(&site).await;
     let third = Micros((NOW.0 / DAY - 3) * DAY);
     let damaged = site.day_file(CLUSTERS[0], third).await;
     site.flip(&damaged);
     site.enforce(&keeping(1)).await;
     assert_eq!(hot::bounds(&site.store).await.unwrap()[CLUSTERS[0]], third, "the damaged day and all from it on stay");
     assert!(hot::bounds(&site.store).await.unwrap()[CLUSTERS[1]] > third);
-    Answers::of(&site).await.must_be(&before);
+    Answers::brief(&site).await.must_be(&before);
     // A row of the table that no file has, and one that it has not.
     site.flip(&damaged);
     support::execute(&site.store, &format!(
@@ -145,7 +145,7 @@ async fn what_the_archive_does_not_hold_stays_in_the_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_and_rebuild_bring_nothing_back() {
     let mut site = Site::filled().await;
-    let before = Answers::of(&site).await;
+    let before = Answers::brief(&site).await;
     site.enforce(&keeping(2)).await;
     let rows = site.in_table().await;
     let audited = site.ask(beidou_projector::maintenance::Wish::Audit { full: true }).await;
@@ -155,7 +155,7 @@ async fn audit_and_rebuild_bring_nothing_back() {
     let rebuilt = site.ask(beidou_projector::maintenance::Wish::Rebuild).await;
     assert!(matches!(rebuilt, beidou_projector::maintenance::Outcome::Rebuilt(_)), "{rebuilt:?}");
     assert_eq!(site.in_table().await, rows);
-    Answers::of(&site).await.must_be(&before);
+    Answers::brief(&site).await.must_be(&before);
 }
 
 /// Before anything is read it is said how much that would be; more than is allowed is refused, pages go on all the same.

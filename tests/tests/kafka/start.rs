@@ -22,9 +22,6 @@ async fn who_starts_while_the_broker_is_away_waits_for_it_and_ends_well_when_tol
     broker.kill().unwrap();
     let mut alone = Site::in_kafka(&[], Vec::new(), &broker.address()).unwrap();
     alone.start(Role::Projector).unwrap();
-    let says = |site: &Site| site.log(Role::Projector).is_ok_and(|text| text.contains(TRIED));
-    until("it waits for the broker", PATIENCE, async || says(&alone).then_some(())).await.unwrap();
-    alone.stop(Role::Projector).await.unwrap();
 
     let cluster = Fleet::new(7, 1, 3).clusters.remove(0);
     let server = ApiServer::start(ServerOptions::new(cluster, Ledger::default())).await.unwrap();
@@ -34,6 +31,9 @@ async fn who_starts_while_the_broker_is_away_waits_for_it_and_ends_well_when_tol
     fs::write(&config, json!({"clusters": [cluster], "log": Plan::kafka(&broker.address())}).to_string()).unwrap();
     let arguments = ["up", "--config", config.to_str().unwrap()];
     let away = async {
+        let says = |site: &Site| site.log(Role::Projector).is_ok_and(|text| text.contains(TRIED));
+        until("it waits for the broker", PATIENCE, async || says(&alone).then_some(())).await.unwrap();
+        alone.stop(Role::Projector).await.unwrap();
         let tried = || fs::read_to_string(&printed).is_ok_and(|text| text.contains(TRIED));
         until("it has been tried", PATIENCE, async || tried().then_some(())).await.unwrap();
         broker.restart().await.unwrap();

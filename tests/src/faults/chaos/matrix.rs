@@ -32,7 +32,7 @@ pub enum Row {
     BrokerKilled,
     /// query-api is killed under a live tail.
     QueryApiKilled,
-    /// The broker is away for a minute.
+    /// The broker is away for a while.
     BrokerAway,
     /// The network to the API servers is cut.
     ApiCut,
@@ -63,8 +63,8 @@ pub enum Row {
 }
 
 impl Row {
-    /// What can be broken where the log is in Kafka and the archive in a bucket; the disk's row needs a log of files.
-    pub const FLEET: [Self; 18] = [
+    /// All of them. The disk's needs a log of files; the others, a log in Kafka and an archive in a bucket.
+    pub const ALL: [Self; 19] = [
         Self::IngestKilled,
         Self::ProjectorKilled,
         Self::EngineKilled,
@@ -80,6 +80,7 @@ impl Row {
         Self::StoreSlow,
         Self::IngestPaused,
         Self::ProjectorPaused,
+        Self::DiskFull,
         Self::ClockSteps,
         Self::StoreRefuses,
         Self::StoreUnclear,
