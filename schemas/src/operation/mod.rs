@@ -52,6 +52,8 @@ pub const SAID: TopicPartition = TopicPartition { topic: Topic::OperationTask, p
 pub const MOST_HOSTS: usize = 5000;
 /// Steps of one operation at most.
 pub const MOST_STEPS: usize = 32;
+/// Bundles of one task at most.
+pub const MOST_BUNDLES: usize = 8;
 
 #[cfg(test)]
 mod tests;
