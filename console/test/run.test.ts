@@ -165,6 +165,15 @@ describe("the rows of the Gantt", () => {
       ["UncordonNodes", 0],
     ]);
   });
+  it("stand under the turn of their bundle where a task names several", () => {
+    const task = [
+      { step: "ScaleUp", bundle: "node-join", state: "done", operation: "other" },
+      { step: "ScaleUp", bundle: "command", state: "running", operation: "me" },
+    ];
+    const rows = rowsOf([stage("command", 0)], task, "me");
+    expect(rows.map((row) => row.name)).toEqual(["ScaleUp/node-join", "ScaleUp/command", "command"]);
+    expect(new Set(rows.map((row) => row.key)).size).toBe(3);
+  });
 });
 
 describe("the times in which a run stood still", () => {

@@ -1,6 +1,6 @@
 //! `AutoOperationTask`: a whole change, with its checks and work orders, that makes its operations by itself.
 
-use beidou_schemas::operation::{MOST_HOSTS, MOST_STEPS};
+use beidou_schemas::operation::{MOST_BUNDLES, MOST_HOSTS, MOST_STEPS};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,9 @@ pub struct AutoOperationTaskSpec {
     #[serde(default)]
     #[schemars(length(max = 63))]
     pub cluster_type: String,
-    /// The one bundle whose operations it makes.
-    #[schemars(length(min = 1, max = 1), inner(length(min = 1, max = 63)))]
+    /// The bundles whose operations it makes, one after the other at each step.
+    #[schemars(length(min = 1, max = MOST_BUNDLES), inner(length(min = 1, max = 63)))]
+    #[x_kube(validation = Rule::new("self.all(id, self.exists_one(other, other == id))").message("a bundle stands in operationIds once"))]
     pub operation_ids: Vec<String>,
     /// Its machines, each address once.
     #[schemars(length(min = 1, max = MOST_HOSTS))]
@@ -54,11 +55,11 @@ pub struct AutoOperationTaskSpec {
     /// What it does.
     #[schemars(schema_with = "schema::operation_type")]
     pub operation_task_type: String,
-    /// Parameters of the bundle, none of them secret.
+    /// Parameters of the bundles, none of them secret; each takes those that it knows.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schemars(schema_with = "schema::free")]
     pub parameters: Map<String, Value>,
-    /// Secret parameters of the bundle.
+    /// Secret parameters of the bundles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["parameter".into()]))]

@@ -102,7 +102,7 @@ pub enum TaskAction {
     Cancel(Word),
     /// Try hosts of the present step's operation again
     Retry(Retry),
-    /// Leave the present step of a held task out
+    /// Leave the present step of a held task out; of several bundles the turn of one: ScaleUp/command
     Skip(Skip),
     /// Approve the work order at which it waits; not by who asked for it
     Approve(Answer),

@@ -4225,7 +4225,7 @@ export interface components {
         };
         /** @description A step to be left out. */
         SkipBody: {
-            /** @description The step. */
+            /** @description The step; of a task that names several bundles with the one whose turn it is: `ScaleUp/command`. */
             step: string;
             /** @description Why, for people; may be empty. */
             why?: string;
@@ -4687,7 +4687,7 @@ export interface components {
         };
         /** @description An automatic task in short. */
         TaskItem: {
-            /** @description The bundle whose operations it makes. */
+            /** @description The bundles whose operations it makes, with commas between them. */
             bundle: string;
             /** @description The cluster. */
             cluster: string;
@@ -4770,8 +4770,10 @@ export interface components {
              */
             time: string;
         };
-        /** @description A step of a task. */
+        /** @description A step of a task. Where it names several bundles, what bundles do stands there once for each, in their order. */
         TaskStepItem: {
+            /** @description The bundle that does it, where the task names several. */
+            bundle?: string | null;
             /**
              * Format: date-time
              * @description When it ended.

@@ -1,4 +1,5 @@
 /** The stages of a run as rows on a time axis: what stands where, and what may come. Pure. */
+import { taskStepName } from "./words";
 
 export interface Stage {
   step: string;
@@ -16,6 +17,7 @@ export interface Stage {
 
 export interface TaskPart {
   step: string;
+  bundle?: string | null;
   state: string;
   operation?: string | null;
   started?: string | null;
@@ -45,7 +47,8 @@ export function rowsOf(stages: readonly Stage[], task: readonly TaskPart[] = [],
   const mine = stageRows(stages, inner);
   if (task.length === 0) return mine;
   return task.flatMap((part): Row[] => {
-    const head: Row = { key: `task-${part.step}`, name: part.step, batch: null, canary: false, depth: 0, stages: [], head: true, part };
+    const name = taskStepName(part);
+    const head: Row = { key: `task-${name}`, name, batch: null, canary: false, depth: 0, stages: [], head: true, part };
     return part.operation === own ? [head, ...mine] : [head];
   });
 }

@@ -18,6 +18,11 @@ export function machinesOf(spec: unknown): Map<string, NamedHost> {
   return found;
 }
 
+/** A step of a task, by the name that its calls have: `ScaleUp`, or `ScaleUp/command` where the task names several bundles. */
+export function taskStepName(step: { step: string; bundle?: string | null }): string {
+  return step.bundle ? `${step.step}/${step.bundle}` : step.step;
+}
+
 /** `canary`, `batch 1`: the canary is no batch of its own number. */
 export function batchName(t: Translate, batch: number, canary: boolean, anyCanary: boolean): string {
   if (canary) return t("op.canary");

@@ -22,14 +22,14 @@ const FIRST_AGAIN: i64 = 60 * SECOND;
 impl Hands {
     /// As a resource where tasks are resources, else by a command.
     pub(super) async fn create(&self, task: TaskId, asked: &OperationAsked) -> Result<(), String> {
-        let Some((kind, subject)) = self.keeper.look(|board| {
+        let Some((step, subject)) = self.keeper.look(|board| {
             let task = board.tasks.get(&task)?;
-            Some((task.steps.get(asked.step as usize)?.kind, task.subject.clone()))
+            Some((task.steps.get(asked.step as usize)?.clone(), task.subject.clone()))
         }) else {
             return Err(format!("task {task} is not known"));
         };
         if let Some(resources) = &self.resources {
-            match resources.create_operation(task, kind, asked).await {
+            match resources.create_operation(task, &step, asked).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(error @ TargetError::NameTaken { leaves: false, .. }) => {
@@ -38,7 +38,7 @@ impl Hands {
                 Err(error) => return Err(chain(&error)),
             }
         }
-        let owner = Some(Owner { task, step: kind });
+        let owner = Some(Owner { task, step: step.kind });
         let request = RequestOperation { name: asked.name.clone(), spec: asked.spec.clone(), owner };
         let id = id_of(&["task", &task.to_string(), &asked.step.to_string(), &asked.operation.to_string()]);
         if self.keeper.look(|board| board.commands.contains(&id)) {
@@ -67,7 +67,7 @@ impl Hands {
                 "requester": found.subject,
                 "until": place.gate.as_ref().map(|gate| gate.until),
                 "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}{}", self.door, gate::answer_path(task, step))),
-                "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
+                "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "bundle": one.bundle, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
                 "report": report,
             });
             let asks = format!(

@@ -16,7 +16,8 @@ mod wish;
 use std::fmt::Debug;
 
 use beidou_crds::{AutoOperationTask, Operation};
-use beidou_schemas::operation::{TaskId, TaskStepKind, fact::OperationAsked};
+use beidou_model::operation::TaskStep;
+use beidou_schemas::operation::{TaskId, fact::OperationAsked};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret as KubeSecret};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -73,7 +74,7 @@ impl Resources {
     pub(crate) async fn create_operation(
         &self,
         task: TaskId,
-        step: TaskStepKind,
+        step: &TaskStep,
         asked: &OperationAsked,
     ) -> Result<bool, TargetError> {
         let failed = |act: &str| TargetError::kube(format!("{act} for a task"));
@@ -82,7 +83,7 @@ impl Resources {
         let Some(owner) = tasks.items.into_iter().find(|one| one.uid().as_deref() == Some(&uid)) else {
             return Ok(false);
         };
-        let name = resource_name(&owner.name_any(), step);
+        let name = resource_name(&owner.name_any(), &step.suffix());
         let mut spec = serde_json::to_value(&asked.spec).unwrap_or_default();
         if let Some(spec) = spec.as_object_mut() {
             spec.remove("labels");
@@ -94,7 +95,7 @@ impl Resources {
             "metadata": {
                 "name": name,
                 "namespace": self.namespace,
-                "labels": {TASK: uid, STEP: step.name()},
+                "labels": {TASK: uid, STEP: step.kind.name()},
                 "ownerReferences": [{
                     "apiVersion": "caas.beidou.io/v1alpha1", "kind": "AutoOperationTask", "name": owner.name_any(), "uid": uid,
                     "controller": true, "blockOwnerDeletion": true,
@@ -156,10 +157,22 @@ fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
-/// `<task>-<step>`, at most as long as a name may be.
-fn resource_name(task: &str, step: TaskStepKind) -> String {
-    let step = step.name().to_ascii_lowercase();
+/// `<task>-<step>`, or `<task>-<step>-<bundle>` where the task names several: at most as long as a name may be.
+fn resource_name(task: &str, step: &str) -> String {
     let room = 253 - step.len() - 1;
     let task: String = task.chars().take(room).collect();
     format!("{}-{step}", task.trim_end_matches(['-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resource_name;
+
+    #[test]
+    fn names_of_operations_end_in_their_step_and_are_never_too_long() {
+        assert_eq!(resource_name("q3", "scaleup"), "q3-scaleup");
+        assert_eq!(resource_name("q3", "scaleup-command"), "q3-scaleup-command");
+        let long = resource_name(&"q".repeat(253), "scaleup-command");
+        assert_eq!((long.len(), long.ends_with("q-scaleup-command")), (253, true));
+    }
 }

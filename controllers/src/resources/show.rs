@@ -71,7 +71,7 @@ pub(super) fn task(board: &Board, stated: &Stated, old: &[Condition], now: Micro
         phase: Some(found.phase.name().into()),
         reason: reason.map(|reason| reason.name().into()),
         message: Some(text.clone()).filter(|text| !text.is_empty()),
-        step: found.present().filter(|_| !found.phase.is_over()).map(|(_, step)| step.kind.name().into()),
+        step: found.present().filter(|_| !found.phase.is_over()).map(|(_, step)| step.name()),
         observed_generation: Some(stated.generation),
         machines: Some(found.spec.operation_task_machines.len() as u32),
         operation: found.present_operation().map(|operation| operation.to_string()),

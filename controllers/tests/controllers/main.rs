@@ -6,3 +6,4 @@ mod course;
 mod local;
 mod nodes;
 mod support;
+mod tasks;

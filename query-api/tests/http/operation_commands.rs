@@ -233,6 +233,9 @@ async fn a_task_is_made_and_its_gate_answered_by_another() {
     task["operationTaskStep"] = json!([{"step": "ScaleUp"}, {"step": "ScaleUpPreCheck"}]);
     let refused = send(&api, "/api/v1/tasks", &json!({"name": "ops/q4", "spec": task})).await;
     assert_eq!((refused.status, &refused.json()["parameter"]["name"]), (422, &json!("operationTaskStep")));
+    task["operationIds"] = json!(["scale-up", "scale-up"]);
+    let refused = send(&api, "/api/v1/tasks", &json!({"name": "ops/q4", "spec": task})).await;
+    assert_eq!((refused.status, &refused.json()["parameter"]["name"]), (422, &json!("operationIds[1]")));
     assert!(commands(&log).await.iter().all(|command| !matches!(command.ask, Ask::Retry(_) | Ask::Skip(_))));
 }
 

@@ -334,6 +334,16 @@ impl TaskStepKind {
     pub fn closes(self) -> bool {
         matches!(self, Self::ScaleUpSubWorkprocess | Self::ScaleDownSubWorkprocess)
     }
+
+    /// Whether the bundles of the task do it.
+    pub fn is_by_bundle(self) -> bool {
+        matches!(self, Self::ScaleUpPreCheck | Self::ScaleUp | Self::ScaleDownPreCheck | Self::ScaleDown)
+    }
+
+    /// What it is called where one of several bundles does it: `ScaleUp/command`.
+    pub fn name_of(self, bundle: Option<&str>) -> String {
+        bundle.map_or_else(|| self.name().to_owned(), |bundle| format!("{self}/{bundle}"))
+    }
 }
 
 #[cfg(test)]

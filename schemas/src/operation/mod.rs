@@ -54,6 +54,8 @@ pub const MOST_HOSTS: usize = 5000;
 pub const MOST_STEPS: usize = 64;
 /// Hosts × steps of one operation at most: its plan stays below 1 MB, well below a record's bound.
 pub const MOST_CELLS: usize = 160_000;
+/// Bundles of one task at most.
+pub const MOST_BUNDLES: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -73,7 +73,7 @@ pub struct TaskSpec {
     /// What kind of cluster it is, such as `native`.
     #[serde(default)]
     pub cluster_type: String,
-    /// The bundle whose operations it makes: one.
+    /// The bundles whose operations it makes, one after the other.
     pub operation_ids: Vec<String>,
     /// Its machines.
     pub operation_task_machines: Vec<NamedMachine>,
@@ -81,10 +81,10 @@ pub struct TaskSpec {
     pub operation_task_step: Vec<NamedStep>,
     /// What it does.
     pub operation_task_type: OperationType,
-    /// Parameters of the bundle, none of them secret.
+    /// Parameters of the bundles, none of them secret; each takes those that it knows.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub parameters: Map<String, Value>,
-    /// Secret parameters of the bundle.
+    /// Secret parameters of the bundles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretRef>,
     /// How its operations take hosts in batches.
@@ -99,4 +99,18 @@ pub struct TaskSpec {
     /// It is not to begin, or to go on, until this is false.
     #[serde(default)]
     pub suspend: bool,
+}
+
+impl TaskSpec {
+    /// Its steps as they are taken. Of several bundles each has its own turn at what is done by bundles, in their order; what a
+    /// single one does needs no name.
+    pub fn steps(&self) -> impl Iterator<Item = (TaskStepKind, Option<&str>)> {
+        self.operation_task_step.iter().flat_map(move |named| {
+            let step = named.step;
+            let several = self.operation_ids.len() > 1 && step.is_by_bundle();
+            let bundles: &[String] = if several { &self.operation_ids } else { &[] };
+            let whole = (!several).then_some((step, None));
+            whole.into_iter().chain(bundles.iter().map(move |bundle| (step, Some(bundle.as_str()))))
+        })
+    }
 }

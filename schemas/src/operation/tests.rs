@@ -246,3 +246,16 @@ fn what_a_newer_version_wrote_stops_the_reader() {
         assert!(Fact::from_json(newer.as_bytes()).unwrap_err().to_string().contains("upgrade"), "{newer}");
     }
 }
+
+#[test]
+fn of_several_bundles_each_has_its_turn_at_what_bundles_do() {
+    let names = |bundles: &[&str]| {
+        let operation_ids = bundles.iter().map(|name| (*name).to_owned()).collect();
+        let spec = TaskSpec { operation_ids, ..samples::task() };
+        spec.steps().map(|(step, bundle)| step.name_of(bundle)).collect::<Vec<_>>()
+    };
+    let one = ["ScaleUpPreCheck", "ScaleUpWorkprocess", "ScaleUp", "UncordonNodes", "ScaleUpSubWorkprocess"];
+    assert_eq!(names(&["node-join"]), one);
+    let two = ["ScaleUpPreCheck/node-join", "ScaleUpPreCheck/command", one[1], "ScaleUp/node-join", "ScaleUp/command"];
+    assert_eq!(names(&["node-join", "command"]), [&two[..], &one[3..]].concat());
+}

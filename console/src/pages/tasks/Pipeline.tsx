@@ -2,6 +2,7 @@
 import type { TaskStepItem } from "../../api/types";
 import { Glyph, type GlyphName } from "../../design/Icon";
 import { type Key, useT } from "../../i18n";
+import { taskStepName } from "../../operation/words";
 
 export function stageGlyph(step: TaskStepItem): GlyphName {
   if (step.state === "running" && step.gate && (step.gate.open === null || step.gate.open === undefined)) return "held";
@@ -16,11 +17,12 @@ export function Pipeline({ steps }: { steps: readonly TaskStepItem[] }) {
   return (
     <span className="pipeline">
       {steps.map((step) => {
+        const name = taskStepName(step);
         const state = t(`taskState.${step.state}` as Key);
         return (
-          <span key={step.step} className="stage" title={`${step.step}: ${state}`}>
-            <Glyph name={stageGlyph(step)} label={`${step.step}: ${state}`} />
-            {step === present ? <span className="mono">{step.step}</span> : null}
+          <span key={name} className="stage" title={`${name}: ${state}`}>
+            <Glyph name={stageGlyph(step)} label={`${name}: ${state}`} />
+            {step === present ? <span className="mono">{name}</span> : null}
           </span>
         );
       })}

@@ -6,6 +6,7 @@ import { Foreign, Id } from "../../design/parts";
 import { type Key, useT } from "../../i18n";
 import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
 import { share } from "../../operation/states";
+import { taskStepName } from "../../operation/words";
 import { common, useView } from "../../shell/view";
 import { duration, full, hms } from "../../time/format";
 import { stageGlyph } from "./Pipeline";
@@ -14,7 +15,7 @@ export function Stages({ detail }: { detail: TaskDetail }) {
   return (
     <ol className="stages">
       {detail.summary.steps.map((step) => (
-        <Stage key={step.step} step={step} operation={detail.operations.find((one) => one.id === step.operation)} />
+        <Stage key={taskStepName(step)} step={step} operation={detail.operations.find((one) => one.id === step.operation)} />
       ))}
     </ol>
   );
@@ -32,7 +33,7 @@ function Stage({ step, operation }: { step: TaskStepItem; operation: OperationIt
       </span>
       <div className="col grow">
         <div className="row">
-          <h3 className="mono">{step.step}</h3>
+          <h3 className="mono">{taskStepName(step)}</h3>
           <span className="sub small">{t(`taskState.${step.state}` as Key)}</span>
           <span className="end dim small num">{from === null ? "" : `${hms(from, zone)} · ${duration(Math.max(0, to - from))}`}</span>
         </div>

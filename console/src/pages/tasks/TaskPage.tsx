@@ -20,6 +20,7 @@ import { PhaseBadge } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useFollow } from "../../operation/useFollow";
 import { useThrottled } from "../../operation/useThrottled";
+import { taskStepName } from "../../operation/words";
 import { useChrome } from "../../shell/chrome";
 import { taskCopies } from "../../shell/copies";
 import { common, useView } from "../../shell/view";
@@ -84,18 +85,19 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
       if (state === "open") refresh();
     },
   });
-  const present = summary.steps.find((step) => step.state === "running" || step.state === "failed");
+  const present = summary.steps.find((one) => one.state === "running" || one.state === "failed");
+  const step = present ? taskStepName(present) : null;
   const operation = operations.find((one) => one.id === present?.operation);
   const bad = operation?.hosts.bad ?? 0;
   const effect = (act: Act) =>
     act === "approve" || act === "reject"
-      ? t(`tasks.${act}` as Key, { step: present?.step ?? "", machines: group(summary.machines) })
+      ? t(`tasks.${act}` as Key, { step: step ?? "", machines: group(summary.machines) })
       : t(`act.${act}.effect` as Key, {
-          running: group(operation?.steps.reduce((sum, step) => sum + (step.hosts.running ?? 0), 0) ?? 0),
+          running: group(operation?.steps.reduce((sum, one) => sum + (one.hosts.running ?? 0), 0) ?? 0),
           bad: group(bad),
           owed: group(operations.reduce((sum, one) => sum + one.owed, 0)),
           hosts: group(act === "retry" ? bad : summary.machines),
-          step: present?.step ?? "–",
+          step: step ?? "–",
         });
   const hidden = (act: Act) =>
     ((act === "approve" || act === "reject") && summary.reason !== "AwaitingApproval" && whyNot(actions, act) !== null) ||
@@ -117,8 +119,8 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
             hidden={hidden}
             closed={null}
             bad={bad}
-            steps={present ? [present.step] : []}
-            step={present?.step ?? ""}
+            steps={step === null ? [] : [step]}
+            step={step ?? ""}
             hosts={[]}
             effect={effect}
             onDone={refresh}

@@ -12,7 +12,7 @@ use beidou_schemas::{
     },
 };
 
-use super::{Applied, Board, Notice, Operation, RefusedObject, Task};
+use super::{Applied, Board, Notice, Operation, RefusedObject, Task, TaskStep};
 
 impl Board {
     /// Takes a fact in.
@@ -149,8 +149,10 @@ impl Board {
         match (fact.object, &fact.body) {
             (Object::Operation(id), Body::Accepted(accepted)) => {
                 if let Some(owner) = accepted.owner {
+                    let bundle = &accepted.spec.bundle;
                     self.tasks.change(&owner.task, |task| {
-                        let step = task.steps.iter_mut().find(|step| step.kind == owner.step);
+                        let is_its = |step: &TaskStep| step.bundle.is_none() || step.bundle == *bundle;
+                        let step = task.steps.iter_mut().find(|step| step.kind == owner.step && is_its(step));
                         step.into_iter().for_each(|step| step.operation = Some(id));
                     });
                 }

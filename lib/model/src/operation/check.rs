@@ -6,7 +6,7 @@ use std::{
 };
 
 use beidou_schemas::operation::{
-    LockScope, MOST_CELLS, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
+    LockScope, MOST_BUNDLES, MOST_CELLS, MOST_HOSTS, MOST_STEPS, OperationSpec, OperationType, TaskSpec, TaskStepKind,
     bundle::{BundleShape, MachineCount},
 };
 
@@ -99,7 +99,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
             return Err(Refused::new(field(), name, "each step once"));
         }
     }
-    parameters::check(bundle, &spec.parameters, &spec.secrets)?;
+    parameters::check(&[bundle], &spec.parameters, &spec.secrets)?;
     let brought = brought(board, &spec.cluster_name);
     let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought);
     missing.map_or(Ok(()), |missing| Err(instead(board, bundle, spec.operation_type, missing)))
@@ -190,6 +190,43 @@ fn order(of: OperationType) -> Option<&'static [TaskStepKind]> {
     }
 }
 
+/// What a bundle does in a task: what the task is of, or commands beside that. `None`, if it has no place there.
+pub(crate) fn type_in(bundle: &BundleShape, task: OperationType) -> Option<OperationType> {
+    match bundle.operation_type {
+        own if own.does(task) => Some(task),
+        OperationType::Command => Some(OperationType::Command),
+        _ => None,
+    }
+}
+
+/// The bundles of a task, in its order: each known, fitting, and there once; one of them at least does what the task is of.
+fn bundles<'a>(board: &'a Board, ids: &[String], kind: OperationType) -> Result<Vec<&'a BundleShape>, Refused> {
+    let fitting = |fits: &dyn Fn(OperationType) -> bool| {
+        let fitting = board.bundles.values().filter(|bundle| fits(bundle.operation_type));
+        names(fitting.map(|bundle| &*bundle.name), MOST_NAMES)
+    };
+    let own = || format!("a bundle for {kind}: {}", fitting(&|of: OperationType| of.does(kind)));
+    if ids.is_empty() || ids.len() > MOST_BUNDLES {
+        return Err(Refused::new("operationIds", ids.len(), format!("the names of 1 to {MOST_BUNDLES} bundles")));
+    }
+    let mut found = Vec::new();
+    for (place, id) in ids.iter().enumerate() {
+        let field = format!("operationIds[{place}]");
+        if let Some(before) = ids[..place].iter().position(|other| other == id) {
+            return Err(Refused::new(field, id, format!("each bundle once; operationIds[{before}] has it too")));
+        }
+        let Some(bundle) = board.bundles.get(id).filter(|bundle| type_in(bundle, kind).is_some()) else {
+            let beside = fitting(&|of: OperationType| of == OperationType::Command);
+            return Err(Refused::new(field, id, format!("{}; beside it also one for Command: {beside}", own())));
+        };
+        found.push(bundle);
+    }
+    match found.iter().any(|bundle| bundle.operation_type.does(kind)) {
+        true => Ok(found),
+        false => Err(Refused::new("operationIds", ids.join(", "), format!("among them {}", own()))),
+    }
+}
+
 /// A task: cluster, machines, bundles, steps.
 pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     cluster(board, "cluster", &spec.cluster)?;
@@ -199,21 +236,9 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     let Some(order) = order(kind) else {
         return Err(Refused::new("operationTaskType", kind, "ScaleUp, NodeJoin, ScaleDown or NodeRemove"));
     };
-    let [bundle] = &spec.operation_ids[..] else {
-        return Err(Refused::new("operationIds", spec.operation_ids.join(", "), "the name of one bundle"));
-    };
-    let known = board.bundles.get(bundle).filter(|bundle| bundle.operation_type.does(kind));
-    let Some(known) = known else {
-        let fitting =
-            board.bundles.values().filter(|bundle| bundle.operation_type.does(kind)).map(|bundle| &*bundle.name);
-        return Err(Refused::new(
-            "operationIds[0]",
-            bundle,
-            format!("a bundle for {kind}: {}", names(fitting, MOST_NAMES)),
-        ));
-    };
-    count("operationTaskMachines", machines.len(), known)?;
-    parameters::check(known, &spec.parameters, &spec.secrets)?;
+    let bundles = bundles(board, &spec.operation_ids, kind)?;
+    bundles.iter().try_for_each(|bundle| count("operationTaskMachines", machines.len(), bundle))?;
+    parameters::check(&bundles, &spec.parameters, &spec.secrets)?;
     let steps: Vec<TaskStepKind> = spec.operation_task_step.iter().map(|named| named.step).collect();
     let places: Vec<Option<usize>> = steps.iter().map(|step| order.iter().position(|known| known == step)).collect();
     let rises = places.windows(2).all(|pair| pair[0] < pair[1]);
@@ -229,13 +254,12 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
         }
     }
     // Work orders need no parameters, and what opens nodes has its own bundle.
-    let of_bundle = |step: &TaskStepKind| {
-        use TaskStepKind::{ScaleDown, ScaleDownPreCheck, ScaleUp, ScaleUpPreCheck};
-        matches!(step, ScaleUpPreCheck | ScaleUp | ScaleDownPreCheck | ScaleDown)
-    };
-    let brought = brought(board, &spec.cluster).filter(|_| steps.iter().any(of_bundle));
-    let missing = parameters::missing(known, &spec.parameters, &spec.secrets, brought);
-    missing.map_or(Ok(()), |missing| Err(instead(board, known, kind, missing)))
+    let brought = brought(board, &spec.cluster).filter(|_| steps.iter().any(|step| step.is_by_bundle()));
+    let missing = bundles.iter().find_map(|bundle| {
+        let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought)?;
+        Some(instead(board, bundle, type_in(bundle, kind)?, missing))
+    });
+    missing.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -17,35 +17,56 @@ const SECRET: &str = "x-secret";
 /// The parameter that Beidou brings itself, where a bundle has it: the nodes of the cluster.
 pub const EXISTING_NODES: &str = "existing_nodes";
 
-/// Each name known, each value fitting, secrets by reference only.
-pub(crate) fn check(bundle: &BundleShape, given: &Map<String, Value>, secrets: &[SecretRef]) -> Result<(), Refused> {
-    let none = Map::new();
-    let known = bundle.parameters.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let open = bundle.parameters.get("additionalProperties") != Some(&Value::Bool(false));
+/// Each name known to one of the bundles, each value fitting to all that know it, secrets by reference only.
+pub(crate) fn check(
+    bundles: &[&BundleShape],
+    given: &Map<String, Value>,
+    secrets: &[SecretRef],
+) -> Result<(), Refused> {
+    let allowed = |what: &str, secret: bool| {
+        let all = bundles.iter().filter_map(|bundle| properties(bundle)).flatten();
+        let fitting = all.filter(|(_, property)| is_secret(property) == secret).map(|(name, _)| name.as_str());
+        let (bundles, fitting) = (bundles.iter().map(|bundle| &*bundle.name), fitting.collect::<BTreeSet<_>>());
+        format!("a {what} of bundle {}: {}", names(bundles, MOST_NAMES), names(fitting, MOST_NAMES))
+    };
     for (name, value) in given {
         let field = format!("{FIELD}{name}");
-        match known.get(name) {
-            None if open => {}
-            None => {
-                let plain = known.iter().filter(|(_, property)| !is_secret(property)).map(|(name, _)| name.as_str());
-                let allowed = format!("a parameter of bundle {}: {}", bundle.name, names(plain, MOST_NAMES));
-                return Err(Refused::new(field, value, allowed));
-            }
+        if !bundles.iter().any(|bundle| takes(bundle, name)) {
+            return Err(Refused::new(field, value, allowed("parameter", false)));
+        }
+        for property in bundles.iter().filter_map(|bundle| property(bundle, name)) {
             // The value is not repeated.
-            Some(property) if is_secret(property) => {
+            if is_secret(property) {
                 return Err(Refused::new(field, "…", "a reference to a Secret, below secrets"));
             }
-            Some(property) => fits(property, field, value)?,
+            fits(property, field.clone(), value)?;
         }
     }
     for (place, secret) in secrets.iter().enumerate() {
-        if !known.get(&secret.parameter).is_some_and(is_secret) {
-            let all = known.iter().filter(|(_, property)| is_secret(property)).map(|(name, _)| name.as_str());
-            let allowed = format!("a secret parameter of bundle {}: {}", bundle.name, names(all, MOST_NAMES));
-            return Err(Refused::new(format!("secrets[{place}].parameter"), &secret.parameter, allowed));
+        if !bundles.iter().any(|bundle| takes_secret(bundle, &secret.parameter)) {
+            let (field, allowed) = (format!("secrets[{place}].parameter"), allowed("secret parameter", true));
+            return Err(Refused::new(field, &secret.parameter, allowed));
         }
     }
     Ok(())
+}
+
+fn properties(bundle: &BundleShape) -> Option<&Map<String, Value>> {
+    bundle.parameters.get("properties")?.as_object()
+}
+
+fn property<'a>(bundle: &'a BundleShape, name: &str) -> Option<&'a Value> {
+    properties(bundle)?.get(name)
+}
+
+/// Whether a bundle has a parameter of this name, or takes any.
+pub(super) fn takes(bundle: &BundleShape, name: &str) -> bool {
+    bundle.parameters.get("additionalProperties") != Some(&Value::Bool(false)) || property(bundle, name).is_some()
+}
+
+/// Whether a bundle has a secret parameter of this name.
+pub(super) fn takes_secret(bundle: &BundleShape, name: &str) -> bool {
+    property(bundle, name).is_some_and(is_secret)
 }
 
 /// The first parameter that the bundle needs and nobody gives. The cluster brings these, by their names; what it brings is not
@@ -56,29 +77,28 @@ pub(crate) fn missing(
     secrets: &[SecretRef],
     brought: Option<&BTreeSet<String>>,
 ) -> Option<Refused> {
-    let (brought, schema) = (brought?, &bundle.parameters);
-    let property = |name: &str| schema.get("properties")?.get(name);
+    let brought = brought?;
     let comes = |name: &str| {
-        property(name).is_some_and(|property| {
+        property(bundle, name).is_some_and(|property| {
             let plain = !is_secret(property) && (brought.contains(name) || name == EXISTING_NODES);
             plain || property.get("default").is_some()
         })
     };
     let is_given = |name: &str| given.contains_key(name) || secrets.iter().any(|secret| secret.parameter == name);
-    let mut needed = schema.get("required")?.as_array()?.iter().filter_map(Value::as_str);
+    let mut needed = bundle.parameters.get("required")?.as_array()?.iter().filter_map(Value::as_str);
     let name = needed.find(|&name| !is_given(name) && !comes(name))?;
-    let from = match property(name).is_some_and(is_secret) {
+    let from = match takes_secret(bundle, name) {
         true => "a reference to a Secret, below secrets",
         false => "a value, from here or from the cluster",
     };
     let needs = format!("{from}: bundle {} needs it", bundle.name);
-    let allowed = property(name).map_or(needs.clone(), |property| allowed(property, &needs));
+    let allowed = property(bundle, name).map_or(needs.clone(), |property| allowed(property, &needs));
     Some(Refused::new(format!("{FIELD}{name}"), "", allowed))
 }
 
 /// The first of these parameters whose value must not be given: a secret stands in a specification by reference only.
 pub fn secret_given<'a>(bundle: &BundleShape, given: &'a Map<String, Value>) -> Option<&'a str> {
-    let known = bundle.parameters.get("properties")?.as_object()?;
+    let known = properties(bundle)?;
     given.keys().map(String::as_str).find(|name| known.get(*name).is_some_and(is_secret))
 }
 
@@ -123,7 +143,7 @@ mod tests {
         let secret =
             |parameter: &&str| SecretRef { parameter: (*parameter).into(), secret: "s".into(), key: "k".into() };
         let secrets: Vec<SecretRef> = secrets.iter().map(secret).collect();
-        check(&bundle(), &given, &secrets).err().map(|refused| refused.to_string())
+        check(&[&bundle()], &given, &secrets).err().map(|refused| refused.to_string())
     }
 
     #[test]

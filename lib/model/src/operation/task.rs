@@ -1,5 +1,7 @@
 //! An automatic task, as the facts tell it.
 
+use std::ops::Not;
+
 use beidou_schemas::{
     Micros,
     operation::{
@@ -46,11 +48,14 @@ pub struct GateState {
     pub why: String,
 }
 
-/// A step.
+/// A step; where a task names several bundles, the turn of one of them at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskStep {
     /// Which.
     pub kind: TaskStepKind,
+    /// The bundle whose turn it is, where the task names several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// Where it stands.
     pub state: StepState,
     /// When it began.
@@ -63,8 +68,23 @@ pub struct TaskStep {
     pub operation: Option<OperationId>,
     /// Its work order.
     pub gate: Option<GateState>,
+    /// Somebody left it out.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub left_out: bool,
     /// For people.
     pub message: String,
+}
+
+impl TaskStep {
+    /// What it is called: `ScaleUp`, or `ScaleUp/command` where the task names several bundles.
+    pub fn name(&self) -> String {
+        self.kind.name_of(self.bundle.as_deref())
+    }
+
+    /// What the name of its operation ends in: `scaleup`, or `scaleup-command`.
+    pub fn suffix(&self) -> String {
+        self.name().to_ascii_lowercase().replace('/', "-")
+    }
 }
 
 /// A task.
@@ -94,7 +114,7 @@ pub struct Task {
     pub message: String,
     /// Since when it stands there.
     pub since: Micros,
-    /// Its steps.
+    /// Its steps, one after the other.
     pub steps: Vec<TaskStep>,
     /// When it was over.
     pub ended: Option<Micros>,
@@ -113,17 +133,19 @@ impl Rests for Task {
 impl Task {
     pub(crate) fn new(id: TaskId, accepted: TaskAccepted, seq: u64, epoch: u64, now: Micros) -> Self {
         let TaskAccepted { name, subject, spec } = accepted;
-        let step = |kind| TaskStep {
+        let step = |(kind, bundle): (TaskStepKind, Option<&str>)| TaskStep {
             kind,
+            bundle: bundle.map(str::to_owned),
             state: StepState::Waiting,
             started: None,
             ended: None,
             asked: None,
             operation: None,
             gate: None,
+            left_out: false,
             message: String::new(),
         };
-        let steps = spec.operation_task_step.iter().map(|named| step(named.step)).collect();
+        let steps = spec.steps().map(step).collect();
         Self {
             id,
             name,

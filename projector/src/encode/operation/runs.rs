@@ -152,7 +152,7 @@ impl Live {
     }
 
     fn of_task(accepted: &TaskAccepted, time: Micros) -> Self {
-        let steps = accepted.spec.operation_task_step.iter().map(|step| step.step.name().to_owned()).collect();
+        let steps = accepted.spec.steps().map(|(step, bundle)| step.name_of(bundle)).collect();
         Self { steps, ..Self::new(time) }
     }
 

@@ -110,7 +110,7 @@ pub(super) struct RetryBody {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SkipBody {
-    /// The step.
+    /// The step; of a task that names several bundles with the one whose turn it is: `ScaleUp/command`.
     pub step: String,
     /// Why, for people; may be empty.
     #[serde(default)]

@@ -58,12 +58,14 @@ pub(super) struct GateItem {
     why: String,
 }
 
-/// A step of a task.
+/// A step of a task. Where it names several bundles, what bundles do stands there once for each, in their order.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TaskStepItem {
     /// `ScaleUpPreCheck`, `ScaleUpWorkprocess`, `ScaleUp`, `UncordonNodes`, `ScaleUpSubWorkprocess` and so on.
     #[schema(value_type = String)]
     step: TaskStepKind,
+    /// The bundle that does it, where the task names several.
+    bundle: Option<String>,
     /// `waiting`, `running`, `done`, `failed`.
     #[schema(value_type = String)]
     state: StepState,
@@ -98,7 +100,7 @@ pub(super) struct TaskItem {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     task_type: OperationType,
-    /// The bundle whose operations it makes.
+    /// The bundles whose operations it makes, with commas between them.
     bundle: String,
     /// `Pending`, `Running`, `Held`, `Cancelling`, `Succeeded`, `Failed`, `Cancelled`, `Unknown`.
     #[schema(value_type = String)]
@@ -160,6 +162,7 @@ pub(super) fn task_item(task: &Task) -> TaskItem {
     let summary = view::task_summary(task);
     let steps = task.steps.iter().zip(summary.steps).map(|(step, short)| TaskStepItem {
         step: short.kind,
+        bundle: step.bundle.clone(),
         state: short.state,
         operation: short.operation.map(|id| id.0),
         started: short.started,
@@ -256,12 +259,12 @@ pub(super) async fn task(ask: Ask, Path(id): Path<String>) -> Result<Json<TaskDe
         let task = task_of(known, id)?;
         let board = &known.board;
         let made = task.steps.iter().filter_map(|step| board.operations.get(&step.operation?));
-        let present = task.present().map(|(_, step)| step.kind.name());
+        let present = task.present().map(|(_, step)| step.name());
         Ok(Json(TaskDetail {
             summary: task_item(task),
             spec: task.spec.clone(),
             operations: made.map(|operation| item(board, operation, moment)).collect(),
-            actions: actions(known, Object::Task(task.id), subject, present, moment),
+            actions: actions(known, Object::Task(task.id), subject, present.as_deref(), moment),
         }))
     });
     look.await?

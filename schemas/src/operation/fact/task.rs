@@ -23,7 +23,7 @@ pub struct TaskAccepted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskStepStarted {
-    /// Its place in the task, counted from 0.
+    /// Its place in the task, counted from 0; where it names several bundles, each turn of one has its own.
     pub step: u32,
     /// Which.
     pub kind: TaskStepKind,

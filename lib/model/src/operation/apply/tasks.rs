@@ -129,11 +129,12 @@ fn step(task: &mut Task, fact: &Fact) {
             at(task, ended.step, &|step| {
                 step.state = if ended.ok { StepState::Done } else { StepState::Failed };
                 (step.ended, step.message) = (Some(time), ended.message.clone());
+                step.left_out = ended.subject.is_some();
             });
             stop_asking(task);
             let gate = task.steps.get(ended.step as usize).filter(|step| task.gate_of(step.kind).is_some());
             if let Some(step) = gate.filter(|_| ended.subject.is_some()) {
-                let message = format!("{}: {}", step.kind, ended.message.trim_end_matches(": "));
+                let message = format!("{}: {}", step.name(), ended.message.trim_end_matches(": "));
                 let stood = Stood { phase: task.phase, reason: task.reason, message };
                 task.notices.push(Notice { stood: Some(stood), ..Notice::asks(fact.seq, time) });
             }

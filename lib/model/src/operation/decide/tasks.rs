@@ -97,7 +97,7 @@ pub(super) fn follow(board: &Board, draft: &mut Draft<'_>, task: &Task, command:
 }
 
 fn child_of<'a>(child: Option<&'a Operation>, task: &Task) -> Result<&'a Operation, Refused> {
-    let step = task.present().map_or("none", |(_, step)| step.kind.name());
+    let step = task.present().map_or_else(|| "none".into(), |(_, step)| step.name());
     child.ok_or_else(|| Refused::new("step", step, "a step whose operation stands still"))
 }
 
@@ -139,8 +139,8 @@ fn leave_out(
     skip: &Skip,
     by: &str,
 ) -> Result<(), Refused> {
-    let Some((place, step)) = task.present().filter(|(_, step)| step.kind.name() == skip.step) else {
-        let present = task.present().map_or("none", |(_, step)| step.kind.name());
+    let Some((place, step)) = task.present().filter(|(_, step)| step.name() == skip.step) else {
+        let present = task.present().map_or_else(|| "none".into(), |(_, step)| step.name());
         return Err(Refused::new("step", &skip.step, format!("the present step: {present}")));
     };
     if child.is_some() || !task.phase.stands_still() || step.state != StepState::Running {

@@ -1,10 +1,13 @@
 //! A task on its way through its steps: operations are made, gates are opened, what comes of them is taken over.
 
+use std::collections::BTreeSet;
+
 use beidou_schemas::{
     Micros,
     operation::{
         Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase,
         Reason, Settled, TaskStepKind, UndoKind,
+        bundle::BundleShape,
         fact::{
             CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded,
             TaskStepStarted,
@@ -16,8 +19,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Action, Turn};
 use crate::operation::{
-    DebtState, Operation, RefusedObject, StepState, Task, TaskStep, attempt::after, built_in, plan::halves,
-    refused::names,
+    DebtState, Operation, RefusedObject, StepState, Task, TaskStep, attempt::after, built_in, check::type_in,
+    parameters, plan::halves, refused::names,
 };
 
 /// How long an operation may take to be there once it is asked for.
@@ -42,7 +45,7 @@ pub(super) fn due(turn: &mut Turn<'_>, task: &Task) {
     match step.state {
         StepState::Waiting => turn.record(object, TaskStepStarted { step: place, kind: step.kind }),
         StepState::Failed => {
-            let message = format!("{}: {}{}", step.kind, step.message, left_shut(turn, task));
+            let message = format!("{}: {}{}", step.name(), step.message, left_shut(turn, task));
             let (phase, reason) = (Phase::Failed, reason_of(task, step));
             turn.record(object, Finished { phase, reason, message });
         }
@@ -64,12 +67,16 @@ fn reason_of(task: &Task, step: &TaskStep) -> Reason {
 
 /// Nodes that the task left cordoned and tainted, and that no step of it has opened.
 fn left_shut(turn: &Turn<'_>, task: &Task) -> String {
-    let Some(joined) = made(turn, task, TaskStepKind::ScaleUp) else { return String::new() };
-    let opened = made(turn, task, TaskStepKind::UncordonNodes);
+    let opened = made_for(turn, task, TaskStepKind::UncordonNodes).next();
     let is_open = |host: &str| opened.is_some_and(|run| run.place(host).is_some_and(|place| run.is_through(place)));
     let left = DebtState::Settled { why: Settled::Task };
-    let shut = joined.debts.iter().filter(|debt| debt.kind == UndoKind::Taint && debt.state == left);
-    let mut hosts = shut.map(|debt| &*joined.plan.hosts[debt.host as usize]).filter(|host| !is_open(host)).peekable();
+    let mut shut = BTreeSet::new();
+    for joined in made_for(turn, task, TaskStepKind::ScaleUp) {
+        let debts = joined.debts.iter().filter(|debt| debt.kind == UndoKind::Taint && debt.state == left);
+        shut.extend(debts.map(|debt| &*joined.plan.hosts[debt.host as usize]));
+    }
+    let machines = task.spec.operation_task_machines.iter().map(|machine| &*machine.name);
+    let mut hosts = machines.filter(|host| shut.contains(host) && !is_open(host)).peekable();
     match hosts.peek() {
         Some(_) => format!("; cordoned and tainted stay: {}", names(hosts, MOST_NAMES)),
         None => String::new(),
@@ -150,7 +157,7 @@ fn gate(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
 fn operation(turn: &mut Turn<'_>, task: &Task, place: u32, step: &TaskStep) {
     let object = Object::Task(task.id);
     let Some((asked, since)) = &step.asked else {
-        return match asked_of(turn, task, place, step.kind) {
+        return match asked_of(turn, task, place, step) {
             Ok(asked) => turn.record(object, asked),
             Err((ok, reason, message)) => ended(turn, task, place, ok, reason, message),
         };
@@ -196,35 +203,42 @@ fn follow(turn: &mut Turn<'_>, task: &Task, place: u32, child: &Operation) {
 }
 
 /// The operation of a step, where the task has one and made it.
-fn made<'a>(turn: &Turn<'a>, task: &Task, kind: TaskStepKind) -> Option<&'a Operation> {
-    let step = task.steps.iter().find(|step| step.kind == kind)?;
+fn made<'a>(turn: &Turn<'a>, task: &Task, step: &TaskStep) -> Option<&'a Operation> {
     turn.board.made_by(task.id, step.operation?)
 }
 
-/// Whether a machine may take a step: it came through the step before; what is opened was checked in every way.
-fn may_take(before: &Operation, kind: TaskStepKind, machine: &NamedMachine) -> bool {
-    let opens = kind == TaskStepKind::UncordonNodes;
+/// The operations that the task made for steps of a kind.
+fn made_for<'a>(turn: &Turn<'a>, task: &Task, kind: TaskStepKind) -> impl Iterator<Item = &'a Operation> {
+    task.steps.iter().filter(move |step| step.kind == kind).filter_map(move |step| made(turn, task, step))
+}
+
+/// What was made before a step, in order. What is not known of it is no leave to go on; nor, to open nodes, is a change that was
+/// left out or never made.
+fn made_before<'a>(turn: &Turn<'a>, task: &Task, place: u32, opens: bool) -> Option<Vec<&'a Operation>> {
+    let before = &task.steps[..place as usize];
+    let is_lost = |step: &TaskStep| step.operation.is_some() && made(turn, task, step).is_none();
+    let changes: Vec<&TaskStep> = before.iter().filter(|step| step.kind == TaskStepKind::ScaleUp).collect();
+    let is_unproven = changes.iter().any(|step| step.left_out) || changes.iter().all(|step| step.operation.is_none());
+    if before.iter().any(is_lost) || (opens && !changes.is_empty() && is_unproven) {
+        return None;
+    }
+    Some(before.iter().filter_map(|step| made(turn, task, step)).collect())
+}
+
+/// Whether a machine may go on: it came through what was done before; what is opened was checked in every way.
+fn may_take(before: &Operation, opens: bool, machine: &NamedMachine) -> bool {
     before.place(&machine.name).is_some_and(|host| before.is_through(host) && (!opens || before.is_checked(host)))
 }
 
-/// The operation of a step: only hosts that came through the step before it. Else how the step ends without one.
+/// The operation of a step: only hosts that came through all before it. Else how the step ends without one.
 fn asked_of(
     turn: &Turn<'_>,
     task: &Task,
     place: u32,
-    kind: TaskStepKind,
+    step: &TaskStep,
 ) -> Result<OperationAsked, (bool, Reason, String)> {
-    let before = match kind {
-        TaskStepKind::UncordonNodes => Some(TaskStepKind::ScaleUp),
-        TaskStepKind::ScaleUp => Some(TaskStepKind::ScaleUpPreCheck),
-        TaskStepKind::ScaleDown => Some(TaskStepKind::ScaleDownPreCheck),
-        _ => None,
-    };
-    // What is not known of the step before is no leave to go on; nor, to open nodes, is one that was left out.
-    let opens = kind == TaskStepKind::UncordonNodes;
-    let had = |kind| task.steps.iter().any(|step| step.kind == kind && (opens || step.operation.is_some()));
-    let is_lost = before.is_some_and(|kind| had(kind) && made(turn, task, kind).is_none());
-    let before = before.and_then(|kind| made(turn, task, kind));
+    let opens = step.kind == TaskStepKind::UncordonNodes;
+    let before = made_before(turn, task, place, opens);
     let machine = |named: &NamedMachine| Machine {
         ip: named.name.clone(),
         role: named.role.clone(),
@@ -233,54 +247,71 @@ fn asked_of(
         ..Machine::default()
     };
     let named = task.spec.operation_task_machines.iter();
-    let fits = |named: &&NamedMachine| !is_lost && before.is_none_or(|before| may_take(before, kind, named));
+    let fits = |named: &&NamedMachine| {
+        before.as_ref().is_some_and(|before| before.iter().all(|before| may_take(before, opens, named)))
+    };
     let machines: Vec<Machine> = named.filter(fits).map(machine).collect();
     if machines.is_empty() {
         return Err((false, Reason::NoHostsLeft, "no machine came through the step before".into()));
     }
-    let name = format!("{}-{}", task.name, kind.name().to_ascii_lowercase());
-    let hash = xxh3_128(format!("{}/{place}/{kind}", task.id).as_bytes());
+    let name = format!("{}-{}", task.name, step.suffix());
+    let hash = xxh3_128(format!("{}/{place}/{}", task.id, step.kind).as_bytes());
     let operation = OperationId(Builder::from_custom_bytes(hash.to_be_bytes()).into_uuid());
-    Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, kind, machines)? })
+    Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, step, machines)? })
+}
+
+/// The steps of a bundle that are a step of a task. Nodes stay cordoned and tainted until the step that lifts it.
+fn flow_of(bundle: &BundleShape, kind: TaskStepKind) -> Vec<String> {
+    let (before, change) = halves(bundle);
+    let part = if checks(kind) { before } else { change };
+    let kept = part.into_iter().filter(|step| kind == TaskStepKind::UncordonNodes || step.actor != Actor::Release);
+    kept.map(|step| step.name.clone()).collect()
+}
+
+fn checks(kind: TaskStepKind) -> bool {
+    matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck)
 }
 
 fn spec_of(
     turn: &Turn<'_>,
     task: &Task,
-    kind: TaskStepKind,
+    step: &TaskStep,
     machines: Vec<Machine>,
 ) -> Result<OperationSpec, (bool, Reason, String)> {
-    let own = built_in();
+    let (own, kind, known) = (built_in(), step.kind, &turn.board.bundles);
     let uncordons = kind == TaskStepKind::UncordonNodes;
-    let name = task.spec.operation_ids.first().unwrap_or(&own.name);
-    let bundle = match uncordons {
-        true => turn.board.bundles.get(&own.name).unwrap_or(&own),
-        false => turn
-            .board
-            .bundles
-            .get(name)
-            .ok_or_else(|| (false, Reason::SpecRefused, format!("the bundle {name} is not there any more")))?,
-    };
-    let checks = matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck);
-    let (before, change) = halves(bundle);
-    let part = if checks { before } else { change };
-    // Nodes stay cordoned and tainted until the step that lifts it.
-    let kept = part.into_iter().filter(|step| uncordons || step.actor != Actor::Release);
-    let operation_flow: Vec<String> = kept.map(|step| step.name.clone()).collect();
-    // An operation that names no steps would do all of them.
-    match (operation_flow.is_empty(), checks) {
-        (true, true) => return Err((true, Reason::Completed, format!("the bundle {name} has no checks"))),
-        (true, false) => return Err((false, Reason::SpecRefused, format!("the bundle {name} changes nothing"))),
-        (false, _) => {}
+    let named = step.bundle.as_ref().or(task.spec.operation_ids.first());
+    let name = named.filter(|_| !uncordons).unwrap_or(&own.name);
+    let gone = || (false, Reason::SpecRefused, format!("the bundle {name} is not there any more"));
+    let bundle = known.get(name).or(uncordons.then_some(&own)).ok_or_else(gone)?;
+    let operation_flow = flow_of(bundle, kind);
+    // An operation that names no steps would do all of them. Of several bundles only one must change something.
+    if operation_flow.is_empty() {
+        let mut others = task.spec.operation_ids.iter().filter_map(|other| known.get(other));
+        let passes = step.bundle.is_some() && others.any(|other| !flow_of(other, kind).is_empty());
+        return Err(match (checks(kind), passes) {
+            (true, _) => (true, Reason::Completed, format!("the bundle {name} has no checks")),
+            (false, true) => (true, Reason::Completed, format!("the bundle {name} changes nothing")),
+            (false, false) => (false, Reason::SpecRefused, format!("the bundle {name} changes nothing")),
+        });
     }
+    let (mut parameters, mut secrets) = match uncordons {
+        true => Default::default(),
+        false => (task.spec.parameters.clone(), task.spec.secrets.clone()),
+    };
+    if step.bundle.is_some() {
+        parameters.retain(|name, _| parameters::takes(bundle, name));
+        secrets.retain(|secret| parameters::takes_secret(bundle, &secret.parameter));
+    }
+    let of = task.spec.operation_task_type;
     Ok(OperationSpec {
         cluster_name: task.spec.cluster.clone(),
-        operation_type: if uncordons { OperationType::Uncordon } else { task.spec.operation_task_type },
+        operation_type: if uncordons { OperationType::Uncordon } else { type_in(bundle, of).unwrap_or(of) },
         operation_flow,
         operation_machines: machines,
         bundle: Some(bundle.name.clone()),
-        parameters: if uncordons { Default::default() } else { task.spec.parameters.clone() },
-        secrets: if uncordons { Vec::new() } else { task.spec.secrets.clone() },
+        parameters,
+        secrets,
         batches: if uncordons { Batches::default() } else { task.spec.batches.clone() },
         require_approval: false,
         dry_run: false,

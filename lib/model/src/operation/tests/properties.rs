@@ -1,18 +1,18 @@
 //! What holds in every world.
 
-use beidou_schemas::operation::{OperationId, OperationType, TaskId, fact::Fact};
+use beidou_schemas::operation::{OperationId, OperationType, TaskId, TaskSpec, fact::Fact};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{setting, world::World};
-use crate::operation::{Applied, Board, next};
+use crate::operation::{Applied, Board, Seen, next};
 
 /// Steps that people meddle in; after them the world is left alone.
 const MEDDLED: usize = 300;
 /// Steps after which all must be over or stand still.
 const MOST_STEPS: usize = 6000;
 
-/// Three operations that want the same nodes or cluster, and a task.
+/// Three operations that want the same nodes or cluster, and two tasks, one of several bundles.
 fn crowded(seed: u64, luck: u64) -> World {
     let mut world = World::new(seed, luck);
     let reboot = setting::spec(OperationType::Reboot, &["drain", "reboot", "postCheck"], 1..4);
@@ -21,8 +21,12 @@ fn crowded(seed: u64, luck: u64) -> World {
         let (object, ask) = setting::request(OperationId(Uuid::from_u128(number)), spec, None);
         assert!(world.ask(object, "dev", ask));
     }
-    let (object, ask) = setting::request_task(TaskId(Uuid::from_u128(9)), setting::task_spec());
-    assert!(world.ask(object, "dev", ask));
+    world.see(&Seen::Bundle(Box::new(setting::command())));
+    let several = TaskSpec { operation_ids: vec!["scale-up".into(), "command".into()], ..setting::task_spec() };
+    for (number, spec) in [(9, setting::task_spec()), (10, several)] {
+        let (object, ask) = setting::request_task(TaskId(Uuid::from_u128(number)), spec);
+        assert!(world.ask(object, "dev", ask));
+    }
     world
 }
 

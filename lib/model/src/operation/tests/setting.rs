@@ -61,6 +61,26 @@ pub fn reboot() -> BundleShape {
     }
 }
 
+/// What is done to nodes beside their joining, and looked at.
+pub fn label() -> BundleShape {
+    BundleShape {
+        name: "label".into(),
+        steps: vec![step("label", true, false, Vec::new()), step("postCheck", false, true, Vec::new())],
+        lock: LockScope::Node,
+        ..scale_up()
+    }
+}
+
+pub fn command() -> BundleShape {
+    BundleShape {
+        name: "command".into(),
+        operation_type: OperationType::Command,
+        steps: vec![step("command", true, false, Vec::new())],
+        lock: LockScope::Node,
+        ..scale_up()
+    }
+}
+
 pub fn rules() -> ClusterRules {
     ClusterRules { pool: 100, approve_above_hosts: Some(6), ..ClusterRules::default() }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::operation::{Action, Applied, DebtState, Operation, Seen, StepState, Task, next, view};
 
-const TASK: TaskId = TaskId(Uuid::from_u128(9));
+pub(super) const TASK: TaskId = TaskId(Uuid::from_u128(9));
 
 /// A task of these steps that `dev` has asked for.
 fn with(steps: &[&str], change: impl FnOnce(&mut BundleShape, &mut TaskSpec)) -> World {
@@ -33,15 +33,15 @@ fn with(steps: &[&str], change: impl FnOnce(&mut BundleShape, &mut TaskSpec)) ->
     world
 }
 
-fn task(world: &World) -> &Task {
+pub(super) fn task(world: &World) -> &Task {
     &world.board.tasks[&TASK]
 }
 
-fn child(world: &World, step: usize) -> Option<&Operation> {
+pub(super) fn child(world: &World, step: usize) -> Option<&Operation> {
     task(world).steps[step].operation.map(|id| &world.board.operations[&id])
 }
 
-fn until_made(world: &mut World, step: usize) {
+pub(super) fn until_made(world: &mut World, step: usize) {
     while child(world, step).is_none() {
         assert!(world.step(), "{:?}", task(world));
     }

@@ -1,6 +1,8 @@
 //! What came of a task, machine by machine: what its closing work order carries.
 
-use beidou_schemas::operation::{Actor, HostState, NamedMachine, OperationId, OperationType, TaskStepKind};
+use beidou_schemas::operation::{
+    Actor, HostState, NamedMachine, OperationId, OperationType, StepPlan, TaskStepKind, UndoKind,
+};
 use serde::Serialize;
 
 use super::{ErrorGroup, by_error};
@@ -96,7 +98,8 @@ pub fn report(board: &Board, task: &Task, role: Option<&str>) -> Report {
     };
     let machines: Vec<MachineReport> = task.spec.operation_task_machines.iter().map(machine).collect();
     let changes = |step: &&TaskStep| matches!(step.kind, TaskStepKind::ScaleUp | TaskStepKind::ScaleDown);
-    let change = task.steps.iter().find(changes).and_then(made);
+    let changes: Vec<&Operation> = task.steps.iter().filter(changes).filter_map(made).collect();
+    let change = joining(task, &changes);
     let changed = machines.iter().filter(|machine| change.is_some_and(|run| is_changed(run, &machine.ip)));
     let entry = |machine: &MachineReport| {
         let MachineReport { ip, node, role, .. } = machine.clone();
@@ -115,6 +118,15 @@ pub fn report(board: &Board, task: &Task, role: Option<&str>) -> Report {
         machines,
         inventory,
     }
+}
+
+/// Of the changes of several bundles the one that makes machines nodes, or takes them away: what can undo a joining, else the
+/// first that is what the task is of.
+fn joining<'a>(task: &Task, changes: &[&'a Operation]) -> Option<&'a Operation> {
+    let undoes = |step: &StepPlan| step.undo.iter().any(|undo| undo.kind == UndoKind::Join);
+    let joins = changes.iter().find(|run| run.plan.steps.iter().any(undoes));
+    let kind = task.spec.operation_task_type;
+    joins.or_else(|| changes.iter().find(|run| run.spec.operation_type == kind)).copied()
 }
 
 /// Whether all changes were made on a machine and not taken back. A node that failed its check, and so stays shut, is a node.
