@@ -171,3 +171,37 @@ export async function aQueryIsSavedAndFoundInThePalette(world) {
   await page.click("button:has-text('Delete for all?')");
   await page.waitForSelector("text=e2e-mounts", { state: "detached" });
 }
+
+/** Columns are chosen in a menu, stand in the address, are those of whoever gets the link, and come back with who chose them. */
+export async function columnsAreChosenAndLinked(world) {
+  const { page, go, troubles } = await openPage(world);
+  const heads = (one) => one.$$eval(".er.hd [role=columnheader]", (all) => all.map((head) => head.textContent));
+  await go("/events?from=-24h&q=kind:Pod");
+  await page.waitForSelector("#row-0");
+  const usual = await heads(page);
+  await page.focus(".tail .btn:has-text('Columns')");
+  await page.keyboard.press("Enter");
+  await page.click(".menu label:has-text('Node')");
+  await page.click(".menu label:has-text('Cluster')");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("cols") === "type,object,node,reason,message,count");
+  const chosen = await heads(page);
+  check(chosen.includes("Node") && !chosen.includes("Cluster") && chosen.length === usual.length, `heads: ${chosen}`);
+  check((await page.locator("#row-0 > [role=gridcell]").count()) === chosen.length, "a row has other columns than its head");
+  const right = (all) => all.map((one) => one.getBoundingClientRect().right);
+  const ends = await page.$$eval(".er.hd > :last-child, #row-0 > :last-child", right);
+  check(ends.length === 2 && Math.abs(ends[0] - ends[1]) < 16, `the columns of rows end at ${ends}`);
+  const other = await openPage(world);
+  const link = new URL(page.url());
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector("#row-0");
+  check((await heads(other.page)).join() === chosen.join(), "a link shows other columns");
+  await go("/settings");
+  await page.click("nav a[href^='/events']");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("cols")?.includes("node"));
+  await page.click(".tail .btn:has-text('Columns')");
+  await page.click(".menu button:has-text('The usual ones')");
+  await page.waitForFunction(() => !location.search.includes("cols="));
+  check((await heads(page)).join() === usual.join(), "the usual columns did not come back");
+  check(troubles.length === 0, troubles.join("; "));
+}

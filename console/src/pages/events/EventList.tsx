@@ -1,6 +1,6 @@
 /** The list: live rows above, pages of history below, both in one virtual grid. */
 import { defaultRangeExtractor, type Range, type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
 import { usePages } from "../../api/usePages";
@@ -9,6 +9,7 @@ import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
+import { type Columns, WORDS } from "./columns";
 import { EventRow, WaitingRow } from "./EventRow";
 import type { LiveTail } from "./useTail";
 
@@ -17,6 +18,7 @@ interface Props {
   anchor: number;
   zone: string;
   showDay: boolean;
+  columns: Columns;
   tail: LiveTail | null;
   selected: string | null;
   onOpen: (event: Event | null) => void;
@@ -30,8 +32,10 @@ interface Props {
 const SHELF = 4;
 /** Shelves that stand drawn beyond what is seen, on the side to which somebody scrolls. */
 const AHEAD = 3;
-/** What stands before a message at the least, and how wide narrow letters are: more of a message than fits is not seen. */
+/** What stands before a message at the least, by the usual columns and by any, and how wide narrow letters are: more of a message than
+ * fits is not seen. */
 const BEFORE_PX = 480;
+const LEAST_BEFORE_PX = 108;
 const LETTER_PX = 4.5;
 /** The message is cut in steps of so many letters, so that a width that changes a little changes no row. */
 const STEP = 40;
@@ -54,7 +58,7 @@ function rowHeight(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
 }
 
-export function EventList({ params, anchor, zone, showDay, tail, selected, total, onOpen, onFirst, empty }: Props) {
+export function EventList({ params, anchor, zone, showDay, columns, tail, selected, total, onOpen, onFirst, empty }: Props) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
   // What is seen is asked of the list itself, while it is drawn: one drawing for each frame that scrolls.
@@ -88,7 +92,8 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   pool.current = Math.max(pool.current, items.length);
   const slot = (index: number) => index % pool.current;
   const slots = [...items].sort((a, b) => slot(a) - slot(b));
-  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - BEFORE_PX) / LETTER_PX / STEP)) * STEP;
+  const before = columns.isUsual ? BEFORE_PX : LEAST_BEFORE_PX;
+  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - before) / LETTER_PX / STEP)) * STEP;
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first), [pages.first]);
   const at = useCallback(
@@ -136,23 +141,25 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
     <>
       <StaleNote since={pages.asOf} error={pages.error} what={name} retry={pages.retry} />
       <div
-        className={`col grow${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
+        className={`col grow${columns.isUsual ? " usual" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
+        style={columns.isUsual ? undefined : ({ "--tracks": columns.tracks } as CSSProperties)}
         role="grid"
         aria-label={name}
         aria-rowcount={total === null ? -1 : total + live.length + 1}
       >
         <div className="er hd" role="row" aria-rowindex={1}>
-          {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
-            (head, n) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
-              <span key={n} role="columnheader">
-                {head === "" ? <span className="vh">{t("col.type")}</span> : head}
+          {columns.list.map((column) =>
+            column === "count" ? (
+              <span key={column} role="columnheader" className="num" title={t(WORDS.count)}>
+                ×
+              </span>
+            ) : (
+              <span key={column} role="columnheader">
+                {column === "type" ? <span className="vh">{t(WORDS.type)}</span> : t(WORDS[column])}
+                {column === "time" ? `, ${offset(zone, anchor)} ↓` : ""}
               </span>
             ),
           )}
-          <span role="columnheader" className="num" title={t("col.occurrences")}>
-            ×
-          </span>
         </div>
         <div
           className="scroll grow rows"
@@ -178,10 +185,11 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
                   index={index}
                   top={index * size}
                   letters={letters}
+                  has={columns.has}
                   onOpen={open}
                 />
               ) : (
-                <WaitingRow key={key} top={index * size} />
+                <WaitingRow key={key} top={index * size} list={columns.list} />
               );
             })}
           </div>

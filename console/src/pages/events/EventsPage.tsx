@@ -23,6 +23,7 @@ import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst } from "../first";
 import { question } from "./asked";
+import { useColumns } from "./ColumnPicker";
 import { EventList, rowKey } from "./EventList";
 import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
@@ -41,6 +42,7 @@ export function Page() {
   const t = useT();
   const view = useView();
   const asked = question(view);
+  const columns = useColumns(view);
   const { search, set } = view;
   const tailing = search.tail === "1";
   const [dialog, setDialog] = useState<"save" | "export" | "facets" | null>(null);
@@ -182,7 +184,7 @@ export function Page() {
           {facets}
         </aside>
         <section className="col grow list" aria-label={t("events.list")}>
-          <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={newest} />
+          <TailBar tail={tailing ? tail : null} view={view} columns={columns} patterns={patternsOpen} total={total} first={newest} />
           <Partial parts={lost} />
           {patternsOpen ? (
             <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
@@ -192,6 +194,7 @@ export function Page() {
               anchor={view.anchor}
               zone={view.zone}
               showDay={showDay}
+              columns={columns}
               tail={tailing ? tail : null}
               selected={search.row ?? null}
               onOpen={onOpen}

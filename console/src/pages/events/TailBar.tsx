@@ -8,17 +8,20 @@ import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
 import { knownUntil } from "../../time/coverage";
 import { hms } from "../../time/format";
+import { ColumnPicker } from "./ColumnPicker";
+import type { Columns } from "./columns";
 import type { LiveTail } from "./useTail";
 
 interface Props {
   tail: LiveTail | null;
   view: View;
+  columns: Columns;
   patterns: boolean;
   total: string;
   first: Page<Event> | undefined;
 }
 
-export function TailBar({ tail, view, patterns, total, first }: Props) {
+export function TailBar({ tail, view, columns, patterns, total, first }: Props) {
   const t = useT();
   const until = knownUntil(first?.coverage);
   return (
@@ -67,7 +70,8 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
           {until === null ? "" : ` · ${t("state.asOf", { time: hms(until, view.zone) })}`}
         </span>
       )}
-      <span className="row end">
+      <span className="row tight end">
+        {patterns ? null : <ColumnPicker columns={columns} view={view} />}
         <button
           type="button"
           className="btn bare sm"
