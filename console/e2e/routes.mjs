@@ -7,6 +7,7 @@ export async function routes(world) {
   const { from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
   const [run, task] = [await heldRun(world), await someTask(world)];
+  const beside = encodeURIComponent("hz-prod-01/Node/_/hz1-c5-r12-u26");
   await api(world, "/queries/by-reason", { sql: "SELECT reason, count() FROM events WHERE time >= {from} GROUP BY reason" }, "PUT");
   return [
     ["fleet", "/?from=-3d", ".heat tbody td button"],
@@ -17,6 +18,7 @@ export async function routes(world) {
     ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
     ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
     ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
+    ["timelines", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}&also=${beside}`, ".compared .lanecanvas canvas"],
     ["finder", "/o?from=-24h", ".frow"],
     ["sql", "/sql?from=-7d", ".tree .column"],
     ["sql, saved", "/sql/by-reason?from=-7d", ".saved .it[aria-current=page]"],
