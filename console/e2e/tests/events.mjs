@@ -205,3 +205,40 @@ export async function columnsAreChosenAndLinked(world) {
   check((await heads(page)).join() === usual.join(), "the usual columns did not come back");
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** A pinned row stays over the list while that scrolls, is filtered or finds nothing; the link has it, and it is let go by its key. */
+export async function pinnedRowsStayOnTop(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  // What stands before the message: that is cut to the width of the list.
+  const pinned = (one) => one.$$eval(".pins .er", (rows) => rows.map((row) => row.textContent.slice(0, 50)));
+  await go(`/events?from=${from}&to=${to}&q=reason:Failed`);
+  await page.waitForSelector("#row-3");
+  await page.focus(".rows");
+  for (const key of ["j", "j", "P"]) await page.keyboard.press(key);
+  await page.waitForSelector(".pins .er");
+  const [text] = await pinned(page);
+  check((await page.textContent(".rows .er.at")).startsWith(text), "another row was pinned, or the focus is elsewhere");
+  await scrollRows(page, 4000);
+  check((await pinned(page)).join() === text, "the pinned row scrolled away");
+  check(await page.evaluate(() => document.querySelector(".pins").getBoundingClientRect().bottom <= innerHeight), "it is not seen");
+  // The other way: of the open Event.
+  await page.click(".rows .er >> nth=5");
+  await page.click(".det [aria-pressed=false]");
+  await page.waitForFunction(() => document.querySelectorAll(".pins .er").length === 2);
+  const link = new URL(page.url());
+  check(link.searchParams.get("pin")?.split(",").length === 2, link.search);
+  const both = await pinned(page);
+  const other = await openPage(world);
+  await other.go(`/events?from=-1h&q=reason:Nothing&pin=${encodeURIComponent(link.searchParams.get("pin"))}`);
+  await other.page.waitForFunction(() => document.querySelectorAll(".pins .er[id]").length === 2);
+  await other.page.waitForSelector(".list .empty");
+  const names = (rows) => rows.map((row) => /Pod [^ ]+?…/.exec(row)?.[0]).join();
+  check(names(await pinned(other.page)) === names(both), "a link pins other rows");
+  await page.keyboard.press("Escape");
+  await page.click(".pins .er >> nth=0");
+  await page.keyboard.press("P");
+  await page.waitForFunction(() => document.querySelectorAll(".pins .er").length === 1);
+  check((await pinned(page)).join() === both[1], "the other one was let go");
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}

@@ -106,6 +106,7 @@ export const frame = {
   "keys.page": "This page",
   "keys.palette": "Palette",
   "keys.patterns": "Patterns",
+  "keys.pin": "Pin the row on top, or let it go",
   "keys.play": "Play, pause",
   "keys.refresh": "Ask anew",
   "keys.retry": "Retry, with a preview",

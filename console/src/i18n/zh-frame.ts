@@ -107,6 +107,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.page": "本页",
   "keys.palette": "命令面板",
   "keys.patterns": "消息模板",
+  "keys.pin": "置顶该行，或取消置顶",
   "keys.play": "播放、暂停",
   "keys.refresh": "刷新",
   "keys.retry": "重试（先预览）",

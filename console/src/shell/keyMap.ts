@@ -57,6 +57,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       row(".", "keys.actions", [".", "Escape"]),
       row("l", "keys.tail", ["l"]),
       row("p", "keys.patterns", ["p"]),
+      row("P", "keys.pin", ["P"]),
       row("e", "events.explain", ["e"]),
       row("b", "keys.histogram", ["b"]),
       row("n N", "keys.neighbours", ["n", "N"]),

@@ -1,4 +1,4 @@
-/** The list: live rows above, pages of history below, both in one virtual grid. */
+/** The list: pinned rows on top, then live rows above pages of history, both in one virtual grid. */
 import { defaultRangeExtractor, type Range, type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
@@ -11,6 +11,9 @@ import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
 import { type Columns, WORDS } from "./columns";
 import { EventRow, WaitingRow } from "./EventRow";
+import { PinnedRows } from "./PinnedRows";
+import { rowKey } from "./pins";
+import type { Pins } from "./usePins";
 import type { LiveTail } from "./useTail";
 
 interface Props {
@@ -19,6 +22,7 @@ interface Props {
   zone: string;
   showDay: boolean;
   columns: Columns;
+  pins: Pins;
   tail: LiveTail | null;
   selected: string | null;
   onOpen: (event: Event | null) => void;
@@ -40,11 +44,6 @@ const LETTER_PX = 4.5;
 /** The message is cut in steps of so many letters, so that a width that changes a little changes no row. */
 const STEP = 40;
 
-/** What tells a row in the address: cluster, Event and version. */
-export function rowKey(event: Event): string {
-  return `${event.cluster_uid}~${event.uid}~${event.resource_version}`;
-}
-
 /** Shelves to draw: what is seen, and some on the side to which somebody scrolls, on both while nobody does. */
 function ahead(range: Range, direction: "forward" | "backward" | null): number[] {
   const before = direction === "forward" ? 0 : AHEAD;
@@ -58,7 +57,8 @@ function rowHeight(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
 }
 
-export function EventList({ params, anchor, zone, showDay, columns, tail, selected, total, onOpen, onFirst, empty }: Props) {
+export function EventList(props: Props) {
+  const { params, anchor, zone, showDay, columns, pins, tail, selected, total, onOpen, onFirst, empty } = props;
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
   // What is seen is asked of the list itself, while it is drawn: one drawing for each frame that scrolls.
@@ -96,15 +96,15 @@ export function EventList({ params, anchor, zone, showDay, columns, tail, select
   const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - before) / LETTER_PX / STEP)) * STEP;
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first), [pages.first]);
-  const at = useCallback(
-    (index: number): Event | undefined => (index < live.length ? live[index] : pages.row(index - live.length)),
-    [live, pages],
-  );
+  const listed = (place: number): Event | undefined => (place < live.length ? live[place] : pages.row(place - live.length));
+  // Keys walk over pinned rows first; a row of the list stands at its place behind them.
+  const pinned = pins.items.length;
+  const at = (index: number): Event | undefined => (index < pinned ? pins.items[index]?.event : listed(index - pinned));
 
   const move = (step: number) => {
-    const next = Math.min(count - 1, Math.max(0, focus + step));
+    const next = Math.min(pinned + count - 1, Math.max(0, focus + step));
     setFocus(next);
-    shelves.scrollToIndex(Math.floor(next / SHELF));
+    if (next >= pinned) shelves.scrollToIndex(Math.floor((next - pinned) / SHELF));
     const event = at(next);
     if (event && selected !== null) onOpen(event);
   };
@@ -116,6 +116,15 @@ export function EventList({ params, anchor, zone, showDay, columns, tail, select
       if (event) onOpen(event);
     },
     Escape: () => onOpen(null),
+    P: () => {
+      const event = at(focus);
+      if (!event) return;
+      const place = pins.items.findIndex(({ key }) => key === rowKey(event));
+      pins.toggle(event);
+      // Whoever is pinned on top moves the others, not the eye.
+      if (place < 0 && !pins.isFull) setFocus(focus + 1);
+      else if (place >= 0 && focus > place) setFocus(focus - 1);
+    },
     ".": () => {
       const event = at(focus);
       if (event) onOpen(event);
@@ -134,18 +143,23 @@ export function EventList({ params, anchor, zone, showDay, columns, tail, select
     if ((scroller.current?.scrollTop ?? 0) > 4) tail.pause();
   };
   const name = t("events.list");
-  if (pages.isLoading && count === 0) return <Loading rows={16} />;
-  if (pages.error && count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
-  if (count === 0) return empty;
+  const state = pages.isLoading ? (
+    <Loading rows={16} />
+  ) : pages.error ? (
+    <Failed error={pages.error} what={name} retry={pages.retry} />
+  ) : (
+    empty
+  );
+  if (count === 0 && pinned === 0) return state;
   return (
     <>
-      <StaleNote since={pages.asOf} error={pages.error} what={name} retry={pages.retry} />
+      <StaleNote since={pages.asOf} error={count > 0 ? pages.error : null} what={name} retry={pages.retry} />
       <div
-        className={`col grow${columns.isUsual ? " usual" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
+        className={`col${count > 0 ? " grow" : ""}${columns.isUsual ? " usual" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
         style={columns.isUsual ? undefined : ({ "--tracks": columns.tracks } as CSSProperties)}
         role="grid"
         aria-label={name}
-        aria-rowcount={total === null ? -1 : total + live.length + 1}
+        aria-rowcount={total === null ? -1 : total + live.length + pinned + 1}
       >
         <div className="er hd" role="row" aria-rowindex={1}>
           {columns.list.map((column) =>
@@ -161,19 +175,21 @@ export function EventList({ params, anchor, zone, showDay, columns, tail, select
             ),
           )}
         </div>
+        {pinned > 0 ? <PinnedRows {...{ pins, columns, zone, showDay, selected, focus, size }} onOpen={open} /> : null}
         <div
           className="scroll grow rows"
+          hidden={count === 0}
           ref={scroller}
           onScroll={scrolled}
           role="rowgroup"
-          aria-owns={items.map((index) => `row-${index}`).join(" ")}
+          aria-owns={items.map((place) => `row-${place + pinned}`).join(" ")}
           tabIndex={0}
           onFocus={() => setFocus((now) => Math.max(0, now))}
         >
           <div role="presentation" style={{ height: count * size, position: "relative" }}>
-            {slots.map((index) => {
-              const event = at(index);
-              const key = slot(index);
+            {slots.map((place) => {
+              const event = listed(place);
+              const key = slot(place);
               return event ? (
                 <EventRow
                   key={key}
@@ -181,20 +197,21 @@ export function EventList({ params, anchor, zone, showDay, columns, tail, select
                   zone={zone}
                   showDay={showDay}
                   selected={rowKey(event) === selected}
-                  focused={index === focus}
-                  index={index}
-                  top={index * size}
+                  focused={place + pinned === focus}
+                  index={place + pinned}
+                  top={place * size}
                   letters={letters}
                   has={columns.has}
                   onOpen={open}
                 />
               ) : (
-                <WaitingRow key={key} top={index * size} list={columns.list} />
+                <WaitingRow key={key} top={place * size} list={columns.list} />
               );
             })}
           </div>
         </div>
       </div>
+      {count === 0 ? state : null}
     </>
   );
 }

@@ -24,15 +24,17 @@ import { absolute } from "../../time/range";
 import { eventsFirst } from "../first";
 import { question } from "./asked";
 import { useColumns } from "./ColumnPicker";
-import { EventList, rowKey } from "./EventList";
+import { EventList } from "./EventList";
 import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
 import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
+import { rowKey } from "./pins";
 import { QueryLine } from "./QueryLine";
 import { TailBar } from "./TailBar";
+import { usePins } from "./usePins";
 import { useTail } from "./useTail";
 
 /** How long the log needs to show what the tail began with in the tables. */
@@ -43,6 +45,7 @@ export function Page() {
   const view = useView();
   const asked = question(view);
   const columns = useColumns(view);
+  const pins = usePins(view);
   const { search, set } = view;
   const tailing = search.tail === "1";
   const [dialog, setDialog] = useState<"save" | "export" | "facets" | null>(null);
@@ -107,7 +110,10 @@ export function Page() {
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
   });
   const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
-  const showDay = day(view.bounds[0], view.zone) !== day(view.bounds[1], view.zone);
+  const [today, ...days] = [...view.bounds, ...pins.items.flatMap(({ event }) => (event ? [Date.parse(event.time)] : []))].map((time) =>
+    day(time, view.zone),
+  );
+  const showDay = days.some((one) => one !== today);
   const facets = (
     <>
       {sides.isPending ? <Loading rows={14} /> : null}
@@ -195,6 +201,7 @@ export function Page() {
               zone={view.zone}
               showDay={showDay}
               columns={columns}
+              pins={pins}
               tail={tailing ? tail : null}
               selected={search.row ?? null}
               onOpen={onOpen}
@@ -217,6 +224,7 @@ export function Page() {
             known={known && rowKey(known) === search.row ? known : undefined}
             view={view}
             line={asked.q}
+            pins={pins}
             onLine={onLine}
             onOpen={onOpen}
           />
