@@ -14,6 +14,8 @@ export async function routes(world) {
     ["events", `/events?${range}`, ".er[role=row][id]"],
     ["explain", `/events?${range}&panel=explain`, ".chg"],
     ["patterns", `/events?${range}&view=patterns`, ".pat tbody tr"],
+    ["groups", `/events?${range}&group=node&cols=node,message`, ".pat tbody tr"],
+    ["columns", `/events?${range}&cols=namespace,node,component,message`, "#row-0"],
     ["table", `/events?${range}&table=1`, ".hist td"],
     ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
     ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],

@@ -242,3 +242,29 @@ export async function pinnedRowsStayOnTop(world) {
   check((await pinned(page)).join() === both[1], "the other one was let go");
   check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
 }
+
+/** Rows grouped by the server: as many as its facet has, each with its Warnings; a row narrows the list, and the link has the grouping. */
+export async function rowsAreGroupedByTheServer(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}`);
+  await page.selectOption(".tail select", "reason");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("group") === "reason");
+  const failed = ".pat tbody tr:has(bdi:text-is('Failed'))";
+  await page.waitForSelector(`${failed} svg[aria-label='Warning']`);
+  check((await page.locator(".pat tr:has(bdi:text-is('Scheduled')) svg[aria-label='Normal']").count()) === 1, "Scheduled warns");
+  const [states, warnings] = (await page.$$eval(`${failed} td.num`, (cells) => cells.map((cell) => cell.textContent))).map(number);
+  check(warnings > 0 && warnings <= states, `${warnings} of ${states} states are Warnings`);
+  const other = await openPage(world, { theme: "dark", lang: "zh" });
+  const link = new URL(page.url());
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector(`${failed} svg[aria-label='Warning']`);
+  check((await other.page.inputValue(".tail select")) === "reason", "the grouping is not that of the link");
+  await page.focus(`${failed} .lk`);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#row-0");
+  const search = new URL(page.url()).searchParams;
+  check(search.get("q") === "reason:Failed" && !search.has("group"), page.url());
+  check((await total(page)) === states, "the list has another count than its group");
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}

@@ -15,13 +15,14 @@ import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
+import { curl } from "../../shell/command";
 import { eventsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
-import { eventsFirst } from "../first";
+import { eventsFirst, FACETS } from "../first";
 import { question } from "./asked";
 import { useColumns } from "./ColumnPicker";
 import { EventList } from "./EventList";
@@ -29,6 +30,7 @@ import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
 import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
+import { GroupsPane, groupParams } from "./GroupsPane";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
 import { rowKey } from "./pins";
@@ -60,13 +62,15 @@ export function Page() {
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
+  const grouped = patternsOpen ? undefined : FACETS.find((field) => field === search.group);
   const explainOpen = search.panel === "explain";
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const fault = asProblem(bins.error ?? {}).parameter?.name === "q" ? asProblem(bins.error).message : null;
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
+  const copies = eventsCopies(view, asked.q, asked.types, asked.params);
   useChrome({
     title: t("nav.events"),
-    copies: eventsCopies(view, asked.q, asked.types, asked.params),
+    copies: grouped ? { ...copies, api: curl("/api/v1/events/facets", groupParams(asked.params, grouped)) } : copies,
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -105,7 +109,7 @@ export function Page() {
   }, [settling]);
   useKeys({
     l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
-    p: () => set({ view: patternsOpen ? "" : "patterns" }),
+    p: () => set({ view: patternsOpen ? "" : "patterns", group: "" }),
     b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
   });
@@ -190,10 +194,27 @@ export function Page() {
           {facets}
         </aside>
         <section className="col grow list" aria-label={t("events.list")}>
-          <TailBar tail={tailing ? tail : null} view={view} columns={columns} patterns={patternsOpen} total={total} first={newest} />
+          <TailBar
+            tail={tailing ? tail : null}
+            view={view}
+            columns={columns}
+            patterns={patternsOpen}
+            grouped={grouped ?? ""}
+            total={total}
+            first={newest}
+          />
           <Partial parts={lost} />
           {patternsOpen ? (
             <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
+          ) : grouped ? (
+            <GroupsPane
+              field={grouped}
+              params={asked.params}
+              types={asked.types}
+              view={view}
+              line={asked.q}
+              onLine={(line) => set({ q: line, group: "" })}
+            />
           ) : (
             <EventList
               params={asked.params}

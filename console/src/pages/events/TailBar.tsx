@@ -8,6 +8,7 @@ import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
 import { knownUntil } from "../../time/coverage";
 import { hms } from "../../time/format";
+import { FACETS } from "../first";
 import { ColumnPicker } from "./ColumnPicker";
 import type { Columns } from "./columns";
 import type { LiveTail } from "./useTail";
@@ -17,11 +18,13 @@ interface Props {
   view: View;
   columns: Columns;
   patterns: boolean;
+  /** By which field rows are grouped; empty for none. */
+  grouped: string;
   total: string;
   first: Page<Event> | undefined;
 }
 
-export function TailBar({ tail, view, columns, patterns, total, first }: Props) {
+export function TailBar({ tail, view, columns, patterns, grouped, total, first }: Props) {
   const t = useT();
   const until = knownUntil(first?.coverage);
   return (
@@ -71,12 +74,23 @@ export function TailBar({ tail, view, columns, patterns, total, first }: Props) 
         </span>
       )}
       <span className="row tight end">
-        {patterns ? null : <ColumnPicker columns={columns} view={view} />}
+        {patterns || grouped !== "" ? null : <ColumnPicker columns={columns} view={view} />}
+        <label className="small dim">
+          <span className="vh">{t("events.group")}</span>
+          <select className="in sm" value={grouped} onChange={(event) => view.set({ group: event.target.value, view: "" })}>
+            <option value="">{t("events.notGrouped")}</option>
+            {FACETS.map((field) => (
+              <option key={field} value={field}>
+                {t("events.groupedBy", { field: t(`facet.${field}`) })}
+              </option>
+            ))}
+          </select>
+        </label>
         <button
           type="button"
           className="btn bare sm"
           aria-pressed={patterns}
-          onClick={() => view.set({ view: patterns ? "" : "patterns" })}
+          onClick={() => view.set({ view: patterns ? "" : "patterns", group: "" })}
         >
           <Icon name="filter" />
           {t("events.patterns")}
