@@ -88,6 +88,7 @@ export const frame = {
   "keys.copy": "Copy as",
   "keys.drafts": "Drafts of operations",
   "keys.fault": "To the fault",
+  "keys.favourite": "Keep the cluster on top, or no more",
   "keys.filter": "To the filter",
   "keys.fold": "Fold the navigation",
   "keys.go": "Go to",

@@ -108,6 +108,7 @@ export const pages = {
   "fleet.disk": "Disk lasts until",
   "fleet.events": "States, {length}",
   "fleet.explainAll": "explain",
+  "fleet.favourite": "Keep {cluster} on top",
   "fleet.gapHint": "A gap means unknown, not quiet: counts over a gap are marked ≥.",
   "fleet.grid": "Clusters by signal",
   "fleet.noBaseline": "The time before is not known here, so nothing is marked as a rise.",

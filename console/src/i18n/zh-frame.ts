@@ -89,6 +89,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.copy": "复制为",
   "keys.drafts": "操作草稿",
   "keys.fault": "跳到错误处",
+  "keys.favourite": "收藏该集群并置顶，或取消",
   "keys.filter": "跳到过滤",
   "keys.fold": "折叠导航",
   "keys.go": "跳转",

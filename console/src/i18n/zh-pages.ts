@@ -110,6 +110,7 @@ export const pages: Record<keyof typeof keys, string> = {
   "fleet.disk": "磁盘可用至",
   "fleet.events": "状态数，{length}",
   "fleet.explainAll": "归因",
+  "fleet.favourite": "收藏 {cluster} 并置顶",
   "fleet.gapHint": "缺口表示未知，而非无事件；跨缺口的计数以 ≥ 标注。",
   "fleet.grid": "集群 × 信号",
   "fleet.noBaseline": "前一时段未知，因此不标注上升。",

@@ -98,6 +98,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       focused("← →", "keys.seek", ".ganttbox canvas[tabindex]"),
       focused("← → ↑ ↓", "keys.cell", ".matrixbox canvas, .heat"),
       focused("Enter", "keys.open", ".matrixbox canvas, .heat"),
+      focused("*", "keys.favourite", ".heat"),
       focused("↑ ↓", "keys.line", ".log"),
     ],
   },

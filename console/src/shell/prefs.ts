@@ -1,5 +1,5 @@
-/** What a person chose for this browser: theme, language, density, folded navigation, keys of one letter, and how a
- * list begins. It changes no answer, so it need not be in the address. */
+/** What a person chose for this browser: theme, language, density, folded navigation, keys of one letter, how a
+ * list begins, what stands on top. It changes no answer, so it need not be in the address. */
 import { useSyncExternalStore } from "react";
 
 export interface Prefs {
@@ -11,10 +11,12 @@ export interface Prefs {
   letters: boolean;
   /** Columns of the list of Events, as in its address; empty for the usual ones. */
   cols: string;
+  /** Uids of the clusters that stand on top of the fleet. */
+  favourites: readonly string[];
 }
 
 const KEY = "beidou.prefs";
-const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false, letters: true, cols: "" };
+const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false, letters: true, cols: "", favourites: [] };
 const listeners = new Set<() => void>();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
