@@ -114,10 +114,8 @@ export function Page() {
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
   });
   const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
-  const [today, ...days] = [...view.bounds, ...pins.items.flatMap(({ event }) => (event ? [Date.parse(event.time)] : []))].map((time) =>
-    day(time, view.zone),
-  );
-  const showDay = days.some((one) => one !== today);
+  const times = [...view.bounds, ...pins.items.flatMap(({ event }) => (event ? [Date.parse(event.time)] : []))];
+  const showDay = new Set(times.map((time) => day(time, view.zone))).size > 1;
   const facets = (
     <>
       {sides.isPending ? <Loading rows={14} /> : null}
