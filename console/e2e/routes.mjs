@@ -7,16 +7,20 @@ export async function routes(world) {
   const { from, to } = await incident(world);
   const range = `from=${from}&to=${to}`;
   const [run, task] = [await heldRun(world), await someTask(world)];
+  const beside = encodeURIComponent("hz-prod-01/Node/_/hz1-c5-r12-u26");
   await api(world, "/queries/by-reason", { sql: "SELECT reason, count() FROM events WHERE time >= {from} GROUP BY reason" }, "PUT");
   return [
     ["fleet", "/?from=-3d", ".heat tbody td button"],
     ["events", `/events?${range}`, ".er[role=row][id]"],
     ["explain", `/events?${range}&panel=explain`, ".chg"],
     ["patterns", `/events?${range}&view=patterns`, ".pat tbody tr"],
+    ["groups", `/events?${range}&group=node&cols=node,message`, ".pat tbody tr"],
+    ["columns", `/events?${range}&cols=namespace,node,component,message`, "#row-0"],
     ["table", `/events?${range}&table=1`, ".hist td"],
     ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
     ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
     ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
+    ["timelines", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}&also=${beside}`, ".compared .lanecanvas canvas"],
     ["finder", "/o?from=-24h", ".frow"],
     ["sql", "/sql?from=-7d", ".tree .column"],
     ["sql, saved", "/sql/by-reason?from=-7d", ".saved .it[aria-current=page]"],

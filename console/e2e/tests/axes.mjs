@@ -52,3 +52,37 @@ export async function theListFollowsTheMoment(world) {
   await page.waitForFunction(seen, early);
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** Two pods under one axis with one pair of cursors: added by keys, part of the address, taken away again. */
+export async function anotherObjectStandsUnderTheSameAxis(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  const self = "recsys-ranker-6c9f7d8b5c-x2k9q";
+  await go(`/o/hz-prod-02/pod/recsys/${self}?from=${from}&to=${to}`);
+  await page.waitForSelector(".lanecanvas canvas");
+  await page.focus("button:has-text('Compare')");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement?.matches(".in.compare"));
+  await page.keyboard.type("feed-mixer");
+  const proposal = ".menu .it:has-text('feed-mixer') >> nth=0";
+  await page.waitForSelector(proposal);
+  check((await page.locator(`.menu .it:has-text('${self}')`).count()) === 0, "an object can be compared with itself");
+  await page.focus(proposal);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".compared .lanecanvas canvas");
+  check(new URL(page.url()).searchParams.get("also")?.includes("/feed-mixer"), page.url());
+  const wide = await page.$$eval(".lanecanvas", (all) => all.map((one) => [one.getBoundingClientRect().left, one.clientWidth].join()));
+  check(wide.length === 2 && wide[0] === wide[1], `the axes differ: ${wide}`);
+  // A moment chosen on either is that of both.
+  const box = await page.locator(".compared .lanecanvas canvas").boundingBox();
+  await page.mouse.click(box.x + box.width * 0.3, box.y + 20);
+  await page.waitForFunction(() => new URLSearchParams(location.search).has("t2"));
+  const other = await openPage(world, { theme: "dark", lang: "zh" });
+  const link = new URL(page.url());
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector(".compared .lanecanvas canvas");
+  await page.click(".compared button[aria-label^='Take feed-mixer']");
+  await page.waitForSelector(".compared", { state: "detached" });
+  check(!new URL(page.url()).searchParams.has("also"), page.url());
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}

@@ -171,3 +171,100 @@ export async function aQueryIsSavedAndFoundInThePalette(world) {
   await page.click("button:has-text('Delete for all?')");
   await page.waitForSelector("text=e2e-mounts", { state: "detached" });
 }
+
+/** Columns are chosen in a menu, stand in the address, are those of whoever gets the link, and come back with who chose them. */
+export async function columnsAreChosenAndLinked(world) {
+  const { page, go, troubles } = await openPage(world);
+  const heads = (one) => one.$$eval(".er.hd [role=columnheader]", (all) => all.map((head) => head.textContent));
+  await go("/events?from=-24h&q=kind:Pod");
+  await page.waitForSelector("#row-0");
+  const usual = await heads(page);
+  await page.focus(".tail .btn:has-text('Columns')");
+  await page.keyboard.press("Enter");
+  await page.click(".menu label:has-text('Node')");
+  await page.click(".menu label:has-text('Cluster')");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("cols") === "type,object,node,reason,message,count");
+  const chosen = await heads(page);
+  check(chosen.includes("Node") && !chosen.includes("Cluster") && chosen.length === usual.length, `heads: ${chosen}`);
+  check((await page.locator("#row-0 > [role=gridcell]").count()) === chosen.length, "a row has other columns than its head");
+  const right = (all) => all.map((one) => one.getBoundingClientRect().right);
+  const ends = await page.$$eval(".er.hd > :last-child, #row-0 > :last-child", right);
+  check(ends.length === 2 && Math.abs(ends[0] - ends[1]) < 16, `the columns of rows end at ${ends}`);
+  const other = await openPage(world);
+  const link = new URL(page.url());
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector("#row-0");
+  check((await heads(other.page)).join() === chosen.join(), "a link shows other columns");
+  await go("/settings");
+  await page.click("nav a[href^='/events']");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("cols")?.includes("node"));
+  await page.click(".tail .btn:has-text('Columns')");
+  await page.click(".menu button:has-text('The usual ones')");
+  await page.waitForFunction(() => !location.search.includes("cols="));
+  check((await heads(page)).join() === usual.join(), "the usual columns did not come back");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** A pinned row stays over the list while that scrolls, is filtered or finds nothing; the link has it, and it is let go by its key. */
+export async function pinnedRowsStayOnTop(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  // What stands before the message: that is cut to the width of the list.
+  const pinned = (one) => one.$$eval(".pins .er", (rows) => rows.map((row) => row.textContent.slice(0, 50)));
+  await go(`/events?from=${from}&to=${to}&q=reason:Failed`);
+  await page.waitForSelector("#row-3");
+  await page.focus(".rows");
+  for (const key of ["j", "j", "P"]) await page.keyboard.press(key);
+  await page.waitForSelector(".pins .er");
+  const [text] = await pinned(page);
+  check((await page.textContent(".rows .er.at")).startsWith(text), "another row was pinned, or the focus is elsewhere");
+  await scrollRows(page, 4000);
+  check((await pinned(page)).join() === text, "the pinned row scrolled away");
+  check(await page.evaluate(() => document.querySelector(".pins").getBoundingClientRect().bottom <= innerHeight), "it is not seen");
+  // The other way: of the open Event.
+  await page.click(".rows .er >> nth=5");
+  await page.click(".det [aria-pressed=false]");
+  await page.waitForFunction(() => document.querySelectorAll(".pins .er").length === 2);
+  const link = new URL(page.url());
+  check(link.searchParams.get("pin")?.split(",").length === 2, link.search);
+  const both = await pinned(page);
+  const other = await openPage(world);
+  await other.go(`/events?from=-1h&q=reason:Nothing&pin=${encodeURIComponent(link.searchParams.get("pin"))}`);
+  await other.page.waitForFunction(() => document.querySelectorAll(".pins .er[id]").length === 2);
+  await other.page.waitForSelector(".list .empty");
+  const names = (rows) => rows.map((row) => /Pod [^ ]+?…/.exec(row)?.[0]).join();
+  check(names(await pinned(other.page)) === names(both), "a link pins other rows");
+  await page.keyboard.press("Escape");
+  await page.click(".pins .er >> nth=0");
+  await page.keyboard.press("P");
+  await page.waitForFunction(() => document.querySelectorAll(".pins .er").length === 1);
+  check((await pinned(page)).join() === both[1], "the other one was let go");
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}
+
+/** Rows grouped by the server: as many as its facet has, each with its Warnings; a row narrows the list, and the link has the grouping. */
+export async function rowsAreGroupedByTheServer(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}`);
+  await page.selectOption(".tail select", "reason");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("group") === "reason");
+  const failed = ".pat tbody tr:has(bdi:text-is('Failed'))";
+  await page.waitForSelector(`${failed} svg[aria-label='Warning']`);
+  check((await page.locator(".pat tr:has(bdi:text-is('Scheduled')) svg[aria-label='Normal']").count()) === 1, "Scheduled warns");
+  const [states, warnings] = (await page.$$eval(`${failed} td.num`, (cells) => cells.map((cell) => cell.textContent))).map(number);
+  check(warnings > 0 && warnings <= states, `${warnings} of ${states} states are Warnings`);
+  const other = await openPage(world, { theme: "dark", lang: "zh" });
+  const link = new URL(page.url());
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector(`${failed} svg[aria-label='Warning']`);
+  check((await other.page.inputValue(".tail select")) === "reason", "the grouping is not that of the link");
+  await page.focus(`${failed} .lk`);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#row-0");
+  const search = new URL(page.url()).searchParams;
+  check(search.get("q") === "reason:Failed" && !search.has("group"), page.url());
+  check((await total(page)) === states, "the list has another count than its group");
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}

@@ -79,3 +79,30 @@ export async function theGridWaitsForNoCoverage(world) {
   await page.waitForSelector(".heat td a[href*='/coverage']");
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** A favourite goes on top with its focus, stays there after a reload in any order, and is let go by the same key. */
+export async function aFavouriteStaysOnTop(world) {
+  const { page, go, troubles } = await openPage(world);
+  const names = () => page.$$eval(".heat tbody th a", (all) => all.map((link) => link.textContent));
+  await go("/?from=-24h&sort=name");
+  await page.waitForSelector("button[data-cell='0,2']");
+  await settled(page);
+  const before = await names();
+  const last = before.at(-1);
+  await page.focus(`[data-cell='${before.length - 1},2']`);
+  await page.keyboard.press("*");
+  await page.waitForFunction((name) => document.querySelector(".heat tbody th a")?.textContent === name, last);
+  await page.waitForFunction(() => document.activeElement?.getAttribute("data-cell") === "0,2");
+  check((await page.getAttribute(".heat .fav >> nth=0", "aria-pressed")) === "true", "the star is not told");
+  await page.reload();
+  await page.waitForSelector("button[data-cell='0,2']");
+  check((await names())[0] === last, "a reload forgets the favourite");
+  await page.click(".seg button:has-text('Worst')");
+  check((await names())[0] === last, "another order forgets the favourite");
+  await page.click(".seg button:has-text('Name')");
+  await page.hover(".heat tbody tr >> nth=0");
+  await page.click(".heat .fav >> nth=0");
+  await page.waitForFunction((name) => document.querySelector(".heat tbody th a")?.textContent === name, before[0]);
+  check((await names()).join() === before.join(), "the order is another one than before");
+  check(troubles.length === 0, troubles.join("; "));
+}

@@ -37,7 +37,7 @@ export async function axeFindsNothingOnAnyRoute(world) {
   check(bad.length === 0, bad.join("\n"));
 }
 
-/** The layers too: palette, keys, range, scope, an open Event, a facet's menu, the export. */
+/** The layers too: palette, keys, range, scope, an open Event, a facet's menu, the export, columns, pins. */
 export async function axeFindsNothingOnAnyLayer(world) {
   const bad = [];
   const { from, to } = await incident(world);
@@ -67,10 +67,14 @@ export async function axeFindsNothingOnAnyLayer(world) {
     await look("scope");
     await page.click(".fv .v >> nth=0");
     await look("facet");
+    await page.click(".tail .btn >> nth=0");
+    await look("columns");
     await page.click(".events .q .btn >> nth=2");
     await look("export");
     await page.click("#row-0");
     await page.waitForSelector(".det .dl");
+    await page.click(".det [aria-pressed]");
+    await page.waitForSelector(".pins .er");
     await look("event", ".det");
   }
   check(bad.length === 0, bad.join("\n"));

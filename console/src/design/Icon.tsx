@@ -42,6 +42,8 @@ const PATHS = {
   skip: "M4 3.500v9l6-4.500zM12 3.500v9",
   undo: "M5.5 4L2.5 7l3 3M2.5 7h7.5a3.5 3.5 0 0 1 0 7H7",
   check: "M3 8.500l3.2 3.200L13 4.8",
+  columns: "M2.5 3h11v10h-11zM6.2 3v10M9.8 3v10",
+  pin: "M6 2.5h4v4l2 2.500v1H4V9l2-2.500zM8 10v4",
   down2: "M8 3v9M4 8.500l4 4 4-4",
 } as const;
 

@@ -1,4 +1,5 @@
-/** What a person chose for this browser: theme, language, density, folded navigation, keys of one letter. It changes no answer, so it is not in the address. */
+/** What a person chose for this browser: theme, language, density, folded navigation, keys of one letter, how a
+ * list begins, what stands on top. It changes no answer, so it need not be in the address. */
 import { useSyncExternalStore } from "react";
 
 export interface Prefs {
@@ -8,10 +9,14 @@ export interface Prefs {
   folded: boolean;
   /** Keys of one sign without Ctrl, Meta or Alt beside it. Who speaks to the computer may press one with each word. */
   letters: boolean;
+  /** Columns of the list of Events, as in its address; empty for the usual ones. */
+  cols: string;
+  /** Uids of the clusters that stand on top of the fleet. */
+  favourites: readonly string[];
 }
 
 const KEY = "beidou.prefs";
-const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false, letters: true };
+const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", folded: false, letters: true, cols: "", favourites: [] };
 const listeners = new Set<() => void>();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 

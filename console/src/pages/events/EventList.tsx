@@ -1,6 +1,6 @@
-/** The list: live rows above, pages of history below, both in one virtual grid. */
+/** The list: pinned rows on top, then live rows above pages of history, both in one virtual grid. */
 import { defaultRangeExtractor, type Range, type ReactVirtualizer, useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Params } from "../../api/client";
 import type { Event, Page } from "../../api/types";
 import { usePages } from "../../api/usePages";
@@ -9,7 +9,11 @@ import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
+import { type Columns, WORDS } from "./columns";
 import { EventRow, WaitingRow } from "./EventRow";
+import { PinnedRows } from "./PinnedRows";
+import { rowKey } from "./pins";
+import type { Pins } from "./usePins";
 import type { LiveTail } from "./useTail";
 
 interface Props {
@@ -17,6 +21,8 @@ interface Props {
   anchor: number;
   zone: string;
   showDay: boolean;
+  columns: Columns;
+  pins: Pins;
   tail: LiveTail | null;
   selected: string | null;
   onOpen: (event: Event | null) => void;
@@ -30,16 +36,13 @@ interface Props {
 const SHELF = 4;
 /** Shelves that stand drawn beyond what is seen, on the side to which somebody scrolls. */
 const AHEAD = 3;
-/** What stands before a message at the least, and how wide narrow letters are: more of a message than fits is not seen. */
+/** What stands before a message at the least, by the usual columns and by any, and how wide narrow letters are: more of a message than
+ * fits is not seen. */
 const BEFORE_PX = 480;
+const LEAST_BEFORE_PX = 108;
 const LETTER_PX = 4.5;
 /** The message is cut in steps of so many letters, so that a width that changes a little changes no row. */
 const STEP = 40;
-
-/** What tells a row in the address: cluster, Event and version. */
-export function rowKey(event: Event): string {
-  return `${event.cluster_uid}~${event.uid}~${event.resource_version}`;
-}
 
 /** Shelves to draw: what is seen, and some on the side to which somebody scrolls, on both while nobody does. */
 function ahead(range: Range, direction: "forward" | "backward" | null): number[] {
@@ -54,7 +57,8 @@ function rowHeight(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
 }
 
-export function EventList({ params, anchor, zone, showDay, tail, selected, total, onOpen, onFirst, empty }: Props) {
+export function EventList(props: Props) {
+  const { params, anchor, zone, showDay, columns, pins, tail, selected, total, onOpen, onFirst, empty } = props;
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
   // What is seen is asked of the list itself, while it is drawn: one drawing for each frame that scrolls.
@@ -88,18 +92,19 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
   pool.current = Math.max(pool.current, items.length);
   const slot = (index: number) => index % pool.current;
   const slots = [...items].sort((a, b) => slot(a) - slot(b));
-  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - BEFORE_PX) / LETTER_PX / STEP)) * STEP;
+  const before = columns.isUsual ? BEFORE_PX : LEAST_BEFORE_PX;
+  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - before) / LETTER_PX / STEP)) * STEP;
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first), [pages.first]);
-  const at = useCallback(
-    (index: number): Event | undefined => (index < live.length ? live[index] : pages.row(index - live.length)),
-    [live, pages],
-  );
+  const listed = (place: number): Event | undefined => (place < live.length ? live[place] : pages.row(place - live.length));
+  // Keys walk over pinned rows first; a row of the list stands at its place behind them.
+  const pinned = pins.items.length;
+  const at = (index: number): Event | undefined => (index < pinned ? pins.items[index]?.event : listed(index - pinned));
 
   const move = (step: number) => {
-    const next = Math.min(count - 1, Math.max(0, focus + step));
+    const next = Math.min(pinned + count - 1, Math.max(0, focus + step));
     setFocus(next);
-    shelves.scrollToIndex(Math.floor(next / SHELF));
+    if (next >= pinned) shelves.scrollToIndex(Math.floor((next - pinned) / SHELF));
     const event = at(next);
     if (event && selected !== null) onOpen(event);
   };
@@ -111,6 +116,15 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
       if (event) onOpen(event);
     },
     Escape: () => onOpen(null),
+    P: () => {
+      const event = at(focus);
+      if (!event) return;
+      const place = pins.items.findIndex(({ key }) => key === rowKey(event));
+      pins.toggle(event);
+      // Whoever is pinned on top moves the others, not the eye.
+      if (place < 0 && !pins.isFull) setFocus(focus + 1);
+      else if (place >= 0 && focus > place) setFocus(focus - 1);
+    },
     ".": () => {
       const event = at(focus);
       if (event) onOpen(event);
@@ -129,44 +143,53 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
     if ((scroller.current?.scrollTop ?? 0) > 4) tail.pause();
   };
   const name = t("events.list");
-  if (pages.isLoading && count === 0) return <Loading rows={16} />;
-  if (pages.error && count === 0) return <Failed error={pages.error} what={name} retry={pages.retry} />;
-  if (count === 0) return empty;
+  const state = pages.isLoading ? (
+    <Loading rows={16} />
+  ) : pages.error ? (
+    <Failed error={pages.error} what={name} retry={pages.retry} />
+  ) : (
+    empty
+  );
+  if (count === 0 && pinned === 0) return state;
   return (
     <>
-      <StaleNote since={pages.asOf} error={pages.error} what={name} retry={pages.retry} />
+      <StaleNote since={pages.asOf} error={count > 0 ? pages.error : null} what={name} retry={pages.retry} />
       <div
-        className={`col grow${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
+        className={`col${count > 0 ? " grow" : ""}${columns.isUsual ? " usual" : ""}${showDay ? " days" : ""}${tail?.stream === "lost" || pages.asOf !== null ? " lost" : ""}${pages.isDimmed && !pages.isTurning ? " stale" : ""}`}
+        style={columns.isUsual ? undefined : ({ "--tracks": columns.tracks } as CSSProperties)}
         role="grid"
         aria-label={name}
-        aria-rowcount={total === null ? -1 : total + live.length + 1}
+        aria-rowcount={total === null ? -1 : total + live.length + pinned + 1}
       >
         <div className="er hd" role="row" aria-rowindex={1}>
-          {[`${t("col.time")}, ${offset(zone, anchor)} ↓`, "", t("col.cluster"), t("col.object"), t("col.reason"), t("col.message")].map(
-            (head, n) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns in their order
-              <span key={n} role="columnheader">
-                {head === "" ? <span className="vh">{t("col.type")}</span> : head}
+          {columns.list.map((column) =>
+            column === "count" ? (
+              <span key={column} role="columnheader" className="num" title={t(WORDS.count)}>
+                ×
+              </span>
+            ) : (
+              <span key={column} role="columnheader">
+                {column === "type" ? <span className="vh">{t(WORDS.type)}</span> : t(WORDS[column])}
+                {column === "time" ? `, ${offset(zone, anchor)} ↓` : ""}
               </span>
             ),
           )}
-          <span role="columnheader" className="num" title={t("col.occurrences")}>
-            ×
-          </span>
         </div>
+        {pinned > 0 ? <PinnedRows {...{ pins, columns, zone, showDay, selected, focus, size }} onOpen={open} /> : null}
         <div
           className="scroll grow rows"
+          hidden={count === 0}
           ref={scroller}
           onScroll={scrolled}
           role="rowgroup"
-          aria-owns={items.map((index) => `row-${index}`).join(" ")}
+          aria-owns={items.map((place) => `row-${place + pinned}`).join(" ")}
           tabIndex={0}
           onFocus={() => setFocus((now) => Math.max(0, now))}
         >
           <div role="presentation" style={{ height: count * size, position: "relative" }}>
-            {slots.map((index) => {
-              const event = at(index);
-              const key = slot(index);
+            {slots.map((place) => {
+              const event = listed(place);
+              const key = slot(place);
               return event ? (
                 <EventRow
                   key={key}
@@ -174,19 +197,21 @@ export function EventList({ params, anchor, zone, showDay, tail, selected, total
                   zone={zone}
                   showDay={showDay}
                   selected={rowKey(event) === selected}
-                  focused={index === focus}
-                  index={index}
-                  top={index * size}
+                  focused={place + pinned === focus}
+                  index={place + pinned}
+                  top={place * size}
                   letters={letters}
+                  has={columns.has}
                   onOpen={open}
                 />
               ) : (
-                <WaitingRow key={key} top={index * size} />
+                <WaitingRow key={key} top={place * size} list={columns.list} />
               );
             })}
           </div>
         </div>
       </div>
+      {count === 0 ? state : null}
     </>
   );
 }

@@ -17,6 +17,7 @@ import { only } from "../../query/edit";
 import { common, objectPath, type View } from "../../shell/view";
 import { full, hmsMillis } from "../../time/format";
 import { NeighbourList } from "./NeighbourList";
+import type { Pins } from "./usePins";
 
 const TABS = ["fields", "json", "states"] as const;
 
@@ -26,11 +27,12 @@ interface Props {
   known: Event | undefined;
   view: View;
   line: string;
+  pins: Pins;
   onLine: (line: string) => void;
   onOpen: (event: Event | null) => void;
 }
 
-export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
+export function EventPanel({ row, known, view, line, pins, onLine, onOpen }: Props) {
   const t = useT();
   const tab = TABS.find((one) => one === view.search.tab) ?? "fields";
   const [cluster = "", uid = "", version = ""] = row.split("~");
@@ -56,6 +58,7 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
     );
   const path = objectPath(event.cluster, event.kind, event.namespace, event.name);
   const around = { ...common(view.search), t2: event.time };
+  const isPinned = pins.items.some(({ key }) => key === row);
   return (
     <aside className="det vl col" aria-label={t("events.panel")}>
       <div className="bar">
@@ -66,6 +69,17 @@ export function EventPanel({ row, known, view, line, onLine, onOpen }: Props) {
         <span className="cut sub small grow">
           <Id text={event.name} most={32} />
         </span>
+        <button
+          type="button"
+          className="btn bare sm icon"
+          aria-label={t("events.pin")}
+          aria-pressed={isPinned}
+          title={pins.isFull && !isPinned ? t("events.pinsFull", { n: pins.items.length }) : `${t("events.pin")} (P)`}
+          disabled={pins.isFull && !isPinned}
+          onClick={() => pins.toggle(event)}
+        >
+          <Icon name="pin" />
+        </button>
         <button type="button" className="btn bare sm icon" aria-label={t("action.close")} onClick={() => onOpen(null)}>
           <Icon name="close" />
         </button>

@@ -6,6 +6,7 @@ import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { middle, visible } from "../../design/visible";
 import { hmsMillis, monthDay } from "../../time/format";
+import type { Columns } from "./columns";
 
 interface Props {
   event: Event;
@@ -17,13 +18,15 @@ interface Props {
   top: number;
   /** More of a message cannot be seen. */
   letters: number;
+  has: Columns["has"];
   onOpen: (event: Event, index: number) => void;
 }
 
 /** The signs of the two types that Kubernetes has, drawn by CSS. */
 const SIGNS: Readonly<Record<string, string>> = { Normal: "sign info", Warning: "sign warn" };
 
-export const EventRow = memo(function EventRow({ event, zone, selected, focused, showDay, index, top, letters, onOpen }: Props) {
+export const EventRow = memo(function EventRow(props: Props) {
+  const { event, zone, selected, focused, showDay, index, top, letters, has, onOpen } = props;
   const ms = Date.parse(event.time);
   const sign = SIGNS[event.type];
   const cluster = visible(event.cluster, 1000);
@@ -45,41 +48,64 @@ export const EventRow = memo(function EventRow({ event, zone, selected, focused,
         {showDay ? <span className="dim">{monthDay(ms, zone)} </span> : null}
         {hmsMillis(ms, zone)}
       </span>
-      {sign ? (
+      {!has.type ? null : sign ? (
         <span role="gridcell" className={sign} aria-label={event.type} />
       ) : (
         <span role="gridcell">
           <Glyph name="unknown" label={visible(event.type, 40)} />
         </span>
       )}
-      <span role="gridcell" className="mono" title={cluster.length > 12 ? cluster : undefined}>
-        {middle(cluster, 12)}
-      </span>
-      <span role="gridcell" className="cut">
-        <span className="dim">{visible(event.kind, 40)}</span>{" "}
-        <span className="mono" title={name.length > names ? name : undefined}>
-          {middle(name, names)}
+      {has.cluster ? (
+        <span role="gridcell" className="mono" title={cluster.length > 12 ? cluster : undefined}>
+          {middle(cluster, 12)}
         </span>
-      </span>
-      <span role="gridcell" className={event.type === "Warning" ? "cut medium warn" : "cut medium"}>
-        {visible(event.reason, 80)}
-      </span>
-      <span role="gridcell" className="cut m" title={event.message.length > letters ? visible(event.message, 1000) : undefined}>
-        {visible(event.message, letters)}
-      </span>
-      <span role="gridcell" className="num dim">
-        {event.occurrences > 1 ? group(event.occurrences) : ""}
-      </span>
+      ) : null}
+      {has.namespace ? <Name text={event.namespace} most={16} /> : null}
+      {has.object ? (
+        <span role="gridcell" className="cut">
+          <span className="dim">{visible(event.kind, 40)}</span>{" "}
+          <span className="mono" title={name.length > names ? name : undefined}>
+            {middle(name, names)}
+          </span>
+        </span>
+      ) : null}
+      {has.node ? <Name text={event.node ?? ""} most={18} /> : null}
+      {has.reason ? (
+        <span role="gridcell" className={event.type === "Warning" ? "cut medium warn" : "cut medium"}>
+          {visible(event.reason, 80)}
+        </span>
+      ) : null}
+      {has.component ? <Name text={event.component || event.reporting_component || ""} most={16} /> : null}
+      {has.message ? (
+        <span role="gridcell" className="cut m" title={event.message.length > letters ? visible(event.message, 1000) : undefined}>
+          {visible(event.message, letters)}
+        </span>
+      ) : null}
+      {has.count ? (
+        <span role="gridcell" className="num dim">
+          {event.occurrences > 1 ? group(event.occurrences) : ""}
+        </span>
+      ) : null}
     </div>
   );
 });
 
+/** A name that is a column only where somebody chose it. */
+function Name({ text, most }: { text: string; most: number }) {
+  const name = visible(text, 1000);
+  return (
+    <span role="gridcell" className="mono" title={name.length > most ? name : undefined}>
+      {middle(name, most)}
+    </span>
+  );
+}
+
 /** A row that is on its way. */
-export function WaitingRow({ top }: { top: number }) {
+export function WaitingRow({ top, list }: { top: number; list: Columns["list"] }) {
   return (
     <div className="er vrow" role="row" aria-busy="true" style={{ top }}>
-      {["t", "g", "c", "o", "r", "m"].map((name) => (
-        <span key={name} role="gridcell" className="bone" />
+      {list.map((column) => (
+        <span key={column} role="gridcell" className={column === "count" ? undefined : "bone"} />
       ))}
     </div>
   );

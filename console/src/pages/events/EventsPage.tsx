@@ -15,23 +15,28 @@ import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
+import { curl } from "../../shell/command";
 import { eventsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
-import { eventsFirst } from "../first";
+import { eventsFirst, FACETS } from "../first";
 import { question } from "./asked";
-import { EventList, rowKey } from "./EventList";
+import { useColumns } from "./ColumnPicker";
+import { EventList } from "./EventList";
 import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
 import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
+import { GroupsPane, groupParams } from "./GroupsPane";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
+import { rowKey } from "./pins";
 import { QueryLine } from "./QueryLine";
 import { TailBar } from "./TailBar";
+import { usePins } from "./usePins";
 import { useTail } from "./useTail";
 
 /** How long the log needs to show what the tail began with in the tables. */
@@ -41,6 +46,8 @@ export function Page() {
   const t = useT();
   const view = useView();
   const asked = question(view);
+  const columns = useColumns(view);
+  const pins = usePins(view);
   const { search, set } = view;
   const tailing = search.tail === "1";
   const [dialog, setDialog] = useState<"save" | "export" | "facets" | null>(null);
@@ -55,13 +62,15 @@ export function Page() {
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const patternsOpen = search.view === "patterns";
+  const grouped = patternsOpen ? undefined : FACETS.find((field) => field === search.group);
   const explainOpen = search.panel === "explain";
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const fault = asProblem(bins.error ?? {}).parameter?.name === "q" ? asProblem(bins.error).message : null;
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
+  const copies = eventsCopies(view, asked.q, asked.types, asked.params);
   useChrome({
     title: t("nav.events"),
-    copies: eventsCopies(view, asked.q, asked.types, asked.params),
+    copies: grouped ? { ...copies, api: curl("/api/v1/events/facets", groupParams(asked.params, grouped)) } : copies,
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -100,12 +109,13 @@ export function Page() {
   }, [settling]);
   useKeys({
     l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
-    p: () => set({ view: patternsOpen ? "" : "patterns" }),
+    p: () => set({ view: patternsOpen ? "" : "patterns", group: "" }),
     b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
   });
   const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
-  const showDay = day(view.bounds[0], view.zone) !== day(view.bounds[1], view.zone);
+  const times = [...view.bounds, ...pins.items.flatMap(({ event }) => (event ? [Date.parse(event.time)] : []))];
+  const showDay = new Set(times.map((time) => day(time, view.zone))).size > 1;
   const facets = (
     <>
       {sides.isPending ? <Loading rows={14} /> : null}
@@ -182,16 +192,35 @@ export function Page() {
           {facets}
         </aside>
         <section className="col grow list" aria-label={t("events.list")}>
-          <TailBar tail={tailing ? tail : null} view={view} patterns={patternsOpen} total={total} first={newest} />
+          <TailBar
+            tail={tailing ? tail : null}
+            view={view}
+            columns={columns}
+            patterns={patternsOpen}
+            grouped={grouped ?? ""}
+            total={total}
+            first={newest}
+          />
           <Partial parts={lost} />
           {patternsOpen ? (
             <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
+          ) : grouped ? (
+            <GroupsPane
+              field={grouped}
+              params={asked.params}
+              types={asked.types}
+              view={view}
+              line={asked.q}
+              onLine={(line) => set({ q: line, group: "" })}
+            />
           ) : (
             <EventList
               params={asked.params}
               anchor={view.anchor}
               zone={view.zone}
               showDay={showDay}
+              columns={columns}
+              pins={pins}
               tail={tailing ? tail : null}
               selected={search.row ?? null}
               onOpen={onOpen}
@@ -214,6 +243,7 @@ export function Page() {
             known={known && rowKey(known) === search.row ? known : undefined}
             view={view}
             line={asked.q}
+            pins={pins}
             onLine={onLine}
             onOpen={onOpen}
           />

@@ -8,17 +8,23 @@ import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
 import { knownUntil } from "../../time/coverage";
 import { hms } from "../../time/format";
+import { FACETS } from "../first";
+import { ColumnPicker } from "./ColumnPicker";
+import type { Columns } from "./columns";
 import type { LiveTail } from "./useTail";
 
 interface Props {
   tail: LiveTail | null;
   view: View;
+  columns: Columns;
   patterns: boolean;
+  /** By which field rows are grouped; empty for none. */
+  grouped: string;
   total: string;
   first: Page<Event> | undefined;
 }
 
-export function TailBar({ tail, view, patterns, total, first }: Props) {
+export function TailBar({ tail, view, columns, patterns, grouped, total, first }: Props) {
   const t = useT();
   const until = knownUntil(first?.coverage);
   return (
@@ -67,12 +73,24 @@ export function TailBar({ tail, view, patterns, total, first }: Props) {
           {until === null ? "" : ` · ${t("state.asOf", { time: hms(until, view.zone) })}`}
         </span>
       )}
-      <span className="row end">
+      <span className="row tight end">
+        {patterns || grouped !== "" ? null : <ColumnPicker columns={columns} view={view} />}
+        <label className="small dim">
+          <span className="vh">{t("events.group")}</span>
+          <select className="in sm" value={grouped} onChange={(event) => view.set({ group: event.target.value, view: "" })}>
+            <option value="">{t("events.notGrouped")}</option>
+            {FACETS.map((field) => (
+              <option key={field} value={field}>
+                {t("events.groupedBy", { field: t(`facet.${field}`) })}
+              </option>
+            ))}
+          </select>
+        </label>
         <button
           type="button"
           className="btn bare sm"
           aria-pressed={patterns}
-          onClick={() => view.set({ view: patterns ? "" : "patterns" })}
+          onClick={() => view.set({ view: patterns ? "" : "patterns", group: "" })}
         >
           <Icon name="filter" />
           {t("events.patterns")}

@@ -1,13 +1,18 @@
-/** Clusters by signal. A silent cluster is hatched; no cell falls back to zero; the order does not change under the hand. */
+/** Clusters by signal, favourites of this browser first. A silent cluster is hatched; no cell falls back to zero; the order does not
+ * change under the hand. */
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FocusEvent, type KeyboardEvent, useMemo, useRef, useState } from "react";
 import type { Cluster, ClusterCompleteness, Completeness, Signals } from "../../api/types";
 import type { Held } from "../../api/useHeld";
-import { Glyph } from "../../design/Icon";
+import { Glyph, Icon } from "../../design/Icon";
 import { group, short, tight } from "../../design/number";
 import { Id } from "../../design/parts";
+import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
+import { modified } from "../../shell/keys";
+import { prefsNow, setPrefs, usePrefs } from "../../shell/prefs";
 import { common, type View } from "../../shell/view";
+import { ordered, type Sort, toggledFavourite } from "./order";
 import { type Cell, cell, SIGNALS } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
@@ -18,9 +23,12 @@ interface Props {
   list: readonly Cluster[];
   cover: Held<Completeness>;
   signals: Held<Signals>;
-  sort: "worst" | "name";
+  sort: Sort;
   view: View;
 }
+
+/** A favourite stays on top in this browser, until it is none any more. */
+const favour = (uid: string) => setPrefs({ favourites: toggledFavourite(prefsNow().favourites, uid) });
 
 interface Line {
   cluster: Cluster;
@@ -42,21 +50,28 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
     const own = known ? (known.find((one) => one.cluster_uid === cluster.cluster_uid) ?? null) : cover.isError ? "failed" : undefined;
     return { cluster, cover: own, cells, worst };
   });
-  const best = [...lines].sort((a, b) => (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster));
-  const wanted = best.map((line) => line.cluster.cluster_uid).join();
+  const { favourites } = usePrefs();
+  const wanted = ordered(lines, sort, favourites).join();
   const settled = answer !== undefined;
   // The order stays as it was until a person asks for the new one.
   const [held, setHeld] = useState<{ key: string; order: string } | null>(null);
-  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}`;
+  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}|${favourites.join()}`;
   if (settled && held?.key !== key) setHeld({ key, order: wanted });
   const order = held?.key === key ? held.order : wanted;
   const shown = useMemo(() => order.split(",").flatMap((uid) => lines.filter((line) => line.cluster.cluster_uid === uid)), [order, lines]);
   const keys = (event: KeyboardEvent) => {
     const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
     const focus = document.activeElement?.closest<HTMLElement>("[data-cell]");
+    const [row = 0, column = 0] = (focus?.dataset.cell ?? "0,0").split(",").map(Number);
+    const line = shown[row];
+    if (event.key === "*" && focus && line && !modified(event)) {
+      event.preventDefault();
+      favour(line.cluster.cluster_uid);
+      // Its row goes elsewhere, and the focus with it.
+      requestAnimationFrame(() => focus.focus());
+    }
     if (!step || !focus || event.shiftKey) return;
     event.preventDefault();
-    const [row = 0, column = 0] = (focus.dataset.cell ?? "0,0").split(",").map(Number);
     table.current?.querySelector<HTMLElement>(`[data-cell="${row + (step[0] ?? 0)},${column + (step[1] ?? 0)}"]`)?.focus();
   };
   // One cell is reached by Tab, the others from it by arrows.
@@ -111,6 +126,16 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
           {shown.map((line, row) => (
             <tr key={line.cluster.cluster_uid}>
               <th scope="row">
+                <button
+                  type="button"
+                  className="fav"
+                  tabIndex={-1}
+                  aria-pressed={favourites.includes(line.cluster.cluster_uid)}
+                  aria-label={t("fleet.favourite", { cluster: visible(line.cluster.cluster, 80) })}
+                  onClick={() => favour(line.cluster.cluster_uid)}
+                >
+                  <Icon name="star" />
+                </button>
                 <Link to="/clusters" search={{ ...common(view.search), row: line.cluster.cluster_uid } as never} {...spot(row, 0)}>
                   <Id text={line.cluster.cluster} most={16} />
                 </Link>

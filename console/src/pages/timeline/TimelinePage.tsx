@@ -2,16 +2,11 @@
 import "./timeline.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { costOf, get } from "../../api/client";
-import { runsOver } from "../../api/operations";
-import type { Lanes, ObjectAt } from "../../api/types";
-import { oldest, useHeld } from "../../api/useHeld";
-import { LanesChart } from "../../canvas/LanesChart";
-import { LANE, PAD } from "../../canvas/lanes";
-import { restOf } from "../../canvas/RunLinks";
-import { runSpans, tallOf } from "../../canvas/runs";
-import { Glyph, Icon, typeGlyph } from "../../design/Icon";
+import type { ObjectAt } from "../../api/types";
+import { oldest } from "../../api/useHeld";
+import { Glyph, Icon } from "../../design/Icon";
 import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
@@ -23,9 +18,14 @@ import { common, useView, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { full, hms } from "../../time/format";
 import { absolute } from "../../time/range";
+import { readAlso, writeAlso } from "./also";
+import { CompareButton } from "./CompareButton";
+import { Compared } from "./Compared";
+import { LaneRows } from "./LaneRows";
 import { ObjectRows } from "./ObjectRows";
 import { remember } from "./recent";
 import { StatePanel } from "./StatePanel";
+import { useObjectLanes } from "./useObjectLanes";
 
 /** A moment of the address; what is no moment is left out. */
 function momentOf(text: string | undefined): number | null {
@@ -42,30 +42,18 @@ export function Page() {
   const given = momentOf(view.search.t2);
   const t1 = momentOf(view.search.t1);
   const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
-  const params = { from: range.from, to: range.to, width };
   const url = objectUrl(ref);
-  const lanes = useHeld({
-    queryKey: [url, "lanes", params, view.anchor],
-    queryFn: ({ signal }) => get<Lanes>(`${url}/lanes`, params, signal),
-    placeholderData: (before, query) => (query?.queryKey[0] === url ? before : undefined),
-  });
-  // On a node: what was done to it; around anything else: what was done in its cluster. It waits for the lanes.
-  const host = ref.kind.toLowerCase() === "node" ? ref.name : undefined;
-  // The address may have the cluster's uid, or a name of before.
-  const cluster = lanes.data?.coverage[0]?.cluster ?? ref.cluster;
-  const done = { ...range, cluster, host };
-  const runs = useHeld({ ...runsOver(done, view.anchor), enabled: lanes.isFetched });
+  const of = useObjectLanes(ref, range, view, width);
+  const { lanes, runs, states } = of;
+  const also = readAlso(view.search.also, ref);
+  const beside = (next: readonly ObjectRef[]) => view.set({ also: writeAlso(next) });
   const ends = lanes.data ? ([Date.parse(lanes.data.range.from), Date.parse(lanes.data.range.to)] as const) : view.bounds;
-  const [begin, end] = ends;
-  const spans = useMemo(() => runSpans(runs.data?.items ?? [], [begin, end], width - PAD), [runs.data, begin, end, width]);
-  const rest = runs.data ? restOf(runs.data) : 0;
   const t2 = Math.min(ends[1], Math.max(ends[0], given ?? ends[1]));
   useEffect(() => {
     const measured = holder.current?.clientWidth ?? 0;
     if (measured > 0) setWidth(Math.min(4000, Math.max(100, Math.round((measured - 164) / 100) * 100)));
   }, []);
   useEffect(() => remember(ref), [ref]);
-  const states = lanes.data?.lanes.reduce((sum, lane) => sum + lane.states, 0) ?? 0;
   useChrome({
     title: ref.name,
     mono: true,
@@ -95,8 +83,9 @@ export function Page() {
     );
   const lost = missing(lanes.data?.coverage, ends[1]);
   const query = `kind:${written(ref.kind)} name:${written(ref.name)}${ref.namespace === "_" ? "" : ` namespace:${written(ref.namespace)}`}`;
-  // Nothing was said of it in the range, and nothing done.
-  const silent = lanes.data?.lanes.length === 0 && spans.length === 0;
+  // Nothing was said of it in the range, nothing done, and nothing stands beside it.
+  const silent = lanes.data?.lanes.length === 0 && of.spans.length === 0 && also.length === 0;
+  const cursors = { t1, t2, onT: setT };
   const length = view.range.to === "now" ? view.range.from.slice(1) : "";
   return (
     <div className="timeline col grow" ref={holder}>
@@ -135,6 +124,7 @@ export function Page() {
             }))}
             onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
           />
+          <CompareButton self={ref} also={also} view={view} onAdd={(one) => beside([...also, one])} />
           <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
             <Icon name="events" />
             {t("nav.events")}
@@ -152,54 +142,28 @@ export function Page() {
       {lanes.isError ? <Failed error={lanes.error} what={t("nav.timelines")} retry={() => void lanes.refetch()} /> : null}
       {lanes.data && !silent ? (
         <>
-          <section
-            className={lanes.isPlaceholderData ? "lanes hb scroll stale" : "lanes hb scroll"}
-            tabIndex={0}
-            aria-label={t("lanes.label")}
-          >
-            <div className="names">
-              <div className="l" style={{ height: tallOf(spans) }}>
-                <span className="row tight">
-                  <Icon name="ops" />
-                  <span className="cut">
-                    <b>{t("nav.operations")}</b>
-                    <br />
-                    <span className="dim small">{t(host ? "lanes.runsHere" : "lanes.runsNear")}</span>
-                  </span>
-                </span>
-                <Link
-                  className="num small"
-                  title={t("nav.operations")}
-                  to="/operations"
-                  search={{ ...common(view.search), c: cluster, q: host } as never}
-                >
-                  {runs.data ? group(spans.length + rest) : runs.isError ? "–" : "…"}
-                </Link>
-              </div>
-              {lanes.data.lanes.map((lane) => (
-                <div key={`${lane.type}${lane.reason}`} className="l" style={{ height: LANE }}>
-                  <span className="row tight">
-                    <Glyph name={typeGlyph(lane.type)} label={lane.type ?? ""} />
-                    <Foreign className="cut medium" text={lane.reason ?? t("lanes.others")} most={60} />
-                  </span>
-                  <span className="num dim small" title={t("col.occurrences")}>
-                    × {group(lane.occurrences)}
-                  </span>
-                </div>
-              ))}
-              <div className="l last small dim">{t("nav.coverage")}</div>
-            </div>
-            <LanesChart
+          <section className={also.length > 0 ? "lanes several hb scroll" : "lanes hb scroll"} tabIndex={0} aria-label={t("lanes.label")}>
+            <LaneRows
+              {...cursors}
+              of={of}
               data={lanes.data}
-              runs={spans}
-              zone={view.zone}
-              t1={t1}
-              t2={t2}
-              onT1={(at) => setT({ t1: at })}
-              onT2={(at) => setT({ t2: at })}
-              onZoom={(from, to) => view.set(absolute(from, to) as { from: string; to: string })}
+              axis={lanes.data.range}
+              view={view}
               name={t("lanes.name", { n: lanes.data.lanes.length, states: group(states) })}
             />
+            {also.map((object) => (
+              <Compared
+                {...cursors}
+                key={writeAlso([object])}
+                object={object}
+                range={range}
+                axis={lanes.data.range}
+                width={width}
+                told={lanes.data.coverage}
+                view={view}
+                onRemove={() => beside(also.filter((one) => one !== object))}
+              />
+            ))}
           </section>
           {lanes.data.lanes.length > 0 ? (
             <div className="row flush grow">
