@@ -336,6 +336,9 @@ pub struct Machines {
     /// How to read it: auto, lines, csv, ini, yaml
     #[arg(long, default_value = "auto", value_parser = ["auto", "lines", "csv", "ini", "yaml"])]
     pub format: String,
+    /// The cluster that they are of: names of its nodes stand for addresses
+    #[arg(short = 'c', long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
     /// Form of the answer; yaml is `operationMachines` of a manifest
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub output: Form,

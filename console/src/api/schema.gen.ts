@@ -3317,12 +3317,12 @@ export interface components {
         };
         /** @description A machine that was read. */
         MachineRow: {
-            /** @description The first line that has the same address; null where none has. */
+            /** @description The first line that has the same address or node; null where none has. */
             duplicate_of?: number | null;
             /** @description The first group of the inventory that it is in. */
             group?: string | null;
-            /** @description Its address. */
-            ip: string;
+            /** @description Its address; null where only its node is named, which has its address from the cluster when the operation is accepted. */
+            ip?: string | null;
             /** @description Its line, counted from 1. */
             line: number;
             /** @description The name of its node. */
@@ -3354,7 +3354,7 @@ export interface components {
         };
         /** @description A list of machines, in whatever form people have it. */
         MachinesText: {
-            /** @description A cluster: the name of a node that an operation of it had then stands for the address that the node had there. */
+            /** @description A cluster: then the name of a node stands for its address, which an operation of the cluster may have told before. */
             cluster?: string | null;
             /** @description `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`. */
             format?: string;
@@ -3822,7 +3822,10 @@ export interface components {
         PlanItem: {
             /** @description Another subject than the requester must approve. */
             approval: boolean;
-            /** @description The hosts by address: a host's place here is its column in the matrix. */
+            /**
+             * @description The hosts by address, of a plan that is only looked at perhaps by the name of the node: a host's place here is its column in
+             *     the matrix.
+             */
             hosts: string[];
             /** @description Bounds. */
             limits: components["schemas"]["PlanLimits"];

@@ -301,7 +301,7 @@ fn the_command_line_is_read() {
         "beidou operation replay f --at 2026-11-23T14:42:03Z",
         "beidou operation replay f --speed 60",
         "beidou operation export a --to f",
-        "beidou operation machines - --format csv",
+        "beidou operation machines - --format csv -c hz-prod-01",
         "beidou operation plan -f a.yaml",
         "beidou task apply -f a.yaml --key 00000000-0000-4000-8000-000000000001",
         "beidou task list --sort name",

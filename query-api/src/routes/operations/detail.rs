@@ -75,7 +75,8 @@ pub(super) struct PlanLimits {
 /// How it is carried out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlanItem {
-    /// The hosts by address: a host's place here is its column in the matrix.
+    /// The hosts by address, of a plan that is only looked at perhaps by the name of the node: a host's place here is its column in
+    /// the matrix.
     pub hosts: Vec<String>,
     /// The steps in order: a step's place here is its row in the matrix.
     pub steps: Vec<PlanStep>,
