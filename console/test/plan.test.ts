@@ -41,7 +41,7 @@ const field = (name: string) => fields.find((one) => one.name === name) ?? fail(
 const fail = (name: string): never => {
   throw new Error(name);
 };
-const row = (line: number, ip: string, more: Partial<MachineRow> = {}): MachineRow => ({ line, ip, ...more }) as MachineRow;
+const row = (line: number, ip: string | null, more: Partial<MachineRow> = {}): MachineRow => ({ line, ip, ...more }) as MachineRow;
 const said = (key: string) => key;
 
 describe("parameters out of a schema", () => {
@@ -90,7 +90,7 @@ describe("a draft", () => {
     batches: { canary: "1", size: "", holdAtPercent: "5" },
     dryRun: true,
   };
-  const rows = [row(1, "10.0.0.1", { name: "n1", role: null }), row(2, "10.0.0.2")];
+  const rows = [row(1, "10.0.0.1", { name: "n1", role: null }), row(2, "10.0.0.2"), row(3, null, { name: "n3" })];
   it("becomes a specification that names secrets and holds none", () => {
     const spec = specOf(draft, ["preCheck", "scaleUp"], fields, rows);
     expect(spec).toEqual({
@@ -98,7 +98,7 @@ describe("a draft", () => {
       operationType: "ScaleUp",
       bundle: "scale-up",
       operationFlow: ["preCheck", "scaleUp"],
-      operationMachines: [{ ip: "10.0.0.1", name: "n1" }, { ip: "10.0.0.2" }],
+      operationMachines: [{ ip: "10.0.0.1", name: "n1" }, { ip: "10.0.0.2" }, { name: "n3" }],
       parameters: { path: "/opt", disk: 20 },
       secrets: [{ parameter: "token", secret: "ssh", key: "password" }],
       batches: { canary: 1, holdAtPercent: 5 },
