@@ -119,6 +119,9 @@ pub struct Apply {
     /// Idempotency key: the same key again makes nothing anew; only for one document
     #[arg(long, value_name = "UUID")]
     pub key: Option<Uuid>,
+    /// Why, for people: of all that is made
+    #[arg(long, default_value = "")]
+    pub why: String,
     /// Look on until it is over; only for one document
     #[arg(short = 'w', long)]
     pub watch: bool,
@@ -252,6 +255,9 @@ pub struct Retry {
     /// A host, by address; repeatable [default: all that failed in the present step]
     #[arg(long = "host", value_name = "ADDRESS")]
     pub hosts: Vec<String>,
+    /// Why, for people
+    #[arg(long, default_value = "")]
+    pub why: String,
 }
 
 /// Flags of `skip`.

@@ -10,6 +10,7 @@ export async function nodesAreCordonedFromAList(world) {
   await page.waitForSelector(".gutter .bad");
   await page.click("button:has-text('Drop 1 bad lines')");
   await page.click("button:has-text('Preview Cordon of 2 nodes')[aria-disabled=false]");
+  await page.fill(".modal input[required]", "firmware is renewed");
   await page.click(".modal [type=submit]");
   await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
   await page.waitForSelector("h2:has-text('Cordon 2 hosts')");
@@ -44,6 +45,7 @@ export async function nodesThatEventsNameAreTicked(world) {
   await page.keyboard.press("C");
   await page.waitForSelector(".modal:has-text('Cordon')");
   check(new URL(page.url()).searchParams.get("act") === "Cordon", "the address does not say what is to be done");
+  await page.fill(".modal input[required]", "firmware is renewed");
   await page.click(".modal [type=submit]");
   await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
   const { spec } = await api(world, `/operations/${new URL(page.url()).pathname.split("/").at(-1)}`);

@@ -3565,6 +3565,8 @@ export interface components {
             more_attempts: number;
             /** @description How it is carried out. */
             plan: components["schemas"]["PlanItem"];
+            /** @description What people said to it, the newest last; the last fifty. */
+            said: components["schemas"]["SaidItem"][];
             /** @description What it is to do, as it was asked for: the names of the fields are those of the resource. */
             spec: Record<string, never>;
             /** @description Its stages with their times, one after the other. */
@@ -3658,6 +3660,8 @@ export interface components {
              * @description When its last fact was written.
              */
             updated: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /** @description A page of operations. */
         OperationList: {
@@ -3718,6 +3722,8 @@ export interface components {
              *     `operationFlow`, `operationMachines` and so on.
              */
             spec: Record<string, never>;
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description A template of messages. */
         Pattern: {
@@ -4147,6 +4153,8 @@ export interface components {
         RetryBody: {
             /** @description Their addresses; none means all that failed in the present step. */
             hosts?: string[];
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description What Kubernetes said of a run's nodes. */
         RunEvents: {
@@ -4188,6 +4196,20 @@ export interface components {
         RunningList: {
             /** @description Statements of callers, oldest first. */
             items: components["schemas"]["RunningItem"][];
+        };
+        /** @description Somebody said something to it. */
+        SaidItem: {
+            /** @description `start`, `approve`, `reject`, `hold`, `resume`, `retry`, `skip`, `cancel`. */
+            act: string;
+            /** @description Who. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /**
          * @description What a mark is.
@@ -4745,6 +4767,8 @@ export interface components {
              * @description When its last fact was written.
              */
             updated: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /** @description A page of tasks. */
         TaskList: {
@@ -4810,6 +4834,8 @@ export interface components {
              *     `operationTaskMachines`, `operationTaskStep`, `operationTaskType` and so on.
              */
             spec: Record<string, never>;
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description A topic of the log. */
         TopicItem: {

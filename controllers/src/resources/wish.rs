@@ -41,9 +41,12 @@ impl Stated {
     /// None where it is not understood.
     fn request(&self) -> Option<Ask> {
         let name = self.name.clone();
+        let why = String::new();
         Some(match self.wish.as_ref().ok()? {
-            Wish::Operation(spec, owner) => RequestOperation { name, spec: (**spec).clone(), owner: *owner }.into(),
-            Wish::Task(spec) => RequestTask { name, spec: (**spec).clone() }.into(),
+            Wish::Operation(spec, owner) => {
+                RequestOperation { name, spec: (**spec).clone(), owner: *owner, why }.into()
+            }
+            Wish::Task(spec) => RequestTask { name, spec: (**spec).clone(), why }.into(),
         })
     }
 }

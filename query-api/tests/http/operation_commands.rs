@@ -294,3 +294,33 @@ async fn a_node_is_asked_for_by_its_name_and_whoever_asks_its_cluster_says_no() 
     let joins = send(&api, "/api/v1/operations/plan", &named("ScaleUp")).await;
     assert_eq!((joins.status, &joins.json()["parameter"]["name"]), (422, &json!("operationMachines[0].ip")));
 }
+
+#[tokio::test]
+async fn whoever_says_something_says_why_and_it_is_told() {
+    let log = log();
+    tell(&log, &board_facts()).await;
+    let (api, _controllers) = (two_callers(log.clone()).await, controllers(&log));
+    let mut body = wish(spec(&["preCheck", "scaleUp"], 1..4));
+    body["why"] = json!("rack 7 is new");
+    let id = made(&api, &body).await;
+    let say = async |act: &str, body: Value| {
+        let said = send(&api, &format!("/api/v1/operations/{id}/{act}"), &body).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+    };
+    say("hold", json!({"why": "lunch"})).await;
+    say("skip", json!({"step": "preCheck", "why": "done by hand"})).await;
+    say("cancel", json!({"why": "wrong rack"})).await;
+    let found = api.list(&format!("/api/v1/operations/{id}")).await;
+    assert_eq!(found["summary"]["why"], json!("rack 7 is new"));
+    let said = found["said"].as_array().unwrap().iter().map(|one| (&one["act"], &one["why"], &one["subject"]));
+    let expected = [("start", "rack 7 is new"), ("hold", "lunch"), ("skip", "done by hand"), ("cancel", "wrong rack")];
+    let expected = expected.map(|(act, why)| (json!(act), json!(why), json!("tester")));
+    assert_eq!(said.collect::<Vec<_>>(), expected.iter().map(|(a, b, c)| (a, b, c)).collect::<Vec<_>>());
+    // What is asked again is asked for the same reason.
+    let key = Uuid::new_v4();
+    assert_eq!(keyed(&api, "/api/v1/operations", &body, key, TOKEN).await.status, 201);
+    body["why"] = json!("another");
+    assert_eq!(keyed(&api, "/api/v1/operations", &body, key, TOKEN).await.status, 409);
+    let Ask::RequestOperation(asked) = &commands(&log).await[0].ask else { panic!("no request") };
+    assert_eq!(asked.why, "rack 7 is new");
+}

@@ -76,6 +76,9 @@ pub struct Task {
     pub name: String,
     /// Who asked.
     pub subject: String,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// What it is to do.
     pub spec: TaskSpec,
     /// The number of its last fact.
@@ -112,7 +115,7 @@ impl Rests for Task {
 
 impl Task {
     pub(crate) fn new(id: TaskId, accepted: TaskAccepted, seq: u64, epoch: u64, now: Micros) -> Self {
-        let TaskAccepted { name, subject, spec } = accepted;
+        let TaskAccepted { name, subject, spec, why } = accepted;
         let step = |kind| TaskStep {
             kind,
             state: StepState::Waiting,
@@ -128,6 +131,7 @@ impl Task {
             id,
             name,
             subject,
+            why,
             spec,
             seq,
             epoch,

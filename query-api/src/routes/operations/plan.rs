@@ -95,12 +95,13 @@ pub(super) struct PlanAnswer {
 pub(super) async fn plan_preview(ask: Ask, Body(wish): Body<OperationWish>) -> Result<Json<PlanAnswer>, Problem> {
     ask.params(&[])?;
     checked_name(&wish.name)?;
-    let OperationWish { name, spec } = wish;
+    let OperationWish { name, spec, .. } = wish;
     let look = ask.app.operations.look(|known| {
         let spec = placed(&known.board, &spec);
         plan(&known.board, &spec, None).map(|plan| answer(&known.board, &spec, &plan))
     });
-    let asked = || Asked::from(RequestOperation { name: name.clone(), spec: spec.clone(), owner: None });
+    let asked =
+        || Asked::from(RequestOperation { name: name.clone(), spec: spec.clone(), owner: None, why: String::new() });
     look.await?.map(Json).map_err(|refused| problem(&asked(), &refused))
 }
 

@@ -79,9 +79,9 @@ pub fn foresee(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact
             }
             let plan = plan(board, &request.spec, request.owner.as_ref())?;
             let (name, subject) = (request.name.clone(), command.subject.clone());
-            let (spec, owner) = (request.spec.clone(), request.owner);
+            let (spec, owner, why) = (request.spec.clone(), request.owner, request.why.clone());
             let suspend = spec.suspend;
-            draft.add(command.object, Accepted { name, subject, spec, owner, plan });
+            draft.add(command.object, Accepted { name, subject, spec, owner, plan, why });
             if suspend {
                 draft.add(command.object, operations::suspended());
             }
@@ -89,8 +89,8 @@ pub fn foresee(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact
         (Ask::RequestTask(request), Object::Task(_)) => {
             check::task(board, &request.spec)?;
             let (name, subject, spec) = (request.name.clone(), command.subject.clone(), request.spec.clone());
-            let suspend = spec.suspend;
-            draft.add(command.object, TaskAccepted { name, subject, spec });
+            let (suspend, why) = (spec.suspend, request.why.clone());
+            draft.add(command.object, TaskAccepted { name, subject, spec, why });
             if suspend {
                 draft.add(command.object, operations::suspended());
             }
