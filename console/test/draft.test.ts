@@ -35,7 +35,7 @@ describe("what is saved of a draft", () => {
     const spec = {
       clusterName: "c1",
       operationType: "Drain",
-      operationMachines: [{ ip: "10.0.0.1", name: "n1", port: 2222 }, { ip: "10.0.0.2" }],
+      operationMachines: [{ ip: "10.0.0.1", name: "n1", port: 2222 }, { ip: "10.0.0.2" }, { name: "n3", role: "Compute" }],
       parameters: { path: "/opt", list: ["a"] },
       secrets: [{ parameter: "token", secret: "ssh", key: "password" }],
       batches: { canary: 2, odd: 1 },
@@ -43,7 +43,7 @@ describe("what is saved of a draft", () => {
     };
     const read = draftOf({ name: "a", spec, form: null });
     expect(read).toMatchObject({ name: "a", cluster: "c1", type: "Drain", flow: null, requireApproval: true });
-    expect(read.text).toBe("10.0.0.1 name=n1 port=2222\n10.0.0.2");
+    expect(read.text).toBe("10.0.0.1 name=n1 port=2222\n10.0.0.2\nn3 role=Compute");
     expect(read.values).toEqual({ path: "/opt", list: '["a"]' });
     expect(read.secrets).toMatchObject({ token: { secret: "ssh", key: "password" } });
     expect(read.batches).toEqual({ canary: "2" });

@@ -456,7 +456,7 @@ mod tests {
         let machines = json!([{"ip": "10.0.0.1"}]);
         let spec = json!({"clusterName": "c", "operationType": "Command", "operationMachines": machines});
         let spec = serde_json::from_value(spec).unwrap();
-        let ask = RequestOperation { name: "n/one".into(), spec, owner: None }.into();
+        let ask = RequestOperation { name: "n/one".into(), spec, owner: None, why: String::new() }.into();
         let (object, subject) = (Object::Operation(id), "alice".into());
         let command = Command { id: Uuid::from_u128(2), object, subject, via: Via::Api, time: now(), ask };
         let arrived = Arrived { command, partition: 0, offset: 0 };

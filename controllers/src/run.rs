@@ -78,7 +78,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         making: Default::default(),
         tokens: Tokens::open(&folder)?,
         bundles: bundles::read(&config.bundles, config.registry_logins.as_deref(), &folder).await,
-        targets: seen_targets,
+        targets: seen_targets.clone(),
         wisher,
         resources: resources.clone(),
         hooks: hooks(&config)?,
@@ -106,8 +106,8 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         metrics.leads.set(1);
         part.ready();
         tokio::try_join!(
-            follow(Arc::clone(&log), ASKED, keeper.clone(), metrics.clone()),
-            follow(Arc::clone(&log), WISHED, keeper.clone(), metrics.clone()),
+            follow(Arc::clone(&log), ASKED, keeper.clone(), seen_targets.clone(), metrics.clone()),
+            follow(Arc::clone(&log), WISHED, keeper.clone(), seen_targets.clone(), metrics.clone()),
         )
         .map(drop)
     };

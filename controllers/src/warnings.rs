@@ -430,7 +430,8 @@ mod tests {
             "operationFlow": ["preCheck", "scaleUp", "postCheck"],
             "operationMachines": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2", "name": "n2"}, {"ip": "10.0.0.3"}],
         }));
-        let ask = RequestOperation { name: "ops/a".into(), spec: spec.unwrap(), owner: None }.into();
+        let ask =
+            RequestOperation { name: "ops/a".into(), spec: spec.unwrap(), owner: None, why: String::new() }.into();
         let (id, object) = (Uuid::from_u128(7), Whose::Operation(RUN));
         let command = Command { id, object, subject: "dev".into(), via: Via::Api, time: now, ask };
         let facts = decide(&board, &Arrived { command, partition: 0, offset: 0 }, now).unwrap();

@@ -103,7 +103,7 @@ impl ClusterSpec {
 
 fn machine(machine: &Machine) -> wish::Machine {
     let Machine { ip, role, user, name, port, vars } = machine.clone();
-    wish::Machine { ip, role, user, name, port, vars }
+    wish::Machine { ip, role, user, name: Some(name).filter(|name| !name.is_empty()), port, vars }
 }
 
 fn named_machine(machine: &TaskMachine) -> wish::NamedMachine {

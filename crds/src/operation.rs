@@ -50,7 +50,7 @@ pub struct OperationSpec {
     pub operation_flow: Vec<String>,
     /// The machines, each address once.
     #[schemars(length(min = 1, max = MOST_HOSTS))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["ip".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["ip".into(), "name".into()]))]
     pub operation_machines: Vec<Machine>,
     /// The bundle. Where none is named: the team's own of the type (of several, name one), else the shipped one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,11 +102,13 @@ const FIXED: &str = "!has(oldSelf.status) || !has(oldSelf.status.phase) || (\
     self.spec.ignoreWindows == oldSelf.spec.ignoreWindows)";
 
 /// A machine that an operation acts on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("self.ip != '' || self.name != ''").message("a machine has an ip, or the name of its node"))]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
-    /// Its address: its name within the operation.
-    #[schemars(schema_with = "schema::address")]
+    /// Its address: its name within the operation. Where none stands here, that which its node has when the operation is accepted.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::address_if_told")]
     pub ip: String,
     /// Its role in the cluster, such as `Compute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,9 +119,9 @@ pub struct Machine {
     #[schemars(length(min = 1, max = 63))]
     pub user: Option<String>,
     /// The name of its node; found or made by the bundle, where nothing stands here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub name: Option<String>,
+    #[serde(default)]
+    #[schemars(length(max = 253))]
+    pub name: String,
     /// The port of its SSH server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]

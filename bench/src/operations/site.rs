@@ -135,7 +135,7 @@ impl Site {
             "operationFlow": (1..=flow).map(|step| format!("step{step}")).collect::<Vec<_>>(),
             "operationMachines": machines,
         }))?;
-        let ask = Ask::from(RequestOperation { name: "bench/probe".into(), spec, owner: None });
+        let ask = Ask::from(RequestOperation { name: "bench/probe".into(), spec, owner: None, why: String::new() });
         let (object, time) = (Object::Operation(id), Micros::of(jiff::Timestamp::now()));
         let command = Command { id: Uuid::new_v4(), object, subject: "bench".into(), via: Via::Api, time, ask };
         self.log.writer(ASKED, "bench").await?.append(vec![command.to_record()]).await?;

@@ -119,6 +119,9 @@ pub struct Apply {
     /// Idempotency key: the same key again makes nothing anew; only for one document
     #[arg(long, value_name = "UUID")]
     pub key: Option<Uuid>,
+    /// Why, for people: of all that is made
+    #[arg(long, default_value = "")]
+    pub why: String,
     /// Look on until it is over; only for one document
     #[arg(short = 'w', long)]
     pub watch: bool,
@@ -252,6 +255,9 @@ pub struct Retry {
     /// A host, by address; repeatable [default: all that failed in the present step]
     #[arg(long = "host", value_name = "ADDRESS")]
     pub hosts: Vec<String>,
+    /// Why, for people
+    #[arg(long, default_value = "")]
+    pub why: String,
 }
 
 /// Flags of `skip`.
@@ -336,6 +342,9 @@ pub struct Machines {
     /// How to read it: auto, lines, csv, ini, yaml
     #[arg(long, default_value = "auto", value_parser = ["auto", "lines", "csv", "ini", "yaml"])]
     pub format: String,
+    /// The cluster that they are of: names of its nodes stand for addresses
+    #[arg(short = 'c', long, value_name = "CLUSTER")]
+    pub cluster: Option<String>,
     /// Form of the answer; yaml is `operationMachines` of a manifest
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub output: Form,

@@ -97,7 +97,8 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await page.click(".review");
   await page.waitForSelector(".modal .warn, .modal :text('begins at once')");
   check(await page.isDisabled(".modal [type=submit]"), "40 hosts start without the name of the cluster");
-  await page.fill(".modal input", "hz-prod-02");
+  await page.fill(".modal input >> nth=0", "hz-prod-02");
+  await page.fill(".modal input[required]", "rack 30 is new");
   await page.click(".modal [type=submit]");
   await page.waitForURL(/\/operations\/[0-9a-f-]{36}/);
   const id = new URL(page.url()).pathname.split("/").at(-1);
@@ -131,6 +132,8 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   // The hold is over and stays to be seen: in the list, and as its colour in the Gantt.
   await page.click("#side-attempts");
   await page.waitForSelector(".attempt:has-text('HeldOnRequest'):has-text('held')");
+  await page.waitForSelector(".attempt:has-text('Retry'):has-text('it was looked at')");
+  await page.waitForSelector(".attempt:has-text('Start'):has-text('rack 30 is new')");
   await page.waitForFunction(pixelsOf, { selector: ".gantt canvas", token: "--st-held" });
   await page.keyboard.press("h");
   await page.keyboard.press("Escape");

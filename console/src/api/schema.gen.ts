@@ -3317,12 +3317,12 @@ export interface components {
         };
         /** @description A machine that was read. */
         MachineRow: {
-            /** @description The first line that has the same address; null where none has. */
+            /** @description The first line that has the same address or node; null where none has. */
             duplicate_of?: number | null;
             /** @description The first group of the inventory that it is in. */
             group?: string | null;
-            /** @description Its address. */
-            ip: string;
+            /** @description Its address; null where only its node is named, which has its address from the cluster when the operation is accepted. */
+            ip?: string | null;
             /** @description Its line, counted from 1. */
             line: number;
             /** @description The name of its node. */
@@ -3354,7 +3354,7 @@ export interface components {
         };
         /** @description A list of machines, in whatever form people have it. */
         MachinesText: {
-            /** @description A cluster: the name of a node that an operation of it had then stands for the address that the node had there. */
+            /** @description A cluster: then the name of a node stands for its address, which an operation of the cluster may have told before. */
             cluster?: string | null;
             /** @description `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`. */
             format?: string;
@@ -3565,6 +3565,8 @@ export interface components {
             more_attempts: number;
             /** @description How it is carried out. */
             plan: components["schemas"]["PlanItem"];
+            /** @description What people said to it, the newest last; the last fifty. */
+            said: components["schemas"]["SaidItem"][];
             /** @description What it is to do, as it was asked for: the names of the fields are those of the resource. */
             spec: Record<string, never>;
             /** @description Its stages with their times, one after the other. */
@@ -3658,6 +3660,8 @@ export interface components {
              * @description When its last fact was written.
              */
             updated: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /** @description A page of operations. */
         OperationList: {
@@ -3718,6 +3722,8 @@ export interface components {
              *     `operationFlow`, `operationMachines` and so on.
              */
             spec: Record<string, never>;
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description A template of messages. */
         Pattern: {
@@ -3822,7 +3828,10 @@ export interface components {
         PlanItem: {
             /** @description Another subject than the requester must approve. */
             approval: boolean;
-            /** @description The hosts by address: a host's place here is its column in the matrix. */
+            /**
+             * @description The hosts by address, of a plan that is only looked at perhaps by the name of the node: a host's place here is its column in
+             *     the matrix.
+             */
             hosts: string[];
             /** @description Bounds. */
             limits: components["schemas"]["PlanLimits"];
@@ -4144,6 +4153,8 @@ export interface components {
         RetryBody: {
             /** @description Their addresses; none means all that failed in the present step. */
             hosts?: string[];
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description What Kubernetes said of a run's nodes. */
         RunEvents: {
@@ -4185,6 +4196,20 @@ export interface components {
         RunningList: {
             /** @description Statements of callers, oldest first. */
             items: components["schemas"]["RunningItem"][];
+        };
+        /** @description Somebody said something to it. */
+        SaidItem: {
+            /** @description `start`, `approve`, `reject`, `hold`, `resume`, `retry`, `skip`, `cancel`. */
+            act: string;
+            /** @description Who. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /**
          * @description What a mark is.
@@ -4742,6 +4767,8 @@ export interface components {
              * @description When its last fact was written.
              */
             updated: string;
+            /** @description Why, for people; may be empty. */
+            why: string;
         };
         /** @description A page of tasks. */
         TaskList: {
@@ -4809,6 +4836,8 @@ export interface components {
              *     `operationTaskMachines`, `operationTaskStep`, `operationTaskType` and so on.
              */
             spec: Record<string, never>;
+            /** @description Why, for people; may be empty. */
+            why?: string;
         };
         /** @description A topic of the log. */
         TopicItem: {

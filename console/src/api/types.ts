@@ -68,6 +68,7 @@ export type StageItem = Schemas["StageItem"];
 export type AttemptItem = Schemas["AttemptItem"];
 export type DebtGroup = Schemas["DebtGroup"];
 export type HoldItem = Schemas["HoldItem"];
+export type SaidItem = Schemas["SaidItem"];
 export type StoodItem = Schemas["StoodItem"];
 export type ActionItem = Schemas["ActionItem"];
 export type PlanItem = Schemas["PlanItem"];

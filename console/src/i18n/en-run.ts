@@ -39,6 +39,7 @@ export const run = {
   "act.skip.done": "Left out",
   "act.skip.effect": "The step is left out for all hosts that are not through; the next one begins.",
   "act.skip.title": "Leave a step out",
+  "act.start": "Start",
   "act.step": "Step",
   "act.ticket": "Ticket",
   "act.waiting": "Asked; nothing has come of it yet",

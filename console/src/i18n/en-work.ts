@@ -29,7 +29,7 @@ export const work = {
   "nodes.chooseHint": "Nodes are touched of one cluster at a time.",
   "nodes.chosen": "Chosen nodes",
   "nodes.chosenHint":
-    "Tick nodes beside, or paste: one per line, a name that operations know, or address, name, role, user. Or CSV, INI, YAML.",
+    "Tick nodes beside, or paste: one per line, the name of a node, or address, name, role, user. Or CSV, INI, YAML.",
   "nodes.closed": "closed",
   "nodes.cluster": "Cluster",
   "nodes.clusters": "Clusters",
@@ -105,6 +105,7 @@ export const work = {
   "plan.batchSize": "Batch, hosts",
   "plan.batches": "Batches",
   "plan.bundle": "Bundle",
+  "plan.byNode": "by its node",
   "plan.canary": "Canary, hosts",
   "plan.clear": "Clear the draft",
   "plan.clearSure": "Clear it for all?",

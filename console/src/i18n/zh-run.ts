@@ -40,6 +40,7 @@ export const run: Record<keyof typeof keys, string> = {
   "act.skip.done": "已跳过",
   "act.skip.effect": "对所有未完成的主机跳过该步骤，开始下一步。",
   "act.skip.title": "跳过步骤",
+  "act.start": "启动",
   "act.step": "步骤",
   "act.ticket": "工单号",
   "act.waiting": "已提交，尚无结果",

@@ -9,7 +9,8 @@ import { Foreign } from "../design/parts";
 import { Failed } from "../design/states";
 import { toast } from "../design/toast";
 import { type Key, useT } from "../i18n";
-import { ACT_ICON, type Act, bodyOf, lacksWhy } from "./acts";
+import { ACT_ICON, type Act, bodyOf } from "./acts";
+import { Reason } from "./Reason";
 
 interface Props {
   /** Null is closed. */
@@ -55,7 +56,7 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
   });
   const reason = useRef<HTMLInputElement>(null);
   const [told, setTold] = useState(false);
-  const lacks = lacksWhy(act, why);
+  const lacks = why.trim() === "";
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTold(lacks);
@@ -94,27 +95,7 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
             <input className="in mono" maxLength={120} value={ticket} onChange={(event) => setTicket(event.target.value)} />
           </label>
         ) : null}
-        {act === "retry" ? null : (
-          <label className="field">
-            <span>{t("act.why")}</span>
-            <input
-              ref={reason}
-              // biome-ignore lint/a11y/noAutofocus: the one thing that must be said here
-              autoFocus
-              className="in"
-              required
-              aria-invalid={told && lacks}
-              maxLength={500}
-              value={why}
-              onChange={(event) => setWhy(event.target.value)}
-            />
-            {told && lacks ? (
-              <b className="error small medium" role="alert">
-                {t("act.whyMissing")}
-              </b>
-            ) : null}
-          </label>
-        )}
+        <Reason why={why} missing={told && lacks} first ref={reason} onText={setWhy} />
         {send.isError ? <Failed error={send.error} what={t(`act.${act}` as Key)} /> : null}
       </div>
       <footer>
@@ -123,8 +104,6 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
         </button>
         <button
           type="submit"
-          // biome-ignore lint/a11y/noAutofocus: what was asked for is confirmed with one key
-          autoFocus={act === "retry"}
           className={act === "cancel" || act === "reject" ? "btn bad" : "btn prime"}
           aria-disabled={lacks || send.isPending}
         >

@@ -1,7 +1,7 @@
 /** The last look before an operation begins: how many hosts, what it waits for; many hosts ask for the name of the cluster. */
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { command, newKey, OPERATIONS } from "../api/operations";
 import type { PlanAnswer } from "../api/types";
 import { Icon } from "../design/Icon";
@@ -12,6 +12,7 @@ import { toast } from "../design/toast";
 import { type Key, useT } from "../i18n";
 import { common, useView } from "../shell/view";
 import { duration } from "../time/format";
+import { Reason } from "./Reason";
 
 interface Props {
   open: boolean;
@@ -38,13 +39,17 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
   const { search } = useView();
   const navigate = useNavigate();
   const [typed, setTyped] = useState("");
+  const [why, setWhy] = useState("");
+  const [told, setTold] = useState(false);
+  const reason = useRef<HTMLInputElement>(null);
   const [key] = useState(newKey);
   const cluster = String(spec.clusterName);
   const hosts = plan.plan.hosts.length;
   const asks = hosts > typeNameAbove;
   const ready = !asks || typed.trim() === cluster;
+  const lacks = why.trim() === "";
   const start = useMutation({
-    mutationFn: () => command(OPERATIONS, { name, spec }, key),
+    mutationFn: () => command(OPERATIONS, { name, spec, why: why.trim() }, key),
     onSuccess: (answer) => {
       toast(t(answer.outcome === "followed" ? "plan.started" : "act.waiting"));
       onStarted();
@@ -54,12 +59,14 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (ready && !start.isPending) start.mutate();
+    setTold(lacks);
+    if (lacks) reason.current?.focus();
+    else if (ready && !start.isPending) start.mutate();
   };
   const waits = plan.guards.filter((guard) => !guard.open);
   const { p50_ms: p50, p90_ms: p90 } = plan.forecast;
   return (
-    <form onSubmit={submit} className="col">
+    <form onSubmit={submit} className="col" noValidate>
       <div className="body">
         <p>
           <b className="medium mono">{name}</b>
@@ -84,7 +91,7 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
           <label className="field">
             <span>{t("plan.typeName", { n: typeNameAbove, cluster })}</span>
             <input
-              // biome-ignore lint/a11y/noAutofocus: the one thing that is asked here
+              // biome-ignore lint/a11y/noAutofocus: the first thing that is asked here
               autoFocus
               className="in mono"
               value={typed}
@@ -94,19 +101,14 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
             />
           </label>
         ) : null}
+        <Reason why={why} missing={told && lacks} first={!asks} ref={reason} onText={setWhy} />
         {start.isError ? <Failed error={start.error} what={t("plan.start")} /> : null}
       </div>
       <footer>
         <button type="button" className="btn" onClick={onClose}>
           {t("act.leave")}
         </button>
-        <button
-          type="submit"
-          className="btn prime"
-          // biome-ignore lint/a11y/noAutofocus: what was reviewed is confirmed with one key
-          autoFocus={!asks}
-          disabled={!ready || start.isPending}
-        >
+        <button type="submit" className="btn prime" disabled={!ready || start.isPending} aria-disabled={lacks}>
           <Icon name="play" />
           {t("plan.startCount", { n: group(hosts) })}
         </button>

@@ -28,7 +28,7 @@ export function bodyOf(act: Act, words: ActWords): object {
   const why = words.why.trim();
   switch (act) {
     case "retry":
-      return { hosts: words.hosts };
+      return { hosts: words.hosts, why };
     case "skip":
       return { step: words.step, why };
     case "approve":
@@ -37,11 +37,6 @@ export function bodyOf(act: Act, words: ActWords): object {
     default:
       return { why };
   }
-}
-
-/** Nothing is done without a reason in the log; what tries hosts again is told in their attempts, and its call has no place for one. */
-export function lacksWhy(act: Act, why: string): boolean {
-  return act !== "retry" && why.trim() === "";
 }
 
 /** Why an act is not possible; null where it is. The API says, and nothing else. */

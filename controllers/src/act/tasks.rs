@@ -39,7 +39,8 @@ impl Hands {
             }
         }
         let owner = Some(Owner { task, step: step.kind });
-        let request = RequestOperation { name: asked.name.clone(), spec: asked.spec.clone(), owner };
+        let request =
+            RequestOperation { name: asked.name.clone(), spec: asked.spec.clone(), owner, why: String::new() };
         let id = id_of(&["task", &task.to_string(), &asked.step.to_string(), &asked.operation.to_string()]);
         if self.keeper.look(|board| board.commands.contains(&id)) {
             return Ok(());

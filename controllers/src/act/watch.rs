@@ -176,7 +176,7 @@ mod tests {
             "clusterName": "c", "operationType": "Uncordon", "operationFlow": ["uncordon"],
             "operationMachines": [{"ip": "10.0.0.11"}],
         }));
-        let ask = RequestOperation { name: "n/a".into(), spec: spec.unwrap(), owner: None }.into();
+        let ask = RequestOperation { name: "n/a".into(), spec: spec.unwrap(), owner: None, why: String::new() }.into();
         let (object, subject, via) = (Object::Operation(id), "dev".to_owned(), Via::Resource);
         let command = Command { id: Uuid::from_u128(8), object, subject, via, time: now, ask };
         let arrived = Arrived { command, partition: WISHED.partition, offset: 0 };

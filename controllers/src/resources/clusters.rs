@@ -1,7 +1,7 @@
 //! Cluster resources and clusters of the configuration become targets, their rules become facts, and what was found there
 //! becomes their status.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use beidou_crds::{Cluster, ClusterStatus, Condition};
 use beidou_model::operation::Seen;
@@ -16,7 +16,7 @@ use crate::{
     config::TargetConfig,
     error::chain,
     keeper::Keeper,
-    target::{Target, TargetError, Targets, from_config, from_resource},
+    target::{Addresses, Target, TargetError, Targets, addressed, from_config, from_resource},
 };
 
 /// Clusters are asked for their nodes so often: shares of a pool, and inventories, follow.
@@ -82,11 +82,11 @@ async fn turn(
 struct Named {
     target: Option<Target>,
     rules: Option<ClusterRules>,
-    nodes: Option<u32>,
+    nodes: Option<Arc<Addresses>>,
 }
 
 /// What its API server says of itself; nothing where nobody says how to ask it.
-type Said = Option<(u32, Option<String>)>;
+type Said = Option<(Arc<Addresses>, Option<String>)>;
 
 async fn by_file(config: &TargetConfig) -> (String, Named) {
     let rules = config.rules(0).map_err(TargetError::from);
@@ -117,8 +117,8 @@ async fn look_at(
         }
         Err(error) => Err(error),
     };
-    // Without an API server nothing is counted; one that does not answer has as many nodes as before.
-    named.nodes = asked.as_ref().ok().map(|said| said.as_ref().map_or(0, |(nodes, _)| *nodes));
+    // Without an API server nothing is counted; one that does not answer has the nodes of before.
+    named.nodes = asked.as_ref().ok().map(|said| said.as_ref().map(|(nodes, _)| Arc::clone(nodes)).unwrap_or_default());
     match rules {
         Ok(rules) => {
             named.rules = Some(rules);
@@ -128,13 +128,12 @@ async fn look_at(
     }
 }
 
-/// How many nodes it has, and of which version it is.
+/// Which nodes it has, and of which version it is.
 async fn ask(target: &Target) -> Result<Said, TargetError> {
     let (Ok(nodes), Some(client)) = (target.nodes(), &target.client) else { return Ok(None) };
     let asked = async {
         let (nodes, version) = tokio::join!(nodes.list(), client.apiserver_version());
-        let count = u32::try_from(nodes?.len()).unwrap_or(u32::MAX);
-        Ok(Some((count, version.ok().map(|version| version.git_version))))
+        Ok(Some((Arc::new(addressed(&nodes?)), version.ok().map(|version| version.git_version))))
     };
     let late = || TargetError::Value { what: "the answers, which come too late,", cluster: target.name.clone() };
     tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(late()))
@@ -146,14 +145,17 @@ async fn tell(keeper: &Keeper, all: BTreeMap<String, Named>, targets: &watch::Se
     let known = keeper.look(|board| board.clusters.clone());
     let (mut usable, mut rules) = (Targets::new(), Vec::new());
     for (name, named) in &all {
-        let target = named.target.clone().or_else(|| targets.borrow().get(name).cloned());
+        let last = targets.borrow().get(name).cloned();
+        let nodes = named.nodes.clone().or_else(|| last.as_ref().map(|last| Arc::clone(&last.addresses)));
+        let target = named.target.clone().or(last);
+        let target = target.map(|target| Target { addresses: nodes.unwrap_or_default(), ..target });
         let before = known.get(name);
         if target.is_none() {
             tracing::warn!(cluster = name, "a cluster cannot be used for now: its credentials cannot be read");
         }
         // Nothing begins on a cluster that never could be used.
         if let Some(found) = named.rules.clone().filter(|_| target.is_some() || before.is_some()) {
-            let pool = named.nodes.or(before.map(|before| before.pool)).unwrap_or(0);
+            let pool = named.nodes.as_deref().map(count).or(before.map(|before| before.pool)).unwrap_or(0);
             rules.push((name.clone(), ClusterRules { pool, ..found }));
         }
         usable.extend(target.map(|target| (name.clone(), target)));
@@ -168,11 +170,15 @@ async fn tell(keeper: &Keeper, all: BTreeMap<String, Named>, targets: &watch::Se
     }
 }
 
+fn count(nodes: &Addresses) -> u32 {
+    u32::try_from(nodes.len()).unwrap_or(u32::MAX)
+}
+
 async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Said, TargetError>) {
     let generation = cluster.metadata.generation;
     let old = cluster.status.clone().unwrap_or_default();
     let (status, reason, message, nodes) = match found {
-        Ok(Some((nodes, _))) => ("True", "Reachable", String::new(), Some(*nodes)),
+        Ok(Some((nodes, _))) => ("True", "Reachable", String::new(), Some(count(nodes))),
         Ok(None) => ("Unknown", "NoCredentials", "only machines can be touched: no credentials are named".into(), None),
         Err(error) => ("False", "Unreachable", chain(error).chars().take(1024).collect(), old.nodes),
     };
@@ -189,7 +195,7 @@ async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Said, Tar
     let new = ClusterStatus {
         observed_generation: generation,
         nodes,
-        version: found.as_ref().ok().cloned().flatten().and_then(|(_, version)| version).or(old.version.clone()),
+        version: found.as_ref().ok().and_then(|said| said.as_ref()?.1.clone()).or(old.version.clone()),
         conditions: vec![condition],
     };
     if new != old {

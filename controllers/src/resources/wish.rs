@@ -1,6 +1,6 @@
 //! What a resource asks for, against what the board knows: commands, each with an id that the same resource gives again.
 
-use beidou_model::operation::{Arrived, Board, Refused, decide, does_same};
+use beidou_model::operation::{Arrived, Board, Refused, does_same, foresee};
 use beidou_schemas::{
     Micros,
     operation::{
@@ -41,9 +41,12 @@ impl Stated {
     /// None where it is not understood.
     fn request(&self) -> Option<Ask> {
         let name = self.name.clone();
+        let why = String::new();
         Some(match self.wish.as_ref().ok()? {
-            Wish::Operation(spec, owner) => RequestOperation { name, spec: (**spec).clone(), owner: *owner }.into(),
-            Wish::Task(spec) => RequestTask { name, spec: (**spec).clone() }.into(),
+            Wish::Operation(spec, owner) => {
+                RequestOperation { name, spec: (**spec).clone(), owner: *owner, why }.into()
+            }
+            Wish::Task(spec) => RequestTask { name, spec: (**spec).clone(), why }.into(),
         })
     }
 }
@@ -127,14 +130,14 @@ pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Comma
 pub(super) fn lacks(board: &Board, asked: &[Command], now: Micros) -> Option<Refused> {
     let refused = |command: &Command| {
         let arrived = Arrived { command: command.clone(), partition: 0, offset: 0 };
-        decide(board, &arrived, now).err()
+        foresee(board, &arrived, now).err()
     };
     asked.iter().find_map(refused).filter(Refused::is_missing_parameter)
 }
 
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::{Seen, begin, built_in, observe};
+    use beidou_model::operation::{Seen, begin, built_in, decide, observe};
     use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED, bundle::BundleShape};
 
     use super::*;
@@ -251,6 +254,22 @@ mod tests {
         follow(&mut board, &asked);
         assert!(!is_edited(&board, &with(serde_json::json!(2))));
         assert!(is_edited(&board, &with(serde_json::json!(3))));
+    }
+
+    #[test]
+    fn a_node_whose_address_was_found_is_no_edit() {
+        let mut board = board();
+        let with = |ip: &str| {
+            let mut spec = of(&["uncordon"]);
+            let name = Some("worker-7".to_owned());
+            spec.operation_machines = vec![Machine { ip: ip.into(), name, ..Machine::default() }];
+            Stated { wish: Ok(Wish::Operation(Box::new(spec), None)), ..stated(1) }
+        };
+        assert_eq!(lacks(&board, &commands(&board, &with(""), NOW), NOW), None, "it lacks no parameter");
+        let asked = commands(&board, &with("10.0.0.7"), NOW);
+        follow(&mut board, &asked);
+        assert!(!is_edited(&board, &with("")));
+        assert!(is_edited(&board, &with("10.0.0.8")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod connect;
 mod drain;
 mod node;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use beidou_crds::SpecError;
 use kube::Client;
@@ -23,7 +23,7 @@ pub use self::{
 };
 pub(crate) use self::{
     connect::{from_config, from_resource, value},
-    node::{is_cordoned, node_of, unready},
+    node::{addressed, is_cordoned, node_of, unready},
 };
 use crate::token::Secret;
 
@@ -135,6 +135,9 @@ pub(crate) struct Reach {
     pub bastion: Option<(String, u16, String, Option<Secret>)>,
 }
 
+/// Nodes by name, each with the address under which it is operated on, where it has one.
+pub(crate) type Addresses = BTreeMap<String, Option<String>>;
+
 /// A target cluster.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -145,12 +148,15 @@ pub(crate) struct Target {
     pub parameters: Map<String, Value>,
     /// The uid under which its Events stand in the log, where it is told.
     pub uid: Option<String>,
+    /// Its nodes, as its API server told them last.
+    pub addresses: Arc<Addresses>,
 }
 
 impl Target {
     /// One of which nothing is known but the name.
     pub(crate) fn bare(name: &str) -> Self {
-        Self { name: name.into(), client: None, reach: Reach::default(), role: None, parameters: Map::new(), uid: None }
+        let (reach, parameters, addresses) = (Reach::default(), Map::new(), Arc::default());
+        Self { name: name.into(), client: None, reach, role: None, parameters, uid: None, addresses }
     }
 
     /// Its nodes.

@@ -1,6 +1,6 @@
 //! What is done to nodes at the API server. Each act is harmless when repeated.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use k8s_openapi::api::core::v1::{Node, Taint};
 use kube::{
@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::TargetError;
+use super::{Addresses, TargetError};
 
 /// Keeps Pods off a node until it was checked.
 pub const TAINT: &str = "beidou.io/joining";
@@ -184,6 +184,16 @@ fn addresses(node: &Node) -> Vec<String> {
     all.into_iter().flatten().filter(|one| one.type_ != "Hostname").map(|one| one.address.clone()).collect()
 }
 
+/// Each with its first InternalIP, spelled as operations know machines.
+pub(crate) fn addressed(nodes: &[Node]) -> Addresses {
+    let of = |node: &Node| {
+        let all = node.status.as_ref().and_then(|status| status.addresses.as_ref());
+        let internal = all.into_iter().flatten().find(|one| one.type_ == "InternalIP")?;
+        internal.address.parse::<IpAddr>().ok().map(|address| address.to_canonical().to_string())
+    };
+    nodes.iter().filter_map(|node| Some((node.metadata.name.clone()?, of(node)))).collect()
+}
+
 fn is_at(node: &Node, host: &str) -> bool {
     addresses(node).iter().any(|address| address == host) || node.metadata.name.as_deref() == Some(host)
 }
@@ -215,4 +225,27 @@ pub(crate) fn unready(node: &Node) -> Option<String> {
     let said = [&ready.reason, &ready.message].into_iter().flatten().filter(|text| !text.is_empty());
     let said = said.map(String::as_str).collect::<Vec<_>>().join(": ");
     (ready.status != "True").then(|| if said.is_empty() { format!("Ready is {}", ready.status) } else { said })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_known_by_its_first_internal_address_in_the_usual_spelling() {
+        let node = |name: &str, addresses: &[(&str, &str)]| -> Node {
+            let addresses: Vec<_> =
+                addresses.iter().map(|(kind, address)| json!({"type": kind, "address": address})).collect();
+            serde_json::from_value(json!({"metadata": {"name": name}, "status": {"addresses": addresses}})).unwrap()
+        };
+        let nodes = [
+            node("a", &[("ExternalIP", "203.0.113.1"), ("InternalIP", "10.0.0.1"), ("InternalIP", "fd00::1")]),
+            node("b", &[("InternalIP", "FD00:0:0::2")]),
+            node("c", &[("Hostname", "c"), ("InternalIP", "c.internal")]),
+            node("d", &[]),
+        ];
+        let known = [("a", Some("10.0.0.1")), ("b", Some("fd00::2")), ("c", None), ("d", None)];
+        let known: Addresses = known.map(|(name, address)| (name.to_owned(), address.map(str::to_owned))).into();
+        assert_eq!(addressed(&nodes), known);
+    }
 }

@@ -147,3 +147,39 @@ async fn only_a_node_that_joined_with_us_is_removed_with_what_was_undone() {
     nodes.delete_joined(&before).await.unwrap();
     assert!(server.node("n2").is_some());
 }
+
+#[tokio::test]
+async fn a_node_that_is_asked_for_by_its_name_is_locked_by_its_address() {
+    let (site, server) = site().await;
+    let (run, stop) = site.start(Faults::default());
+    site.known("k").await;
+    // There are no Pods to be asked for, so that the drain is held, and holds its node.
+    let first = site.act_on_nodes(1, "Drain", &["10.0.0.1"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::Held(_))).await;
+    let named = |name: &str| {
+        let mut spec = of_nodes("Cordon", &[]);
+        spec["operationMachines"] = json!([{"name": name}]);
+        spec
+    };
+    let second = site.request(2, named("n1")).await;
+    let facts = site.facts_until(|fact| fact.object == Object::Operation(second)).await;
+    let Body::Accepted(accepted) = &facts.last().unwrap().body else { panic!("{:?}", names(&facts)) };
+    assert_eq!(accepted.spec.operation_machines[0].ip, "10.0.0.1");
+    assert_eq!(accepted.plan.hosts, ["10.0.0.1"]);
+    site.ask(Object::Operation(first), "bob", Ask::Cancel(Word::default())).await;
+    let facts = site.facts_until(|fact| fact.object == Object::Operation(second) && is_over(fact)).await;
+    assert_eq!(finished(&facts), Phase::Succeeded);
+    let place = |of, fits: fn(&Body) -> bool| facts.iter().position(|one| one.object == of && fits(&one.body)).unwrap();
+    let free = place(Object::Operation(first), |body| matches!(body, Body::LockReleased(_)));
+    let taken = place(Object::Operation(second), |body| matches!(body, Body::LockTaken(_)));
+    assert!(free < taken, "both held the node");
+    assert!(!is_open(&server.node("n1").unwrap()));
+
+    let third = site.request(3, named("n9")).await;
+    let facts = site.facts_until(|fact| fact.object == Object::Operation(third)).await;
+    let Body::Refused(refused) = &facts.last().unwrap().body else { panic!("{:?}", names(&facts)) };
+    assert_eq!((&*refused.field, &*refused.value), ("operationMachines[0].name", "n9"));
+    assert!(refused.allowed.contains("the API server of k"), "{}", refused.allowed);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use beidou_model::operation::{Arrived, Refused, decide};
+use beidou_model::operation::{Arrived, Refused, foresee};
 use beidou_schemas::operation::{
     ASKED, Object, OperationId, TaskId, Via,
     command::{Ask, Command},
@@ -87,7 +87,7 @@ impl Operations {
         let command = Command { id, object, subject, via: Via::Api, time, ask };
         let record = command.to_record();
         let arrived = Arrived { command, partition: ASKED.partition, offset: 0 };
-        let decided = self.look(|known| decide(&known.board, &arrived, time)).await?;
+        let decided = self.look(|known| foresee(&known.board, &arrived, time)).await?;
         decided.map_err(|refused| problem(&wish.ask, &refused))?;
         hand.append(record).await?;
         Ok((id, object))

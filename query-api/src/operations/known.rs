@@ -18,6 +18,8 @@ pub(crate) const MOST_OUTCOMES: usize = 20_000;
 const MOST_WARNINGS: usize = 20;
 /// Times of standing still that are remembered for an operation, the newest ones.
 const MOST_HOLDS: usize = 50;
+/// Words that are remembered for an operation, the newest ones.
+const MOST_SAID: usize = 50;
 
 /// A fact of an object, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,32 @@ pub(crate) struct Stood {
     pub message: String,
 }
 
+/// Somebody said something to an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    pub time: Micros,
+    /// `start`, or the word that was said.
+    pub act: &'static str,
+    pub subject: String,
+    /// For people; may be empty.
+    pub why: String,
+}
+
+/// What was said, by whom and why; none where nobody did.
+fn said(body: &Body) -> Option<(&'static str, &str, &str)> {
+    Some(match body {
+        Body::Accepted(said) => ("start", &*said.subject, &*said.why),
+        Body::Approved(said) => ("approve", &*said.subject, &*said.why),
+        Body::Rejected(said) => ("reject", &*said.subject, &*said.why),
+        Body::Held(said) => ("hold", said.subject.as_deref()?, &*said.message),
+        Body::Resumed(said) => ("resume", said.subject.as_deref()?, &*said.why),
+        Body::RetryAsked(said) => ("retry", &*said.subject, &*said.why),
+        Body::StepSkipped(said) => ("skip", &*said.subject, &*said.why),
+        Body::CancelAsked(said) => ("cancel", &*said.subject, &*said.why),
+        _ => return None,
+    })
+}
+
 /// Everything that the facts say.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
@@ -67,6 +95,7 @@ pub(crate) struct Known {
     order: VecDeque<Uuid>,
     warnings: HashMap<OperationId, VecDeque<Warned>>,
     holds: HashMap<OperationId, VecDeque<Stood>>,
+    said: HashMap<OperationId, VecDeque<Spoken>>,
 }
 
 impl Known {
@@ -93,6 +122,7 @@ impl Known {
         }
         if let Object::Operation(id) = fact.object {
             self.stand(id, fact.time);
+            self.hear(id, fact);
         }
         if let Some(cause) = fact.cause {
             self.settle(cause.command, fact);
@@ -119,6 +149,21 @@ impl Known {
             all.push_back(Stood { since, until: None, stage, reason, message: operation.message.clone() });
         }
         if all.len() > MOST_HOLDS {
+            all.pop_front();
+        }
+    }
+
+    /// Notes what somebody said. Who retries or skips lets it go on as well, and says one thing.
+    fn hear(&mut self, id: OperationId, fact: &Fact) {
+        let Some((act, subject, why)) = said(&fact.body) else { return };
+        let all = self.said.entry(id).or_default();
+        if matches!(act, "retry" | "skip")
+            && all.back().is_some_and(|last| last.act == "resume" && last.time == fact.time)
+        {
+            all.pop_back();
+        }
+        all.push_back(Spoken { time: fact.time, act, subject: subject.to_owned(), why: why.to_owned() });
+        if all.len() > MOST_SAID {
             all.pop_front();
         }
     }
@@ -161,6 +206,11 @@ impl Known {
     /// Times in which an operation stood still, in order.
     pub(crate) fn holds(&self, id: OperationId) -> impl Iterator<Item = &Stood> {
         self.holds.get(&id).into_iter().flatten()
+    }
+
+    /// What people said to an operation, in order.
+    pub(crate) fn said(&self, id: OperationId) -> impl Iterator<Item = &Spoken> {
+        self.said.get(&id).into_iter().flatten()
     }
 
     /// Rises of Warnings, in order.

@@ -38,7 +38,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) use command::{Answered, Target, Wish, problem};
-pub(crate) use known::{FactPlace, Known, Outcome, Stood, Warned};
+pub(crate) use known::{FactPlace, Known, Outcome, Spoken, Stood, Warned};
 pub(crate) use said::SaidAt;
 
 use self::{asked::Asked, reader::Reader, said::SaidIndex};

@@ -27,6 +27,9 @@ pub struct RequestOperation {
     /// The task that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// Make a task.
@@ -37,6 +40,9 @@ pub struct RequestTask {
     pub name: String,
     /// What it is to do: the whole of it, validated.
     pub spec: TaskSpec,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A word beside an act.
@@ -79,6 +85,9 @@ pub struct Retry {
     /// Their addresses; none means all that failed in the present step.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// Leave a step out.
@@ -223,6 +232,14 @@ mod tests {
     use super::*;
     use crate::operation::{OperationId, TaskId, TaskStepKind, tests::samples};
 
+    fn operation_asked(owner: Option<Owner>, why: String) -> RequestOperation {
+        RequestOperation { name: "ops/scaleup-2024".into(), spec: samples::operation(), owner, why }
+    }
+
+    fn task_asked(why: String) -> RequestTask {
+        RequestTask { name: "ops/scaleup-2024-q3".into(), spec: samples::task(), why }
+    }
+
     #[test]
     fn values_are_golden_and_read_back() {
         let operation = Object::Operation(OperationId(Uuid::from_u128(1)));
@@ -230,15 +247,18 @@ mod tests {
         let owner = Some(Owner { task: TaskId(Uuid::from_u128(2)), step: TaskStepKind::ScaleUp });
         let (why, ticket) = (|| "the rack is dark".to_owned(), || "CHG-4711".to_owned());
         let asks = [
-            (operation, RequestOperation { name: "ops/scaleup-2024".into(), spec: samples::operation(), owner }.into()),
-            (task, RequestTask { name: "ops/scaleup-2024-q3".into(), spec: samples::task() }.into()),
+            (operation, operation_asked(owner, String::new()).into()),
+            (task, task_asked(String::new()).into()),
             (task, Ask::Approve(Answer { ticket: ticket(), why: why() })),
             (task, Ask::Reject(Answer { ticket: ticket(), why: why() })),
             (operation, Ask::Hold(Hold { why: why(), suspend: true })),
             (operation, Ask::Resume(Word { why: why() })),
             (operation, Ask::Cancel(Word { why: why() })),
-            (operation, Ask::Retry(Retry { hosts: vec!["10.0.0.11".into()] })),
+            (operation, Ask::Retry(Retry { hosts: vec!["10.0.0.11".into()], why: String::new() })),
             (operation, Ask::Skip(Skip { step: "postCheck".into(), why: why() })),
+            (operation, operation_asked(owner, why()).into()),
+            (task, task_asked(why()).into()),
+            (operation, Ask::Retry(Retry { hosts: Vec::new(), why: why() })),
         ];
         let mut text = Vec::new();
         for (object, ask) in asks {

@@ -7,11 +7,13 @@ use serde_json::{Map, Value};
 
 use super::{OperationType, TaskId, TaskStepKind};
 
-/// A machine that an operation acts on. Its address is its name within the operation.
+/// A machine that an operation acts on. Its address is its name within the operation; one that is a node already can be asked for
+/// by the name of its node alone, and has its address from the cluster when the operation is accepted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Machine {
-    /// Its address; unique within the operation.
+    /// Its address; unique within the operation. Empty only where an operation is asked for: never of one that was accepted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ip: String,
     /// Its role in the cluster, such as `Compute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

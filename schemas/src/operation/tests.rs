@@ -94,6 +94,17 @@ pub(crate) mod samples {
     }
 }
 
+fn accepted(why: String) -> Accepted {
+    let (name, subject) = ("ops/scaleup-2024".to_owned(), "sre-team".to_owned());
+    Accepted { name, subject, spec: samples::operation(), owner: None, plan: samples::plan(), why }
+}
+
+/// What is said beside, where it was left out before.
+fn said() -> Vec<Body> {
+    let (why, hosts, subject) = ("the rack is dark".to_owned(), vec!["10.0.0.11".to_owned()], "sre-team".to_owned());
+    vec![accepted(why.clone()).into(), RetryAsked { stage: 1, hosts, subject, why }.into()]
+}
+
 fn run() -> Vec<Body> {
     let (why, subject, name) = (|| "why".to_owned(), || "sre-team".to_owned(), || "ops/scaleup-2024".to_owned());
     let (field, value, allowed) = ("field".to_owned(), "value".to_owned(), "allowed".to_owned());
@@ -129,13 +140,12 @@ fn run() -> Vec<Body> {
         Finished { phase, reason, message }.into(),
         Notified { of_seq: 3 }.into(),
         NotifyFailed { of_seq: 3, why: why(), again: Micros(1) }.into(),
-        Accepted { name: name(), subject: subject(), spec: samples::operation(), owner: None, plan: samples::plan() }
-            .into(),
+        accepted(String::new()).into(),
         Refused { name: name(), subject: subject(), cluster: "c".into(), field, value, allowed }.into(),
         Started {}.into(),
         StageEnded { stage: 1, ok: 18, bad: 1 }.into(),
         StepSkipped { step: "postCheck".into(), subject: subject(), why: why() }.into(),
-        RetryAsked { stage: 1, hosts: hosts.clone(), subject: subject() }.into(),
+        RetryAsked { stage: 1, hosts: hosts.clone(), subject: subject(), why: String::new() }.into(),
         WarningsRose { hosts, count: 40, before: 2, reason: "FailedCreatePodSandBox".into() }.into(),
     ]
 }
@@ -200,7 +210,7 @@ fn task() -> Vec<Body> {
     let (ticket, why) = ("CHG-4711".to_owned(), String::new());
     let ended = TaskStepEnded { step: 1, ok: true, reason: Reason::Completed, message, subject: None };
     vec![
-        TaskAccepted { name: name(), subject: subject.clone(), spec: samples::task() }.into(),
+        TaskAccepted { name: name(), subject: subject.clone(), spec: samples::task(), why: String::new() }.into(),
         TaskStepStarted { step: 2, kind: TaskStepKind::ScaleUp }.into(),
         OperationAsked { step: 2, operation, name: name(), spec: samples::operation() }.into(),
         GateAsked { step: 1, mode: GateMode::Webhook, until: Micros(1) }.into(),
@@ -216,7 +226,8 @@ fn facts_are_golden_and_read_back() {
     let operation = Object::Operation(OperationId(Uuid::from_u128(1)));
     let all = of(Object::Board, run())
         .chain(of(operation, acts()))
-        .chain(of(Object::Task(TaskId(Uuid::from_u128(2))), task()));
+        .chain(of(Object::Task(TaskId(Uuid::from_u128(2))), task()))
+        .chain(of(operation, said()));
     let mut text = Vec::new();
     for (at, (object, body)) in all.enumerate() {
         let (seq, time) = (at as u64 + 1, Micros(1_795_444_800_000_000));

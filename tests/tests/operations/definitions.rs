@@ -66,6 +66,8 @@ fn bad() -> Vec<(&'static str, Value, Value, &'static str)> {
         (o, operation(), json!({"operationFlow": ["a b"]}), "operationFlow[0]"),
         (o, operation(), json!({"operationMachines": []}), "should have at least 1 items"),
         (o, operation(), json!({"operationMachines": twice}), "Duplicate value"),
+        (o, operation(), json!({"operationMachines": [{"name": "a"}, {"name": "a"}]}), "Duplicate value"),
+        (o, operation(), json!({"operationMachines": [{"role": "Compute"}]}), "an ip, or the name of its node"),
         (o, operation(), json!({"operationMachines": [{"ip": "host; rm -rf"}]}), "ip"),
         (o, operation(), json!({"ignoreWindows": true}), "goes with requireApproval"),
         (o, operation(), json!({"batches": {"size": 0}}), "greater than or equal to 1"),

@@ -16,7 +16,7 @@ pub(super) async fn word(kind: Kind, act: &str, args: &Word) -> anyhow::Result<(
 
 /// `retry`.
 pub(super) async fn retry(kind: Kind, args: &Retry) -> anyhow::Result<()> {
-    say(kind, "retry", &args.named, json!({"hosts": args.hosts})).await
+    say(kind, "retry", &args.named, json!({"hosts": args.hosts, "why": args.why})).await
 }
 
 /// `skip`.

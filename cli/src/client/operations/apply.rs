@@ -13,7 +13,10 @@ use crate::{
 
 /// Makes what the manifests say. All are read before the first is sent.
 pub(super) async fn apply(args: Apply) -> anyhow::Result<()> {
-    let manifests = manifest::read(&manifest::text(&args.file)?)?;
+    let mut manifests = manifest::read(&manifest::text(&args.file)?)?;
+    for manifest in &mut manifests {
+        manifest.body["why"] = args.why.as_str().into();
+    }
     if manifests.len() > 1 && (args.key.is_some() || args.watch) {
         let said = format!("the file has {} documents; --key and --watch are for one", manifests.len());
         return Err(Failure::new(Code::Usage, said, "apply them one by one").into());

@@ -14,7 +14,8 @@ use crate::{
 pub(super) async fn machines(args: Machines) -> anyhow::Result<()> {
     let text = manifest::text(&args.file)?;
     let client = Client::connect(&args.server)?;
-    let answer = client.ask("/api/v1/operations/machines", &json!({"text": text, "format": args.format})).await?;
+    let list = json!({"text": text, "format": args.format, "cluster": args.cluster});
+    let answer = client.ask("/api/v1/operations/machines", &list).await?;
     let document = if args.output == Form::Yaml { as_manifest(&answer) } else { answer.clone() };
     show_as(args.output, &document, || client.machine_table(&answer))?;
     let count = |name: &str| answer[name].as_array().map_or(0, Vec::len);

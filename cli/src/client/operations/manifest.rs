@@ -21,7 +21,7 @@ pub(super) struct Manifest {
     pub kind: Kind,
     /// `namespace/name`.
     pub name: String,
-    /// `{name, spec}`: the body of the call.
+    /// `{name, spec}` of the call's body.
     pub body: Value,
 }
 

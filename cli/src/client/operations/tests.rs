@@ -291,17 +291,17 @@ fn an_export_tells_what_went_in_and_is_held_to_it() {
 fn the_command_line_is_read() {
     let parse = |line: &str| Cli::try_parse_from(line.split_whitespace());
     for line in [
-        "beidou operation apply -f a.yaml --watch",
+        "beidou operation apply -f a.yaml --why rack-7 --watch",
         "beidou op list --phase active -c c1 --since 7d -o yaml",
         "beidou operation show ops/a -o json",
         "beidou operation hold a --why lunch",
-        "beidou operation retry a --host 10.0.0.1 --host 10.0.0.2",
+        "beidou operation retry a --host 10.0.0.1 --host 10.0.0.2 --why fixed",
         "beidou operation skip a --step postCheck",
         "beidou operation approve a --ticket CHG-1",
         "beidou operation replay f --at 2026-11-23T14:42:03Z",
         "beidou operation replay f --speed 60",
         "beidou operation export a --to f",
-        "beidou operation machines - --format csv",
+        "beidou operation machines - --format csv -c hz-prod-01",
         "beidou operation plan -f a.yaml",
         "beidou task apply -f a.yaml --key 00000000-0000-4000-8000-000000000001",
         "beidou task list --sort name",
@@ -381,11 +381,16 @@ async fn beidou(server: &Server, line: &str) -> anyhow::Result<()> {
 #[tokio::test]
 async fn manifests_are_applied_and_people_have_their_say() {
     let board: Vec<Fact> = golden().into_iter().filter(|fact| fact.object == Object::Board).collect();
-    let (server, _log, stop) = site(&board).await;
+    let (server, log, stop) = site(&board).await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(MANIFESTS.as_bytes()).unwrap();
     let path = file.path().display().to_string();
-    beidou(&server, &format!("operation apply -f {path}")).await.unwrap();
+    beidou(&server, &format!("operation apply -f {path} --why rack-7")).await.unwrap();
+    let there = log.read(ASKED, 0, ReadLimit { max_bytes: usize::MAX, max_wait: Duration::ZERO }).await.unwrap();
+    assert_eq!(there.records.len(), 2);
+    assert!(
+        there.records.iter().all(|stored| String::from_utf8_lossy(&stored.record.value).contains("\"why\":\"rack-7\""))
+    );
     for line in [
         "operation list -c c1",
         "operation list -l team=sre,!old -l tier!=web",

@@ -139,7 +139,7 @@ export function BulkPane({ cluster, text, onText }: Props) {
           .slice(0, 4)
           .map((row) => (
             <p key={row.line} className="small warn">
-              <Glyph name="warn" /> {t("plan.lineOf", { line: row.line })}: {row.ip} —{" "}
+              <Glyph name="warn" /> {t("plan.lineOf", { line: row.line })}: {row.ip ?? row.name} —{" "}
               {t("plan.duplicate", { line: row.duplicate_of ?? 0 })}
             </p>
           ))}

@@ -147,7 +147,7 @@ function Rows({ lines, onLine }: { lines: readonly Line[]; onLine: (line: number
                 {"row" in line
                   ? cells(
                       number(line.row.line),
-                      line.row.ip,
+                      line.row.ip ?? t("plan.byNode"),
                       [line.row.name, line.row.role, line.row.user].filter(Boolean).join(" · "),
                       line.row.duplicate_of ? (
                         <span className="warn">

@@ -68,10 +68,11 @@ function formOf(spec: Fields): Fields {
   };
 }
 
-/** A machine as a pasted line. */
+/** A machine as a pasted line: its address first, or the name of its node where it has none. */
 function lineOf(machine: Fields): string {
-  const more = ["name", "role", "user", "port"].filter((key) => machine[key] !== undefined && machine[key] !== null);
-  return [String(machine.ip ?? ""), ...more.map((key) => `${key}=${machine[key]}`)].join(" ");
+  const first = machine.ip ? "ip" : "name";
+  const more = ["name", "role", "user", "port"].filter((key) => key !== first && machine[key] !== undefined && machine[key] !== null);
+  return [String(machine[first] ?? ""), ...more.map((key) => `${key}=${machine[key]}`)].join(" ");
 }
 
 /** Nobody has written anything: type and cluster are chosen by a link. */

@@ -1,9 +1,11 @@
-/** Runs of runners and the times between them in which the run stood still, the newest first; a run opens its log. */
-import type { StoodItem } from "../../api/types";
-import { Glyph, type GlyphName } from "../../design/Icon";
+/** Runs of runners, the times between them in which the run stood still, and what people said to it and why, the newest first; a run
+ * of a runner opens its log. */
+import type { SaidItem, StoodItem } from "../../api/types";
+import { Glyph, type GlyphName, Icon } from "../../design/Icon";
 import { Foreign } from "../../design/parts";
 import { Empty } from "../../design/states";
 import { type Key, useT } from "../../i18n";
+import { ACT_ICON, type Act } from "../../operation/acts";
 import { batchName } from "../../operation/words";
 import { useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
@@ -38,6 +40,28 @@ function StoodRow({ hold, end }: { hold: StoodItem; end: number }) {
   );
 }
 
+function SaidRow({ said }: { said: SaidItem }) {
+  const t = useT();
+  const { zone } = useView();
+  return (
+    <div className="attempt">
+      <span className="row">
+        <Icon name={said.act === "start" ? "play" : ACT_ICON[said.act as Act]} />
+        <b className="medium">{t(`act.${said.act}` as Key)}</b>
+        <span className="sub small cut">
+          <Foreign text={said.subject} most={60} />
+        </span>
+        <span className="end dim small num">{hms(Date.parse(said.time), zone)}</span>
+      </span>
+      {said.why === "" ? null : (
+        <span className="small dim cut">
+          <Foreign text={said.why} most={300} />
+        </span>
+      )}
+    </div>
+  );
+}
+
 export function AttemptsPane({ run }: { run: Run }) {
   const t = useT();
   const view = useView();
@@ -45,13 +69,16 @@ export function AttemptsPane({ run }: { run: Run }) {
   const { attempts, more_attempts: more, stages } = detail;
   const anyCanary = stages.some((stage) => stage.canary);
   const holds = detail.holds.map((hold) => ({ at: Date.parse(hold.since), hold }));
+  // A hold stands there as the time that it took, with its words.
+  const words = detail.said.filter((one) => one.act !== "hold").map((said) => ({ at: Date.parse(said.time), said }));
   const begun = attempts.map((one) => ({ at: Date.parse(one.claimed ?? one.intended), one }));
-  const all = [...holds, ...begun].sort((a, b) => b.at - a.at);
+  const all = [...holds, ...words, ...begun].sort((a, b) => b.at - a.at);
   if (all.length === 0) return <Empty title={t("run.noAttempts")} />;
   return (
     <div className="scroll grow attempts" tabIndex={0} role="group" aria-label={t("run.tab.attempts")}>
       {all.map((entry) => {
         if ("hold" in entry) return <StoodRow key={`held-${entry.at}`} hold={entry.hold} end={store.end()} />;
+        if ("said" in entry) return <SaidRow key={`${entry.said.act}-${entry.at}`} said={entry.said} />;
         const { one, at: from } = entry;
         const to = one.ended ? Date.parse(one.ended) : store.end();
         return (

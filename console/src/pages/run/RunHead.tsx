@@ -65,7 +65,7 @@ export function RunHead({ run }: { run: Run }) {
               {" · "}
             </>
           ) : null}
-          <Foreign text={summary.subject} most={60} />
+          <Foreign text={summary.why === "" ? summary.subject : `${summary.subject}: ${summary.why}`} most={160} />
           {summary.approved_by ? ` · ${t("run.approvedBy", { who: summary.approved_by })}` : ""}
           {" · "}
           {summary.bundle.name} {summary.bundle.version}

@@ -108,7 +108,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
         <PhaseBadge phase={summary.phase} />
         <h2 className="nowrap">{t("run.title", { type: summary.type, n: group(summary.machines), cluster: summary.cluster })}</h2>
         <span className="dim small cut grow">
-          <Foreign text={summary.subject} most={60} /> · {summary.bundle}
+          <Foreign text={summary.why === "" ? summary.subject : `${summary.subject}: ${summary.why}`} most={160} /> · {summary.bundle}
           {summary.cluster_type === "" ? "" : ` · ${summary.cluster_type}`} · {moment(Date.parse(summary.created), zone, anchor)}
         </span>
         <span className="row tight acts">

@@ -174,8 +174,12 @@ impl Site {
     pub async fn request(&self, id: u128, spec: serde_json::Value) -> OperationId {
         let id = OperationId(Uuid::from_u128(id));
         let spec = serde_json::from_value(spec).unwrap();
-        let request =
-            beidou_schemas::operation::command::RequestOperation { name: "n/probe".into(), spec, owner: None };
+        let request = beidou_schemas::operation::command::RequestOperation {
+            name: "n/probe".into(),
+            spec,
+            owner: None,
+            why: String::new(),
+        };
         self.ask(Object::Operation(id), "alice", request.into()).await;
         id
     }

@@ -72,7 +72,13 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     if bundle.needs_cluster {
         cluster(board, "clusterName", &spec.cluster_name)?;
     }
-    let machines: Vec<(&str, Option<u16>)> = spec.operation_machines.iter().map(|m| (&*m.ip, m.port)).collect();
+    // What is to join has no node yet.
+    let named = !matches!(spec.operation_type, OperationType::ScaleUp | OperationType::NodeJoin);
+    let machines: Vec<Place<'_>> = spec
+        .operation_machines
+        .iter()
+        .map(|m| Place { address: &m.ip, node: m.name.as_deref().filter(|_| named), port: m.port })
+        .collect();
     addresses("operationMachines", "ip", &machines)?;
     count("operationMachines", machines.len(), bundle)?;
     if spec.dry_run && bundle.lock == LockScope::None && !bundle.steps.iter().any(|step| step.mutates) {
@@ -129,30 +135,49 @@ fn cluster(board: &Board, field: &str, name: &str) -> Result<(), Refused> {
     Err(Refused::new(field, name, format!("a cluster that Beidou knows: {known}")))
 }
 
+/// Where a machine is.
+struct Place<'a> {
+    address: &'a str,
+    /// The name of its node, which stands for an address that is not there.
+    node: Option<&'a str>,
+    port: Option<u16>,
+}
+
+impl<'a> Place<'a> {
+    /// The name of its node, where only that is told.
+    fn by_node(&self) -> Option<&'a str> {
+        self.node.filter(|node| self.address.is_empty() && !node.is_empty())
+    }
+}
+
 /// Addresses of machines: valid, each once, ports likewise.
-fn addresses(field: &str, key: &str, machines: &[(&str, Option<u16>)]) -> Result<(), Refused> {
+fn addresses(field: &str, key: &str, machines: &[Place<'_>]) -> Result<(), Refused> {
     if machines.is_empty() || machines.len() > MOST_HOSTS {
         return Err(Refused::new(field, machines.len(), format!("1 to {MOST_HOSTS} machines")));
     }
     let mut seen = BTreeMap::new();
-    for (place, (address, port)) in machines.iter().enumerate() {
+    for (place, machine) in machines.iter().enumerate() {
         let at = format!("{field}[{place}].{key}");
-        let Ok(parsed) = address.parse::<IpAddr>() else {
-            return Err(Refused::new(at, address, "an IPv4 or IPv6 address"));
-        };
-        // Locks, nodes and results know a machine by these letters.
-        let usual = parsed.to_canonical();
-        if usual.to_string() != *address {
-            return Err(Refused::new(at, address, format!("its usual spelling, {usual}")));
+        let node = machine.by_node();
+        if node.is_none() {
+            usual(&at, machine.address)?;
         }
-        if let Some(before) = seen.insert(parsed, place) {
-            return Err(Refused::new(at, address, format!("each address once; {field}[{before}] has it too")));
+        let known = node.unwrap_or(machine.address);
+        if let Some(before) = seen.insert(known, place) {
+            return Err(Refused::new(at, known, format!("each address once; {field}[{before}] has it too")));
         }
-        if *port == Some(0) {
+        if machine.port == Some(0) {
             return Err(Refused::new(format!("{field}[{place}].port"), 0, "1 to 65535"));
         }
     }
     Ok(())
+}
+
+/// Locks, nodes and results know a machine by these letters.
+fn usual(at: &str, address: &str) -> Result<(), Refused> {
+    let parsed = address.parse::<IpAddr>().map_err(|_| Refused::new(at, address, "an IPv4 or IPv6 address"))?;
+    let usual = parsed.to_canonical().to_string();
+    if usual == address { Ok(()) } else { Err(Refused::new(at, address, format!("its usual spelling, {usual}"))) }
 }
 
 /// A bundle's groups may take fewer machines than any operation may have, or need more than one.
@@ -230,7 +255,8 @@ fn bundles<'a>(board: &'a Board, ids: &[String], kind: OperationType) -> Result<
 /// A task: cluster, machines, bundles, steps.
 pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     cluster(board, "cluster", &spec.cluster)?;
-    let machines: Vec<(&str, Option<u16>)> = spec.operation_task_machines.iter().map(|m| (&*m.name, m.port)).collect();
+    let machines: Vec<Place<'_>> =
+        spec.operation_task_machines.iter().map(|m| Place { address: &m.name, node: None, port: m.port }).collect();
     addresses("operationTaskMachines", "name", &machines)?;
     let kind = spec.operation_task_type;
     let Some(order) = order(kind) else {

@@ -50,7 +50,7 @@ pub mod view;
 pub use attempt::{Attempt, Launch, Over, Stop};
 pub use board::{Applied, Board, RefusedObject};
 pub use calendar::{Closed, closed};
-pub use decide::{Arrived, decide, does_same, refusal};
+pub use decide::{Arrived, decide, does_same, foresee, refusal};
 pub use kept::{Kept, Rests};
 pub use next::{Action, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};

@@ -2,8 +2,8 @@
 
 use beidou_schemas::{
     operation::{
-        Actor, Batches, Limits, LockScope, OperationSpec, OperationType, Order, Owner, Plan, RetryScope, Stage,
-        StepPlan, SuccessRule, UndoKind,
+        Actor, Batches, Limits, LockScope, Machine, OperationSpec, OperationType, Order, Owner, Plan, RetryScope,
+        Stage, StepPlan, SuccessRule, UndoKind,
         bundle::{BundleShape, StepShape},
     },
     runner::BundleRef,
@@ -85,9 +85,14 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     Ok(plan)
 }
 
-/// The plan of a valid specification: `pool` is the number of the cluster's nodes, 0 where that is not known.
+/// The plan of a valid specification: `pool` is the number of the cluster's nodes, 0 where that is not known. Of what is only looked
+/// at beforehand, a host without an address has the name of its node.
 pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, owned: bool, pool: u32) -> Plan {
-    let hosts: Vec<String> = spec.operation_machines.iter().map(|machine| machine.ip.clone()).collect();
+    let host = |machine: &Machine| match &machine.name {
+        Some(name) if machine.ip.is_empty() => name.clone(),
+        _ => machine.ip.clone(),
+    };
+    let hosts: Vec<String> = spec.operation_machines.iter().map(host).collect();
     let steps = steps(bundle, spec, owned);
     let batches = Cut::new(bundle, &spec.batches, pool).batches(hosts.len() as u32);
     let soak = spec.batches.soak_seconds.or(bundle.batches.soak_seconds).unwrap_or(SOAK_SECONDS);

@@ -103,6 +103,9 @@ pub struct Operation {
     pub name: String,
     /// Who asked.
     pub subject: String,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// What it is to do.
     pub spec: OperationSpec,
     /// The task that it belongs to.
@@ -168,7 +171,7 @@ impl Rests for Operation {
 
 impl Operation {
     pub(crate) fn new(id: OperationId, accepted: Accepted, seq: u64, epoch: u64, now: Micros) -> Self {
-        let Accepted { name, subject, spec, owner, plan } = accepted;
+        let Accepted { name, subject, spec, owner, plan, why } = accepted;
         let cell = Cell { state: HostState::Waiting, since: now, duration_ms: 0 };
         let cells = vec![vec![cell; plan.hosts.len()]; plan.steps.len()];
         let asks = plan.approval.then(|| Notice::asks(seq, now));
@@ -176,6 +179,7 @@ impl Operation {
             id,
             name,
             subject,
+            why,
             spec,
             owner,
             plan,

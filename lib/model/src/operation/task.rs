@@ -96,6 +96,9 @@ pub struct Task {
     pub name: String,
     /// Who asked.
     pub subject: String,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// What it is to do.
     pub spec: TaskSpec,
     /// The number of its last fact.
@@ -132,7 +135,7 @@ impl Rests for Task {
 
 impl Task {
     pub(crate) fn new(id: TaskId, accepted: TaskAccepted, seq: u64, epoch: u64, now: Micros) -> Self {
-        let TaskAccepted { name, subject, spec } = accepted;
+        let TaskAccepted { name, subject, spec, why } = accepted;
         let step = |(kind, bundle): (TaskStepKind, Option<&str>)| TaskStep {
             kind,
             bundle: bundle.map(str::to_owned),
@@ -150,6 +153,7 @@ impl Task {
             id,
             name,
             subject,
+            why,
             spec,
             seq,
             epoch,

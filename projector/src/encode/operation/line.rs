@@ -126,7 +126,7 @@ impl<'a> Line<'a> {
         match body {
             Body::Accepted(said) => {
                 let (outcome, hosts) = (Phase::Pending.name(), said.plan.hosts.len());
-                Self { outcome, hosts, subject: &said.subject, ..Self::default() }
+                Self { outcome, hosts, ..Self::by(&said.subject, &said.why) }
             }
             Body::Refused(said) => {
                 let (message, reason) = (refusal(&said.field, &said.value, &said.allowed), Reason::SpecRefused.name());
@@ -141,7 +141,8 @@ impl<'a> Line<'a> {
                 Self { step: &said.step, outcome: HostState::Skipped.name(), ..Self::by(&said.subject, &said.why) }
             }
             Body::RetryAsked(said) => {
-                Self { hosts: said.hosts.len(), subject: &said.subject, ..Self::in_stage(run, said.stage) }
+                let message = said.why.as_str().into();
+                Self { hosts: said.hosts.len(), subject: &said.subject, message, ..Self::in_stage(run, said.stage) }
             }
             Body::WarningsRose(said) => {
                 let message = format!("{} Warnings, {} in as much time before", said.count, said.before).into();
@@ -216,7 +217,7 @@ impl<'a> Line<'a> {
         match body {
             Body::TaskAccepted(said) => {
                 let hosts = said.spec.operation_task_machines.len();
-                Self { outcome: Phase::Pending.name(), hosts, subject: &said.subject, ..Self::default() }
+                Self { outcome: Phase::Pending.name(), hosts, ..Self::by(&said.subject, &said.why) }
             }
             Body::TaskStepStarted(said) => Self { outcome: Phase::Running.name(), ..at(said.step) },
             Body::OperationAsked(said) => Self { message: said.name.as_str().into(), ..at(said.step) },

@@ -11,17 +11,19 @@ const LONGEST_WORD: usize = 63;
 const NAME: &str = "a name of a node: lower-case letters, digits, '-' and '.', a letter or digit at both ends";
 const WORD: &str = "1 to 63 letters, digits, '.', '_' or '-'";
 const ADDRESS: &str = "an IPv4 or IPv6 address";
-const INSTEAD: &str =
-    "; of an inventory, ansible_host= may name it; of a cluster, the name of a node that an operation had before";
+const INSTEAD: &str = "; of an inventory, ansible_host= may name it; of a cluster, the name of a node";
 
-pub(super) fn row(draft: Draft, nodes: &Addresses) -> Result<Row, Fault> {
+pub(super) fn row(draft: Draft, nodes: Option<&Addresses>) -> Result<Row, Fault> {
     let line = draft.line;
     let fault = |field, value: &str, allowed: &str| Fault::new(line, field, value, allowed);
     let own = host_of(&draft.host);
     let is_named = own.address.parse::<IpAddr>().is_err();
-    let node = nodes.get(own.address).filter(|_| is_named && draft.address.is_none());
+    let of = nodes.filter(|_| is_named && draft.address.is_none());
+    let node = of.and_then(|nodes| nodes.get(own.address));
+    let alone = of.is_some() && node.is_none() && is_node(own.address) && draft.name.is_none();
     let ip = draft.address.as_ref().or(node).map_or_else(|| own.address.to_owned(), String::clone);
-    if ip.parse::<IpAddr>().is_err() {
+    let ip = if alone { String::new() } else { ip };
+    if !alone && ip.parse::<IpAddr>().is_err() {
         let allowed = match draft.address {
             Some(_) => ADDRESS.to_owned(),
             None => format!("{ADDRESS}{INSTEAD}"),
@@ -30,7 +32,7 @@ pub(super) fn row(draft: Draft, nodes: &Addresses) -> Result<Row, Fault> {
     }
     // Of an inventory the host itself is the name, where its address stands beside it.
     let from_host = draft.address.is_some() && is_named && !own.address.is_empty();
-    let name = draft.name.or_else(|| (from_host || node.is_some()).then(|| own.address.to_owned()));
+    let name = draft.name.or_else(|| (from_host || alone || node.is_some()).then(|| own.address.to_owned()));
     if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
         return Err(fault("name", name, NAME));
     }
@@ -78,6 +80,11 @@ fn is_name(name: &str) -> bool {
         ends && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
     };
     name.len() <= LONGEST_NAME && name.split('.').all(part)
+}
+
+/// Whether it is the name of a node, and no address with a slip in it.
+fn is_node(text: &str) -> bool {
+    is_name(text) && text.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 fn is_word(word: &str) -> bool {

@@ -50,6 +50,7 @@ impl Format {
 pub(crate) struct Row {
     /// The line, counted from 1.
     pub line: usize,
+    /// Empty where only its node is named.
     pub ip: String,
     pub name: Option<String>,
     pub role: Option<String>,
@@ -113,8 +114,9 @@ struct Found {
 /// Addresses of nodes, by the names of the nodes.
 pub(crate) type Addresses = BTreeMap<String, String>;
 
-/// Reads a text; without a format it is guessed. The name of one of these nodes stands for its address.
-pub(crate) fn parse(text: &str, format: Option<Format>, nodes: &Addresses) -> Parsed {
+/// Reads a text; without a format it is guessed. Of a cluster, some of whose nodes have an address here, the name of a node stands for
+/// its address; of others it stands alone.
+pub(crate) fn parse(text: &str, format: Option<Format>, nodes: Option<&Addresses>) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let all: Vec<&str> = text.lines().collect();
     let looked_at = &all[..all.len().min(MOST_LINES)];
@@ -134,11 +136,11 @@ pub(crate) fn parse(text: &str, format: Option<Format>, nodes: &Addresses) -> Pa
     for draft in found.drafts.into_iter().filter(|draft| !faults.contains_key(&draft.line)).collect::<Vec<_>>() {
         match check::row(draft, nodes) {
             Ok(mut row) => {
-                let address: Option<std::net::IpAddr> = row.ip.parse().ok();
-                row.duplicate_of = address.and_then(|address| seen.insert(address, row.line)).inspect(|first| {
-                    // The first line keeps being named.
-                    address.map(|address| seen.insert(address, *first));
-                });
+                let address = row.ip.parse::<std::net::IpAddr>().map(|address| address.to_string());
+                let known = address.ok().or(row.name.clone()).unwrap_or_default();
+                row.duplicate_of = seen.get(&known).copied();
+                // The first line keeps being named.
+                seen.entry(known).or_insert(row.line);
                 rows.push(row);
             }
             Err(fault) => drop(faults.entry(fault.line).or_insert(fault)),

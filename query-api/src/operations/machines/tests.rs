@@ -6,10 +6,10 @@ use super::*;
 
 /// `line ip name role user port group =duplicate` of each row, then `line! field` of each fault.
 fn told(text: &str, format: Option<Format>) -> (Format, Vec<String>) {
-    told_of(text, format, &Addresses::new())
+    told_of(text, format, None)
 }
 
-fn told_of(text: &str, format: Option<Format>, nodes: &Addresses) -> (Format, Vec<String>) {
+fn told_of(text: &str, format: Option<Format>, nodes: Option<&Addresses>) -> (Format, Vec<String>) {
     let parsed = parse(text, format, nodes);
     let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".into());
     let rows = parsed.rows.iter().map(|row| {
@@ -50,19 +50,25 @@ fn pasted_lines_are_read() {
 }
 
 #[test]
-fn the_name_of_a_known_node_stands_for_its_address() {
+fn the_name_of_a_node_stands_for_its_address() {
     let nodes = Addresses::from([("node-11".to_owned(), "10.0.0.11".to_owned())]);
     for (line, expected) in [
         ("node-11", "1 10.0.0.11 node-11 - - - -"),
         ("admin@node-11:2222", "1 10.0.0.11 node-11 - admin 2222 -"),
         ("10.0.0.12 node-11", "1 10.0.0.12 node-11 - - - -"),
-        ("node-12", "1! ip"),
+        ("node-12", "1  node-12 - - - -"),
+        ("admin@node-12 role=Compute", "1  node-12 Compute admin - -"),
+        ("10.0.0.300", "1! ip"),
+        ("Node_12", "1! ip"),
+        ("node-12 node-13", "1! ip"),
     ] {
-        assert_eq!(told_of(line, Some(Format::Lines), &nodes).1, [expected], "{line}");
+        assert_eq!(told_of(line, Some(Format::Lines), Some(&nodes)).1, [expected], "{line}");
     }
     let twice = ["1 10.0.0.11 node-11 - - - -", "2 10.0.0.11 - - - - - =1"];
-    assert_eq!(told_of("node-11\n10.0.0.11", None, &nodes).1, twice);
-    assert_eq!(told_of("[w]\nnode-11\n", None, &nodes).1, ["2 10.0.0.11 node-11 - - - w"]);
+    assert_eq!(told_of("node-11\n10.0.0.11", None, Some(&nodes)).1, twice);
+    let twice = ["1  node-12 - - - -", "2  node-12 - - - - =1"];
+    assert_eq!(told_of("node-12\nnode-12", None, Some(&nodes)).1, twice);
+    assert_eq!(told_of("[w]\nnode-11\n", None, Some(&nodes)).1, ["2 10.0.0.11 node-11 - - - w"]);
 }
 
 #[test]
@@ -151,11 +157,11 @@ all:
 fn more_than_allowed_is_an_error() {
     let many: Vec<String> =
         (0..6000).map(|n| format!("10.{}.{}.{} n{n} Compute admin", n / 65536, n / 256 % 256, n % 256)).collect();
-    let parsed = parse(&many.join("\n"), None, &Addresses::new());
+    let parsed = parse(&many.join("\n"), None, None);
     assert_eq!((parsed.rows.len(), parsed.faults.len(), parsed.faults[0].line), (5000, 1000, 5001));
-    let parsed = parse(&"\n".repeat(30_000), None, &Addresses::new());
+    let parsed = parse(&"\n".repeat(30_000), None, None);
     assert_eq!((parsed.lines, parsed.faults.len(), parsed.faults[0].field), (30_000, 1, "text"));
-    assert_eq!(parse(&many[..2000].join("\n"), None, &Addresses::new()).rows.len(), 2000);
+    assert_eq!(parse(&many[..2000].join("\n"), None, None).rows.len(), 2000);
 }
 
 /// Lines that look like something.
@@ -179,7 +185,7 @@ proptest! {
         format in prop::option::of(prop::sample::select(Format::ALL.to_vec())),
     ) {
         let text = lines.join("\n");
-        let parsed = parse(&text, format, &Addresses::new());
+        let parsed = parse(&text, format, None);
         let all: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().collect();
         prop_assert_eq!(parsed.lines, all.len());
         let known: std::collections::BTreeSet<usize> = parsed.rows.iter().map(|row| row.line).chain(parsed.faults.iter().map(|fault| fault.line)).collect();

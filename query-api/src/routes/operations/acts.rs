@@ -74,6 +74,9 @@ pub(super) struct OperationWish {
     /// `operationFlow`, `operationMachines` and so on.
     #[schema(value_type = Object)]
     pub spec: OperationSpec,
+    /// Why, for people; may be empty.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// A word beside an act.
@@ -104,6 +107,9 @@ pub(super) struct RetryBody {
     /// Their addresses; none means all that failed in the present step.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Why, for people; may be empty.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// A step to be left out.
@@ -207,7 +213,7 @@ pub(super) async fn say(
 pub(super) async fn make(ask: Ask, key: Key, Body(wish): Body<OperationWish>) -> Result<Response, Problem> {
     wait(&ask)?;
     checked_name(&wish.name)?;
-    let asked = RequestOperation { name: wish.name, spec: wish.spec, owner: None };
+    let asked = RequestOperation { name: wish.name, spec: wish.spec, owner: None, why: wish.why };
     told(&ask, key, Target::NewOperation, asked.into(), StatusCode::CREATED).await
 }
 
@@ -267,7 +273,7 @@ says! {
     /// Cancels an operation: runners stop, and what was done is undone.
     cancel "/api/v1/operations/{id}/cancel" WordBody(body) => Asked::Cancel(Word { why: body.why });
     /// Tries hosts of the present step again: a new attempt; hosts that went well are left out.
-    retry "/api/v1/operations/{id}/retry" RetryBody(body) => Asked::Retry(Retry { hosts: body.hosts });
+    retry "/api/v1/operations/{id}/retry" RetryBody(body) => Asked::Retry(Retry { hosts: body.hosts, why: body.why });
     /// Leaves a step out.
     skip "/api/v1/operations/{id}/skip" SkipBody(body) => Asked::Skip(Skip { step: body.step, why: body.why });
     /// Approves an operation that waits for another subject than the requester.

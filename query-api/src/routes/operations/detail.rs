@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     app::{Ask, now},
-    operations::{Known, Stood, Warned},
+    operations::{Known, Spoken, Stood, Warned},
     problem::{Problem, ProblemBody},
 };
 
@@ -75,7 +75,8 @@ pub(super) struct PlanLimits {
 /// How it is carried out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlanItem {
-    /// The hosts by address: a host's place here is its column in the matrix.
+    /// The hosts by address, of a plan that is only looked at perhaps by the name of the node: a host's place here is its column in
+    /// the matrix.
     pub hosts: Vec<String>,
     /// The steps in order: a step's place here is its row in the matrix.
     pub steps: Vec<PlanStep>,
@@ -160,6 +161,21 @@ pub(super) struct StoodItem {
     message: String,
 }
 
+/// Somebody said something to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SaidItem {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    time: Micros,
+    /// `start`, `approve`, `reject`, `hold`, `resume`, `retry`, `skip`, `cancel`.
+    #[schema(value_type = String)]
+    act: &'static str,
+    /// Who.
+    subject: String,
+    /// Why, for people; may be empty.
+    why: String,
+}
+
 /// What an operation has, or had, locked.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LockItem {
@@ -240,6 +256,8 @@ pub(super) struct OperationDetail {
     hold: Option<HoldItem>,
     /// Times in which it stood still, the newest last; the present one is open.
     holds: Vec<StoodItem>,
+    /// What people said to it, the newest last; the last fifty.
+    said: Vec<SaidItem>,
     /// What it has locked, and had; the newest last.
     locks: Vec<LockItem>,
     /// Rises of Warnings on its nodes; the newest last.
@@ -277,6 +295,7 @@ fn detail(known: &Known, operation: &Operation, subject: &str, now: Micros) -> O
         debts: debts(operation),
         hold: hold(operation),
         holds: known.holds(operation.id).map(stood_item).collect(),
+        said: known.said(operation.id).map(said_item).collect(),
         locks: operation.locks.iter().rev().take(MOST_SPANS).rev().map(lock_item).collect(),
         warnings: known.warnings(operation.id).map(warnings_item).collect(),
         actions: actions(
@@ -394,6 +413,11 @@ pub(super) fn lock_item(span: &LockSpan) -> LockItem {
 fn stood_item(stood: &Stood) -> StoodItem {
     let Stood { since, until, stage, reason, message } = stood.clone();
     StoodItem { since, until, stage, reason, message }
+}
+
+fn said_item(told: &Spoken) -> SaidItem {
+    let Spoken { time, act, subject, why } = told.clone();
+    SaidItem { time, act, subject, why }
 }
 
 fn warnings_item(warned: &Warned) -> WarningsItem {

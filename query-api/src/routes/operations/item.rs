@@ -97,6 +97,8 @@ pub(super) struct OperationItem {
     pub message: String,
     /// Who asked for it.
     pub subject: String,
+    /// Why, for people; may be empty.
+    pub why: String,
     /// The task that it belongs to.
     pub owner: Option<OperationOwner>,
     /// Labels.
@@ -162,6 +164,7 @@ pub(super) fn item(board: &Board, operation: &Operation, now: Micros) -> Operati
         reason: summary.reason,
         message: summary.message,
         subject: operation.subject.clone(),
+        why: operation.why.clone(),
         owner,
         labels: operation.spec.labels.clone(),
         dry_run: operation.spec.dry_run,

@@ -24,7 +24,7 @@ pub(super) struct MachinesText {
     /// `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`.
     #[serde(default = "auto")]
     format: String,
-    /// A cluster: the name of a node that an operation of it had then stands for the address that the node had there.
+    /// A cluster: then the name of a node stands for its address, which an operation of the cluster may have told before.
     #[serde(default)]
     cluster: Option<String>,
 }
@@ -38,8 +38,8 @@ fn auto() -> String {
 pub(super) struct MachineRow {
     /// Its line, counted from 1.
     line: usize,
-    /// Its address.
-    ip: String,
+    /// Its address; null where only its node is named, which has its address from the cluster when the operation is accepted.
+    ip: Option<String>,
     /// The name of its node.
     name: Option<String>,
     /// Its role.
@@ -50,7 +50,7 @@ pub(super) struct MachineRow {
     port: Option<u16>,
     /// The first group of the inventory that it is in.
     group: Option<String>,
-    /// The first line that has the same address; null where none has.
+    /// The first line that has the same address or node; null where none has.
     duplicate_of: Option<usize>,
 }
 
@@ -101,18 +101,18 @@ pub(super) async fn parse_machines(ask: Ask, Body(list): Body<MachinesText>) -> 
             Problem::parameter("format", word, format!("auto, {}", names.join(", ")))
         })?),
     };
-    let mut parsed = parse(&list.text, format, &Addresses::new());
+    let mut parsed = parse(&list.text, format, None);
     if let Some(cluster) = &list.cluster
         && parsed.faults.iter().any(|fault| fault.field == "ip")
     {
         let nodes = ask.app.operations.look(|known| addresses(&known.board, cluster)).await?;
-        parsed = parse(&list.text, format, &nodes);
+        parsed = parse(&list.text, format, Some(&nodes));
     }
     Ok(Json(answer(parsed)))
 }
 
 /// Where the nodes of a cluster are, as the newest operation says that named them.
-fn addresses(board: &Board, cluster: &str) -> Addresses {
+pub(super) fn addresses(board: &Board, cluster: &str) -> Addresses {
     let mut all: Vec<&Operation> = board.operations.values().filter(|one| one.spec.cluster_name == cluster).collect();
     all.sort_by_key(|operation| operation.created);
     let told = |one: &Operation| {
@@ -130,7 +130,7 @@ fn answer(parsed: Parsed) -> MachinesAnswer {
         .into_iter()
         .map(|row| MachineRow {
             line: row.line,
-            ip: row.ip,
+            ip: Some(row.ip).filter(|ip| !ip.is_empty()),
             name: row.name,
             role: row.role,
             user: row.user,

@@ -29,6 +29,9 @@ pub(super) struct TaskWish {
     /// `operationTaskMachines`, `operationTaskStep`, `operationTaskType` and so on.
     #[schema(value_type = Object)]
     pub spec: TaskSpec,
+    /// Why, for people; may be empty.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// Makes a task: answered when it is accepted, or refused with what is allowed.
@@ -44,7 +47,7 @@ pub(super) struct TaskWish {
 pub(super) async fn make_task(ask: Ask, key: Key, Body(wish): Body<TaskWish>) -> Result<Response, Problem> {
     wait(&ask)?;
     checked_name(&wish.name)?;
-    let asked = RequestTask { name: wish.name, spec: wish.spec };
+    let asked = RequestTask { name: wish.name, spec: wish.spec, why: wish.why };
     told(&ask, key, Target::NewTask, asked.into(), StatusCode::CREATED).await
 }
 
@@ -57,7 +60,7 @@ says! {
     /// Cancels a task, and the operation of its present step: what was done is undone.
     cancel_task "/api/v1/tasks/{id}/cancel" WordBody(body) => Asked::Cancel(Word { why: body.why });
     /// Tries hosts of the present step's operation again.
-    retry_task "/api/v1/tasks/{id}/retry" RetryBody(body) => Asked::Retry(Retry { hosts: body.hosts });
+    retry_task "/api/v1/tasks/{id}/retry" RetryBody(body) => Asked::Retry(Retry { hosts: body.hosts, why: body.why });
     /// Leaves the present step of a held task out.
     skip_task "/api/v1/tasks/{id}/skip" SkipBody(body) => Asked::Skip(Skip { step: body.step, why: body.why });
     /// Approves the work order at which a task waits.

@@ -112,6 +112,8 @@ pub(super) struct TaskItem {
     message: String,
     /// Who asked for it.
     subject: String,
+    /// Why, for people; may be empty.
+    why: String,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     created: Micros,
@@ -181,6 +183,7 @@ pub(super) fn task_item(task: &Task) -> TaskItem {
         reason: summary.reason,
         message: summary.message,
         subject: task.subject.clone(),
+        why: task.why.clone(),
         created: task.created,
         updated: task.updated,
         since: task.since,

@@ -22,6 +22,9 @@ pub struct Accepted {
     pub owner: Option<Owner>,
     /// How it is carried out.
     pub plan: Plan,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// It is not valid, and over.
@@ -135,6 +138,9 @@ pub struct RetryAsked {
     pub hosts: Vec<String>,
     /// Who.
     pub subject: String,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// Warnings rose on the touched nodes.

@@ -17,6 +17,9 @@ pub struct TaskAccepted {
     pub subject: String,
     /// What it is to do.
     pub spec: TaskSpec,
+    /// Why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A step began.

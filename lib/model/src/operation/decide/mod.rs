@@ -6,7 +6,7 @@ mod tasks;
 use beidou_schemas::{
     Micros, Offset,
     operation::{
-        Object,
+        Object, OperationSpec,
         command::{Ask, Command},
         fact::{Accepted, Cause, CommandRefused, Fact, Refused as RefusedFact, TaskAccepted},
     },
@@ -37,6 +37,32 @@ impl Arrived {
 /// # Errors
 /// When it is not followed: [`refusal`] has the facts that say so.
 pub fn decide(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact>, Refused> {
+    let facts = foresee(board, arrived, now)?;
+    match &arrived.command.ask {
+        Ask::RequestOperation(request) if !facts.is_empty() => placed(&request.spec).map(|()| facts),
+        _ => Ok(facts),
+    }
+}
+
+/// Locks, fences and results know a machine by its address: whoever decides has asked the cluster for those of nodes.
+fn placed(spec: &OperationSpec) -> Result<(), Refused> {
+    let mut machines = spec.operation_machines.iter().enumerate();
+    machines.find(|(_, machine)| machine.ip.is_empty()).map_or(Ok(()), |(place, machine)| {
+        let (field, cluster) = (format!("operationMachines[{place}].name"), &spec.cluster_name);
+        let allowed = format!(
+            "a node that the API server of {cluster} has with an InternalIP; one that came just now is known within a minute, else \
+             name its ip"
+        );
+        Err(Refused::new(field, machine.name.as_deref().unwrap_or_default(), allowed))
+    })
+}
+
+/// The same for who cannot ask the cluster where its nodes are: that a request names nodes without their addresses is nothing
+/// against it.
+///
+/// # Errors
+/// When it would not be followed.
+pub fn foresee(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact>, Refused> {
     let command = &arrived.command;
     if board.commands.contains(&command.id) {
         return Ok(Vec::new());
@@ -53,9 +79,9 @@ pub fn decide(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact>
             }
             let plan = plan(board, &request.spec, request.owner.as_ref())?;
             let (name, subject) = (request.name.clone(), command.subject.clone());
-            let (spec, owner) = (request.spec.clone(), request.owner);
+            let (spec, owner, why) = (request.spec.clone(), request.owner, request.why.clone());
             let suspend = spec.suspend;
-            draft.add(command.object, Accepted { name, subject, spec, owner, plan });
+            draft.add(command.object, Accepted { name, subject, spec, owner, plan, why });
             if suspend {
                 draft.add(command.object, operations::suspended());
             }
@@ -63,8 +89,8 @@ pub fn decide(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact>
         (Ask::RequestTask(request), Object::Task(_)) => {
             check::task(board, &request.spec)?;
             let (name, subject, spec) = (request.name.clone(), command.subject.clone(), request.spec.clone());
-            let suspend = spec.suspend;
-            draft.add(command.object, TaskAccepted { name, subject, spec });
+            let (suspend, why) = (spec.suspend, request.why.clone());
+            draft.add(command.object, TaskAccepted { name, subject, spec, why });
             if suspend {
                 draft.add(command.object, operations::suspended());
             }

@@ -103,7 +103,8 @@ fn again(draft: &mut Draft<'_>, operation: &Operation, retry: &Retry, subject: S
     in_phase(operation, &[Phase::Held, Phase::Unknown])?;
     is_quiet(operation)?;
     let object = Object::Operation(operation.id);
-    let resumed = Resumed { subject: Some(subject.clone()), why: "retry".into() };
+    let said = if retry.why.is_empty() { "retry".into() } else { format!("retry: {}", retry.why) };
+    let resumed = Resumed { subject: Some(subject.clone()), why: said };
     let Some(stage) = operation.present() else {
         return Err(Refused::new("stage", operation.stage, "all steps are through: there is nothing to retry"));
     };
@@ -137,7 +138,7 @@ fn again(draft: &mut Draft<'_>, operation: &Operation, retry: &Retry, subject: S
         RetryScope::Host | RetryScope::None => retry.hosts.clone(),
     };
     draft.add(object, resumed);
-    draft.add(object, RetryAsked { stage: operation.stage, hosts, subject });
+    draft.add(object, RetryAsked { stage: operation.stage, hosts, subject, why: retry.why.clone() });
     Ok(())
 }
 

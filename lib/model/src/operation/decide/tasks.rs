@@ -1,7 +1,7 @@
 //! Commands to a task. What is about hosts goes to the operation of its present step.
 
 use beidou_schemas::operation::{
-    GateMode, Object, OperationSpec, Owner, Phase, Reason, Via,
+    GateMode, Machine, Object, OperationSpec, Owner, Phase, Reason, Via,
     command::{Answer, Ask, Command, Skip},
     fact::{CancelAsked, GateAnswered, Held, Resumed, TaskStepEnded},
 };
@@ -26,8 +26,17 @@ pub(super) fn may_make(board: &Board, owner: Owner, spec: &OperationSpec) -> Res
 #[must_use]
 pub fn does_same(asked: &OperationSpec, spec: &OperationSpec) -> bool {
     let (suspend, labels, parameters) = (spec.suspend, spec.labels.clone(), spec.parameters.clone());
+    let operation_machines = spec.operation_machines.clone();
     are_same(&asked.parameters, &spec.parameters)
-        && OperationSpec { suspend, labels, parameters, ..asked.clone() } == *spec
+        && asked.operation_machines.len() == operation_machines.len()
+        && asked.operation_machines.iter().zip(&operation_machines).all(|(asked, machine)| is_machine(asked, machine))
+        && OperationSpec { suspend, labels, parameters, operation_machines, ..asked.clone() } == *spec
+}
+
+/// One that was asked for by the name of its node alone got its address when it was accepted.
+fn is_machine(asked: &Machine, machine: &Machine) -> bool {
+    let ip = if machine.ip.is_empty() { &asked.ip } else { &machine.ip };
+    *asked == Machine { ip: ip.clone(), ..machine.clone() }
 }
 
 fn are_same(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {

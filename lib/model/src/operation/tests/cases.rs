@@ -8,7 +8,7 @@ use beidou_schemas::{
         Actor, AttemptEnd, Batches, ClusterRules, Freeze, HostState, Object, OperationId, OperationSpec, OperationType,
         Phase, Reason, Settled, Stage, UndoKind,
         bundle::BundleShape,
-        command::{Answer, Ask, Hold, Retry, Skip, Word},
+        command::{Answer, Ask, Hold, RequestOperation, Retry, Skip, Word},
         fact::{AttemptClaimed, AttemptEnded, AttemptLaunched, Body, Fact, Held, WarningsRose},
     },
     runner,
@@ -178,7 +178,7 @@ fn a_failing_canary_holds_and_only_the_failed_host_is_tried_again_before_the_soa
     assert_eq!(work(&mut world, RUN, &[]).len(), 5);
     assert_eq!(work(&mut world, RUN, &["10.0.0.1"]), ["10.0.0.1"]);
     assert_eq!((run(&world).phase, run(&world).reason), (Phase::Held, Some(Reason::CanaryFailed)));
-    let other = Ask::Retry(Retry { hosts: vec!["10.0.0.2".into()] });
+    let other = Ask::Retry(Retry { hosts: vec!["10.0.0.2".into()], ..Retry::default() });
     assert!(!world.ask(Object::Operation(RUN), "dev", other), "it has not failed");
     assert!(world.ask(Object::Operation(RUN), "dev", Ask::Retry(Retry::default())));
     assert_eq!(work(&mut world, RUN, &[]), ["10.0.0.1"]);
@@ -479,4 +479,18 @@ fn the_matrix_at_a_time_and_what_changed_until_another_agree() {
     assert_eq!(view::host_times(found, 1).len(), 5);
     let none = view::forecast(&Board::default(), &found.plan);
     assert_eq!((none.unknown.len(), none.p50_ms), (4, None));
+}
+
+#[test]
+fn who_starts_and_who_retries_say_why() {
+    let mut world = World::new(1, 100);
+    let (object, ask) = setting::request(RUN, setting::scale_up_spec(1..6), None);
+    let Ask::RequestOperation(request) = ask else { panic!("no request") };
+    assert!(world.ask(object, "dev", RequestOperation { why: "rack 7".into(), ..request }.into()));
+    assert_eq!(run(&world).why, "rack 7");
+    work(&mut world, RUN, &[]);
+    work(&mut world, RUN, &["10.0.0.1"]);
+    assert!(world.ask(object, "dev", Ask::Retry(Retry { why: "a new disk".into(), ..Retry::default() })));
+    let asked = |fact: &Fact| matches!(&fact.body, Body::RetryAsked(asked) if asked.why == "a new disk");
+    assert!(world.log.iter().any(asked));
 }

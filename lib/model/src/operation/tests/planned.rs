@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    Batches, MOST_STEPS, Machine, NamedStep, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
+    Batches, MOST_STEPS, Machine, NamedStep, OperationId, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
     bundle::{BundleShape, MachineCount, StepShape},
 };
 use uuid::Uuid;
 
 use super::{cases::with, setting, world::World};
-use crate::operation::{plan, plan_of};
+use crate::operation::{Arrived, decide, does_same, foresee, plan, plan_of};
 
 /// The bundle with a step that readies machines for another one.
 pub(super) fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
@@ -113,4 +113,35 @@ fn what_neither_operation_nor_cluster_gives_is_refused_before_it_begins() {
         let (object, ask) = task(id, step);
         assert!(world.ask(object, "dev", ask), "{step}");
     }
+}
+
+#[test]
+fn a_node_is_named_in_place_of_its_address_until_the_cluster_has_told_it() {
+    let world = with(1..6);
+    let named = |kind, names: [&str; 2]| {
+        let machine = |name: &str| Machine { name: Some(name.into()), ..Machine::default() };
+        let flow: &[&str] = if kind == OperationType::Reboot { &["drain", "reboot"] } else { &["scaleUp"] };
+        OperationSpec { operation_machines: names.map(machine).into(), ..setting::spec(kind, flow, 1..1) }
+    };
+    let spec = named(OperationType::Reboot, ["worker-7", "worker-8"]);
+    assert_eq!(plan(&world.board, &spec, None).unwrap().hosts, ["worker-7", "worker-8"]);
+    let twice = plan(&world.board, &named(OperationType::Reboot, ["worker-7", "worker-7"]), None).unwrap_err();
+    assert_eq!((&*twice.field, &*twice.value), ("operationMachines[1].ip", "worker-7"));
+    let joins = plan(&world.board, &named(OperationType::ScaleUp, ["worker-7", "worker-8"]), None).unwrap_err();
+    assert_eq!((&*joins.field, &*joins.value), ("operationMachines[0].ip", ""), "what is to join has no node yet");
+
+    let arrived = |spec: &OperationSpec| {
+        let (object, ask) = setting::request(OperationId(Uuid::from_u128(9)), spec.clone(), None);
+        Arrived { command: setting::command(90, object, "ops", ask), partition: 0, offset: 90 }
+    };
+    let mut found = spec.clone();
+    found.operation_machines[0].ip = "10.0.0.7".into();
+    assert!(foresee(&world.board, &arrived(&found), world.now).is_ok(), "who cannot ask the cluster does not refuse");
+    let refused = decide(&world.board, &arrived(&found), world.now).unwrap_err();
+    assert_eq!((&*refused.field, &*refused.value), ("operationMachines[1].name", "worker-8"));
+    found.operation_machines[1].ip = "10.0.0.8".into();
+    assert!(decide(&world.board, &arrived(&found), world.now).is_ok());
+    assert!(does_same(&found, &spec), "what was accepted has its address beside the name");
+    let other = named(OperationType::Reboot, ["worker-7", "worker-9"]);
+    assert!(!does_same(&found, &other) && !does_same(&spec, &found));
 }

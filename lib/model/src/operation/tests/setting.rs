@@ -129,11 +129,11 @@ pub fn command(number: u128, object: Object, subject: &str, ask: Ask) -> Command
 
 pub fn request(id: OperationId, spec: OperationSpec, owner: Option<Owner>) -> (Object, Ask) {
     let name = format!("ops/{}", id.0.as_u128());
-    (Object::Operation(id), RequestOperation { name, spec, owner }.into())
+    (Object::Operation(id), RequestOperation { name, spec, owner, why: String::new() }.into())
 }
 
 pub fn request_task(id: TaskId, spec: TaskSpec) -> (Object, Ask) {
-    (Object::Task(id), RequestTask { name: "ops/q3".into(), spec }.into())
+    (Object::Task(id), RequestTask { name: "ops/q3".into(), spec, why: String::new() }.into())
 }
 
 pub fn outcome(state: HostState) -> HostOutcome {

@@ -206,7 +206,7 @@ fn only_what_was_refused_since_it_was_asked_for_fails_a_step() {
     let bad = || {
         let spec =
             beidou_schemas::operation::OperationSpec { cluster_name: "nowhere".into(), ..setting::scale_up_spec(1..2) };
-        Ask::from(RequestOperation { name: "ops/q3-scaleup".into(), spec, owner: None })
+        Ask::from(RequestOperation { name: "ops/q3-scaleup".into(), spec, owner: None, why: String::new() })
     };
     for fresh in [false, true] {
         let mut world = with(&["ScaleUp"], |_, _| {});

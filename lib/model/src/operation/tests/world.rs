@@ -221,7 +221,7 @@ impl World {
             Action::CreateOperation { task, asked } if lucky => {
                 let step: TaskStepKind = self.board.tasks[&task].steps[asked.step as usize].kind;
                 let owner = Some(Owner { task, step });
-                let ask = RequestOperation { name: asked.name, spec: asked.spec, owner }.into();
+                let ask = RequestOperation { name: asked.name, spec: asked.spec, owner, why: String::new() }.into();
                 let subject = self.board.tasks[&task].subject.clone();
                 assert!(self.ask(Object::Operation(asked.operation), &subject, ask), "what a task asks for is valid");
             }
