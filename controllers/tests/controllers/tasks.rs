@@ -62,7 +62,7 @@ async fn ask(site: &Site) {
         "operationTaskStep": [{"step": "ScaleUpPreCheck"}, {"step": "ScaleUp"}],
         "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
     });
-    let request = RequestTask { name: "n/q3".into(), spec: serde_json::from_value(spec).unwrap() };
+    let request = RequestTask { name: "n/q3".into(), spec: serde_json::from_value(spec).unwrap(), why: String::new() };
     site.ask(Object::Task(TaskId(Uuid::from_u128(9))), "alice", request.into()).await;
 }
 
