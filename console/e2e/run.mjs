@@ -12,6 +12,7 @@ import * as looks from "./tests/looks.mjs";
 import * as nodes from "./tests/nodes.mjs";
 import * as operations from "./tests/operations.mjs";
 import * as others from "./tests/others.mjs";
+import * as sql from "./tests/sql.mjs";
 import * as tail from "./tests/tail.mjs";
 
 const world = await start();
@@ -20,7 +21,7 @@ let failed = 0;
 try {
   if (word === "screenshots") await screenshots(world);
   else {
-    for (const suite of [access, first, fleet, events, tail, operations, nodes, addresses, axes, others, hostile, looks]) {
+    for (const suite of [access, first, fleet, events, tail, operations, nodes, addresses, axes, sql, others, hostile, looks]) {
       for (const [name, test] of Object.entries(suite)) {
         if (!name.toLowerCase().includes(word.toLowerCase())) continue;
         try {

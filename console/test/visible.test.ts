@@ -1,5 +1,9 @@
+import { createElement } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
+import { fitted } from "../src/canvas/drawGantt";
 import { atLeast, bytes, short } from "../src/design/number";
+import { Fit } from "../src/design/parts";
 import { middle, visible, visibleLines } from "../src/design/visible";
 
 describe("hostile text", () => {
@@ -23,6 +27,15 @@ describe("identifiers and numbers", () => {
     expect(middle("recsys-ranker-6c9f7d8b5c-x2k9q", 17)).toBe("recsys-ra…c-x2k9q");
     expect(middle("recsys-ranker-6c9f7d8b5c-x2k9q", 17)).toHaveLength(17);
     expect(middle("short", 17)).toBe("short");
+  });
+  it("keeps its tail in the room that there is, and a sentence its head", () => {
+    const drawn = (text: string) => renderToStaticMarkup(createElement(Fit, { text }));
+    expect(drawn("recsys-ranker-6c9f7d8b5c-x2k9q")).toContain("<span>recsys-ranker-6c9f</span><span>7d8b5c-x2k9q</span>");
+    expect(drawn("short\u202e")).toBe('<bdi class="cut" title="short⟦202E⟧">short⟦202E⟧</bdi>');
+    expect(drawn("Back-off pulling an image")).toContain(">Back-off pulling an image</bdi>");
+    const c = { measureText: (text: string) => ({ width: text.length * 7 }) as TextMetrics };
+    expect(fitted(c, "install-container-runtime", 84)).toBe("install…time");
+    expect(fitted(c, "join", 84)).toBe("join");
   });
   it("shortens numbers and says what is a lower bound", () => {
     expect([short(9999), short(12_345), short(1_234_567), short(2_000_000_000)]).toEqual(["9,999", "12.3 k", "1.2 M", "2.00 B"]);

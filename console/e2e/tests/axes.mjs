@@ -86,3 +86,18 @@ export async function anotherObjectStandsUnderTheSameAxis(world) {
   check(!new URL(page.url()).searchParams.has("also"), page.url());
   check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
 }
+
+/** The tail of a pod's name tells it from its sisters: it is seen where the title has no room for all of it. */
+export async function aLongTitleIsCutInItsMiddle(world) {
+  const { page, go } = await openPage(world, { width: 1000 });
+  await go("/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=-1h");
+  await page.waitForSelector(".crumb h1 .fit");
+  const [title, head, tail] = await page.evaluate(() => {
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const clipped = document.querySelector(".crumb h1 .fit > :first-child");
+    return [box(".crumb h1"), clipped.scrollWidth > clipped.clientWidth, box(".crumb h1 .fit > :last-child")];
+  });
+  check(head, "the title is not cut at all");
+  check(tail.width > 0 && tail.right <= title.right + 1, `the tail ends at ${tail.right}, the title at ${title.right}`);
+  check((await page.textContent(".crumb h1")) === "recsys-ranker-6c9f7d8b5c-x2k9q", "another title");
+}

@@ -1,5 +1,5 @@
 /** Calls of the API: one function for all, and what each one cost. */
-import { asProblem, Problem, problemOf } from "./problem";
+import { asProblem, noted, Problem, problemOf } from "./problem";
 import { authorization } from "./token";
 
 export type Params = Record<string, string | number | boolean | readonly string[] | undefined | null>;
@@ -44,14 +44,16 @@ export function timing(header: string | null): Pick<Cost, "storeMs" | "totalMs">
 
 async function send(path: string, init: RequestInit, also?: number): Promise<Response> {
   const headers = { accept: "application/json", ...authorization(), ...(init.headers as Record<string, string> | undefined) };
+  const method = init.method ?? "GET";
   let response: Response;
   try {
     response = await fetch(path, { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw asProblem(error);
+    throw noted(method, path, asProblem(error));
   }
-  if (!response.ok && response.status !== also) throw await problemOf(response);
+  if (!response.ok && response.status !== also) throw noted(method, path, await problemOf(response));
+  noted(method, path);
   return response;
 }
 

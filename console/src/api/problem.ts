@@ -7,6 +7,11 @@ export class Problem extends Error {
   readonly slug: string;
   readonly requestId: string | null;
   readonly parameter: ProblemBody["parameter"];
+  /** The call that was asked, path and parameters; empty where it was none. */
+  asked = "";
+  /** Since when it is not answered, and how often it was asked since. */
+  since = Date.now();
+  times = 1;
 
   constructor(status: number, body: Partial<ProblemBody>, requestId: string | null) {
     super(body.detail ?? body.title ?? `HTTP ${status}`);
@@ -32,6 +37,25 @@ export class Problem extends Error {
   get passing(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
   }
+}
+
+/** Calls that the server owes an answer, each from its first failure on. */
+const owed = new Map<string, { since: number; times: number }>();
+const MOST_OWED = 200;
+
+/** Notes that a call was answered, or what it met with in place of an answer, and gives that back. A refusal is an answer, too. */
+export function noted(method: string, asked: string, problem?: Problem): Problem | undefined {
+  const call = `${method} ${asked}`;
+  if (problem) problem.asked = asked;
+  if (!problem || (problem.status > 0 && problem.status < 500)) {
+    owed.delete(call);
+    return problem;
+  }
+  const before = owed.get(call);
+  problem.since = before?.since ?? problem.since;
+  problem.times = (before?.times ?? 0) + 1;
+  if (before || owed.size < MOST_OWED) owed.set(call, problem);
+  return problem;
 }
 
 export async function problemOf(response: Response): Promise<Problem> {

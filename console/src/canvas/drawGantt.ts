@@ -1,4 +1,5 @@
 /** Steps and batches of a run on a time axis: bars up to the shown moment, dashes for what may come. */
+import { middle } from "../design/visible";
 import type { Ghost, Hold, Row, Stage } from "../operation/gantt";
 import { type Counts, countsAt, type Profile } from "../operation/profile";
 import { ticks } from "../time/ticks";
@@ -82,11 +83,12 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
   cursor(c, h, picture, x, w);
 }
 
-function fitted(c: Ctx, text: string, most: number): string {
+/** A name as wide as there is room, cut in its middle. */
+export function fitted(c: Pick<Ctx, "measureText">, text: string, most: number): string {
   if (c.measureText(text).width <= most) return text;
-  let cut = text.length;
-  while (cut > 1 && c.measureText(`${text.slice(0, cut)}…`).width > most) cut -= 1;
-  return `${text.slice(0, cut)}…`;
+  let letters = text.length - 1;
+  while (letters > 2 && c.measureText(middle(text, letters)).width > most) letters -= 1;
+  return middle(text, letters);
 }
 
 type X = (t: number) => number;

@@ -118,6 +118,21 @@ export function Foreign({ text, most, className, mid }: { text: string; most?: n
   );
 }
 
+/** Of an identifier that has no room so many letters at its end are seen. */
+const TAIL = 12;
+
+/** An identifier as wide as there is room, cut in the middle where there is less. What has blanks is a sentence, and is cut at its end. */
+export function Fit({ text, className = "" }: { text: string; className?: string }) {
+  const shown = visible(text, 500);
+  if (shown.length <= TAIL || /\s/.test(shown)) return <Foreign className={`cut ${className}`.trimEnd()} text={text} />;
+  return (
+    <bdi className={`fit ${className}`.trimEnd()} title={visible(text, 1000)}>
+      <span>{shown.slice(0, -TAIL)}</span>
+      <span>{shown.slice(-TAIL)}</span>
+    </bdi>
+  );
+}
+
 /** An identifier, cut in the middle where it is too long. */
 export function Id({ text, most = 24 }: { text: string; most?: number }) {
   return <Foreign className="mono" text={text} most={1000} mid={most} />;

@@ -1,12 +1,14 @@
 /** The six states of a pane: loading, empty, error, partial, no permission, stale. Every page uses these and no others. */
 import type { ReactNode } from "react";
+import { clustersOf } from "../api/asked";
 import type { Problem } from "../api/problem";
 import { asProblem } from "../api/problem";
 import { useT } from "../i18n";
 import { useView } from "../shell/view";
 import { coverageWord, type Missing } from "../time/coverage";
-import { duration, hms, span } from "../time/format";
+import { duration, hms, moment, span } from "../time/format";
 import { Glyph, Icon } from "./Icon";
+import { copy } from "./toast";
 import { visible } from "./visible";
 
 /** Lines where rows will be; they appear only after 150 ms. */
@@ -32,6 +34,43 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
+/** Of which clusters it was asked, how often and since when, and the id to ask somebody with. */
+function Asked({ problem }: { problem: Problem }) {
+  const t = useT();
+  const { zone, anchor } = useView();
+  const { asked, times } = problem;
+  if (asked === "") return null;
+  const clusters = clustersOf(asked);
+  const time = moment(problem.since, zone, anchor);
+  const whom = clusters === null ? [] : [clusters.length > 0 ? visible(clusters.join(", "), 200) : t("scope.all")];
+  return (
+    <>
+      <p className="small dim">{[...whom, t(times > 1 ? "state.askedTimes" : "state.askedOnce", { n: times, time })].join(" · ")}</p>
+      {problem.requestId ? (
+        <p className="small dim row">
+          {t("state.request")} <code>{problem.requestId}</code> <CopyId id={problem.requestId} />
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function CopyId({ id }: { id: string }) {
+  const t = useT();
+  const label = t("state.copyRequest");
+  return (
+    <button
+      type="button"
+      className="btn bare sm icon"
+      aria-label={label}
+      title={`${label}: ${id}`}
+      onClick={() => void copy(id, t("copy.done", { form: t("state.request") }))}
+    >
+      <Icon name="copy" />
+    </button>
+  );
+}
+
 /** What failed, whether it is tried again, and the id to ask somebody with. */
 export function Failed({ error, what, retry }: { error: unknown; what: string; retry?: () => void }) {
   const t = useT();
@@ -43,11 +82,7 @@ export function Failed({ error, what, retry }: { error: unknown; what: string; r
         <Glyph name="fail" /> {problem.unreachable ? t("state.unreachable") : t("state.failed", { what })}
       </h2>
       <p>{problem.unreachable ? t("state.unreachableHint") : visible(problem.message)}</p>
-      {problem.requestId ? (
-        <p className="small dim">
-          {t("state.request")} <code>{problem.requestId}</code>
-        </p>
-      ) : null}
+      <Asked problem={problem} />
       {retry ? (
         <button type="button" className="btn" onClick={retry}>
           <Icon name="refresh" />
@@ -67,6 +102,7 @@ function Forbidden({ problem, what }: { problem: Problem; what: string }) {
       </h2>
       <p>{visible(problem.message)}</p>
       <p className="dim">{t("state.forbiddenHint")}</p>
+      <Asked problem={problem} />
     </div>
   );
 }
@@ -109,6 +145,7 @@ export function StaleNote({ since, error, what, retry }: { since: number | null;
           {t("state.failed", { what: what ?? "" })} <span className="dim">· {visible(problem.message, 300)}</span>
         </span>
       )}
+      {since === null && problem.requestId ? <CopyId id={problem.requestId} /> : null}
       {retry ? (
         <button type="button" className="btn sm end" onClick={retry}>
           {t("action.retry")}

@@ -1,6 +1,6 @@
 /** The bar above the page: path and title, search, scope, range, language, theme. */
 import { Icon } from "../design/Icon";
-import { Foreign } from "../design/parts";
+import { Fit, Foreign } from "../design/parts";
 import { useT } from "../i18n";
 import { useChromeNow } from "./chrome";
 import { langOf, setPrefs, themeOf, usePrefs } from "./prefs";
@@ -26,7 +26,7 @@ export function TopBar({ clusters, onPalette, rangeOpen, onRange }: Props) {
       <div className="crumb">
         {chrome.crumbs}
         <h1 className={chrome.mono ? "mono" : undefined} title={chrome.title}>
-          <Foreign text={chrome.title} {...(chrome.mono ? { mid: 32 } : {})} />
+          {chrome.mono ? <Fit text={chrome.title} /> : <Foreign text={chrome.title} />}
         </h1>
       </div>
       <button type="button" className="find" onClick={onPalette}>

@@ -7,7 +7,7 @@ import type { Cluster, ClusterCompleteness } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Id } from "../../design/parts";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { copy } from "../../design/toast";
 import { useT } from "../../i18n";
@@ -146,7 +146,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
       <div className="bar">
         <Icon name="clusters" />
         <h2 className="mono cut">
-          <Foreign text={item.cluster} />
+          <Fit text={item.cluster} />
         </h2>
         <button
           type="button"
@@ -201,7 +201,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
                   to="/events"
                   search={{ ...search, q: `${facet.field}:${written(value.value)}`, sev: "Warning" } as never}
                 >
-                  <Foreign className="cut mono" text={value.value} most={60} />
+                  <Fit className="mono" text={value.value} />
                   <span className="end num">{group(value.states)}</span>
                 </Link>
               ))}

@@ -5,7 +5,7 @@ import type { Change, ClusterCoverage } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
-import { Foreign, Segment } from "../../design/parts";
+import { Fit, Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
@@ -99,7 +99,7 @@ function One({ change, complete, known, onPick }: { change: Change; complete: bo
   return (
     <button type="button" className="chg" onClick={onPick} title={t("explain.score", { score: change.score.toFixed(1) })}>
       <span className="dim small">{t(`facet.${change.field}` as Key)}</span>
-      <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
+      <Fit className="medium" text={text === "" ? t("facet.none") : text} />
       <span className="num small">
         {change.new ? (
           <span className="badge warn">{t("pat.new")}</span>

@@ -3,7 +3,7 @@ import { useRef, useState } from "react";
 import type { Facets as Answer, Facet } from "../../api/types";
 import { PopMenu } from "../../design/lazy";
 import { short } from "../../design/number";
-import { Foreign } from "../../design/parts";
+import { Fit } from "../../design/parts";
 import { copy } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
 import { only, stateOf, without, withValue } from "../../query/edit";
@@ -113,7 +113,7 @@ function One({ facet, all, line, complete, view, onLine, picked, onPick }: OnePr
               aria-expanded={picked?.field === facet.field && picked.text === text}
               onClick={(event) => onPick({ field: facet.field, text }, event.currentTarget)}
             >
-              <Foreign className={text === "" ? "dim cut" : "cut"} text={shown} most={80} />
+              <Fit className={text === "" ? "dim" : ""} text={shown} />
               <span className="num" title={String(value.states)}>
                 {complete ? "" : "≥ "}
                 {short(value.states)}

@@ -4,7 +4,7 @@ import { asProblem } from "../../api/problem";
 import { neighbours } from "../../api/questions";
 import type { Event } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
-import { Foreign } from "../../design/parts";
+import { Fit, Foreign } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
@@ -72,9 +72,9 @@ export function NeighbourList({ event, view, onOpen }: { event: Event; view: Vie
           >
             <span className="mono num dim">{distance(Date.parse(one.time) - begin)}</span>
             <Glyph name={typeGlyph(one.type)} label={one.type} />
-            <span className="cut">
-              <Foreign className="medium" text={one.reason} most={40} />{" "}
-              <Foreign className="dim" text={scope === "object" ? one.message : one.name} most={160} />
+            <span className="row tight">
+              <Foreign className="medium nowrap" text={one.reason} most={40} />
+              {scope === "object" ? <Foreign className="dim cut" text={one.message} most={160} /> : <Fit className="dim" text={one.name} />}
             </span>
           </button>
         ))}

@@ -5,7 +5,7 @@ import { get } from "../../api/client";
 import type { Proposals } from "../../api/types";
 import { Icon } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign } from "../../design/parts";
+import { Fit } from "../../design/parts";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { accepted } from "../../query/edit";
@@ -188,7 +188,7 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
               onMouseDown={(event) => event.preventDefault()}
               onClick={() => accept(n)}
             >
-              <Foreign className="mono cut" text={item.value === "" ? '""' : item.value} most={120} />
+              <Fit className="mono" text={item.value === "" ? '""' : item.value} />
               <span className="end num">{typeof item.states === "number" ? group(item.states) : ""}</span>
             </div>
           ))}

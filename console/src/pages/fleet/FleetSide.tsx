@@ -8,7 +8,7 @@ import { Canvas, type Draw } from "../../canvas/Canvas";
 import { coverageStrip } from "../../canvas/paint";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Id } from "../../design/parts";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
@@ -96,7 +96,7 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
       search={{ ...common(view.search), q: withValue("type:Warning", change.field, text), panel: "explain" } as never}
     >
       <Glyph name={glyph} />
-      <Foreign className="cut medium" text={text === "" ? t("facet.none") : text} most={160} />
+      <Fit className="medium" text={text === "" ? t("facet.none") : text} />
       <span className="small nowrap">
         {!known ? (
           ""

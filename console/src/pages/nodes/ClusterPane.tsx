@@ -5,7 +5,7 @@ import { operationList } from "../../api/operations";
 import type { CalendarAnswer, ClusterCalendar } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Foreign, Id } from "../../design/parts";
 import { Failed, Loading, oldSince, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { HostBar, HostNumbers, PhaseBadge } from "../../operation/Phase";
@@ -25,7 +25,9 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
   return (
     <section aria-label={cluster.cluster}>
       <div className="bar">
-        <h2 className="mono cut">{cluster.cluster}</h2>
+        <h2 className="mono cut">
+          <Fit text={cluster.cluster} />
+        </h2>
         <span className="end small row tight">
           <Glyph name={cluster.open ? "ok" : "held"} />
           {t(cluster.open ? "nodes.open" : "nodes.closed")}

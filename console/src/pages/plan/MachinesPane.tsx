@@ -4,7 +4,7 @@ import { type ReactNode, useCallback, useEffect, useRef, useState } from "react"
 import type { MachineError, MachineRow } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Segment } from "../../design/parts";
+import { Fit, Foreign, Segment } from "../../design/parts";
 import { Failed } from "../../design/states";
 import { useT } from "../../i18n";
 import { typing } from "../../shell/keys";
@@ -147,8 +147,11 @@ function Rows({ lines, onLine }: { lines: readonly Line[]; onLine: (line: number
                 {"row" in line
                   ? cells(
                       number(line.row.line),
-                      line.row.ip ?? t("plan.byNode"),
-                      [line.row.name, line.row.role, line.row.user].filter(Boolean).join(" · "),
+                      <Fit text={line.row.ip ?? t("plan.byNode")} />,
+                      <span className="row tight">
+                        <Fit text={line.row.name ?? ""} />
+                        <Foreign className="nowrap" text={[line.row.role, line.row.user].filter(Boolean).join(" · ")} />
+                      </span>,
                       line.row.duplicate_of ? (
                         <span className="warn">
                           <Glyph name="warn" /> {t("plan.duplicate", { line: line.row.duplicate_of })}

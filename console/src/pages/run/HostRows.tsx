@@ -2,7 +2,7 @@
 import type { HostErrorGroup, HostItem } from "../../api/types";
 import { Glyph } from "../../design/Icon";
 import { group as grouped } from "../../design/number";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Foreign, Id } from "../../design/parts";
 import { type Key, useT } from "../../i18n";
 import { asState, rank, STATE_GLYPH, STATES } from "../../operation/states";
 import { useView } from "../../shell/view";
@@ -69,7 +69,7 @@ export function HostRow({ host, steps, selected, checked, onCheck, onOpen }: Row
       <button type="button" className="lk" aria-pressed={selected} onClick={onOpen}>
         <Id text={host.name ?? host.host} most={22} />
       </button>
-      <span className="dim small mono cut addr">{host.name ? host.host : (host.role ?? "")}</span>
+      <Fit className="dim small mono addr" text={host.name ? host.host : (host.role ?? "")} />
       <span
         className="cells"
         role="img"

@@ -1,6 +1,6 @@
 /** Above the log: whose lines, of which step and kind, with which text. All of it stands in the address. */
 import { Icon } from "../../design/Icon";
-import { Foreign } from "../../design/parts";
+import { Fit } from "../../design/parts";
 import { useT } from "../../i18n";
 import { machinesOf } from "../../operation/words";
 import type { Typed } from "../../shell/useTyped";
@@ -33,7 +33,7 @@ export function LogHead({ run, filter }: { run: Run; filter: Typed }) {
   return (
     <div className="row loghead hb">
       <b className="medium mono cut">
-        <Foreign text={title} most={60} />
+        <Fit text={title} />
       </b>
       <select
         className="in sm"

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { queries } from "../../api/questions";
 import { Icon } from "../../design/Icon";
-import { Foreign } from "../../design/parts";
+import { Fit, Foreign } from "../../design/parts";
 import { Failed, Loading } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
@@ -37,7 +37,7 @@ export function SavedList() {
               title={visible(item.description || item.sql, 600)}
             >
               <Icon name="star" />
-              <Foreign className="cut" text={item.name} />
+              <Fit text={item.name} />
               <Foreign className="end cut" text={item.subject} most={60} />
             </Link>
           ))}

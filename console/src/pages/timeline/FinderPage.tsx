@@ -6,7 +6,7 @@ import { costOf, get } from "../../api/client";
 import type { Event, Page as ListPage } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Foreign, Id } from "../../design/parts";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
@@ -97,9 +97,7 @@ export function Page() {
               <Icon name={event.kind === "Node" ? "node" : "object"} />
               <Foreign className="dim cut" text={event.kind} most={40} />
               <Id text={event.name} most={44} />
-              <span className="cut dim mono">
-                <Foreign text={event.namespace === "" ? "" : event.namespace} />
-              </span>
+              <Fit className="dim mono" text={event.namespace} />
               <Id text={event.cluster} most={20} />
               <span className="row tight cut">
                 <Glyph name={typeGlyph(event.type)} label={event.type} />

@@ -8,7 +8,7 @@ import type { ObjectAt } from "../../api/types";
 import { oldest } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Segment } from "../../design/parts";
+import { Fit, Foreign, Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { written } from "../../query/edit";
@@ -95,9 +95,7 @@ export function Page() {
           <Foreign text={ref.kind} most={40} />
         </b>
         {ref.namespace === "_" ? null : (
-          <span className="dim mono">
-            <Foreign text={ref.namespace} most={60} />
-          </span>
+          <Fit className="dim mono" text={ref.namespace} />
         )}
         {lanes.data?.lanes.slice(0, 3).map((lane) =>
           lane.reason && lane.type === "Warning" ? (

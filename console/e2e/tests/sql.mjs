@@ -1,0 +1,142 @@
+/** SQL: a statement is written, run, saved and refused. */
+import { check, MOST_ANSWER, openPage } from "../harness.mjs";
+
+export async function sqlRunsAndSavesAndRefuses(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.waitForSelector("text=reads about");
+  await page.focus("textarea");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector(".grid [role=gridcell]:has-text('mirror.hz')");
+  await page.waitForSelector(".note:has-text('sz-prod-01')");
+  const download = page.waitForEvent("download");
+  await page.click("button:has-text('CSV')");
+  check((await download).suggestedFilename() === "beidou-sql.csv", "no file");
+  await page.fill("textarea", "DROP TABLE events");
+  await page.waitForSelector(".bar .error");
+  await page.fill("textarea", "SELECT name FROM system.tables");
+  const answered = page.waitForResponse((response) => new URL(response.url()).pathname === "/api/v1/sql");
+  await page.click(".btn.prime:not(:disabled)");
+  await page.click("[role=alert] button[aria-label='Copy the id of the request']");
+  const id = (await answered).headers()["x-request-id"];
+  check(id && (await page.evaluate(() => navigator.clipboard.readText())) === id, `${id} was not copied`);
+  check(/All clusters · asked once, \d\d:/.test(await page.textContent("[role=alert]")), await page.textContent("[role=alert]"));
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+export async function aStatementIsKeptAndItsFaultIsFoundByKeys(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  const statement = "SELECT '🙂', name FROM system.tables";
+  await page.fill("textarea", statement);
+  await page.waitForSelector(".bar .error");
+  await page.evaluate(() => document.querySelector("textarea").setSelectionRange(0, 0));
+  await page.keyboard.press("F8");
+  const at = await page.evaluate(() => document.querySelector("textarea").selectionStart);
+  check(statement.slice(at).startsWith("system"), `the fault is not at ${at}`);
+  await page.keyboard.press("Control+s");
+  await page.waitForSelector(`.history .it[title="${statement}"]`);
+  await page.reload();
+  await page.waitForSelector(`.history .it[title="${statement}"]`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Who cancels gives up the own call, and stops nothing of others, however alike it is. */
+export async function aCancelledStatementStopsNobodyElses(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  const stopped = [];
+  await page.route(/\/api\/v1\/sql\?/, () => undefined);
+  await page.route("**/api/v1/running", (route) => route.fulfill({ json: { items: [foreign] } }));
+  page.on("request", (request) => request.method() === "DELETE" && stopped.push(request.url()));
+  await page.waitForSelector("text=reads about");
+  const foreign = { id: "f", kind: "sql", subject: "b", began: new Date().toISOString(), query: await page.inputValue(".editor textarea") };
+  await page.focus(".editor textarea");
+  await page.keyboard.press("Control+Enter");
+  const given = page.waitForEvent("requestfailed", (request) => new URL(request.url()).pathname === "/api/v1/sql");
+  await page.waitForSelector("button:has-text('⌘.')");
+  await page.keyboard.press("Control+.");
+  await given;
+  await page.waitForSelector("button:has-text('⌘.')", { state: "detached" });
+  check(stopped.length === 0, `${stopped} was stopped`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Saved by one, opened by its address by another, changed, saved again, and deleted. */
+export async function aStatementIsSavedForAll(world) {
+  const [one, two] = [await openPage(world), await openPage(world)];
+  const name = `by-reason-${Date.now()}`;
+  const text = (page) => page.inputValue(".editor textarea");
+  const save = async (page) => {
+    await page.click(".modal footer [type=submit]");
+    await page.waitForSelector(".modal", { state: "detached" });
+  };
+  await one.go("/sql?from=-7d");
+  await one.page.fill(".editor textarea", "DROP TABLE events");
+  await one.page.keyboard.press("Control+s");
+  await one.page.fill(".modal input", name);
+  await one.page.click(".modal footer [type=submit]");
+  await one.page.waitForSelector(".modal [role=alert]");
+  await one.page.keyboard.press("Escape");
+  await one.page.waitForSelector(".modal", { state: "detached" });
+  const first = "SELECT reason, count() AS n\nFROM events WHERE time >= {from} GROUP BY reason ORDER BY n DESC";
+  await one.page.fill(".editor textarea", first);
+  await one.page.click("button:has-text('⌘S')");
+  await one.page.fill(".modal input", name);
+  await save(one.page);
+  await one.page.waitForURL(new RegExp(`/sql/${name}\\?from=-7d`));
+  await one.page.waitForSelector(`.saved .it[aria-current=page]:has-text("${name}")`);
+
+  await two.go(`/sql/${name}?from=-7d`);
+  await two.page.waitForSelector(`.sqlpage h2:has-text("${name}")`);
+  check((await text(two.page)) === first, "the address opens another statement");
+  check((await two.page.locator(".badge:has-text('changed')").count()) === 0, "nobody changed it");
+  await two.page.fill(".editor textarea", `${first} LIMIT 3`);
+  await two.page.waitForSelector(".badge:has-text('changed')");
+  // Edits outlive the page, and leave the saved one as it is.
+  await two.page.reload();
+  await two.page.waitForSelector(".badge:has-text('changed')");
+  check((await text(two.page)) === `${first} LIMIT 3`, "the edits are lost");
+  await two.page.keyboard.press("Control+s");
+  await two.page.waitForSelector(".modal :text('it is replaced')");
+  check((await two.page.inputValue(".modal input")) === name, "it is saved again under its name");
+  await save(two.page);
+  await two.page.waitForSelector(".badge:has-text('changed')", { state: "detached" });
+  await two.page.focus(".editor textarea");
+  await two.page.keyboard.press("Control+Enter");
+  await two.page.waitForSelector(".grid [role=row][aria-rowindex='3']");
+
+  await one.page.reload();
+  await one.page.waitForFunction((end) => document.querySelector(".editor textarea")?.value.endsWith(end), "LIMIT 3");
+  await one.go("/?from=-7d");
+  await one.page.waitForSelector(".heat tbody tr");
+  await one.page.keyboard.press("Control+k");
+  await one.page.keyboard.type(name);
+  await one.page.click(`[aria-label="Saved queries"] [role=option]:has-text("${name}")`);
+  await one.page.waitForURL(new RegExp(`/sql/${name}\\?from=-7d`));
+  await one.go("/settings");
+  await one.page.waitForSelector(`a[href^="/sql/${name}"]`);
+  await one.page.click(`button[aria-label="Delete ${name}"]`);
+  await one.page.click("button:has-text('Delete for all?')");
+  await one.page.waitForSelector(`a[href^="/sql/${name}"]`, { state: "detached" });
+  await one.go(`/sql/${name}`);
+  await one.page.waitForSelector(`.empty:has-text("No statement is saved as ${name}")`);
+  const troubles = [...one.troubles, ...two.troubles];
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Wide rows without end: what comes has at most 1 MB, and says that it was cut. */
+export async function aLargeAnswerOfSqlIsCutAndSaysSo(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.fill(
+    "textarea",
+    "SELECT time, cluster, repeat(message, 20) AS message FROM events WHERE time >= {from} AND time < {to} LIMIT 9000",
+  );
+  const answered = page.waitForResponse((response) => new URL(response.url()).pathname === "/api/v1/sql");
+  await page.keyboard.press("Control+Enter");
+  const body = await (await answered).body();
+  check(body.length > 500_000 && body.length <= MOST_ANSWER, `an answer of ${body.length} bytes`);
+  await page.waitForSelector(".badge.warn[title*='beidou sql']");
+  check(troubles.length === 0, troubles.join("; "));
+}
