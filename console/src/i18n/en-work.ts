@@ -28,8 +28,7 @@ export const work = {
   "nodes.choose": "Choose a cluster",
   "nodes.chooseHint": "Nodes are touched of one cluster at a time.",
   "nodes.chosen": "Chosen nodes",
-  "nodes.chosenHint":
-    "Tick nodes beside, or paste: one per line, the name of a node, or address, name, role, user. Or CSV, INI, YAML.",
+  "nodes.chosenHint": "Tick nodes beside, or paste: one per line, the name of a node, or address, name, role, user. Or CSV, INI, YAML.",
   "nodes.closed": "closed",
   "nodes.cluster": "Cluster",
   "nodes.clusters": "Clusters",

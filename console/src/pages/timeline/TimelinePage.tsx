@@ -94,9 +94,7 @@ export function Page() {
         <b className="medium">
           <Foreign text={ref.kind} most={40} />
         </b>
-        {ref.namespace === "_" ? null : (
-          <Fit className="dim mono" text={ref.namespace} />
-        )}
+        {ref.namespace === "_" ? null : <Fit className="dim mono" text={ref.namespace} />}
         {lanes.data?.lanes.slice(0, 3).map((lane) =>
           lane.reason && lane.type === "Warning" ? (
             <span key={lane.reason} className="badge warn">
