@@ -107,6 +107,7 @@ export const frame = {
   "keys.palette": "Palette",
   "keys.patterns": "Patterns",
   "keys.play": "Play, pause",
+  "keys.point": "One value; Home and End: the first, the last",
   "keys.refresh": "Ask anew",
   "keys.retry": "Retry, with a preview",
   "keys.review": "Review",

@@ -108,6 +108,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.palette": "命令面板",
   "keys.patterns": "消息模板",
   "keys.play": "播放、暂停",
+  "keys.point": "移动一个值；Home、End 到首尾",
   "keys.refresh": "刷新",
   "keys.retry": "重试（先预览）",
   "keys.review": "审阅",
