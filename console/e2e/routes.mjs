@@ -22,7 +22,7 @@ export async function routes(world) {
     ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
     ["timelines", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}&also=${beside}`, ".compared .lanecanvas canvas"],
     ["finder", "/o?from=-24h", ".frow"],
-    ["sql", "/sql?from=-7d", ".tree .column"],
+    ["sql", "/sql?from=-7d", ".start .view"],
     ["sql, saved", "/sql/by-reason?from=-7d", ".saved .it[aria-current=page]"],
     ["sql, not saved", "/sql/nothing-of-this-name", ".sqlpage .empty"],
     ["operations", "/operations", ".livelist .vrow"],

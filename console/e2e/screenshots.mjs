@@ -100,6 +100,18 @@ async function pages(world, only) {
         await page.waitForSelector(".grid [role=gridcell]");
       },
     },
+    { name: "sql-start", path: "/sql?from=-7d", ready: ".start .view" },
+    {
+      name: "sql-chart",
+      path: "/sql?from=-7d&tab=chart",
+      ready: ".start .view",
+      both: true,
+      then: async (page) => {
+        await page.click(".start .it >> nth=1");
+        await page.keyboard.press("Control+Enter");
+        await page.waitForSelector(".plotbox canvas");
+      },
+    },
     {
       name: "clusters",
       path: "/clusters?from=-7d",

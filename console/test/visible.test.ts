@@ -1,7 +1,7 @@
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
-import { fitted } from "../src/canvas/drawGantt";
+import { fitted } from "../src/canvas/paint";
 import { atLeast, bytes, short } from "../src/design/number";
 import { Fit } from "../src/design/parts";
 import { middle, visible, visibleLines } from "../src/design/visible";

@@ -1,5 +1,5 @@
 /** SQL: a statement is written, run, saved and refused. */
-import { check, MOST_ANSWER, openPage } from "../harness.mjs";
+import { check, MOST_ANSWER, openPage, pixelsOf, settled } from "../harness.mjs";
 
 export async function sqlRunsAndSavesAndRefuses(world) {
   const { page, go, troubles } = await openPage(world);
@@ -138,5 +138,57 @@ export async function aLargeAnswerOfSqlIsCutAndSaysSo(world) {
   const body = await (await answered).body();
   check(body.length > 500_000 && body.length <= MOST_ANSWER, `an answer of ${body.length} bytes`);
   await page.waitForSelector(".badge.warn[title*='beidou sql']");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Before the first answer stands what helps: names to insert, and questions that the server takes as they are. */
+export async function thePageBeginsWithQuestionsThatRun(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.fill(".editor textarea", "SELECT count() FROM ");
+  await page.click(".start .view .link:has-text('coverage')");
+  check((await page.inputValue(".editor textarea")) === "SELECT count() FROM coverage", await page.inputValue(".editor textarea"));
+  const questions = await page.locator(".start .it").count();
+  check(questions >= 8, `${questions} questions`);
+  for (let n = 0; n < questions; n += 1) {
+    // Another range: the same address would be the same page, with its answer.
+    await go(`/sql?from=-${8 + n}d`);
+    await page.locator(".start .it").nth(n).click();
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector(".grid[role=grid], [role=alert]");
+    check((await page.locator("[role=alert]").count()) === 0, `question ${n}: ${await page.inputValue(".editor textarea")}`);
+  }
+  await page.waitForSelector('.history .it[title="SELECT count() FROM coverage"]');
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** One click draws the answer; the address says so, arrows read it, and what cannot be drawn says why. */
+export async function anAnswerIsDrawn(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/sql?from=-7d");
+  await page.click(".start .it:has-text('Warnings of each hour')");
+  await page.keyboard.press("Control+Enter");
+  await page.click("button:has-text('Chart')");
+  check(new URL(page.url()).searchParams.get("tab") === "chart", page.url());
+  await page.waitForSelector(".note:has-text('sz-prod-01')");
+  await settled(page);
+  for (const token of ["--cat-1", "--cat-2", "--cov-full"])
+    check(await page.evaluate(pixelsOf, { selector: ".plotbox canvas", token }), `nothing is drawn in ${token}`);
+  const name = await page.getAttribute(".plotbox canvas", "aria-label");
+  check(/^happened by hour: \d+ places, the highest [\d,.]+ at 20/.test(name), name);
+  await page.focus(".plotbox canvas");
+  await page.keyboard.press("End");
+  await page.keyboard.press("ArrowLeft");
+  check(/^20\d\d-.* · hz-prod-02 /.test(await page.textContent(".plotbox .read")), await page.textContent(".plotbox .read"));
+  await page.click(".plotlegend .chip:has-text('hz-prod-02')");
+  check((await page.textContent(".plotlegend [aria-pressed=false]")) === "hz-prod-02", "the series is still drawn");
+  await page.click("button:has-text('Bars')");
+  await page.waitForURL(/view=bar/);
+  await page.click("button:has-text('Table')");
+  await page.waitForSelector(".grid [role=gridcell]");
+  await page.fill(".editor textarea", "SELECT cluster, reason FROM events WHERE time >= {from} AND time < {to} LIMIT 5");
+  await page.keyboard.press("Control+Enter");
+  await page.click("button:has-text('Chart')");
+  await page.waitForSelector(".empty:has-text('No column has numbers')");
   check(troubles.length === 0, troubles.join("; "));
 }

@@ -1,9 +1,8 @@
 /** Steps and batches of a run on a time axis: bars up to the shown moment, dashes for what may come. */
-import { middle } from "../design/visible";
 import type { Ghost, Hold, Row, Stage } from "../operation/gantt";
 import { type Counts, countsAt, type Profile } from "../operation/profile";
 import { ticks } from "../time/ticks";
-import { type Ctx, line, palette } from "./paint";
+import { type Ctx, fitted, line, palette } from "./paint";
 
 export const LABEL = 168;
 export const RIGHT = 14;
@@ -81,14 +80,6 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
   if (picture.live) drawGhosts(c, picture, x, w);
   for (const hold of picture.holds) held(c, picture, hold, x, w);
   cursor(c, h, picture, x, w);
-}
-
-/** A name as wide as there is room, cut in its middle. */
-export function fitted(c: Pick<Ctx, "measureText">, text: string, most: number): string {
-  if (c.measureText(text).width <= most) return text;
-  let letters = text.length - 1;
-  while (letters > 2 && c.measureText(middle(text, letters)).width > most) letters -= 1;
-  return middle(text, letters);
 }
 
 type X = (t: number) => number;

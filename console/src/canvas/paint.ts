@@ -1,4 +1,6 @@
 /** Drawing on canvas with the tokens: colours by name, hatch, the coverage strip. */
+import { middle } from "../design/visible";
+
 export type Ctx = CanvasRenderingContext2D;
 
 /** The colours of the present theme; a new one for each drawing, so that a change of theme shows at once. */
@@ -80,4 +82,12 @@ export function line(c: Ctx, x0: number, y0: number, x1: number, y1: number, col
   c.lineTo(x1, y1);
   c.stroke();
   c.setLineDash([]);
+}
+
+/** A name as wide as there is room, cut in its middle. */
+export function fitted(c: Pick<Ctx, "measureText">, text: string, most: number): string {
+  if (c.measureText(text).width <= most) return text;
+  let letters = text.length - 1;
+  while (letters > 2 && c.measureText(middle(text, letters)).width > most) letters -= 1;
+  return middle(text, letters);
 }

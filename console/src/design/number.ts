@@ -11,6 +11,12 @@ export function short(value: number): string {
   return group(value);
 }
 
+/** Any number: negative ones and fractions too, of which so many digits are seen. */
+export function figure(value: number, digits = 6): string {
+  if (value < 0) return `−${figure(-value, digits)}`;
+  return Number.isInteger(value) || value >= 10 ** digits ? group(value) : String(Number(value.toPrecision(digits)));
+}
+
 /** A number that may be a lower bound. */
 export function atLeast(text: string, complete: boolean): string {
   return complete ? text : `≥ ${text}`;

@@ -109,6 +109,7 @@ export const frame = {
   "keys.patterns": "Patterns",
   "keys.pin": "Pin the row on top, or let it go",
   "keys.play": "Play, pause",
+  "keys.point": "One value; Home and End: the first, the last",
   "keys.refresh": "Ask anew",
   "keys.retry": "Retry, with a preview",
   "keys.review": "Review",

@@ -110,6 +110,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.patterns": "消息模板",
   "keys.pin": "置顶该行，或取消置顶",
   "keys.play": "播放、暂停",
+  "keys.point": "移动一个值；Home、End 到首尾",
   "keys.refresh": "刷新",
   "keys.retry": "重试（先预览）",
   "keys.review": "审阅",

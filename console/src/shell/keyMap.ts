@@ -90,6 +90,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       focused("← →", "keys.bin", ".hist canvas[tabindex]"),
       focused("⇧← ⇧→", "keys.brush", ".hist canvas[tabindex]"),
       focused("Enter", "keys.apply", ".hist canvas[tabindex]"),
+      focused("← → ↑ ↓", "keys.point", ".plotbox canvas"),
       focused("← →", "keys.operation", ".runlink"),
       focused("← →", "keys.t2", ".lanecanvas canvas"),
       focused("⌥← ⌥→", "keys.t1", ".lanecanvas canvas"),

@@ -18,6 +18,11 @@ function zoneShift(ms: number, zone: string): number {
   return Date.parse(`${date}T${clock}Z`) - Math.floor(ms / 1000) * 1000;
 }
 
+/** The moment at which clocks of a zone show this; given as if they were those of UTC. */
+export function atClock(clock: number, zone: string): number {
+  return clock - zoneShift(clock - zoneShift(clock, zone), zone);
+}
+
 export function ticks(from: number, to: number, most: number, zone: string): Tick[] {
   const wanted = (to - from) / Math.max(1, most);
   const step = [...STEPS, ...LONG_STEPS].find((size) => size >= wanted) ?? 365 * DAY;
@@ -29,6 +34,16 @@ export function ticks(from: number, to: number, most: number, zone: string): Tic
     found.push({ at, label, strong: midnight });
   }
   return found;
+}
+
+/** Round values between two ends, which may be negative or fractions. */
+export function valueTicks(low: number, high: number, wanted: number): number[] {
+  const raw = (high - low) / wanted;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = ([1, 2, 5].find((n) => n * power >= raw) ?? 10) * power;
+  // What is computed may lie a hair beside a round value.
+  const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
+  return Array.from({ length: last - first + 1 }, (_, n) => (first + n) * step);
 }
 
 /** Round values of a count axis, from zero. */

@@ -3,10 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { sqlSchema } from "../../api/questions";
 import { Icon } from "../../design/Icon";
-import { bytes, group } from "../../design/number";
 import { Failed, Loading } from "../../design/states";
 import { useT } from "../../i18n";
-import { duration } from "../../time/format";
+import { limitsText } from "./Start";
 
 export function SchemaTree({ onPick }: { onPick: (word: string) => void }) {
   const t = useT();
@@ -70,15 +69,7 @@ export function SchemaTree({ onPick }: { onPick: (word: string) => void }) {
           </div>
         ))}
       </div>
-      {schema.data ? (
-        <p className="small dim pad ht">
-          {t("sql.limits", {
-            time: duration(schema.data.limits.seconds * 1000),
-            rows: group(schema.data.limits.rows),
-            memory: bytes(schema.data.limits.memory_bytes),
-          })}
-        </p>
-      ) : null}
+      {schema.data ? <p className="small dim pad ht">{limitsText(schema.data.limits, t)}</p> : null}
     </section>
   );
 }

@@ -6,9 +6,9 @@ import { costOf, sendJson } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import type { SqlAnswer, SqlEstimate } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
-import { bytes, group, short } from "../../design/number";
+import { bytes, short } from "../../design/number";
 import { Foreign } from "../../design/parts";
-import { Empty, Failed, Partial } from "../../design/states";
+import { Failed } from "../../design/states";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
 import type { SavedSql } from "../../query/saved";
@@ -16,30 +16,17 @@ import { useChrome } from "../../shell/chrome";
 import { sqlCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { common, useView } from "../../shell/view";
-import { missing } from "../../time/coverage";
-import { duration, moment } from "../../time/format";
+import { moment } from "../../time/format";
+import { COOKBOOK } from "./cookbook";
 import { Editor } from "./Editor";
 import { History, remember } from "./History";
 import { offsetOf } from "./light";
-import { ResultGrid } from "./ResultGrid";
+import { Result } from "./Result";
 import { Running } from "./Running";
 import { SavedList } from "./SavedList";
 import { SchemaTree } from "./SchemaTree";
+import { Start } from "./Start";
 import { useEdited } from "./text";
-
-const FIRST = `-- which images fail to pull, and where?
-SELECT
-  extractAll(message, '"([^"]+)"')[1] AS image,
-  cluster,
-  sum(new_occurrences) AS failures,
-  uniqExact(name) AS pods,
-  min(time) AS first_seen
-FROM events
-WHERE time >= {from} AND time < {to}
-  AND reason = 'Failed' AND message LIKE '%pull%'
-GROUP BY image, cluster
-ORDER BY failures DESC
-LIMIT 500`;
 
 const MOST_ROWS = 10_000;
 /** No answer to the browser has more than 1 MB: columns and coverage stand beside the rows. */
@@ -51,7 +38,7 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const t = useT();
   const view = useView();
   const navigate = useNavigate();
-  const { text, edited, write } = useEdited(saved?.name, saved?.sql ?? FIRST);
+  const { text, edited, write } = useEdited(saved?.name, saved?.sql ?? COOKBOOK[0].sql);
   const changed = saved !== undefined && (edited || gone);
   const [asked, setAsked] = useState<{ sql: string; round: number } | null>(null);
   const [settled, setSettled] = useState(text);
@@ -109,6 +96,12 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
       area?.setSelectionRange(at + word.length, at + word.length);
     });
   };
+  // What somebody wrote is not lost with it: it stands among those of before.
+  const replace = (sql: string) => {
+    if (edited) remember(text);
+    write(sql);
+    editor.current?.focus();
+  };
   const wrong = estimate.isError ? asProblem(estimate.error) : null;
   const character = wrong?.parameter?.line?.character;
   const fault = character === undefined ? null : offsetOf(settled, character);
@@ -136,7 +129,7 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
       <aside className="schema vr col" aria-label={t("sql.schema")}>
         <SchemaTree onPick={insert} />
         <SavedList />
-        <History onPick={write} />
+        <History onPick={replace} />
       </aside>
       <section className="col grow">
         <div className="bar">
@@ -189,23 +182,10 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
         </div>
         <Editor ref={editor} value={text} fault={fault} onChange={write} onRun={run} onCancel={cancel} onFault={toFault} />
         <div className="col grow ht">
-          {asked === null ? (
-            <Empty title={t("sql.first")}>
-              <p>{t("sql.firstHint")}</p>
-            </Empty>
-          ) : null}
+          {asked === null ? <Start onStatement={replace} onName={insert} /> : null}
           {answer.isFetching ? <Running sql={asked?.sql ?? ""} /> : null}
           {failed && !answer.isFetching ? <Failed error={failed} what={t("sql.statement")} retry={run} /> : null}
-          {answer.data && !answer.isFetching ? (
-            <>
-              <Partial parts={answer.data.range ? missing(answer.data.coverage, Date.parse(answer.data.range.to)) : []} />
-              <ResultGrid
-                data={answer.data}
-                asked={asked?.sql ?? ""}
-                summary={`${duration(answer.data.statistics.elapsed * 1000)} · ${t("sql.read", { rows: group(answer.data.statistics.rows_read), bytes: bytes(answer.data.statistics.bytes_read) })}`}
-              />
-            </>
-          ) : null}
+          {answer.data && !answer.isFetching ? <Result key={asked?.round} data={answer.data} sql={asked?.sql ?? ""} /> : null}
         </div>
       </section>
       <SaveDialog open={saving} query={{ sql: text }} name={saved?.name} onClose={() => setSaving(false)} onSaved={open} />

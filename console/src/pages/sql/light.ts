@@ -43,13 +43,3 @@ export function pieces(sql: string): Piece[] {
 export function offsetOf(text: string, character: number): number {
   return Array.from(text).slice(0, character).join("").length;
 }
-
-/** Rows as CSV (RFC 4180); a cell that a spreadsheet would run gets an apostrophe in front. */
-export function csv(columns: readonly string[], rows: readonly unknown[][]): string {
-  const cell = (value: unknown) => {
-    const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n");
-}

@@ -1,0 +1,55 @@
+/** Numbers of rows as bars that lie, each row with its name: names are long, and many. */
+import { figure } from "../design/number";
+import { type Ctx, fitted, line, palette } from "./paint";
+import { extentOf, type Series } from "./series";
+
+const BAR = 9;
+const TOP = 4;
+const SPACE = 10;
+/** For the figure behind the longest bar. */
+const FIGURE = 76;
+
+export interface RowsPicture {
+  names: readonly string[];
+  series: readonly Series[];
+  cursor: number | null;
+}
+
+export const tallOfRow = (series: number) => Math.max(24, series * BAR + SPACE);
+export const topOfRow = (n: number, series: number) => TOP + n * tallOfRow(series);
+export const tallOfRows = (names: number, series: number) => topOfRow(names, series) + TOP;
+
+/** The row at a height; null where there is none. */
+export function rowAt(y: number, names: number, series: number): number | null {
+  const n = Math.floor((y - TOP) / tallOfRow(series));
+  return n >= 0 && n < names ? n : null;
+}
+
+export function drawRows(c: Ctx, w: number, h: number, { names, series, cursor }: RowsPicture): void {
+  const color = palette();
+  const most = Math.min(w * 0.42, 320);
+  const label = Math.min(most, names.reduce((widest, name) => Math.max(widest, c.measureText(name).width), 0)) + 28;
+  const tall = tallOfRow(series.length);
+  const [low, high] = extentOf(series);
+  const x = (value: number) => label + ((value - low) / (high - low)) * (w - label - FIGURE);
+  names.forEach((name, n) => {
+    const top = topOfRow(n, series.length);
+    const middle = top + tall / 2;
+    if (n === cursor) {
+      c.fillStyle = color("select");
+      c.fillRect(0, top, w, tall);
+    }
+    c.fillStyle = color("ink-2");
+    c.textAlign = "left";
+    c.fillText(fitted(c, name, label - 24), 16, middle);
+    series.forEach((one, k) => {
+      const value = one.values.get(n) ?? null;
+      const y = middle - (series.length * BAR) / 2 + k * BAR;
+      c.fillStyle = color(one.color);
+      if (value !== null && value !== 0) c.fillRect(Math.min(x(value), x(0)), y, Math.max(1, Math.abs(x(value) - x(0))), BAR - 1);
+      c.fillStyle = color("ink-3");
+      c.fillText(value === null ? "–" : figure(value, 4), Math.max(x(value ?? 0), x(0)) + 6, y + BAR / 2);
+    });
+  });
+  line(c, Math.round(x(0)) + 0.5, 0, Math.round(x(0)) + 0.5, h, color("line"));
+}

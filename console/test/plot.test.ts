@@ -1,0 +1,170 @@
+import { describe, expect, it, vi } from "vitest";
+import { drawRows, rowAt, tallOfRows, topOfRow } from "../src/canvas/drawRows";
+import { drawSeries } from "../src/canvas/drawSeries";
+import { extentOf, nearest, runsOf, type Series, stepOf } from "../src/canvas/series";
+import { figure } from "../src/design/number";
+import { COOKBOOK } from "../src/pages/sql/cookbook";
+import { axisOf, peakOf, plotOf } from "../src/pages/sql/plot";
+import { atClock, valueTicks } from "../src/time/ticks";
+
+const columns = (said: string) =>
+  said.split("; ").map((one) => {
+    const [name = "", ...type] = one.split(" ");
+    return { name, type: type.join(" ") };
+  });
+const plotted = (said: string, rows: unknown[][]) => {
+  const drawing = plotOf(columns(said), rows);
+  if ("why" in drawing) throw new Error(drawing.why);
+  return drawing.plot;
+};
+const why = (said: string, rows: unknown[][]) => {
+  const drawing = plotOf(columns(said), rows);
+  return "why" in drawing ? [drawing.why, drawing.column] : [];
+};
+const told = (series: readonly Series[]) => series.map(({ name, values }) => [name, ...values.values()]);
+const HOUR = 3_600_000;
+const NOON = Date.parse("2026-11-29T12:00:00Z");
+
+describe("what an answer is drawn over", () => {
+  it("is a time before the first number, and what stands beside it tells series apart", () => {
+    const rows = [
+      ["hz", "2026-11-29 13:00:00", 3],
+      ["hz", "2026-11-29 12:00:00", 1],
+      ["sz", "2026-11-29 12:00:00", "7"],
+    ];
+    const plot = plotted("cluster LowCardinality(String); hour DateTime('UTC'); n UInt64", rows);
+    expect([plot.axis, plot.measures, plot.times, plot.step]).toEqual(["hour", ["n"], [NOON, NOON + HOUR], HOUR]);
+    expect(told(plot.series), "in the order of time").toEqual([
+      ["hz", 1, 3],
+      ["sz", 7],
+    ]);
+    expect(plot.series.map(({ color }) => color)).toEqual(["cat-1", "cat-2"]);
+    const two = plotted("hour Nullable(DateTime64(6, 'UTC')); a Float64; b Nullable(Int8)", [
+      ["2026-11-29 12:00:00.000000", 0.5, null],
+      [null, 1, 1],
+    ]);
+    expect(told(two.series)).toEqual([
+      ["a", 0.5],
+      ["b", null],
+    ]);
+    expect(two.restRows, "a row of no moment has no place").toBe(1);
+  });
+
+  it("is its rows where a time only tells of them, in the order of the statement", () => {
+    const rows = [
+      ["b", "hz", 9, 2, "2026-11-29 12:00:00"],
+      ["a", "sz", 4, 1, "2026-11-29 12:00:00"],
+    ];
+    const plot = plotted("image String; cluster String; failures UInt64; pods UInt64; first_seen DateTime", rows);
+    expect([plot.axis, plot.times, plot.names]).toEqual(["image · cluster", null, ["b · hz", "a · sz"]]);
+    expect(told(plot.series)).toEqual([
+      ["failures", 9, 4],
+      ["pods", 2, 1],
+    ]);
+    expect(plotted("n UInt64; reason String", [[1, "x"]]).names, "a number may come first").toEqual(["x"]);
+    expect(plotted("year UInt16; n UInt64", [[2026, 5]]).names, "numbers alone: the first says by what").toEqual(["2026"]);
+    const many = Array.from({ length: 300 }, (_, n) => [`r${n}`, n]);
+    expect([plotted("reason String; n UInt64", many).names.length, plotted("reason String; n UInt64", many).restRows]).toEqual([200, 100]);
+  });
+
+  it("has the six largest series, and says how many are left out", () => {
+    const rows = Array.from({ length: 9 }, (_, n) => ["2026-11-29", `n${n}`, n]);
+    const plot = plotted("day Date; node String; n UInt64", rows);
+    expect(plot.series.map(({ name }) => name)).toEqual(["n8", "n7", "n6", "n5", "n4", "n3"]);
+    expect(plot.restSeries).toBe(3);
+  });
+
+  it("is none for a reason that is told", () => {
+    const twice = [
+      ["2026-11-29 12:00:00", 1],
+      ["2026-11-29 12:00:00", 2],
+    ];
+    expect(why("n UInt64", [])).toEqual(["sql.noRows", ""]);
+    expect(why("reason String; all Array(UInt64)", [["x", [1]]])).toEqual(["sql.noNumber", ""]);
+    expect(why("n UInt64", [[1]])).toEqual(["sql.noAxis", ""]);
+    expect(why("reason String; n Nullable(Float64)", [["x", null]])).toEqual(["sql.noValue", "n"]);
+    expect(why("time DateTime; n UInt64", twice)).toEqual(["sql.sameTime", "time"]);
+  });
+
+  it("lies in the zone of the column, and spans the range to which the statement is bound", () => {
+    expect(plotted("hour DateTime('Asia/Shanghai'); n UInt8", [["2026-11-29 20:00:00", 1]]).times).toEqual([NOON]);
+    expect(atClock(Date.parse("2026-11-01T00:30:00Z"), "America/New_York")).toBe(Date.parse("2026-11-01T04:30:00Z"));
+    expect(plotted("hour DateTime('Mars/Base'); n UInt8", [["2026-11-29 20:00:00", 1]]).times, "an unknown zone is no time").toBeNull();
+    const plot = plotted("hour DateTime; n UInt8", [
+      ["2026-11-29 12:00:00", 1],
+      ["2026-11-29 13:00:00", 4],
+    ]);
+    const range = { from: "2026-11-29T12:20:00Z", to: "2026-11-29T18:00:00Z" } as never;
+    expect(axisOf(plot, range)).toEqual([NOON, NOON + 6 * HOUR]);
+    expect(axisOf(plot, null), "the last step is all seen").toEqual([NOON, NOON + 2 * HOUR]);
+    expect(axisOf({ ...plot, times: [NOON], step: null }, null)).toEqual([NOON - HOUR / 2, NOON + HOUR / 2]);
+    expect(peakOf(plot)).toEqual({ value: 4, place: NOON + HOUR });
+    expect(peakOf({ series: [] })).toBeNull();
+  });
+});
+
+describe("series", () => {
+  it("are open where a step has no row, where nothing is known, and over what was lost", () => {
+    const of = (...all: [number, number | null][]) => new Map(all);
+    const ends = (runs: readonly (readonly (readonly [number, number])[])[]) => runs.map((run) => run.map(([at]) => at));
+    expect([stepOf([0, 5, 15, 20]), stepOf([0, 3, 7]), stepOf([4])], "an uneven axis has none").toEqual([5, null, null]);
+    expect(ends(runsOf(of([0, 1], [5, 2], [15, 3], [20, 4]), 5, []))).toEqual([
+      [0, 5],
+      [15, 20],
+    ]);
+    expect(ends(runsOf(of([0, 1], [7, 2], [15, null], [20, 4]), null, []))).toEqual([[0, 7], [20]]);
+    expect(ends(runsOf(of([0, 1], [5, 2], [10, 3]), 5, [{ from: 6, to: 7 }]))).toEqual([[0, 5], [10]]);
+  });
+
+  it("compare from zero, on round values", () => {
+    const series = (...all: (number | null)[]): Series => ({ name: "a", color: "cat-1", values: new Map(all.map((one, n) => [n, one])) });
+    expect(extentOf([series(3, null), series(9)])).toEqual([0, 9]);
+    expect(extentOf([series(-2, 4)])).toEqual([-2, 4]);
+    expect(extentOf([series(0)])).toEqual([0, 1]);
+    expect(valueTicks(0, 9, 3)).toEqual([0, 5]);
+    expect(valueTicks(-2, 4, 3)).toEqual([-2, 0, 2, 4]);
+    expect(valueTicks(0, 0.3, 3).map((value) => figure(value, 3))).toEqual(["0", "0.1", "0.2", "0.3"]);
+    expect([figure(1234567), figure(-0.333333333), figure(12.5)]).toEqual(["1,234,567", "−0.333333", "12.5"]);
+    expect([nearest([0, 10, 20], 14), nearest([0, 10, 20], 99), nearest([], 1)]).toEqual([1, 2, -1]);
+  });
+
+  it("are drawn, each in its colour, and bars of rows are found under the pointer", () => {
+    vi.stubGlobal("document", {});
+    vi.stubGlobal("getComputedStyle", () => ({ getPropertyValue: (name: string) => name }));
+    const inks = new Set<unknown>();
+    const c = new Proxy({ measureText: () => ({ width: 40 }) } as Record<string, unknown>, {
+      get: (own, name: string) => own[name] ?? (() => undefined),
+      set: (_, name, value) => {
+        if (name === "fillStyle" || name === "strokeStyle") inks.add(value);
+        return true;
+      },
+    }) as never;
+    const values = new Map<number, number | null>([
+      [0, 1],
+      [HOUR, null],
+      [2 * HOUR, 3],
+    ]);
+    const series = ["cat-1", "cat-2"].map((color) => ({ name: color, color, values }));
+    const stretches = [{ from: 0, to: HOUR, kind: "gap" as const }];
+    const axis = { times: [0, HOUR, 2 * HOUR], step: HOUR, range: [0, 3 * HOUR] as const, zone: "UTC" };
+    const picture = { ...axis, series, stretches, lost: [], cursor: 0 };
+    for (const form of ["line", "bar"] as const) {
+      inks.clear();
+      drawSeries(c, 800, 300, { ...picture, form });
+      for (const ink of ["cat-1", "cat-2", "hatch", "cov-gap", "crosshair"]) expect(inks, `${ink} of ${form}`).toContain(`--${ink}`);
+    }
+    inks.clear();
+    drawRows(c, 800, 300, { names: ["a", "b", "c"], series, cursor: 1 });
+    expect(inks).toContain("--cat-2");
+    expect(inks).toContain("--select");
+    expect([rowAt(topOfRow(2, 1) + 1, 3, 1), rowAt(0, 3, 1), rowAt(tallOfRows(3, 1), 3, 1)]).toEqual([2, null, null]);
+  });
+});
+
+it("each question to begin with is bound to the range", () => {
+  for (const { title, view, sql } of COOKBOOK) {
+    expect(sql, title).toContain("{from}");
+    expect(sql, title).toContain("{to}");
+    expect(sql, title).toContain(`FROM ${view}`);
+  }
+});
