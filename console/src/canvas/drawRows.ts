@@ -28,7 +28,11 @@ export function rowAt(y: number, names: number, series: number): number | null {
 export function drawRows(c: Ctx, w: number, h: number, { names, series, cursor }: RowsPicture): void {
   const color = palette();
   const most = Math.min(w * 0.42, 320);
-  const label = Math.min(most, names.reduce((widest, name) => Math.max(widest, c.measureText(name).width), 0)) + 28;
+  const label =
+    Math.min(
+      most,
+      names.reduce((widest, name) => Math.max(widest, c.measureText(name).width), 0),
+    ) + 28;
   const tall = tallOfRow(series.length);
   const [low, high] = extentOf(series);
   const x = (value: number) => label + ((value - low) / (high - low)) * (w - label - FIGURE);
