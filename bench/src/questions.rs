@@ -14,7 +14,7 @@ use beidou_store::{
     query::{
         Between, Bounds, Caller, Field, Reader,
         events::{EventFilter, EventsQuery},
-        facets::FacetsQuery,
+        facets::{FacetSort, FacetsQuery},
         histogram::{Bins, HistogramQuery},
         timeline::{Object, TimelineQuery},
     },
@@ -162,7 +162,7 @@ pub async fn ask(reader: &Reader, engine: u32, literals: &Literals) -> anyhow::R
         let bins = Bins { begin: range.from, width: HOUR, count: 24 };
         let histogram = HistogramQuery { filter: EventFilter::default(), range, bins };
         let fields = vec![Field::Cluster, Field::Namespace, Field::Kind, Field::Reason, Field::Type];
-        let facets = FacetsQuery { filter: EventFilter::default(), range, fields, top: TOP };
+        let facets = FacetsQuery { filter: EventFilter::default(), range, fields, top: TOP, sort: FacetSort::States };
         let bins = reader.histogram(&histogram).await?;
         reader.facets(&facets).await?;
         Ok(bins.iter().map(|bin| bin.states as usize).sum())

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { OPERATIONS, TASKS } from "../src/api/operations";
+import { groupParams } from "../src/pages/events/groups";
 import type { Copies } from "../src/shell/chrome";
 import { curl, shell, shellWord, sqlText } from "../src/shell/command";
 import * as builders from "../src/shell/copies";
@@ -110,6 +111,13 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
         api: get(`/api/v1/events${query}`),
       },
     ],
+    group: [
+      builders.groupCopies(view, x, [x], groupParams(params, "node", { sort: "warnings" })),
+      {
+        cli: ["beidou", "facets", "--by=node", "--top=50", "--sort=warnings", ...scope, `--type=${x}`, ...q],
+        api: get(`/api/v1/events/facets?${new URLSearchParams({ cluster: x, fields: "node", q: x, sort: "warnings", top: "50" })}`),
+      },
+    ],
     timeline: [
       builders.timelineCopies(ref, view),
       {
@@ -197,6 +205,19 @@ describe("what a page offers to copy", () => {
       expect(rest[0]).toBe("SELECT time, cluster, type, kind, namespace, name, reason, message");
       expect(rest[2]).toBe(`WHERE time >= {from} AND time < {to} AND cluster IN (${sqlText(text)}) AND type IN (${sqlText(text)})`);
     }
+  });
+  it("groups in SQL as the page does", () => {
+    const view = { search: {}, range: { from: "-6h", to: "now" }, clusters: ["hz"] };
+    const { sql = "" } = builders.groupCopies(view, "reason:Failed", [], groupParams({}, "node", {}));
+    expect(sql.split("\n")).toEqual([
+      "-- query line: reason:Failed",
+      "SELECT node, count() AS states, countIf(type = 'Warning') AS warnings, sum(new_occurrences) AS happened",
+      "FROM events",
+      "WHERE time >= {from} AND time < {to} AND cluster IN ('hz')",
+      "GROUP BY node",
+      "ORDER BY states DESC",
+      "LIMIT 50",
+    ]);
   });
   it("asks for several types in the query line, since the command takes one", () => {
     const view = { search: {}, range: { from: "-6h", to: "now" }, clusters: [] };

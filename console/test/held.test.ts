@@ -4,7 +4,8 @@ import { Problem } from "../src/api/problem";
 import { type Memory, oldest, standing } from "../src/api/useHeld";
 
 vi.stubGlobal("sessionStorage", { getItem: () => null });
-const { ready, states } = await import("../src/api/questions");
+const { ready } = await import("../src/api/questions");
+const { states } = await import("../src/api/states");
 const { coverageWord } = await import("../src/time/coverage");
 const { rateOf } = await import("../src/canvas/histogram");
 

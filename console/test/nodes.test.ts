@@ -5,32 +5,33 @@ import { holderOf, howMany, lineOf, nodesOf } from "../src/pages/nodes/named";
 import { ticked, withNodes, withoutNodes } from "../src/pages/nodes/ticked";
 import { read } from "../src/query/scan";
 
-const counted = (different: number, values: [string, number][]) =>
+const counted = (different: number, values: [string, number, number][]) =>
   ({
-    facets: [{ field: "node", different, values: values.map(([value, states]) => ({ value, states, occurrences: states })) }],
+    facets: [{ field: "node", different, values: values.map(([value, states, warnings]) => ({ value, states, warnings })) }],
   }) as unknown as Facets;
 const said = (node: string, time: string) => ({ node, time }) as Event;
 const page = (items: Event[], next: string | null) => ({ items, next }) as unknown as Page<Event>;
 const all = counted(3, [
-  ["", 90],
-  ["n1", 50],
-  ["n2", 40],
-  ["n3", 7],
+  ["", 90, 80],
+  ["n1", 50, 0],
+  ["n2", 40, 0],
+  ["n3", 7, 6],
 ]);
 
 describe("nodes that Events name", () => {
-  it("come with their Warnings first, and say what is not known of them", () => {
+  it("come with their Warnings first, those that are named most beside the most warned", () => {
     const rows = nodesOf(
       all,
       counted(2, [
-        ["n3", 6],
-        ["n9", 2],
+        ["", 90, 80],
+        ["n3", 7, 6],
+        ["n9", 2, 2],
       ]),
       page([said("n2", "2026-11-30T10:00:00Z"), said("", "2026-11-30T09:00:00Z")], "more"),
     );
-    expect(rows.map((row) => [row.name, row.warnings?.n, row.states])).toEqual([
+    expect(rows.map((row) => [row.name, row.warnings, row.states])).toEqual([
       ["n3", 6, 7],
-      ["n9", 2, null],
+      ["n9", 2, 2],
       ["n1", 0, 50],
       ["n2", 0, 40],
     ]);
@@ -38,13 +39,11 @@ describe("nodes that Events name", () => {
     expect(rows[0]?.last).toBe(Date.parse("2026-11-30T09:00:00Z"));
     expect(howMany(all)).toBe(3);
   });
-  it("have no more Warnings than the least that is told, and none that is known while nothing is told", () => {
-    expect(nodesOf(all, counted(70, [["n3", 6]]), undefined).at(-1)?.warnings).toEqual({ n: 6, most: true });
-    expect(nodesOf(all, counted(1, [["n3", 6]]), undefined).at(-1)?.warnings).toEqual({ n: 0, most: false });
+  it("are counted while the most warned and the newest Events are not told yet", () => {
     expect(nodesOf(all, undefined, undefined).map((row) => [row.name, row.warnings, row.last])).toEqual([
-      ["n1", null, null],
-      ["n2", null, null],
-      ["n3", null, null],
+      ["n3", 6, null],
+      ["n1", 0, null],
+      ["n2", 0, null],
     ]);
   });
   it("are looked for by a part of their name, whatever is typed", () => {

@@ -64,12 +64,14 @@ describe("the palette's grammar", () => {
     );
     for (const [word, kind] of Object.entries(KINDS)) expect(known.get(word), word).toBe(kind);
   });
-  it("marks what was asked for", () => {
+  it("marks what was asked for, and parts the tail that is seen without room", () => {
     expect(hits("hz2-c7-r14-u22", "C7-r14")).toEqual([
-      { text: "hz2-", hit: false },
-      { text: "c7-r14", hit: true },
-      { text: "-u22", hit: false },
+      { text: "hz", hit: false, tail: false },
+      { text: "2-", hit: false, tail: true },
+      { text: "c7-r14", hit: true, tail: true },
+      { text: "-u22", hit: false, tail: true },
     ]);
+    expect(hits("r22", "").map((part) => part.tail)).toEqual([true]);
   });
 });
 

@@ -50,6 +50,9 @@ pub struct Facets {
     /// At most so many values of each
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub top: u32,
+    /// Which come first
+    #[arg(long, value_enum, default_value_t)]
+    pub sort: FacetSort,
     /// Form of the answer
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub output: Output,
@@ -59,7 +62,18 @@ pub struct Facets {
 
 const FACETS_HELP: &str = "\
   beidou facets --since 24h --type Warning
-  beidou facets --since 7d --by reason,node --top 20 -n shop";
+  beidou facets --since 7d --by reason,node --top 20 -n shop
+  beidou facets --by node --sort warnings";
+
+/// Which values come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FacetSort {
+    /// Those with the most states
+    #[default]
+    States,
+    /// Those with the most Warnings
+    Warnings,
+}
 
 /// What Events can be counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -194,8 +208,9 @@ mod tests {
         {
             parse(&format!("{command} {filters}")).unwrap_or_else(|error| panic!("{command}: {error}"));
         }
-        let Ok(Command::Facets(facets)) = parse("facets --by reason,pattern") else { panic!("facets") };
+        let Ok(Command::Facets(facets)) = parse("facets --by reason,pattern --sort warnings") else { panic!("facets") };
         assert_eq!(facets.by.into_iter().map(name).collect::<Vec<_>>(), ["reason", "pattern"]);
+        assert_eq!(name(facets.sort), "warnings");
         let Ok(Command::Neighbours(near)) = parse("neighbours u1 -c a --scope namespace --within 5m --uid u2") else {
             panic!("neighbours")
         };
@@ -209,6 +224,7 @@ mod tests {
             ("histogram --bins 0", ErrorKind::ValueValidation),
             ("histogram --bins 241", ErrorKind::ValueValidation),
             ("facets --by message", ErrorKind::InvalidValue),
+            ("facets --sort name", ErrorKind::InvalidValue),
             ("facets --top 51", ErrorKind::ValueValidation),
             ("neighbours", ErrorKind::MissingRequiredArgument),
             ("neighbours u --scope rack", ErrorKind::InvalidValue),

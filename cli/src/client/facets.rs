@@ -1,4 +1,4 @@
-//! `beidou facets`: the most frequent values of each field.
+//! `beidou facets`: the most frequent values of each field, or the most warned ones.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,16 +36,17 @@ struct Counted {
     #[serde(default)]
     label: Option<String>,
     states: u64,
+    warnings: u64,
 }
 
-/// Shows the most frequent values.
+/// Shows the values that come first.
 ///
 /// # Errors
 /// When the server cannot be reached, or refuses.
 pub async fn facets(args: Facets) -> anyhow::Result<()> {
     let client = Client::connect(&args.server)?;
     let mut query = client.parameters(&args.range, &args.filters)?;
-    query.push(("top", args.top.to_string()));
+    query.extend([("top", args.top.to_string()), ("sort", name(args.sort))]);
     query.extend(args.by.iter().map(|field| ("fields", name(*field))));
     let answer = client.http.get("/api/v1/events/facets", &query).await?;
     client.show_picture(&answer, args.output, rows, |answer| text(&client, answer))
@@ -79,6 +80,7 @@ fn one(client: &Client, facet: &Facet, all: u64) -> String {
     };
     let mut table = Table::new([
         Column::number("STATES"),
+        Column::number("WARNINGS"),
         Column::number("SHARE"),
         Column::words("", BAR),
         Column::name(title, 16),
@@ -88,6 +90,7 @@ fn one(client: &Client, facet: &Facet, all: u64) -> String {
         let value = counted.label.as_ref().unwrap_or(&counted.value);
         table.row(vec![
             Cell::from(grouped(counted.states)),
+            Cell::from(grouped(counted.warnings)),
             Cell::from(format!("{:.1} %", share * 100.0)),
             Cell::from(format!("{:BAR$}", bar(share, 1.0, BAR))),
             Cell::from(if value.is_empty() { "(none)".into() } else { clean(value) }),
@@ -107,11 +110,11 @@ mod tests {
     fn values_stand_beside_their_share() {
         let answer = json!({"states": 12_000, "facets": [
             {"field": "cluster", "different": 2, "values": [
-                {"value": "u-1", "label": "hz-prod-02", "states": 11_999, "occurrences": 1},
-                {"value": "u-2", "label": "sz-prod-01", "states": 1, "occurrences": 1}]},
+                {"value": "u-1", "label": "hz-prod-02", "states": 11_999, "occurrences": 1, "warnings": 300},
+                {"value": "u-2", "label": "sz-prod-01", "states": 1, "occurrences": 1, "warnings": 0}]},
             {"field": "node", "different": 312, "values": [
-                {"value": "", "states": 7_000, "occurrences": 1},
-                {"value": "hz2-c7-r14-u22", "states": 400, "occurrences": 1}]},
+                {"value": "", "states": 7_000, "occurrences": 1, "warnings": 0},
+                {"value": "hz2-c7-r14-u22", "states": 400, "occurrences": 1, "warnings": 250}]},
             {"field": "kind", "different": 0, "values": []}]});
         let read = Answer::deserialize(&answer).unwrap();
         insta::assert_snapshot!("facets", text(&client(Some(80)), &read));

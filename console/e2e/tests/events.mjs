@@ -243,7 +243,7 @@ export async function pinnedRowsStayOnTop(world) {
   check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
 }
 
-/** Rows grouped by the server: as many as its facet has, each with its Warnings; a row narrows the list, and the link has the grouping. */
+/** Rows grouped by the server, the most frequent or the most warned first; a row narrows the list, and the link has the grouping. */
 export async function rowsAreGroupedByTheServer(world) {
   const { page, go, troubles } = await openPage(world);
   const { from, to } = await incident(world);
@@ -255,6 +255,10 @@ export async function rowsAreGroupedByTheServer(world) {
   check((await page.locator(".pat tr:has(bdi:text-is('Scheduled')) svg[aria-label='Normal']").count()) === 1, "Scheduled warns");
   const [states, warnings] = (await page.$$eval(`${failed} td.num`, (cells) => cells.map((cell) => cell.textContent))).map(number);
   check(warnings > 0 && warnings <= states, `${warnings} of ${states} states are Warnings`);
+  await page.click(".pat .th:has-text('Warnings')");
+  await page.waitForSelector("section:not(.stale) > .pat th[aria-sort=descending]:has-text('Warnings')");
+  const warned = (await page.$$eval(".pat td:nth-child(2)", (cells) => cells.map((cell) => cell.textContent))).map(number);
+  check(warned.join() === warned.toSorted((a, b) => b - a).join() && warned[0] > 0, `not by Warnings: ${warned}`);
   const other = await openPage(world, { theme: "dark", lang: "zh" });
   const link = new URL(page.url());
   await other.go(link.pathname + link.search);

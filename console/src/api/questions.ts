@@ -5,7 +5,6 @@ import { get, type Params } from "./client";
 import type {
   Cluster,
   Completeness,
-  EventState,
   Explanation,
   ExportList,
   Facets,
@@ -22,10 +21,6 @@ import type {
 
 /** So many rows has a page of a list. */
 export const PAGE_ROWS = 200;
-
-/** So many states of an Event come at once; each has the Event's JSON. No more than so many are looked through. */
-export const STATES = 50;
-const MOST_STATES = 1000;
 
 /** The library's own does the same: it is there for its types. */
 export const queryOptions = ((options: unknown) => options) as typeof libraryOptions;
@@ -54,23 +49,10 @@ export const histogram = (params: Params, anchor: number) => ask<Histogram>("/ap
 export const facets = (params: Params, anchor: number) => ask<Facets>("/api/v1/events/facets", params, anchor);
 export const patterns = (params: Params, anchor: number) => ask<Patterns>("/api/v1/events/patterns", params, anchor);
 export const explain = (params: Params, anchor: number) => ask<Explanation>("/api/v1/events/explain", params, anchor);
-/** The states of an Event, newest first: so many, and as many more as it takes to have the wanted one among them. */
-export const states = (cluster: string, uid: string, version: string, least: number) => {
-  const path = `/api/v1/events/${cluster}/${uid}`;
-  const has = (items: readonly EventState[]) => items.some((one) => one.uid === uid && one.resource_version === version);
-  return queryOptions<Page<EventState>>({
-    queryKey: [path, version, least],
-    queryFn: ({ signal }) =>
-      allPages<Page<EventState>>(
-        (cursor) => get(path, { limit: STATES, cursor }, signal),
-        (items) => items.length >= MOST_STATES || (items.length >= least && has(items)),
-      ),
-    placeholderData: (before) => (before && has(before.items) ? before : undefined),
-  });
-};
 export const neighbours = (cluster: string, uid: string, params: Params) =>
   ask<Neighbours>(`/api/v1/events/${cluster}/${uid}/neighbours`, params);
-async function allPages<Answer extends { items: unknown[]; next?: string | null }>(
+
+export async function allPages<Answer extends { items: unknown[]; next?: string | null }>(
   ask: (cursor: string | undefined) => Promise<Answer>,
   enough: (items: Answer["items"]) => boolean = () => false,
 ): Promise<Answer> {

@@ -2314,7 +2314,7 @@ export interface components {
             different: number;
             /** @description Its name; the filter has the same. */
             field: string;
-            /** @description The most frequent ones, by states. */
+            /** @description Those that come first, in order. */
             values: components["schemas"]["FacetValue"][];
         };
         /** @description A value of a field. */
@@ -2333,6 +2333,11 @@ export interface components {
             states: number;
             /** @description The value, at most 256 characters of it. Empty: the Event has none; as a filter that is `_` for namespaces. */
             value: string;
+            /**
+             * Format: int64
+             * @description States with it that are Warnings.
+             */
+            warnings: number;
         };
         /** @description The most frequent values of each field, with exact counts under the same filter. */
         Facets: {
@@ -5550,6 +5555,8 @@ export interface operations {
                 fields?: string[];
                 /** @description At most so many values of each. */
                 top?: number;
+                /** @description Which come first: `states` (default), `warnings`. */
+                sort?: string;
             };
             header?: never;
             path?: never;

@@ -15,6 +15,7 @@ export type Histogram = Schemas["Histogram"];
 export type Bin = Schemas["Bin"];
 export type Facets = Schemas["Facets"];
 export type Facet = Schemas["Facet"];
+export type FacetValue = Schemas["FacetValue"];
 export type Patterns = Schemas["Patterns"];
 export type Pattern = Schemas["Pattern"];
 export type Explanation = Schemas["Explanation"];

@@ -1,6 +1,6 @@
 /** Small parts: choices side by side, tabs, menus, text of others. */
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
-import { middle, visible } from "./visible";
+import { middle, TAIL, visible } from "./visible";
 
 interface Choice<Value extends string> {
   value: Value;
@@ -117,9 +117,6 @@ export function Foreign({ text, most, className, mid }: { text: string; most?: n
     </bdi>
   );
 }
-
-/** Of an identifier that has no room so many letters at its end are seen. */
-const TAIL = 12;
 
 /** An identifier as wide as there is room, cut in the middle where there is less. What has blanks is a sentence, and is cut at its end. */
 export function Fit({ text, className = "" }: { text: string; className?: string }) {

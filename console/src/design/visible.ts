@@ -30,6 +30,9 @@ export function visibleLines(text: string, most = 65_536): string {
   return cut.replace(CONTROLS, (c) => (c === "\n" || c === "\t" ? c : picture(c))).replace(MARKS, mark);
 }
 
+/** Of an identifier that has no room so many letters at its end are seen. */
+export const TAIL = 12;
+
 /** An identifier cut in the middle: head and random tail both matter. */
 export function middle(text: string, most: number): string {
   if (text.length <= most) return text;

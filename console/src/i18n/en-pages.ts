@@ -18,7 +18,6 @@ export const pages = {
   "events.explain": "Explain",
   "events.explainRange": "Explain {range}",
   "events.facets": "Facets",
-  "events.fewWarnings": "Fewer than the most warned have; not counted",
   "events.fields": "fields",
   "events.fieldsTab": "Fields",
   "events.gaps": "not complete: {n}",

@@ -20,7 +20,6 @@ export const pages: Record<keyof typeof keys, string> = {
   "events.explain": "归因",
   "events.explainRange": "归因 {range}",
   "events.facets": "分面",
-  "events.fewWarnings": "少于告警最多的那些，未计数",
   "events.fields": "字段",
   "events.fieldsTab": "字段",
   "events.gaps": "不完整：{n} 段",

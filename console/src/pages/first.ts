@@ -3,7 +3,7 @@
  * connections. */
 import { clusters, completeness, door, facets, histogram, PAGE_ROWS, page } from "../api/questions";
 import type { Event, Page } from "../api/types";
-import { anchorNow, clean, readSearch, type Said } from "../shell/address";
+import { anchorNow, clean, readSearch, type Said, type Search } from "../shell/address";
 import { question } from "./events/asked";
 import { baselines, signals } from "./fleet/signals";
 
@@ -37,11 +37,16 @@ export function fleetFirst({ search, bounds, anchor, scope }: Asked) {
   };
 }
 
+/** What stands in the place of the list: patterns, or groups by this field. */
+export function instead({ view, group }: Search) {
+  return view === "patterns" ? view : FACETS.find((field) => field === group);
+}
+
 export function eventsFirst(asked: Asked) {
   const { params } = question(asked);
-  const { anchor } = asked;
+  const { anchor, search } = asked;
   return {
-    rows: page<Page<Event>>("/api/v1/events", { ...params, limit: PAGE_ROWS }, null, anchor),
+    ...(instead(search) ? {} : { rows: page<Page<Event>>("/api/v1/events", { ...params, limit: PAGE_ROWS }, null, anchor) }),
     bins: histogram({ ...params, bins: 180 }, anchor),
     sides: facets({ ...params, top: 25, fields: FACETS }, anchor),
   };

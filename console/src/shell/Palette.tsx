@@ -4,14 +4,14 @@ import { type KeyboardEvent, useId, useState } from "react";
 import { Dialog, Modal, ModalOverlay } from "react-aria-components";
 import { costOf } from "../api/client";
 import { Icon } from "../design/Icon";
-import { Foreign } from "../design/parts";
+import { Fit, Foreign } from "../design/parts";
 import { StaleNote } from "../design/states";
 import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { useDelayed } from "../operation/useDelayed";
 import { duration } from "../time/format";
 import { type Choice, useChoices } from "./choices";
-import { type Command, readCommand } from "./palette";
+import { type Command, type Part, readCommand } from "./palette";
 import { useView } from "./view";
 
 /** So long nobody has typed before the server is asked. */
@@ -121,16 +121,12 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
                     <Icon name={item.icon} />
                     {item.word ? <span className="mono w">{item.word}</span> : null}
                     {item.parts ? (
-                      <span className="mono cut">
-                        {item.parts.map((part, n) => (
-                          // biome-ignore lint/suspicious/noArrayIndexKey: parts of one name in their order
-                          <span key={n} className={part.hit ? "hit" : undefined}>
-                            <Foreign text={part.text} />
-                          </span>
-                        ))}
+                      <span className="mono fit">
+                        <Marked parts={item.parts.filter((part) => !part.tail)} />
+                        <Marked parts={item.parts.filter((part) => part.tail)} />
                       </span>
                     ) : null}
-                    <span className={item.parts ? "dim cut" : "cut"}>{visible(item.label, 300)}</span>
+                    <Fit className={item.parts ? "dim" : ""} text={item.label} />
                     <span className="end">{visible(item.hint ?? "", 300)}</span>
                   </div>
                 );
@@ -174,5 +170,16 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
         </span>
       </div>
     </>
+  );
+}
+
+function Marked({ parts }: { parts: readonly Part[] }) {
+  return (
+    <span>
+      {parts.map((part, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: parts of one name in their order
+        <Foreign key={n} className={part.hit ? "hit" : ""} text={part.text} />
+      ))}
+    </span>
   );
 }

@@ -8,7 +8,7 @@ import type { IconName } from "../design/Icon";
 import type { Translate } from "../i18n";
 import { asPhase } from "../operation/states";
 import { isSql, opening } from "../query/saved";
-import { type Command, hits, PAGES, type PageName } from "./palette";
+import { type Command, hits, PAGES, type PageName, type Part } from "./palette";
 import { setPrefs } from "./prefs";
 import { common, objectPath, type Search, type View } from "./view";
 
@@ -17,7 +17,7 @@ export interface Choice {
   icon: IconName;
   label: string;
   word?: string;
-  parts?: { text: string; hit: boolean }[];
+  parts?: Part[];
   hint?: string;
   /** What the line becomes, for a choice that goes on. */
   complete?: string;

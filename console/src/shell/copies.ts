@@ -4,6 +4,7 @@ import type { Params } from "../api/client";
 import { OPERATIONS, TASKS } from "../api/operations";
 import { visible } from "../design/visible";
 import { manifest, resourceWords } from "../operation/yaml";
+import type { GroupParams } from "../pages/events/groups";
 import { written } from "../query/edit";
 import { LIMITS } from "../query/tables";
 import type { Range } from "../time/range";
@@ -33,13 +34,23 @@ export function fleetCopies(view: Asked, params: Params): Copies {
   };
 }
 
-export function eventsCopies(view: Asked, q: string, types: readonly string[], params: Params): Copies {
+/** Which Events are meant: for a command over them, and for a statement. */
+function meant(view: Asked, q: string, types: readonly string[]) {
   const where = [IN_RANGE];
   if (view.clusters.length > 0) where.push(`cluster IN (${view.clusters.map(sqlText).join(", ")})`);
   if (types.length > 0) where.push(`type IN (${types.map(sqlText).join(", ")})`);
   const note = q === "" ? "" : `-- query line: ${visible(q, LIMITS.lineBytes)}\n`;
   // The command line takes one type; a query line takes several.
   const [type, line] = types.length > 1 ? [[], `${q} type:(${types.map(written).join(" ")})`.trim()] : [types, q];
+  return {
+    cli: (words: string[]) => shell([...words, ...scopeFlags(view), ...flags("type", type)], given(line)),
+    note,
+    where: where.join(" AND "),
+  };
+}
+
+export function eventsCopies(view: Asked, q: string, types: readonly string[], params: Params): Copies {
+  const { cli, note, where } = meant(view, q, types);
   const selected =
     types.length === 1
       ? flags(
@@ -48,13 +59,25 @@ export function eventsCopies(view: Asked, q: string, types: readonly string[], p
         )
       : [];
   return {
-    cli: shell(["beidou", "events", ...scopeFlags(view), ...flags("type", type)], given(line)),
-    sql: `${note}SELECT time, cluster, type, kind, namespace, name, reason, message\nFROM events\nWHERE ${where.join(" AND ")}\nORDER BY time DESC\nLIMIT 200`,
+    cli: cli(["beidou", "events"]),
+    sql: `${note}SELECT time, cluster, type, kind, namespace, name, reason, message\nFROM events\nWHERE ${where}\nORDER BY time DESC\nLIMIT 200`,
     // It knows no query line, and one cluster at a time.
     ...(q === "" && view.clusters.length < 2
       ? { kubectl: shell(["kubectl", ...flags("context", view.clusters), "get", "events", "-A", "--sort-by=.lastTimestamp", ...selected]) }
       : {}),
     api: curl("/api/v1/events", params),
+  };
+}
+
+/** Events grouped by a field: as the page counts them, but for a second component. */
+export function groupCopies(view: Asked, q: string, types: readonly string[], params: GroupParams): Copies {
+  const { cli, note, where } = meant(view, q, types);
+  const { top, sort } = params;
+  const [field] = params.fields;
+  return {
+    cli: cli(["beidou", "facets", `--by=${field}`, `--top=${top}`, `--sort=${sort}`]),
+    sql: `${note}SELECT ${field}, count() AS states, countIf(type = 'Warning') AS warnings, sum(new_occurrences) AS happened\nFROM events\nWHERE ${where}\nGROUP BY ${field}\nORDER BY ${sort} DESC\nLIMIT ${top}`,
+    api: curl("/api/v1/events/facets", params),
   };
 }
 

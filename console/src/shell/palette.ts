@@ -1,4 +1,5 @@
 /** The grammar of the palette, after k9s: `:node c7-r14 @hz-prod-02`, `:events reason:Failed`, `/regex/`, `!not`, `-l label`. Pure. */
+import { TAIL } from "../design/visible";
 import { written } from "../query/edit";
 import { withLabels } from "./labels";
 
@@ -132,8 +133,15 @@ function objects(kind: string | null, text: string): Command {
   return { what: "objects", kind, line: terms.join(" "), text: rest, clusters };
 }
 
+/** A part of a name: whether it was asked for, and whether it is seen where the name has no room. */
+export interface Part {
+  text: string;
+  hit: boolean;
+  tail: boolean;
+}
+
 /** The parts of a name that were asked for, to be marked. */
-export function hits(name: string, text: string): { text: string; hit: boolean }[] {
+export function hits(name: string, text: string): Part[] {
   const words = text.split(/\s+/).filter((word) => /^[\w.-]+$/.test(word));
   const lower = name.toLowerCase();
   const marked = new Array<boolean>(name.length).fill(false);
@@ -141,11 +149,11 @@ export function hits(name: string, text: string): { text: string; hit: boolean }
     const at = lower.indexOf(word.toLowerCase());
     if (at >= 0) marked.fill(true, at, at + word.length);
   }
-  const parts: { text: string; hit: boolean }[] = [];
+  const parts: Part[] = [];
   for (let n = 0; n < name.length; n += 1) {
-    const last = parts.at(-1);
-    if (last && last.hit === marked[n]) last.text += name[n];
-    else parts.push({ text: name[n] ?? "", hit: marked[n] ?? false });
+    const [last, hit, tail] = [parts.at(-1), marked[n] ?? false, n >= name.length - TAIL];
+    if (last && last.hit === hit && last.tail === tail) last.text += name[n];
+    else parts.push({ text: name[n] ?? "", hit, tail });
   }
   return parts;
 }

@@ -1,11 +1,11 @@
-//! `GET /api/v1/events/facets`: the most frequent values of each field.
+//! `GET /api/v1/events/facets`: the most frequent values of each field, or the most warned ones.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use beidou_store::query::{
     Field, Reader,
-    facets::{FacetRow, FacetsQuery},
+    facets::{FacetRow, FacetSort, FacetsQuery},
 };
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -63,7 +63,7 @@ pub(crate) struct Facet {
     field: &'static str,
     /// How many different values it has in the range.
     different: u64,
-    /// The most frequent ones, by states.
+    /// Those that come first, in order.
     values: Vec<FacetValue>,
 }
 
@@ -79,12 +79,14 @@ pub(crate) struct FacetValue {
     states: u64,
     /// Occurrences.
     occurrences: u64,
+    /// States with it that are Warnings.
+    warnings: u64,
 }
 
-/// `fields` and `top`.
+/// `fields`, `top` and `sort`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "names and describes the parameters; `fields` and `ask` read them")]
+#[expect(dead_code, reason = "names and describes the parameters; `fields`, `sort` and `ask` read them")]
 struct FacetsParams {
     /// `cluster`, `namespace`, `kind`, `reason`, `type`, `component`, `node`, `name`, `pattern` (the message folded to a
     /// template). Default: all but `name`, which takes as long as the others together.
@@ -93,6 +95,16 @@ struct FacetsParams {
     /// At most so many values of each.
     #[param(minimum = 1, maximum = 50, default = 10)]
     top: Option<u32>,
+    /// Which come first: `states` (default), `warnings`.
+    sort: Option<String>,
+}
+
+fn sort(params: &Params) -> Result<FacetSort, Problem> {
+    match params.one("sort")? {
+        None | Some("states") => Ok(FacetSort::States),
+        Some("warnings") => Ok(FacetSort::Warnings),
+        Some(other) => Err(Problem::parameter("sort", other, "states, warnings")),
+    }
 }
 
 /// The fields in a parameter, each once, in their own order; all of these where it is not given.
@@ -121,13 +133,14 @@ pub(super) fn label(field: Field, value: &str, names: &Names) -> Option<String> 
     security(("token" = []))
 )]
 pub(super) async fn facets(ask: Ask) -> Result<Json<Facets>, Problem> {
-    let params = ask.params(&[&FILTERS, &RANGE, &["fields", "top"]])?;
+    let params = ask.params(&[&FILTERS, &RANGE, &["fields", "top", "sort"]])?;
     let fields = fields(&params, &USUAL_FIELDS)?;
+    let sort = sort(&params)?;
     let top = params.number("top", 1..=MOST_VALUES, USUAL_VALUES)?;
     let (filter, range) = ask.events(&params).await?;
     let coverage = coverage_of(&ask, filter.clusters.as_deref(), range).await?;
     let names = ask.app.catalogue.names(&ask.reader).await?;
-    let query = FacetsQuery { filter, range, fields: fields.clone(), top };
+    let query = FacetsQuery { filter, range, fields: fields.clone(), top, sort };
     let rows = async |reader: Reader| Ok(reader.facets(&query).await?);
     let (rows, cold) = ask.over(query.filter.clusters.as_deref(), range, rows).await?;
     let mut by_field: BTreeMap<String, Vec<FacetRow>> = BTreeMap::new();
@@ -143,6 +156,7 @@ pub(super) async fn facets(ask: Ask) -> Result<Json<Facets>, Problem> {
             value: row.value,
             states: row.states,
             occurrences: row.happened,
+            warnings: row.warnings,
         };
         Facet { field: field.name(), different, values: rows.into_iter().map(value).collect() }
     };

@@ -1,6 +1,9 @@
 //! Counted by the store, and reckoned again here: histogram, facets, patterns, explain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use beidou_schemas::Micros;
 use serde_json::{Value, json};
@@ -109,18 +112,38 @@ async fn bins_that_are_not_complete_say_so() {
     assert!(known("").await.iter().all(|(_, state, _)| state == "unknown"), "the third cluster was never watched");
 }
 
+/// Values with their counts and Warnings, in order.
+fn first_values(facts: &[&Fact], field: &str, sort: &str) -> Vec<(String, Counts, u64)> {
+    let warned: Vec<&Fact> = facts.iter().copied().filter(|fact| fact.is("type", "Warning")).collect();
+    let warned = by_value(&warned, field);
+    let with_warnings = |(value, counts): (String, Counts)| {
+        let warnings = warned.get(&value).map_or(0, |(states, _)| *states);
+        (value, counts, warnings)
+    };
+    let mut values: Vec<_> = by_value(facts, field).into_iter().map(with_warnings).collect();
+    let rank = |(_, counts, warnings): &(String, Counts, u64)| {
+        Reverse(if sort == "warnings" { (*warnings, counts.0) } else { (counts.0, 0) })
+    };
+    values.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| one.0.cmp(&other.0)));
+    values
+}
+
 const FIELDS: [&str; 9] = ["cluster", "namespace", "kind", "reason", "type", "component", "node", "name", "pattern"];
 
 #[tokio::test]
-async fn facets_are_the_most_frequent_values() {
+async fn facets_are_the_most_frequent_values_or_the_most_warned() {
     let (world, facts) = filled().await;
     for (query, filter) in FILTERS {
         let facts = passing(&facts, filter);
         // The first five are those of the roll-up.
-        for (asked, top, fields) in
-            [(ALL, 50, &FIELDS[..]), (LATER, 3, &FIELDS[..]), (ALL, 50, &FIELDS[..5]), (LATER, 3, &FIELDS[..5])]
-        {
-            let path = format!("/api/v1/events/facets?{asked}&top={top}&fields={}{query}", fields.join(","));
+        for (asked, top, fields, sort) in [
+            (ALL, 50, &FIELDS[..], "states"),
+            (LATER, 3, &FIELDS[..], "warnings"),
+            (ALL, 50, &FIELDS[..5], "warnings"),
+            (LATER, 3, &FIELDS[..5], "states"),
+        ] {
+            let path =
+                format!("/api/v1/events/facets?{asked}&top={top}&fields={}&sort={sort}{query}", fields.join(","));
             let answer = world.api.list(&path).await;
             let inside = within(&facts, range(&answer, "range"));
             assert_eq!(told(&answer), counts(inside.iter().copied()), "{path}");
@@ -129,12 +152,13 @@ async fn facets_are_the_most_frequent_values() {
             assert_eq!(told_of, fields);
             for facet in items(&answer, "facets") {
                 let field = facet["field"].as_str().unwrap();
-                let mut expected: Vec<_> = by_value(&inside, field).into_iter().collect();
+                let expected = first_values(&inside, field, sort);
                 assert_eq!(facet["different"], expected.len(), "{path}: {field}");
-                expected.sort_by(|one, other| other.1.0.cmp(&one.1.0).then_with(|| one.0.cmp(&other.0)));
-                expected.truncate(top);
-                let value = |value: &Value| (value["value"].as_str().unwrap().to_owned(), told(value));
-                assert_eq!(items(facet, "values").iter().map(value).collect::<Vec<_>>(), expected, "{path}: {field}");
+                let value = |value: &Value| {
+                    (value["value"].as_str().unwrap().to_owned(), told(value), value["warnings"].as_u64().unwrap())
+                };
+                let found: Vec<_> = items(facet, "values").iter().map(value).collect();
+                assert_eq!(found, expected[..expected.len().min(top)], "{path}: {field}");
             }
         }
     }
@@ -157,7 +181,9 @@ async fn a_facets_number_is_what_its_filter_finds() {
     assert!(cluster["label"].as_str().unwrap().starts_with("cluster-"), "{cluster}");
     let usual = world.api.list(&format!("/api/v1/events/facets?{ALL}")).await;
     assert_eq!(items(&usual, "facets").len(), 8);
-    for (wrong, parameter) in [("fields=message", "fields"), ("top=0", "top"), ("top=51", "top"), ("bins=3", "bins")] {
+    for (wrong, parameter) in
+        [("fields=message", "fields"), ("top=0", "top"), ("top=51", "top"), ("sort=name", "sort"), ("bins=3", "bins")]
+    {
         let refused = world.api.get(&format!("/api/v1/events/facets?{wrong}")).await;
         assert_eq!((refused.status, refused.json()["parameter"]["name"].as_str()), (400, Some(parameter)));
     }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { asProblem } from "../../api/problem";
-import { STATES, states } from "../../api/questions";
+import { STATES, states } from "../../api/states";
 import type { Event, EventState } from "../../api/types";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { Json } from "../../design/Json";

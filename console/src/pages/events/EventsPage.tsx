@@ -15,14 +15,13 @@ import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
-import { curl } from "../../shell/command";
-import { eventsCopies } from "../../shell/copies";
+import { eventsCopies, groupCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
-import { eventsFirst, FACETS } from "../first";
+import { eventsFirst, instead } from "../first";
 import { question } from "./asked";
 import { useColumns } from "./ColumnPicker";
 import { EventList } from "./EventList";
@@ -30,7 +29,8 @@ import { EventPanel } from "./EventPanel";
 import { ExplainPane } from "./ExplainPane";
 import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
-import { GroupsPane, groupParams } from "./GroupsPane";
+import { GroupsPane } from "./GroupsPane";
+import { groupParams } from "./groups";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
 import { rowKey } from "./pins";
@@ -61,16 +61,17 @@ export function Page() {
   const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: bins.isFetched });
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
-  const patternsOpen = search.view === "patterns";
-  const grouped = patternsOpen ? undefined : FACETS.find((field) => field === search.group);
+  const shown = instead(search);
+  const patternsOpen = shown === "patterns";
+  const field = patternsOpen ? undefined : shown;
+  const grouped = field && groupParams(asked.params, field, search);
   const explainOpen = search.panel === "explain";
   const lost = missing(bins.data?.coverage, view.bounds[1]);
   const fault = asProblem(bins.error ?? {}).parameter?.name === "q" ? asProblem(bins.error).message : null;
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
-  const copies = eventsCopies(view, asked.q, asked.types, asked.params);
   useChrome({
     title: t("nav.events"),
-    copies: grouped ? { ...copies, api: curl("/api/v1/events/facets", groupParams(asked.params, grouped)) } : copies,
+    copies: grouped ? groupCopies(view, asked.q, asked.types, grouped) : eventsCopies(view, asked.q, asked.types, asked.params),
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -197,7 +198,7 @@ export function Page() {
             view={view}
             columns={columns}
             patterns={patternsOpen}
-            grouped={grouped ?? ""}
+            grouped={field ?? ""}
             total={total}
             first={newest}
           />
@@ -205,14 +206,7 @@ export function Page() {
           {patternsOpen ? (
             <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
           ) : grouped ? (
-            <GroupsPane
-              field={grouped}
-              params={asked.params}
-              types={asked.types}
-              view={view}
-              line={asked.q}
-              onLine={(line) => set({ q: line, group: "" })}
-            />
+            <GroupsPane params={grouped} view={view} line={asked.q} onLine={(line) => set({ q: line, group: "", sort: "" })} />
           ) : (
             <EventList
               params={asked.params}

@@ -160,12 +160,6 @@ export function NodeList({ cluster, locks, text, onText }: Props) {
   );
 }
 
-/** Over a gap the least is known, and never the most. */
-function warningsText({ warnings }: NodeRow, complete: boolean): string {
-  if (warnings === null || (warnings.most && !complete)) return "?";
-  return warnings.most ? `≤ ${group(warnings.n)}` : atLeast(group(warnings.n), complete);
-}
-
 interface CellsProps {
   row: NodeRow;
   cluster: string;
@@ -189,11 +183,11 @@ function Cells({ row, cluster, complete, chosen, holder, onTick }: CellsProps) {
           <Id text={row.name} most={30} />
         </Link>
       </span>
-      <span role="cell" className={warnings && !warnings.most && warnings.n > 0 ? "num warn" : "num dim"}>
-        {warningsText(row, complete)}
+      <span role="cell" className={warnings > 0 ? "num warn" : "num dim"}>
+        {atLeast(group(warnings), complete)}
       </span>
       <span role="cell" className="num dim">
-        {states === null ? "?" : atLeast(group(states), complete)}
+        {atLeast(group(states), complete)}
       </span>
       <span role="cell" className="row tight cut">
         {last === null ? null : typeof last === "number" ? (

@@ -26,7 +26,7 @@ export function useNodes(cluster: string, part: string, locks: CalendarAnswer["l
   const counted = askedOf(range, cluster, part);
   const { fields: _, top: __, ...scope } = counted;
   const all = useHeld(facets(counted, anchor));
-  const bad = useHeld(facets({ ...counted, type: ["Warning"] }, anchor));
+  const warned = useHeld(facets({ ...counted, sort: "warnings" }, anchor));
   const params = { ...scope, limit: NEWEST };
   const newest = useHeld({
     queryKey: ["/api/v1/events", params, anchor],
@@ -35,15 +35,15 @@ export function useNodes(cluster: string, part: string, locks: CalendarAnswer["l
   });
   const held = [...new Set(locks.map((one) => one.operation))];
   const hosts = useQueries({ queries: held.map((id) => operationHosts(id, { limit: HOSTS }, 0)) });
-  const rows = useMemo(() => (all.data ? nodesOf(all.data, bad.data, newest.data) : []), [all.data, bad.data, newest.data]);
-  const failed = bad.isError ? bad : newest.isError ? newest : null;
+  const rows = useMemo(() => (all.data ? nodesOf(all.data, warned.data, newest.data) : []), [all.data, warned.data, newest.data]);
+  const failed = warned.isError ? warned : newest.isError ? newest : null;
   return {
     all,
     rows,
     different: all.data ? howMany(all.data) : 0,
     lost: missing(all.data?.coverage, bounds[1]),
-    dimmed: all.isPlaceholderData || bad.isPlaceholderData,
-    asOf: oldest(all, bad, newest),
+    dimmed: all.isPlaceholderData || warned.isPlaceholderData,
+    asOf: oldest(all, warned, newest),
     /** What is not told beside the names. */
     failed,
     holder: holderOf(locks, new Map(held.map((id, n) => [id, hosts[n]?.data?.items ?? []]))),

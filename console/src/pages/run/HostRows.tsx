@@ -81,10 +81,8 @@ export function HostRow({ host, steps, selected, checked, onCheck, onOpen }: Row
           </i>
         ))}
       </span>
-      <span className={host.bad ? "fail medium cut" : "sub cut"}>{host.error?.step ?? (host.through ? steps.at(-1) : present?.step)}</span>
-      <span className="cut sub">
-        {host.error ? <Foreign text={host.error.message || host.error.code} most={300} /> : t(`host.${host.through ? "ok" : state}` as Key)}
-      </span>
+      <Fit className={host.bad ? "fail medium" : "sub"} text={host.error?.step ?? (host.through ? steps.at(-1) : present?.step) ?? ""} />
+      <Fit className="sub" text={host.error ? host.error.message || host.error.code : t(`host.${host.through ? "ok" : state}` as Key)} />
       <span className="num dim small">
         {present?.duration_ms ? duration(present.duration_ms) : present ? hms(Date.parse(present.since), zone) : ""}
       </span>

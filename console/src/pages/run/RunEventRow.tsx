@@ -2,7 +2,7 @@
 import type { Event } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
 import { group } from "../../design/number";
-import { Foreign, Id } from "../../design/parts";
+import { Fit, Foreign } from "../../design/parts";
 import { visible, visibleLines } from "../../design/visible";
 import { useT } from "../../i18n";
 import { hms } from "../../time/format";
@@ -30,12 +30,11 @@ export function RunEventRow({ event, zone, open, later, now, onShow }: Props) {
       <span className="row">
         <span className="mono t">{hms(Date.parse(event.time), zone)}</span>
         <Glyph name={typeGlyph(event.type)} label={event.type} />
-        <span className={event.type === "Warning" ? "cut medium warn" : "cut medium"}>
-          <Foreign text={event.reason} most={80} />
-        </span>
+        <Fit className={event.type === "Warning" ? "medium warn" : "medium"} text={event.reason} />
         {event.occurrences > 1 ? <span className="num dim small">×{group(event.occurrences)}</span> : null}
-        <span className="cut end small">
-          <span className="dim">{visible(event.kind, 40)}</span> <Id text={event.name} most={26} />
+        <span className="row tight end small">
+          <span className="dim">{visible(event.kind, 40)}</span>
+          <Fit className="mono" text={event.name} />
         </span>
       </span>
       <span className="cut small sub">

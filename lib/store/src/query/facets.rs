@@ -22,6 +22,17 @@ pub struct FacetsQuery {
     pub fields: Vec<Field>,
     /// At most so many values of each.
     pub top: u64,
+    /// Which come first.
+    pub sort: FacetSort,
+}
+
+/// Which values of a field come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FacetSort {
+    /// Those with the most states.
+    States,
+    /// Those with the most Warnings, then those with the most states.
+    Warnings,
 }
 
 /// A value of a field, or the sum over all where `field` is empty.
@@ -35,12 +46,14 @@ pub struct FacetRow {
     pub states: u64,
     /// Occurrences: the sum of their deltas.
     pub happened: u64,
+    /// States with it that are Warnings.
+    pub warnings: u64,
     /// How many different values the field has.
     pub different: u64,
 }
 
 impl Reader {
-    /// For each field its most frequent values, the first first; and one row for all.
+    /// For each field its first values, in order; and one row for all.
     ///
     /// # Errors
     /// When the store gives no answer.
@@ -56,7 +69,7 @@ pub(super) fn facets(query: &FacetsQuery) -> Statement {
         Some(whole) => from_cells(query, whole),
         None => {
             let picked = select_each(Statement::new(HEAD), &query.fields)
-                .line("        count() AS counted, sum(occurrences_delta) AS deltas\n    FROM kube_event")
+                .line("        count() AS counted, sum(occurrences_delta) AS deltas, countIf(type = 'Warning') AS warned\n    FROM kube_event")
                 .between(query.range);
             matching(picked, &query.filter)
         }
@@ -64,15 +77,19 @@ pub(super) fn facets(query: &FacetsQuery) -> Statement {
     group_by_each(picked, &query.fields)
         .line(")")
         .line("GROUP BY field, each")
-        .line("ORDER BY field, states DESC, each")
+        .line(match query.sort {
+            FacetSort::States => "ORDER BY field, states DESC, each",
+            FacetSort::Warnings => "ORDER BY field, warnings DESC, states DESC, each",
+        })
         .line("LIMIT {top:UInt64} BY field")
         .with("top", query.top)
 }
 
 /// Cells of whole hours and the rows beside them, each a column of its own: a roll-up answers no grouping sets.
 fn from_cells(query: &FacetsQuery, whole: Whole) -> Statement {
-    let head = select_each(whole.picked(&query.filter).line(HEAD), &query.fields)
-        .line("        sum(cell) AS counted, sum(delta) AS deltas\n    FROM\n    (");
+    let head = select_each(whole.picked(&query.filter).line(HEAD), &query.fields).line(
+        "        sum(cell) AS counted, sum(delta) AS deltas, sumIf(cell, type = 'Warning') AS warned\n    FROM\n    (",
+    );
     let cells = head.line(CELLS).line(WHOLE_HOURS).line(BY_CELL);
     let all = match whole.has_edges(query.range) {
         true => cells.line("    UNION ALL").line(CELLS).line(EDGES).line(BY_CELL),
@@ -81,7 +98,8 @@ fn from_cells(query: &FacetsQuery, whole: Whole) -> Statement {
     whole.bound(all.line("    )"), "", query.range)
 }
 
-const HEAD: &str = "SELECT field, leftUTF8(each, 256) AS value, sum(counted) AS states, sum(deltas) AS happened, count() OVER (PARTITION BY field) AS different
+const HEAD: &str = "SELECT field, leftUTF8(each, 256) AS value, sum(counted) AS states, sum(deltas) AS happened, sum(warned) AS warnings,
+    count() OVER (PARTITION BY field) AS different
 FROM
 (
     SELECT";

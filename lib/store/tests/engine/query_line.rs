@@ -14,7 +14,7 @@ use beidou_store::{
         Between, Bounds, Caller, EventRow, Field as FacetField, QueryError, Reader,
         events::{EventFilter, EventsQuery},
         explain::ExplainQuery,
-        facets::FacetsQuery,
+        facets::{FacetSort, FacetsQuery},
         histogram::{Bins, HistogramQuery},
         occurrences::OccurrencesQuery,
         patterns::PatternsQuery,
@@ -295,8 +295,10 @@ async fn counted(
         }
     }
     let fields = ROLLED_UP.map(|field| FacetField::of_name(field.name()).unwrap()).to_vec();
-    let facets = FacetsQuery { filter: filter(), range, fields: fields.clone(), top: 100 };
+    let sort = FacetSort::States;
+    let facets = FacetsQuery { filter: filter(), range, fields: fields.clone(), top: 100, sort };
     for row in reader.facets(&facets).await? {
+        count(format!("warned facet {}", row.field), row.value.clone(), (row.warnings, row.warnings));
         count(format!("facet {}", row.field), row.value, (row.states, row.happened));
     }
     let patterns = PatternsQuery { filter: filter(), range, known_since: range.from, top: 100 };
@@ -349,6 +351,9 @@ fn reckoned(rows: &[&EventRow], line: &QueryLine, range: Between) -> Counts {
             ("change", ""),
         ] {
             count(of, value, delta);
+            if row.event_type == "Warning" && of.starts_with("facet") {
+                count(&format!("warned {of}"), value, 1);
+            }
         }
         if row.occurrences_delta == 1 {
             count("known", &bin(HOUR).to_string(), 1);

@@ -24,6 +24,10 @@ fn bins(filter: EventFilter, width: i64) -> Statement {
     histogram::bins(&histogram::HistogramQuery { filter, range, bins })
 }
 
+fn counted(filter: EventFilter, range: Between, fields: Vec<Field>) -> facets::FacetsQuery {
+    facets::FacetsQuery { filter, range, fields, top: 10, sort: facets::FacetSort::States }
+}
+
 fn anchor() -> EventRow {
     EventRow {
         cluster_uid: EVIL.into(),
@@ -74,7 +78,7 @@ fn all() -> Vec<(&'static str, Statement)> {
         top: 10,
     };
     let lines = vec![filter().line.unwrap(), parse("type:warning").unwrap(), parse("").unwrap()];
-    let counted = signals::SignalsQuery { clusters: Some(evil()), lines, range: RANGE, baseline: compared.baseline };
+    let signalled = signals::SignalsQuery { clusters: Some(evil()), lines, range: RANGE, baseline: compared.baseline };
     let folded = patterns::PatternsQuery { filter: filter(), range: RANGE, known_since: Micros(100), top: 10 };
     let drawn = lanes::LanesQuery { object: object(), line: filter().line, range: RANGE, cell: 8, cells: 1000 };
     let lane = lanes::LaneRow { event_type: EVIL.into(), reason: EVIL.into(), different: 1 };
@@ -95,10 +99,10 @@ fn all() -> Vec<(&'static str, Statement)> {
         ("occurrences, growths", occurrences::growths(&happened)),
         ("occurrences, sources", occurrences::sources(&happened)),
         ("lag", lag::lag(&evil(), RANGE)),
-        ("facets", facets::facets(&facets::FacetsQuery { filter: filter(), range: RANGE, fields, top: 10 })),
+        ("facets", facets::facets(&counted(filter(), RANGE, fields))),
         ("facets, of whole hours", whole_hours(Micros(HOUR + 1), vec![Field::Cluster, Field::Reason])),
         ("explain", explain::explain(&compared)),
-        ("signals", signals::signals(&counted)),
+        ("signals", signals::signals(&signalled)),
         ("signals, of whole hours", signals_since(HOUR, "type:Warning -kind:Pod")),
         ("reach", reach::reach(&reach::ReachQuery { filter: filter(), range: RANGE, top: 10 })),
         ("patterns", patterns::patterns(&folded)),
@@ -138,7 +142,7 @@ fn what_callers_write_never_reaches_the_text() {
 fn whole_hours(from: Micros, fields: Vec<Field>) -> Statement {
     let filter = EventFilter { clusters: Some(evil()), reasons: evil(), ..EventFilter::default() };
     let range = Between { from, until: Micros(5 * HOUR) };
-    facets::facets(&facets::FacetsQuery { filter, range, fields, top: 10 })
+    facets::facets(&counted(filter, range, fields))
 }
 
 #[test]
