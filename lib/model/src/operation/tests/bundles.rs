@@ -44,7 +44,7 @@ fn say(world: &mut World, ask: Ask) {
 
 #[test]
 fn each_bundle_has_its_turn_and_nodes_are_opened_behind_the_last() {
-    let mut world = with(&["ScaleUpPreCheck", "ScaleUp", "UncordonNodes"], setting::command());
+    let mut world = with(&["ScaleUpPreCheck", "ScaleUp", "UncordonNodes"], setting::commands());
     while world.step() {}
     assert_eq!((task(&world).phase, &*task(&world).message), (Phase::Succeeded, "all steps are done"));
     let steps: Vec<String> = task(&world).steps.iter().map(|step| step.name()).collect();
@@ -81,7 +81,7 @@ fn a_crash_at_any_point_changes_nothing() {
 
 #[test]
 fn where_the_second_bundle_stands_still_the_task_does_and_goes_on_with_it() {
-    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::command());
+    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::commands());
     until_made(&mut world, 1);
     let id = child(&world, 1).unwrap().id;
     assert_eq!(work(&mut world, id, &["10.0.0.50"]), ["10.0.0.50"]);
@@ -95,7 +95,7 @@ fn where_the_second_bundle_stands_still_the_task_does_and_goes_on_with_it() {
 
 #[test]
 fn where_the_second_bundle_fails_the_task_does_and_nodes_stay_shut() {
-    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::command());
+    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::commands());
     until_made(&mut world, 1);
     let id = child(&world, 1).unwrap().id;
     for bad in [&["10.0.0.50"][..], &["10.0.0.51", "10.0.0.52"]] {
@@ -156,7 +156,7 @@ fn one_of_several_bundles_may_change_nothing() {
 
 #[test]
 fn only_the_bundle_whose_turn_it_is_makes_an_operation() {
-    let mut world = with(&["ScaleUp"], setting::command());
+    let mut world = with(&["ScaleUp"], setting::commands());
     world.settle();
     let asked = task(&world).steps[0].asked.clone().unwrap().0;
     let owner = Some(Owner { task: TASK, step: TaskStepKind::ScaleUp });
@@ -180,7 +180,7 @@ fn refused(world: &mut World, id: u128, spec: TaskSpec) -> Option<(String, Strin
 #[test]
 fn names_of_bundles_that_do_not_fit_are_refused() {
     let mut world = World::new(1, 100);
-    world.see(&Seen::Bundle(Box::new(setting::command())));
+    world.see(&Seen::Bundle(Box::new(setting::commands())));
     let own = "a bundle for ScaleUp: scale-up";
     let (beside, among) = (format!("{own}; beside it also one for Command: command"), format!("among them {own}"));
     let table: [(&[&str], &str, &str, &str); 6] = [
@@ -213,7 +213,7 @@ fn each_bundle_takes_the_parameters_that_it_knows() {
     let mut world = World::new(1, 100);
     let up = closed(setting::scale_up(), "folder", json!({"folder": {"type": "string"}}));
     let secret = json!({"script": {"type": "string"}, "token": {"type": "string", "x-secret": true}});
-    for bundle in [up, closed(setting::command(), "script", secret)] {
+    for bundle in [up, closed(setting::commands(), "script", secret)] {
         world.see(&Seen::Bundle(Box::new(bundle)));
     }
     world.board.clusters.get_mut("c1").unwrap().parameters = Some(BTreeSet::new());

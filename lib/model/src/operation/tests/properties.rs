@@ -21,7 +21,7 @@ fn crowded(seed: u64, luck: u64) -> World {
         let (object, ask) = setting::request(OperationId(Uuid::from_u128(number)), spec, None);
         assert!(world.ask(object, "dev", ask));
     }
-    world.see(&Seen::Bundle(Box::new(setting::command())));
+    world.see(&Seen::Bundle(Box::new(setting::commands())));
     let several = TaskSpec { operation_ids: vec!["scale-up".into(), "command".into()], ..setting::task_spec() };
     for (number, spec) in [(9, setting::task_spec()), (10, several)] {
         let (object, ask) = setting::request_task(TaskId(Uuid::from_u128(number)), spec);

@@ -71,7 +71,7 @@ pub fn label() -> BundleShape {
     }
 }
 
-pub fn command() -> BundleShape {
+pub fn commands() -> BundleShape {
     BundleShape {
         name: "command".into(),
         operation_type: OperationType::Command,
