@@ -177,7 +177,10 @@ impl Writing {
         let fact = Fact::from_json(json).map_err(|source| ControllersError::Fact { at: FACTS, offset, source })?;
         ControllersMetrics::count(&self.metrics.facts, fact.body.name());
         self.clock.see(fact.time);
-        self.board.write().unwrap_or_else(std::sync::PoisonError::into_inner).apply(&fact);
+        let mut board = self.board.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        board.apply(&fact);
+        // Nobody replays a run here: query-api reads it from the log.
+        board.shed(fact.object);
         Ok(())
     }
 
@@ -376,105 +379,4 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, LogError>>>(
 }
 
 #[cfg(test)]
-mod tests {
-    use beidou_log::memory::MemoryLog;
-    use beidou_schemas::{
-        Topic,
-        operation::{
-            Actor, AttemptEnd, LockScope, Object, OperationId, OperationType, Order, RetryScope, SuccessRule, Via,
-            bundle::{BundleShape, StepShape},
-            command::{Command, RequestOperation},
-            fact::{AttemptClaimed, AttemptEnded},
-        },
-        time::HOUR,
-    };
-    use futures::FutureExt;
-    use serde_json::json;
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[derive(Clone)]
-    struct Idle;
-
-    impl Hand for Idle {
-        async fn act(&self, _: Action) -> Result<Option<Duration>, String> {
-            Ok(None)
-        }
-    }
-
-    /// A step whose deadline is over as soon as it is claimed.
-    fn hurried() -> BundleShape {
-        let (name, actor, retry) = ("one".to_owned(), Actor::Command, RetryScope::Host);
-        let step = StepShape {
-            name,
-            actor,
-            mutates: false,
-            deadline_ms: 0,
-            retry,
-            undo: vec![],
-            checks: false,
-            prepare: None,
-        };
-        BundleShape {
-            name: "hurried".into(),
-            version: "1.0.0".into(),
-            digest: "ab".repeat(32),
-            operation_type: OperationType::Command,
-            steps: vec![step],
-            flow: vec!["one".into()],
-            lock: LockScope::None,
-            success: SuccessRule { min_percent: 100, max_failed: None },
-            batches: Default::default(),
-            order: Order::Steps,
-            needs_cluster: false,
-            machines: None,
-            parameters: json!({"type": "object"}),
-        }
-    }
-
-    #[tokio::test]
-    async fn what_a_machine_writes_whose_clock_is_behind_is_later_all_the_same() {
-        let (log, ahead) = (MemoryLog::new([(Topic::Operation, 1)]), now().plus(HOUR));
-        let writer = log.writer(FACTS, "ahead").await.unwrap();
-        writer.append(vec![begin(&Board::default(), "ahead", ahead).to_record()]).await.unwrap();
-        let opened = open(log, "behind", Faults::default(), ControllersMetrics::default()).await;
-        let (keeper, _writing) = opened.unwrap();
-        let begun = keeper.look(|board| board.since);
-        assert!(begun > ahead && keeper.now() > begun, "{begun}");
-    }
-
-    #[tokio::test]
-    async fn what_waits_in_the_door_counts_before_what_time_has_made_due() {
-        let log = MemoryLog::new([(Topic::Operation, 1)]);
-        let opened = open(log, "test", Faults::default(), ControllersMetrics::default()).await;
-        let (keeper, mut writing) = opened.unwrap();
-        let mut acts = Acts { hand: Idle, running: JoinSet::new(), keys: HashSet::new(), again: HashMap::new() };
-        let seen = |seen| Call::Seen(Box::new(seen), oneshot::channel().0);
-        writing.take(seen(Seen::Bundle(Box::new(hurried())))).await.unwrap();
-        let id = OperationId(Uuid::from_u128(1));
-        let machines = json!([{"ip": "10.0.0.1"}]);
-        let spec = json!({"clusterName": "c", "operationType": "Command", "operationMachines": machines});
-        let spec = serde_json::from_value(spec).unwrap();
-        let ask = RequestOperation { name: "n/one".into(), spec, owner: None, why: String::new() }.into();
-        let (object, subject) = (Object::Operation(id), "alice".into());
-        let command = Command { id: Uuid::from_u128(2), object, subject, via: Via::Api, time: now(), ask };
-        let arrived = Arrived { command, partition: 0, offset: 0 };
-        writing.take(Call::Command(Box::new(arrived), oneshot::channel().0)).await.unwrap();
-        writing.due(&mut acts).await.unwrap();
-        let attempt = keeper.look(|board| board.operations[&id].open_attempt().unwrap().id.clone());
-        let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(3) };
-        writing.take(seen(Seen::Claimed(id, claimed))).await.unwrap();
-
-        let (end, message) = (AttemptEnd::Finished, String::new());
-        let ended = AttemptEnded { attempt, end, exit: Some(0), signal: None, message };
-        // As that of a runner that has not waited for its answer.
-        assert!(keeper.tell(Seen::Ended(id, ended, Default::default())).now_or_never().is_none());
-        writing.due(&mut acts).await.unwrap();
-        let (stop, end) = keeper.look(|board| {
-            let attempt = &board.operations[&id].attempts[0];
-            (attempt.stop.clone(), attempt.over.as_ref().map(|over| over.end))
-        });
-        assert_eq!((stop, end), (None, Some(AttemptEnd::Finished)));
-    }
-}
+mod tests;

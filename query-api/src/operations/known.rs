@@ -1,8 +1,11 @@
 //! What the facts say: the board, and where in the log the facts of each object stand. Pure.
+//!
+//! Details are what grows with hosts × steps: changes of cells, outcomes of hosts in attempts, heads of facts. An operation that
+//! rests is shed of them when newer ones have taken its place. Where its facts stand is kept, so that they can be folded anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use beidou_model::operation::{Applied, Board};
+use beidou_model::operation::{Applied, Board, Rests};
 use beidou_schemas::{
     Micros, Offset,
     operation::{
@@ -21,16 +24,34 @@ const MOST_HOLDS: usize = 50;
 /// Words that are remembered for an operation, the newest ones.
 const MOST_SAID: usize = 50;
 
-/// A fact of an object, and where it stands.
+/// Details of operations at rest that are kept, changes and heads of facts: some 100 bytes each, with the outcomes beside them.
+/// A run of 2,000 hosts and 60 steps has 360,000.
+pub(super) const MOST_DETAILS: usize = 1_000_000;
+
+/// A fact in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FactPlace {
-    pub offset: Offset,
+pub(crate) struct FactHead {
     pub seq: u64,
     pub time: Micros,
     /// The name of its kind.
     pub kind: &'static str,
     /// How many changes of cells its operation had behind it.
     pub changes: usize,
+}
+
+/// The facts of an object, in order.
+#[derive(Debug, Default)]
+struct Facts {
+    /// Where they stand.
+    offsets: Vec<Offset>,
+    /// All of them in short; none of what was shed.
+    heads: Vec<FactHead>,
+}
+
+impl Facts {
+    fn are_shed(&self) -> bool {
+        self.heads.len() < self.offsets.len()
+    }
 }
 
 /// What came of a command.
@@ -89,7 +110,11 @@ fn said(body: &Body) -> Option<(&'static str, &str, &str)> {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub board: Board,
-    facts: HashMap<Uuid, Vec<FactPlace>>,
+    facts: HashMap<Uuid, Facts>,
+    /// Operations at rest that are whole, each with how many details it has; who came first is shed first.
+    whole: VecDeque<(OperationId, usize)>,
+    /// How many details these have.
+    details: usize,
     outcomes: HashMap<Uuid, Outcome>,
     /// The order in which outcomes came.
     order: VecDeque<Uuid>,
@@ -99,19 +124,15 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Takes a fact in. One that does not count changes nothing.
+    /// Takes a fact in. One that does not count changes nothing. Nothing is shed here.
     pub(crate) fn take(&mut self, offset: Offset, fact: &Fact) {
+        let rested = self.rests(fact.object);
         match self.board.apply(fact) {
             Applied::Stale | Applied::Repeated => return,
             Applied::Taken | Applied::Stopped => {}
         }
-        let changes = match fact.object {
-            Object::Operation(id) => self.board.operations.get(&id).map_or(0, |operation| operation.changes.len()),
-            Object::Board | Object::Task(_) => 0,
-        };
         if fact.object != Object::Board {
-            let place = FactPlace { offset, seq: fact.seq, time: fact.time, kind: fact.body.name(), changes };
-            self.facts.entry(fact.object.id()).or_default().push(place);
+            self.note(offset, fact);
         }
         if let (Object::Operation(id), Body::WarningsRose(rose)) = (fact.object, &fact.body) {
             let all = self.warnings.entry(id).or_default();
@@ -123,10 +144,78 @@ impl Known {
         if let Object::Operation(id) = fact.object {
             self.stand(id, fact.time);
             self.hear(id, fact);
+            if !rested && self.rests(fact.object) {
+                self.keep(id);
+            }
         }
         if let Some(cause) = fact.cause {
             self.settle(cause.command, fact);
         }
+    }
+
+    fn rests(&self, object: Object) -> bool {
+        let Object::Operation(id) = object else { return false };
+        self.board.operations.get(&id).is_some_and(Rests::rests)
+    }
+
+    /// Notes where a fact stands, and what it is unless its operation was shed.
+    fn note(&mut self, offset: Offset, fact: &Fact) {
+        let changes = match fact.object {
+            Object::Operation(id) => self.board.operations.get(&id).map_or(0, |operation| operation.changes.len()),
+            Object::Board | Object::Task(_) => 0,
+        };
+        let facts = self.facts.entry(fact.object.id()).or_default();
+        if !facts.are_shed() {
+            facts.heads.push(FactHead { seq: fact.seq, time: fact.time, kind: fact.body.name(), changes });
+        }
+        facts.offsets.push(offset);
+    }
+
+    /// Counts the details of an operation at rest.
+    fn keep(&mut self, id: OperationId) {
+        let changes = self.board.operations.get(&id).map_or(0, |operation| operation.changes.len());
+        let details = changes + self.heads(id.0).len();
+        self.whole.push_back((id, details));
+        self.details += details;
+    }
+
+    /// Sheds operations until what is kept is bounded. The last one stays, however large it is.
+    pub(super) fn bound(&mut self) {
+        let last = self.whole.back().map_or(0, |(_, details)| *details);
+        self.shed(MOST_DETAILS.max(last));
+    }
+
+    /// Sheds operations at rest until no more than so many details are left. One that goes on again is left alone.
+    pub(super) fn shed(&mut self, most: usize) {
+        while self.details > most
+            && let Some((id, details)) = self.whole.pop_front()
+        {
+            self.details -= details;
+            if self.rests(Object::Operation(id))
+                && let Some(facts) = self.facts.get_mut(&id.0)
+            {
+                facts.heads = Vec::new();
+                facts.offsets.shrink_to_fit();
+                self.board.operations.change(&id, |operation| operation.shed());
+            }
+        }
+    }
+
+    /// Those among these operations that were shed, and where their facts stand.
+    pub(super) fn shed_of(&self, ids: &BTreeSet<OperationId>) -> Vec<(OperationId, Vec<Offset>)> {
+        let found = ids.iter().filter_map(|id| Some((*id, self.facts.get(&id.0)?)));
+        found.filter(|(_, facts)| facts.are_shed()).map(|(id, facts)| (id, facts.offsets.clone())).collect()
+    }
+
+    /// Makes an operation whole by the fold of its facts alone; unless others came meanwhile.
+    pub(super) fn restore(&mut self, id: OperationId, mut alone: Self) {
+        let Some(facts) = self.facts.get_mut(&id.0) else { return };
+        let fits = |same: &Facts| facts.are_shed() && same.offsets.len() == facts.offsets.len();
+        let Some(same) = alone.facts.remove(&id.0).filter(fits) else { return };
+        let Some(operation) = alone.board.operations.into_values().next() else { return };
+        facts.heads = same.heads;
+        self.board.operations.change(&id, |found| found.restore(operation));
+        self.keep(id);
     }
 
     /// Notes when an operation begins to stand still, and when it goes on. Another reason begins another time.
@@ -198,9 +287,14 @@ impl Known {
         self.outcomes.get(&command).cloned().or_else(forgotten)
     }
 
-    /// The facts of an object, in order.
-    pub(crate) fn facts(&self, id: Uuid) -> &[FactPlace] {
-        self.facts.get(&id).map_or(&[], Vec::as_slice)
+    /// Where the facts of an object stand, in order.
+    pub(crate) fn facts(&self, id: Uuid) -> &[Offset] {
+        self.facts.get(&id).map_or(&[], |facts| facts.offsets.as_slice())
+    }
+
+    /// The same facts in short; none of what was shed.
+    pub(crate) fn heads(&self, id: Uuid) -> &[FactHead] {
+        self.facts.get(&id).map_or(&[], |facts| facts.heads.as_slice())
     }
 
     /// Times in which an operation stood still, in order.

@@ -11,6 +11,7 @@
 //! - A command's id is the caller's idempotency key: the same key twice is one command, and the same answer.
 //! - What is asked is checked with the model before it is appended, so that a mistake is told while controllers are away.
 //! - A fact of a kind that this version does not know stops the fold: answers would be wrong.
+//! - Details of what has long been at rest are not in memory. Who asks for them has that operation folded anew, and the same answer.
 
 mod asked;
 pub mod chain;
@@ -23,6 +24,7 @@ mod said;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -31,14 +33,14 @@ use axum::body::Bytes;
 use beidou_log::{Log, ReadLimit, StoredRecord};
 use beidou_schemas::{
     Offset, TopicPartition,
-    operation::{ASKED, FACTS, Object, SAID, command::Command, fact::Fact, said::Said},
+    operation::{ASKED, FACTS, Object, OperationId, SAID, command::Command, fact::Fact, said::Said},
 };
 use beidou_service::{CancellationToken, Readiness, readiness::Part};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) use command::{Answered, Target, Wish, problem};
-pub(crate) use known::{FactPlace, Known, Outcome, Spoken, Stood, Warned};
+pub(crate) use known::{FactHead, Known, Outcome, Spoken, Stood, Warned};
 pub(crate) use said::SaidAt;
 
 use self::{asked::Asked, reader::Reader, said::SaidIndex};
@@ -61,6 +63,8 @@ type Read = [Offset; 3];
 pub(crate) struct Operations {
     log: Arc<dyn Log>,
     known: Mutex<Known>,
+    /// Held while operations are folded anew.
+    turn: tokio::sync::Mutex<()>,
     said: Mutex<SaidIndex>,
     asked: Mutex<Asked>,
     read: watch::Sender<Read>,
@@ -76,6 +80,7 @@ impl Operations {
             hand: Hand::new(log.clone(), ASKED),
             log,
             known: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             said: Mutex::default(),
             asked: Mutex::default(),
             read: watch::Sender::new([0; 3]),
@@ -94,6 +99,57 @@ impl Operations {
         look(&locked(&self.known))
     }
 
+    /// What is known with all details of an operation, once all facts that were in the log when this was called are known.
+    pub(crate) async fn look_into<T>(&self, id: Uuid, look: impl FnOnce(&Known) -> T) -> Result<T, Problem> {
+        self.caught_up(FACTS).await?;
+        self.glance_into(|_| BTreeSet::from([OperationId(id)]), look).await
+    }
+
+    /// What is known now, with all details of these operations.
+    pub(crate) async fn glance_into<T>(
+        &self,
+        ids: impl Fn(&Known) -> BTreeSet<OperationId>,
+        look: impl FnOnce(&Known) -> T,
+    ) -> Result<T, Problem> {
+        let (mut turn, mut folded) = (None, Vec::<(OperationId, Known)>::new());
+        loop {
+            let shed = {
+                let mut known = locked(&self.known);
+                for (id, alone) in folded.drain(..) {
+                    known.restore(id, alone);
+                }
+                let shed = known.shed_of(&ids(&known));
+                if shed.is_empty() {
+                    let answer = look(&known);
+                    known.bound();
+                    return Ok(answer);
+                }
+                shed
+            };
+            // One folds at a time. Who has waited for it may find what it wants.
+            if turn.is_none() {
+                turn = Some(self.turn.lock().await);
+                continue;
+            }
+            for (id, offsets) in shed {
+                folded.push((id, self.alone(id, &offsets).await?));
+            }
+        }
+    }
+
+    /// The fold of an operation's facts alone.
+    async fn alone(&self, id: OperationId, offsets: &[Offset]) -> Result<Known, Problem> {
+        let (mut alone, mut reader) = (Known::default(), Reader::new(&*self.log, FACTS));
+        for offset in offsets {
+            let json = reader.record(*offset).await?;
+            alone.take(*offset, &decoded(*offset, &json)?);
+        }
+        match alone.facts(id.0).len() == offsets.len() {
+            true => Ok(alone),
+            false => Err(Problem::new(Kind::Internal, format!("the facts of operation {id} are not those of before"))),
+        }
+    }
+
     /// The object of a command that stands in the log.
     pub(crate) async fn object_of(&self, command: Uuid) -> Result<Option<Object>, Problem> {
         self.caught_up(ASKED).await?;
@@ -104,11 +160,7 @@ impl Operations {
     pub(crate) async fn facts_at(&self, offsets: &[Offset]) -> Result<Vec<(Offset, Fact)>, Problem> {
         let mut facts = Vec::with_capacity(offsets.len());
         for (offset, json) in self.records(FACTS, offsets).await? {
-            let fact = Fact::from_json(&json).map_err(|error| Problem {
-                cause: format!("offset {offset} of {FACTS}: {error}"),
-                ..Problem::new(Kind::Internal, format!("the record at offset {offset} of {FACTS} cannot be read"))
-            })?;
-            facts.push((offset, fact));
+            facts.push((offset, decoded(offset, &json)?));
         }
         Ok(facts)
     }
@@ -180,7 +232,9 @@ impl Operations {
         let unread = |error| format!("the record at offset {offset} of {at} cannot be read: {error}");
         if at == FACTS {
             let fact = Fact::from_json(json).map_err(unread)?;
-            locked(&self.known).take(offset, &fact);
+            let mut known = locked(&self.known);
+            known.take(offset, &fact);
+            known.bound();
         } else if at == SAID {
             let said = Said::from_json(json).map_err(unread)?;
             locked(&self.said).take(offset, &said);
@@ -190,6 +244,13 @@ impl Operations {
         }
         Ok(())
     }
+}
+
+fn decoded(offset: Offset, json: &[u8]) -> Result<Fact, Problem> {
+    Fact::from_json(json).map_err(|error| Problem {
+        cause: format!("offset {offset} of {FACTS}: {error}"),
+        ..Problem::new(Kind::Internal, format!("the record at offset {offset} of {FACTS} cannot be read"))
+    })
 }
 
 /// The place of a partition in [`FOLLOWED`].

@@ -13,7 +13,7 @@ use beidou_schemas::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Attempt, Kept, Notice, Operation, Task};
+use super::{Attempt, Kept, Notice, Operation, Rests, Task};
 
 /// What became of a fact at the fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,26 @@ impl Board {
             board.apply(fact);
         }
         board
+    }
+
+    /// Sheds the details of what a fact of this object may have brought to rest. Nothing that is decided looks at them; the
+    /// report of a task does, until that rests as well. The fold itself sheds nothing: its golden files have all.
+    pub fn shed(&mut self, object: Object) {
+        let named: Vec<OperationId> = match object {
+            Object::Board => Vec::new(),
+            Object::Operation(id) => vec![id],
+            Object::Task(id) => {
+                let task = self.tasks.get(&id).into_iter();
+                task.flat_map(|task| &task.steps).filter_map(|step| step.operation).collect()
+            }
+        };
+        for id in named {
+            let Some(found) = self.operations.get(&id).filter(|found| found.rests()) else { continue };
+            let task = found.owner.and_then(|owner| self.tasks.get(&owner.task));
+            if task.is_none_or(Rests::rests) {
+                self.operations.change(&id, Operation::shed);
+            }
+        }
     }
 
     /// The number of an object's last fact.

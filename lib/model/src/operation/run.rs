@@ -142,8 +142,11 @@ pub struct Operation {
     pub trouble: Option<(Reason, String)>,
     /// Hosts by step: `cells[step][host]`.
     pub cells: Vec<Vec<Cell>>,
-    /// Every change of a cell, in order.
+    /// Every change of a cell, in order; gone once they were shed.
     pub changes: Vec<Change>,
+    /// Of changes that were shed: when the first and the last one of each step came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<Vec<Option<(Micros, Micros)>>>,
     /// Its attempts, in order.
     pub attempts: Vec<Attempt>,
     /// Names of the nodes that its hosts are, by address, as far as they were told.
@@ -199,6 +202,7 @@ impl Operation {
             trouble: None,
             cells,
             changes: Vec::new(),
+            spans: None,
             attempts: Vec::new(),
             nodes: BTreeMap::new(),
             debts: Vec::new(),
@@ -208,6 +212,31 @@ impl Operation {
             notices: asks.into_iter().collect(),
             broken: false,
         }
+    }
+
+    /// Lets go of what only those want who look back: its changes, and what became of hosts in its attempts. It is most of what an
+    /// operation of many hosts takes.
+    pub fn shed(&mut self) {
+        self.spans = Some(self.step_spans());
+        self.changes = Vec::new();
+        self.attempts.iter_mut().for_each(|attempt| attempt.results = BTreeMap::new());
+    }
+
+    /// Takes back what was shed, from a fold of the same facts.
+    pub fn restore(&mut self, whole: Self) {
+        (self.changes, self.spans) = (whole.changes, whole.spans);
+        for (attempt, same) in self.attempts.iter_mut().zip(whole.attempts) {
+            attempt.results = same.results;
+        }
+    }
+
+    /// When the first and the last change of each step came.
+    pub(crate) fn step_spans(&self) -> Vec<Option<(Micros, Micros)>> {
+        let mut spans = self.spans.clone().unwrap_or_else(|| vec![None; self.plan.steps.len()]);
+        for change in &self.changes {
+            spans[change.step as usize].get_or_insert((change.time, change.time)).1 = change.time;
+        }
+        spans
     }
 
     /// Of its approval nobody must be told any more: it is there, or of no use.

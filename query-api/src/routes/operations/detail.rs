@@ -276,7 +276,11 @@ pub(super) async fn operation(ask: Ask, Path(id): Path<String>) -> Result<Json<O
     ask.params(&[])?;
     let id = id_of(&id)?;
     let subject = &ask.caller().subject;
-    ask.app.operations.look(|known| Ok(Json(detail(known, operation_of(known, id)?, subject, now())))).await?
+    let look = ask.app.operations.look_into(id, |known| {
+        let operation = operation_of(known, id)?;
+        Ok(Json(detail(known, operation, subject, now())))
+    });
+    look.await?
 }
 
 fn detail(known: &Known, operation: &Operation, subject: &str, now: Micros) -> OperationDetail {

@@ -47,8 +47,7 @@ pub(super) async fn export_operation(ask: Ask, Path(id): Path<String>) -> Result
     let id = id_of(&id)?;
     let look = ask.app.operations.look(|known| {
         let operation = operation_of(known, id)?;
-        let facts: Vec<Offset> = known.facts(id).iter().map(|place| place.offset).collect();
-        Ok::<_, Problem>((head(operation), facts))
+        Ok::<_, Problem>((head(operation), known.facts(id).to_vec()))
     });
     let (head, facts) = look.await??;
     let said = ask.app.operations.told(OperationId(id)).await?.offsets();

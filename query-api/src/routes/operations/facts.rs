@@ -94,8 +94,8 @@ pub(super) async fn task_facts(ask: Ask, Path(id): Path<String>) -> Result<Json<
 async fn facts(ask: &Ask, id: Uuid, page: &Page<Offset>) -> Result<Json<FactPage>, Problem> {
     let (places, value) = ask.app.operations.glance(|known| {
         let all = known.facts(id);
-        let first = page.after.map_or(0, |after| all.partition_point(|place| place.offset <= after));
-        let wanted: Vec<Offset> = all[first..].iter().map(|place| place.offset).take(page.limit + 1).collect();
+        let first = page.after.map_or(0, |after| all.partition_point(|offset| *offset <= after));
+        let wanted: Vec<Offset> = all[first..].iter().copied().take(page.limit + 1).collect();
         (wanted, all.len() as u64)
     });
     let mut items = Vec::new();

@@ -163,7 +163,7 @@ struct Wish {
 pub(super) async fn hosts(ask: Ask, Path(id): Path<String>) -> Result<Json<HostList>, Problem> {
     let params = ask.params(&[&NAMES])?;
     let (id, wish, page) = (id_of(&id)?, wish(&params)?, Page::<(u8, u32)>::read(&ask, &params)?);
-    let look = ask.app.operations.look(|known| {
+    let look = ask.app.operations.look_into(id, |known| {
         let operation = operation_of(known, id)?;
         let past = Past::at(operation, wish.at);
         let places = 0..operation.plan.hosts.len() as u32;

@@ -95,7 +95,7 @@ pub(super) struct ChangesAnswer {
 pub(super) async fn matrix(ask: Ask, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let params = ask.params(&[&["t"]])?;
     let (id, at) = (id_of(&id)?, moment(&params, "t", now())?.unwrap_or_else(now));
-    let look = ask.app.operations.look(|known| {
+    let look = ask.app.operations.look_into(id, |known| {
         let operation = operation_of(known, id)?;
         let steps: Vec<String> = operation.plan.steps.iter().map(|step| step.name.clone()).collect();
         Ok::<_, Problem>((view::matrix_at(operation, at), steps, operation.seq))
@@ -130,7 +130,7 @@ pub(super) async fn matrix_changes(ask: Ask, Path(id): Path<String>) -> Result<J
     let (from, to) = (moment(&params, "from", now())?, moment(&params, "to", now())?);
     // The moments of the first page hold for the others.
     let page = Page::<(Micros, Micros, usize)>::read(&ask, &params)?;
-    let look = ask.app.operations.look(|known| {
+    let look = ask.app.operations.look_into(id, |known| {
         let operation = operation_of(known, id)?;
         let first = (from.unwrap_or_else(|| operation.created.plus(-1)), to.unwrap_or_else(now), 0);
         let (from, to, skip) = page.after.unwrap_or(first);

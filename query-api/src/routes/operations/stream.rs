@@ -4,6 +4,8 @@
 //! of cells are those of this very fact; the summary is that of the moment in which the message was made. Of messages that
 //! were made at once only the last one has it: a step's end on 2,000 hosts is as many facts.
 
+use std::collections::BTreeSet;
+
 use axum::{
     extract::Path,
     http::HeaderMap,
@@ -28,7 +30,7 @@ use crate::{
     app::{App, Ask, now},
     ask::Params,
     follow::{Ended, Follower, HEARTBEAT, answer, behind},
-    operations::{FactPlace, Known},
+    operations::{FactHead, Known},
     problem::{Kind, Problem, ProblemBody},
 };
 
@@ -143,7 +145,7 @@ fn begin(ask: &Ask, params: &Params, headers: &HeaderMap, object: Object) -> Res
             ..Problem::parameter(name, text, "the id of an earlier message: the offset of a fact")
         })?),
         None => ask.app.operations.glance(|known| {
-            whose(known, object).into_iter().filter_map(|(id, _)| Some(known.facts(id).last()?.offset)).max()
+            whose(known, object).into_iter().filter_map(|(id, _)| known.facts(id).last().copied()).max()
         }),
     };
     let (follower, messages) = Follower::new(&ask.app)?;
@@ -167,27 +169,24 @@ fn whose(known: &Known, object: Object) -> Vec<(Uuid, Option<OperationId>)> {
 
 /// A fact that is told.
 struct New {
-    place: FactPlace,
+    offset: Offset,
+    /// Its object, and its place among the facts of that.
+    id: Uuid,
+    at: usize,
     /// What it is about, unless that is a task.
     operation: Option<OperationId>,
-    /// How many changes the operation had before.
-    before: usize,
 }
 
 /// What comes behind a position, in the order of the log.
 fn behind_it(known: &Known, object: Object, after: Option<Offset>) -> Vec<New> {
     let of = |(id, operation)| {
         let all = known.facts(id);
-        let first = after.map_or(0, |after| all.partition_point(|place| place.offset <= after));
-        let mut before = first.checked_sub(1).map_or(0, |last| all[last].changes);
-        let new = all[first..].iter().take(MOST_AT_ONCE).map(move |place| {
-            let before = std::mem::replace(&mut before, place.changes);
-            New { place: *place, operation, before }
-        });
-        new.collect::<Vec<_>>()
+        let first = after.map_or(0, |after| all.partition_point(|offset| *offset <= after));
+        let new = all.iter().enumerate().skip(first).take(MOST_AT_ONCE);
+        new.map(|(at, offset)| New { offset: *offset, id, at, operation }).collect::<Vec<_>>()
     };
     let mut new: Vec<New> = whose(known, object).into_iter().flat_map(of).collect();
-    new.sort_by_key(|new| new.place.offset);
+    new.sort_by_key(|new| new.offset);
     new.truncate(MOST_AT_ONCE);
     new
 }
@@ -215,7 +214,15 @@ impl Stream {
         loop {
             changes.borrow_and_update();
             loop {
-                let (messages, over) = self.app.operations.glance(|known| self.messages(known));
+                let told = self.app.operations.glance_into(|known| self.ahead(known), |known| self.messages(known));
+                let (messages, over) = told.await.map_err(|problem| {
+                    tracing::warn!(
+                        detail = problem.detail,
+                        cause = problem.cause,
+                        "a stream ends, the log cannot be read"
+                    );
+                    Ended::Log
+                })?;
                 if messages.is_empty() && over {
                     return Ok(());
                 }
@@ -242,12 +249,17 @@ impl Stream {
         }
     }
 
+    /// The operations that the next messages are about.
+    fn ahead(&self, known: &Known) -> BTreeSet<OperationId> {
+        behind_it(known, self.object, self.after).iter().filter_map(|new| new.operation).collect()
+    }
+
     /// What is behind the position, and whether nothing more will come.
     fn messages(&self, known: &Known) -> (Vec<(Offset, String)>, bool) {
         let new = behind_it(known, self.object, self.after);
         let messages = new.iter().enumerate().filter_map(|(at, fact)| {
             let later = &new[at + 1..];
-            Some((fact.place.offset, self.message(known, fact, later)?))
+            Some((fact.offset, self.message(known, fact, later)?))
         });
         let over = match self.object {
             Object::Operation(id) => known
@@ -269,7 +281,8 @@ impl Stream {
         let found = fact.operation.and_then(|id| board.operations.get(&id));
         let is_last = later.iter().all(|other| other.operation != fact.operation);
         let operation = found.filter(|_| is_last).map(|operation| item(board, operation, now()));
-        let FactPlace { offset, seq, time, kind, changes: until } = fact.place;
+        let (offset, heads) = (fact.offset, known.heads(fact.id));
+        let FactHead { seq, time, kind, changes: until } = *heads.get(fact.at)?;
         let json = match self.object {
             Object::Task(id) => {
                 let task = board.tasks.get(&id)?;
@@ -277,7 +290,8 @@ impl Stream {
                 serde_json::to_string(&TaskMessage { offset, time, fact: kind, operation, summary })
             }
             Object::Operation(_) | Object::Board => {
-                let changed = found?.changes.get(fact.before..until).unwrap_or_default();
+                let before = fact.at.checked_sub(1).map_or(0, |before| heads[before].changes);
+                let changed = found?.changes.get(before..until).unwrap_or_default();
                 let changes = changed.iter().take(MOST_CHANGES).map(|c| (c.step, c.host, c.state.number())).collect();
                 let more_changes = changed.len() > MOST_CHANGES;
                 let summary = operation;

@@ -9,7 +9,7 @@ use beidou_schemas::operation::{
 use uuid::Uuid;
 
 use super::{setting, world::World};
-use crate::operation::Board;
+use crate::operation::{Board, view};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/operation");
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/operation/first.log");
@@ -82,4 +82,24 @@ fn folds(name: &str) {
     for (line, fact) in log.lines().zip(&facts) {
         assert_eq!(line.as_bytes(), fact.to_json(), "{name}: what is read is what was written");
     }
+}
+
+#[test]
+fn what_rests_is_shed_and_told_in_short_as_before() {
+    let log = std::fs::read_to_string(LOG).unwrap();
+    let facts: Vec<Fact> = log.lines().map(|line| Fact::from_json(line.as_bytes()).unwrap()).collect();
+    let (whole, mut bare) = (Board::fold(&facts), Board::default());
+    for fact in &facts {
+        bare.apply(fact);
+        bare.shed(fact.object);
+    }
+    for run in whole.operations.values() {
+        let found = &bare.operations[&run.id];
+        let results: usize = found.attempts.iter().map(|attempt| attempt.results.len()).sum();
+        assert_eq!((found.changes.len(), results), (0, 0), "{}", run.name);
+        let now = run.updated;
+        assert_eq!(view::summary(&bare, found, now), view::summary(&whole, run, now), "{}", run.name);
+    }
+    let read: Board = serde_json::from_str(&serde_json::to_string(&bare).unwrap()).unwrap();
+    assert_eq!(read, bare, "a snapshot of it is one");
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{setting, world::World};
-use crate::operation::{Applied, Board, Seen, next};
+use crate::operation::{Applied, Board, Seen, next, view};
 
 /// Steps that people meddle in; after them the world is left alone.
 const MEDDLED: usize = 300;
@@ -68,6 +68,26 @@ proptest! {
         let mut board: Board = serde_json::from_str(&snapshot).unwrap();
         tail.iter().for_each(|fact| { board.apply(fact); });
         prop_assert_eq!(board, world.board);
+    }
+
+    #[test]
+    fn nothing_is_decided_otherwise_where_details_of_what_rests_were_shed(seed: u64, luck in 50u64..100) {
+        let mut world = crowded(seed, luck);
+        live(&mut world);
+        let (mut whole, mut bare) = (Board::default(), Board::default());
+        for fact in &world.log {
+            whole.apply(fact);
+            bare.apply(fact);
+            bare.shed(fact.object);
+            prop_assert_eq!(next(&bare, fact.time), next(&whole, fact.time));
+            for task in whole.tasks.awake() {
+                prop_assert_eq!(view::report(&bare, task, None), view::report(&whole, task, None));
+            }
+        }
+        for run in whole.operations.values() {
+            bare.operations.change(&run.id, |found| found.restore(run.clone()));
+        }
+        prop_assert_eq!(bare, whole);
     }
 
     #[test]

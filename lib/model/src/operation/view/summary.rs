@@ -67,23 +67,22 @@ pub fn summary(board: &Board, operation: &Operation, now: Micros) -> Summary {
         through: (0..hosts).filter(|host| operation.is_through(*host)).count() as u32,
         bad: (0..hosts).filter(bad).count() as u32,
         present,
-        steps: (0..operation.plan.steps.len() as u32).map(|step| step_summary(operation, step)).collect(),
+        steps: (0..).zip(operation.step_spans()).map(|(step, span)| step_summary(operation, step, span)).collect(),
         heard: operation.open_attempt().map(|attempt| attempt.heard),
         owed: operation.debts.iter().filter(|debt| debt.stands()).count() as u32,
         undone: operation.debts.iter().filter(undone).count() as u32,
     }
 }
 
-fn step_summary(operation: &Operation, step: u32) -> StepSummary {
+fn step_summary(operation: &Operation, step: u32, span: Option<(Micros, Micros)>) -> StepSummary {
     let mut hosts = [0; HostState::ALL.len()];
     for cell in &operation.cells[step as usize] {
         hosts[usize::from(cell.state.number()) - 1] += 1;
     }
-    let mut changes = operation.changes.iter().filter(|change| change.step == step).map(|change| change.time);
-    let started = changes.next();
     let open =
         hosts[usize::from(HostState::Waiting.number()) - 1] + hosts[usize::from(HostState::Running.number()) - 1];
-    let ended = if open == 0 { changes.next_back().or(started) } else { None };
+    let (started, last) = span.unzip();
+    let ended = last.filter(|_| open == 0);
     StepSummary { name: operation.step(step).name.clone(), hosts, started, ended }
 }
 
