@@ -154,7 +154,7 @@ fn what_is_wrong_is_named_with_what_is_allowed() {
             "scaleup",
             "preCheck, scaleUp, postCheck",
         ),
-        (|spec| spec.operation_flow = Vec::new(), "operationFlow", "0", "1 to 31 steps"),
+        (|spec| spec.operation_flow = Vec::new(), "operationFlow", "0", "1 to 63 steps"),
         (
             |spec| spec.operation_machines[2].ip = "10.0.0.1".into(),
             "operationMachines[2].ip",
