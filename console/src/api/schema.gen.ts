@@ -930,7 +930,8 @@ export interface paths {
         };
         /**
          * New facts of an operation as they come.
-         * @description Server-sent events. Each message holds the summary and what the fact changed in the matrix. Every message has an `id`:
+         * @description Server-sent events. Each message holds what the fact changed in the matrix, and the summary unless another message follows
+         *     at once. Every message has an `id`:
          *     pass it as `Last-Event-ID` or `after` to go on behind it. A comment every 15 seconds is a sign of life. A reader that
          *     takes nothing for 30 seconds is let go. The stream ends when the operation is over and everything is told.
          */
@@ -3695,8 +3696,7 @@ export interface components {
              * @description The fact's number within the operation.
              */
             seq: number;
-            /** @description The operation now. */
-            summary: components["schemas"]["OperationItem"];
+            summary?: components["schemas"]["OperationItem"] | null;
             /**
              * Format: date-time
              * @description When it was written.
@@ -4794,8 +4794,7 @@ export interface components {
              */
             offset: number;
             operation?: components["schemas"]["OperationItem"] | null;
-            /** @description The task now. */
-            summary: components["schemas"]["TaskItem"];
+            summary?: components["schemas"]["TaskItem"] | null;
             /**
              * Format: date-time
              * @description When it was written.
