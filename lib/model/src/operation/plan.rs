@@ -3,7 +3,7 @@
 use beidou_schemas::{
     operation::{
         Actor, Batches, Limits, LockScope, Machine, OperationSpec, OperationType, Order, Owner, Plan, RetryScope,
-        Stage, StepPlan, SuccessRule, UndoKind,
+        Stage, StepPlan, SuccessRule, TaskStepKind, UndoKind,
         bundle::{BundleShape, StepShape},
     },
     runner::BundleRef,
@@ -157,13 +157,26 @@ pub fn with_prerequisites<'a, T: PartialEq + 'a>(
 }
 
 /// What the bundle does by itself: what comes before the first change, and the change with all behind it.
-pub(super) fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
+fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
     let own: Vec<&StepShape> = match bundle.flow.is_empty() {
         true => bundle.steps.iter().collect(),
         false => shapes(bundle, &bundle.flow).collect(),
     };
     let change = own.iter().position(|step| step.mutates).unwrap_or(own.len());
     (own[..change].to_vec(), own[change..].to_vec())
+}
+
+/// The steps of a bundle that are a step of a task. Nodes stay cordoned and tainted until the step that lifts it.
+pub(super) fn flow_in(bundle: &BundleShape, kind: TaskStepKind) -> Vec<String> {
+    let (before, change) = halves(bundle);
+    let part = if looks(kind) { before } else { change };
+    let kept = part.into_iter().filter(|step| kind == TaskStepKind::UncordonNodes || step.actor != Actor::Release);
+    kept.map(|step| step.name.clone()).collect()
+}
+
+/// Whether a step of a task is what a bundle does before its first change.
+pub(super) fn looks(kind: TaskStepKind) -> bool {
+    matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck)
 }
 
 fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPlan> {

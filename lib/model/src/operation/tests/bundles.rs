@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec, TaskStepKind,
-    bundle::BundleShape,
+    NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec, TaskStepKind,
+    bundle::{BundleShape, StepShape},
     command::{Ask, Retry, Skip, Word},
 };
 use serde_json::{Map, Value, json};
@@ -201,6 +201,35 @@ fn names_of_bundles_that_do_not_fit_are_refused() {
         assert_eq!(refused(&mut world, id, spec(&["ScaleUp"], bundles)), Some(wanted), "{bundles:?}");
     }
     assert_eq!(refused(&mut world, 200, spec(&["ScaleUp"], &["command", "scale-up"])), None, "in any order");
+}
+
+#[test]
+fn a_task_is_refused_where_one_of_its_operations_would_be() {
+    let mut world = World::new(1, 100);
+    for steps in [42, 64] {
+        let mut bundle = BundleShape { name: format!("label{steps}"), ..setting::label() };
+        let own = bundle.steps[0].clone();
+        let more = bundle.steps.len()..steps;
+        bundle.steps.extend(more.map(|place| StepShape { name: format!("more{place}"), ..own.clone() }));
+        world.see(&Seen::Bundle(Box::new(bundle)));
+    }
+    let of = |bundle: &str, hosts: usize, steps: &[&str]| {
+        let named = |n: usize| NamedMachine { name: format!("10.1.{}.{}", n / 250, n % 250), ..machine() };
+        let operation_task_machines = (0..hosts).map(named).collect();
+        TaskSpec { operation_task_machines, ..spec(steps, &["scale-up", bundle]) }
+    };
+    let refused = |world: &mut World, id, spec| refused(world, id, spec).map(|(field, _, allowed)| (field, allowed));
+    let wanted = |field: &str, allowed: &str| Some((field.to_owned(), allowed.to_owned()));
+    let machines = wanted("operationTaskMachines", "1 to 3720 machines with 42 steps");
+    assert_eq!(refused(&mut world, 100, of("label42", 3721, &["ScaleUp"])), machines);
+    assert_eq!(refused(&mut world, 101, of("label42", 3720, &["ScaleUp"])), None);
+    assert_eq!(refused(&mut world, 102, of("label42", 3721, &["ScaleUpPreCheck"])), None, "it has no checks");
+    let steps = wanted("operationIds[1]", "1 to 63 steps");
+    assert_eq!(refused(&mut world, 103, of("label64", 3, &["ScaleUp"])), steps);
+}
+
+fn machine() -> NamedMachine {
+    setting::task_spec().operation_task_machines.swap_remove(0)
 }
 
 #[test]
