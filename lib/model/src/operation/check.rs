@@ -296,7 +296,8 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     // Work orders need no parameters, and what opens nodes has its own bundle.
     let brought = brought(board, &spec.cluster).filter(|_| steps.iter().any(|step| step.is_by_bundle()));
     let missing = bundles.iter().find_map(|bundle| {
-        let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought)?;
+        let (given, secrets) = parameters::own(bundle, &spec.parameters, &spec.secrets);
+        let missing = parameters::missing(bundle, &given, &secrets, brought)?;
         Some(instead(board, bundle, type_in(bundle, kind)?, missing))
     });
     missing.map_or(Ok(()), Err)

@@ -287,14 +287,11 @@ fn spec_of(
             (false, false) => (false, Reason::SpecRefused, format!("the bundle {name} changes nothing")),
         });
     }
-    let (mut parameters, mut secrets) = match uncordons {
-        true => Default::default(),
-        false => (task.spec.parameters.clone(), task.spec.secrets.clone()),
+    let (parameters, secrets) = match &step.bundle {
+        _ if uncordons => Default::default(),
+        Some(_) => parameters::own(bundle, &task.spec.parameters, &task.spec.secrets),
+        None => (task.spec.parameters.clone(), task.spec.secrets.clone()),
     };
-    if step.bundle.is_some() {
-        parameters.retain(|name, _| parameters::takes(bundle, name));
-        secrets.retain(|secret| parameters::takes_secret(bundle, &secret.parameter));
-    }
     let of = task.spec.operation_task_type;
     Ok(OperationSpec {
         cluster_name: task.spec.cluster.clone(),

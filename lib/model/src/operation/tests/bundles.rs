@@ -264,6 +264,13 @@ fn each_bundle_takes_the_parameters_that_it_knows() {
         let found = refused(&mut world, id, TaskSpec { parameters: given(parameters), ..whole.clone() }).unwrap();
         assert_eq!((&*found.0, &*found.2), (&*format!("parameters.{field}"), allowed));
     }
+    // A secret of one bundle is none of another, which has a parameter of its name.
+    let named = closed(setting::label(), "token", json!({"token": {"type": "string"}}));
+    world.see(&Seen::Bundle(Box::new(named)));
+    let mixed = TaskSpec { operation_ids: ["scale-up", "command", "label"].map(String::from).into(), ..whole.clone() };
+    let found = refused(&mut world, 102, mixed).unwrap();
+    let allowed = "a value, from here or from the cluster: bundle label needs it";
+    assert_eq!((&*found.0, found.2.split(" (").next()), ("parameters.token", Some(allowed)));
     let (object, ask) = setting::request_task(TASK, whole);
     assert!(world.ask(object, "dev", ask));
     while world.step() {}
