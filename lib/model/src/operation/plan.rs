@@ -80,7 +80,9 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     let mut plan = plan_of(bundle, spec, owner.is_some(), rules.pool);
     let many = rules.approve_above_hosts.is_some_and(|most| plan.hosts.len() as u64 > u64::from(most));
     let changes = plan.lock != LockScope::None;
-    let gated = owner.and_then(|owner| board.tasks.get(&owner.task)).is_some_and(|task| task.is_approved(board));
+    let gated = owner.is_some_and(|owner| {
+        board.tasks.get(&owner.task).is_some_and(|task| task.is_approved(board, owner.step, &bundle.name))
+    });
     plan.approval = spec.require_approval || spec.ignore_windows || (changes && many && !gated);
     Ok(plan)
 }

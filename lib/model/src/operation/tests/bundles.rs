@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec, TaskStepKind,
+    GateMode, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec,
+    TaskStepKind,
     bundle::{BundleShape, StepShape},
-    command::{Ask, Retry, Skip, Word},
+    command::{Answer, Ask, Retry, Skip, Word},
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -168,6 +169,42 @@ fn only_the_bundle_whose_turn_it_is_makes_an_operation() {
     assert_eq!([0, 1].map(|step| task(&world).steps[step].operation), [Some(asked.operation), None]);
 }
 
+#[test]
+fn each_bundle_needs_the_approval_that_its_cluster_demands() {
+    for gated in [false, true] {
+        let mut world = World::new(1, 100);
+        world.see(&Seen::Bundle(Box::new(setting::commands())));
+        let gate: &[&str] = if gated { &["ScaleUpWorkprocess"] } else { &[] };
+        let mut spec = spec(&[gate, &["ScaleUp", "UncordonNodes"]].concat(), &["scale-up", "command"]);
+        (spec.workprocess.mode, spec.workprocess.webhook) = (GateMode::Approval, None);
+        let named = |host| NamedMachine { name: format!("10.0.0.{host}"), ..machine() };
+        spec.operation_task_machines = (1..9).map(named).collect();
+        let (object, ask) = setting::request_task(TASK, spec);
+        assert!(world.ask(object, "dev", ask));
+        let approve = || Ask::Approve(Answer { ticket: String::new(), why: String::new() });
+        if gated {
+            world.settle();
+            assert!(world.ask(object, "lead", approve()));
+        }
+        for turn in gate.len()..gate.len() + 2 {
+            until_made(&mut world, turn);
+            let made = child(&world, turn).unwrap();
+            let (id, waits) = (made.id, made.plan.approval);
+            assert_eq!(waits, !gated, "{}", made.name);
+            if waits {
+                assert!(world.ask(Object::Operation(id), "lead", approve()));
+            }
+        }
+        while world.step() {}
+        assert!(!child(&world, gate.len() + 2).unwrap().plan.approval, "nodes are opened with what shut them");
+        assert_eq!(task(&world).phase, Phase::Succeeded, "{}", task(&world).message);
+    }
+}
+
+fn machine() -> NamedMachine {
+    setting::task_spec().operation_task_machines.swap_remove(0)
+}
+
 /// What is refused: field, value, and what is allowed.
 fn refused(world: &mut World, id: u128, spec: TaskSpec) -> Option<(String, String, String)> {
     let (object, ask) = setting::request_task(TaskId(Uuid::from_u128(id)), spec);
@@ -226,10 +263,6 @@ fn a_task_is_refused_where_one_of_its_operations_would_be() {
     assert_eq!(refused(&mut world, 102, of("label42", 3721, &["ScaleUpPreCheck"])), None, "it has no checks");
     let steps = wanted("operationIds[1]", "1 to 63 steps");
     assert_eq!(refused(&mut world, 103, of("label64", 3, &["ScaleUp"])), steps);
-}
-
-fn machine() -> NamedMachine {
-    setting::task_spec().operation_task_machines.swap_remove(0)
 }
 
 #[test]
