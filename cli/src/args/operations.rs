@@ -265,7 +265,7 @@ pub struct Retry {
 pub struct Skip {
     #[command(flatten)]
     pub named: Named,
-    /// The step
+    /// The step; of a task, as `show` calls it
     #[arg(long)]
     pub step: String,
     /// Why, for people
