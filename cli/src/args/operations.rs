@@ -98,7 +98,7 @@ pub enum TaskAction {
     Hold(Word),
     /// Let it go on, and the operation of its present step
     Resume(Word),
-    /// Cancel it, and the operation of its present step
+    /// Cancel it, and its present operation; what ended before stays
     Cancel(Word),
     /// Try hosts of the present step's operation again
     Retry(Retry),

@@ -109,6 +109,17 @@ fn where_the_second_bundle_fails_the_task_does_and_nodes_stay_shut() {
 }
 
 #[test]
+fn who_cancels_at_a_later_bundle_is_told_which_nodes_the_one_before_left_shut() {
+    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::commands());
+    until_made(&mut world, 1);
+    say(&mut world, Ask::Cancel(Word { why: "wrong rack".into() }));
+    while world.step() {}
+    let [before, present] = [0, 1].map(|step| child(&world, step).unwrap().phase);
+    assert_eq!((before, present, task(&world).phase), (Phase::Succeeded, Phase::Cancelled, Phase::Cancelled));
+    assert!(task(&world).message.ends_with(SHUT), "{}", task(&world).message);
+}
+
+#[test]
 fn a_node_is_opened_where_the_checks_of_all_bundles_hold() {
     let mut world = with(&["ScaleUp", "UncordonNodes"], setting::label());
     until_made(&mut world, 1);
