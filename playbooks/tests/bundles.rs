@@ -51,7 +51,8 @@ fn every_shipped_bundle_is_valid_explained_and_without_traps() {
 #[test]
 fn a_bad_manifest_is_told_field_value_and_what_is_allowed() {
     let cases = [
-        ("lock: node", "lock: rack", &["bundle.yaml: lock: ", "rack", "cluster", "node", "none"][..]),
+        ("name: cordon", "name: cordon-", &["bundle.yaml: name: ", "\"cordon-\" does not match"][..]),
+        ("lock: node", "lock: rack", &["bundle.yaml: lock: ", "rack", "cluster", "node", "none"]),
         ("deadline: 2m", "deadline: soon", &["steps/0/deadline", "soon", "smh"]),
         ("api: cordon", "api: explode", &["steps/0/api", "explode", "deleteNode"]),
         ("api: cordon", "playbook: a.yml, api: cordon", &["steps/0", "playbook"]),

@@ -68,11 +68,19 @@ fn small(seed: u64) -> Course {
     course
 }
 
+/// The rows of these names, with commas between; where nothing is named, all of them.
+fn named(names: &str) -> Result<Vec<Row>, String> {
+    let row = |name: &str| {
+        let found = Row::ALL.into_iter().find(|row| format!("{row:?}") == name);
+        found.ok_or_else(|| format!("{name:?} is no row; rows: {:?}", Row::ALL))
+    };
+    if names.is_empty() { Ok(Row::ALL.into()) } else { names.split(',').map(row).collect() }
+}
+
 async fn pass(course: Course, measure: Measure, all: &[(Row, Load)]) {
-    // For whoever looks for a fault in one row: the names of some, with commas between.
-    let named = env::var("BEIDOU_MATRIX_ROWS").unwrap_or_default();
-    let wanted = |row: &Row| named.is_empty() || named.split(',').any(|name| name == format!("{row:?}"));
-    let all: Vec<_> = all.iter().filter(|(row, _)| wanted(row)).copied().collect();
+    // For whoever looks for a fault in one row.
+    let wanted = named(&env::var("BEIDOU_MATRIX_ROWS").unwrap_or_default()).unwrap();
+    let all: Vec<_> = all.iter().filter(|(row, _)| wanted.contains(row)).copied().collect();
     if all.is_empty() {
         return;
     }
@@ -128,4 +136,11 @@ fn each_row_is_passed_once() {
     let mut all: Vec<Row> = PROCESSES.into_iter().chain(SURROUNDINGS).chain(DISK).map(|(row, _)| row).collect();
     all.sort_unstable();
     assert_eq!(all, Row::ALL);
+}
+
+#[test]
+fn a_row_that_is_not_there_is_not_passed() {
+    assert_eq!(named("ApiCut,KafkaCut"), Ok(vec![Row::ApiCut, Row::KafkaCut]));
+    assert_eq!(named("").unwrap(), Row::ALL);
+    assert!(named("ApiCut,KafkaCutt").unwrap_err().starts_with("\"KafkaCutt\" is no row"));
 }

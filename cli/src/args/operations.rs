@@ -98,7 +98,7 @@ pub enum TaskAction {
     Hold(Word),
     /// Let it go on, and the operation of its present step
     Resume(Word),
-    /// Cancel it, and the operation of its present step
+    /// Cancel it, and its present operation; what ended before stays
     Cancel(Word),
     /// Try hosts of the present step's operation again
     Retry(Retry),
@@ -265,7 +265,7 @@ pub struct Retry {
 pub struct Skip {
     #[command(flatten)]
     pub named: Named,
-    /// The step
+    /// The step; of a task, as `show` calls it
     #[arg(long)]
     pub step: String,
     /// Why, for people

@@ -1203,7 +1203,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancels a task, and the operation of its present step: what was done is undone. */
+        /** Cancels a task, and the present operation of it, whose work is undone: what ended before stays. */
         post: operations["cancel_task"];
         delete?: never;
         options?: never;

@@ -108,6 +108,19 @@ pub(crate) fn fit_in<T: Serialize>(items: &mut Vec<T>, more: &mut bool, room: us
     }
 }
 
+/// As many of these as have room, at least one, and whether that is all. They are told one by one: of what has no room only the first is.
+pub(crate) fn fill<T: Serialize>(items: impl Iterator<Item = T>, room: usize) -> (Vec<T>, bool) {
+    let (mut kept, mut used) = (Vec::new(), 0);
+    for item in items {
+        used += bytes_of(&item) + 1;
+        if used > room && !kept.is_empty() {
+            return (kept, false);
+        }
+        kept.push(item);
+    }
+    (kept, true)
+}
+
 /// The length of a value as JSON.
 fn bytes_of(value: &impl Serialize) -> usize {
     struct Count(usize);
@@ -140,5 +153,18 @@ mod tests {
         let mut more = false;
         fit(&mut one, &mut more, &[]);
         assert!(!more && one.len() == 1);
+    }
+
+    #[test]
+    fn what_has_no_room_is_not_told() {
+        for (room, kept) in [(0, 1_usize), (24, 2), (26, 2), (1000, 30)] {
+            let mut told = 0_usize;
+            let items = (0..30).map(|_| {
+                told += 1;
+                "x".repeat(9)
+            });
+            let (items, whole) = fill(items, room);
+            assert_eq!((items.len(), whole, told), (kept, kept == 30, (kept + 1).min(30)));
+        }
     }
 }

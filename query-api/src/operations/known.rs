@@ -98,7 +98,12 @@ fn said(body: &Body) -> Option<(&'static str, &str, &str)> {
         Body::Approved(said) => ("approve", &*said.subject, &*said.why),
         Body::Rejected(said) => ("reject", &*said.subject, &*said.why),
         Body::Held(said) => ("hold", said.subject.as_deref()?, &*said.message),
-        Body::Resumed(said) => ("resume", said.subject.as_deref()?, &*said.why),
+        Body::Resumed(said) => {
+            // Where no runner had come, a retry is this fact alone.
+            let retried = if said.why == "retry" { Some("") } else { said.why.strip_prefix("retry: ") };
+            let (act, why) = retried.map_or(("resume", &*said.why), |why| ("retry", why));
+            (act, said.subject.as_deref()?, why)
+        }
         Body::RetryAsked(said) => ("retry", &*said.subject, &*said.why),
         Body::StepSkipped(said) => ("skip", &*said.subject, &*said.why),
         Body::CancelAsked(said) => ("cancel", &*said.subject, &*said.why),
@@ -246,9 +251,8 @@ impl Known {
     fn hear(&mut self, id: OperationId, fact: &Fact) {
         let Some((act, subject, why)) = said(&fact.body) else { return };
         let all = self.said.entry(id).or_default();
-        if matches!(act, "retry" | "skip")
-            && all.back().is_some_and(|last| last.act == "resume" && last.time == fact.time)
-        {
+        let goes_on = |last: &Spoken| last.time == fact.time && (last.act == "resume" || last.act == act);
+        if matches!(act, "retry" | "skip") && all.back().is_some_and(goes_on) {
             all.pop_back();
         }
         all.push_back(Spoken { time: fact.time, act, subject: subject.to_owned(), why: why.to_owned() });

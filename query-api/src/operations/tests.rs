@@ -7,7 +7,7 @@ use beidou_schemas::{
     Micros, Topic,
     operation::{
         FACTS, Object, OperationId, Phase, Reason, SAID, StepPlan,
-        fact::{Body, Cause, CommandRefused, Fact, Finished, Held, Notified, StepSkipped},
+        fact::{Body, Cause, CommandRefused, Fact, Finished, Held, Notified, Resumed, RetryAsked, StepSkipped},
         said::Said,
     },
     runner::{TaskEvent, TaskEventKind},
@@ -164,6 +164,27 @@ fn skipped(run: u128, hosts: usize) -> Vec<Fact> {
     let object = Object::Operation(OperationId(Uuid::from_u128(run)));
     let facts = (1..).zip(bodies);
     facts.map(|(seq, body)| Fact { object, seq, epoch: 1, time: Micros(seq as i64), cause: None, body }).collect()
+}
+
+#[test]
+fn a_retry_is_told_once_and_as_one_also_where_no_runner_had_come() {
+    let accepted = recorded().into_iter().find(|fact| matches!(fact.body, Body::Accepted(_))).unwrap().body;
+    let resumed = |why: &str| Body::from(Resumed { subject: Some("dev".into()), why: why.into() });
+    let retried = RetryAsked { stage: 0, hosts: Vec::new(), subject: "dev".into(), why: "x".into() };
+    let bodies = [
+        (1, accepted),
+        (2, resumed("retry: the rack is back")),
+        (3, resumed("retry")),
+        (4, resumed("retry: x")),
+        (4, retried.into()),
+        (5, resumed("as it is")),
+    ];
+    let (mut known, id) = (Known::default(), OperationId(Uuid::from_u128(1)));
+    for (seq, (time, body)) in (1..).zip(bodies) {
+        known.take(seq, &Fact { object: Object::Operation(id), seq, epoch: 1, time: Micros(time), cause: None, body });
+    }
+    let said: Vec<_> = known.said(id).skip(1).map(|said| (said.act, &*said.why)).collect();
+    assert_eq!(said, [("retry", "the rack is back"), ("retry", ""), ("retry", "x"), ("resume", "as it is")]);
 }
 
 #[test]

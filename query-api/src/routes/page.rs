@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
-    answer::{Total, fit_in},
+    answer::{Total, fill},
     app::{Ask, MOST_ROWS, USUAL_ROWS},
     ask::{
         Params,
@@ -82,12 +82,11 @@ impl<K: Ord + Serialize + DeserializeOwned> Page<K> {
         if let Some(after) = &self.after {
             rows.retain(|(key, _)| direction.of(key.cmp(after)) == Ordering::Greater);
         }
-        let mut more = rows.len() > self.limit;
+        let more = rows.len() > self.limit;
         rows.truncate(self.limit);
         let (keys, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        let mut items: Vec<T> = rows.into_iter().map(item).collect();
-        fit_in(&mut items, &mut more, room);
-        let next = keys[..items.len()].last().filter(|_| more).map(|last| self.next(ask, last));
+        let (items, whole) = fill(rows.into_iter().map(item), room);
+        let next = keys[..items.len()].last().filter(|_| more || !whole).map(|last| self.next(ask, last));
         Cut { items, next, total }
     }
 }

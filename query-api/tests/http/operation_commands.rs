@@ -251,6 +251,10 @@ async fn bodies_are_bounded_and_a_large_operation_fits() {
     assert_eq!(detail["summary"]["hosts"]["total"], json!(5000));
     let hosts = api.list(&format!("/api/v1/operations/{id}/hosts?limit=1000")).await;
     assert_eq!(hosts["total"]["value"], json!(5000));
+    let path = format!("/api/v1/operations/{id}/hold");
+    let long = send(&api, &path, &json!({"why": "x".repeat(4097)})).await;
+    assert_eq!((long.status, &long.json()["parameter"]["name"]), (422, &json!("why")));
+    assert_eq!(commands(&log).await.len(), 1, "the log has none of it");
     let large = json!({"text": "x".repeat(3 << 20)});
     assert_eq!(send(&api, "/api/v1/operations/machines", &large).await.status, 413);
     let many: Vec<String> = (0..2000).map(|n| format!("10.1.{}.{}", n / 256, n % 256)).collect();

@@ -150,6 +150,26 @@ asks! {
     9 => Skip(Skip),
 }
 
+/// Bytes of a word at most: it stays in the facts, in memory, and in answers about what it was said to.
+pub const LONGEST_WORD: usize = 4096;
+
+impl Ask {
+    /// The first of the words beside it that is too long: what it is called, and how many bytes it has.
+    pub fn too_long(&self) -> Option<(&'static str, usize)> {
+        let (why, ticket) = match self {
+            Self::RequestOperation(asked) => (&*asked.why, ""),
+            Self::RequestTask(asked) => (&*asked.why, ""),
+            Self::Approve(said) | Self::Reject(said) => (&*said.why, &*said.ticket),
+            Self::Hold(said) => (&*said.why, ""),
+            Self::Resume(said) | Self::Cancel(said) => (&*said.why, ""),
+            Self::Retry(said) => (&*said.why, ""),
+            Self::Skip(said) => (&*said.why, ""),
+        };
+        let words = [("why", why.len()), ("ticket", ticket.len())];
+        words.into_iter().find(|(_, bytes)| *bytes > LONGEST_WORD)
+    }
+}
+
 impl From<RequestOperation> for Ask {
     fn from(request: RequestOperation) -> Self {
         Self::RequestOperation(request)

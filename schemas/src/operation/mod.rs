@@ -52,7 +52,8 @@ pub const SAID: TopicPartition = TopicPartition { topic: Topic::OperationTask, p
 pub const MOST_HOSTS: usize = 5000;
 /// Steps of one operation at most.
 pub const MOST_STEPS: usize = 64;
-/// Hosts × steps of one operation at most: its plan stays below 1 MB, well below a record's bound.
+/// Hosts × steps of one operation at most. Its plan has below 1 MB where batches have their usual size; where each host is one, a stage of
+/// some 66 bytes for each: 11 MB, which is below a record's bound, beside a specification of 2 MiB.
 pub const MOST_CELLS: usize = 160_000;
 /// Bundles of one task at most.
 pub const MOST_BUNDLES: usize = 8;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Kind, moment_of, paint_of, show_as, text_of};
+use super::{Kind, moment_of, paint_of, present_of, show_as, text_of};
 use crate::{
     args::{
         operations::{Form, OperationList, TaskList, Which},
@@ -108,7 +108,7 @@ impl Client {
         table.text(self.look)
     }
 
-    fn task_table(&self, rows: &[Value]) -> String {
+    pub(super) fn task_table(&self, rows: &[Value]) -> String {
         let mut table = Table::new([
             Column::name("NAME", 12),
             Column::whole("TYPE"),
@@ -123,15 +123,13 @@ impl Client {
         ]);
         for row in rows {
             let phase = text_of(&row["phase"]);
-            let steps = row["steps"].as_array().map_or(&[][..], Vec::as_slice);
-            let step = steps.iter().find(|step| step["state"] != "done").map(|step| text_of(&step["step"]));
             table.row(vec![
                 Cell::new(text_of(&row["name"]), Paint::Bold),
                 Cell::from(text_of(&row["type"])),
                 Cell::from(text_of(&row["cluster"])),
                 Cell::new(&phase, paint_of(&phase)),
                 Cell::from(text_of(&row["reason"])),
-                Cell::from(step.unwrap_or_default()),
+                Cell::from(present_of(row).unwrap_or_default()),
                 Cell::from(text_of(&row["machines"])),
                 Cell::from(text_of(&row["subject"])),
                 Cell::from(self.moment(&row["created"])),

@@ -195,6 +195,20 @@ fn text_of(value: &Value) -> String {
     }
 }
 
+/// What a step of a task is called, as `skip` wants it: `ScaleUp/command` where the task names several bundles.
+fn turn_of(step: &Value) -> String {
+    let kind = text_of(&step["step"]);
+    match step["bundle"].as_str() {
+        Some(bundle) => format!("{kind}/{bundle}"),
+        None => kind,
+    }
+}
+
+/// The step at which a task stands.
+fn present_of(task: &Value) -> Option<String> {
+    task["steps"].as_array()?.iter().find(|step| step["state"] != "done").map(turn_of)
+}
+
 /// A moment of an answer.
 fn moment_of(value: &Value) -> Option<jiff::Timestamp> {
     value.as_str()?.parse().ok()

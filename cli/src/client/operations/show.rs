@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Kind, length, paint_of, show_as, text_of};
+use super::{Kind, length, paint_of, show_as, text_of, turn_of};
 use crate::{
     args::operations::Named,
     client::Client,
@@ -161,7 +161,7 @@ impl Client {
 
     pub(super) fn task_page(&self, detail: &Value) -> String {
         let mut table = Table::new([
-            Column::name("STEP", 12),
+            Column::whole("STEP"),
             Column::whole("STATE"),
             Column::whole("STARTED"),
             Column::whole("ENDED"),
@@ -171,7 +171,7 @@ impl Client {
         ]);
         for step in rows(&detail["summary"]["steps"]) {
             table.row(vec![
-                Cell::from(text_of(&step["step"])),
+                Cell::from(turn_of(step)),
                 Cell::from(text_of(&step["state"])),
                 Cell::from(self.moment(&step["started"])),
                 Cell::from(self.moment(&step["ended"])),

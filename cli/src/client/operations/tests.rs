@@ -136,6 +136,23 @@ fn answers_and_lines_are_short_and_whole() {
 }
 
 #[test]
+fn turns_of_a_task_are_called_as_skip_wants_them() {
+    let step = |kind: &str, bundle: Option<&str>, state: &str| json!({"step": kind, "bundle": bundle, "state": state});
+    let task = |steps: [Value; 2]| json!({"name": "ops/q3", "phase": "Held", "steps": steps});
+    let one = task([step("ScaleUpPreCheck", None, "done"), step("ScaleUp", None, "running")]);
+    let several = task([step("ScaleUp", Some("node-join"), "done"), step("ScaleUp", Some("command"), "running")]);
+    for (task, turns) in [(one, ["ScaleUpPreCheck", "ScaleUp"]), (several, ["ScaleUp/node-join", "ScaleUp/command"])] {
+        assert_eq!(watch::line(Kind::Task, &task, None, |time| time.to_string()), format!("-  Held  {}", turns[1]));
+        let page = client(None).task_page(&json!({"summary": task}));
+        let list = client(None).task_table(std::slice::from_ref(&task));
+        let told = [(page.as_str(), turns[0]), (page.as_str(), turns[1]), (list.as_str(), turns[1])];
+        for (text, turn) in told {
+            assert!(text.split_whitespace().any(|word| word == turn), "{turn}: {text}");
+        }
+    }
+}
+
+#[test]
 fn machines_become_a_table_and_a_manifest() {
     let answer = json!({"lines": 4, "rows": [
         {"line": 1, "ip": "10.0.0.1", "name": "n1", "role": "Compute", "user": null, "port": 22, "group": "w", "duplicate_of": null},

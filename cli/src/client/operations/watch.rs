@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Kind, moment_of, text_of};
+use super::{Kind, moment_of, present_of, text_of};
 use crate::{
     args::operations::Watch,
     client::{Client, sse::Parser},
@@ -125,9 +125,7 @@ pub(super) fn line(
             format!("{step}  {} of {} through, {} bad", hosts["through"], hosts["total"], hosts["bad"])
         }
         Kind::Task => {
-            let steps = summary["steps"].as_array().map_or(&[][..], Vec::as_slice);
-            let step =
-                steps.iter().find(|step| step["state"] != "done").map_or("-".to_owned(), |step| text_of(&step["step"]));
+            let step = present_of(summary).unwrap_or_else(|| "-".into());
             let operation = told.map(|told| text_of(&told["operation"]["phase"])).unwrap_or_default();
             if operation.is_empty() { step } else { format!("{step}  operation {operation}") }
         }

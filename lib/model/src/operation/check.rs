@@ -12,7 +12,7 @@ use beidou_schemas::operation::{
 
 use super::{
     Board, Refused, parameters,
-    plan::{flow, prepared},
+    plan::{flow, flow_in, prepared},
     refused::names,
 };
 
@@ -85,16 +85,10 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
         return Err(Refused::new("dryRun", true, "false: the bundle changes nothing anyway"));
     }
     let flow = flow(bundle, spec);
-    let steps = prepared(bundle, flow).len();
-    if flow.is_empty() || steps >= MOST_STEPS {
-        return Err(Refused::new("operationFlow", steps.max(flow.len()), format!("1 to {} steps", MOST_STEPS - 1)));
+    if flow.is_empty() {
+        return Err(Refused::new("operationFlow", 0, format!("1 to {} steps", MOST_STEPS - 1)));
     }
-    // The plan may open its nodes in a step of its own.
-    let most = MOST_CELLS / (steps + 1);
-    if machines.len() > most {
-        let allowed = format!("1 to {most} machines with {steps} steps");
-        return Err(Refused::new("operationMachines", machines.len(), allowed));
-    }
+    size(bundle, ("operationFlow", flow), ("operationMachines", machines.len()))?;
     let known = || names(bundle.steps.iter().map(|step| &*step.name), MOST_NAMES);
     for (place, name) in flow.iter().enumerate() {
         let field = || format!("operationFlow[{place}]");
@@ -193,6 +187,20 @@ fn count(field: &str, machines: usize, bundle: &BundleShape) -> Result<(), Refus
     }
 }
 
+/// The steps of a flow, and machines that they are done on: neither may be too many. Each beside the field that it stands in.
+fn size(bundle: &BundleShape, (of, flow): (&str, &[String]), (on, machines): (&str, usize)) -> Result<(), Refused> {
+    let steps = prepared(bundle, flow).len();
+    if steps >= MOST_STEPS {
+        return Err(Refused::new(of, steps.max(flow.len()), format!("1 to {} steps", MOST_STEPS - 1)));
+    }
+    // The plan may open its nodes in a step of its own.
+    let most = MOST_CELLS / (steps + 1);
+    match machines > most {
+        true => Err(Refused::new(on, machines, format!("1 to {most} machines with {steps} steps"))),
+        false => Ok(()),
+    }
+}
+
 /// Types that a task can be of, and the order in which steps of each may stand.
 fn order(of: OperationType) -> Option<&'static [TaskStepKind]> {
     use TaskStepKind as Step;
@@ -279,10 +287,17 @@ pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
             return Err(Refused::new(format!("{field}.webhook"), "", "the name of a webhook of the configuration"));
         }
     }
+    for kind in steps.iter().copied().filter(|step| step.is_by_bundle()) {
+        for (place, bundle) in bundles.iter().enumerate() {
+            let of = format!("operationIds[{place}]");
+            size(bundle, (&*of, &*flow_in(bundle, kind)), ("operationTaskMachines", machines.len()))?;
+        }
+    }
     // Work orders need no parameters, and what opens nodes has its own bundle.
     let brought = brought(board, &spec.cluster).filter(|_| steps.iter().any(|step| step.is_by_bundle()));
     let missing = bundles.iter().find_map(|bundle| {
-        let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought)?;
+        let (given, secrets) = parameters::own(bundle, &spec.parameters, &spec.secrets);
+        let missing = parameters::missing(bundle, &given, &secrets, brought)?;
         Some(instead(board, bundle, type_in(bundle, kind)?, missing))
     });
     missing.map_or(Ok(()), Err)

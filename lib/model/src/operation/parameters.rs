@@ -60,13 +60,24 @@ fn property<'a>(bundle: &'a BundleShape, name: &str) -> Option<&'a Value> {
 }
 
 /// Whether a bundle has a parameter of this name, or takes any.
-pub(super) fn takes(bundle: &BundleShape, name: &str) -> bool {
+fn takes(bundle: &BundleShape, name: &str) -> bool {
     bundle.parameters.get("additionalProperties") != Some(&Value::Bool(false)) || property(bundle, name).is_some()
 }
 
 /// Whether a bundle has a secret parameter of this name.
-pub(super) fn takes_secret(bundle: &BundleShape, name: &str) -> bool {
+fn takes_secret(bundle: &BundleShape, name: &str) -> bool {
     property(bundle, name).is_some_and(is_secret)
+}
+
+/// Those that a bundle gets, of what is given to several.
+pub(super) fn own(
+    bundle: &BundleShape,
+    given: &Map<String, Value>,
+    secrets: &[SecretRef],
+) -> (Map<String, Value>, Vec<SecretRef>) {
+    let given = given.iter().filter(|(name, _)| takes(bundle, name));
+    let secrets = secrets.iter().filter(|secret| takes_secret(bundle, &secret.parameter));
+    (given.map(|(name, value)| (name.clone(), value.clone())).collect(), secrets.cloned().collect())
 }
 
 /// The first parameter that the bundle needs and nobody gives. The cluster brings these, by their names; what it brings is not

@@ -3,7 +3,7 @@
 use beidou_schemas::{
     operation::{
         Actor, Batches, Limits, LockScope, Machine, OperationSpec, OperationType, Order, Owner, Plan, RetryScope,
-        Stage, StepPlan, SuccessRule, UndoKind,
+        Stage, StepPlan, SuccessRule, TaskStepKind, UndoKind,
         bundle::{BundleShape, StepShape},
     },
     runner::BundleRef,
@@ -80,7 +80,9 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     let mut plan = plan_of(bundle, spec, owner.is_some(), rules.pool);
     let many = rules.approve_above_hosts.is_some_and(|most| plan.hosts.len() as u64 > u64::from(most));
     let changes = plan.lock != LockScope::None;
-    let gated = owner.and_then(|owner| board.tasks.get(&owner.task)).is_some_and(|task| task.is_approved(board));
+    let gated = owner.is_some_and(|owner| {
+        board.tasks.get(&owner.task).is_some_and(|task| task.is_approved(board, owner.step, &bundle.name))
+    });
     plan.approval = spec.require_approval || spec.ignore_windows || (changes && many && !gated);
     Ok(plan)
 }
@@ -157,13 +159,26 @@ pub fn with_prerequisites<'a, T: PartialEq + 'a>(
 }
 
 /// What the bundle does by itself: what comes before the first change, and the change with all behind it.
-pub(super) fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
+fn halves(bundle: &BundleShape) -> (Vec<&StepShape>, Vec<&StepShape>) {
     let own: Vec<&StepShape> = match bundle.flow.is_empty() {
         true => bundle.steps.iter().collect(),
         false => shapes(bundle, &bundle.flow).collect(),
     };
     let change = own.iter().position(|step| step.mutates).unwrap_or(own.len());
     (own[..change].to_vec(), own[change..].to_vec())
+}
+
+/// The steps of a bundle that are a step of a task. Nodes stay cordoned and tainted until the step that lifts it.
+pub(super) fn flow_in(bundle: &BundleShape, kind: TaskStepKind) -> Vec<String> {
+    let (before, change) = halves(bundle);
+    let part = if looks(kind) { before } else { change };
+    let kept = part.into_iter().filter(|step| kind == TaskStepKind::UncordonNodes || step.actor != Actor::Release);
+    kept.map(|step| step.name.clone()).collect()
+}
+
+/// Whether a step of a task is what a bundle does before its first change.
+pub(super) fn looks(kind: TaskStepKind) -> bool {
+    matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck)
 }
 
 fn steps(bundle: &BundleShape, spec: &OperationSpec, owned: bool) -> Vec<StepPlan> {

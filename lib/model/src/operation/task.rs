@@ -176,13 +176,15 @@ impl Task {
         Some((place as u32, &self.steps[place]))
     }
 
-    /// Whether somebody else has said that it may change so much: at its gate, or of an operation before. A gate that opens
-    /// by itself says nothing: who asks for the task chooses its mode.
-    pub fn is_approved(&self, board: &Board) -> bool {
+    /// Whether somebody else has said that a bundle may change so much at a step: at the task's gate, or of an operation before. Who
+    /// approved one of another bundle knew what that does: beside it, only the opening of its nodes. A gate that opens by itself says
+    /// nothing: who asks for the task chooses its mode.
+    pub fn is_approved(&self, board: &Board, kind: TaskStepKind, bundle: &str) -> bool {
         self.steps.iter().any(|step| {
             let asked = step.gate.as_ref().filter(|gate| gate.mode != GateMode::Open);
             let opened = asked.and_then(|gate| gate.answer.as_ref()).is_some_and(|(open, _)| *open);
-            let made = step.operation.and_then(|id| board.made_by(self.id, id));
+            let is_own = step.bundle.as_deref().is_none_or(|own| own == bundle || kind == TaskStepKind::UncordonNodes);
+            let made = step.operation.filter(|_| is_own).and_then(|id| board.made_by(self.id, id));
             opened || made.is_some_and(|made| made.approved.is_some())
         })
     }

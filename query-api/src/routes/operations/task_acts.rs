@@ -57,7 +57,7 @@ says! {
     hold_task "/api/v1/tasks/{id}/hold" WordBody(body) => Asked::Hold(Hold { why: body.why, suspend: false });
     /// Lets a task that stands still go on, and the operation of its present step.
     resume_task "/api/v1/tasks/{id}/resume" WordBody(body) => Asked::Resume(Word { why: body.why });
-    /// Cancels a task, and the operation of its present step: what was done is undone.
+    /// Cancels a task, and the present operation of it, whose work is undone: what ended before stays.
     cancel_task "/api/v1/tasks/{id}/cancel" WordBody(body) => Asked::Cancel(Word { why: body.why });
     /// Tries hosts of the present step's operation again.
     retry_task "/api/v1/tasks/{id}/retry" RetryBody(body) => Asked::Retry(Retry { hosts: body.hosts, why: body.why });

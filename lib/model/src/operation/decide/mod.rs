@@ -7,7 +7,7 @@ use beidou_schemas::{
     Micros, Offset,
     operation::{
         Object, OperationSpec,
-        command::{Ask, Command},
+        command::{Ask, Command, LONGEST_WORD},
         fact::{Accepted, Cause, CommandRefused, Fact, Refused as RefusedFact, TaskAccepted},
     },
 };
@@ -66,6 +66,9 @@ pub fn foresee(board: &Board, arrived: &Arrived, now: Micros) -> Result<Vec<Fact
     let command = &arrived.command;
     if board.commands.contains(&command.id) {
         return Ok(Vec::new());
+    }
+    if let Some((field, bytes)) = command.ask.too_long() {
+        return Err(Refused::new(field, format!("{bytes} bytes"), format!("at most {LONGEST_WORD} bytes")));
     }
     let mut draft = Draft::caused_by(board, now, arrived.cause());
     match (&command.ask, command.object) {

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase,
-        Reason, Settled, TaskStepKind, UndoKind,
-        bundle::BundleShape,
+        Batches, GateMode, Machine, NamedMachine, Object, OperationId, OperationSpec, OperationType, Phase, Reason,
+        Settled, TaskStepKind, UndoKind,
         fact::{
             CancelAsked, Finished, GateAnswered, GateAsked, Held, OperationAsked, Resumed, TaskStepEnded,
             TaskStepStarted,
@@ -19,8 +18,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Action, Turn};
 use crate::operation::{
-    DebtState, Operation, RefusedObject, StepState, Task, TaskStep, attempt::after, built_in, check::type_in,
-    parameters, plan::halves, refused::names,
+    DebtState, Operation, RefusedObject, StepState, Task, TaskStep,
+    attempt::after,
+    built_in,
+    check::type_in,
+    parameters,
+    plan::{flow_in, looks},
+    refused::names,
 };
 
 /// How long an operation may take to be there once it is asked for.
@@ -260,18 +264,6 @@ fn asked_of(
     Ok(OperationAsked { step: place, operation, name, spec: spec_of(turn, task, step, machines)? })
 }
 
-/// The steps of a bundle that are a step of a task. Nodes stay cordoned and tainted until the step that lifts it.
-fn flow_of(bundle: &BundleShape, kind: TaskStepKind) -> Vec<String> {
-    let (before, change) = halves(bundle);
-    let part = if checks(kind) { before } else { change };
-    let kept = part.into_iter().filter(|step| kind == TaskStepKind::UncordonNodes || step.actor != Actor::Release);
-    kept.map(|step| step.name.clone()).collect()
-}
-
-fn checks(kind: TaskStepKind) -> bool {
-    matches!(kind, TaskStepKind::ScaleUpPreCheck | TaskStepKind::ScaleDownPreCheck)
-}
-
 fn spec_of(
     turn: &Turn<'_>,
     task: &Task,
@@ -284,25 +276,22 @@ fn spec_of(
     let name = named.filter(|_| !uncordons).unwrap_or(&own.name);
     let gone = || (false, Reason::SpecRefused, format!("the bundle {name} is not there any more"));
     let bundle = known.get(name).or(uncordons.then_some(&own)).ok_or_else(gone)?;
-    let operation_flow = flow_of(bundle, kind);
+    let operation_flow = flow_in(bundle, kind);
     // An operation that names no steps would do all of them. Of several bundles only one must change something.
     if operation_flow.is_empty() {
         let mut others = task.spec.operation_ids.iter().filter_map(|other| known.get(other));
-        let passes = step.bundle.is_some() && others.any(|other| !flow_of(other, kind).is_empty());
-        return Err(match (checks(kind), passes) {
+        let passes = step.bundle.is_some() && others.any(|other| !flow_in(other, kind).is_empty());
+        return Err(match (looks(kind), passes) {
             (true, _) => (true, Reason::Completed, format!("the bundle {name} has no checks")),
             (false, true) => (true, Reason::Completed, format!("the bundle {name} changes nothing")),
             (false, false) => (false, Reason::SpecRefused, format!("the bundle {name} changes nothing")),
         });
     }
-    let (mut parameters, mut secrets) = match uncordons {
-        true => Default::default(),
-        false => (task.spec.parameters.clone(), task.spec.secrets.clone()),
+    let (parameters, secrets) = match &step.bundle {
+        _ if uncordons => Default::default(),
+        Some(_) => parameters::own(bundle, &task.spec.parameters, &task.spec.secrets),
+        None => (task.spec.parameters.clone(), task.spec.secrets.clone()),
     };
-    if step.bundle.is_some() {
-        parameters.retain(|name, _| parameters::takes(bundle, name));
-        secrets.retain(|secret| parameters::takes_secret(bundle, &secret.parameter));
-    }
     let of = task.spec.operation_task_type;
     Ok(OperationSpec {
         cluster_name: task.spec.cluster.clone(),

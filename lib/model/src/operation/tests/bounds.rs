@@ -246,6 +246,21 @@ fn the_node_that_a_playbook_left_behind_is_left_to_controllers() {
 }
 
 #[test]
+fn words_have_a_bound() {
+    let mut world = World::new(1, 100);
+    asked(&mut world, RUN, setting::spec(OperationType::Reboot, &["drain"], 1..2));
+    let object = Object::Operation(RUN);
+    let hold = |bytes| Ask::Hold(Hold { why: "x".repeat(bytes), suspend: false });
+    let ticket = || Ask::Reject(Answer { ticket: "x".repeat(4097), why: String::new() });
+    for (ask, field) in [(hold(4097), "why"), (ticket(), "ticket")] {
+        assert!(!world.ask(object, "lead", ask));
+        let said = &world.log.last().unwrap().body;
+        assert!(matches!(said, Body::CommandRefused(said) if said.field == field && said.value == "4097 bytes"));
+    }
+    assert!(world.ask(object, "lead", hold(4096)));
+}
+
+#[test]
 fn a_dry_run_tells_nothing_of_how_long_it_takes() {
     let mut world = World::new(1, 100);
     asked(&mut world, RUN, OperationSpec { dry_run: true, ..setting::scale_up_spec(1..4) });

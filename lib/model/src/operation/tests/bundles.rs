@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec, TaskStepKind,
-    bundle::BundleShape,
-    command::{Ask, Retry, Skip, Word},
+    GateMode, NamedMachine, NamedStep, Object, OperationType, Owner, Phase, Reason, SecretRef, TaskId, TaskSpec,
+    TaskStepKind,
+    bundle::{BundleShape, StepShape},
+    command::{Answer, Ask, Retry, Skip, Word},
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -108,6 +109,17 @@ fn where_the_second_bundle_fails_the_task_does_and_nodes_stay_shut() {
 }
 
 #[test]
+fn who_cancels_at_a_later_bundle_is_told_which_nodes_the_one_before_left_shut() {
+    let mut world = with(&["ScaleUp", "UncordonNodes"], setting::commands());
+    until_made(&mut world, 1);
+    say(&mut world, Ask::Cancel(Word { why: "wrong rack".into() }));
+    while world.step() {}
+    let [before, present] = [0, 1].map(|step| child(&world, step).unwrap().phase);
+    assert_eq!((before, present, task(&world).phase), (Phase::Succeeded, Phase::Cancelled, Phase::Cancelled));
+    assert!(task(&world).message.ends_with(SHUT), "{}", task(&world).message);
+}
+
+#[test]
 fn a_node_is_opened_where_the_checks_of_all_bundles_hold() {
     let mut world = with(&["ScaleUp", "UncordonNodes"], setting::label());
     until_made(&mut world, 1);
@@ -168,6 +180,42 @@ fn only_the_bundle_whose_turn_it_is_makes_an_operation() {
     assert_eq!([0, 1].map(|step| task(&world).steps[step].operation), [Some(asked.operation), None]);
 }
 
+#[test]
+fn each_bundle_needs_the_approval_that_its_cluster_demands() {
+    for gated in [false, true] {
+        let mut world = World::new(1, 100);
+        world.see(&Seen::Bundle(Box::new(setting::commands())));
+        let gate: &[&str] = if gated { &["ScaleUpWorkprocess"] } else { &[] };
+        let mut spec = spec(&[gate, &["ScaleUp", "UncordonNodes"]].concat(), &["scale-up", "command"]);
+        (spec.workprocess.mode, spec.workprocess.webhook) = (GateMode::Approval, None);
+        let named = |host| NamedMachine { name: format!("10.0.0.{host}"), ..machine() };
+        spec.operation_task_machines = (1..9).map(named).collect();
+        let (object, ask) = setting::request_task(TASK, spec);
+        assert!(world.ask(object, "dev", ask));
+        let approve = || Ask::Approve(Answer { ticket: String::new(), why: String::new() });
+        if gated {
+            world.settle();
+            assert!(world.ask(object, "lead", approve()));
+        }
+        for turn in gate.len()..gate.len() + 2 {
+            until_made(&mut world, turn);
+            let made = child(&world, turn).unwrap();
+            let (id, waits) = (made.id, made.plan.approval);
+            assert_eq!(waits, !gated, "{}", made.name);
+            if waits {
+                assert!(world.ask(Object::Operation(id), "lead", approve()));
+            }
+        }
+        while world.step() {}
+        assert!(!child(&world, gate.len() + 2).unwrap().plan.approval, "nodes are opened with what shut them");
+        assert_eq!(task(&world).phase, Phase::Succeeded, "{}", task(&world).message);
+    }
+}
+
+fn machine() -> NamedMachine {
+    setting::task_spec().operation_task_machines.swap_remove(0)
+}
+
 /// What is refused: field, value, and what is allowed.
 fn refused(world: &mut World, id: u128, spec: TaskSpec) -> Option<(String, String, String)> {
     let (object, ask) = setting::request_task(TaskId(Uuid::from_u128(id)), spec);
@@ -204,6 +252,31 @@ fn names_of_bundles_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_task_is_refused_where_one_of_its_operations_would_be() {
+    let mut world = World::new(1, 100);
+    for steps in [42, 64] {
+        let mut bundle = BundleShape { name: format!("label{steps}"), ..setting::label() };
+        let own = bundle.steps[0].clone();
+        let more = bundle.steps.len()..steps;
+        bundle.steps.extend(more.map(|place| StepShape { name: format!("more{place}"), ..own.clone() }));
+        world.see(&Seen::Bundle(Box::new(bundle)));
+    }
+    let of = |bundle: &str, hosts: usize, steps: &[&str]| {
+        let named = |n: usize| NamedMachine { name: format!("10.1.{}.{}", n / 250, n % 250), ..machine() };
+        let operation_task_machines = (0..hosts).map(named).collect();
+        TaskSpec { operation_task_machines, ..spec(steps, &["scale-up", bundle]) }
+    };
+    let refused = |world: &mut World, id, spec| refused(world, id, spec).map(|(field, _, allowed)| (field, allowed));
+    let wanted = |field: &str, allowed: &str| Some((field.to_owned(), allowed.to_owned()));
+    let machines = wanted("operationTaskMachines", "1 to 3720 machines with 42 steps");
+    assert_eq!(refused(&mut world, 100, of("label42", 3721, &["ScaleUp"])), machines);
+    assert_eq!(refused(&mut world, 101, of("label42", 3720, &["ScaleUp"])), None);
+    assert_eq!(refused(&mut world, 102, of("label42", 3721, &["ScaleUpPreCheck"])), None, "it has no checks");
+    let steps = wanted("operationIds[1]", "1 to 63 steps");
+    assert_eq!(refused(&mut world, 103, of("label64", 3, &["ScaleUp"])), steps);
+}
+
+#[test]
 fn each_bundle_takes_the_parameters_that_it_knows() {
     let closed = |bundle: BundleShape, needed: &str, known: Value| BundleShape {
         parameters: json!({"type": "object", "additionalProperties": false, "required": [needed], "properties": known}),
@@ -235,6 +308,13 @@ fn each_bundle_takes_the_parameters_that_it_knows() {
         let found = refused(&mut world, id, TaskSpec { parameters: given(parameters), ..whole.clone() }).unwrap();
         assert_eq!((&*found.0, &*found.2), (&*format!("parameters.{field}"), allowed));
     }
+    // A secret of one bundle is none of another, which has a parameter of its name.
+    let named = closed(setting::label(), "token", json!({"token": {"type": "string"}}));
+    world.see(&Seen::Bundle(Box::new(named)));
+    let mixed = TaskSpec { operation_ids: ["scale-up", "command", "label"].map(String::from).into(), ..whole.clone() };
+    let found = refused(&mut world, 102, mixed).unwrap();
+    let allowed = "a value, from here or from the cluster: bundle label needs it";
+    assert_eq!((&*found.0, found.2.split(" (").next()), ("parameters.token", Some(allowed)));
     let (object, ask) = setting::request_task(TASK, whole);
     assert!(world.ask(object, "dev", ask));
     while world.step() {}
