@@ -16,7 +16,6 @@ use uuid::Uuid;
 use super::{
     acts::{OperationWish, checked_name},
     detail::{PlanItem, plan_item},
-    machines::addresses,
     times::{ForecastItem, forecast_item, ranges},
 };
 use crate::{
@@ -96,26 +95,11 @@ pub(super) async fn plan_preview(ask: Ask, Body(wish): Body<OperationWish>) -> R
     ask.params(&[])?;
     checked_name(&wish.name)?;
     let OperationWish { name, spec, .. } = wish;
-    let look = ask.app.operations.look(|known| {
-        let spec = placed(&known.board, &spec);
-        plan(&known.board, &spec, None).map(|plan| answer(&known.board, &spec, &plan))
-    });
+    let look =
+        ask.app.operations.look(|known| plan(&known.board, &spec, None).map(|plan| answer(&known.board, &spec, &plan)));
     let asked =
         || Asked::from(RequestOperation { name: name.clone(), spec: spec.clone(), owner: None, why: String::new() });
     look.await?.map(Json).map_err(|refused| problem(&asked(), &refused))
-}
-
-/// The same with the addresses of nodes that operations had before: who holds one is seen by its address.
-fn placed(board: &Board, spec: &OperationSpec) -> OperationSpec {
-    let mut spec = spec.clone();
-    if spec.operation_machines.iter().any(|machine| machine.ip.is_empty()) {
-        let nodes = addresses(board, &spec.cluster_name);
-        for machine in spec.operation_machines.iter_mut().filter(|machine| machine.ip.is_empty()) {
-            let known = machine.name.as_ref().and_then(|name| nodes.get(name));
-            machine.ip = known.cloned().unwrap_or_default();
-        }
-    }
-    spec
 }
 
 fn answer(board: &Board, spec: &OperationSpec, plan: &Plan) -> PlanAnswer {
