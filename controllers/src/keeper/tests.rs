@@ -75,7 +75,7 @@ async fn what_waits_in_the_door_counts_before_what_time_has_made_due() {
     let (object, subject) = (Object::Operation(id), "alice".into());
     let command = Command { id: Uuid::from_u128(2), object, subject, via: Via::Api, time: now(), ask };
     let arrived = Arrived { command, partition: 0, offset: 0 };
-    writing.take(Call::Command(Box::new(arrived), oneshot::channel().0)).await.unwrap();
+    writing.take(Call::Command(Box::new(arrived), None, oneshot::channel().0)).await.unwrap();
     writing.due(&mut acts).await.unwrap();
     let attempt = keeper.look(|board| board.operations[&id].open_attempt().unwrap().id.clone());
     let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(3) };
