@@ -106,11 +106,8 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         tell_bundles(&hands, &keeper).await;
         metrics.leads.set(1);
         part.ready();
-        tokio::try_join!(
-            follow(Arc::clone(&log), ASKED, keeper.clone(), seen_nodes.clone(), metrics.clone()),
-            follow(Arc::clone(&log), WISHED, keeper.clone(), seen_nodes.clone(), metrics.clone()),
-        )
-        .map(drop)
+        let follow = |at| follow(Arc::clone(&log), at, keeper.clone(), seen_nodes.clone(), metrics.clone());
+        tokio::try_join!(follow(ASKED), follow(WISHED)).map(drop)
     };
     let warned = warnings::hold_at_rise(Arc::clone(&log), keeper.clone(), targets.subscribe(), config.hold_at_warnings);
     let clusters =

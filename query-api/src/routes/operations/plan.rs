@@ -1,12 +1,11 @@
 //! `POST /api/v1/operations/plan`: what would be done, how long it takes, and what would hold it back. Nothing is written.
 
 use axum::Json;
-use beidou_model::operation::{Board, closed, plan, view};
+use beidou_model::operation::{Board, closed, locks, plan, view};
 use beidou_schemas::{
     Micros,
     operation::{
         LockScope, OperationId, OperationSpec, Plan, Reason, command::Ask as Asked, command::RequestOperation,
-        fact::Lock,
     },
 };
 use serde::Serialize;
@@ -151,7 +150,7 @@ fn guards(board: &Board, spec: &OperationSpec, plan: &Plan, now: Micros) -> Vec<
         Some(closed) => guard("window", Some(closed.reason), closed.why, Some(closed.until), None),
         None => guard("window", None, String::new(), None, None),
     });
-    let locks = wanted(spec, plan);
+    let locks = locks(spec, plan, &plan.hosts);
     all.push(match board.holder(&locks, OperationId(Uuid::nil()), now) {
         Some(holder) => {
             let message = format!("{} holds what it locks", holder.name);
@@ -164,15 +163,4 @@ fn guards(board: &Board, spec: &OperationSpec, plan: &Plan, now: Micros) -> Vec<
     let message = suspended.map(|_| "spec.suspend is set".to_owned()).unwrap_or_default();
     all.push(guard("suspend", suspended, message, None, None));
     all
-}
-
-/// What it would lock.
-fn wanted(spec: &OperationSpec, plan: &Plan) -> Vec<Lock> {
-    let cluster = || spec.cluster_name.clone();
-    let nodes = plan.hosts.iter().map(|host| Lock::Node { cluster: cluster(), host: host.clone() });
-    match plan.lock {
-        LockScope::Cluster => std::iter::once(Lock::Cluster { cluster: cluster() }).chain(nodes).collect(),
-        LockScope::Node => nodes.collect(),
-        LockScope::None => Vec::new(),
-    }
 }
