@@ -97,7 +97,7 @@ fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 pub(crate) fn shape(bundle: &Bundle) -> Result<BundleShape, UnknownKind> {
     let manifest = bundle.manifest();
     let kind: OperationType = manifest.operation_type.parse()?;
-    let joins = matches!(kind, OperationType::ScaleUp | OperationType::NodeJoin);
+    let joins = kind.joins();
     Ok(BundleShape {
         name: manifest.name.clone(),
         version: manifest.version.clone(),

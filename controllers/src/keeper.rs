@@ -16,7 +16,9 @@ use std::{
 };
 
 use beidou_log::{Log, LogError, ReadLimit, Writer};
-use beidou_model::operation::{Action, Arrived, Board, Ignored, Seen, begin, decide, next, observe, refusal, wake};
+use beidou_model::operation::{
+    Action, Arrived, Board, Ignored, Refused, Seen, begin, decide, foresee, next, observe, refusal, wake,
+};
 use beidou_schemas::{
     Micros, Offset, TopicPartition,
     operation::{FACTS, fact::Fact},
@@ -51,7 +53,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What the keeper is asked.
 enum Call {
     Seen(Box<Seen>, oneshot::Sender<Result<(), Ignored>>),
-    Command(Box<Arrived>, oneshot::Sender<()>),
+    Command(Box<Arrived>, Option<Refused>, oneshot::Sender<()>),
 }
 
 /// Why nothing was told.
@@ -86,10 +88,11 @@ impl Keeper {
         Ok(answered.await.map_err(|_| TellError::Gone)??)
     }
 
-    /// Hands a command over; returns when what follows is durable.
-    pub(crate) async fn command(&self, arrived: Arrived) -> Result<(), TellError> {
+    /// Hands a command over; returns when what follows is durable. It is refused for what nobody could tell of it, unless it would
+    /// be in any case.
+    pub(crate) async fn command(&self, arrived: Arrived, untold: Option<Refused>) -> Result<(), TellError> {
         let (answer, answered) = oneshot::channel();
-        self.calls.send(Call::Command(Box::new(arrived), answer)).await.map_err(|_| TellError::Gone)?;
+        self.calls.send(Call::Command(Box::new(arrived), untold, answer)).await.map_err(|_| TellError::Gone)?;
         answered.await.map_err(|_| TellError::Gone)
     }
 
@@ -230,8 +233,15 @@ impl Writing {
                 };
                 let _ = answer.send(result);
             }
-            Call::Command(arrived, answer) => {
-                let (kind, facts) = self.with(|board| match decide(board, &arrived, moment) {
+            Call::Command(arrived, untold, answer) => {
+                let decided = |board: &Board| match untold {
+                    None => decide(board, &arrived, moment),
+                    Some(untold) => match foresee(board, &arrived, moment) {
+                        Ok(facts) if !facts.is_empty() => Err(untold),
+                        other => other,
+                    },
+                };
+                let (kind, facts) = self.with(|board| match decided(board) {
                     Ok(facts) => ("followed", facts),
                     Err(refused) => {
                         tracing::info!(command = %arrived.command.id, object = %arrived.command.object, field = refused.field, value = refused.value, allowed = refused.allowed, "a command is refused");

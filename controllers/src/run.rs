@@ -21,7 +21,7 @@ use crate::{
     keeper::{self, Keeper, patiently},
     metrics::ControllersMetrics,
     resources::{self, Resources},
-    target::{self, Targets},
+    target::{self, KnownNodes, Targets},
     token::Tokens,
     warnings,
 };
@@ -72,13 +72,14 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
     let wisher = Wisher::open(&*log, WRITER, metrics.clone()).await?;
     let said = patiently(&metrics, "become the writer of", SAID, || async { log.writer(SAID, WRITER).await }).await?;
     let (targets, seen_targets) = watch::channel(Targets::new());
+    let (nodes, seen_nodes) = watch::channel(KnownNodes::default());
     let hands = Hands::new(Inner {
         keeper: keeper.clone(),
         executor,
         making: Default::default(),
         tokens: Tokens::open(&folder)?,
         bundles: bundles::read(&config.bundles, config.registry_logins.as_deref(), &folder).await,
-        targets: seen_targets.clone(),
+        targets: seen_targets,
         wisher,
         resources: resources.clone(),
         hooks: hooks(&config)?,
@@ -105,14 +106,12 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         tell_bundles(&hands, &keeper).await;
         metrics.leads.set(1);
         part.ready();
-        tokio::try_join!(
-            follow(Arc::clone(&log), ASKED, keeper.clone(), seen_targets.clone(), metrics.clone()),
-            follow(Arc::clone(&log), WISHED, keeper.clone(), seen_targets.clone(), metrics.clone()),
-        )
-        .map(drop)
+        let follow = |at| follow(Arc::clone(&log), at, keeper.clone(), seen_nodes.clone(), metrics.clone());
+        tokio::try_join!(follow(ASKED), follow(WISHED)).map(drop)
     };
     let warned = warnings::hold_at_rise(Arc::clone(&log), keeper.clone(), targets.subscribe(), config.hold_at_warnings);
-    let clusters = resources::follow_clusters(resources.clone(), config.clusters.clone(), keeper.clone(), targets);
+    let clusters =
+        resources::follow_clusters(resources.clone(), config.clusters.clone(), keeper.clone(), targets, nodes);
     let of_resources = async {
         match resources {
             Some(resources) => resources::follow(resources, hands.clone()).await,

@@ -3345,7 +3345,7 @@ export interface components {
         };
         /** @description What a list says. */
         MachinesAnswer: {
-            /** @description How many rows have the address of an earlier line. */
+            /** @description How many rows have the address or node of an earlier line. */
             duplicates: number;
             /** @description In order of lines, one per line at most. */
             errors: components["schemas"]["MachineError"][];
@@ -3360,7 +3360,7 @@ export interface components {
         };
         /** @description A list of machines, in whatever form people have it. */
         MachinesText: {
-            /** @description A cluster: then the name of a node stands for its address, which an operation of the cluster may have told before. */
+            /** @description A cluster: then the name of a node may stand alone, for the cluster tells its address when the operation is accepted. */
             cluster?: string | null;
             /** @description `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`. */
             format?: string;

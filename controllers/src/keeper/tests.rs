@@ -48,6 +48,16 @@ fn hurried() -> BundleShape {
     }
 }
 
+fn request(id: OperationId, kind: &str, machines: serde_json::Value) -> Arrived {
+    let spec = json!({"clusterName": "c", "operationType": kind, "operationMachines": machines});
+    let spec = serde_json::from_value(spec).unwrap();
+    let ask = RequestOperation { name: "n/one".into(), spec, owner: None, why: String::new() }.into();
+    let (object, subject) = (Object::Operation(id), "alice".into());
+    let command =
+        Command { id: Uuid::from_u128(id.0.as_u128() + 100), object, subject, via: Via::Api, time: now(), ask };
+    Arrived { command, partition: 0, offset: 0 }
+}
+
 #[tokio::test]
 async fn what_a_machine_writes_whose_clock_is_behind_is_later_all_the_same() {
     let (log, ahead) = (MemoryLog::new([(Topic::Operation, 1)]), now().plus(HOUR));
@@ -68,14 +78,8 @@ async fn what_waits_in_the_door_counts_before_what_time_has_made_due() {
     let seen = |seen| Call::Seen(Box::new(seen), oneshot::channel().0);
     writing.take(seen(Seen::Bundle(Box::new(hurried())))).await.unwrap();
     let id = OperationId(Uuid::from_u128(1));
-    let machines = json!([{"ip": "10.0.0.1"}]);
-    let spec = json!({"clusterName": "c", "operationType": "Command", "operationMachines": machines});
-    let spec = serde_json::from_value(spec).unwrap();
-    let ask = RequestOperation { name: "n/one".into(), spec, owner: None, why: String::new() }.into();
-    let (object, subject) = (Object::Operation(id), "alice".into());
-    let command = Command { id: Uuid::from_u128(2), object, subject, via: Via::Api, time: now(), ask };
-    let arrived = Arrived { command, partition: 0, offset: 0 };
-    writing.take(Call::Command(Box::new(arrived), oneshot::channel().0)).await.unwrap();
+    let arrived = request(id, "Command", json!([{"ip": "10.0.0.1"}]));
+    writing.take(Call::Command(Box::new(arrived), None, oneshot::channel().0)).await.unwrap();
     writing.due(&mut acts).await.unwrap();
     let attempt = keeper.look(|board| board.operations[&id].open_attempt().unwrap().id.clone());
     let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(3) };
@@ -91,6 +95,27 @@ async fn what_waits_in_the_door_counts_before_what_time_has_made_due() {
         (attempt.stop.clone(), attempt.over.as_ref().map(|over| over.end))
     });
     assert_eq!((stop, end), (None, Some(AttemptEnd::Finished)));
+}
+
+#[tokio::test]
+async fn what_nobody_could_tell_of_a_command_refuses_it_once_unless_something_else_does() {
+    let log = MemoryLog::new([(Topic::Operation, 1)]);
+    let opened = open(log, "test", Faults::default(), ControllersMetrics::default()).await;
+    let (keeper, mut writing) = opened.unwrap();
+    let bundle = Call::Seen(Box::new(Seen::Bundle(Box::new(hurried()))), oneshot::channel().0);
+    writing.take(bundle).await.unwrap();
+    for (number, kind, field) in [(1, "Command", "silent"), (2, "Reboot", "operationType")] {
+        let id = OperationId(Uuid::from_u128(number));
+        let arrived = request(id, kind, json!([{"name": "n1"}]));
+        let before = *keeper.changes().borrow();
+        for _ in 0..2 {
+            let untold = Some(Refused::new("silent", "n1", "once it answers"));
+            writing.take(Call::Command(Box::new(arrived.clone()), untold, oneshot::channel().0)).await.unwrap();
+            assert_eq!(keeper.look(|board| board.refused[&id.0].field.clone()), field);
+            assert_eq!(keeper.look(|board| board.refused.len()), number as usize);
+        }
+        assert_eq!(*keeper.changes().borrow(), before + 1, "it is refused once");
+    }
 }
 
 /// The facts of a recorded run.

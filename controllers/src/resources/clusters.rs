@@ -1,7 +1,7 @@
 //! Cluster resources and clusters of the configuration become targets, their rules become facts, and what was found there
 //! becomes their status.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use beidou_crds::{Cluster, ClusterStatus, Condition};
 use beidou_model::operation::Seen;
@@ -9,14 +9,14 @@ use beidou_schemas::operation::ClusterRules;
 use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::{api::core::v1::Secret as KubeSecret, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{ResourceExt, runtime::reflector::Store};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{Resources, follow::cache};
 use crate::{
     config::TargetConfig,
     error::chain,
     keeper::Keeper,
-    target::{Addresses, Target, TargetError, Targets, addressed, from_config, from_resource},
+    target::{KnownNodes, Target, TargetError, Targets, Told, addressed, from_config, from_resource},
 };
 
 /// Clusters are asked for their nodes so often: shares of a pool, and inventories, follow.
@@ -25,12 +25,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Clusters that are asked at the same time.
 const AT_ONCE: usize = 32;
 
-/// Keeps the targets until it is dropped.
+/// Keeps the targets, and where their nodes are, until it is dropped.
 pub(crate) async fn follow_clusters(
     resources: Option<Resources>,
     fixed: Vec<TargetConfig>,
     keeper: Keeper,
     targets: watch::Sender<Targets>,
+    nodes: watch::Sender<KnownNodes>,
 ) {
     let (wake, mut woken) = watch::channel(());
     let watched = resources.as_ref().map(|resources| cache::<Cluster>(resources, wake.clone()));
@@ -45,7 +46,7 @@ pub(crate) async fn follow_clusters(
             return;
         }
         loop {
-            turn(resources.as_ref(), store.as_ref(), &fixed, &keeper, &targets).await;
+            turn(resources.as_ref(), store.as_ref(), &fixed, &keeper, &targets, &nodes).await;
             tokio::select! {
                 _ = woken.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -67,14 +68,21 @@ async fn turn(
     fixed: &[TargetConfig],
     keeper: &Keeper,
     targets: &watch::Sender<Targets>,
+    nodes: &watch::Sender<KnownNodes>,
 ) {
     let stored = store.map(|store| store.state()).unwrap_or_default();
-    let by_files = fixed.iter().map(|config| by_file(config).boxed());
+    let by_files = fixed.iter().map(|config| by_file(config, nodes).boxed());
     let by_resources =
-        resources.iter().flat_map(|resources| stored.iter().map(|one| by_resource(resources, one).boxed()));
-    let looks: Vec<_> = by_files.chain(by_resources).collect();
-    let all: Vec<(String, Named)> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-    tell(keeper, all.into_iter().collect(), targets).await;
+        resources.iter().flat_map(|resources| stored.iter().map(move |one| by_resource(resources, one, nodes).boxed()));
+    let looks = by_files.chain(by_resources).enumerate();
+    let looks: Vec<_> = looks.map(|(place, look)| look.map(move |found| (place, found))).collect();
+    // One that does not answer keeps nobody behind it waiting.
+    let mut all: Vec<(usize, (String, Named))> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    // Of a file and a resource with one name the resource counts.
+    all.sort_by_key(|(place, _)| *place);
+    let all: BTreeMap<String, Named> = all.into_iter().map(|(_, found)| found).collect();
+    nodes.send_modify(|nodes| nodes.0.retain(|name, _| all.contains_key(name)));
+    tell(keeper, all, targets).await;
 }
 
 /// A cluster that the configuration or a resource names: what of it can be used now.
@@ -82,24 +90,25 @@ async fn turn(
 struct Named {
     target: Option<Target>,
     rules: Option<ClusterRules>,
-    nodes: Option<Arc<Addresses>>,
+    /// How many it has.
+    nodes: Option<u32>,
 }
 
-/// What its API server says of itself; nothing where nobody says how to ask it.
-type Said = Option<(Arc<Addresses>, Option<String>)>;
+/// What its API server says of itself, the number of nodes and its version; nothing where nobody says how to ask it.
+type Said = Option<(u32, Option<String>)>;
 
-async fn by_file(config: &TargetConfig) -> (String, Named) {
+async fn by_file(config: &TargetConfig, nodes: &watch::Sender<KnownNodes>) -> (String, Named) {
     let rules = config.rules(0).map_err(TargetError::from);
-    let (named, said) = look_at(from_config(config).await, rules).await;
+    let (named, said) = look_at(from_config(config).await, rules, nodes).await;
     if let Err(error) = said {
         tracing::warn!(cluster = config.name, error = chain(&error), "a cluster cannot be used for now");
     }
     (config.name.clone(), named)
 }
 
-async fn by_resource(resources: &Resources, cluster: &Cluster) -> (String, Named) {
+async fn by_resource(resources: &Resources, cluster: &Cluster, nodes: &watch::Sender<KnownNodes>) -> (String, Named) {
     let target = from_resource(cluster, &resources.api::<KubeSecret>()).await;
-    let (named, said) = look_at(target, cluster.spec.rules(0).map_err(TargetError::from)).await;
+    let (named, said) = look_at(target, cluster.spec.rules(0).map_err(TargetError::from), nodes).await;
     show(resources, cluster, &said).await;
     (cluster.name_any(), named)
 }
@@ -107,18 +116,19 @@ async fn by_resource(resources: &Resources, cluster: &Cluster) -> (String, Named
 async fn look_at(
     target: Result<Target, TargetError>,
     rules: Result<ClusterRules, TargetError>,
+    nodes: &watch::Sender<KnownNodes>,
 ) -> (Named, Result<Said, TargetError>) {
     let mut named = Named::default();
     let asked = match target {
         Ok(target) => {
-            let said = ask(&target).await;
+            let said = ask(&target, nodes).await;
             named.target = Some(target);
             said
         }
         Err(error) => Err(error),
     };
     // Without an API server nothing is counted; one that does not answer has the nodes of before.
-    named.nodes = asked.as_ref().ok().map(|said| said.as_ref().map(|(nodes, _)| Arc::clone(nodes)).unwrap_or_default());
+    named.nodes = asked.as_ref().ok().map(|said| said.as_ref().map_or(0, |(count, _)| *count));
     match rules {
         Ok(rules) => {
             named.rules = Some(rules);
@@ -128,12 +138,15 @@ async fn look_at(
     }
 }
 
-/// Which nodes it has, and of which version it is.
-async fn ask(target: &Target) -> Result<Said, TargetError> {
+/// Which nodes it has, and of which version it is. Where they are is known at once, whoever else is still asked.
+async fn ask(target: &Target, known: &watch::Sender<KnownNodes>) -> Result<Said, TargetError> {
     let (Ok(nodes), Some(client)) = (target.nodes(), &target.client) else { return Ok(None) };
     let asked = async {
         let (nodes, version) = tokio::join!(nodes.list(), client.apiserver_version());
-        Ok(Some((Arc::new(addressed(&nodes?)), version.ok().map(|version| version.git_version))))
+        let told = Told { addresses: addressed(&nodes?), at: Instant::now() };
+        let count = u32::try_from(told.addresses.len()).unwrap_or(u32::MAX);
+        known.send_modify(|known| drop(known.0.insert(target.name.clone(), told)));
+        Ok(Some((count, version.ok().map(|version| version.git_version))))
     };
     let late = || TargetError::Value { what: "the answers, which come too late,", cluster: target.name.clone() };
     tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(late()))
@@ -146,16 +159,14 @@ async fn tell(keeper: &Keeper, all: BTreeMap<String, Named>, targets: &watch::Se
     let (mut usable, mut rules) = (Targets::new(), Vec::new());
     for (name, named) in &all {
         let last = targets.borrow().get(name).cloned();
-        let nodes = named.nodes.clone().or_else(|| last.as_ref().map(|last| Arc::clone(&last.addresses)));
         let target = named.target.clone().or(last);
-        let target = target.map(|target| Target { addresses: nodes.unwrap_or_default(), ..target });
         let before = known.get(name);
         if target.is_none() {
             tracing::warn!(cluster = name, "a cluster cannot be used for now: its credentials cannot be read");
         }
         // Nothing begins on a cluster that never could be used.
         if let Some(found) = named.rules.clone().filter(|_| target.is_some() || before.is_some()) {
-            let pool = named.nodes.as_deref().map(count).or(before.map(|before| before.pool)).unwrap_or(0);
+            let pool = named.nodes.or(before.map(|before| before.pool)).unwrap_or(0);
             rules.push((name.clone(), ClusterRules { pool, ..found }));
         }
         usable.extend(target.map(|target| (name.clone(), target)));
@@ -170,15 +181,11 @@ async fn tell(keeper: &Keeper, all: BTreeMap<String, Named>, targets: &watch::Se
     }
 }
 
-fn count(nodes: &Addresses) -> u32 {
-    u32::try_from(nodes.len()).unwrap_or(u32::MAX)
-}
-
 async fn show(resources: &Resources, cluster: &Cluster, found: &Result<Said, TargetError>) {
     let generation = cluster.metadata.generation;
     let old = cluster.status.clone().unwrap_or_default();
     let (status, reason, message, nodes) = match found {
-        Ok(Some((nodes, _))) => ("True", "Reachable", String::new(), Some(count(nodes))),
+        Ok(Some((nodes, _))) => ("True", "Reachable", String::new(), Some(*nodes)),
         Ok(None) => ("Unknown", "NoCredentials", "only machines can be touched: no credentials are named".into(), None),
         Err(error) => ("False", "Unreachable", chain(error).chars().take(1024).collect(), old.nodes),
     };

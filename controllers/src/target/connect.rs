@@ -1,6 +1,6 @@
 //! Builds the connection to a cluster: from a Cluster resource and its Secrets, from files, or as the Pod that this is.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use beidou_crds::{Cluster, SecretKey};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
@@ -65,8 +65,8 @@ pub(crate) async fn from_config(config: &TargetConfig) -> Result<Target, TargetE
         bastion,
     };
     let (name, role, parameters) = (config.name.clone(), config.role.clone(), config.parameters.clone());
-    let (uid, addresses) = (config.cluster_uid.clone(), Arc::default());
-    Ok(Target { name, client: connected, reach, role, parameters, uid, addresses })
+    let uid = config.cluster_uid.clone();
+    Ok(Target { name, client: connected, reach, role, parameters, uid })
 }
 
 /// A target by its resource.
@@ -106,7 +106,7 @@ pub(crate) async fn from_resource(cluster: &Cluster, secrets: &Api<KubeSecret>) 
         }
     };
     let (role, parameters, uid) = (spec.machine_role.clone(), spec.parameters.clone(), spec.cluster_uid.clone());
-    Ok(Target { name, client: connected, reach, role, parameters, uid, addresses: Arc::default() })
+    Ok(Target { name, client: connected, reach, role, parameters, uid })
 }
 
 /// Credentials of strangers run no program and read no file of this process.

@@ -10,11 +10,12 @@ mod connect;
 mod drain;
 mod node;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, time::Duration};
 
 use beidou_crds::SpecError;
 use kube::Client;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 pub use self::{
     connect::management,
@@ -138,6 +139,26 @@ pub(crate) struct Reach {
 /// Nodes by name, each with the address under which it is operated on, where it has one.
 pub(crate) type Addresses = BTreeMap<String, Option<String>>;
 
+/// What an API server told longer ago is not believed: a node may have been made anew since, and have another address.
+pub(crate) const TOLD_LIMIT: Duration = Duration::from_secs(300);
+
+/// The nodes of a cluster, as its API server told them at this moment.
+pub(crate) struct Told {
+    pub addresses: Addresses,
+    pub at: Instant,
+}
+
+/// Of all clusters, by name: each stands here as soon as it has answered.
+#[derive(Default)]
+pub(crate) struct KnownNodes(pub BTreeMap<String, Told>);
+
+impl KnownNodes {
+    /// Those of one, where they are believed.
+    pub(crate) fn of(&self, cluster: &str) -> Option<&Addresses> {
+        self.0.get(cluster).filter(|told| told.at.elapsed() < TOLD_LIMIT).map(|told| &told.addresses)
+    }
+}
+
 /// A target cluster.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -148,15 +169,13 @@ pub(crate) struct Target {
     pub parameters: Map<String, Value>,
     /// The uid under which its Events stand in the log, where it is told.
     pub uid: Option<String>,
-    /// Its nodes, as its API server told them last.
-    pub addresses: Arc<Addresses>,
 }
 
 impl Target {
     /// One of which nothing is known but the name.
     pub(crate) fn bare(name: &str) -> Self {
-        let (reach, parameters, addresses) = (Reach::default(), Map::new(), Arc::default());
-        Self { name: name.into(), client: None, reach, role: None, parameters, uid: None, addresses }
+        let (reach, parameters) = (Reach::default(), Map::new());
+        Self { name: name.into(), client: None, reach, role: None, parameters, uid: None }
     }
 
     /// Its nodes.

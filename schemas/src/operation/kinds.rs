@@ -31,6 +31,11 @@ impl OperationType {
     pub fn does(self, asked: Self) -> bool {
         self == asked || matches!((self, asked), (Self::NodeJoin, Self::ScaleUp) | (Self::NodeRemove, Self::ScaleDown))
     }
+
+    /// Whether machines become nodes: what is to join has no node yet.
+    pub fn joins(self) -> bool {
+        matches!(self, Self::ScaleUp | Self::NodeJoin)
+    }
 }
 
 numbered! {

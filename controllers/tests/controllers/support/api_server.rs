@@ -66,9 +66,14 @@ impl ApiServer {
     }
 
     pub fn kubeconfig(&self) -> String {
+        Self::kubeconfig_at(&self.url)
+    }
+
+    /// For an API server that is there, or that is not.
+    pub fn kubeconfig_at(url: &str) -> String {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "c", "cluster": {"server": url}}],
             "users": [{"name": "u", "user": {"token": "t"}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         });

@@ -72,8 +72,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     if bundle.needs_cluster {
         cluster(board, "clusterName", &spec.cluster_name)?;
     }
-    // What is to join has no node yet.
-    let named = !matches!(spec.operation_type, OperationType::ScaleUp | OperationType::NodeJoin);
+    let named = !spec.operation_type.joins();
     let machines: Vec<Place<'_>> = spec
         .operation_machines
         .iter()

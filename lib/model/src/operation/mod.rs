@@ -52,7 +52,7 @@ pub use board::{Applied, Board, RefusedObject};
 pub use calendar::{Closed, closed};
 pub use decide::{Arrived, decide, does_same, foresee, refusal};
 pub use kept::{Kept, Rests};
-pub use next::{Action, next, wake};
+pub use next::{Action, locks, next, wake};
 pub use observe::{Ignored, Seen, begin, observe};
 pub use parameters::{EXISTING_NODES, secret_given};
 pub use plan::{built_in, plan, plan_of, with_prerequisites};

@@ -185,8 +185,8 @@ impl<'a> Line<'a> {
     fn of_debt(body: &'a Body) -> Self {
         match body {
             Body::LockTaken(said) => {
-                let nodes = said.locks.iter().filter(|lock| matches!(lock, Lock::Node { .. }));
-                Self { hosts: nodes.count(), ..Self::by("", &said.why) }
+                let hosts = said.locks.iter().filter_map(Lock::address).count();
+                Self { hosts, ..Self::by("", &said.why) }
             }
             Body::LockReleased(said) => Self { reason: said.why.name(), ..Self::default() },
             Body::UndoOwed(said) => {

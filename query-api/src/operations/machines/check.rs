@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Addresses, Draft, Fault, Row};
+use super::{Draft, Fault, Row};
 
 /// Names of nodes are DNS subdomains (RFC 1123).
 const LONGEST_NAME: usize = 253;
@@ -13,16 +13,13 @@ const WORD: &str = "1 to 63 letters, digits, '.', '_' or '-'";
 const ADDRESS: &str = "an IPv4 or IPv6 address";
 const INSTEAD: &str = "; of an inventory, ansible_host= may name it; of a cluster, the name of a node";
 
-pub(super) fn row(draft: Draft, nodes: Option<&Addresses>) -> Result<Row, Fault> {
+pub(super) fn row(draft: Draft, nodes: bool) -> Result<Row, Fault> {
     let line = draft.line;
     let fault = |field, value: &str, allowed: &str| Fault::new(line, field, value, allowed);
     let own = host_of(&draft.host);
     let is_named = own.address.parse::<IpAddr>().is_err();
-    let of = nodes.filter(|_| is_named && draft.address.is_none());
-    let node = of.and_then(|nodes| nodes.get(own.address));
-    let alone = of.is_some() && node.is_none() && is_node(own.address) && draft.name.is_none();
-    let ip = draft.address.as_ref().or(node).map_or_else(|| own.address.to_owned(), String::clone);
-    let ip = if alone { String::new() } else { ip };
+    let alone = nodes && is_named && draft.address.is_none() && draft.name.is_none() && is_node(own.address);
+    let ip = draft.address.clone().unwrap_or_else(|| if alone { String::new() } else { own.address.to_owned() });
     if !alone && ip.parse::<IpAddr>().is_err() {
         let allowed = match draft.address {
             Some(_) => ADDRESS.to_owned(),
@@ -32,7 +29,7 @@ pub(super) fn row(draft: Draft, nodes: Option<&Addresses>) -> Result<Row, Fault>
     }
     // Of an inventory the host itself is the name, where its address stands beside it.
     let from_host = draft.address.is_some() && is_named && !own.address.is_empty();
-    let name = draft.name.or_else(|| (from_host || alone || node.is_some()).then(|| own.address.to_owned()));
+    let name = draft.name.or_else(|| (from_host || alone).then(|| own.address.to_owned()));
     if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
         return Err(fault("name", name, NAME));
     }

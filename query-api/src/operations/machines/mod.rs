@@ -58,7 +58,7 @@ pub(crate) struct Row {
     pub port: Option<u16>,
     /// The first group of an inventory that it is in.
     pub group: Option<String>,
-    /// The line that has the same address.
+    /// The first line that has the same address or node.
     pub duplicate_of: Option<usize>,
 }
 
@@ -111,12 +111,8 @@ struct Found {
     faults: Vec<Fault>,
 }
 
-/// Addresses of nodes, by the names of the nodes.
-pub(crate) type Addresses = BTreeMap<String, String>;
-
-/// Reads a text; without a format it is guessed. Of a cluster, some of whose nodes have an address here, the name of a node stands for
-/// its address; of others it stands alone.
-pub(crate) fn parse(text: &str, format: Option<Format>, nodes: Option<&Addresses>) -> Parsed {
+/// Reads a text; without a format it is guessed. Of nodes, the name of one may stand alone: its cluster alone knows where it is now.
+pub(crate) fn parse(text: &str, format: Option<Format>, nodes: bool) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let all: Vec<&str> = text.lines().collect();
     let looked_at = &all[..all.len().min(MOST_LINES)];
@@ -137,10 +133,12 @@ pub(crate) fn parse(text: &str, format: Option<Format>, nodes: Option<&Addresses
         match check::row(draft, nodes) {
             Ok(mut row) => {
                 let address = row.ip.parse::<std::net::IpAddr>().map(|address| address.to_string());
-                let known = address.ok().or(row.name.clone()).unwrap_or_default();
-                row.duplicate_of = seen.get(&known).copied();
+                let keys: Vec<String> = address.ok().into_iter().chain(row.name.clone()).collect();
+                row.duplicate_of = keys.iter().filter_map(|key| seen.get(key).copied()).min();
                 // The first line keeps being named.
-                seen.entry(known).or_insert(row.line);
+                for key in keys {
+                    seen.entry(key).or_insert(row.line);
+                }
                 rows.push(row);
             }
             Err(fault) => drop(faults.entry(fault.line).or_insert(fault)),

@@ -6,10 +6,10 @@ use super::*;
 
 /// `line ip name role user port group =duplicate` of each row, then `line! field` of each fault.
 fn told(text: &str, format: Option<Format>) -> (Format, Vec<String>) {
-    told_of(text, format, None)
+    told_of(text, format, false)
 }
 
-fn told_of(text: &str, format: Option<Format>, nodes: Option<&Addresses>) -> (Format, Vec<String>) {
+fn told_of(text: &str, format: Option<Format>, nodes: bool) -> (Format, Vec<String>) {
     let parsed = parse(text, format, nodes);
     let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".into());
     let rows = parsed.rows.iter().map(|row| {
@@ -51,24 +51,27 @@ fn pasted_lines_are_read() {
 
 #[test]
 fn the_name_of_a_node_stands_for_its_address() {
-    let nodes = Addresses::from([("node-11".to_owned(), "10.0.0.11".to_owned())]);
     for (line, expected) in [
-        ("node-11", "1 10.0.0.11 node-11 - - - -"),
-        ("admin@node-11:2222", "1 10.0.0.11 node-11 - admin 2222 -"),
         ("10.0.0.12 node-11", "1 10.0.0.12 node-11 - - - -"),
         ("node-12", "1  node-12 - - - -"),
-        ("admin@node-12 role=Compute", "1  node-12 Compute admin - -"),
+        ("admin@node-12:2222 role=Compute", "1  node-12 Compute admin 2222 -"),
         ("10.0.0.300", "1! ip"),
         ("Node_12", "1! ip"),
         ("node-12 node-13", "1! ip"),
     ] {
-        assert_eq!(told_of(line, Some(Format::Lines), Some(&nodes)).1, [expected], "{line}");
+        assert_eq!(told_of(line, Some(Format::Lines), true).1, [expected], "{line}");
     }
-    let twice = ["1 10.0.0.11 node-11 - - - -", "2 10.0.0.11 - - - - - =1"];
-    assert_eq!(told_of("node-11\n10.0.0.11", None, Some(&nodes)).1, twice);
     let twice = ["1  node-12 - - - -", "2  node-12 - - - - =1"];
-    assert_eq!(told_of("node-12\nnode-12", None, Some(&nodes)).1, twice);
-    assert_eq!(told_of("[w]\nnode-11\n", None, Some(&nodes)).1, ["2 10.0.0.11 node-11 - - - w"]);
+    assert_eq!(told_of("node-12\nnode-12", None, true).1, twice);
+    assert_eq!(told_of("[w]\nnode-11\n", None, true).1, ["2  node-11 - - - w"]);
+}
+
+#[test]
+fn a_row_with_an_address_and_a_name_is_known_by_both() {
+    let twice = ["1 10.0.0.7 worker-7 - - - -", "2  worker-7 - - - - =1", "3 10.0.0.7 - - - - - =1"];
+    assert_eq!(told_of("10.0.0.7 worker-7\nworker-7\n10.0.0.7", None, true).1, twice);
+    let twice = ["1  worker-7 - - - -", "2 10.0.0.7 worker-7 - - - - =1"];
+    assert_eq!(told_of("worker-7\n10.0.0.7 worker-7", None, true).1, twice);
 }
 
 #[test]
@@ -157,11 +160,11 @@ all:
 fn more_than_allowed_is_an_error() {
     let many: Vec<String> =
         (0..6000).map(|n| format!("10.{}.{}.{} n{n} Compute admin", n / 65536, n / 256 % 256, n % 256)).collect();
-    let parsed = parse(&many.join("\n"), None, None);
+    let parsed = parse(&many.join("\n"), None, false);
     assert_eq!((parsed.rows.len(), parsed.faults.len(), parsed.faults[0].line), (5000, 1000, 5001));
-    let parsed = parse(&"\n".repeat(30_000), None, None);
+    let parsed = parse(&"\n".repeat(30_000), None, false);
     assert_eq!((parsed.lines, parsed.faults.len(), parsed.faults[0].field), (30_000, 1, "text"));
-    assert_eq!(parse(&many[..2000].join("\n"), None, None).rows.len(), 2000);
+    assert_eq!(parse(&many[..2000].join("\n"), None, false).rows.len(), 2000);
 }
 
 /// Lines that look like something.
@@ -185,7 +188,7 @@ proptest! {
         format in prop::option::of(prop::sample::select(Format::ALL.to_vec())),
     ) {
         let text = lines.join("\n");
-        let parsed = parse(&text, format, None);
+        let parsed = parse(&text, format, false);
         let all: Vec<&str> = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().collect();
         prop_assert_eq!(parsed.lines, all.len());
         let known: std::collections::BTreeSet<usize> = parsed.rows.iter().map(|row| row.line).chain(parsed.faults.iter().map(|fault| fault.line)).collect();

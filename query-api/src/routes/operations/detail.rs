@@ -393,9 +393,9 @@ pub(super) fn lock_item(span: &LockSpan) -> LockItem {
     for lock in &span.locks {
         match lock {
             Lock::Cluster { cluster } => (scope, of) = ("cluster", cluster.clone()),
-            Lock::Node { cluster, host } => {
+            Lock::Node { cluster, .. } => {
                 cluster.clone_into(&mut of);
-                hosts.push(host.clone());
+                hosts.extend(lock.address().map(str::to_owned));
             }
         }
     }

@@ -1,14 +1,13 @@
 //! `POST /api/v1/operations/machines`: a pasted list becomes rows, each with its line.
 
 use axum::Json;
-use beidou_model::operation::{Board, Operation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     app::Ask,
     ask::body::Body,
-    operations::machines::{Addresses, Format, Parsed, parse},
+    operations::machines::{Format, Parsed, parse},
     problem::{Problem, ProblemBody},
 };
 
@@ -24,7 +23,7 @@ pub(super) struct MachinesText {
     /// `lines` (address, name, role, user), `csv` (with a header), `ini` or `yaml` (an Ansible inventory), `auto`.
     #[serde(default = "auto")]
     format: String,
-    /// A cluster: then the name of a node stands for its address, which an operation of the cluster may have told before.
+    /// A cluster: then the name of a node may stand alone, for the cluster tells its address when the operation is accepted.
     #[serde(default)]
     cluster: Option<String>,
 }
@@ -78,7 +77,7 @@ pub(super) struct MachinesAnswer {
     lines: usize,
     /// In order of lines; 5,000 at most, the rest are errors.
     rows: Vec<MachineRow>,
-    /// How many rows have the address of an earlier line.
+    /// How many rows have the address or node of an earlier line.
     duplicates: usize,
     /// In order of lines, one per line at most.
     errors: Vec<MachineError>,
@@ -101,27 +100,7 @@ pub(super) async fn parse_machines(ask: Ask, Body(list): Body<MachinesText>) -> 
             Problem::parameter("format", word, format!("auto, {}", names.join(", ")))
         })?),
     };
-    let mut parsed = parse(&list.text, format, None);
-    if let Some(cluster) = &list.cluster
-        && parsed.faults.iter().any(|fault| fault.field == "ip")
-    {
-        let nodes = ask.app.operations.look(|known| addresses(&known.board, cluster)).await?;
-        parsed = parse(&list.text, format, Some(&nodes));
-    }
-    Ok(Json(answer(parsed)))
-}
-
-/// Where the nodes of a cluster are, as the newest operation says that named them.
-pub(super) fn addresses(board: &Board, cluster: &str) -> Addresses {
-    let mut all: Vec<&Operation> = board.operations.values().filter(|one| one.spec.cluster_name == cluster).collect();
-    all.sort_by_key(|operation| operation.created);
-    let told = |one: &Operation| {
-        let named =
-            one.spec.operation_machines.iter().filter_map(|machine| Some((machine.name.clone()?, machine.ip.clone())));
-        let found = one.nodes.iter().map(|(ip, name)| (name.clone(), ip.clone()));
-        found.chain(named).collect::<Vec<_>>()
-    };
-    all.into_iter().flat_map(told).collect()
+    Ok(Json(answer(parse(&list.text, format, list.cluster.is_some()))))
 }
 
 fn answer(parsed: Parsed) -> MachinesAnswer {

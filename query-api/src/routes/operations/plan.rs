@@ -1,12 +1,11 @@
 //! `POST /api/v1/operations/plan`: what would be done, how long it takes, and what would hold it back. Nothing is written.
 
 use axum::Json;
-use beidou_model::operation::{Board, closed, plan, view};
+use beidou_model::operation::{Board, closed, locks, plan, view};
 use beidou_schemas::{
     Micros,
     operation::{
         LockScope, OperationId, OperationSpec, Plan, Reason, command::Ask as Asked, command::RequestOperation,
-        fact::Lock,
     },
 };
 use serde::Serialize;
@@ -16,7 +15,6 @@ use uuid::Uuid;
 use super::{
     acts::{OperationWish, checked_name},
     detail::{PlanItem, plan_item},
-    machines::addresses,
     times::{ForecastItem, forecast_item, ranges},
 };
 use crate::{
@@ -96,26 +94,11 @@ pub(super) async fn plan_preview(ask: Ask, Body(wish): Body<OperationWish>) -> R
     ask.params(&[])?;
     checked_name(&wish.name)?;
     let OperationWish { name, spec, .. } = wish;
-    let look = ask.app.operations.look(|known| {
-        let spec = placed(&known.board, &spec);
-        plan(&known.board, &spec, None).map(|plan| answer(&known.board, &spec, &plan))
-    });
+    let look =
+        ask.app.operations.look(|known| plan(&known.board, &spec, None).map(|plan| answer(&known.board, &spec, &plan)));
     let asked =
         || Asked::from(RequestOperation { name: name.clone(), spec: spec.clone(), owner: None, why: String::new() });
     look.await?.map(Json).map_err(|refused| problem(&asked(), &refused))
-}
-
-/// The same with the addresses of nodes that operations had before: who holds one is seen by its address.
-fn placed(board: &Board, spec: &OperationSpec) -> OperationSpec {
-    let mut spec = spec.clone();
-    if spec.operation_machines.iter().any(|machine| machine.ip.is_empty()) {
-        let nodes = addresses(board, &spec.cluster_name);
-        for machine in spec.operation_machines.iter_mut().filter(|machine| machine.ip.is_empty()) {
-            let known = machine.name.as_ref().and_then(|name| nodes.get(name));
-            machine.ip = known.cloned().unwrap_or_default();
-        }
-    }
-    spec
 }
 
 fn answer(board: &Board, spec: &OperationSpec, plan: &Plan) -> PlanAnswer {
@@ -167,7 +150,7 @@ fn guards(board: &Board, spec: &OperationSpec, plan: &Plan, now: Micros) -> Vec<
         Some(closed) => guard("window", Some(closed.reason), closed.why, Some(closed.until), None),
         None => guard("window", None, String::new(), None, None),
     });
-    let locks = wanted(spec, plan);
+    let locks = locks(spec, plan, &plan.hosts);
     all.push(match board.holder(&locks, OperationId(Uuid::nil()), now) {
         Some(holder) => {
             let message = format!("{} holds what it locks", holder.name);
@@ -180,15 +163,4 @@ fn guards(board: &Board, spec: &OperationSpec, plan: &Plan, now: Micros) -> Vec<
     let message = suspended.map(|_| "spec.suspend is set".to_owned()).unwrap_or_default();
     all.push(guard("suspend", suspended, message, None, None));
     all
-}
-
-/// What it would lock.
-fn wanted(spec: &OperationSpec, plan: &Plan) -> Vec<Lock> {
-    let cluster = || spec.cluster_name.clone();
-    let nodes = plan.hosts.iter().map(|host| Lock::Node { cluster: cluster(), host: host.clone() });
-    match plan.lock {
-        LockScope::Cluster => std::iter::once(Lock::Cluster { cluster: cluster() }).chain(nodes).collect(),
-        LockScope::Node => nodes.collect(),
-        LockScope::None => Vec::new(),
-    }
 }

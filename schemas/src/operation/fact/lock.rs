@@ -1,5 +1,7 @@
 //! Facts of locks: who holds what, since when, why, and until when unless renewed.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Micros, numbered::numbered};
@@ -17,9 +19,19 @@ pub enum Lock {
     Node {
         /// The cluster's name.
         cluster: String,
-        /// Its address.
+        /// Its address, or the name of the node: who names both locks both.
         host: String,
     },
+}
+
+impl Lock {
+    /// The address of what is locked, where it is locked by that.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::Node { host, .. } => Some(&**host).filter(|host| host.parse::<IpAddr>().is_ok()),
+            Self::Cluster { .. } => None,
+        }
+    }
 }
 
 numbered! {

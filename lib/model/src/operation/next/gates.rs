@@ -1,9 +1,11 @@
 //! What an operation waits for before anything of it begins: approval, window, locks.
 
+use std::collections::BTreeMap;
+
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, LockScope, Object, Purpose, Reason, StepPlan,
+        Actor, LockScope, Object, OperationSpec, Plan, Purpose, Reason, StepPlan,
         fact::{Lock, LockReleased, LockRenewed, LockTaken, Released},
     },
 };
@@ -15,12 +17,17 @@ use crate::operation::{
     calendar::{Closed, closed},
 };
 
-/// What an operation locks to act on these hosts.
-fn wanted(operation: &Operation, hosts: &[String]) -> Vec<Lock> {
-    let cluster = || operation.spec.cluster_name.clone();
-    let node = |host: &String| Lock::Node { cluster: cluster(), host: host.clone() };
-    let nodes = hosts.iter().map(node);
-    match operation.plan.lock {
+/// What an operation locks to act on these hosts: each by its address, and by the name of its node where that is told. A node that was
+/// made anew has another address, and is the same node to its API server.
+pub fn locks(spec: &OperationSpec, plan: &Plan, hosts: &[String]) -> Vec<Lock> {
+    let cluster = || spec.cluster_name.clone();
+    let machines = plan.hosts.iter().zip(&spec.operation_machines);
+    let names: BTreeMap<&String, &String> =
+        machines.filter_map(|(host, machine)| Some((host, machine.name.as_ref()?))).collect();
+    let name = |host: &String| names.get(host).copied().filter(|name| !name.is_empty() && *name != host);
+    let keys = hosts.iter().flat_map(|host| [Some(host), name(host)]).flatten();
+    let nodes = keys.map(|key| Lock::Node { cluster: cluster(), host: key.clone() });
+    match plan.lock {
         LockScope::Cluster => std::iter::once(Lock::Cluster { cluster: cluster() }).chain(nodes).collect(),
         LockScope::Node => nodes.collect(),
         LockScope::None => Vec::new(),
@@ -76,7 +83,7 @@ fn begins(operation: &Operation) -> bool {
 fn held_by_another(board: &Board, operation: &Operation, hosts: &[String], now: Micros) -> Option<Closed> {
     let holder = match operation.held_locks() {
         Some(_) => None,
-        None => board.holder(&wanted(operation, hosts), operation.id, now),
+        None => board.holder(&locks(&operation.spec, &operation.plan, hosts), operation.id, now),
     };
     holder.map(|holder| Closed {
         reason: Reason::AwaitingLock,
@@ -103,7 +110,7 @@ fn lock(turn: &mut Turn<'_>, operation: &Operation, hosts: &[String], closed: Op
         turn.wait(object, closed.until);
         return false;
     }
-    let locks = wanted(operation, hosts);
+    let locks = locks(&operation.spec, &operation.plan, hosts);
     if locks.is_empty() || operation.held_locks().is_some() {
         return true;
     }

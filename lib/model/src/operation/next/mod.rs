@@ -22,6 +22,7 @@ use beidou_schemas::{
 
 use super::{Board, Operation, draft::Draft};
 
+pub use gates::locks;
 pub(crate) use gates::waits;
 
 /// Something that is due.

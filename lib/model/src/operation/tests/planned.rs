@@ -3,13 +3,19 @@
 use std::collections::BTreeSet;
 
 use beidou_schemas::operation::{
-    Batches, MOST_STEPS, Machine, NamedStep, OperationId, OperationSpec, OperationType, Stage, TaskId, TaskStepKind,
+    Batches, MOST_STEPS, Machine, NamedStep, OperationId, OperationSpec, OperationType, Reason, Stage, TaskId,
+    TaskStepKind,
     bundle::{BundleShape, MachineCount, StepShape},
+    fact::Lock,
 };
 use uuid::Uuid;
 
-use super::{cases::with, setting, world::World};
-use crate::operation::{Arrived, decide, does_same, foresee, plan, plan_of};
+use super::{
+    cases::{OTHER, RUN, asked, run, with},
+    setting,
+    world::World,
+};
+use crate::operation::{Arrived, Seen, decide, does_same, foresee, plan, plan_of, view};
 
 /// The bundle with a step that readies machines for another one.
 pub(super) fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
@@ -144,4 +150,22 @@ fn a_node_is_named_in_place_of_its_address_until_the_cluster_has_told_it() {
     assert!(does_same(&found, &spec), "what was accepted has its address beside the name");
     let other = named(OperationType::Reboot, ["worker-7", "worker-9"]);
     assert!(!does_same(&found, &other) && !does_same(&spec, &found));
+}
+
+#[test]
+fn a_node_that_was_made_anew_at_another_address_is_locked_by_its_name() {
+    let mut world = World::new(1, 100);
+    world.see(&Seen::Bundle(Box::new(setting::commands())));
+    for (id, hosts) in [(RUN, 7..8), (OTHER, 17..18)] {
+        let mut spec = setting::spec(OperationType::Command, &["command"], hosts);
+        spec.operation_machines[0].name = Some("worker-7".into());
+        asked(&mut world, id, spec);
+    }
+    world.settle();
+    let other = view::summary(&world.board, &world.board.operations[&OTHER], world.now);
+    assert_eq!(other.reason, Some(Reason::AwaitingLock));
+    let held = &run(&world).held_locks().unwrap().locks;
+    assert_eq!((held.len(), held.iter().filter_map(Lock::address).collect::<Vec<_>>()), (2, vec!["10.0.0.7"]));
+    while world.step() {}
+    assert!(world.board.locks.is_empty() && world.board.operations[&OTHER].phase.is_over());
 }
