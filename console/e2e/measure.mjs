@@ -13,12 +13,13 @@ import { print } from "./measure/table.mjs";
 const { values, positionals } = parseArgs({ options: { states: { type: "string" } }, allowPositionals: true });
 const word = positionals[0] ?? "";
 check(!values.states || !process.env.BEIDOU_URL, "--states is of the demo of BEIDOU_BIN: the server of BEIDOU_URL has its own history");
+const wanted = [paint, brush, answers, matrix, scroll].filter((one) => one.name.includes(word));
+check(wanted.length > 0, `nothing is measured under ${word}`);
 const world = await start(values.states ? ["--states", values.states] : [], VARIABLES);
 const rows = [];
 try {
   await quiet();
-  for (const one of [paint, brush, answers, matrix, scroll]) {
-    if (!one.name.includes(word)) continue;
+  for (const one of wanted) {
     console.error(`measuring ${one.name} …`);
     rows.push(...(await one(world)));
   }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { MOST_ALSO, proposed, readAlso, writeAlso } from "../src/pages/timeline/also";
+import { besides, MOST_ALSO, proposed, readAlso, writeAlso } from "../src/pages/timeline/also";
 
 const ref = (name: string, kind = "Pod", namespace = "shop", cluster = "c1") => ({ cluster, kind, namespace, name });
 const SELF = ref("web-1");
@@ -22,4 +22,10 @@ it("others are proposed once each: those looked at last, then those that Events 
   const events = [event("web-3", "shop"), event("web-1", "shop"), event("web-2", "shop"), event("web-3", "shop"), event("n1", "")];
   const found = proposed([ref("web-2", "pod"), SELF], events, [SELF]);
   expect(found.map(({ name, namespace }) => `${namespace}/${name}`)).toEqual(["shop/web-2", "shop/web-3", "_/n1"]);
+});
+
+it("those that are there already are not asked for, unless their name is typed", () => {
+  const taken = [SELF, { ...SELF, cluster: "c 1 by its uid" }, ref("web-2")];
+  expect(besides("kind:Pod", taken, "")).toBe("kind:Pod -name:(web-1 web-2)");
+  expect(besides("name:web-2", taken, "web-2")).toBe("name:web-2 -name:web-1");
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readColumns, toggled } from "../src/pages/events/columns";
+import { lettersIn, maybeCut, readColumns, toggled } from "../src/pages/events/columns";
 
 it("the usual columns are those of an address that names none", () => {
   const usual = readColumns(undefined);
@@ -14,7 +14,7 @@ it("columns keep their order, the time stands in each row, and what is no column
 });
 
 it("one column takes what is left of the width", () => {
-  expect(readColumns("reason,message").tracks).toBe("var(--c-time) var(--c-reason) minmax(0, 1fr)");
+  expect(readColumns("reason,message").tracks).toBe("var(--c-time) var(--c-reason) var(--c-message)");
   expect(readColumns("reason,node").tracks).toBe("var(--c-time) var(--c-node) minmax(0, 1fr)");
 });
 
@@ -23,4 +23,14 @@ it("a choice is undone by itself, and the last column stays", () => {
   expect(more).toBe("type,cluster,object,node,reason,message,count");
   expect(toggled(readColumns(more), "node")).toBe("");
   expect(toggled(readColumns("reason"), "reason")).toBe("reason");
+});
+
+it("no more of a message is drawn than the other columns leave room for, and what may be cut says so", () => {
+  const [few, usual] = [readColumns("message"), readColumns("")];
+  const many = readColumns("type,cluster,namespace,object,node,reason,component,message,count");
+  expect([few, usual, many].map((columns) => lettersIn(columns, 900))).toEqual([200, 120, 40]);
+  expect(lettersIn(many, 300), "the message keeps some room").toBe(40);
+  expect(lettersIn(usual, 0), "of a list that is not seen nobody knows").toBe(400);
+  // 160 px: some 25 letters.
+  expect([maybeCut("x".repeat(24), 40), maybeCut("x".repeat(10), 40)]).toEqual([true, false]);
 });

@@ -98,6 +98,8 @@ describe("what an answer is drawn over", () => {
     expect(axisOf(plot, range)).toEqual([NOON, NOON + 6 * HOUR]);
     expect(axisOf(plot, null), "the last step is all seen").toEqual([NOON, NOON + 2 * HOUR]);
     expect(axisOf({ ...plot, times: [NOON], step: null }, null)).toEqual([NOON - HOUR / 2, NOON + HOUR / 2]);
+    const uneven = { ...plot, times: [NOON, NOON + 3 * HOUR, NOON + 5 * HOUR], step: null };
+    expect(axisOf(uneven, null), "nor is the last bar cut where steps differ").toEqual([NOON, NOON + 6 * HOUR]);
     expect(peakOf(plot)).toEqual({ value: 4, place: NOON + HOUR });
     expect(peakOf({ series: [] })).toBeNull();
   });
@@ -157,6 +159,17 @@ describe("series", () => {
     drawRows(c, 800, 300, { names: ["a", "b", "c"], series, cursor: 1 });
     expect(inks).toContain("--cat-2");
     expect(inks).toContain("--select");
+    // A row under the pointer measures no name anew, and a long name is not tried letter by letter.
+    const measure = vi.fn((text: string) => ({ width: text.length * 7 }));
+    const counted = new Proxy(c as unknown as Record<string, unknown>, {
+      get: (own, name: string) => (name === "measureText" ? measure : own[name]),
+    }) as never;
+    const long = Array.from({ length: 50 }, (_, n) => `${n}-${"x".repeat(200)}`);
+    drawRows(counted, 800, 300, { names: long, series, cursor: 1 });
+    expect(measure.mock.calls.length).toBeLessThan(50 * 12);
+    measure.mockClear();
+    drawRows(counted, 800, 300, { names: long, series, cursor: 2 });
+    expect(measure).not.toHaveBeenCalled();
     expect([rowAt(topOfRow(2, 1) + 1, 3, 1), rowAt(0, 3, 1), rowAt(tallOfRows(3, 1), 3, 1)]).toEqual([2, null, null]);
   });
 });

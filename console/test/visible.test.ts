@@ -30,12 +30,22 @@ describe("identifiers and numbers", () => {
   });
   it("keeps its tail in the room that there is, and a sentence its head", () => {
     const drawn = (text: string) => renderToStaticMarkup(createElement(Fit, { text }));
-    expect(drawn("recsys-ranker-6c9f7d8b5c-x2k9q")).toContain("<span>recsys-ranker-6c9f</span><span>7d8b5c-x2k9q</span>");
+    expect(drawn("recsys-ranker-6c9f7d8b5c-x2k9q")).toContain(
+      "><span>recsys-ranker-6c9f7d8b5c-x2k9q</span>" +
+        '<span aria-hidden="true" data-half="recsys-ranker-6c9f"></span><span aria-hidden="true" data-half="7d8b5c-x2k9q"></span></bdi>',
+    );
     expect(drawn("short\u202e")).toBe('<bdi class="cut" title="short⟦202E⟧">short⟦202E⟧</bdi>');
     expect(drawn("Back-off pulling an image")).toContain(">Back-off pulling an image</bdi>");
     const c = { measureText: (text: string) => ({ width: text.length * 7 }) as TextMetrics };
     expect(fitted(c, "install-container-runtime", 84)).toBe("install…time");
     expect(fitted(c, "join", 84)).toBe("join");
+  });
+  it("cuts between characters, not within one", () => {
+    const boxes = "📦".repeat(9);
+    expect(visible(boxes, 5)).toBe("📦📦…");
+    expect(middle(boxes, 8)).toBe("📦📦…📦📦");
+    const halves = renderToStaticMarkup(createElement(Fit, { text: `a${boxes}-01` }));
+    expect(halves).toContain(`data-half="a${"📦".repeat(4)}"></span><span aria-hidden="true" data-half="${"📦".repeat(5)}-01"`);
   });
   it("shortens numbers and says what is a lower bound", () => {
     expect([short(9999), short(12_345), short(1_234_567), short(2_000_000_000)]).toEqual(["9,999", "12.3 k", "1.2 M", "2.00 B"]);

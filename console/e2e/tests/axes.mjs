@@ -63,8 +63,11 @@ export async function anotherObjectStandsUnderTheSameAxis(world) {
   await page.focus("button:has-text('Compare')");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.activeElement?.matches(".in.compare"));
+  // Others stand there until the answer for the typed name has come.
+  const answer = page.waitForResponse(({ url }) => url().includes("/api/v1/events?") && url().includes("feed-mixer"));
   await page.keyboard.type("feed-mixer");
-  const proposal = ".menu .it:has-text('feed-mixer') >> nth=0";
+  await answer;
+  const proposal = ".menu div:not(.stale) > .it:has-text('feed-mixer') >> nth=0";
   await page.waitForSelector(proposal);
   check((await page.locator(`.menu .it:has-text('${self}')`).count()) === 0, "an object can be compared with itself");
   await page.focus(proposal);
@@ -81,10 +84,51 @@ export async function anotherObjectStandsUnderTheSameAxis(world) {
   const link = new URL(page.url());
   await other.go(link.pathname + link.search);
   await other.page.waitForSelector(".compared .lanecanvas canvas");
-  await page.click(".compared button[aria-label^='Take feed-mixer']");
+  await page.focus(".compared button[aria-label^='Take feed-mixer']");
+  await page.keyboard.press("Enter");
   await page.waitForSelector(".compared", { state: "detached" });
   check(!new URL(page.url()).searchParams.has("also"), page.url());
+  check(await page.evaluate(() => document.activeElement?.matches(".obj [aria-haspopup=dialog]")), "the focus went with the object");
   check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}
+
+/** The last one that has room: the button that added it takes no more, and keeps the focus. Taken away, the next one has it. */
+export async function theFocusStaysWhereObjectsAreAdded(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  const also = ["a", "b", "c"].map((name) => `hz-prod-02/Node/_/none-${name}`).join();
+  await go(`/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}&also=${encodeURIComponent(also)}`);
+  await page.waitForFunction(() => document.querySelectorAll(".compared").length === 3);
+  await page.focus("button:has-text('Compare')");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".menu .it");
+  await page.focus(".menu .it >> nth=0");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll(".compared").length === 4);
+  await page.waitForFunction(() => document.activeElement?.matches(".obj [aria-haspopup=dialog][aria-disabled=true]"));
+  await page.keyboard.press("Enter");
+  check((await page.locator(".in.compare").count()) === 0, "a fifth one can be added");
+  await page.focus(".compared button[aria-label^='Take none-b']");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll(".compared").length === 3);
+  check((await page.evaluate(() => document.activeElement?.ariaLabel))?.startsWith("Take none-c"), "the focus went with the object");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** At 200 per cent, too, nothing that can be pressed in the head of a timeline is cut off. */
+export async function theHeadOfATimelineCutsNothingOff(world) {
+  const { from, to } = await incident(world);
+  for (const width of [640, 1280]) {
+    const { page, go } = await openPage(world, { width });
+    await go(`/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}`);
+    await page.waitForSelector(".obj .badge.warn");
+    const over = await page.$$eval(".obj :is(a, button, .badge)", (all) => {
+      const head = document.querySelector(".obj").getBoundingClientRect();
+      const within = (box) => box.left >= head.left && box.right <= head.right && box.bottom <= head.bottom;
+      return all.filter((one) => !within(one.getBoundingClientRect())).map((one) => one.textContent);
+    });
+    check(over.length === 0, `cut off at ${width}: ${over}`);
+  }
 }
 
 /** The tail of a pod's name tells it from its sisters: it is seen where the title has no room for all of it. */
@@ -94,10 +138,16 @@ export async function aLongTitleIsCutInItsMiddle(world) {
   await page.waitForSelector(".crumb h1 .fit");
   const [title, head, tail] = await page.evaluate(() => {
     const box = (selector) => document.querySelector(selector).getBoundingClientRect();
-    const clipped = document.querySelector(".crumb h1 .fit > :first-child");
+    const clipped = document.querySelector(".crumb h1 .fit > :nth-child(2)");
     return [box(".crumb h1"), clipped.scrollWidth > clipped.clientWidth, box(".crumb h1 .fit > :last-child")];
   });
   check(head, "the title is not cut at all");
   check(tail.width > 0 && tail.right <= title.right + 1, `the tail ends at ${tail.right}, the title at ${title.right}`);
   check((await page.textContent(".crumb h1")) === "recsys-ranker-6c9f7d8b5c-x2k9q", "another title");
+  // One name to whoever copies it.
+  const copied = await page.evaluate(() => {
+    getSelection().selectAllChildren(document.querySelector(".crumb h1"));
+    return getSelection().toString().trim();
+  });
+  check(copied === "recsys-ranker-6c9f7d8b5c-x2k9q", `copied as ${JSON.stringify(copied)}`);
 }

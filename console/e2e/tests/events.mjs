@@ -182,6 +182,7 @@ export async function columnsAreChosenAndLinked(world) {
   await page.focus(".tail .btn:has-text('Columns')");
   await page.keyboard.press("Enter");
   await page.click(".menu label:has-text('Node')");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("cols")?.includes("node"));
   await page.click(".menu label:has-text('Cluster')");
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => new URLSearchParams(location.search).get("cols") === "type,object,node,reason,message,count");
@@ -206,6 +207,28 @@ export async function columnsAreChosenAndLinked(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** With names and an open Event beside it the message keeps some room, and no column leaves the list. */
+export async function manyColumnsLeaveTheMessageSomeRoom(world) {
+  const { page, go } = await openPage(world, { width: 1280 });
+  const { from, to } = await incident(world);
+  await go(`/events?from=${from}&to=${to}&q=reason:Failed&cols=type,cluster,namespace,object,node,reason,component,message,count`);
+  await page.waitForSelector("#row-3");
+  await page.click("#row-3");
+  await page.waitForSelector(".det .dl");
+  const [message, last, list, heads] = await page.evaluate(() => {
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const heads = [...document.querySelectorAll(".er.hd > span")].map((head) => getComputedStyle(head).overflow);
+    return [box("#row-0 .m").width, box("#row-0 > :last-child").right, box(".rows").right, heads];
+  });
+  check(message >= 90, `the message has ${message} px`);
+  check(last <= list + 1, `the last column ends at ${last}, the list at ${list}`);
+  check(
+    heads.every((overflow) => overflow === "hidden"),
+    "heads run into each other",
+  );
+  check(/pull/i.test(await page.getAttribute("#row-0 .m", "title")), "a message that is cut does not say all of itself");
+}
+
 /** A pinned row stays over the list while that scrolls, is filtered or finds nothing; the link has it, and it is let go by its key. */
 export async function pinnedRowsStayOnTop(world) {
   const { page, go, troubles } = await openPage(world);
@@ -226,6 +249,7 @@ export async function pinnedRowsStayOnTop(world) {
   await page.click(".rows .er >> nth=5");
   await page.click(".det [aria-pressed=false]");
   await page.waitForFunction(() => document.querySelectorAll(".pins .er").length === 2);
+  check((await page.locator(".rows .er.at.sel").count()) === 1, "the focus is on another row than the open one");
   const link = new URL(page.url());
   check(link.searchParams.get("pin")?.split(",").length === 2, link.search);
   const both = await pinned(page);
@@ -267,6 +291,7 @@ export async function rowsAreGroupedByTheServer(world) {
   await page.focus(`${failed} .lk`);
   await page.keyboard.press("Enter");
   await page.waitForSelector("#row-0");
+  check(await page.evaluate(() => document.activeElement?.matches(".list")), "the focus went with the row");
   const search = new URL(page.url()).searchParams;
   check(search.get("q") === "reason:Failed" && !search.has("group"), page.url());
   check((await total(page)) === states, "the list has another count than its group");

@@ -98,8 +98,10 @@ export async function aFavouriteStaysOnTop(world) {
   await page.waitForSelector("button[data-cell='0,2']");
   check((await names())[0] === last, "a reload forgets the favourite");
   await page.click(".seg button:has-text('Worst')");
+  await page.waitForFunction(() => !location.search.includes("sort=name"));
   check((await names())[0] === last, "another order forgets the favourite");
   await page.click(".seg button:has-text('Name')");
+  await page.waitForURL(/sort=name/);
   await page.hover(".heat tbody tr >> nth=0");
   await page.click(".heat .fav >> nth=0");
   await page.waitForFunction((name) => document.querySelector(".heat tbody th a")?.textContent === name, before[0]);

@@ -162,6 +162,20 @@ export async function thePageBeginsWithQuestionsThatRun(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** As low as a page is at 200 per cent, the answer has room, and is scrolled to. */
+export async function aLowPageShowsTheAnswer(world) {
+  const { page, go } = await openPage(world, { width: 640, height: 400 });
+  await go("/sql?from=-7d&tab=chart");
+  await page.fill(".editor textarea", "SELECT reason, count() AS n FROM events WHERE time >= {from} AND time < {to} GROUP BY reason");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForSelector(".plotbox canvas");
+  const box = page.locator(".plotbox");
+  await box.scrollIntoViewIfNeeded();
+  const [plot, main] = [await box.boundingBox(), await page.locator(".main").boundingBox()];
+  check(plot.height >= 180, `the plot is ${plot.height} px high`);
+  check(plot.y + plot.height <= main.y + main.height + 1, "it cannot be scrolled to");
+}
+
 /** One click draws the answer; the address says so, arrows read it, and what cannot be drawn says why. */
 export async function anAnswerIsDrawn(world) {
   const { page, go, troubles } = await openPage(world);
@@ -169,7 +183,7 @@ export async function anAnswerIsDrawn(world) {
   await page.click(".start .it:has-text('Warnings of each hour')");
   await page.keyboard.press("Control+Enter");
   await page.click("button:has-text('Chart')");
-  check(new URL(page.url()).searchParams.get("tab") === "chart", page.url());
+  await page.waitForURL(/tab=chart/);
   await page.waitForSelector(".note:has-text('sz-prod-01')");
   await settled(page);
   for (const token of ["--cat-1", "--cat-2", "--cov-full"])

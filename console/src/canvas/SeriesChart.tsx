@@ -12,6 +12,14 @@ import { nearest, type Series } from "./series";
 
 const STEPS: Readonly<Record<string, -1 | 1>> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
+interface Chosen {
+  place: number | null;
+  byPointer: boolean;
+}
+
+const NONE: Chosen = { place: null, byPointer: false };
+const chosen = (place: number | null, byKey: boolean): Chosen => ({ place, byPointer: place !== null && !byKey });
+
 interface Hand {
   /** So many places there are. */
   count: number;
@@ -43,9 +51,17 @@ function Under({ count, cursor, onCursor, at, draw, name }: Hand) {
   return <Canvas draw={draw} name={name} tabIndex={0} onKeyDown={keys} onPointerMove={move} onPointerLeave={() => onCursor(null, false)} />;
 }
 
-function Read({ place, series, at }: { place: string | undefined; series: readonly Series[]; at: number | undefined }) {
+interface ReadProps {
+  place: string | undefined;
+  series: readonly Series[];
+  at: number | undefined;
+  /** What the pointer passes is seen, and not read out. */
+  silent: boolean;
+}
+
+function Read({ place, series, at, silent }: ReadProps) {
   return (
-    <p className="read small" aria-live="polite">
+    <p className="read small" aria-live={silent ? "off" : "polite"}>
       {place === undefined || at === undefined ? null : (
         <>
           <b className="medium">{visible(place, 120)}</b>
@@ -61,7 +77,8 @@ function Read({ place, series, at }: { place: string | undefined; series: readon
 
 export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & { name: string }) {
   const { series, times, step, range, stretches, lost, zone, form } = picture;
-  const [cursor, setCursor] = useState<number | null>(null);
+  const [{ place: cursor, byPointer }, setCursor] = useState(NONE);
+  const choose = (place: number | null, byKey: boolean) => setCursor(chosen(place, byKey));
   const draw: Draw = useCallback(
     (c, w, h) => drawSeries(c, w, h, { series, times, step, range, stretches, lost, zone, form, cursor }),
     [series, times, step, range, stretches, lost, zone, form, cursor],
@@ -73,21 +90,21 @@ export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & 
   const moment = cursor === null ? undefined : times[cursor];
   return (
     <div className="plotbox rel grow">
-      <Under count={times.length} cursor={cursor} onCursor={setCursor} at={at} draw={draw} name={name} />
-      <Read place={moment === undefined ? undefined : full(moment, zone)} series={series} at={moment} />
+      <Under count={times.length} cursor={cursor} onCursor={choose} at={at} draw={draw} name={name} />
+      <Read place={moment === undefined ? undefined : full(moment, zone)} series={series} at={moment} silent={byPointer} />
     </div>
   );
 }
 
 export function RowsChart({ name, names, series }: { name: string; names: readonly string[]; series: readonly Series[] }) {
   const t = useT();
-  const [cursor, setCursor] = useState<number | null>(null);
+  const [{ place: cursor, byPointer }, setCursor] = useState(NONE);
   const shown = useMemo(() => names.map((one) => (one === "" ? t("facet.none") : visible(one, 200))), [names, t]);
   const draw: Draw = useCallback((c, w, h) => drawRows(c, w, h, { names: shown, series, cursor }), [shown, series, cursor]);
   const at = (_: number, y: number) => rowAt(y, names.length, series.length);
   const scroller = useRef<HTMLDivElement>(null);
   const choose = (place: number | null, byKey: boolean) => {
-    setCursor(place);
+    setCursor(chosen(place, byKey));
     const box = scroller.current;
     if (!box || !byKey || place === null) return;
     const [top, tall] = [topOfRow(place, series.length), tallOfRow(series.length)];
@@ -100,7 +117,7 @@ export function RowsChart({ name, names, series }: { name: string; names: readon
           <Under count={names.length} cursor={cursor} onCursor={choose} at={at} draw={draw} name={name} />
         </div>
       </div>
-      <Read place={cursor === null ? undefined : shown[cursor]} series={series} at={cursor ?? undefined} />
+      <Read place={cursor === null ? undefined : shown[cursor]} series={series} at={cursor ?? undefined} silent={byPointer} />
     </div>
   );
 }

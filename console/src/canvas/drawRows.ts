@@ -8,6 +8,8 @@ const TOP = 4;
 const SPACE = 10;
 /** For the figure behind the longest bar. */
 const FIGURE = 76;
+/** Beside the names. */
+const SIDE = 28;
 
 export interface RowsPicture {
   names: readonly string[];
@@ -25,18 +27,33 @@ export function rowAt(y: number, names: number, series: number): number | null {
   return n >= 0 && n < names ? n : null;
 }
 
+interface Labels {
+  most: number;
+  /** As wide as the widest needs, and no more than `most`. */
+  wide: number;
+  texts: readonly string[];
+}
+
+/** A row under the pointer draws all anew: names are measured once for each list of them, and width. */
+const measured = new WeakMap<readonly string[], Labels>();
+
+function labelsOf(c: Ctx, names: readonly string[], most: number): Labels {
+  const known = measured.get(names);
+  if (known?.most === most) return known;
+  const widest = names.reduce((wide, name) => Math.max(wide, c.measureText(name).width), 0);
+  const wide = Math.min(most, widest) + SIDE;
+  const labels = { most, wide, texts: names.map((name) => fitted(c, name, wide - SIDE + 4)) };
+  measured.set(names, labels);
+  return labels;
+}
+
 export function drawRows(c: Ctx, w: number, h: number, { names, series, cursor }: RowsPicture): void {
   const color = palette();
-  const most = Math.min(w * 0.42, 320);
-  const label =
-    Math.min(
-      most,
-      names.reduce((widest, name) => Math.max(widest, c.measureText(name).width), 0),
-    ) + 28;
+  const { wide: label, texts } = labelsOf(c, names, Math.min(w * 0.42, 320));
   const tall = tallOfRow(series.length);
   const [low, high] = extentOf(series);
   const x = (value: number) => label + ((value - low) / (high - low)) * (w - label - FIGURE);
-  names.forEach((name, n) => {
+  texts.forEach((text, n) => {
     const top = topOfRow(n, series.length);
     const middle = top + tall / 2;
     if (n === cursor) {
@@ -45,7 +62,7 @@ export function drawRows(c: Ctx, w: number, h: number, { names, series, cursor }
     }
     c.fillStyle = color("ink-2");
     c.textAlign = "left";
-    c.fillText(fitted(c, name, label - 24), 16, middle);
+    c.fillText(text, 16, middle);
     series.forEach((one, k) => {
       const value = one.values.get(n) ?? null;
       const y = middle - (series.length * BAR) / 2 + k * BAR;

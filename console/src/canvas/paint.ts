@@ -87,7 +87,12 @@ export function line(c: Ctx, x0: number, y0: number, x1: number, y1: number, col
 /** A name as wide as there is room, cut in its middle. */
 export function fitted(c: Pick<Ctx, "measureText">, text: string, most: number): string {
   if (c.measureText(text).width <= most) return text;
-  let letters = text.length - 1;
-  while (letters > 2 && c.measureText(middle(text, letters)).width > most) letters -= 1;
-  return middle(text, letters);
+  // The most letters that have room lie between these two.
+  let [fits, over] = [2, text.length];
+  while (over - fits > 1) {
+    const letters = (fits + over) >> 1;
+    if (c.measureText(middle(text, letters)).width <= most) fits = letters;
+    else over = letters;
+  }
+  return middle(text, fits);
 }

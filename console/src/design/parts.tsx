@@ -1,6 +1,6 @@
 /** Small parts: choices side by side, tabs, menus, text of others. */
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
-import { middle, TAIL, visible } from "./visible";
+import { cutAt, middle, TAIL, visible } from "./visible";
 
 interface Choice<Value extends string> {
   value: Value;
@@ -118,14 +118,17 @@ export function Foreign({ text, most, className, mid }: { text: string; most?: n
   );
 }
 
-/** An identifier as wide as there is room, cut in the middle where there is less. What has blanks is a sentence, and is cut at its end. */
+/** An identifier as wide as there is room, cut in the middle where there is less. What has blanks is a sentence, and is cut at its end.
+ * Its two halves are only drawn: what is read, found and copied is one text, over them and without colour. */
 export function Fit({ text, className = "" }: { text: string; className?: string }) {
   const shown = visible(text, 500);
   if (shown.length <= TAIL || /\s/.test(shown)) return <Foreign className={`cut ${className}`.trimEnd()} text={text} />;
+  const at = cutAt(shown, shown.length - TAIL);
   return (
     <bdi className={`fit ${className}`.trimEnd()} title={visible(text, 1000)}>
-      <span>{shown.slice(0, -TAIL)}</span>
-      <span>{shown.slice(-TAIL)}</span>
+      <span>{shown}</span>
+      <span aria-hidden="true" data-half={shown.slice(0, at)} />
+      <span aria-hidden="true" data-half={shown.slice(at)} />
     </bdi>
   );
 }

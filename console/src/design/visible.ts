@@ -18,9 +18,15 @@ function mark(character: string): string {
   return `⟦${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟧`;
 }
 
+/** The place at which a text is cut: not between the two halves of one character. */
+export function cutAt(text: string, at: number): number {
+  const isHalf = /^[\udc00-\udfff]$/.test(text.charAt(at)) && /^[\ud800-\udbff]$/.test(text.charAt(at - 1));
+  return isHalf ? at - 1 : at;
+}
+
 /** One line of it, at most `most` characters. */
 export function visible(text: string, most = 2000): string {
-  const cut = text.length > most ? `${text.slice(0, most)}…` : text;
+  const cut = text.length > most ? `${text.slice(0, cutAt(text, most))}…` : text;
   return cut.replace(CONTROLS, picture).replace(MARKS, mark);
 }
 
@@ -37,5 +43,5 @@ export const TAIL = 12;
 export function middle(text: string, most: number): string {
   if (text.length <= most) return text;
   const head = Math.ceil((most - 1) * 0.55);
-  return `${text.slice(0, head)}…${text.slice(text.length - (most - 1 - head))}`;
+  return `${text.slice(0, cutAt(text, head))}…${text.slice(cutAt(text, text.length - (most - 1 - head)))}`;
 }

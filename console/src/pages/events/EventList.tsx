@@ -9,10 +9,10 @@ import { useT } from "../../i18n";
 import { useKeys } from "../../shell/keys";
 import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
-import { type Columns, WORDS } from "./columns";
+import { type Columns, lettersIn, WORDS } from "./columns";
 import { EventRow, WaitingRow } from "./EventRow";
 import { PinnedRows } from "./PinnedRows";
-import { rowKey } from "./pins";
+import { focusAfter, rowKey } from "./pins";
 import type { Pins } from "./usePins";
 import type { LiveTail } from "./useTail";
 
@@ -36,14 +36,6 @@ interface Props {
 const SHELF = 4;
 /** Shelves that stand drawn beyond what is seen, on the side to which somebody scrolls. */
 const AHEAD = 3;
-/** What stands before a message at the least, by the usual columns and by any, and how wide narrow letters are: more of a message than
- * fits is not seen. */
-const BEFORE_PX = 480;
-const LEAST_BEFORE_PX = 108;
-const LETTER_PX = 4.5;
-/** The message is cut in steps of so many letters, so that a width that changes a little changes no row. */
-const STEP = 40;
-
 /** Shelves to draw: what is seen, and some on the side to which somebody scrolls, on both while nobody does. */
 function ahead(range: Range, direction: "forward" | "backward" | null): number[] {
   const before = direction === "forward" ? 0 : AHEAD;
@@ -92,13 +84,18 @@ export function EventList(props: Props) {
   pool.current = Math.max(pool.current, items.length);
   const slot = (index: number) => index % pool.current;
   const slots = [...items].sort((a, b) => slot(a) - slot(b));
-  const before = columns.isUsual ? BEFORE_PX : LEAST_BEFORE_PX;
-  const letters = Math.ceil(Math.max(1, ((shelves.scrollRect?.width ?? 0) - before) / LETTER_PX / STEP)) * STEP;
+  const letters = lettersIn(columns, shelves.scrollRect?.width ?? 0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: told when the first page is another one
   useEffect(() => onFirst(pages.first), [pages.first]);
   const listed = (place: number): Event | undefined => (place < live.length ? live[place] : pages.row(place - live.length));
   // Keys walk over pinned rows first; a row of the list stands at its place behind them.
-  const pinned = pins.items.length;
+  const keys = pins.items.map(({ key }) => key);
+  const pinned = keys.length;
+  const [standing, setStanding] = useState(keys);
+  if (keys.join() !== standing.join()) {
+    setStanding(keys);
+    setFocus(focusAfter(focus, standing, keys));
+  }
   const at = (index: number): Event | undefined => (index < pinned ? pins.items[index]?.event : listed(index - pinned));
 
   const move = (step: number) => {
@@ -118,12 +115,7 @@ export function EventList(props: Props) {
     Escape: () => onOpen(null),
     P: () => {
       const event = at(focus);
-      if (!event) return;
-      const place = pins.items.findIndex(({ key }) => key === rowKey(event));
-      pins.toggle(event);
-      // Whoever is pinned on top moves the others, not the eye.
-      if (place < 0 && !pins.isFull) setFocus(focus + 1);
-      else if (place >= 0 && focus > place) setFocus(focus - 1);
+      if (event) pins.toggle(event);
     },
     ".": () => {
       const event = at(focus);
@@ -175,7 +167,7 @@ export function EventList(props: Props) {
             ),
           )}
         </div>
-        {pinned > 0 ? <PinnedRows {...{ pins, columns, zone, showDay, selected, focus, size }} onOpen={open} /> : null}
+        {pinned > 0 ? <PinnedRows {...{ pins, columns, zone, showDay, selected, focus, size, letters }} onOpen={open} /> : null}
         <div
           className="scroll grow rows"
           hidden={count === 0}

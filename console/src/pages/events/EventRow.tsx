@@ -6,7 +6,7 @@ import { Glyph } from "../../design/Icon";
 import { group } from "../../design/number";
 import { middle, visible } from "../../design/visible";
 import { hmsMillis, monthDay } from "../../time/format";
-import type { Columns } from "./columns";
+import { type Columns, maybeCut } from "./columns";
 
 interface Props {
   event: Event;
@@ -25,12 +25,14 @@ interface Props {
 /** The signs of the two types that Kubernetes has, drawn by CSS. */
 const SIGNS: Readonly<Record<string, string>> = { Normal: "sign info", Warning: "sign warn" };
 
+/** Each column of names may be narrower than its names: they say all of themselves. */
 export const EventRow = memo(function EventRow(props: Props) {
   const { event, zone, selected, focused, showDay, index, top, letters, has, onOpen } = props;
   const ms = Date.parse(event.time);
   const sign = SIGNS[event.type];
   const cluster = visible(event.cluster, 1000);
   const name = visible(event.name, 1000);
+  const reason = visible(event.reason, 80);
   const names = event.kind.length > 6 ? 19 : 25;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the grid
@@ -56,7 +58,7 @@ export const EventRow = memo(function EventRow(props: Props) {
         </span>
       )}
       {has.cluster ? (
-        <span role="gridcell" className="mono" title={cluster.length > 12 ? cluster : undefined}>
+        <span role="gridcell" className="mono" title={cluster}>
           {middle(cluster, 12)}
         </span>
       ) : null}
@@ -64,20 +66,20 @@ export const EventRow = memo(function EventRow(props: Props) {
       {has.object ? (
         <span role="gridcell" className="cut">
           <span className="dim">{visible(event.kind, 40)}</span>{" "}
-          <span className="mono" title={name.length > names ? name : undefined}>
+          <span className="mono" title={name}>
             {middle(name, names)}
           </span>
         </span>
       ) : null}
       {has.node ? <Name text={event.node ?? ""} most={18} /> : null}
       {has.reason ? (
-        <span role="gridcell" className={event.type === "Warning" ? "cut medium warn" : "cut medium"}>
-          {visible(event.reason, 80)}
+        <span role="gridcell" className={event.type === "Warning" ? "cut medium warn" : "cut medium"} title={reason}>
+          {reason}
         </span>
       ) : null}
       {has.component ? <Name text={event.component || event.reporting_component || ""} most={16} /> : null}
       {has.message ? (
-        <span role="gridcell" className="cut m" title={event.message.length > letters ? visible(event.message, 1000) : undefined}>
+        <span role="gridcell" className="cut m" title={maybeCut(event.message, letters) ? visible(event.message, 1000) : undefined}>
           {visible(event.message, letters)}
         </span>
       ) : null}
@@ -94,7 +96,7 @@ export const EventRow = memo(function EventRow(props: Props) {
 function Name({ text, most }: { text: string; most: number }) {
   const name = visible(text, 1000);
   return (
-    <span role="gridcell" className="mono" title={name.length > most ? name : undefined}>
+    <span role="gridcell" className="mono" title={name}>
       {middle(name, most)}
     </span>
   );

@@ -53,6 +53,7 @@ export function Page() {
   const [dialog, setDialog] = useState<"save" | "export" | "facets" | null>(null);
   const [newest, setNewest] = useState<ListPage<Event> | undefined>();
   const [known, setKnown] = useState<Event | undefined>();
+  const list = useRef<HTMLElement>(null);
   const before = useRef<{ from: string | undefined; to: string | undefined }[]>([]);
   const first = eventsFirst(view);
   const bins = useHeld(first.bins);
@@ -114,6 +115,11 @@ export function Page() {
     b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
   });
+  // The row that was chosen goes with its pane, and the focus not.
+  const narrowed = (patch: { q: string } & Record<string, string>) => {
+    list.current?.focus();
+    set(patch);
+  };
   const rangeLabel = span(view.bounds[0], view.bounds[1], view.zone, view.anchor, t("time.today"));
   const times = [...view.bounds, ...pins.items.flatMap(({ event }) => (event ? [Date.parse(event.time)] : []))];
   const showDay = new Set(times.map((time) => day(time, view.zone))).size > 1;
@@ -192,7 +198,7 @@ export function Page() {
         <aside className="facets vr scroll" aria-label={t("events.facets")}>
           {facets}
         </aside>
-        <section className="col grow list" aria-label={t("events.list")}>
+        <section className="col grow list" ref={list} tabIndex={-1} aria-label={t("events.list")}>
           <TailBar
             tail={tailing ? tail : null}
             view={view}
@@ -204,9 +210,9 @@ export function Page() {
           />
           <Partial parts={lost} />
           {patternsOpen ? (
-            <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => set({ q: line, view: "" })} />
+            <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => narrowed({ q: line, view: "" })} />
           ) : grouped ? (
-            <GroupsPane params={grouped} view={view} line={asked.q} onLine={(line) => set({ q: line, group: "", sort: "" })} />
+            <GroupsPane params={grouped} view={view} line={asked.q} onLine={(line) => narrowed({ q: line, group: "", sort: "" })} />
           ) : (
             <EventList
               params={asked.params}

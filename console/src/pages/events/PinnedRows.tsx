@@ -8,9 +8,6 @@ import type { Columns } from "./columns";
 import { EventRow, WaitingRow } from "./EventRow";
 import type { Pins } from "./usePins";
 
-/** Few rows are pinned: so much of a message is in each, however wide the list is. */
-const LETTERS = 400;
-
 interface Props {
   pins: Pins;
   columns: Columns;
@@ -20,6 +17,8 @@ interface Props {
   /** The row that keys act upon. */
   focus: number;
   size: number;
+  /** More of a message cannot be seen. */
+  letters: number;
   onOpen: (event: Event, index: number) => void;
 }
 
@@ -37,7 +36,6 @@ export function PinnedRows({ pins, columns, selected, focus, size, ...row }: Pro
             focused={index === focus}
             index={index}
             top={index * size}
-            letters={LETTERS}
             has={columns.has}
           />
         ) : error ? (
@@ -47,7 +45,15 @@ export function PinnedRows({ pins, columns, selected, focus, size, ...row }: Pro
               <span className="cut" role="alert">
                 {t("state.failed", { what: t("events.pinned") })} <span className="dim">· {visible(asProblem(error).message, 200)}</span>
               </span>
-              <button type="button" className="btn bare sm link" onClick={() => pins.drop(key)}>
+              <button
+                type="button"
+                className="btn bare sm link"
+                onClick={(event) => {
+                  // The button goes with its row, and the focus not.
+                  event.currentTarget.closest<HTMLElement>(".list")?.focus();
+                  pins.drop(key);
+                }}
+              >
                 {t("events.unpin")}
               </button>
             </span>

@@ -20,3 +20,11 @@ export function toggledPin(pins: readonly string[], key: string): string[] {
   if (pins.includes(key)) return pins.filter((one) => one !== key);
   return pins.length < MOST_PINS ? [...pins, key] : [...pins];
 }
+
+/** Where the focus is once others are pinned: whoever is pinned on top moves the rows of the list, not the eye. */
+export function focusAfter(focus: number, before: readonly string[], now: readonly string[]): number {
+  if (focus < 0) return focus;
+  const key = before[focus];
+  if (key === undefined) return focus + now.length - before.length;
+  return now.includes(key) ? now.indexOf(key) : focus;
+}

@@ -12,7 +12,7 @@ import { useT } from "../../i18n";
 import { modified } from "../../shell/keys";
 import { prefsNow, setPrefs, usePrefs } from "../../shell/prefs";
 import { common, type View } from "../../shell/view";
-import { ordered, type Sort, toggledFavourite } from "./order";
+import { favouritesFirst, ordered, type Sort, toggledFavourite } from "./order";
 import { type Cell, cell, SIGNALS } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
@@ -51,14 +51,17 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
     return { cluster, cover: own, cells, worst };
   });
   const { favourites } = usePrefs();
-  const wanted = ordered(lines, sort, favourites).join();
+  const wanted = ordered(lines, sort).join();
   const settled = answer !== undefined;
-  // The order stays as it was until a person asks for the new one.
+  // The order stays as it was until a person asks for the new one; a star moves its own row, and no other.
   const [held, setHeld] = useState<{ key: string; order: string } | null>(null);
-  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}|${favourites.join()}`;
+  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}`;
   if (settled && held?.key !== key) setHeld({ key, order: wanted });
   const order = held?.key === key ? held.order : wanted;
-  const shown = useMemo(() => order.split(",").flatMap((uid) => lines.filter((line) => line.cluster.cluster_uid === uid)), [order, lines]);
+  const shown = useMemo(() => {
+    const uids = favouritesFirst(order.split(","), favourites);
+    return uids.flatMap((uid) => lines.filter((line) => line.cluster.cluster_uid === uid));
+  }, [order, favourites, lines]);
   const keys = (event: KeyboardEvent) => {
     const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
     const focus = document.activeElement?.closest<HTMLElement>("[data-cell]");

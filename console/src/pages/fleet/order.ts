@@ -8,14 +8,16 @@ interface Ranked {
   worst: number;
 }
 
-/** Uids of clusters: favourites first, each part by how bad it is or by name. */
-export function ordered(lines: readonly Ranked[], sort: Sort, favourites: readonly string[]): string[] {
-  const first = ({ cluster }: Ranked) => Number(favourites.includes(cluster.cluster_uid));
+/** Uids of clusters, by how bad each is or by name. */
+export function ordered(lines: readonly Ranked[], sort: Sort): string[] {
   return lines
-    .toSorted(
-      (a, b) => first(b) - first(a) || (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster),
-    )
+    .toSorted((a, b) => (sort === "name" ? 0 : b.worst - a.worst) || a.cluster.cluster.localeCompare(b.cluster.cluster))
     .map(({ cluster }) => cluster.cluster_uid);
+}
+
+/** An order with favourites on top: no other row changes its place among the others. */
+export function favouritesFirst(order: readonly string[], favourites: readonly string[]): string[] {
+  return [...order.filter((uid) => favourites.includes(uid)), ...order.filter((uid) => !favourites.includes(uid))];
 }
 
 /** Favourites with another one, or without it. */

@@ -148,7 +148,9 @@ function overTime({ rows, axis, split, measures, name }: Shape, zone: string): P
 
 /** The ends of the axis: of the range where the statement is bound to it, and of all moments that it gave. */
 export function axisOf({ times, step }: Plot, range: SqlAnswer["range"]): readonly [number, number] {
-  const [first, last] = [times?.[0] ?? 0, (times?.at(-1) ?? 0) + (step ?? 0)];
+  const [first, end] = [times?.[0] ?? 0, times?.at(-1) ?? 0];
+  // The last bar is all seen: where steps differ, as those of months do, each has half the room that there is for one.
+  const last = end + (step ?? (end - first) / (2 * (times?.length ?? 1) - 1));
   const [from, to] = range ? [Math.min(first, Date.parse(range.from)), Math.max(last, Date.parse(range.to))] : [first, last];
   return from < to ? [from, to] : [from - ALONE_MS, to + ALONE_MS];
 }

@@ -13,7 +13,7 @@ import { written } from "../../query/edit";
 import type { ObjectRef } from "../../shell/copies";
 import { readCommand } from "../../shell/palette";
 import type { View } from "../../shell/view";
-import { MOST_ALSO, proposed } from "./also";
+import { besides, MOST_ALSO, proposed } from "./also";
 import { recent } from "./recent";
 
 /** Events in which others are looked for. */
@@ -22,6 +22,8 @@ const TYPED_MS = 250;
 
 interface Props {
   self: ObjectRef;
+  /** By its present name: `self` may have the uid of it, or a name of before. */
+  cluster: string;
   also: readonly ObjectRef[];
   view: View;
   onAdd: (object: ObjectRef) => void;
@@ -40,9 +42,10 @@ export function CompareButton(props: Props) {
         className="btn sm"
         aria-haspopup="dialog"
         aria-expanded={open}
-        disabled={full}
+        // Not disabled: the layer gives the focus back to it, with the last object too.
+        aria-disabled={full}
         title={full ? t("lanes.compareMost", { n: MOST_ALSO }) : undefined}
-        onClick={() => setOpen((now) => !now)}
+        onClick={() => setOpen((now) => !now && !full)}
       >
         <Icon name="plus" />
         {t("lanes.compare")}
@@ -62,7 +65,7 @@ export function CompareButton(props: Props) {
   );
 }
 
-function Choice({ self, also, view, onAdd }: Props) {
+function Choice({ self, cluster: own, also, view, onAdd }: Props) {
   const t = useT();
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
@@ -72,10 +75,11 @@ function Choice({ self, also, view, onAdd }: Props) {
   const isOther = asked !== "" && !named;
   const like = { line: `kind:${written(self.kind)}`, clusters: [self.cluster] };
   const { line, clusters } = named ?? like;
+  const taken = [self, { ...self, cluster: own }, ...also];
   const cluster = clusters.length > 0 ? clusters : view.clusters;
-  const params = { from: view.range.from, to: view.range.to, cluster, q: line, limit: MOST };
+  const params = { from: view.range.from, to: view.range.to, cluster, q: besides(line, taken, asked), limit: MOST };
   const found = useQuery({ ...ask<Page<Event>>("/api/v1/events", params, view.anchor), enabled: !isOther });
-  const all = isOther ? [] : proposed(asked === "" ? recent() : [], found.data?.items ?? [], [self, ...also]);
+  const all = isOther ? [] : proposed(asked === "" ? recent() : [], found.data?.items ?? [], taken);
   useEffect(() => input.current?.focus(), []);
   return (
     <>

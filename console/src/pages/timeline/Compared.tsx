@@ -1,5 +1,6 @@
 /** Another object under the same axis, with the same cursors, and the way to take it away again. */
 import { Link } from "@tanstack/react-router";
+import type { MouseEvent } from "react";
 import type { ClusterCoverage, Lanes } from "../../api/types";
 import { oldest } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
@@ -34,6 +35,14 @@ export function Compared({ object, range, axis, width, told, view, onRemove, ...
   const { t1, t2 } = view.search;
   const namespace = object.namespace === "_" ? "" : object.namespace;
   const name = visible(object.name, 80);
+  // It goes with its button, and the focus not: that is at the next one, or where objects are added.
+  const remove = ({ currentTarget }: MouseEvent<HTMLElement>) => {
+    const own = currentTarget.closest(".compared");
+    const next = [own?.nextElementSibling, own?.previousElementSibling].find((one) => one?.matches(".compared"));
+    const to = next?.querySelector<HTMLElement>(".bar .end") ?? document.querySelector<HTMLElement>(".obj [aria-haspopup=dialog]");
+    to?.focus();
+    onRemove();
+  };
   const coverage = lanes.data?.coverage.filter((one) => told.every((known) => known.cluster_uid !== one.cluster_uid));
   return (
     <div className="compared">
@@ -44,7 +53,7 @@ export function Compared({ object, range, axis, width, told, view, onRemove, ...
         </Link>
         <Foreign className="small dim cut" text={[object.kind, namespace, object.cluster].filter(Boolean).join(" · ")} most={160} />
         {lanes.data?.lanes.length === 0 ? <span className="small dim cut">{t("lanes.none")}</span> : null}
-        <button type="button" className="btn bare sm icon end" aria-label={t("lanes.apart", { name })} onClick={onRemove}>
+        <button type="button" className="btn bare sm icon end" aria-label={t("lanes.apart", { name })} onClick={remove}>
           <Icon name="close" />
         </button>
       </div>

@@ -120,7 +120,7 @@ export function Page() {
             }))}
             onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
           />
-          <CompareButton self={ref} also={also} view={view} onAdd={(one) => beside([...also, one])} />
+          <CompareButton self={ref} cluster={of.cluster} also={also} view={view} onAdd={(one) => beside([...also, one])} />
           <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
             <Icon name="events" />
             {t("nav.events")}

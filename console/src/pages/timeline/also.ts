@@ -1,5 +1,6 @@
 /** Objects that stand beside one on its timeline, as the address has them. Pure. */
 import type { Event } from "../../api/types";
+import { withValue } from "../../query/edit";
 import type { ObjectRef } from "../../shell/copies";
 
 /** More beside one another could not be seen at once. */
@@ -43,4 +44,11 @@ export function readAlso(text: string | undefined, self: ObjectRef): ObjectRef[]
 export function proposed(first: readonly ObjectRef[], events: readonly Event[], taken: readonly ObjectRef[]): ObjectRef[] {
   const told = events.map(({ cluster, kind, namespace, name }) => ({ cluster, kind, namespace: namespace === "" ? "_" : namespace, name }));
   return others([...first, ...told], taken).slice(0, MOST_FOUND);
+}
+
+/** A line without those that are there already: their own Events may be the newest of all. Whoever types such a name is asked for it,
+ * for another cluster or namespace may have one of the same name. */
+export function besides(line: string, taken: readonly ObjectRef[], typed: string): string {
+  const names = taken.map(({ name }) => name).filter((name) => !typed.includes(name));
+  return names.reduce((text, name) => withValue(text, "name", name, true), line);
 }
