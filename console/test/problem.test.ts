@@ -38,6 +38,16 @@ describe("a problem", () => {
     expect([wrong?.times, again?.times, again?.since], "a refusal is an answer").toEqual([1, 1, NOON + 420_000]);
   });
 
+  it("counts what is not there as well, statements apart, and forgets the oldest of many", async () => {
+    const [missing, still] = [await met(10, () => refused(404)), await met(11, () => refused(404))];
+    expect([missing?.times, still?.times, still?.since]).toEqual([1, 2, NOON + 600_000]);
+    const ask = async (query: string) => sendJson("POST", "/api/v1/sql", { query }).catch((problem: Problem) => problem.times);
+    vi.stubGlobal("fetch", async () => refused(503));
+    expect([await ask("a"), await ask("b"), await ask("a")]).toEqual([1, 1, 2]);
+    for (let n = 0; n < 200; n += 1) await ask(`other ${n}`);
+    expect([await ask("other 199"), await ask("a")], "the newest is noted, the oldest is not").toEqual([2, 1]);
+  });
+
   it("says which clusters were asked: these, all of them, or that it is about none", async () => {
     const of = async (path: string, params = {}) => clustersOf((await met(9, () => refused(404), path, params))?.asked ?? "");
     expect(await of("/api/v1/events", { from: "-1h", cluster: ["a", "b"] })).toEqual(["a", "b"]);
