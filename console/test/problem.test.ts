@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { clustersOf } from "../src/api/asked";
+import { retryOfNew } from "../src/api/cache";
 import { get, sendJson } from "../src/api/client";
-import type { Problem } from "../src/api/problem";
+import { Problem } from "../src/api/problem";
 
 const NOON = Date.parse("2026-11-29T12:00:00Z");
 const refused = (status: number) => new Response("{}", { status, headers: { "x-request-id": `r-${status}` } });
@@ -46,6 +47,11 @@ describe("a problem", () => {
     expect([await ask("a"), await ask("b"), await ask("a")]).toEqual([1, 1, 2]);
     for (let n = 0; n < 200; n += 1) await ask(`other ${n}`);
     expect([await ask("other 199"), await ask("a")], "the newest is noted, the oldest is not").toEqual([2, 1]);
+  });
+
+  it("is tried again where it passes, and what is new where it is not there yet", () => {
+    const tries = (status: number) => [0, 1, 2, 3, 4].filter((times) => retryOfNew(times, new Problem(status, {}, null))).length;
+    expect([tries(503), tries(0), tries(404), tries(422)]).toEqual([2, 2, 4, 0]);
   });
 
   it("says which clusters were asked: these, all of them, or that it is about none", async () => {
