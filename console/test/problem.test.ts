@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { clustersOf } from "../src/api/asked";
 import { retryOfNew } from "../src/api/cache";
 import { get, sendJson } from "../src/api/client";
+import { owedBody } from "../src/api/operations";
 import { Problem } from "../src/api/problem";
 
 const NOON = Date.parse("2026-11-29T12:00:00Z");
@@ -47,6 +48,17 @@ describe("a problem", () => {
     expect([await ask("a"), await ask("b"), await ask("a")]).toEqual([1, 1, 2]);
     for (let n = 0; n < 200; n += 1) await ask(`other ${n}`);
     expect([await ask("other 199"), await ask("a")], "the newest is noted, the oldest is not").toEqual([2, 1]);
+  });
+
+  it("leaves a command as it was sent, until somebody knows whether it came", () => {
+    const variables = { why: "a" };
+    const met = (status: number) => owedBody({ status: "error", error: new Problem(status, {}, null), variables });
+    expect([met(0), met(504), owedBody({ status: "pending", error: null, variables })]).toEqual([variables, variables, variables]);
+    expect([met(409), met(422), owedBody({ status: "idle", error: null, variables: undefined })]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it("is tried again where it passes, and what is new where it is not there yet", () => {

@@ -45,6 +45,7 @@ export const run = {
   "act.waiting": "Asked; nothing has come of it yet",
   "act.why": "Reason, kept in the log",
   "act.whyMissing": "Say why: it is what others read in the log.",
+  "act.whySent": "Whether it came nobody knows yet: it is sent again as it was, so that it is done once.",
   "attemptEnd.finished": "finished",
   "attemptEnd.missing": "ended without an account",
   "attemptEnd.never_claimed": "no runner came",

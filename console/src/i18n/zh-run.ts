@@ -46,6 +46,7 @@ export const run: Record<keyof typeof keys, string> = {
   "act.waiting": "已提交，尚无结果",
   "act.why": "原因，写入日志",
   "act.whyMissing": "请写明原因：其他人会在日志中看到。",
+  "act.whySent": "尚不知是否送达：将原样重发，因此只会执行一次。",
   "attemptEnd.finished": "已完成",
   "attemptEnd.missing": "结束但没有结果",
   "attemptEnd.never_claimed": "没有执行器领取",
