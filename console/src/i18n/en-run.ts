@@ -128,6 +128,7 @@ export const run = {
   "run.matrixName":
     "{hosts} hosts by {steps} steps: {bad} went wrong, {running} running, {through} through, {waiting} waiting; the list of hosts has the same",
   "run.moreAttempts": "{n} earlier attempts are left out",
+  "run.moreSaid": "Of what people said the last {n} are here; older ones are not",
   "run.moreHosts": "{n} more with the same error",
   "run.n.bad": "{n} failed",
   "run.n.running": "{n} running",
