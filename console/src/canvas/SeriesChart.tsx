@@ -1,6 +1,5 @@
 /** Series over time, or over rows, under the hand: the pointer or arrows choose a place, and its figures are read beside. */
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
-import { figure } from "../design/number";
 import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { modified } from "../shell/keys";
@@ -8,7 +7,7 @@ import { full } from "../time/format";
 import { Canvas, type Draw } from "./Canvas";
 import { drawRows, rowAt, tallOfRow, tallOfRows, topOfRow } from "./drawRows";
 import { drawSeries, LEFT, rightOf, type SeriesPicture } from "./drawSeries";
-import { nearest, type Series } from "./series";
+import { nearest, type Series, said, slotEnd } from "./series";
 
 const STEPS: Readonly<Record<string, -1 | 1>> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
@@ -43,16 +42,21 @@ function Under({ count, cursor, onCursor, at, draw, name }: Hand) {
   return <Canvas draw={draw} name={name} tabIndex={0} onKeyDown={keys} onPointerMove={move} onPointerLeave={() => onCursor(null, false)} />;
 }
 
-function Read({ place, series, at }: { place: string | undefined; series: readonly Series[]; at: number | undefined }) {
+interface ReadProps {
+  place: string | undefined;
+  series: readonly Series[];
+  /** The slot that is read. */
+  at: number | undefined;
+  until: number;
+}
+
+function Read({ place, series, at, until }: ReadProps) {
   return (
     <p className="read small" aria-live="polite">
       {place === undefined || at === undefined ? null : (
         <>
           <b className="medium">{visible(place, 120)}</b>
-          {series.map((one) => {
-            const value = one.values.get(at);
-            return ` · ${visible(one.name, 60)} ${value === null || value === undefined ? "–" : figure(value)}`;
-          })}
+          {series.map((one) => ` · ${visible(one.name, 60)} ${said(one, at, until)}`)}
         </>
       )}
     </p>
@@ -60,11 +64,11 @@ function Read({ place, series, at }: { place: string | undefined; series: readon
 }
 
 export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & { name: string }) {
-  const { series, times, step, range, stretches, lost, zone, form } = picture;
+  const { series, times, step, range, stretches, zone, form } = picture;
   const [cursor, setCursor] = useState<number | null>(null);
   const draw: Draw = useCallback(
-    (c, w, h) => drawSeries(c, w, h, { series, times, step, range, stretches, lost, zone, form, cursor }),
-    [series, times, step, range, stretches, lost, zone, form, cursor],
+    (c, w, h) => drawSeries(c, w, h, { series, times, step, range, stretches, zone, form, cursor }),
+    [series, times, step, range, stretches, zone, form, cursor],
   );
   const at = (x: number, _: number, width: number) => {
     const share = (x - LEFT) / Math.max(1, rightOf(width, picture) - LEFT);
@@ -74,7 +78,12 @@ export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & 
   return (
     <div className="plotbox rel grow">
       <Under count={times.length} cursor={cursor} onCursor={setCursor} at={at} draw={draw} name={name} />
-      <Read place={moment === undefined ? undefined : full(moment, zone)} series={series} at={moment} />
+      <Read
+        place={moment === undefined ? undefined : full(moment, zone)}
+        series={series}
+        at={moment}
+        until={slotEnd(times, cursor ?? 0, step)}
+      />
     </div>
   );
 }
@@ -100,7 +109,7 @@ export function RowsChart({ name, names, series }: { name: string; names: readon
           <Under count={names.length} cursor={cursor} onCursor={choose} at={at} draw={draw} name={name} />
         </div>
       </div>
-      <Read place={cursor === null ? undefined : shown[cursor]} series={series} at={cursor ?? undefined} />
+      <Read place={cursor === null ? undefined : shown[cursor]} series={series} at={cursor ?? undefined} until={(cursor ?? 0) + 1} />
     </div>
   );
 }
