@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import { drawRows, rowAt, tallOfRows, topOfRow } from "../src/canvas/drawRows";
 import { drawSeries } from "../src/canvas/drawSeries";
-import { extentOf, nearest, runsOf, type Series, stepOf } from "../src/canvas/series";
+import { extentOf, nearest, runsOf, type Series, said, slotEnd, stepOf } from "../src/canvas/series";
 import { figure } from "../src/design/number";
 import { COOKBOOK } from "../src/pages/sql/cookbook";
-import { axisOf, peakOf, plotOf } from "../src/pages/sql/plot";
+import { missingInAll, overLost, peakOf, unasked } from "../src/pages/sql/lost";
+import { axisOf, plotOf } from "../src/pages/sql/plot";
 import { atClock, valueTicks } from "../src/time/ticks";
 
 const columns = (said: string) =>
@@ -21,7 +22,7 @@ const why = (said: string, rows: unknown[][]) => {
   const drawing = plotOf(columns(said), rows);
   return "why" in drawing ? [drawing.why, drawing.column] : [];
 };
-const told = (series: readonly Series[]) => series.map(({ name, values }) => [name, ...values.values()]);
+const told = (series: readonly Pick<Series, "name" | "values">[]) => series.map(({ name, values }) => [name, ...values.values()]);
 const HOUR = 3_600_000;
 const NOON = Date.parse("2026-11-29T12:00:00Z");
 
@@ -96,12 +97,68 @@ describe("what an answer is drawn over", () => {
     ]);
     const range = { from: "2026-11-29T12:20:00Z", to: "2026-11-29T18:00:00Z" } as never;
     expect(axisOf(plot, range)).toEqual([NOON, NOON + 6 * HOUR]);
+    const at = (text: string) => Date.parse(`2026-11-29T${text}Z`);
+    const unknown = { kind: "unknown" };
+    expect(unasked(axisOf(plot, range), range), "the first slot begins before the range").toEqual([
+      { ...unknown, from: NOON, to: at("12:20:00") },
+    ]);
+    expect(unasked([NOON, at("13:00:00")], { from: "2026-11-29T12:10:00Z", to: "2026-11-29T12:50:00Z" })).toEqual([
+      { ...unknown, from: NOON, to: at("12:10:00") },
+      { ...unknown, from: at("12:50:00"), to: at("13:00:00") },
+    ]);
+    expect(unasked([0, NOON], range), "nothing of it was asked for").toEqual([{ ...unknown, from: 0, to: NOON }]);
+    expect(unasked([0, NOON], null)).toEqual([{ ...unknown, from: 0, to: NOON }]);
     expect(axisOf(plot, null), "the last step is all seen").toEqual([NOON, NOON + 2 * HOUR]);
     expect(axisOf({ ...plot, times: [NOON], step: null }, null)).toEqual([NOON - HOUR / 2, NOON + HOUR / 2]);
     const uneven = { ...plot, times: [NOON, NOON + 3 * HOUR, NOON + 5 * HOUR], step: null };
     expect(axisOf(uneven, null), "nor is the last bar cut where steps differ").toEqual([NOON, NOON + 6 * HOUR]);
-    expect(peakOf(plot)).toEqual({ value: 4, place: NOON + HOUR });
-    expect(peakOf({ series: [] })).toBeNull();
+  });
+
+  it("tells values apart that look alike", () => {
+    const rows = [null, "", "NULL", "x".repeat(130), `${"x".repeat(129)}y`].map((pod, n) => ["2026-11-29 12:00:00", pod, n]);
+    const { series } = plotted("hour DateTime; pod Nullable(String); n UInt64", rows);
+    expect(series.map(({ name }) => name.slice(0, 4))).toEqual(["NULL", "", "NULL", "xxxx", "xxxx"]);
+    expect(new Set(series.map(({ id }) => id)).size).toBe(5);
+  });
+});
+
+describe("what the log lost", () => {
+  const time = (hour: number) => new Date(NOON + hour * HOUR).toISOString();
+  const gap = (cluster: string, from: number, to: number) => ({
+    cluster,
+    parts: [{ state: "gap", reason: "not_watched_yet", from: time(from), to: time(to) }],
+  });
+  const data = { range: { from: time(0), to: time(3) }, coverage: [gap("hz", 0, 2), gap("sz", 1, 3)] } as never;
+  const drawn = (said: string, named: readonly (string | null)[]) => {
+    const rows = named.flatMap((name) => [12, 13, 14].map((hour) => [`2026-11-29 ${hour}:00:00`, ...(name === null ? [] : [name]), hour]));
+    const plot = plotted(said, rows);
+    const all = overLost(plot, data, axisOf(plot, null));
+    return { all, peak: (series = all) => peakOf(series, (at) => at + HOUR)?.most };
+  };
+  const hours = (parts: readonly { from: number; to: number }[]) => parts.map(({ from, to }) => [(from - NOON) / HOUR, (to - NOON) / HOUR]);
+
+  it("tears the line of its cluster, and one over all where all lost it", () => {
+    const { all } = drawn("hour DateTime; cluster String; n UInt64", ["hz", "sz", "bj"]);
+    expect(all.map(({ torn }) => hours(torn))).toEqual([[[0, 2]], [[1, 3]], [[1, 2]]]);
+    expect(drawn("hour DateTime; n UInt64", [null]).all.map(({ torn }) => hours(torn))).toEqual([[[1, 2]]]);
+    expect(missingInAll([], [])).toEqual([]);
+  });
+
+  it("makes counts lower bounds, and no means", () => {
+    const words = (one: Series | undefined) => [0, 1, 2].map((n) => one && said(one, NOON + n * HOUR, NOON + (n + 1) * HOUR));
+    const { all, peak } = drawn("hour DateTime; cluster String; n UInt64", ["hz", "sz"]);
+    expect(words(all[0])).toEqual(["≥ 12", "≥ 13", "14"]);
+    expect(words(all[1])).toEqual(["12", "≥ 13", "≥ 14"]);
+    expect([peak(), peak([])], "a higher one may be where something is lost").toEqual(["≥ 14", undefined]);
+    const mean = drawn("hour DateTime; n Float64", [null]);
+    expect([words(mean.all[0]), mean.peak()]).toEqual([["12", "13", "14"], "14"]);
+    expect([slotEnd([0, 5], 0, null), slotEnd([0, 5], 1, null), slotEnd([0, 5], 1, 5)]).toEqual([5, Number.POSITIVE_INFINITY, 10]);
+  });
+
+  it("makes counts of rows lower bounds, too", () => {
+    const plot = plotted("reason String; n UInt64", [["x", 1]]);
+    const [one] = overLost(plot, data, [0, 1]);
+    expect(one && said(one, 0, 1)).toBe("≥ 1");
   });
 });
 
@@ -119,7 +176,7 @@ describe("series", () => {
   });
 
   it("compare from zero, on round values", () => {
-    const series = (...all: (number | null)[]): Series => ({ name: "a", color: "cat-1", values: new Map(all.map((one, n) => [n, one])) });
+    const series = (...all: (number | null)[]) => ({ values: new Map(all.map((one, n) => [n, one])) });
     expect(extentOf([series(3, null), series(9)])).toEqual([0, 9]);
     expect(extentOf([series(-2, 4)])).toEqual([-2, 4]);
     expect(extentOf([series(0)])).toEqual([0, 1]);
@@ -146,10 +203,10 @@ describe("series", () => {
       [HOUR, null],
       [2 * HOUR, 3],
     ]);
-    const series = ["cat-1", "cat-2"].map((color) => ({ name: color, color, values }));
+    const series = ["cat-1", "cat-2"].map((color) => ({ id: color, name: color, color, values, torn: [], partial: [] }));
     const stretches = [{ from: 0, to: HOUR, kind: "gap" as const }];
     const axis = { times: [0, HOUR, 2 * HOUR], step: HOUR, range: [0, 3 * HOUR] as const, zone: "UTC" };
-    const picture = { ...axis, series, stretches, lost: [], cursor: 0 };
+    const picture = { ...axis, series, stretches, cursor: 0 };
     for (const form of ["line", "bar"] as const) {
       inks.clear();
       drawSeries(c, 800, 300, { ...picture, form });
@@ -179,5 +236,6 @@ it("each question to begin with is bound to the range", () => {
     expect(sql, title).toContain("{from}");
     expect(sql, title).toContain("{to}");
     expect(sql, title).toContain(`FROM ${view}`);
+    expect(sql, "a zero for an hour of which nothing is known").not.toContain("WITH FILL");
   }
 });

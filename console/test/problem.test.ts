@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { clustersOf } from "../src/api/asked";
+import { retryOfNew } from "../src/api/cache";
 import { get, sendJson } from "../src/api/client";
-import type { Problem } from "../src/api/problem";
+import { owedBody } from "../src/api/operations";
+import { Problem } from "../src/api/problem";
 
 const NOON = Date.parse("2026-11-29T12:00:00Z");
 const refused = (status: number) => new Response("{}", { status, headers: { "x-request-id": `r-${status}` } });
@@ -36,6 +38,32 @@ describe("a problem", () => {
     expect((await met(5, () => refused(500)))?.since, "an answer ends it").toBe(NOON + 300_000);
     const [wrong, again] = [await met(6, () => refused(422)), await met(7, () => refused(422))];
     expect([wrong?.times, again?.times, again?.since], "a refusal is an answer").toEqual([1, 1, NOON + 420_000]);
+  });
+
+  it("counts what is not there as well, statements apart, and forgets the oldest of many", async () => {
+    const [missing, still] = [await met(10, () => refused(404)), await met(11, () => refused(404))];
+    expect([missing?.times, still?.times, still?.since]).toEqual([1, 2, NOON + 600_000]);
+    const ask = async (query: string) => sendJson("POST", "/api/v1/sql", { query }).catch((problem: Problem) => problem.times);
+    vi.stubGlobal("fetch", async () => refused(503));
+    expect([await ask("a"), await ask("b"), await ask("a")]).toEqual([1, 1, 2]);
+    for (let n = 0; n < 200; n += 1) await ask(`other ${n}`);
+    expect([await ask("other 199"), await ask("a")], "the newest is noted, the oldest is not").toEqual([2, 1]);
+  });
+
+  it("leaves a command as it was sent, until somebody knows whether it came", () => {
+    const variables = { why: "a" };
+    const met = (status: number) => owedBody({ status: "error", error: new Problem(status, {}, null), variables });
+    expect([met(0), met(504), owedBody({ status: "pending", error: null, variables })]).toEqual([variables, variables, variables]);
+    expect([met(409), met(422), owedBody({ status: "idle", error: null, variables: undefined })]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("is tried again where it passes, and what is new where it is not there yet", () => {
+    const tries = (status: number) => [0, 1, 2, 3, 4].filter((times) => retryOfNew(times, new Problem(status, {}, null))).length;
+    expect([tries(503), tries(0), tries(404), tries(422)]).toEqual([2, 2, 4, 0]);
   });
 
   it("says which clusters were asked: these, all of them, or that it is about none", async () => {

@@ -2,6 +2,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { queries } from "../src/api/questions";
 import type { QueryItem } from "../src/api/types";
+import { remember } from "../src/pages/sql/History";
 import { keepEdits, readEdits } from "../src/pages/sql/text";
 import { asked, isSql, oneLine, opening } from "../src/query/saved";
 
@@ -56,6 +57,11 @@ describe("edits of a statement", () => {
     keepEdits("by-node", null);
     expect(readEdits("by-node")).toBeNull();
     expect(stored.has("beidou.sql.history"), "the history of statements is another").toBe(false);
+  });
+
+  it("stand among those of before, unless nothing is left of them", () => {
+    for (const sql of ["SELECT 1", " \n", "SELECT 2", "SELECT 1"]) remember(sql);
+    expect(JSON.parse(stored.get("beidou.sql.history") ?? "")).toEqual(["SELECT 1", "SELECT 2"]);
   });
 
   it("are none in a browser that stores nothing", () => {

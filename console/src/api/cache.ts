@@ -6,6 +6,12 @@ import { onToken } from "./token";
 /** What the frame asks at its door: it shows the gate when this is refused. */
 const DOOR = "/api/v1/clusters";
 
+/** What passes by itself is tried again; a wrong question is not. */
+const retry = (times: number, error: unknown): boolean => times < 2 && asProblem(error).passing;
+
+/** Of what is so new that the tables may not have it yet. */
+export const retryOfNew = (times: number, error: unknown): boolean => retry(times, error) || (asProblem(error).status === 404 && times < 4);
+
 export const cache = new QueryClient({
   queryCache: new QueryCache({
     // A token that opens nothing any more is told at the door, whoever noticed it.
@@ -17,8 +23,7 @@ export const cache = new QueryClient({
     queries: {
       staleTime: 15_000,
       refetchOnWindowFocus: false,
-      // What passes by itself is tried again; a wrong question is not.
-      retry: (times, error) => times < 2 && asProblem(error).passing,
+      retry,
       retryDelay: (times) => 600 * 2 ** times,
     },
   },

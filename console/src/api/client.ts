@@ -45,15 +45,16 @@ export function timing(header: string | null): Pick<Cost, "storeMs" | "totalMs">
 async function send(path: string, init: RequestInit, also?: number): Promise<Response> {
   const headers = { accept: "application/json", ...authorization(), ...(init.headers as Record<string, string> | undefined) };
   const method = init.method ?? "GET";
+  const body = typeof init.body === "string" ? init.body : "";
   let response: Response;
   try {
     response = await fetch(path, { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw noted(method, path, asProblem(error));
+    throw noted(method, path, body, asProblem(error));
   }
-  if (!response.ok && response.status !== also) throw noted(method, path, await problemOf(response));
-  noted(method, path);
+  if (!response.ok && response.status !== also) throw noted(method, path, body, await problemOf(response));
+  noted(method, path, body);
   return response;
 }
 

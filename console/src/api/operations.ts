@@ -1,5 +1,7 @@
 /** Questions about operations and tasks, and what people say to them. */
+import type { UseMutationResult } from "@tanstack/react-query";
 import { get, getBytes, type Params, sendJson } from "./client";
+import { asProblem } from "./problem";
 import { ask, queryOptions } from "./questions";
 import type {
   BundleList,
@@ -56,6 +58,15 @@ export const planOf = (wish: { name: string; spec: Record<string, unknown> }, si
 /** A command: the same key again is the same command, however often it is sent. */
 export const command = (path: string, body: object, key: string) =>
   sendJson<CommandAnswer>("POST", path, body, {}, undefined, { "idempotency-key": key });
+
+/** What a command was sent with, until its answer says whether it is done or refused: only this may go again under its key. */
+export function owedBody({
+  status,
+  error,
+  variables,
+}: Pick<UseMutationResult<unknown, unknown, object>, "status" | "error" | "variables">) {
+  return status === "pending" || (status === "error" && !asProblem(error).refused) ? variables : undefined;
+}
 
 /** A random UUID. `crypto.randomUUID` is there on secure origins alone. */
 export function newKey(): string {

@@ -33,6 +33,11 @@ export class Problem extends Error {
     return this.status === 401 || this.status === 403;
   }
 
+  /** The server answered, and did nothing. Of any other problem nobody knows whether the call did its work. */
+  get refused(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
+
   /** Another try may find it well. */
   get passing(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
@@ -43,19 +48,22 @@ export class Problem extends Error {
 const owed = new Map<string, { since: number; times: number }>();
 const MOST_OWED = 200;
 
-/** Notes that a call was answered, or what it met with in place of an answer, and gives that back. A refusal is an answer, too. */
-export function noted(method: string, asked: string, problem?: Problem): Problem | undefined {
-  const call = `${method} ${asked}`;
-  if (problem) problem.asked = asked;
-  if (!problem || (problem.status > 0 && problem.status < 500)) {
-    owed.delete(call);
-    return problem;
-  }
+/** Notes that a call was answered, or what it met with in place of an answer, and gives that back. A refusal is an answer, too; that it
+ * is not there is none, for it is asked again. */
+export function noted(method: string, asked: string, body: string, problem?: Problem): Problem | undefined {
+  const call = `${method} ${asked} ${body}`;
   const before = owed.get(call);
-  problem.since = before?.since ?? problem.since;
-  problem.times = (before?.times ?? 0) + 1;
-  if (before || owed.size < MOST_OWED) owed.set(call, problem);
-  return problem;
+  // Set anew, a call stands behind the others: those not asked for the longest time are forgotten.
+  owed.delete(call);
+  if (!problem) return undefined;
+  problem.asked = asked;
+  if (problem.refused && problem.status !== 404) return problem;
+  const { since } = before ?? problem;
+  const times = (before?.times ?? 0) + 1;
+  owed.set(call, { since, times });
+  const [oldest] = owed.keys();
+  if (owed.size > MOST_OWED && oldest !== undefined) owed.delete(oldest);
+  return Object.assign(problem, { since, times });
 }
 
 export async function problemOf(response: Response): Promise<Problem> {

@@ -1,7 +1,7 @@
 /** Lanes on one time axis, with two cursors: T2 follows the pointer's click and the arrows, T1 the arrows with ⌥. */
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
 import type { Lanes } from "../api/types";
-import { group } from "../design/number";
+import { atLeast, group } from "../design/number";
 import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { stretches } from "../time/coverage";
@@ -15,6 +15,8 @@ import { useWidth } from "./useWidth";
 
 interface Props {
   data: Lanes;
+  /** Whether all of the range is known: else figures are lower bounds. */
+  complete: boolean;
   /** What was done: each on its row of the lane on top. */
   runs: readonly RunSpan[];
   zone: string;
@@ -28,7 +30,7 @@ interface Props {
 
 const spanWords = ({ run }: RunSpan) => `${shortName(run)} · ${run.type}`;
 
-export function LanesChart({ data, runs, zone, t1, t2, onT1, onT2, onZoom, name }: Props) {
+export function LanesChart({ data, complete, runs, zone, t1, t2, onT1, onT2, onZoom, name }: Props) {
   const t = useT();
   const range = useMemo(() => [Date.parse(data.range.from), Date.parse(data.range.to)] as const, [data]);
   const all = useMemo(() => boxes(data), [data]);
@@ -123,11 +125,12 @@ export function LanesChart({ data, runs, zone, t1, t2, onT1, onT2, onZoom, name 
       {over ? (
         <div className="tip" style={{ left: Math.max(4, over.x - 90), top: over.y + 18 }}>
           <b className="medium">{visible(data.lanes[over.box.lane]?.reason ?? t("lanes.others"), 60)}</b> ×{" "}
-          {group(over.box.mark.occurrences)}
+          {atLeast(group(over.box.mark.occurrences), complete)}
           <br />
           <span className="dim">
             {full(over.box.from, zone)}
-            {over.box.to > over.box.from ? ` – ${hms(over.box.to, zone)}` : ""} · {t("lanes.states", { n: group(over.box.mark.states) })}
+            {over.box.to > over.box.from ? ` – ${hms(over.box.to, zone)}` : ""} ·{" "}
+            {t("lanes.states", { n: atLeast(group(over.box.mark.states), complete) })}
           </span>
         </div>
       ) : null}

@@ -1,6 +1,5 @@
 /** Series over time, or over rows, under the hand: the pointer or arrows choose a place, and its figures are read beside. */
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
-import { figure } from "../design/number";
 import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { modified } from "../shell/keys";
@@ -8,7 +7,7 @@ import { full } from "../time/format";
 import { Canvas, type Draw } from "./Canvas";
 import { drawRows, rowAt, tallOfRow, tallOfRows, topOfRow } from "./drawRows";
 import { drawSeries, LEFT, rightOf, type SeriesPicture } from "./drawSeries";
-import { nearest, type Series } from "./series";
+import { nearest, type Series, said, slotEnd } from "./series";
 
 const STEPS: Readonly<Record<string, -1 | 1>> = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
@@ -54,21 +53,20 @@ function Under({ count, cursor, onCursor, at, draw, name }: Hand) {
 interface ReadProps {
   place: string | undefined;
   series: readonly Series[];
+  /** The slot that is read. */
   at: number | undefined;
+  until: number;
   /** What the pointer passes is seen, and not read out. */
   silent: boolean;
 }
 
-function Read({ place, series, at, silent }: ReadProps) {
+function Read({ place, series, at, until, silent }: ReadProps) {
   return (
     <p className="read small" aria-live={silent ? "off" : "polite"}>
       {place === undefined || at === undefined ? null : (
         <>
           <b className="medium">{visible(place, 120)}</b>
-          {series.map((one) => {
-            const value = one.values.get(at);
-            return ` · ${visible(one.name, 60)} ${value === null || value === undefined ? "–" : figure(value)}`;
-          })}
+          {series.map((one) => ` · ${visible(one.name, 60)} ${said(one, at, until)}`)}
         </>
       )}
     </p>
@@ -76,12 +74,12 @@ function Read({ place, series, at, silent }: ReadProps) {
 }
 
 export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & { name: string }) {
-  const { series, times, step, range, stretches, lost, zone, form } = picture;
+  const { series, times, step, range, stretches, zone, form } = picture;
   const [{ place: cursor, byPointer }, setCursor] = useState(NONE);
   const choose = (place: number | null, byKey: boolean) => setCursor(chosen(place, byKey));
   const draw: Draw = useCallback(
-    (c, w, h) => drawSeries(c, w, h, { series, times, step, range, stretches, lost, zone, form, cursor }),
-    [series, times, step, range, stretches, lost, zone, form, cursor],
+    (c, w, h) => drawSeries(c, w, h, { series, times, step, range, stretches, zone, form, cursor }),
+    [series, times, step, range, stretches, zone, form, cursor],
   );
   const at = (x: number, _: number, width: number) => {
     const share = (x - LEFT) / Math.max(1, rightOf(width, picture) - LEFT);
@@ -91,7 +89,13 @@ export function TimeChart({ name, ...picture }: Omit<SeriesPicture, "cursor"> & 
   return (
     <div className="plotbox rel grow">
       <Under count={times.length} cursor={cursor} onCursor={choose} at={at} draw={draw} name={name} />
-      <Read place={moment === undefined ? undefined : full(moment, zone)} series={series} at={moment} silent={byPointer} />
+      <Read
+        place={moment === undefined ? undefined : full(moment, zone)}
+        series={series}
+        at={moment}
+        until={slotEnd(times, cursor ?? 0, step)}
+        silent={byPointer}
+      />
     </div>
   );
 }
@@ -117,7 +121,13 @@ export function RowsChart({ name, names, series }: { name: string; names: readon
           <Under count={names.length} cursor={cursor} onCursor={choose} at={at} draw={draw} name={name} />
         </div>
       </div>
-      <Read place={cursor === null ? undefined : shown[cursor]} series={series} at={cursor ?? undefined} silent={byPointer} />
+      <Read
+        place={cursor === null ? undefined : shown[cursor]}
+        series={series}
+        at={cursor ?? undefined}
+        until={(cursor ?? 0) + 1}
+        silent={byPointer}
+      />
     </div>
   );
 }

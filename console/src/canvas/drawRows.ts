@@ -1,7 +1,6 @@
 /** Numbers of rows as bars that lie, each row with its name: names are long, and many. */
-import { figure } from "../design/number";
 import { type Ctx, fitted, line, palette } from "./paint";
-import { extentOf, type Series } from "./series";
+import { extentOf, type Series, said } from "./series";
 
 const BAR = 9;
 const TOP = 4;
@@ -69,7 +68,7 @@ export function drawRows(c: Ctx, w: number, h: number, { names, series, cursor }
       c.fillStyle = color(one.color);
       if (value !== null && value !== 0) c.fillRect(Math.min(x(value), x(0)), y, Math.max(1, Math.abs(x(value) - x(0))), BAR - 1);
       c.fillStyle = color("ink-3");
-      c.fillText(value === null ? "–" : figure(value, 4), Math.max(x(value ?? 0), x(0)) + 6, y + BAR / 2);
+      c.fillText(said(one, n, n + 1, 4), Math.max(x(value ?? 0), x(0)) + 6, y + BAR / 2);
     });
   });
   line(c, Math.round(x(0)) + 0.5, 0, Math.round(x(0)) + 0.5, h, color("line"));

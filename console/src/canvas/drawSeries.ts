@@ -20,8 +20,6 @@ export interface SeriesPicture {
   step: number | null;
   range: readonly [number, number];
   stretches: readonly Stretch[];
-  /** Over these no line is drawn. */
-  lost: readonly { from: number; to: number }[];
   zone: string;
   form: Form;
   cursor: number | null;
@@ -51,6 +49,7 @@ export function drawSeries(c: Ctx, w: number, h: number, picture: SeriesPicture)
     c.fillText(axisText(value), LEFT - 7, at);
   }
   for (const part of picture.stretches) {
+    if (part.to <= range[0] || part.from >= range[1]) continue;
     const [from, to] = [x(Math.max(part.from, range[0])), x(Math.min(part.to, range[1]))];
     if (part.kind !== "late") hatch(c, from, TOP, Math.max(to - from, 3), base - TOP, color("hatch"), 6);
   }
@@ -74,7 +73,7 @@ export function drawSeries(c: Ctx, w: number, h: number, picture: SeriesPicture)
   if (at !== undefined) line(c, Math.round(x(at)) + 0.5, TOP - 4, Math.round(x(at)) + 0.5, base, color("crosshair"), [2, 3]);
 }
 
-function lines(c: Ctx, { series, step, lost, times, cursor }: SeriesPicture, x: Place, y: Place): void {
+function lines(c: Ctx, { series, step, times, cursor }: SeriesPicture, x: Place, y: Place): void {
   const color = palette();
   const dot = (at: number, value: number, r: number) => {
     c.beginPath();
@@ -86,7 +85,7 @@ function lines(c: Ctx, { series, step, lost, times, cursor }: SeriesPicture, x: 
     c.fillStyle = color(one.color);
     c.lineWidth = 1.6;
     c.lineJoin = "round";
-    for (const run of runsOf(one.values, step, lost)) {
+    for (const run of runsOf(one.values, step, one.torn)) {
       const [first] = run;
       c.beginPath();
       for (const [at, value] of run) c.lineTo(x(at), y(value));

@@ -1,13 +1,25 @@
 /** Series of numbers over time, or over rows: where they break, and between which ends they lie. Pure. */
+import { atLeast, figure } from "../design/number";
 
 /** The colours of series, in their order; there are no more series than that. */
 export const SERIES_COLORS = ["cat-1", "cat-2", "cat-3", "cat-4", "cat-5", "cat-6"] as const;
 
+interface Stretch {
+  from: number;
+  to: number;
+}
+
 export interface Series {
+  /** Tells it from the others, of which one may be called alike. */
+  id: string;
   name: string;
   color: string;
   /** By moment, ascending, or by row; null is "not known". */
   values: ReadonlyMap<number, number | null>;
+  /** Over these its line is open. */
+  torn: readonly Stretch[];
+  /** Over these its values are lower bounds. */
+  partial: readonly Stretch[];
 }
 
 /** The length between neighbours where moments lie on an even axis, as those of hours do; null where they do not. */
@@ -17,9 +29,15 @@ export function stepOf(times: readonly number[]): number | null {
   return Number.isFinite(least) && least > 0 && lengths.every((length) => length % least === 0) ? least : null;
 }
 
-interface Stretch {
-  from: number;
-  to: number;
+/** Where the slot of a moment ends: at the next one where there is no even axis. */
+export function slotEnd(times: readonly number[], place: number, step: number | null): number {
+  return step === null ? (times[place + 1] ?? Number.POSITIVE_INFINITY) : (times[place] ?? 0) + step;
+}
+
+/** The value of a slot in words. */
+export function said({ values, partial }: Pick<Series, "values" | "partial">, at: number, until: number, digits?: number): string {
+  const value = values.get(at) ?? null;
+  return value === null ? "–" : atLeast(figure(value, digits), !partial.some((part) => part.from < until && part.to > at));
 }
 
 /** Stretches of a line. It is open where a step of an even axis has no row, where a value is not known, and over what the log lost. */
@@ -46,7 +64,7 @@ export function runsOf(
 }
 
 /** The least and the most, zero among them: lengths compare from there. */
-export function extentOf(series: readonly Series[]): readonly [number, number] {
+export function extentOf(series: readonly Pick<Series, "values">[]): readonly [number, number] {
   let [low, high] = [0, 0];
   for (const { values } of series)
     for (const value of values.values()) {

@@ -45,6 +45,7 @@ export const run = {
   "act.waiting": "Asked; nothing has come of it yet",
   "act.why": "Reason, kept in the log",
   "act.whyMissing": "Say why: it is what others read in the log.",
+  "act.whySent": "Whether it came nobody knows yet: it is sent again as it was, so that it is done once.",
   "attemptEnd.finished": "finished",
   "attemptEnd.missing": "ended without an account",
   "attemptEnd.never_claimed": "no runner came",
@@ -127,6 +128,7 @@ export const run = {
   "run.matrixName":
     "{hosts} hosts by {steps} steps: {bad} went wrong, {running} running, {through} through, {waiting} waiting; the list of hosts has the same",
   "run.moreAttempts": "{n} earlier attempts are left out",
+  "run.moreSaid": "Of what people said the last {n} are here; older ones are not",
   "run.moreHosts": "{n} more with the same error",
   "run.n.bad": "{n} failed",
   "run.n.running": "{n} running",

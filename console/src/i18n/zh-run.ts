@@ -46,6 +46,7 @@ export const run: Record<keyof typeof keys, string> = {
   "act.waiting": "已提交，尚无结果",
   "act.why": "原因，写入日志",
   "act.whyMissing": "请写明原因：其他人会在日志中看到。",
+  "act.whySent": "尚不知是否送达：将原样重发，因此只会执行一次。",
   "attemptEnd.finished": "已完成",
   "attemptEnd.missing": "结束但没有结果",
   "attemptEnd.never_claimed": "没有执行器领取",
@@ -128,6 +129,7 @@ export const run: Record<keyof typeof keys, string> = {
   "run.matrixName":
     "{hosts} 台主机、{steps} 个步骤：{bad} 台异常，{running} 台运行中，{through} 台完成，{waiting} 台等待；主机列表内容相同",
   "run.moreAttempts": "省略更早的 {n} 次尝试",
+  "run.moreSaid": "此处仅有最近 {n} 条人工操作记录，更早的未列出",
   "run.moreHosts": "另有 {n} 台相同错误",
   "run.n.bad": "{n} 失败",
   "run.n.running": "{n} 运行中",

@@ -5,7 +5,7 @@ export const sql: Record<keyof typeof keys, string> = {
   "sql.another": "另写一条语句",
   "sql.ask.gaps": "该范围内有哪些未知？",
   "sql.ask.hosts": "主机为何失败？",
-  "sql.ask.hours": "各集群每小时的 Warning",
+  "sql.ask.hours": "各集群每小时的告警",
   "sql.ask.images": "哪些镜像拉取失败，在哪里？",
   "sql.ask.nodes": "哪些节点异常突出？",
   "sql.ask.reasons": "什么发生得最多？",

@@ -1,7 +1,7 @@
 /** The preview of an act: what it does, to how many, with the words that go into the log; nothing happens before it is sent. */
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useRef, useState } from "react";
-import { command, newKey } from "../api/operations";
+import { command, newKey, owedBody } from "../api/operations";
 import type { CommandAnswer } from "../api/types";
 import { Icon } from "../design/Icon";
 import { Framed } from "../design/lazy";
@@ -47,7 +47,7 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
   // One key for one opening: pressed twice it is one command.
   const [key] = useState(newKey);
   const send = useMutation({
-    mutationFn: () => command(`${path}/${act}`, bodyOf(act, { why, ticket, hosts, step }), key),
+    mutationFn: (body: object) => command(`${path}/${act}`, body, key),
     onSuccess: (answer) => {
       toast(t(answer.outcome === "followed" ? (`act.${act}.done` as Key) : "act.waiting"));
       onDone(answer);
@@ -57,11 +57,12 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
   const reason = useRef<HTMLInputElement>(null);
   const [told, setTold] = useState(false);
   const lacks = why.trim() === "";
+  const sent = owedBody(send);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTold(lacks);
     if (lacks) reason.current?.focus();
-    else if (!send.isPending) send.mutate();
+    else if (!send.isPending) send.mutate(sent ?? bodyOf(act, { why, ticket, hosts, step }));
   };
   const answers = act === "approve" || act === "reject";
   return (
@@ -76,7 +77,7 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
         {act === "skip" ? (
           <label className="field">
             <span>{t("act.step")}</span>
-            <select className="in" value={step} onChange={(event) => setStep(event.target.value)}>
+            <select className="in" value={step} disabled={sent !== undefined} onChange={(event) => setStep(event.target.value)}>
               {steps.map((one) => (
                 <option key={one}>{one}</option>
               ))}
@@ -92,10 +93,17 @@ function Body({ act, path, name, effect, steps, step: present, hosts, onClose, o
         {answers ? (
           <label className="field">
             <span>{t("act.ticket")}</span>
-            <input className="in mono" maxLength={120} value={ticket} onChange={(event) => setTicket(event.target.value)} />
+            <input
+              className="in mono"
+              maxLength={120}
+              readOnly={sent !== undefined}
+              value={ticket}
+              onChange={(event) => setTicket(event.target.value)}
+            />
           </label>
         ) : null}
-        <Reason why={why} missing={told && lacks} first ref={reason} onText={setWhy} />
+        <Reason why={why} missing={told && lacks} first sent={sent !== undefined} ref={reason} onText={setWhy} />
+        {send.isError && sent ? <p className="small dim">{t("act.whySent")}</p> : null}
         {send.isError ? <Failed error={send.error} what={t(`act.${act}` as Key)} /> : null}
       </div>
       <footer>

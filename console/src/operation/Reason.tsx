@@ -8,11 +8,13 @@ interface Props {
   missing: boolean;
   /** It is the first thing that is asked. */
   first: boolean;
+  /** It is on its way, or may have come: it is no more to be changed. */
+  sent: boolean;
   ref: Ref<HTMLInputElement>;
   onText: (why: string) => void;
 }
 
-export function Reason({ why, missing, first, ref, onText }: Props) {
+export function Reason({ why, missing, first, sent, ref, onText }: Props) {
   const t = useT();
   return (
     <label className="field">
@@ -23,6 +25,7 @@ export function Reason({ why, missing, first, ref, onText }: Props) {
         autoFocus={first}
         className="in"
         required
+        readOnly={sent}
         aria-invalid={missing}
         maxLength={500}
         value={why}

@@ -2,7 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useRef, useState } from "react";
-import { command, newKey, OPERATIONS } from "../api/operations";
+import { command, newKey, OPERATIONS, owedBody } from "../api/operations";
 import type { PlanAnswer } from "../api/types";
 import { Icon } from "../design/Icon";
 import { Framed } from "../design/lazy";
@@ -49,7 +49,7 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
   const ready = !asks || typed.trim() === cluster;
   const lacks = why.trim() === "";
   const start = useMutation({
-    mutationFn: () => command(OPERATIONS, { name, spec, why: why.trim() }, key),
+    mutationFn: (body: object) => command(OPERATIONS, body, key),
     onSuccess: (answer) => {
       toast(t(answer.outcome === "followed" ? "plan.started" : "act.waiting"));
       onStarted();
@@ -57,11 +57,12 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
       void navigate({ to: "/operations/$id", params: { id: answer.id }, search: common(search) as never });
     },
   });
+  const sent = owedBody(start);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTold(lacks);
     if (lacks) reason.current?.focus();
-    else if (ready && !start.isPending) start.mutate();
+    else if (ready && !start.isPending) start.mutate(sent ?? { name, spec, why: why.trim() });
   };
   const waits = plan.guards.filter((guard) => !guard.open);
   const { p50_ms: p50, p90_ms: p90 } = plan.forecast;
@@ -101,7 +102,8 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
             />
           </label>
         ) : null}
-        <Reason why={why} missing={told && lacks} first={!asks} ref={reason} onText={setWhy} />
+        <Reason why={why} missing={told && lacks} first={!asks} sent={sent !== undefined} ref={reason} onText={setWhy} />
+        {start.isError && sent ? <p className="small dim">{t("act.whySent")}</p> : null}
         {start.isError ? <Failed error={start.error} what={t("plan.start")} /> : null}
       </div>
       <footer>

@@ -20,25 +20,38 @@ const DEFAULTS: Prefs = { theme: "system", lang: "system", density: "normal", fo
 const listeners = new Set<() => void>();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-function load(): Prefs {
+/** What is stored over what the page has. */
+function load(known: Prefs): Prefs {
   try {
-    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+    return { ...known, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
   } catch {
-    return DEFAULTS;
+    return known;
   }
 }
 
-let current = load();
+let current = load(DEFAULTS);
 
 export function setPrefs(patch: Partial<Prefs>): void {
-  current = { ...current, ...patch };
+  // Another tab may have chosen something since.
+  current = { ...load(current), ...patch };
   try {
     localStorage.setItem(KEY, JSON.stringify(current));
   } catch {
     // A browser that stores nothing keeps the choice as long as the page.
   }
+  tell();
+}
+
+function tell(): void {
   apply();
   for (const listener of listeners) listener();
+}
+
+/** What another tab chose is seen here at once. */
+function stored({ key }: StorageEvent): void {
+  if (key !== KEY) return;
+  current = load(current);
+  tell();
 }
 
 export const prefsNow = (): Prefs => current;
@@ -48,6 +61,7 @@ export function usePrefs(): Prefs {
 }
 
 function subscribe(listener: () => void): () => void {
+  if (listeners.size === 0) addEventListener("storage", stored);
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
@@ -69,7 +83,6 @@ export function apply(): void {
 }
 
 dark.addEventListener("change", () => {
-  apply();
   current = { ...current };
-  for (const listener of listeners) listener();
+  tell();
 });

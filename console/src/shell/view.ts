@@ -16,7 +16,8 @@ export function useAnchor(): number {
 }
 
 export interface View extends Said {
-  set: (patch: Search, options?: { replace?: boolean }) => void;
+  /** What follows from what is there is told as a function: the address may be ahead of what is drawn. */
+  set: (patch: Search | ((before: Search) => Search), options?: { replace?: boolean }) => void;
 }
 
 export function useView(): View {
@@ -24,8 +25,8 @@ export function useView(): View {
   const navigate = useNavigate();
   const now = useAnchor();
   const set = useCallback(
-    (patch: Search, options?: { replace?: boolean }) => {
-      const next = (before: Search) => clean({ ...before, ...patch });
+    (patch: Search | ((before: Search) => Search), options?: { replace?: boolean }) => {
+      const next = (before: Search) => clean({ ...before, ...(typeof patch === "function" ? patch(before) : patch) });
       void navigate({ to: ".", search: next as never, replace: options?.replace ?? false });
     },
     [navigate],

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { asProblem } from "../../api/problem";
+import { retryOfNew } from "../../api/cache";
 import { STATES, states } from "../../api/states";
 import type { Event, EventState } from "../../api/types";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
@@ -39,7 +39,7 @@ export function EventPanel({ row, known, view, line, pins, onLine, onOpen }: Pro
   const [least, setLeast] = useState(STATES);
   const all = useQuery({
     ...states(cluster, uid, version, least),
-    retry: (times, error) => asProblem(error).status === 404 && times < 4,
+    retry: retryOfNew,
   });
   const state: EventState | undefined = all.data?.items.find((item) => item.resource_version === version);
   const event: Event | undefined = state ?? known;

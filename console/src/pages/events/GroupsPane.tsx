@@ -56,7 +56,7 @@ export function GroupsPane({ params, view, line, onLine }: Props) {
             {head("states", t("col.states"))}
             {head("warnings", t("sig.warnings"))}
             <th scope="col">
-              {title} · {short(all.different)}
+              {title} · {atLeast(short(all.different), complete)}
             </th>
             <th scope="col" className="num">
               {t("col.occurrences")}

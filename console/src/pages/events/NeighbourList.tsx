@@ -1,6 +1,6 @@
 /** What else happened around an Event: before and after it, by what they share. */
 import { useQuery } from "@tanstack/react-query";
-import { asProblem } from "../../api/problem";
+import { retryOfNew } from "../../api/cache";
 import { neighbours } from "../../api/questions";
 import type { Event } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
@@ -25,7 +25,7 @@ export function NeighbourList({ event, view, onOpen }: { event: Event; view: Vie
   const answer = useQuery({
     ...neighbours(event.cluster_uid, event.uid, { scope, within: WITHIN, resource_version: event.resource_version, limit: 30 }),
     placeholderData: undefined,
-    retry: (times, error) => asProblem(error).status === 404 && times < 4,
+    retry: retryOfNew,
   });
   const all = answer.data ? [...[...answer.data.before].reverse(), answer.data.event, ...answer.data.after] : [];
   const me = answer.data?.before.length ?? 0;

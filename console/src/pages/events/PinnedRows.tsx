@@ -26,7 +26,7 @@ export function PinnedRows({ pins, columns, selected, focus, size, ...row }: Pro
   const t = useT();
   return (
     <div className="pins" role="rowgroup" aria-label={t("events.pinned")} style={{ height: pins.items.length * size + 1 }}>
-      {pins.items.map(({ key, event, error }, index) =>
+      {pins.items.map(({ key, event, error, retry }, index) =>
         event ? (
           <EventRow
             {...row}
@@ -45,6 +45,9 @@ export function PinnedRows({ pins, columns, selected, focus, size, ...row }: Pro
               <span className="cut" role="alert">
                 {t("state.failed", { what: t("events.pinned") })} <span className="dim">· {visible(asProblem(error).message, 200)}</span>
               </span>
+              <button type="button" className="btn bare sm link" onClick={retry}>
+                {t("action.retry")}
+              </button>
               <button
                 type="button"
                 className="btn bare sm link"

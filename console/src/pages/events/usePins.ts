@@ -1,7 +1,7 @@
 /** The pinned Events, wherever in time they lie: each is asked for once, unless it was pinned out of a list that has it. */
 import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { retryOfNew } from "../../api/cache";
 import { get } from "../../api/client";
-import { asProblem } from "../../api/problem";
 import { queryOptions } from "../../api/questions";
 import type { Event, Neighbours } from "../../api/types";
 import type { View } from "../../shell/view";
@@ -12,6 +12,7 @@ export interface Pinned {
   /** Missing until it has come, and where it cannot be had. */
   event: Event | undefined;
   error: unknown;
+  retry: () => void;
 }
 
 export interface Pins {
@@ -31,7 +32,7 @@ function stateOf(key: string) {
     queryKey: [path, "state", version],
     queryFn: async ({ signal }) => (await get<Neighbours>(path, params, signal)).event,
     staleTime: Number.POSITIVE_INFINITY,
-    retry: (times, error) => asProblem(error).status === 404 && times < 4,
+    retry: retryOfNew,
   });
 }
 
@@ -39,12 +40,17 @@ export function usePins({ search, set }: View): Pins {
   const client = useQueryClient();
   const keys = readPins(search.pin);
   const results = useQueries({ queries: keys.map(stateOf) });
-  const drop = (key: string) => set({ pin: toggledPin(keys, key).join() }, { replace: true });
+  const flip = (key: string) => set(({ pin }) => ({ pin: toggledPin(readPins(pin), key).join() }), { replace: true });
   const toggle = (event: Event) => {
     const key = rowKey(event);
     client.setQueryData(stateOf(key).queryKey, event);
-    drop(key);
+    flip(key);
   };
-  const items = keys.map((key, n) => ({ key, event: results[n]?.data, error: results[n]?.error }));
-  return { items, isFull: keys.length >= MOST_PINS, toggle, drop };
+  const items = keys.map((key, n) => ({
+    key,
+    event: results[n]?.data,
+    error: results[n]?.error,
+    retry: () => void results[n]?.refetch(),
+  }));
+  return { items, isFull: keys.length >= MOST_PINS, toggle, drop: flip };
 }

@@ -11,6 +11,9 @@ import { useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
 import type { Run } from "./useRun";
 
+/** The server gives no more of what people said. */
+const MOST_SAID = 50;
+
 function look(end: string | null | undefined, bad: number): GlyphName {
   if (!end) return "run";
   if (end === "finished") return bad > 0 ? "fail" : "ok";
@@ -113,6 +116,7 @@ export function AttemptsPane({ run }: { run: Run }) {
           </button>
         );
       })}
+      {detail.said.length >= MOST_SAID ? <p className="small dim pad">{t("run.moreSaid", { n: MOST_SAID })}</p> : null}
       {more > 0 ? <p className="small dim pad">{t("run.moreAttempts", { n: more })}</p> : null}
     </div>
   );

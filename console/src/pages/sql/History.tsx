@@ -18,6 +18,7 @@ function load(): string[] {
 }
 
 export function remember(sql: string): void {
+  if (sql.trim() === "") return;
   try {
     localStorage.setItem(KEY, JSON.stringify([sql, ...load().filter((one) => one !== sql)].slice(0, MOST)));
   } catch {

@@ -2,17 +2,18 @@
 import { useMemo, useState } from "react";
 import type { SqlAnswer } from "../../api/types";
 import { RowsChart, TimeChart } from "../../canvas/SeriesChart";
-import type { Series } from "../../canvas/series";
-import { figure, group } from "../../design/number";
+import { type Series, slotEnd } from "../../canvas/series";
+import { group } from "../../design/number";
 import { Foreign, Segment } from "../../design/parts";
 import { Empty } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { useView } from "../../shell/view";
-import { missing, stretches } from "../../time/coverage";
+import { stretches } from "../../time/coverage";
 import { full } from "../../time/format";
 import { rowsOf } from "./cells";
-import { axisOf, type Plot, peakOf, plotOf } from "./plot";
+import { overLost, peakOf, unasked } from "./lost";
+import { axisOf, type Plot, plotOf } from "./plot";
 
 /** `bound`: the statement has the ends of the range in it, so that the axis is the range. */
 export function ResultChart({ data, bound }: { data: SqlAnswer; bound: boolean }) {
@@ -30,21 +31,21 @@ function Chart({ data, plot, bound }: { data: SqlAnswer; plot: Plot; bound: bool
   const t = useT();
   const { search, set, zone } = useView();
   const [off, setOff] = useState<readonly string[]>([]);
-  const called = useMemo(() => {
-    const said = (name: string) => (name === "" ? t("facet.none") : visible(name, 120));
-    return plot.series.map((one) => ({ ...one, name: said(one.name) }));
-  }, [plot, t]);
-  const shown = useMemo(() => called.filter(({ name }) => !off.includes(name)), [called, off]);
-  const form = search.view === "bar" ? "bar" : "line";
   const range = useMemo(() => axisOf(plot, bound ? data.range : null), [plot, bound, data]);
-  const strip = useMemo(() => stretches(data.coverage), [data]);
-  const lost = useMemo(() => missing(data.coverage, range[1]).filter(({ state }) => state !== "degraded"), [data, range]);
+  const called = useMemo(() => {
+    const word = (name: string) => (name === "" ? t("facet.none") : visible(name, 120));
+    return overLost(plot, data, range).map((one) => ({ ...one, name: word(one.name) }));
+  }, [plot, data, range, t]);
+  const shown = useMemo(() => called.filter(({ id }) => !off.includes(id)), [called, off]);
+  const form = search.view === "bar" ? "bar" : "line";
+  const strip = useMemo(() => [...unasked(range, data.range), ...stretches(data.coverage)], [range, data]);
   const what = t("sql.by", { what: visible(plot.measures.join(", "), 120), axis: visible(plot.axis, 120) });
-  const peak = peakOf({ ...plot, series: shown });
+  const { times } = plot;
+  const peak = peakOf(shown, (place) => (times ? slotEnd(times, times.indexOf(place), plot.step) : place + 1));
   const name = t("sql.chartName", {
     what,
     n: plot.times ? plot.times.length : plot.names.length,
-    most: peak ? figure(peak.value) : "–",
+    most: peak?.most ?? "–",
     where: peak ? (plot.times ? full(peak.place, zone) : visible(plot.names[peak.place] ?? "", 60)) : "–",
   });
   const rest = [
@@ -73,17 +74,7 @@ function Chart({ data, plot, bound }: { data: SqlAnswer; plot: Plot; bound: bool
         ) : null}
       </div>
       {plot.times ? (
-        <TimeChart
-          name={name}
-          series={shown}
-          times={plot.times}
-          step={plot.step}
-          range={range}
-          stretches={strip}
-          lost={lost}
-          zone={zone}
-          form={form}
-        />
+        <TimeChart name={name} series={shown} times={plot.times} step={plot.step} range={range} stretches={strip} zone={zone} form={form} />
       ) : (
         <RowsChart name={name} names={plot.names} series={shown} />
       )}
@@ -102,13 +93,13 @@ function Legend({ series, off, onOff }: LegendProps) {
   const t = useT();
   return (
     <fieldset className="row tight plotlegend" aria-label={t("sql.series")}>
-      {series.map(({ name, color }) => (
+      {series.map(({ id, name, color }) => (
         <button
-          key={name}
+          key={id}
           type="button"
           className="chip"
-          aria-pressed={!off.includes(name)}
-          onClick={() => onOff(off.includes(name) ? off.filter((one) => one !== name) : [...off, name])}
+          aria-pressed={!off.includes(id)}
+          onClick={() => onOff(off.includes(id) ? off.filter((one) => one !== id) : [...off, id])}
         >
           <i className={`dot ${color}`} aria-hidden="true" />
           <Foreign text={name} mid={28} />

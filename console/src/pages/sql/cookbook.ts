@@ -32,12 +32,12 @@ LIMIT 500`,
   {
     title: "sql.ask.hours",
     view: "events",
-    sql: `-- Warnings of each hour, hours without any included
+    sql: `-- Warnings of each hour; one without a row had none, or is not known
 SELECT cluster, toStartOfHour(time) AS hour, sum(new_occurrences) AS happened
 FROM events
 WHERE ${RANGE} AND type = 'Warning'
 GROUP BY cluster, hour
-ORDER BY cluster, hour WITH FILL STEP INTERVAL 1 HOUR`,
+ORDER BY cluster, hour`,
   },
   {
     title: "sql.ask.reasons",

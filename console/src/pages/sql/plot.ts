@@ -15,6 +15,13 @@ const ALONE_MS = 1_800_000;
 type Column = SqlAnswer["columns"][number];
 type Rows = readonly (readonly unknown[])[];
 
+export interface Counted extends Omit<Series, "torn" | "partial"> {
+  /** The cluster of which it tells; undefined where it may tell of all. */
+  cluster?: string | undefined;
+  /** What it has are counts: more are there where some are not known. Means and shares may lie on either side. */
+  counts: boolean;
+}
+
 export interface Plot {
   /** The column below. */
   axis: string;
@@ -25,7 +32,7 @@ export interface Plot {
   step: number | null;
   /** What the rows are called. */
   names: string[];
-  series: Series[];
+  series: Counted[];
   /** So many series and rows are not drawn. */
   restSeries: number;
   restRows: number;
@@ -48,6 +55,9 @@ function zoneOf(type: string): string | null {
     return null;
   }
 }
+
+/** A value in a name. What is NULL is not what is empty. */
+const wordOf = (value: unknown): string => (value === null ? "NULL" : textOf(value));
 
 function momentOf(value: unknown, zone: string): number {
   const text = textOf(value);
@@ -79,7 +89,8 @@ export function plotOf(columns: readonly Column[], rows: Rows): Drawing {
   const measures = numbers.filter((n) => n !== axis);
   if (measures.length === 0) return { why: "sql.noAxis", column: "" };
   const split = by.filter((n) => n !== axis && !isTime(n));
-  const shape = { rows, axis, zone: zoneOf(type(axis)), split, measures, name };
+  const counts = (n: number) => /^UInt/.test(inner(type(n)));
+  const shape = { rows, axis, zone: zoneOf(type(axis)), split, measures, name, counts };
   const plot = shape.zone === null ? overRows(shape) : overTime(shape, shape.zone);
   if (plot === null) return { why: "sql.sameTime", column: name(axis) };
   const known = plot.series.some(({ values }) => [...values.values()].some((value) => value !== null));
@@ -92,15 +103,16 @@ interface Shape {
   split: readonly number[];
   measures: readonly number[];
   name: (column: number) => string;
+  counts: (column: number) => boolean;
 }
 
-const colored = (all: readonly Omit<Series, "color">[]): Series[] =>
+const colored = (all: readonly Omit<Counted, "color">[]): Counted[] =>
   SERIES_COLORS.flatMap((color, n) => {
     const one = all[n];
     return one ? [{ ...one, color }] : [];
   });
 
-function overRows({ rows, axis, split, measures, name }: Shape): Plot {
+function overRows({ rows, axis, split, measures, name, counts }: Shape): Plot {
   const drawn = measures.slice(0, SERIES_COLORS.length);
   const shown = rows.slice(0, Math.floor(MOST_BARS / drawn.length));
   return {
@@ -108,31 +120,42 @@ function overRows({ rows, axis, split, measures, name }: Shape): Plot {
     measures: drawn.map(name),
     times: null,
     step: null,
-    names: shown.map((row) => [axis, ...split].map((n) => textOf(row[n])).join(BETWEEN)),
-    series: colored(drawn.map((n) => ({ name: name(n), values: new Map(shown.map((row, at) => [at, numberOf(row[n])])) }))),
+    names: shown.map((row) => [axis, ...split].map((n) => wordOf(row[n])).join(BETWEEN)),
+    series: colored(
+      drawn.map((n) => ({
+        id: String(n),
+        name: name(n),
+        counts: counts(n),
+        values: new Map(shown.map((row, at) => [at, numberOf(row[n])])),
+      })),
+    ),
     restSeries: measures.length - drawn.length,
     restRows: rows.length - shown.length,
   };
 }
 
 /** Null where one series has two values for a moment: which of them is meant, or whether both, nobody knows. */
-function overTime({ rows, axis, split, measures, name }: Shape, zone: string): Plot | null {
-  const found = new Map<string, Map<number, number | null>>();
+function overTime({ rows, axis, split, measures, name, counts }: Shape, zone: string): Plot | null {
+  const found = new Map<string, Omit<Counted, "color"> & { values: Map<number, number | null> }>();
+  const cluster = split.find((n) => name(n) === "cluster");
   const placed = rows.map((row) => [momentOf(row[axis], zone), row] as const).filter(([at]) => !Number.isNaN(at));
   placed.sort(([a], [b]) => a - b);
   for (const [at, row] of placed) {
-    const parts = split.map((n) => textOf(row[n]));
+    const parts = split.map((n) => wordOf(row[n]));
     for (const n of measures) {
+      const id = JSON.stringify([n, ...split.map((part) => row[part])]);
       const called = [...parts, ...(measures.length > 1 || parts.length === 0 ? [name(n)] : [])].join(BETWEEN);
-      const values = found.get(called) ?? new Map<number, number | null>();
-      if (values.has(at)) return null;
-      found.set(called, values.set(at, numberOf(row[n])));
+      const of = cluster === undefined ? undefined : textOf(row[cluster]);
+      const one = found.get(id) ?? { id, name: called, counts: counts(n), cluster: of, values: new Map() };
+      if (one.values.has(at)) return null;
+      one.values.set(at, numberOf(row[n]));
+      found.set(id, one);
     }
   }
   const times = [...new Set(placed.map(([at]) => at))];
   const size = (values: ReadonlyMap<number, number | null>) =>
     [...values.values()].reduce<number>((sum, value) => sum + Math.abs(value ?? 0), 0);
-  const series = [...found].map(([called, values]) => ({ name: called, values }));
+  const series = [...found.values()];
   if (series.length > SERIES_COLORS.length) series.sort((a, b) => size(b.values) - size(a.values));
   return {
     axis: name(axis),
@@ -153,12 +176,4 @@ export function axisOf({ times, step }: Plot, range: SqlAnswer["range"]): readon
   const last = end + (step ?? (end - first) / (2 * (times?.length ?? 1) - 1));
   const [from, to] = range ? [Math.min(first, Date.parse(range.from)), Math.max(last, Date.parse(range.to))] : [first, last];
   return from < to ? [from, to] : [from - ALONE_MS, to + ALONE_MS];
-}
-
-/** The highest value, and where it is; null where none is known. */
-export function peakOf({ series }: Pick<Plot, "series">): { value: number; place: number } | null {
-  let peak: { value: number; place: number } | null = null;
-  for (const { values } of series)
-    for (const [place, value] of values) if (value !== null && (peak === null || value > peak.value)) peak = { value, place };
-  return peak;
 }

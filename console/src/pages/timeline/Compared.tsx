@@ -4,7 +4,7 @@ import type { MouseEvent } from "react";
 import type { ClusterCoverage, Lanes } from "../../api/types";
 import { oldest } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
 import { Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { visible } from "../../design/visible";
@@ -13,7 +13,7 @@ import type { ObjectRef } from "../../shell/copies";
 import { common, objectPath, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import type { Range } from "../../time/range";
-import { type Cursors, LaneRows } from "./LaneRows";
+import { type Cursors, isWhole, LaneRows } from "./LaneRows";
 import { useObjectLanes } from "./useObjectLanes";
 
 interface Props extends Cursors {
@@ -73,7 +73,7 @@ export function Compared({ object, range, axis, width, told, view, onRemove, ...
           data={lanes.data}
           axis={axis}
           view={view}
-          name={t("lanes.nameOf", { n: lanes.data.lanes.length, states: group(states), name })}
+          name={t("lanes.nameOf", { n: lanes.data.lanes.length, states: atLeast(group(states), isWhole(lanes.data)), name })}
         />
       ) : null}
     </div>

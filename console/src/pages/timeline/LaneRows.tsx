@@ -6,10 +6,11 @@ import { LanesChart } from "../../canvas/LanesChart";
 import { LANE } from "../../canvas/lanes";
 import { tallOf } from "../../canvas/runs";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { useT } from "../../i18n";
 import { common, type View } from "../../shell/view";
+import { missing } from "../../time/coverage";
 import { absolute } from "../../time/range";
 import type { ObjectLanes } from "./useObjectLanes";
 
@@ -28,9 +29,14 @@ interface Props extends Cursors {
   name: string;
 }
 
+/** Whether all that was said of the object in its range is known. */
+export const isWhole = ({ coverage, range }: Pick<Lanes, "coverage" | "range">): boolean =>
+  missing(coverage, Date.parse(range.to)).length === 0;
+
 export function LaneRows({ of, data, axis, view, name, t1, t2, onT }: Props) {
   const t = useT();
   const { spans, host, cluster, runs, done } = of;
+  const complete = isWhole(data);
   const drawn = useMemo(() => ({ ...data, range: axis }), [data, axis]);
   return (
     <div className={of.lanes.isPlaceholderData ? "lanegrid stale" : "lanegrid"}>
@@ -60,7 +66,7 @@ export function LaneRows({ of, data, axis, view, name, t1, t2, onT }: Props) {
               <Foreign className="cut medium" text={lane.reason ?? t("lanes.others")} most={60} />
             </span>
             <span className="num dim small" title={t("col.occurrences")}>
-              × {group(lane.occurrences)}
+              × {atLeast(group(lane.occurrences), complete)}
             </span>
           </div>
         ))}
@@ -68,6 +74,7 @@ export function LaneRows({ of, data, axis, view, name, t1, t2, onT }: Props) {
       </div>
       <LanesChart
         data={drawn}
+        complete={complete}
         runs={spans}
         zone={view.zone}
         t1={t1}

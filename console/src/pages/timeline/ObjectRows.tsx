@@ -22,7 +22,8 @@ interface Props {
   range: Range;
   view: View;
   t2: number;
-  total: number;
+  /** How many there are, in words. */
+  total: string;
   onT2: (t: number) => void;
 }
 
@@ -77,7 +78,7 @@ export function ObjectRows({ url, lanes, range, view, t2, total, onT2 }: Props) 
     <section className={pages.asOf === null ? "col grow" : "col grow lost"} aria-label={t("lanes.rows")}>
       <div className="bar">
         <h2>{t("lanes.rows")}</h2>
-        <span className="dim small cut">{t("lanes.rowsUnder", { n: group(total) })}</span>
+        <span className="dim small cut">{t("lanes.rowsUnder", { n: total })}</span>
         <form
           className="end"
           onSubmit={(event) => {

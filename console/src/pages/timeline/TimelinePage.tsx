@@ -7,7 +7,7 @@ import { costOf, get } from "../../api/client";
 import type { ObjectAt } from "../../api/types";
 import { oldest } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Fit, Foreign, Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
@@ -82,6 +82,7 @@ export function Page() {
       { replace: true },
     );
   const lost = missing(lanes.data?.coverage, ends[1]);
+  const complete = lost.length === 0;
   const query = `kind:${written(ref.kind)} name:${written(ref.name)}${ref.namespace === "_" ? "" : ` namespace:${written(ref.namespace)}`}`;
   // Nothing was said of it in the range, nothing done, and nothing stands beside it.
   const silent = lanes.data?.lanes.length === 0 && of.spans.length === 0 && also.length === 0;
@@ -99,7 +100,7 @@ export function Page() {
           lane.reason && lane.type === "Warning" ? (
             <span key={lane.reason} className="badge warn">
               <Glyph name="warn" />
-              <Foreign text={lane.reason} most={60} /> × {group(lane.occurrences)}
+              <Foreign text={lane.reason} most={60} /> × {atLeast(group(lane.occurrences), complete)}
             </span>
           ) : null,
         )}
@@ -145,7 +146,7 @@ export function Page() {
               data={lanes.data}
               axis={lanes.data.range}
               view={view}
-              name={t("lanes.name", { n: lanes.data.lanes.length, states: group(states) })}
+              name={t("lanes.name", { n: lanes.data.lanes.length, states: atLeast(group(states), complete) })}
             />
             {also.map((object) => (
               <Compared
@@ -163,7 +164,15 @@ export function Page() {
           </section>
           {lanes.data.lanes.length > 0 ? (
             <div className="row flush grow">
-              <ObjectRows url={url} lanes={lanes.data} range={range} view={view} t2={t2} onT2={(at) => setT({ t2: at })} total={states} />
+              <ObjectRows
+                url={url}
+                lanes={lanes.data}
+                range={range}
+                view={view}
+                t2={t2}
+                onT2={(at) => setT({ t2: at })}
+                total={atLeast(group(states), complete)}
+              />
               <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
             </div>
           ) : null}
