@@ -87,9 +87,12 @@ pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) ->
     let kafka = Arc::new(Connected::open(options, connection)?);
     for (topic, partitions) in &options.partitions {
         let wanted = Wanted::new(options, *topic, *partitions);
-        let found = kafka.find(&wanted).await?;
+        let (mut found, mut is_new) = (kafka.find(&wanted).await?, false);
+        if found.partitions.is_empty() && options.kafka.create_topics {
+            is_new = create(&kafka, &wanted).await?;
+            found = leaders(&kafka, &wanted, is_new).await?;
+        }
         match found.partitions.len() as u32 {
-            0 if options.kafka.create_topics => create(&kafka, &wanted).await?,
             0 => {
                 let recipe = wanted.recipe();
                 let what = format!("it is missing, and `log.kafka.create_topics` is false; make it with: {recipe}");
@@ -113,6 +116,7 @@ pub(super) async fn ensure(options: &KafkaOptions, connection: &ClientConfig) ->
                 );
                 return Err(wanted.refuse(what));
             }
+            _ if is_new => {}
             _ => check(&kafka.admin, &wanted, found.copies()).await?,
         }
     }
@@ -204,7 +208,8 @@ impl Connected {
     }
 }
 
-async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError> {
+/// Makes a topic, unless somebody else made it in the same moment: then it is theirs, and may be another one than is wanted.
+async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<bool, LogError> {
     let new =
         NewTopic::new(&wanted.name, wanted.partitions as i32, TopicReplication::Fixed(i32::from(wanted.replicas)));
     let new = wanted.settings.iter().fold(new, |new, (key, value)| new.set(key, value));
@@ -212,8 +217,8 @@ async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError>
     let answers = kafka.admin.create_topics([&new], &options).await;
     let answers = answers.map_err(|error| refused(format_args!("make the topic {}", wanted.name), error))?;
     match answers.into_iter().next() {
-        // Another process of ours made it in the same moment.
-        None | Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => leaders(kafka, wanted).await,
+        None | Some(Ok(_)) => Ok(true),
+        Some(Err((_, Code::TopicAlreadyExists))) => Ok(false),
         Some(Err((
             _,
             code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed | Code::PolicyViolation),
@@ -234,14 +239,15 @@ async fn create(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError>
     }
 }
 
-/// Waits until each partition of a new topic has a leader.
-async fn leaders(kafka: &Arc<Connected>, wanted: &Wanted) -> Result<(), LogError> {
+/// Waits until each partition of a new topic has a leader; all that are wanted, where it is ours.
+async fn leaders(kafka: &Arc<Connected>, wanted: &Wanted, is_new: bool) -> Result<Found, LogError> {
     let end = Instant::now() + LEADERS;
     loop {
-        let partitions = kafka.look(&wanted.name).await?.partitions;
-        let led = partitions.len() == wanted.partitions as usize && partitions.iter().all(|(leader, _)| *leader >= 0);
-        match led {
-            true => return Ok(()),
+        let found = kafka.look(&wanted.name).await?;
+        let partitions = &found.partitions;
+        let whole = if is_new { partitions.len() == wanted.partitions as usize } else { !partitions.is_empty() };
+        match whole && partitions.iter().all(|(leader, _)| *leader >= 0) {
+            true => return Ok(found),
             false if Instant::now() >= end => {
                 return Err(wanted.refuse(format!("it was made, and has no leaders after {} s", LEADERS.as_secs())));
             }
