@@ -64,7 +64,7 @@ export async function anotherObjectStandsUnderTheSameAxis(world) {
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.activeElement?.matches(".in.compare"));
   // Others stand there until the answer for the typed name has come.
-  const answer = page.waitForResponse(({ url }) => url().includes("/api/v1/events?") && url().includes("feed-mixer"));
+  const answer = page.waitForResponse((one) => /\/api\/v1\/events\?.*feed-mixer/.test(one.url()));
   await page.keyboard.type("feed-mixer");
   await answer;
   const proposal = ".menu div:not(.stale) > .it:has-text('feed-mixer') >> nth=0";

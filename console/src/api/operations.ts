@@ -48,7 +48,7 @@ export async function matrixAt(id: string, t: string | null, signal?: AbortSigna
 export const matrixChanges = (id: string, params: Params, signal?: AbortSignal) =>
   get<ChangesAnswer>(`${OPERATIONS}/${id}/matrix/changes`, params, signal);
 
-/** Nodes that operations of the cluster had may stand there by their names. */
+/** Nodes of a cluster may stand there by their names; without one each line has an address. */
 export const readMachines = (text: string, format: string, cluster: string, signal?: AbortSignal) =>
   sendJson<MachinesAnswer>("POST", `${OPERATIONS}/machines`, { text, format, ...(cluster === "" ? {} : { cluster }) }, {}, signal);
 

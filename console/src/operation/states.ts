@@ -79,6 +79,9 @@ export function asPhase(name: string): Phase {
   return (PHASES as readonly string[]).includes(name) ? (name as Phase) : "Unknown";
 }
 
+/** What joins is no node yet: it has an address, and no name that a cluster knows. */
+export const joins = (type: string) => type === "ScaleUp" || type === "NodeJoin";
+
 export const TYPES = ["ScaleUp", "ScaleDown", "Cordon", "Uncordon", "Drain", "Reboot", "Command", "NodeJoin", "NodeRemove"] as const;
 
 /** Where hosts stand, out of the counts of all steps: gone wrong, cancelled, running, through, and those whose turn has not come. */

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { bundleList, calendar, planOf, readMachines } from "../../api/operations";
 import type { BundleItem, BundleList, MachineRow, MachinesAnswer, PlanAnswer } from "../../api/types";
 import { useT } from "../../i18n";
+import { joins } from "../../operation/states";
 import { useDelayed } from "../../operation/useDelayed";
 import { useView } from "../../shell/view";
 import { bundlesFor, type Draft, EMPTY, flowOf, type Missing, missingOf, nameOf, specOf } from "./draft";
@@ -62,9 +63,10 @@ export function useDraft(opened: Draft | null): Work {
 
   const text = useDelayed(draft.text, TYPING_MS);
   const cluster = useDelayed(draft.cluster.trim(), TYPING_MS);
+  const nodesOf = joins(draft.type) ? "" : cluster;
   const list = useQuery({
-    queryKey: ["machines", text, draft.format, cluster],
-    queryFn: ({ signal }) => readMachines(text, draft.format, cluster, signal),
+    queryKey: ["machines", text, draft.format, nodesOf],
+    queryFn: ({ signal }) => readMachines(text, draft.format, nodesOf, signal),
     enabled: text.trim() !== "",
     placeholderData: keepPreviousData,
     retry: false,
