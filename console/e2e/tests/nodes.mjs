@@ -6,7 +6,7 @@ export async function nodesAreCordonedFromAList(world) {
   await quiet(world, "hz-prod-02");
   const { page, go, troubles } = await openPage(world);
   await go("/nodes?c=hz-prod-02&act=Cordon");
-  await page.fill(".paste textarea", "10.86.33.1\n10.86.33.2\nwh@t\n");
+  await page.fill(".paste textarea", "10.86.33.1\n10.86.33.2\nwhat?\n");
   await page.waitForSelector(".gutter .bad");
   await page.click("button:has-text('Drop 1 bad lines')");
   await page.click("button:has-text('Preview Cordon of 2 nodes')[aria-disabled=false]");
