@@ -63,7 +63,7 @@ async fn a_node_is_found_while_other_clusters_do_not_answer() {
     let file = site.folder.path().join("silent");
     fs::write(&file, ApiServer::kubeconfig_at(&format!("http://{}", silent.local_addr().unwrap()))).unwrap();
     let before = |place: usize| TargetConfig {
-        kubeconfig: (place % 40 == 0).then(|| file.clone()),
+        kubeconfig: (place.is_multiple_of(40)).then(|| file.clone()),
         ..TargetConfig::named(&format!("a{place}"))
     };
     site.config.clusters.splice(0..0, (0..41).map(before));
