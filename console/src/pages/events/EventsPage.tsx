@@ -10,9 +10,10 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { Framed } from "../../design/lazy";
 import { atLeast, group, short } from "../../design/number";
-import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
+import { RunsNote } from "../../operation/RunsNote";
 import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
 import { eventsCopies, groupCopies } from "../../shell/copies";
@@ -172,12 +173,7 @@ export function Page() {
           scale={scale}
           onBack={before.current.length > 0 ? onBack : null}
         />
-        <StaleNote
-          since={oldest(bins, sides, runs)}
-          error={runs.isError ? runs.error : null}
-          what={t("nav.operations")}
-          {...(runs.isError ? { retry: () => void runs.refetch() } : {})}
-        />
+        <RunsNote since={oldest(bins, sides, runs)} runs={runs} />
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
         {bins.data ? (

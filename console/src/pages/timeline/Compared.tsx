@@ -6,9 +6,10 @@ import { oldest } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Foreign, Id } from "../../design/parts";
-import { Failed, Loading, Partial, StaleNote } from "../../design/states";
+import { Failed, Loading, Partial } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
+import { RunsNote } from "../../operation/RunsNote";
 import type { ObjectRef } from "../../shell/copies";
 import { common, objectPath, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
@@ -57,12 +58,7 @@ export function Compared({ object, range, axis, width, told, view, onRemove, ...
           <Icon name="close" />
         </button>
       </div>
-      <StaleNote
-        since={oldest(lanes, runs)}
-        error={runs.isError ? runs.error : null}
-        what={t("nav.operations")}
-        {...(runs.isError ? { retry: () => void runs.refetch() } : {})}
-      />
+      <RunsNote since={oldest(lanes, runs)} runs={runs} />
       <Partial parts={missing(coverage, Date.parse(axis.to))} />
       {lanes.isPending ? <Loading rows={3} /> : null}
       {lanes.isError ? <Failed error={lanes.error} what={name} retry={() => void lanes.refetch()} /> : null}

@@ -9,8 +9,9 @@ import { oldest } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Fit, Foreign, Segment } from "../../design/parts";
-import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
+import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
+import { RunsNote } from "../../operation/RunsNote";
 import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
 import { type ObjectRef, objectUrl, timelineCopies } from "../../shell/copies";
@@ -128,12 +129,7 @@ export function Page() {
           </Link>
         </span>
       </div>
-      <StaleNote
-        since={oldest(lanes, runs)}
-        error={runs.isError ? runs.error : null}
-        what={t("nav.operations")}
-        {...(runs.isError ? { retry: () => void runs.refetch() } : {})}
-      />
+      <RunsNote since={oldest(lanes, runs)} runs={runs} />
       <Partial parts={lost} />
       {lanes.isPending ? <Loading rows={8} /> : null}
       {lanes.isError ? <Failed error={lanes.error} what={t("nav.timelines")} retry={() => void lanes.refetch()} /> : null}
