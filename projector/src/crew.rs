@@ -229,6 +229,7 @@ impl Crew {
             leading.end().await;
         }
         self.projector.metrics.leads.set(0);
+        self.projector.config.audit.metrics.forget();
     }
 
     fn count(&self) {
@@ -263,5 +264,42 @@ async fn until(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use beidou_log::memory::MemoryLog;
+    use beidou_schemas::{Topic, maintenance::AuditReport};
+    use beidou_store::Store;
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+
+    use super::*;
+    use crate::{
+        ProjectorConfig,
+        audit::{AuditConfig, AuditMetrics},
+    };
+
+    /// Else the alert would ring on for what whoever leads now has repaired long since.
+    #[tokio::test]
+    async fn who_leads_no_more_tells_nothing_of_its_last_audit() {
+        let mut figures = Registry::default();
+        let metrics = AuditMetrics::register(&mut figures);
+        metrics.note(&AuditReport { unrepaired: 2, ..AuditReport::default() });
+        let audit = AuditConfig { metrics, ..AuditConfig::default() };
+        let config = ProjectorConfig { audit, ..ProjectorConfig::default() };
+        let store = Store::embedded(Path::new("/nowhere"));
+        let log = MemoryLog::new([(Topic::KubeEvent, 1)]);
+        let mut crew = Crew::new(Projector::new(config, log, store, &mut Registry::default()), None);
+        let tells = |line: &str| {
+            let mut text = String::new();
+            encode(&mut text, &figures).unwrap();
+            text.lines().any(|told| told == line)
+        };
+        assert!(tells("unrepaired 2"));
+        crew.lead_no_more().await;
+        assert!(tells("unrepaired 0"));
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     audit::{Auditor, Keeper},
     error::chain,
     maintenance::Maintenance,
+    metrics::Count,
     retention,
     run::{LEADING, Projector},
     status::{Phase, Status},
@@ -57,6 +58,7 @@ impl Leading {
             config: projector.config.clone(),
             status: projector.status.subscribe(),
             turns: projector.turns.clone(),
+            retention_failures: projector.metrics.retention_failures.clone(),
             asked: projector.asked.clone(),
             certain_after,
         };
@@ -83,6 +85,7 @@ struct Work {
     config: Arc<ProjectorConfig>,
     status: watch::Receiver<Status>,
     turns: Turns,
+    retention_failures: Count,
     asked: Asked,
     certain_after: Option<Duration>,
 }
@@ -152,7 +155,8 @@ impl Work {
             }
         };
         let archive = config.archive.as_ref().map(|config| config.archive.clone());
-        let retaining = retention::run(config.retention.clone(), self.store.clone(), archive, turns.clone());
+        let (kept, store, failures) = (config.retention.clone(), self.store.clone(), self.retention_failures.clone());
+        let retaining = retention::run(kept, store, archive, turns.clone(), failures);
         let auditor = Auditor::new(self.log.clone(), self.store.clone(), config, self.status.clone(), turns.clone());
         let keeper = Keeper { auditor, config: config.audit.clone(), maintenance };
         tokio::join!(compacting, retaining, keeper.run());

@@ -30,7 +30,7 @@ impl From<TopicPartition> for Source {
     }
 }
 
-type Count = Counter<u64, AtomicU64>;
+pub(crate) type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<i64, AtomicI64>;
 
 /// The figures of all workers.
@@ -52,6 +52,8 @@ pub(crate) struct Metrics {
     pub(crate) partitions: Level,
     /// Whether it leads.
     pub(crate) leads: Level,
+    /// Runs of retention that failed.
+    pub(crate) retention_failures: Count,
 }
 
 /// The figures of one worker.
@@ -153,6 +155,7 @@ impl Metrics {
             insert: Family::new_with_constructor(buckets),
             partitions: Level::default(),
             leads: Level::default(),
+            retention_failures: Count::default(),
         }
     }
 
@@ -162,6 +165,8 @@ impl Metrics {
         registry.register("partitions", help, metrics.partitions.clone());
         let help = "1 where this projector audits, rebuilds, compacts and enforces retention; one of a site does";
         registry.register("leads", help, metrics.leads.clone());
+        let help = "Tries to enforce retention that failed; nothing goes until one does not";
+        registry.register("retention_failures", help, metrics.retention_failures.clone());
         let help = "Records of the log that are not in the tables yet; absent until it is known what is";
         registry.register("lag_records", help, metrics.lag.clone());
         let help = "Records that are not in the tables while retention of the log comes near them; else 0";

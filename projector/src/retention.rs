@@ -13,7 +13,7 @@
 //!   from a clock of its cluster, and not at all without one. What went does not come back, nor do its note and the bound of the
 //!   tables.
 //! - An entry that fits no cluster stops it all: its days may be meant for one whose Events would go by the default.
-//! - A failure ends no projector. It is told, and tried again at the next look.
+//! - A failure ends no projector. It is told and counted, and tried again at the next look.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +31,7 @@ use beidou_store::{
 use crate::{
     ProjectorError,
     cooling::{Cooling, cool},
+    metrics::Count,
     turns::Turns,
 };
 
@@ -54,7 +55,7 @@ pub struct Removed {
 }
 
 /// Enforces it again and again; drop the future to stop it at any point.
-pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>, turns: Turns) {
+pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>, turns: Turns, failures: Count) {
     if kept.is_for_ever() {
         return;
     }
@@ -75,6 +76,9 @@ pub(crate) async fn run(kept: Retention, store: Store, archive: Option<Archive>,
         };
         if let Ok(Some(removed)) = &outcome {
             turns.note_removed(removed.below.clone());
+        }
+        if outcome.is_err() {
+            failures.inc();
         }
         if told(outcome) {
             done_on = Some(today);
@@ -226,7 +230,19 @@ impl Cutoffs {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_try_that_fails_is_counted() {
+        let (kept, failures) = (Retention { days: 7, ..Retention::default() }, Count::default());
+        let nowhere = Store::embedded(Path::new("/nowhere"));
+        let run = run(kept, nowhere, None, Turns::default(), failures.clone());
+        let two_looks = LOOK_EVERY + Duration::from_secs(1);
+        assert!(tokio::time::timeout(two_looks, run).await.is_err(), "it ends only when it is dropped");
+        assert_eq!(failures.get(), 2);
+    }
 
     #[test]
     fn a_clock_is_believed_a_day_beyond_the_newest_event() {

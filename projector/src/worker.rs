@@ -383,7 +383,8 @@ impl Worker {
     }
 
     /// Inserts a block, however long the engine is away, but not behind somebody newer: who had stood still since PENDING
-    /// may come so late that the engine has forgotten the token under which the newer one has repeated the cut.
+    /// may come so late that the engine has forgotten the token under which the newer one has repeated the cut. What it waits
+    /// for its turn at replicas between look and insert is far less than tokens are known for.
     pub async fn insert(&self, writer: &dyn Writer, block: &Block) -> Result<(), ProjectorError> {
         let (mut patience, mut tried) = (Patience::default(), false);
         loop {

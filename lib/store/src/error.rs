@@ -1,6 +1,11 @@
 //! What can go wrong at the store, and whether it is worth another try.
 
-use crate::engine::EndpointError;
+use clickhouse::error::Error;
+
+use crate::{engine::EndpointError, query::engine_code};
+
+/// ClickHouse's `UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE`.
+const ANOTHERS_TURN: u32 = 286;
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +26,7 @@ pub enum StoreError {
         /// What was tried.
         act: &'static str,
         /// Its answer.
-        source: clickhouse::error::Error,
+        source: Error,
     },
     /// The tables were made by a newer version.
     #[error(
@@ -61,5 +66,12 @@ impl StoreError {
                 false
             }
         }
+    }
+
+    /// Whether a replicated table refused an insert because another one waits for its quorum. Nothing of it was stored, and its
+    /// turn comes.
+    pub fn is_anothers_turn(&self) -> bool {
+        let Self::ClickHouse { source: Error::BadResponse(text), .. } = self else { return false };
+        engine_code(text) == Some(ANOTHERS_TURN)
     }
 }

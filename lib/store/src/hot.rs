@@ -61,8 +61,11 @@ pub async fn bounds(store: &Store) -> Result<Hot, StoreError> {
 pub async fn note(store: &Store, cluster_uid: &str, names: &[String], from: Micros) -> Result<(), StoreError> {
     let sql = "INSERT INTO kube_hot (cluster_uid, cluster, hot_from, noted) \
          SELECT ?, arrayJoin(?), fromUnixTimestamp64Micro(?, 'UTC'), now64(6, 'UTC')";
-    let noted = store.writer()?.query(sql).bind(cluster_uid).bind(names).bind(from.0).execute().await;
-    noted.map_err(failed("note where the table of Events ends"))
+    let note = || async {
+        let noted = store.writer()?.query(sql).bind(cluster_uid).bind(names).bind(from.0).execute().await;
+        noted.map_err(failed("note where the table of Events ends"))
+    };
+    store.in_turn("kube_hot", note).await
 }
 
 /// What the table has of a cluster's day.

@@ -42,6 +42,7 @@ const SETTINGS: &[(&str, &str)] = &[
 /// Rows ready to be sent: encoded once, sent as often as need be.
 #[derive(Debug, Clone)]
 pub struct Block {
+    table: String,
     statement: String,
     token: String,
     body: Bytes,
@@ -68,7 +69,7 @@ impl Block {
         writer.write(batch)?;
         writer.finish()?;
         drop(writer);
-        Ok(Self { statement, token, body: body.into(), rows: batch.num_rows() })
+        Ok(Self { table: table.to_owned(), statement, token, body: body.into(), rows: batch.num_rows() })
     }
 
     /// Rows in the block.
@@ -87,12 +88,15 @@ impl Block {
     }
 }
 
-/// Sends a block; returns when the engine has it on disk.
+/// Sends a block when it is its turn; returns when the engine has it on disk.
 ///
 /// # Errors
 /// [`StoreError::NoEngine`] or [`StoreError::ClickHouse`]: the outcome is unknown, repeat with the same block.
 pub async fn insert(store: &Store, block: &Block) -> Result<(), StoreError> {
-    let _turn = store.turn().await?;
+    store.in_turn(&block.table, || send(store, block)).await
+}
+
+async fn send(store: &Store, block: &Block) -> Result<(), StoreError> {
     // Loopback and data-centre links carry more than LZ4 on one core compresses: bodies go as they are.
     let client = store.writer()?.with_compression(Compression::None);
     let mut request = client
@@ -105,55 +109,4 @@ pub async fn insert(store: &Store, block: &Block) -> Result<(), StoreError> {
     let failed = |source| StoreError::ClickHouse { act: "insert a block of rows", source };
     request.send(block.body.clone()).await.map_err(failed)?;
     request.end().await.map_err(failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    };
-
-    use arrow_array::{ArrayRef, UInt64Array};
-    use axum::Router;
-    use futures::future::try_join_all;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::{Server, engine::Credentials};
-
-    /// A server that takes inserts, and how many it had at once at most.
-    async fn server() -> (String, Arc<AtomicUsize>) {
-        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let highest = Arc::clone(&most);
-        let take = move |_body: Bytes| {
-            let (now, highest) = (Arc::clone(&now), Arc::clone(&highest));
-            async move {
-                highest.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
-                for _ in 0..10_000 {
-                    tokio::task::yield_now().await;
-                }
-                now.fetch_sub(1, SeqCst);
-            }
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(take)).await });
-        (url, most)
-    }
-
-    #[tokio::test]
-    async fn replicas_are_given_one_insert_at_a_time() {
-        let column: ArrayRef = Arc::new(UInt64Array::from(vec![1]));
-        let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
-        let block = Block::encode("t", "token".into(), &batch).unwrap();
-        for (cluster, together) in [(Some("site".to_owned()), false), (None, true)] {
-            let (url, most) = server().await;
-            let nobody = || Credentials { user: String::new(), password: String::new() };
-            let server = Server { cluster, ..Server::at(url, "beidou".into(), nobody(), nobody()) };
-            let store = Store::server(server).unwrap();
-            try_join_all((0..8).map(|_| insert(&store, &block))).await.unwrap();
-            assert_eq!(most.load(SeqCst) > 1, together);
-        }
-    }
 }

@@ -49,7 +49,7 @@ pub async fn migrate(store: &Store) -> Result<usize, StoreError> {
         for statement in migration.statements() {
             store.define("apply a migration", statement).await?;
         }
-        note(&client, migration).await?;
+        note(store, migration).await?;
         tracing::info!(number = migration.number, name = migration.name, "applied migration");
     }
     Ok(missing.len())
@@ -172,10 +172,13 @@ async fn notes(client: &Client) -> Result<Vec<Note>, StoreError> {
     notes.map_err(|source| StoreError::ClickHouse { act: "read the applied migrations", source })
 }
 
-async fn note(client: &Client, migration: &Migration) -> Result<(), StoreError> {
+pub(crate) async fn note(store: &Store, migration: &Migration) -> Result<(), StoreError> {
     let statement = "INSERT INTO schema_migration (number, name, hash, applied) SELECT ?, ?, ?, now64(3)";
-    let query = client.query(statement).bind(migration.number).bind(migration.name).bind(hash(migration));
-    query.execute().await.map_err(|source| StoreError::ClickHouse { act: "note a migration", source })
+    let note = || async {
+        let query = store.writer()?.query(statement).bind(migration.number).bind(migration.name).bind(hash(migration));
+        query.execute().await.map_err(|source| StoreError::ClickHouse { act: "note a migration", source })
+    };
+    store.in_turn("schema_migration", note).await
 }
 
 #[cfg(test)]

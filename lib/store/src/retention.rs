@@ -82,9 +82,12 @@ const NOTE: &str = "INSERT INTO kube_coverage (cluster_uid, cluster, epoch, stat
 /// When the store gives no answer: repeat it, a note that stands twice says no more than one.
 pub async fn note_removed(store: &Store, uid: &str, name: &str, cutoff: Micros) -> Result<(), StoreError> {
     let detail = format!("Events from before {} were removed", cutoff.day_text());
-    let note = store.writer()?.query(NOTE).bind(uid).bind(name).bind(CoverageState::Gap.name()).bind(cutoff.0);
-    let note = note.bind(Reason::RemovedByRetention.name()).bind(detail).bind(cutoff.0.div_euclid(DAY));
-    note.execute().await.map_err(|source| StoreError::ClickHouse { act: "note what retention removes", source })
+    let note = || async {
+        let note = store.writer()?.query(NOTE).bind(uid).bind(name).bind(CoverageState::Gap.name()).bind(cutoff.0);
+        let note = note.bind(Reason::RemovedByRetention.name()).bind(&detail).bind(cutoff.0.div_euclid(DAY));
+        note.execute().await.map_err(|source| StoreError::ClickHouse { act: "note what retention removes", source })
+    };
+    store.in_turn("kube_coverage", note).await
 }
 
 /// A note was read by everybody after so long: answers may tell a coverage that was read some seconds ago.

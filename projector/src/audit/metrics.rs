@@ -49,7 +49,12 @@ impl AuditMetrics {
         all
     }
 
-    pub(super) fn note(&self, report: &AuditReport) {
+    /// Forgets what the last audit left: whoever audits now tells it.
+    pub(crate) fn forget(&self) {
+        self.unrepaired.set(0);
+    }
+
+    pub(crate) fn note(&self, report: &AuditReport) {
         let full = if report.full { "true" } else { "false" };
         self.last.get_or_create(&Extent { full }).set(report.ended.0 / 1_000_000);
         self.audits.inc();

@@ -5,4 +5,5 @@ mod chart;
 mod image;
 mod installed;
 mod operating;
+mod store_rights;
 mod watching;

@@ -55,15 +55,13 @@ impl Retention {
     /// What one partition of a topic may keep. The partitions of a topic have equal shares of its cap: the hash that
     /// chooses them spreads Events evenly.
     pub fn share(&self, topic: Topic, partitions: u32) -> Share {
-        let topic_bytes = match topic {
-            Topic::KubeEvent => self.max_bytes,
+        let partitions = u64::from(partitions.max(1));
+        let max_bytes = match topic {
+            Topic::KubeEvent => self.max_bytes / partitions,
             kept if kept.is_kept() => u64::MAX,
-            _ => self.fact_bytes,
+            _ => self.fact_bytes / partitions,
         };
-        Share {
-            max_age: topic.expires().then_some(self.max_age),
-            max_bytes: topic_bytes / u64::from(partitions.max(1)),
-        }
+        Share { max_age: topic.expires().then_some(self.max_age), max_bytes }
     }
 }
 

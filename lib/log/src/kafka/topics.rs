@@ -305,9 +305,10 @@ pub(super) fn differences(wanted: &Wanted, copies: usize, found: impl Fn(&str) -
             "segment.bytes" | "compression.type" => true,
             // More than there are copies, and no record is ever acknowledged.
             "min.insync.replicas" => number > 1 && number <= copies as i64,
-            // Who pays for the disks decides how much is kept, but what is the control plane's memory does not go by age.
+            // Who pays for the disks decides how much is kept, but what is the control plane's memory does not go by age, and
+            // the facts that operations are the fold of do not go at all.
             "retention.ms" if wanted.topic.expires() => true,
-            "retention.bytes" => true,
+            "retention.bytes" if !wanted.topic.is_kept() => true,
             _ => false,
         };
         let tell = matches!(*key, "retention.ms" | "retention.bytes");
@@ -352,17 +353,26 @@ mod tests {
             assert!(wrong.len() == 1 && wrong[0].contains(key) && wrong[0].contains(value), "{wrong:?}");
             assert!(other.is_empty(), "{other:?}");
         }
-        assert_eq!(
-            found(Topic::Ledger, &[("retention.ms", "604800000")]).wrong.len(),
-            1,
-            "a ledger does not go by age"
-        );
+        for (topic, key, value) in [
+            (Topic::Ledger, "retention.ms", "604800000"),
+            (Topic::Operation, "retention.ms", "604800000"),
+            (Topic::Operation, "retention.bytes", "10737418240"),
+            (Topic::OperationTask, "retention.bytes", "10737418240"),
+        ] {
+            let Differences { wrong, other } = found(topic, &[(key, value)]);
+            let says = format!("`{key}` is {value}, and -1 is needed");
+            assert!(wrong == [says] && other.is_empty(), "{topic}: {wrong:?} {other:?}");
+        }
     }
 
     #[test]
     fn what_only_keeps_more_or_less_is_told() {
-        for change in [("retention.ms", "1000"), ("retention.bytes", "-1")] {
-            let Differences { wrong, other } = found(Topic::KubeEvent, &[change]);
+        for (topic, change) in [
+            (Topic::KubeEvent, ("retention.ms", "1000")),
+            (Topic::KubeEvent, ("retention.bytes", "-1")),
+            (Topic::Ledger, ("retention.bytes", "-1")),
+        ] {
+            let Differences { wrong, other } = found(topic, &[change]);
             assert!(wrong.is_empty() && other.len() == 1, "{wrong:?} {other:?}");
         }
         let quiet = [("max.message.bytes", "99999999"), ("segment.bytes", "1073741824"), ("min.insync.replicas", "3")];

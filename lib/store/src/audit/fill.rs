@@ -144,6 +144,8 @@ impl Filling {
         let condition = format!("({}) AND NOT ({})", covered_by(&all), covered_by(covered));
         let sum = self.sum_of(TABLE, &condition).await?;
         if sum.rows > 0 {
+            // Never sent twice: half of it may stand there, and is not known again.
+            let _turn = self.store.turn(NEXT).await?;
             let sql = format!("INSERT INTO {NEXT} SELECT * FROM {TABLE} WHERE {condition}");
             self.store.writer()?.query_raw(&sql).execute().await.map_err(failed("copy rows"))?;
         }

@@ -1,12 +1,13 @@
 //! The way to ClickHouse: an endpoint and its users, one that writes, one that only reads, and one that reads the archive too.
 //!
 //! A server is configured with fixed values; it may be a cluster of replicas, each with an address of its own (`connect`) and all
-//! the tables (`replicas`). The embedded engine chooses a port and secrets anew at each start and
-//! writes them to an endpoint file; the file is read again whenever it has changed, so that a restarted engine is found
-//! by the next call without any signal.
+//! the tables (`replicas`), which take one insert at a time (`turns`). The embedded engine chooses a port and secrets anew at each
+//! start and writes them to an endpoint file; the file is read again whenever it has changed, so that a restarted engine is
+//! found by the next call without any signal.
 
 mod connect;
 pub(crate) mod replicas;
+mod turns;
 
 use std::{
     borrow::Cow,
@@ -16,9 +17,9 @@ use std::{
 };
 
 use clickhouse::Client;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 pub use self::connect::ConnectError;
+use self::turns::Turns;
 use crate::{
     StoreError,
     engine::{Credentials, Endpoint, EndpointError},
@@ -99,7 +100,7 @@ struct Clients {
     reader: Client,
     archive_reader: Option<Client>,
     /// Who inserts into replicas; without them nobody waits for it.
-    turn: Arc<AsyncMutex<()>>,
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Clients {
@@ -113,7 +114,7 @@ impl Clients {
         let (founder, reader, archive_reader) = server.clients()?;
         let here = |client: Client| client.with_database(&server.database);
         let (writer, reader, archive_reader) = (here(founder.clone()), here(reader), archive_reader.map(here));
-        Ok(Arc::new(Self { founder, writer, reader, archive_reader, server, turn: Arc::default() }))
+        Ok(Arc::new(Self { founder, writer, reader, archive_reader, server, turns: Turns::default() }))
     }
 }
 
@@ -144,8 +145,8 @@ impl Store {
         let nobody = Credentials { user: String::new(), password: String::new() };
         let server = Server::at(String::new(), "beidou".into(), nobody.clone(), nobody);
         let (founder, writer, reader, archive_reader) = (client.clone(), client.clone(), client.clone(), Some(client));
-        let turn = Arc::default();
-        Self { source: Source::Fixed(Arc::new(Clients { server, founder, writer, reader, archive_reader, turn })) }
+        let turns = Turns::default();
+        Self { source: Source::Fixed(Arc::new(Clients { server, founder, writer, reader, archive_reader, turns })) }
     }
 
     /// The embedded engine that works in this data directory, now or later.
@@ -159,19 +160,6 @@ impl Store {
     /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
     pub fn writer(&self) -> Result<Client, StoreError> {
         self.clients().map(|clients| clients.writer.clone())
-    }
-
-    /// Waits for its turn to insert, where tables are replicated: while an insert waits for its quorum, the table refuses the
-    /// next one. Of several processes one may still be refused, and tries again.
-    ///
-    /// # Errors
-    /// [`StoreError::NoEngine`] while the embedded engine is not there: retry.
-    pub(crate) async fn turn(&self) -> Result<Option<OwnedMutexGuard<()>>, StoreError> {
-        let clients = self.clients()?;
-        match clients.server.cluster {
-            Some(_) => Ok(Some(clients.turn.clone().lock_owned().await)),
-            None => Ok(None),
-        }
     }
 
     /// A client that can only read.

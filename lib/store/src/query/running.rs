@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{QueryError, Reader, statement::Statement};
 
-/// A statement that the server works on. On a server, a reader sees its own ones only.
+/// A statement that the server works on. Those of others who share a server are among them; their marks are none of ours.
 #[derive(Debug, Clone, PartialEq, Row, Deserialize)]
 pub struct RunningRow {
     /// `log_comment`: the caller, as JSON.
