@@ -44,7 +44,7 @@ check: tools ## the quick loop: format, lints, unit and contract tests; no serve
 	$(call say,unit tests and contract tests of the log and the shape of the tree)
 	@cargo test --workspace --lib --bins --test log --test tidy
 
-nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, runners in real Pods, all fuzz targets, the console in a browser
+nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the fault test, the whole fault matrix, ten thousand seeds of the simulation, a hundred kills in operations, 20 hosts, the chart and runners in real Pods, all fuzz targets, the console in a browser
 	@$(MAKE) -j2 kubernetes engine kafka ansible compiled s3
 	$(call say,300 kills)
 	@BEIDOU_FAULT_KILLS=300 cargo test --workspace --test faults -- --nocapture 2>&1 | tee target/nightly.log
@@ -57,10 +57,10 @@ nightly: tools fuzz e2e pods ## the long proofs: ten times the kills of the faul
 	$(call say,100 kills in operations)
 	@BEIDOU_OPERATION_KILLS=100 cargo test --workspace --test operations kills -- --nocapture 2>&1 | tee -a target/nightly.log
 
-pods: tools runtime ## operations whose runners are Pods: kubelet, containerd and the image of runners; needs root
-	@$(MAKE) -j2 kubernetes engine ansible compiled
+pods: tools runtime ## Beidou in Pods, as its chart has it, and operations whose runners are Pods: kubelet, containerd, both images; needs root
+	@$(MAKE) -j2 helm engine ansible compiled
 	@tests/kubernetes/install kubelet
-	$(call say,some eight minutes: in five of them a Pod waits for an image that does not come)
+	$(call say,some ten minutes: in five of them a Pod waits for an image that does not come)
 	@cargo test --workspace --features beidou-tests/pods --test pods -- --nocapture 2>&1 | tee target/pods.log
 
 fuzz: tools ## look for inputs that break a reader: each target for a minute (FUZZ_SECONDS=600: for ten)

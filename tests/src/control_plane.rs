@@ -50,6 +50,9 @@ const CONTROLLERS: &str = "deployment-controller,replicaset-controller,statefuls
 /// The one that judges by their leases which Nodes are Ready.
 const NODE_CONTROLLER: &str = "node-lifecycle-controller";
 
+/// Those that give Pods what they wait for: the API server's authority beside the token of their account, and volumes for claims.
+const PROVIDERS: &str = "root-ca-certificate-publisher-controller,persistentvolume-binder-controller";
+
 /// Those that approve what kubelets ask for, and sign it.
 const SIGNERS: &str = "certificatesigningrequest-approving-controller,certificatesigningrequest-signing-controller";
 
@@ -146,6 +149,16 @@ impl ControlPlane {
     pub fn judge_nodes(&mut self) -> anyhow::Result<()> {
         let flags = controller_manager_flags(&self.pki, &self.server_url, NODE_CONTROLLER)?;
         self.launch(&installed("kubernetes")?, "kube-controller-manager", &flags)
+    }
+
+    /// Starts the controllers without which a Pod that has an account or a claim does not start.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub fn provide(&mut self) -> anyhow::Result<()> {
+        let mut given = controller_manager_flags(&self.pki, &self.server_url, PROVIDERS)?;
+        given.extend(flags([("root-ca-file", self.pki.path("ca.crt").display().to_string())]));
+        self.launch(&installed("kubernetes")?, "kube-controller-manager", &given)
     }
 
     /// A bootstrap token, and the controllers that give their certificates to kubelets that come with it.

@@ -132,7 +132,7 @@ impl Site {
     pub async fn set_up(hosts: SshHosts, mut settings: Value, kubelet: &Path) -> anyhow::Result<Self> {
         let control_plane = ControlPlane::start_as(&[hosts.gateway()]).await?;
         let admin = control_plane.client(Access::Admin).await?;
-        let (relay, server) = relay(hosts.gateway(), control_plane.server_url()).await?;
+        let (relay, server) = relay(hosts.gateway(), 0, control_plane.server_url()).await?;
         let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
         Api::<Namespace>::all(admin.clone()).create(&PostParams::default(), &namespace).await?;
         install(&admin).await?;
@@ -429,9 +429,9 @@ async fn serve(home: &mut Home) -> anyhow::Result<()> {
     home.serve(&["up", "--config", &file.display().to_string()]).await
 }
 
-/// Hosts reach the API server, which listens on loopback, at their gateway.
-async fn relay(gateway: &str, server: &str) -> anyhow::Result<(AbortHandle, String)> {
-    let listener = TcpListener::bind((gateway, 0)).await?;
+/// Hosts and Pods reach the API server, which listens on loopback, at their gateway: at this port, or at any where it is 0.
+pub(crate) async fn relay(gateway: &str, port: u16, server: &str) -> anyhow::Result<(AbortHandle, String)> {
+    let listener = TcpListener::bind((gateway, port)).await?;
     let address = listener.local_addr()?;
     let to = server.trim_start_matches("https://").to_owned();
     let task = tokio::spawn(async move {

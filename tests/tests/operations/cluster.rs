@@ -1,6 +1,6 @@
 //! On a real API server: Jobs keep the contract of executors, nodes are cordoned, tainted, released and drained with the truth
 //! about what blocks, and an Operation that is applied ends with its status. No kubelet is there: what it would report of a
-//! Pod, the test writes. With one, Jobs keep the same contract in `pods.rs`.
+//! Pod, the test writes. With one, Jobs keep the same contract in `pods/runners.rs`.
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 

@@ -1,6 +1,5 @@
 //! Runners in real Pods: kubelet, containerd and the image that `deploy/image/build --runner` makes. And a real kubelet on a machine
 //! that joins.
-#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{
     fs,
@@ -27,7 +26,8 @@ use beidou_tests::{
     installed::installed,
     jobs::Jobs,
     machines::{KUBELET, LIMIT, NAMESPACE, Site},
-    pods::{Pods, image, processes},
+    node::Image,
+    pods::{Pods, processes},
     wait,
 };
 use k8s_openapi::api::{certificates::v1::CertificateSigningRequest, core::v1::Node};
@@ -129,7 +129,7 @@ impl Shells<'_> {
 impl Driver for Shells<'_> {
     fn executor(&self) -> Box<dyn Executor> {
         let command = ["/bin/sh", "-c", RUNNER, "runner"].map(str::to_owned).into();
-        self.jobs.executor(JobSettings { image: image(), command, ..JobSettings::default() })
+        self.jobs.executor(JobSettings { image: Image::Runner.name(), command, ..JobSettings::default() })
     }
 
     async fn end(&self, attempt: &AttemptId, exit: i32) {
@@ -208,8 +208,8 @@ async fn a_killed_pod_is_an_unknown_outcome(pods: &Pods, machines: &[String]) {
     assert_eq!(made.count(), 1, "nothing is tried again by itself");
 }
 
-/// As the product's Job says, by what the kernel says.
-fn is_confined(pid: i32) {
+/// As Job and chart say, by what the kernel says.
+pub fn is_confined(pid: i32) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     for wanted in [
         "Uid:\t65532\t65532",
