@@ -10,6 +10,7 @@ use std::{
 
 use beidou_log::{
     Log, LogError, ReadLimit, Threat,
+    contract::PARTITIONS,
     kafka::{Fault, Faults, KafkaOptions},
 };
 use beidou_schemas::Offset;
@@ -167,6 +168,25 @@ async fn releases_are_offsets_of_a_group_and_only_grow() {
     let options = options(broker.address());
     let log = open(&options).await;
     let writer = log.writer(EVENTS, "test").await.unwrap();
+/// Nothing is removed yet, and no client is told how full the partition is: what was read says how large records are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alarm_by_room_does_not_wait_for_the_first_removal() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    options.retention.max_bytes = u64::from(PARTITIONS) * 1000;
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    let range = writer.append(vec![text("x".repeat(200)); 10]).await.unwrap();
+    let at = |next: Offset| log.threat(EVENTS, next, SystemTime::now());
+    assert_eq!(at(range.start).await.unwrap(), None, "nobody has read anything");
+    assert_eq!(all(&log, EVENTS).await.len(), 10);
+    let unread = |unread| Some(Threat { unread, overtaken: false });
+    assert_eq!(at(range.start).await.unwrap(), unread(10), "2,000 bytes, and room for 1,000 in any case");
+    assert_eq!(at(range.start + 4).await.unwrap(), unread(6));
+    assert_eq!(at(range.start + 5).await.unwrap(), None, "these have room");
+    assert_eq!(log.bounds(EVENTS).await.unwrap(), range, "and nothing was removed");
+}
+
     writer.append((0..10).map(|n| text(n.to_string())).collect()).await.unwrap();
     let group = format!("{}beidou.projector", options.kafka.prefix);
     let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();

@@ -289,7 +289,8 @@ impl Log for KafkaLog {
             let topic = &inner.partition(at)?.topic;
             let young = half.map(|half| first_since(&inner.asking, (topic, at), half, bounds.end)).transpose();
             let young = young.map_err(|error| refused(format_args!("ask for the age of {at}"), error))?;
-            Ok(threat(&bounds, young, next))
+            let room = inner.partition(at)?.readers.mean().map(|bytes| share.max_bytes / bytes);
+            Ok(threat(&bounds, young, room, next))
         })
         .await
     }
