@@ -50,6 +50,8 @@ impl Run {
             Row::BrokerAway => self.away(measure.away, load, measure).await,
             Row::ApiCut => self.strike_line(Line::Api, &[Mode::Cut], load, measure).await,
             Row::KafkaCut => self.strike_line(Line::Kafka, &[Mode::Cut], load, measure).await,
+            Row::EngineCut => self.strike_engine(&[Mode::Cut], load, measure).await,
+            Row::EngineSlow => self.strike_engine(&[Line::Engine.slow(), Mode::Stalled], load, measure).await,
             Row::StoreCut => self.strike_line(Line::Store, &[Mode::Cut], load, measure).await,
             Row::ApiSlow => self.slow(Line::Api, load, measure).await,
             Row::KafkaSlow => self.slow(Line::Kafka, load, measure).await,
@@ -115,6 +117,16 @@ impl Run {
         self.pass(load, measure).await?;
         Ok(self.struck_since(line, first))
     }
+    /// The engine tells itself where it listens: while this lasts, it tells where the proxy does.
+    async fn strike_engine(&mut self, modes: &[Mode], load: Load, measure: Measure) -> anyhow::Result<u64> {
+        let url = self.site.endpoint().await?.url;
+        let proxy = self.network()?.before_engine(&url)?;
+        self.site.tell_engine(&proxy)?;
+        let struck = self.strike_line(Line::Engine, modes, load, measure).await?;
+        self.site.tell_engine(&url)?;
+        Ok(struck)
+    }
+
 
     fn struck_since(&self, line: Line, before: u64) -> u64 {
         self.network().map_or(0, |network| network.struck(line) - before)
