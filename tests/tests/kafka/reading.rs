@@ -14,7 +14,11 @@ use beidou_log::{
     kafka::{Fault, Faults, KafkaOptions},
 };
 use beidou_schemas::Offset;
-use beidou_tests::{kafka::Broker, wait::until};
+use beidou_tests::{
+    kafka::{Broker, Settings},
+    proxy::{Mode, Proxy},
+    wait::until,
+};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
@@ -23,6 +27,8 @@ use rdkafka::{
 
 use crate::site::{ALL, EVENTS, LEDGER, PATIENCE, all, ends, open, options, set, text, values};
 
+/// A runtime has 512 threads for what blocks.
+const MORE_THAN_THREADS: usize = 600;
 const PATIENT: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: PATIENCE };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,12 +168,6 @@ async fn the_alarm_comes_before_retention_does() {
     assert_eq!(log.threat(LEDGER, 0, later).await.unwrap(), None, "a ledger does not go by age");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn releases_are_offsets_of_a_group_and_only_grow() {
-    let broker = Broker::shared().await.unwrap();
-    let options = options(broker.address());
-    let log = open(&options).await;
-    let writer = log.writer(EVENTS, "test").await.unwrap();
 /// Nothing is removed yet, and no client is told how full the partition is: what was read says how large records are.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alarm_by_room_does_not_wait_for_the_first_removal() {
@@ -187,6 +187,40 @@ async fn the_alarm_by_room_does_not_wait_for_the_first_removal() {
     assert_eq!(log.bounds(EVENTS).await.unwrap(), range, "and nothing was removed");
 }
 
+/// A question to a broker holds a thread until it is answered: names are looked up in threads, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_that_no_broker_answers_leave_threads_to_others() {
+    let proxy = Proxy::start().await.unwrap();
+    let settings = Settings { advertised: Some(proxy.port()), ..Settings::default() };
+    let broker = Broker::with(&settings).await.unwrap();
+    proxy.leads_to(&broker.address());
+    let log = open(&options(proxy.address())).await;
+    log.bounds(EVENTS).await.unwrap();
+    proxy.set(Mode::Stalled);
+    let mut asked: Vec<_> = (0..MORE_THAN_THREADS).map(|_| log.bounds(EVENTS)).collect();
+    for question in &mut asked {
+        assert!(futures::poll!(question).is_pending());
+    }
+    let mut asked = futures::future::select_all(asked);
+    tokio::select! {
+        biased;
+        (answer, ..) = &mut asked => panic!("nobody answers, and a question ended before others had a thread: {answer:?}"),
+        other = tokio::task::spawn_blocking(|| ()) => other.unwrap(),
+    }
+    proxy.set(Mode::Passes);
+    let (first, _, others) = asked.await;
+    first.unwrap();
+    for answer in futures::future::join_all(others).await {
+        assert_eq!(answer.unwrap(), 0..0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_are_offsets_of_a_group_and_only_grow() {
+    let broker = Broker::shared().await.unwrap();
+    let options = options(broker.address());
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
     writer.append((0..10).map(|n| text(n.to_string())).collect()).await.unwrap();
     let group = format!("{}beidou.projector", options.kafka.prefix);
     let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();

@@ -32,7 +32,7 @@ pub enum Row {
     BrokerKilled,
     /// query-api is killed under a live tail.
     QueryApiKilled,
-    /// The broker is away for a while.
+    /// The broker is away for a while, and people ask for what is in the tables.
     BrokerAway,
     /// The network to the API servers is cut.
     ApiCut,

@@ -46,8 +46,8 @@ impl Run {
                 self.kill(role, load, measure).await
             }
             Row::QueryApiKilled => self.kill_under_a_tail(load, measure).await,
-            Row::BrokerKilled => self.away(Duration::ZERO, load, measure).await,
-            Row::BrokerAway => self.away(measure.away, load, measure).await,
+            Row::BrokerKilled => self.kill_and_restart_broker(load, measure).await,
+            Row::BrokerAway => self.away_and_asked(load, measure).await,
             Row::ApiCut => self.strike_line(Line::Api, &[Mode::Cut], load, measure).await,
             Row::KafkaCut => self.strike_line(Line::Kafka, &[Mode::Cut], load, measure).await,
             Row::EngineCut => self.strike_engine(&[Mode::Cut], load, measure).await,
@@ -77,10 +77,9 @@ impl Run {
         Ok(1)
     }
 
-    async fn away(&mut self, long: Duration, load: Load, measure: Measure) -> anyhow::Result<u64> {
+    async fn kill_and_restart_broker(&mut self, load: Load, measure: Measure) -> anyhow::Result<u64> {
         self.broker.as_mut().context("the log is in a broker")?.kill()?;
         self.pass(load, measure).await?;
-        self.lasts(long).await?;
         self.broker.as_mut().context("the log is in a broker")?.restart().await?;
         self.pass(load, measure).await?;
         Ok(1)
@@ -117,6 +116,7 @@ impl Run {
         self.pass(load, measure).await?;
         Ok(self.struck_since(line, first))
     }
+
     /// The engine tells itself where it listens: while this lasts, it tells where the proxy does.
     async fn strike_engine(&mut self, modes: &[Mode], load: Load, measure: Measure) -> anyhow::Result<u64> {
         let url = self.site.endpoint().await?.url;
@@ -126,7 +126,6 @@ impl Run {
         self.site.tell_engine(&url)?;
         Ok(struck)
     }
-
 
     fn struck_since(&self, line: Line, before: u64) -> u64 {
         self.network().map_or(0, |network| network.struck(line) - before)
