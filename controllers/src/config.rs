@@ -17,6 +17,8 @@ pub struct ControllersConfig {
     pub listen: String,
     /// How runners and ticket systems reach it, where that is not `listen`.
     pub url: Option<String>,
+    /// How ticket systems reach it, where that is not how runners do: through a proxy with TLS.
+    pub callback_url: Option<String>,
     /// The cluster whose resources are followed; none where nobody applies any.
     pub management: Option<Management>,
     /// How runners are made.
@@ -46,6 +48,7 @@ impl Default for ControllersConfig {
         Self {
             listen: "127.0.0.1:0".into(),
             url: None,
+            callback_url: None,
             management: None,
             executor: ExecutorKind::Local,
             local: Local::default(),
@@ -300,6 +303,9 @@ impl ControllersConfig {
         if self.executor == ExecutorKind::Job && self.listen.ends_with(":0") {
             return bad("listen", "an address with a port that stays, where the executor is `job`");
         }
+        if self.callback_url.as_deref().is_some_and(|url| !is_web(url)) {
+            return bad("callback_url", "an address that begins with https:// or http://");
+        }
         if self.job.user < 1 {
             return bad("job.user", "1 or more: runners are never root");
         }
@@ -336,10 +342,17 @@ impl ControllersConfig {
         self.bundles.iter_mut().for_each(|place| place.settle(folder));
     }
 
-    /// Where runners and callbacks are sent.
+    /// Where runners are sent.
     #[must_use]
     pub fn door(&self, listening: std::net::SocketAddr) -> String {
         self.url.clone().unwrap_or_else(|| format!("http://{listening}"))
+    }
+
+    /// Where ticket systems are sent.
+    #[must_use]
+    pub fn callbacks(&self, listening: std::net::SocketAddr) -> String {
+        let url = self.callback_url.clone().unwrap_or_else(|| self.door(listening));
+        url.trim_end_matches('/').to_owned()
     }
 }
 
@@ -359,6 +372,7 @@ mod tests {
             ("{executor: job, management: {}}", "controllers.url"),
             ("{executor: job, management: {}, url: 'http://controllers:7330'}", "controllers.listen"),
             ("{executor: ssh}", "unknown variant"),
+            ("{callback_url: 'door.example.org'}", "controllers.callback_url"),
             ("{job: {user: 0}}", "never root"),
             ("{webhooks: [{name: a, url: 'ftp://x', secret_file: f}]}", "controllers.webhooks"),
             ("{notifications: [{url: 'ftp://x'}]}", "controllers.notifications"),
@@ -377,6 +391,20 @@ mod tests {
             let error = read(yaml).unwrap_err();
             assert!(error.contains(expected), "{yaml}: {error}");
         }
+    }
+
+    #[test]
+    fn runners_and_ticket_systems_may_come_by_different_ways() {
+        let sent = |yaml: &str| {
+            let config: ControllersConfig = serde_yaml_ng::from_str(yaml).unwrap();
+            config.validate().unwrap();
+            let listening = ([127, 0, 0, 1], 7330).into();
+            [config.door(listening), config.callbacks(listening)]
+        };
+        assert_eq!(sent("{}"), ["http://127.0.0.1:7330"; 2]);
+        assert_eq!(sent("{url: 'http://door.history.svc:7330'}"), ["http://door.history.svc:7330"; 2]);
+        let apart = "{url: 'http://door.history.svc:7330', callback_url: 'https://door.example.org/'}";
+        assert_eq!(sent(apart), ["http://door.history.svc:7330", "https://door.example.org"]);
     }
 
     #[test]

@@ -86,6 +86,7 @@ async fn work(config: ControllersConfig, inputs: Inputs) -> Result<(), Controlle
         notes: notes(&config)?,
         http: reqwest::Client::new(),
         door: config.door(address),
+        callbacks: config.callbacks(address),
         folder: folder.clone(),
         faults: faults.clone(),
         metrics: metrics.clone(),

@@ -14,6 +14,14 @@ pub(crate) const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// under way.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(5);
 
+/// Where the partition ends now. Nobody waits longer for that than for what is read back.
+pub(crate) async fn end(log: &dyn Log, at: TopicPartition) -> Result<Offset, Problem> {
+    match tokio::time::timeout(READ_BACK_LIMIT, log.bounds(at)).await {
+        Ok(bounds) => Ok(bounds?.end),
+        Err(_late) => Err(Problem::new(Kind::LogAway, "the log does not answer")),
+    }
+}
+
 /// Waits until enough is read; `otherwise` says what is not.
 pub(crate) async fn reached<T>(
     read: &watch::Sender<T>,
@@ -61,7 +69,7 @@ pub(crate) async fn follow(
 
 #[cfg(test)]
 mod tests {
-    use beidou_log::memory::MemoryLog;
+    use beidou_log::memory::{Away, MemoryLog};
     use beidou_schemas::{Record, Topic};
 
     use super::*;
@@ -69,6 +77,14 @@ mod tests {
     const AT: TopicPartition = TopicPartition { topic: Topic::Operation, partition: 0 };
     /// A read that waits so long waits in vain: nothing comes any more.
     const LIMIT: ReadLimit = ReadLimit { max_bytes: 1 << 20, max_wait: Duration::MAX };
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_for_a_log_that_is_away() {
+        let log = Away::new(MemoryLog::new([(Topic::Operation, 1)]));
+        assert_eq!(end(&*log, AT).await.unwrap(), 0);
+        log.set(true);
+        assert_eq!(end(&*log, AT).await.unwrap_err().kind, Kind::LogAway);
+    }
 
     async fn is_read_to_the_end(log: &MemoryLog) {
         let wanted = log.bounds(AT).await.unwrap().end;

@@ -27,13 +27,15 @@ const PROCESSES: [(Row, Load); 8] = [
 ];
 
 /// What lies between them, what they store in, and the time.
-const SURROUNDINGS: [(Row, Load); 10] = [
+const SURROUNDINGS: [(Row, Load); 12] = [
     (Row::StoreRefuses, Load::Steady),
     (Row::ApiCut, Load::Burst),
     (Row::KafkaCut, Load::Steady),
     (Row::StoreCut, Load::Steady),
     (Row::ApiSlow, Load::Burst),
     (Row::KafkaSlow, Load::Steady),
+    (Row::EngineCut, Load::Steady),
+    (Row::EngineSlow, Load::Burst),
     (Row::StoreSlow, Load::Burst),
     (Row::StoreUnclear, Load::Steady),
     (Row::ClockSteps, Load::Idle),

@@ -117,7 +117,8 @@ impl Process {
             return Ok(None);
         };
         let log: Arc<dyn Log> = opened.context("cannot open the log in Kafka")?;
-        tokio::spawn(report(self.readiness.part("log"), waiting, Arc::clone(&log), self.stop.clone()));
+        let trouble = Trouble { part: self.readiness.part("log"), waiting, light };
+        tokio::spawn(trouble.follow(Arc::clone(&log), self.stop.clone()));
         Ok(Some(log))
     }
 
@@ -200,14 +201,27 @@ async fn opened(options: KafkaOptions) -> Result<Arc<KafkaLog>, LogError> {
 }
 
 /// Says while appends wait for brokers that do not answer: that is no error of whoever appends.
-async fn report(part: Part, waiting: Gauge, log: Arc<dyn Log>, stop: CancellationToken) {
-    let mut beats = tokio::time::interval(LOOK_EVERY);
-    while stop.run_until_cancelled(beats.tick()).await.is_some() {
-        let trouble = log.trouble();
-        waiting.set(trouble.is_some().into());
+struct Trouble {
+    part: Part,
+    waiting: Gauge,
+    /// Who reads for people serves on meanwhile.
+    light: bool,
+}
+
+impl Trouble {
+    async fn follow(self, log: Arc<dyn Log>, stop: CancellationToken) {
+        let mut beats = tokio::time::interval(LOOK_EVERY);
+        while stop.run_until_cancelled(beats.tick()).await.is_some() {
+            self.tell(log.trouble());
+        }
+    }
+
+    fn tell(&self, trouble: Option<String>) {
+        self.waiting.set(trouble.is_some().into());
         match trouble {
-            Some(trouble) => part.waiting(trouble),
-            None => part.ready(),
+            Some(trouble) if self.light => self.part.degraded(trouble),
+            Some(trouble) => self.part.waiting(trouble),
+            None => self.part.ready(),
         }
     }
 }
@@ -234,6 +248,18 @@ mod tests {
         process.site.probe.listen = Some("127.0.0.1:0".into());
         process.serve_probe("ingest").await.unwrap();
         assert!(!process.readiness.is_ready());
+    }
+
+    #[test]
+    fn who_reads_for_people_serves_on_while_appends_wait() {
+        for (light, serves) in [(true, true), (false, false)] {
+            let (readiness, waiting) = (Readiness::default(), Gauge::default());
+            let trouble = Trouble { part: readiness.part("log"), waiting: waiting.clone(), light };
+            trouble.tell(Some("no broker answers".into()));
+            assert_eq!((readiness.is_ready(), waiting.get()), (serves, 1), "light: {light}");
+            trouble.tell(None);
+            assert_eq!((readiness.is_ready(), waiting.get()), (true, 0));
+        }
     }
 
     #[tokio::test]

@@ -141,6 +141,7 @@ pub const EXAMPLE: &str = "\
 #controllers:
 #  listen: 127.0.0.1:0
 #  url: http://beidou-controllers:7330       # e.g.; how runners and ticket systems reach it [default: that of `listen`]
+#  callback_url: https://door.example.org    # e.g.; how ticket systems reach it, where runners come another way [default: url]
 #  management:                               # e.g.; the cluster whose Operation, AutoOperationTask and Cluster are followed
 #    kubeconfig: management.yaml             # e.g.; relative to this file [default: the Pod's own account]
 #    context: admin@management               # e.g. [default: its current context]

@@ -1371,7 +1371,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process serves: store, log, and every role that runs in it. */
+        /** Whether the process serves: store, and every role that runs in it. Of the log it only tells. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -4073,13 +4073,13 @@ export interface components {
             /** @description The reasons, the one with the most objects first. */
             reasons: components["schemas"]["ReasonReach"][];
         };
-        /** @description Whether the process serves, and what it waits for. */
+        /** @description Whether the process serves, and what it waits for or lacks. */
         Ready: {
-            /** @description Every part by name: `ready`, or what it waits for. */
+            /** @description Every part by name: `ready`, or what it waits for or lacks. */
             parts: {
                 [key: string]: string;
             };
-            /** @description All parts serve. */
+            /** @description All parts serve. The API does so without the log, too: it answers what is in the tables. */
             ready: boolean;
         };
         /** @description A reason. */

@@ -49,8 +49,10 @@ pub(crate) struct Inner {
     pub hooks: Vec<Hook>,
     pub notes: Notes,
     pub http: reqwest::Client,
-    /// Where runners and callbacks come to.
+    /// Where runners come to.
     pub door: String,
+    /// The same for the callbacks of ticket systems.
+    pub callbacks: String,
     pub folder: PathBuf,
     pub faults: Faults,
     pub metrics: ControllersMetrics,

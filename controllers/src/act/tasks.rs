@@ -67,7 +67,7 @@ impl Hands {
                 "machines": found.spec.operation_task_machines.iter().map(|machine| &machine.name).collect::<Vec<_>>(),
                 "requester": found.subject,
                 "until": place.gate.as_ref().map(|gate| gate.until),
-                "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}{}", self.door, gate::answer_path(task, step))),
+                "answer": (gate.mode == GateMode::Webhook).then(|| format!("{}{}", self.callbacks, gate::answer_path(task, step))),
                 "steps": found.steps.iter().map(|one| json!({"kind": one.kind, "bundle": one.bundle, "state": one.state, "operation": one.operation, "message": one.message})).collect::<Vec<_>>(),
                 "report": report,
             });

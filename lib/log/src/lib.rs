@@ -156,8 +156,8 @@ pub trait Log: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Whether retention comes near a reader that goes on at `next`: more than half of what the topic keeps is unread.
-    /// `None` where it does not, and where retention waits for consumers.
+    /// Whether retention comes near a reader that goes on at `next`: more than half of what the topic keeps is unread, or more
+    /// than has room in any case. `None` where it does not, and where retention waits for consumers.
     ///
     /// # Errors
     /// [`LogError::Broker`] when nobody answers.

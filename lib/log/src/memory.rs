@@ -19,7 +19,7 @@ use beidou_schemas::{Offset, Record, Topic, TopicPartition};
 use tokio::sync::watch;
 
 use self::group::Groups;
-pub use self::overlay::{Full, Overlay, Watched};
+pub use self::overlay::{Away, Full, Overlay, Watched};
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, StoredRecord, Writer, member};
 
 /// With holes on, the first record of a partition has this offset: 0 must not be taken for granted.

@@ -19,8 +19,20 @@ pub struct Readiness(Arc<Mutex<BTreeMap<String, State>>>);
 pub enum State {
     /// It serves.
     Ready,
+    /// It serves, but not all of it; why, in plain words.
+    Degraded(String),
     /// It waits for something, named in plain words.
     Waiting(String),
+}
+
+impl State {
+    /// Whether the part serves.
+    pub fn serves(&self) -> bool {
+        match self {
+            Self::Ready | Self::Degraded(_) => true,
+            Self::Waiting(_) => false,
+        }
+    }
 }
 
 /// The right of one part to report.
@@ -38,9 +50,9 @@ impl Readiness {
         part
     }
 
-    /// Whether all parts are ready.
+    /// Whether all parts serve.
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(|state| *state == State::Ready)
+        self.lock().values().all(State::serves)
     }
 
     /// Every part with what it says, by name.
@@ -57,6 +69,11 @@ impl Part {
     /// The part serves.
     pub fn ready(&self) {
         self.all.lock().insert(self.name.clone(), State::Ready);
+    }
+
+    /// The part serves on, though this is wrong.
+    pub fn degraded(&self, why: impl Into<String>) {
+        self.all.lock().insert(self.name.clone(), State::Degraded(why.into()));
     }
 
     /// The part does not serve, and waits for this.
@@ -87,6 +104,10 @@ mod tests {
         assert!(readiness.is_ready());
         log.waiting("the disk is full");
         assert!(!readiness.is_ready());
+        log.degraded("no broker answers");
+        assert!(readiness.is_ready(), "it serves on");
+        assert_eq!(readiness.parts()["log"], State::Degraded("no broker answers".into()));
+        log.waiting("the disk is full");
         log.remove();
         assert!(readiness.is_ready());
     }

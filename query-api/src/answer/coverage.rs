@@ -147,7 +147,7 @@ pub(crate) async fn known_within(
     let proofs = app.projected.proofs(reader, &clusters, range).await?;
     let imported_only = |uid: &String| proofs.extent(uid).is_none() && is_imported(uid, &names);
     let (clusters, aside) = if named { (clusters, Vec::new()) } else { concerned(clusters, imported_only) };
-    let (reach, at) = (app.projected.reach().await, now());
+    let (reach, at) = (app.projected.reach(&proofs).await, now());
     Ok(KnownWithin { clusters, aside, names, proofs, reach, at, hot })
 }
 

@@ -62,7 +62,7 @@ impl Drafts {
         if self.log.partitions(DRAFTS.topic) == 0 {
             return Err(Problem::new(Kind::LogAway, "the log has no topic for drafts"));
         }
-        self.read_up_to(self.log.bounds(DRAFTS).await?.end).await?;
+        self.read_up_to(fold::end(&*self.log, DRAFTS).await?).await?;
         Ok(look(&locked(&self.shelf)))
     }
 

@@ -192,7 +192,7 @@ impl Operations {
         if let Some(why) = locked(&self.stopped).clone() {
             return Err(Problem::new(Kind::LogAway, format!("operations are not read any more: {why}")));
         }
-        let (place, wanted) = (place(at), self.log.bounds(at).await?.end);
+        let (place, wanted) = (place(at), fold::end(&*self.log, at).await?);
         fold::reached(&self.read, |read| read[place] >= wanted, "the facts of operations are not all read yet").await
     }
 

@@ -6,7 +6,8 @@
 //!
 //! The order matters. A proof until T says that everything before T stands in the log *when the proof is written*. Ends
 //! that are read after the proof therefore lie behind everything it speaks of. So an answer reads the intervals first,
-//! then the ends, then the rows. Where the watermark lags, the newest older pair (ends, proofs) that it has passed
+//! then the ends, then the rows. Answers share a reading of the ends, where it began after the intervals of each were read.
+//! Where the watermark lags, or the log does not say its ends, the newest older pair (ends, proofs) that it has passed
 //! tells how far each cluster is held; those pairs are taken every few seconds.
 //!
 //! Right after a start there is no such pair. Nothing is promised then: when the last projected record was observed is no
@@ -14,6 +15,7 @@
 //!
 //! A table without a row though the ledger tells of some was lost: until it is restored, nothing is answered from it.
 
+mod ends;
 mod proofs;
 
 use std::{
@@ -30,10 +32,9 @@ use beidou_model::ledger::Ledger;
 use beidou_schemas::{Micros, Offset, Topic, TopicPartition, ddl::TABLE_VERSION, ledger::LedgerFact};
 use beidou_service::CancellationToken;
 use beidou_store::query::{QueryError, Reader};
-use futures::future::try_join_all;
 
-use self::proofs::Kept;
 pub(crate) use self::proofs::Proofs;
+use self::{ends::Ends, proofs::Kept};
 use crate::{app::locked, ask::Range};
 
 /// Between two pairs: what a lagging answer is at most too modest by, and how long after a start it knows nothing.
@@ -52,6 +53,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// Follows the ledger.
 pub(crate) struct Projected {
     log: Arc<dyn Log>,
+    ends: Ends,
     /// What is done of each partition of the Event topic.
     partitions: Vec<Mutex<Ledger>>,
     samples: Mutex<VecDeque<Sample>>,
@@ -65,7 +67,7 @@ pub(crate) struct Projected {
 type Proven = Arc<BTreeMap<String, Micros>>;
 
 struct Sample {
-    ends: Vec<Offset>,
+    ends: Arc<[Offset]>,
     proven: Proven,
 }
 
@@ -97,22 +99,16 @@ impl Projected {
             |partition| Mutex::new(Ledger::new(TopicPartition::new(Topic::KubeEvent, partition), TABLE_VERSION));
         let partitions = (0..log.partitions(Topic::KubeEvent)).map(ledger).collect();
         let (samples, stands, kept) = (Mutex::default(), AtomicBool::default(), Kept::default());
-        Arc::new(Self { log, partitions, samples, stands, kept, age })
+        Arc::new(Self { ends: Ends::new(log.clone()), log, partitions, samples, stands, kept, age })
     }
 
-    /// How far the table holds what is now in the log. Ask for the intervals before, for the rows after.
+    /// How far the table holds what was in the log when these proofs had been read. Ask for the rows after.
     ///
-    /// A log that cannot be read now costs precision, not the answer: older pairs go on telling.
-    pub(crate) async fn reach(&self) -> Reach {
-        let ends = match self.ends().await {
-            Ok(ends) => ends,
-            Err(error) => {
-                tracing::warn!(error = %error, "cannot read the log's ends, coverage answers are too modest meanwhile");
-                vec![Offset::MAX; self.partitions.len()]
-            }
-        };
+    /// A log that does not say its ends now costs precision, not the answer: older pairs go on telling.
+    pub(crate) async fn reach(&self, proofs: &Proofs) -> Reach {
+        let ends = self.ends.since(proofs.came()).await;
         let marks = self.marks();
-        if passed(&marks, &ends) {
+        if ends.is_some_and(|ends| passed(&marks, &ends)) {
             return Reach::Everything;
         }
         let samples = locked(&self.samples);
@@ -148,7 +144,7 @@ impl Projected {
 
     /// Waits until the table holds all that is in the log now; `false` where nothing moves for `patience`.
     pub(crate) async fn caught_up(&self, patience: Duration) -> Result<bool, LogError> {
-        let ends = self.ends().await?;
+        let ends = ends::read(&*self.log).await?;
         let (mut marks, mut moved) = (self.marks(), Instant::now());
         while !passed(&marks, &ends) {
             if moved.elapsed() > patience {
@@ -161,13 +157,6 @@ impl Projected {
             }
         }
         Ok(true)
-    }
-
-    /// The ends of all partitions; 0 for one that is empty and always was, so that nothing waits for it.
-    async fn ends(&self) -> Result<Vec<Offset>, LogError> {
-        let bounds =
-            (0..self.partitions.len() as u32).map(|p| self.log.bounds(TopicPartition::new(Topic::KubeEvent, p)));
-        Ok(try_join_all(bounds).await?.into_iter().map(|b| if b.start == b.end { 0 } else { b.end }).collect())
     }
 
     /// The watermark of each partition.
@@ -247,9 +236,9 @@ impl Projected {
     async fn take_sample(&self, reader: &Reader) -> Result<(), String> {
         self.look(reader).await.map_err(|error| error.to_string())?;
         let proofs = Arc::new(Proofs::of_all(reader).await.map_err(|error| error.to_string())?);
-        let proven = proofs.proven();
+        let (proven, came) = (proofs.proven(), proofs.came());
         self.kept.keep(proofs);
-        let ends = self.ends().await.map_err(|error| error.to_string())?;
+        let ends = self.ends.since(came).await.ok_or("the log does not say where it ends")?;
         self.keep(Sample { ends, proven: Arc::new(proven) });
         Ok(())
     }

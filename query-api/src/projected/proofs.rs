@@ -11,12 +11,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use beidou_model::coverage::Span;
 use beidou_schemas::{Micros, coverage::CoverageState, time::DAY};
 use beidou_store::query::{QueryError, Reader, coverage::ExtentRow};
+use tokio::time::Instant;
 
 use crate::{
     app::{locked, now},
@@ -49,6 +50,8 @@ impl Kept {
 #[derive(Debug)]
 pub(crate) struct Proofs {
     taken: Instant,
+    /// All they speak of stood in the log by then.
+    came: Instant,
     range: Range,
     /// From when on the spans are all there are.
     whole_from: Micros,
@@ -67,13 +70,14 @@ impl Proofs {
     /// Of no cluster: nobody is asked.
     pub(super) fn of_none(range: Range) -> Self {
         let (taken, whole_from) = (Instant::now(), Micros(0));
-        Self { taken, range, whole_from, spans: BTreeMap::new(), extents: BTreeMap::new() }
+        Self { taken, came: taken, range, whole_from, spans: BTreeMap::new(), extents: BTreeMap::new() }
     }
 
     /// Of these clusters, or of all.
     pub(crate) async fn of(reader: &Reader, clusters: Option<&[String]>, range: Range) -> Result<Self, QueryError> {
         let taken = Instant::now();
         let (found, extents) = tokio::try_join!(reader.spans(clusters, range), reader.extents(clusters))?;
+        let came = Instant::now();
         let mut spans = BTreeMap::<String, Vec<Span>>::new();
         for row in found.rows {
             let Some(state) = u8::try_from(row.state).ok().and_then(CoverageState::from_number) else { continue };
@@ -81,7 +85,12 @@ impl Proofs {
             spans.entry(row.cluster_uid).or_default().push(span);
         }
         let extents = extents.into_iter().map(|row| (row.cluster_uid.clone(), row)).collect();
-        Ok(Self { taken, range, whole_from: found.whole_from.unwrap_or_default(), spans, extents })
+        Ok(Self { taken, came, range, whole_from: found.whole_from.unwrap_or_default(), spans, extents })
+    }
+
+    /// When the store had told them.
+    pub(super) fn came(&self) -> Instant {
+        self.came
     }
 
     /// The spans of a cluster that touch the range.
@@ -122,7 +131,7 @@ mod tests {
         };
         let spans = BTreeMap::from([("one".to_owned(), (0..).take(spans).map(span).collect())]);
         let (taken, whole_from, extents) = (Instant::now(), Micros(0), BTreeMap::new());
-        Arc::new(Proofs { taken, range: range(0, 100), whole_from, spans, extents })
+        Arc::new(Proofs { taken, came: taken, range: range(0, 100), whole_from, spans, extents })
     }
 
     #[test]

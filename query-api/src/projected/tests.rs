@@ -1,10 +1,11 @@
 //! The ledger in a memory log, and what it says of time.
 
-use beidou_log::memory::MemoryLog;
+use beidou_log::memory::{Away, MemoryLog};
 use beidou_schemas::{
     Record,
     ledger::{Cut, Done},
 };
+use futures::future::join_all;
 use uuid::Uuid;
 
 use super::*;
@@ -42,6 +43,15 @@ async fn catch_up(projected: &Projected) {
     }
 }
 
+/// What was proven of no cluster, as of now.
+fn proofs() -> Proofs {
+    Proofs::of_none(Range { from: Micros(0), until: Micros(1) })
+}
+
+async fn ends_of(projected: &Projected) -> Arc<[Offset]> {
+    ends::read(&*projected.log).await.unwrap().into()
+}
+
 fn proven(at: i64) -> Proven {
     Arc::new(BTreeMap::from([("c".to_owned(), Micros(at))]))
 }
@@ -49,7 +59,7 @@ fn proven(at: i64) -> Proven {
 #[tokio::test(start_paused = true)]
 async fn an_empty_log_is_projected() {
     let projected = Projected::new(log_with(0).await, Duration::ZERO);
-    assert_eq!(projected.reach().await, Reach::Everything);
+    assert_eq!(projected.reach(&proofs()).await, Reach::Everything);
 }
 
 /// The cluster's proof when a pair is taken, in seconds.
@@ -74,11 +84,11 @@ async fn nothing_is_promised_before_a_pair_is_passed() {
         let log = log_with(10).await;
         let projected = Projected::new(log.clone(), Duration::ZERO);
         if let Some(end) = pair {
-            projected.keep(Sample { ends: vec![end, 0], proven: proven(PROVEN * SECOND) });
+            projected.keep(Sample { ends: [end, 0].into(), proven: proven(PROVEN * SECOND) });
         }
         append_ledger(&log, facts).await;
         catch_up(&projected).await;
-        assert_eq!(projected.reach().await.of("c"), Micros(expected), "{case}");
+        assert_eq!(projected.reach(&proofs()).await.of("c"), Micros(expected), "{case}");
     }
 }
 
@@ -86,14 +96,50 @@ async fn nothing_is_promised_before_a_pair_is_passed() {
 async fn a_lagging_table_holds_what_older_pairs_prove() {
     let log = log_with(4).await;
     let projected = Projected::new(log.clone(), Duration::ZERO);
-    projected.keep(Sample { ends: projected.ends().await.unwrap(), proven: proven(5) });
+    projected.keep(Sample { ends: ends_of(&projected).await, proven: proven(5) });
     let writer = log.writer(TopicPartition::new(Topic::KubeEvent, 0), "test").await.unwrap();
     writer.append(vec![Record::default(); 6]).await.unwrap();
-    projected.keep(Sample { ends: projected.ends().await.unwrap(), proven: proven(8) });
+    projected.keep(Sample { ends: ends_of(&projected).await, proven: proven(8) });
     append_ledger(&log, &[done(0, 4, 7)]).await;
     catch_up(&projected).await;
-    let reach = projected.reach().await;
+    let reach = projected.reach(&proofs()).await;
     assert_eq!((reach.of("c"), reach.of("unknown then")), (Micros(5), Micros(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_of_the_ends_tells_nothing_of_proofs_that_came_after_it() {
+    let below = log_with(4).await;
+    let log = Away::new(below.clone());
+    let projected = Projected::new(log.clone(), Duration::ZERO);
+    append_ledger(&below, &[done(0, 4, 7)]).await;
+    catch_up(&projected).await;
+    let (early, of_early) = (proofs(), log.asked());
+    assert_eq!(projected.reach(&early).await, Reach::Everything);
+    let writer = below.writer(TopicPartition::new(Topic::KubeEvent, 0), "test").await.unwrap();
+    writer.append(vec![Record::default(); 6]).await.unwrap();
+    assert_eq!(projected.reach(&early).await, Reach::Everything, "of what was proven by then the table has all");
+    assert_eq!(log.asked() - of_early, 2, "each partition was asked once, for both answers");
+    tokio::time::advance(Duration::from_nanos(1)).await;
+    assert_eq!(projected.reach(&proofs()).await, Reach::NotYetKnown, "of what was proven since it may lack some");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_away_costs_precision_and_neither_the_answer_nor_a_question_for_each() {
+    let below = log_with(4).await;
+    let log = Away::new(below.clone());
+    let projected = Projected::new(log.clone(), Duration::ZERO);
+    projected.keep(Sample { ends: ends_of(&projected).await, proven: proven(5) });
+    append_ledger(&below, &[done(0, 4, 7)]).await;
+    catch_up(&projected).await;
+    let (asked, proofs) = (log.asked(), proofs());
+    log.set(true);
+    for _ in 0..2 {
+        let answers = join_all((0..100).map(|_| projected.reach(&proofs))).await;
+        assert!(answers.iter().all(|reach| *reach == Reach::Proven(proven(5))), "{answers:?}");
+    }
+    assert_eq!(log.asked() - asked, 2, "each partition was asked once, for all of them");
+    log.set(false);
+    assert_eq!(projected.reach(&proofs).await, Reach::Everything, "it is back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,14 +150,14 @@ async fn facts_of_other_topics_and_nonsense_change_nothing() {
     other.source.topic = Topic::KubeCoverage;
     projected.take(&LedgerFact::Pending(other).to_json());
     projected.take(b"nonsense");
-    assert_eq!(projected.reach().await, Reach::NotYetKnown);
+    assert_eq!(projected.reach(&proofs()).await, Reach::NotYetKnown);
 }
 
 #[tokio::test(start_paused = true)]
 async fn memory_is_bounded() {
     let projected = Projected::new(log_with(1).await, Duration::ZERO);
     for at in 0..3 * MOST_SAMPLES as u64 {
-        projected.keep(Sample { ends: vec![at, 0], proven: proven(at as i64) });
+        projected.keep(Sample { ends: [at, 0].into(), proven: proven(at as i64) });
     }
     let samples = locked(&projected.samples);
     assert!(samples.len() <= MOST_SAMPLES);

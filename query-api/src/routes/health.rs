@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use beidou_schemas::{Topic, TopicPartition};
-use beidou_service::{metrics::CONTENT_TYPE as METRICS_TYPE, readiness};
+use beidou_service::{metrics::CONTENT_TYPE as METRICS_TYPE, readiness::State as PartState};
 use beidou_store::query::Caller;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,12 +19,12 @@ use crate::{app::App, space};
 /// Whoever probes waits a few seconds at most.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whether the process serves, and what it waits for.
+/// Whether the process serves, and what it waits for or lacks.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Ready {
-    /// All parts serve.
+    /// All parts serve. The API does so without the log, too: it answers what is in the tables.
     ready: bool,
-    /// Every part by name: `ready`, or what it waits for.
+    /// Every part by name: `ready`, or what it waits for or lacks.
     parts: BTreeMap<String, String>,
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether the process serves: store, log, and every role that runs in it.
+/// Whether the process serves: store, and every role that runs in it. Of the log it only tells.
 #[utoipa::path(
     get, path = "/readyz", tag = "Process",
     responses((status = 200, body = Ready), (status = 503, body = Ready))
@@ -49,17 +49,24 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         app.log.bounds(at).await.map(drop).map_err(|error| error.to_string())
     });
     let (store, log) = tokio::join!(store, log);
-    let own = [("query-api/store", store), ("query-api/log", log)];
-    let own = own.into_iter().map(|(name, state)| (name.to_owned(), state.err()));
-    let roles = app.process.1.parts().into_iter().map(|(name, state)| match state {
-        readiness::State::Ready => (name, None),
-        readiness::State::Waiting(why) => (name, Some(why)),
-    });
-    let parts: BTreeMap<String, Option<String>> = roles.chain(own).collect();
-    let ready = parts.values().all(Option::is_none);
+    // What is in the tables is answered without the log.
+    let own = [
+        ("query-api/store", store.map_or_else(PartState::Waiting, |()| PartState::Ready)),
+        ("query-api/log", log.map_or_else(PartState::Degraded, |()| PartState::Ready)),
+    ];
+    let own = own.into_iter().map(|(name, state)| (name.to_owned(), state));
+    let parts: BTreeMap<String, PartState> = app.process.1.parts().into_iter().chain(own).collect();
+    let ready = parts.values().all(PartState::serves);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let parts = parts.into_iter().map(|(name, why)| (name, why.unwrap_or_else(|| "ready".into()))).collect();
+    let parts = parts.into_iter().map(|(name, state)| (name, told(state))).collect();
     (status, Json(Ready { ready, parts })).into_response()
+}
+
+fn told(state: PartState) -> String {
+    match state {
+        PartState::Ready => "ready".into(),
+        PartState::Degraded(why) | PartState::Waiting(why) => why,
+    }
 }
 
 async fn within(probe: impl Future<Output = Result<(), String>>) -> Result<(), String> {

@@ -51,7 +51,7 @@ impl Upkeep {
 
     /// What is known, once all that was in the log when this was called is known.
     pub(crate) async fn board<T>(&self, look: impl FnOnce(&Board) -> T) -> Result<T, Problem> {
-        let (requests, outcomes) = (self.log.bounds(REQUESTS).await?.end, self.log.bounds(OUTCOMES).await?.end);
+        let (requests, outcomes) = (fold::end(&*self.log, REQUESTS).await?, fold::end(&*self.log, OUTCOMES).await?);
         self.read_up_to(requests, outcomes).await?;
         Ok(look(&locked(&self.board)))
     }

@@ -6,6 +6,7 @@
 mod support;
 
 mod around;
+mod away;
 mod completeness;
 mod counted;
 mod coverage;

@@ -61,7 +61,7 @@ impl Drop for Api {
     }
 }
 
-pub async fn start(config: QueryApiConfig, log: Arc<MemoryLog>, store: Store) -> Api {
+pub async fn start(config: QueryApiConfig, log: Arc<impl Log>, store: Store) -> Api {
     let bound = bind(config).await.unwrap();
     let (url, readiness, stop) = (bound.url(), Readiness::default(), CancellationToken::new());
     let log: Arc<dyn Log> = log;

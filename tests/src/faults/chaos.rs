@@ -8,6 +8,7 @@
 //!
 //! [`matrix`] has another course on the same installation: one kind of fault after another, each under its own verdict.
 
+mod asked;
 mod keeping;
 mod kills;
 mod losses;

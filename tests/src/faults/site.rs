@@ -304,6 +304,18 @@ impl Site {
         ready.await?
     }
 
+    /// Tells everybody in the engine's place where it listens, until it starts again.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn tell_engine(&self, url: &str) -> anyhow::Result<()> {
+        let endpoint = Endpoint { url: url.into(), ..Endpoint::read(&self.data())? };
+        let path = Endpoint::path(&self.data());
+        let new = path.with_extension("new");
+        fs::write(&new, serde_json::to_vec(&endpoint)?)?;
+        Ok(fs::rename(new, path)?)
+    }
+
     /// Runs a statement on the engine, past all code of ours but the engine's own door; the answer as TSV lines.
     ///
     /// # Errors

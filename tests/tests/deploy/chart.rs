@@ -97,6 +97,8 @@ fn a_wrong_value_is_refused_and_named() {
         ("operating", "controllers.namespace=history", "controllers.namespace is the namespace of the release"),
         ("operating", "controllers.runner.user=0", "/controllers/runner/user"),
         ("operating", "config.controllers.executor=local", "'executor' not allowed"),
+        ("operating", "controllers.url=https://a", "'url' not allowed"),
+        ("operating", "controllers.callbackUrl=a", "/controllers/callbackUrl"),
         ("fleet", "controllers.notifications[0].url=https://a", "'url' not allowed"),
         ("fleet", "controllers.webhooks[0].secret.key=", "/controllers/webhooks/0/secret/key"),
         ("fleet", "serviceMonitor.enabled=true", "serviceMonitor.tokenSecret.name is empty"),
@@ -217,6 +219,30 @@ fn who_carries_nothing_out_is_not_missed() {
         assert_eq!(groups(values), all, "{values}");
     }
     assert_eq!(groups(CI[2].1), all[..3]);
+}
+
+/// The policy of runners lets them to nothing but the pods behind the Service of the door.
+#[test]
+fn runners_come_by_the_service_whatever_way_ticket_systems_take() {
+    let helm = Helm::all().unwrap().remove(1);
+    for (values, set) in [(CI[1].1, "controllers.callbackUrl="), (CI[1].1, ""), (CI[3].1, "")] {
+        let all = objects(&helm.template(values, &["--set", set]).unwrap());
+        let named = |kind: &str, name: &str| {
+            all.iter()
+                .find(|one| one["kind"] == kind && one["metadata"]["name"].as_str().unwrap().ends_with(name))
+                .unwrap()
+        };
+        let site = all.iter().find_map(|one| one.pointer("/data/site.yaml")).unwrap();
+        let site: Value = serde_yaml_ng::from_str(site.as_str().unwrap()).unwrap();
+        let (door, policy) = (named("Service", "-door"), named("NetworkPolicy", "runner-history"));
+        let name = door["metadata"]["name"].as_str().unwrap();
+        assert_eq!(site["controllers"]["url"], format!("http://{name}.history.svc:7330"), "{values}, {set}");
+        let callbacks = site["controllers"]["callback_url"].as_str();
+        assert_eq!(callbacks.is_some(), values == CI[1].1 && set.is_empty(), "{values}, {set}: {callbacks:?}");
+        let ways = policy["spec"]["egress"].as_array().unwrap();
+        let to_pods = ways.iter().find_map(|way| way.pointer("/to/0/podSelector/matchLabels")).unwrap();
+        assert_eq!(*to_pods, door["spec"]["selector"], "{values}, {set}");
+    }
 }
 
 #[test]

@@ -10,10 +10,15 @@ use std::{
 
 use beidou_log::{
     Log, LogError, ReadLimit, Threat,
+    contract::PARTITIONS,
     kafka::{Fault, Faults, KafkaOptions},
 };
 use beidou_schemas::Offset;
-use beidou_tests::{kafka::Broker, wait::until};
+use beidou_tests::{
+    kafka::{Broker, Settings},
+    proxy::{Mode, Proxy},
+    wait::until,
+};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
@@ -22,6 +27,8 @@ use rdkafka::{
 
 use crate::site::{ALL, EVENTS, LEDGER, PATIENCE, all, ends, open, options, set, text, values};
 
+/// A runtime has 512 threads for what blocks.
+const MORE_THAN_THREADS: usize = 600;
 const PATIENT: ReadLimit = ReadLimit { max_bytes: usize::MAX, max_wait: PATIENCE };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,6 +166,53 @@ async fn the_alarm_comes_before_retention_does() {
     let ledger = log.writer(LEDGER, "test").await.unwrap();
     ledger.append(vec![text("a")]).await.unwrap();
     assert_eq!(log.threat(LEDGER, 0, later).await.unwrap(), None, "a ledger does not go by age");
+}
+
+/// Nothing is removed yet, and no client is told how full the partition is: what was read says how large records are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alarm_by_room_does_not_wait_for_the_first_removal() {
+    let broker = Broker::shared().await.unwrap();
+    let mut options = options(broker.address());
+    options.retention.max_bytes = u64::from(PARTITIONS) * 1000;
+    let log = open(&options).await;
+    let writer = log.writer(EVENTS, "test").await.unwrap();
+    let range = writer.append(vec![text("x".repeat(200)); 10]).await.unwrap();
+    let at = |next: Offset| log.threat(EVENTS, next, SystemTime::now());
+    assert_eq!(at(range.start).await.unwrap(), None, "nobody has read anything");
+    assert_eq!(all(&log, EVENTS).await.len(), 10);
+    let unread = |unread| Some(Threat { unread, overtaken: false });
+    assert_eq!(at(range.start).await.unwrap(), unread(10), "2,000 bytes, and room for 1,000 in any case");
+    assert_eq!(at(range.start + 4).await.unwrap(), unread(6));
+    assert_eq!(at(range.start + 5).await.unwrap(), None, "these have room");
+    assert_eq!(log.bounds(EVENTS).await.unwrap(), range, "and nothing was removed");
+}
+
+/// A question to a broker holds a thread until it is answered: names are looked up in threads, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_that_no_broker_answers_leave_threads_to_others() {
+    let proxy = Proxy::start().await.unwrap();
+    let settings = Settings { advertised: Some(proxy.port()), ..Settings::default() };
+    let broker = Broker::with(&settings).await.unwrap();
+    proxy.leads_to(&broker.address());
+    let log = open(&options(proxy.address())).await;
+    log.bounds(EVENTS).await.unwrap();
+    proxy.set(Mode::Stalled);
+    let mut asked: Vec<_> = (0..MORE_THAN_THREADS).map(|_| log.bounds(EVENTS)).collect();
+    for question in &mut asked {
+        assert!(futures::poll!(question).is_pending());
+    }
+    let mut asked = futures::future::select_all(asked);
+    tokio::select! {
+        biased;
+        (answer, ..) = &mut asked => panic!("nobody answers, and a question ended before others had a thread: {answer:?}"),
+        other = tokio::task::spawn_blocking(|| ()) => other.unwrap(),
+    }
+    proxy.set(Mode::Passes);
+    let (first, _, others) = asked.await;
+    first.unwrap();
+    for answer in futures::future::join_all(others).await {
+        assert_eq!(answer.unwrap(), 0..0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

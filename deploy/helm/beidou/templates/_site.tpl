@@ -113,9 +113,11 @@
 {{- $controllers := .Values.controllers -}}
 {{- $runner := omit $controllers.runner "imagePullSecrets" -}}
 {{- $_ := set $runner "service_account" (include "beidou.operating" (list . "runner")) -}}
-{{- $url := $controllers.url | default (printf "http://%s.%s.svc:7330" (include "beidou.name" (list . "door")) .Release.Namespace) -}}
+{{- /* Runners are let to nothing but the pod behind it. */ -}}
+{{- $url := printf "http://%s.%s.svc:7330" (include "beidou.name" (list . "door")) .Release.Namespace -}}
 {{- $management := dict "namespace" $controllers.namespace -}}
 {{- $all := dict "listen" "0.0.0.0:7330" "url" $url "management" $management "executor" "job" "job" $runner -}}
+{{- with $controllers.callbackUrl }}{{ $_ := set $all "callback_url" . }}{{ end -}}
 {{- $webhooks := list -}}
 {{- range $controllers.webhooks }}{{ $webhooks = append $webhooks (dict "name" .name "url" .url "secret_file" (printf "/etc/beidou/webhook-%s/secret" .name)) }}{{ end -}}
 {{- if $webhooks }}{{ $_ := set $all "webhooks" $webhooks }}{{ end -}}

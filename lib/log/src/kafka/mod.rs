@@ -70,6 +70,9 @@ pub use options::{InvalidKafka, Kafka, KafkaOptions, Mechanism, Sasl, Tls};
 
 /// How long a broker has to say where a partition begins and ends.
 const ANSWER: Duration = Duration::from_secs(15);
+/// Questions to brokers that are under way at once. Each holds a thread for as long as no broker answers, and a runtime has 512
+/// for all that blocks: whoever looks up a name or reads a file needs one, too.
+const MOST_ASKING: usize = 128;
 /// What a record takes in memory beside its bytes, for the bound of the buffer.
 const RECORD_OVERHEAD: usize = 64;
 
@@ -109,6 +112,7 @@ struct Inner {
     waits: Arc<Waits>,
     /// Asks for bounds and times.
     asking: BaseConsumer<Quiet>,
+    turns: Arc<Semaphore>,
     releases: Releases,
 }
 
@@ -171,8 +175,10 @@ impl KafkaLog {
             .collect();
         let buffer = Arc::new(Semaphore::new(options.buffer_bytes()));
         let troubles = [bulk_trouble, facts_trouble];
-        let (waits, releases) = (Arc::default(), Releases::default());
-        let inner = Inner { options, partitions, configs, buffer, bulk, facts, troubles, waits, asking, releases };
+        let (waits, turns) = (Arc::default(), Arc::new(Semaphore::new(MOST_ASKING)));
+        let releases = Releases::default();
+        let inner =
+            Inner { options, partitions, configs, buffer, bulk, facts, troubles, waits, asking, turns, releases };
         let inner = Arc::new(inner);
         tokio::spawn(close_rested(Arc::downgrade(&inner)));
         Ok(Arc::new(Self(inner)))
@@ -183,13 +189,19 @@ impl KafkaLog {
         self.0.buffer.available_permits()
     }
 
-    /// Runs a blocking question to the brokers off the async threads.
+    /// Runs a blocking question to the brokers off the async threads, once it has its turn.
     async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Inner) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let inner = Arc::clone(&self.0);
-        off_thread(move || ask(&inner)).await
+        let turn = Arc::clone(&inner.turns).acquire_owned().await.map_err(|_closed| LogError::Closed)?;
+        let ask = move || {
+            // Until the thread is free, also where nobody waits for the answer any more.
+            let _turn = turn;
+            ask(&inner)
+        };
+        off_thread(ask).await
     }
 }
 
@@ -289,7 +301,8 @@ impl Log for KafkaLog {
             let topic = &inner.partition(at)?.topic;
             let young = half.map(|half| first_since(&inner.asking, (topic, at), half, bounds.end)).transpose();
             let young = young.map_err(|error| refused(format_args!("ask for the age of {at}"), error))?;
-            Ok(threat(&bounds, young, next))
+            let room = inner.partition(at)?.readers.mean().map(|bytes| share.max_bytes / bytes);
+            Ok(threat(&bounds, young, room, next))
         })
         .await
     }

@@ -13,7 +13,10 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,6 +57,8 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
     /// Held by each consumer, to count them.
     alive: Arc<()>,
+    /// Records that were brought so far, and their bytes.
+    brought: [AtomicU64; 2],
 }
 
 struct Reader {
@@ -94,7 +99,20 @@ enum Came {
 
 impl Readers {
     pub(super) fn new(at: TopicPartition, topic: Arc<str>, config: ClientConfig, faults: Faults) -> Self {
-        Self { at, topic, config, faults, idle: Mutex::default(), alive: Arc::default() }
+        let (idle, alive, brought) = (Mutex::default(), Arc::default(), Default::default());
+        Self { at, topic, config, faults, idle, alive, brought }
+    }
+
+    fn count(&self, records: usize, bytes: usize) {
+        for (brought, more) in self.brought.iter().zip([records, bytes]) {
+            brought.fetch_add(more as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// How many bytes a record has in the mean, uncompressed; `None` before one was read.
+    pub(super) fn mean(&self) -> Option<u64> {
+        let [records, bytes] = self.brought.each_ref().map(|brought| brought.load(Ordering::Relaxed));
+        bytes.checked_div(records).map(|mean| mean.max(1))
     }
 
     /// Reads as [`crate::Log::read`] promises; `bounds` asks the broker.
@@ -155,6 +173,7 @@ impl Readers {
             }
         }
         (reader.next, reader.fresh) = (batch.next, false);
+        self.count(batch.records.len(), bytes);
         if batch.next > from {
             (reader.ended, reader.silent_at) = (false, None);
         } else if known.is_none() && self.is_deaf(&mut reader, bounds).await {

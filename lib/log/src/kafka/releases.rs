@@ -1,7 +1,9 @@
 //! What consumers have released, as offsets of groups that any Kafka tool shows; and how near retention has come.
 //!
 //! The broker's retention does not wait for consumers. So whoever reads is told in time: when more than half of what the
-//! topic keeps, by age or by room, lies unread.
+//! topic keeps, by age or by room, lies unread. No client is told how many bytes a partition has on a broker's disk. Once the
+//! broker has removed something, what is there is what it keeps. Before that, as many records have room in any case as have it
+//! without compression: far fewer than in truth, so that this alarm comes early rather than late.
 
 use std::{
     collections::BTreeMap,
@@ -105,15 +107,18 @@ pub(super) fn first_since(
 }
 
 /// Whether retention comes near a reader that goes on at `next`. `young` is the first record that has lived less than
-/// half of what the topic keeps by age, where it keeps by age.
-pub(super) fn threat(bounds: &Range<Offset>, young: Option<Offset>, next: Offset) -> Option<Threat> {
+/// half of what the topic keeps by age, where it keeps by age. `room` is how many records have room in any case, where that is
+/// known.
+pub(super) fn threat(bounds: &Range<Offset>, young: Option<Offset>, room: Option<u64>, next: Offset) -> Option<Threat> {
     let unread = bounds.end.saturating_sub(next.max(bounds.start));
     if next >= bounds.end {
         return None;
     }
     let by_age = young.is_some_and(|young| next < young);
-    // Where nothing has been removed yet, there is room.
-    let by_room = bounds.start > 0 && next < bounds.start + (bounds.end - bounds.start) / 2;
+    let by_room = match bounds.start {
+        0 => room.is_some_and(|room| unread > room),
+        start => next < start + (bounds.end - start) / 2,
+    };
     (by_age || by_room).then_some(Threat { unread, overtaken: next < bounds.start })
 }
 
@@ -125,18 +130,20 @@ mod tests {
     fn the_alarm_by_table() {
         let near = |overtaken| move |unread| Some(Threat { unread, overtaken });
         let table = [
-            ("caught up", 100..200, Some(150), 200, None),
-            ("caught up, all old", 0..200, Some(200), 200, None),
-            ("young", 0..200, Some(50), 50, None),
-            ("old", 0..200, Some(50), 49, near(false)(151)),
-            ("nothing was removed yet", 0..200, None, 0, None),
-            ("more than half of the room is unread", 100..200, None, 149, near(false)(51)),
-            ("half of it", 100..200, None, 150, None),
-            ("overtaken", 100..200, Some(150), 99, near(true)(100)),
-            ("empty", 100..100, Some(100), 100, None),
+            ("caught up", 100..200, Some(150), Some(10), 200, None),
+            ("caught up, all old", 0..200, Some(200), Some(10), 200, None),
+            ("young", 0..200, Some(50), None, 50, None),
+            ("old", 0..200, Some(50), None, 49, near(false)(151)),
+            ("nothing was removed yet, and nothing read that tells of sizes", 0..200, None, None, 0, None),
+            ("nothing was removed yet, and what is unread has room in any case", 0..200, None, Some(150), 50, None),
+            ("nothing was removed yet, and it has not", 0..200, None, Some(149), 50, near(false)(150)),
+            ("more than half of the room is unread", 100..200, None, Some(10), 149, near(false)(51)),
+            ("half of it", 100..200, None, Some(10), 150, None),
+            ("overtaken", 100..200, Some(150), None, 99, near(true)(100)),
+            ("empty", 100..100, Some(100), None, 100, None),
         ];
-        for (case, bounds, young, next, expected) in table {
-            assert_eq!(threat(&bounds, young, next), expected, "{case}");
+        for (case, bounds, young, room, next, expected) in table {
+            assert_eq!(threat(&bounds, young, room, next), expected, "{case}");
         }
     }
 }

@@ -4,13 +4,14 @@ use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
 
 use async_trait::async_trait;
 use beidou_schemas::{Offset, Record, Topic, TopicPartition};
+use tokio::sync::watch;
 
 use super::MemoryLog;
 use crate::{Log, LogError, Member, ReadBatch, ReadLimit, Threat, Writer};
@@ -162,5 +163,57 @@ impl Overlay for Full {
                 false => Ok(()),
             }
         })))
+    }
+}
+
+/// A log that may be away: until it is back nobody is answered.
+pub struct Away {
+    below: Arc<MemoryLog>,
+    away: watch::Sender<bool>,
+    asked: AtomicUsize,
+}
+
+impl Away {
+    /// Not away yet.
+    pub fn new(below: Arc<MemoryLog>) -> Arc<Self> {
+        Arc::new(Self { below, away: watch::Sender::new(false), asked: AtomicUsize::new(0) })
+    }
+
+    /// Whether it is, from now on.
+    pub fn set(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+
+    /// How often it was asked where a partition begins and ends.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    async fn is_there(&self) {
+        let mut away = self.away.subscribe();
+        drop(away.wait_for(|away| !away).await);
+    }
+}
+
+#[async_trait]
+impl Overlay for Away {
+    fn below(&self) -> &MemoryLog {
+        &self.below
+    }
+
+    async fn writer(&self, at: TopicPartition, name: &str) -> Result<Arc<dyn Writer>, LogError> {
+        self.is_there().await;
+        self.below.writer(at, name).await
+    }
+
+    async fn read(&self, at: TopicPartition, from: Offset, limit: ReadLimit) -> Result<ReadBatch, LogError> {
+        self.is_there().await;
+        self.below.read(at, from, limit).await
+    }
+
+    async fn bounds(&self, at: TopicPartition) -> Result<Range<Offset>, LogError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.is_there().await;
+        self.below.bounds(at).await
     }
 }

@@ -32,7 +32,7 @@ pub enum Row {
     BrokerKilled,
     /// query-api is killed under a live tail.
     QueryApiKilled,
-    /// The broker is away for a while.
+    /// The broker is away for a while, and people ask for what is in the tables.
     BrokerAway,
     /// The network to the API servers is cut.
     ApiCut,
@@ -44,6 +44,10 @@ pub enum Row {
     KafkaCut,
     /// The network to the broker is slow, then silent.
     KafkaSlow,
+    /// The network to the engine is cut.
+    EngineCut,
+    /// The network to the engine is slow, then silent.
+    EngineSlow,
     /// The network to the bucket is cut.
     StoreCut,
     /// The network to the bucket is slow, then silent.
@@ -64,7 +68,7 @@ pub enum Row {
 
 impl Row {
     /// All of them. The disk's needs a log of files; the others, a log in Kafka and an archive in a bucket.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::IngestKilled,
         Self::ProjectorKilled,
         Self::EngineKilled,
@@ -76,6 +80,8 @@ impl Row {
         Self::ApiSlow,
         Self::KafkaCut,
         Self::KafkaSlow,
+        Self::EngineCut,
+        Self::EngineSlow,
         Self::StoreCut,
         Self::StoreSlow,
         Self::IngestPaused,

@@ -1,8 +1,10 @@
-//! What lies between the roles and what they need: a proxy before each API server, before the broker and before the bucket.
+//! What lies between the roles and what they need: a proxy before each API server, before the broker, before the bucket, and,
+//! where a fault wants it, before the engine.
 //!
 //! ```text
 //!  ingest ────► proxy ─► API server          ingest, projectors, query-api ─► proxy ─► broker
 //!  projectors ─► proxy ─► a proxy that knows requests ─► S3 server
+//!  projectors, query-api ─► proxy ─► engine
 //! ```
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ const PREFIX: &str = "matrix";
 pub(super) struct Network {
     api: Vec<Proxy>,
     kafka: Proxy,
+    engine: Proxy,
     to_store: Proxy,
     /// Refuses, or loses answers.
     pub(super) store: Proxied,
@@ -40,6 +43,8 @@ pub(super) enum Line {
     Api,
     /// Between all roles and the broker.
     Kafka,
+    /// Between projectors, and query-api, and the engine.
+    Engine,
     /// Between projectors and the bucket.
     Store,
 }
@@ -49,7 +54,7 @@ impl Line {
     pub(super) fn slow(self) -> Mode {
         let (delay_ms, bytes_per_second) = match self {
             Self::Api => (100, 128 << 10),
-            Self::Kafka => (30, 256 << 10),
+            Self::Kafka | Self::Engine => (30, 256 << 10),
             Self::Store => (150, 64 << 10),
         };
         Mode::Slow { delay: Duration::from_millis(delay_ms), bytes_per_second }
@@ -64,12 +69,12 @@ impl Network {
             let url = server.url();
             api.push(Proxy::before(url.strip_prefix("http://").context("the simulator speaks HTTP")?).await?);
         }
-        let kafka = Proxy::start().await?;
+        let (kafka, engine) = (Proxy::start().await?, Proxy::start().await?);
         let settings = Settings { advertised: Some(kafka.port()), ..Settings::default() };
         let (broker, store) = tokio::try_join!(Broker::with(&settings), Proxied::start())?;
         kafka.leads_to(&broker.address());
         let to_store = Proxy::before(store.url.strip_prefix("http://").context("the proxy speaks HTTP")?).await?;
-        Ok((Self { api, kafka, to_store, store }, broker))
+        Ok((Self { api, kafka, engine, to_store, store }, broker))
     }
 
     /// An installation that reaches everything through the proxies; the test reads the bucket past them.
@@ -85,10 +90,17 @@ impl Network {
         }
     }
 
+    /// Where the proxy before the engine listens, which is there.
+    pub(super) fn before_engine(&self, url: &str) -> anyhow::Result<String> {
+        self.engine.leads_to(url.strip_prefix("http://").context("the engine speaks HTTP")?);
+        Ok(self.engine.url())
+    }
+
     fn proxies(&self, line: Line) -> &[Proxy] {
         match line {
             Line::Api => &self.api,
             Line::Kafka => std::slice::from_ref(&self.kafka),
+            Line::Engine => std::slice::from_ref(&self.engine),
             Line::Store => std::slice::from_ref(&self.to_store),
         }
     }

@@ -46,10 +46,12 @@ impl Run {
                 self.kill(role, load, measure).await
             }
             Row::QueryApiKilled => self.kill_under_a_tail(load, measure).await,
-            Row::BrokerKilled => self.away(Duration::ZERO, load, measure).await,
-            Row::BrokerAway => self.away(measure.away, load, measure).await,
+            Row::BrokerKilled => self.kill_and_restart_broker(load, measure).await,
+            Row::BrokerAway => self.away_and_asked(load, measure).await,
             Row::ApiCut => self.strike_line(Line::Api, &[Mode::Cut], load, measure).await,
             Row::KafkaCut => self.strike_line(Line::Kafka, &[Mode::Cut], load, measure).await,
+            Row::EngineCut => self.strike_engine(&[Mode::Cut], load, measure).await,
+            Row::EngineSlow => self.strike_engine(&[Line::Engine.slow(), Mode::Stalled], load, measure).await,
             Row::StoreCut => self.strike_line(Line::Store, &[Mode::Cut], load, measure).await,
             Row::ApiSlow => self.slow(Line::Api, load, measure).await,
             Row::KafkaSlow => self.slow(Line::Kafka, load, measure).await,
@@ -75,10 +77,9 @@ impl Run {
         Ok(1)
     }
 
-    async fn away(&mut self, long: Duration, load: Load, measure: Measure) -> anyhow::Result<u64> {
+    async fn kill_and_restart_broker(&mut self, load: Load, measure: Measure) -> anyhow::Result<u64> {
         self.broker.as_mut().context("the log is in a broker")?.kill()?;
         self.pass(load, measure).await?;
-        self.lasts(long).await?;
         self.broker.as_mut().context("the log is in a broker")?.restart().await?;
         self.pass(load, measure).await?;
         Ok(1)
@@ -114,6 +115,16 @@ impl Run {
         self.network()?.set(line, Mode::Passes);
         self.pass(load, measure).await?;
         Ok(self.struck_since(line, first))
+    }
+
+    /// The engine tells itself where it listens: while this lasts, it tells where the proxy does.
+    async fn strike_engine(&mut self, modes: &[Mode], load: Load, measure: Measure) -> anyhow::Result<u64> {
+        let url = self.site.endpoint().await?.url;
+        let proxy = self.network()?.before_engine(&url)?;
+        self.site.tell_engine(&proxy)?;
+        let struck = self.strike_line(Line::Engine, modes, load, measure).await?;
+        self.site.tell_engine(&url)?;
+        Ok(struck)
     }
 
     fn struck_since(&self, line: Line, before: u64) -> u64 {
