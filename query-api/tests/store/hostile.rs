@@ -1,4 +1,4 @@
-//! Hostile input: some 800 statements and requests of `hostile.jsonl`, against secrets that were planted where no
+//! Hostile input: some 1,000 statements and requests of `hostile.jsonl`, against secrets that were planted where no
 //! caller may look, and a listener that nobody may call.
 //!
 //! A line is `{"sql": …}`, or a request: `{"get": path}` or `{"post": path, "body": …}`, each perhaps with `headers`.
@@ -22,7 +22,7 @@ use crate::{
 /// The secrets: in a file, in another database, in a column that no view has, behind the part of a frame that one shows.
 const SECRETS: [&str; 4] = ["canary-file-93ad", "canary-table-93ad", "canary-column-93ad", "canary-frame-93ad"];
 /// The fewest inputs that this set shall have.
-const LEAST: usize = 300;
+const LEAST: usize = 1000;
 
 struct Field {
     world: World,

@@ -247,6 +247,25 @@ async fn the_schema_is_what_the_engine_has() {
     assert_eq!(schema["limits"]["rows"], 100_000);
 }
 
+/// What the guard writes in another way than its caller, and says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_anew_means_what_it_meant() {
+    let world = world_alone().await;
+    world.filled().await;
+    for (sql, expected) in [
+        (
+            "SELECT count(), - -1, -+-2, 1 - - -1, -(-3), [1, 2][- -1], - NOT 0 FROM events",
+            json!([ROWS, 1, 2, 0, 3, 1, -1]),
+        ),
+        ("SELECT 1 IN (+1, 2), 2 IN (- -2), 3 IN 1 + 2, 1 IN [1, 2]", json!([1, 1, 1, 1])),
+        ("SELECT TRIM('  a '), TRIM(BOTH 'x' FROM 'xax'), TRIM(LEADING 'x' FROM 'xax')", json!(["a", "a", "ax"])),
+        ("SELECT trim(TRAILING 'x' FROM 'xax'), TRIM(BOTH '' FROM 'a'), POSITION('a' IN 'ba')", json!(["xa", "a", 2])),
+        ("SELECT .5, CASE WHEN 1 THEN .25 END, toInt64(INTERVAL '2' DAY + INTERVAL -1 DAY)", json!([0.5, 0.25, 1])),
+    ] {
+        assert_eq!(world.sql(sql).await["rows"], json!([expected]), "{sql}");
+    }
+}
+
 /// In some places the engine takes a bare name for a function. The guard refuses each statement of that kind.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_function_is_called_by_a_bare_name() {
@@ -254,8 +273,16 @@ async fn no_function_is_called_by_a_bare_name() {
     let client = world.engine.store().reader().unwrap();
     let mut called = 0;
     for function in FUNCTIONS.iter().flat_map(|family| family.functions) {
-        for arguments in ["toString, [1]", "not, [true]", "plus, [1], [2]", "[1], toString", "toString"] {
-            let name = arguments.split(", ").find(|word| word.chars().all(char::is_alphabetic)).unwrap();
+        for (arguments, name) in [
+            ("toString, [1]", "toString"),
+            ("not, [true]", "not"),
+            ("plus, [1], [2]", "plus"),
+            ("[1], toString", "toString"),
+            ("toString", "toString"),
+            ("+toString, [1]", "toString"),
+            ("(+(toString)), [1]", "toString"),
+            ("TRIM(BOTH '' FROM toString), [1]", "toString"),
+        ] {
             let sql = format!("SELECT {function}({arguments}), (SELECT 1 AS {name})");
             let taken = client.query_raw(&sql).fetch_bytes("TSV").unwrap().collect().await.is_ok();
             called += u32::from(taken);

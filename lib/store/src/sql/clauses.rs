@@ -6,15 +6,15 @@ use sqlparser::{
         Cte, Distinct, ExceptSelectItem, FunctionArg, FunctionArgExpr, GroupByExpr, GroupByWithModifier, Ident, Join,
         JoinConstraint, JoinOperator, LimitClause, NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart,
         Offset, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor,
-        SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, Spanned, TableFactor, TableFunctionArgs,
-        TableWithJoins, Value, WildcardAdditionalOptions, WindowFrameBound, WindowSpec, With,
+        SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor,
+        TableFunctionArgs, TableWithJoins, Value, WildcardAdditionalOptions, WindowFrameBound, WindowSpec, With,
     },
     tokenizer::Span,
 };
 
 use super::{
     guard::Guard,
-    names::{Source, alias, called, quoted, single, with_name},
+    names::{Source, alias, called, quoted, single},
     refusal::{Checking, Refused},
     tokens::is_number,
 };
@@ -68,7 +68,7 @@ impl Guard {
             unless(!name.columns.is_empty() || name.at.is_some(), &what, at)?;
             self.query(query)?;
             let own = std::mem::take(&mut name.name.value);
-            name.name.value = with_name(&own);
+            name.name.value = self.with_name(&own);
             // Printed as `name AS (…)`.
             name.explicit = false;
             quoted(&mut name.name)?;
@@ -82,7 +82,10 @@ impl Guard {
         match body {
             SetExpr::Select(select) => self.select(select),
             SetExpr::Query(query) => self.query(query),
-            SetExpr::SetOperation { left, op: _, set_quantifier, right } => {
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                if *op == SetOperator::Minus {
+                    return Refused::clause("MINUS", "EXCEPT", at);
+                }
                 let by_name = matches!(
                     set_quantifier,
                     SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName
@@ -225,11 +228,11 @@ impl Guard {
                 let odd = !with_hints.is_empty() || version.is_some() || *with_ordinality || !partitions.is_empty();
                 let odd = odd || json_path.is_some() || sample.is_some() || !index_hints.is_empty();
                 unless(odd, "a hint, a version, a sample or a part of a table", at)?;
-                own.as_mut().map_or(Ok(()), alias)?;
                 match args {
                     Some(args) => numbers(name, args, at),
                     None => self.named(name, own),
-                }
+                }?;
+                own.as_mut().map_or(Ok(()), alias)
             }
             TableFactor::Derived { lateral, subquery, alias: own, sample } => {
                 unless(*lateral || sample.is_some(), "LATERAL or a sample", at)?;

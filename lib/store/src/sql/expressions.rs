@@ -15,6 +15,7 @@ use super::{
     guard::Guard,
     literals::is_closed,
     names::{quoted, single},
+    reading::{bracketed, position, seen, trim, without_plus},
     refusal::{Checking, Refused},
     tokens::is_number,
     types,
@@ -37,6 +38,7 @@ impl Guard {
     }
 
     pub(super) fn expression(&mut self, expression: &mut Expr) -> Checking {
+        without_plus(expression);
         let at = expression.span();
         match expression {
             Expr::Identifier(name) => self.take(name),
@@ -50,8 +52,11 @@ impl Guard {
             | Expr::IsNotTrue(inner)
             | Expr::IsFalse(inner)
             | Expr::IsNotFalse(inner) => self.expression(inner),
-            Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not, expr } => {
-                self.expression(expr)
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => self.expression(expr),
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+                self.expression(expr)?;
+                bracketed(expr);
+                Ok(())
             }
             Expr::BinaryOp { left, op, right } => {
                 operator(op, at)?;
@@ -106,12 +111,16 @@ impl Guard {
                 }
                 self.expression(expr)
             }
-            Expr::Position { expr, r#in } => self.each([expr, r#in]),
+            Expr::Position { expr, r#in } => {
+                *expression = position(expr, r#in);
+                self.expression(expression)
+            }
             Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
                 self.each([expr].into_iter().chain(substring_from).chain(substring_for))
             }
-            Expr::Trim { trim_where: _, trim_what, expr, trim_characters: None } => {
-                self.each([expr].into_iter().chain(trim_what))
+            Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
+                *expression = trim(*trim_where, expr, trim_what.as_mut());
+                self.expression(expression)
             }
             // A library of many dialects: what is not named here is not known.
             _ => refuse("this expression", at),
@@ -120,30 +129,33 @@ impl Guard {
 
     /// A member of a list behind IN. A bare name there would be read as a table.
     fn listed(&mut self, item: &mut Expr) -> Checking {
-        let mut inner = &*item;
-        while let Expr::Nested(nested) = inner {
-            inner = nested;
-        }
-        match inner {
-            Expr::Value(_) | Expr::UnaryOp { .. } | Expr::Tuple(_) | Expr::Array(_) | Expr::Function(_) => {
-                self.expression(item)
+        let what = match seen(item) {
+            Expr::Value(_) | Expr::Tuple(_) | Expr::Array(_) | Expr::Function(_) | Expr::Cast { .. } => {
+                return self.expression(item);
             }
-            Expr::Cast { .. } | Expr::BinaryOp { .. } => self.expression(item),
-            inner => {
-                let allowed = "`IN (values)`, `IN (SELECT ...)`, or `=` for a column";
-                let what = match inner {
-                    Expr::Identifier(name) => format!("the name {:?}", name.value),
-                    Expr::CompoundIdentifier(_) => format!("the name {:?}", inner.to_string()),
-                    _ => "this".to_owned(),
-                };
-                Err(Refused::new("expression", format!("{what} in a list of IN is not allowed"), allowed, inner.span()))
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: _ } => return self.expression(item),
+            // What binds less than IN was meant to stand behind it: `x IN 1 AND y`.
+            Expr::BinaryOp { op, left: _, right: _ } if is_arithmetic(op) => return self.expression(item),
+            Expr::Identifier(name) => format!("the name {:?}", name.value),
+            Expr::CompoundIdentifier(names) => {
+                let parts: Vec<_> = names.iter().map(|name| name.value.as_str()).collect();
+                format!("the name {:?}", parts.join("."))
             }
-        }
+            _ => "this".to_owned(),
+        };
+        let allowed = "`IN (values)`, `IN (SELECT ...)`, or `=` for a column";
+        Err(Refused::new("expression", format!("{what} in a list of IN is not allowed"), allowed, seen(item).span()))
     }
 
     fn value(&mut self, value: &mut Value, at: Span) -> Checking {
         match value {
-            Value::Number(digits, false) if is_number(digits) => Ok(()),
+            Value::Number(digits, false) if is_number(digits) => {
+                // Behind a word the engine takes the point of `.5` for that of a name.
+                if digits.starts_with('.') {
+                    digits.insert(0, '0');
+                }
+                Ok(())
+            }
             Value::Boolean(_) | Value::Null => Ok(()),
             Value::SingleQuotedString(body) if is_closed(body) => {
                 let number = self.strings.len().to_string();
@@ -171,7 +183,10 @@ impl Guard {
             return refuse("this form of INTERVAL (write INTERVAL 1 HOUR)", at);
         };
         unit(field, at)?;
-        self.expression(value)
+        self.expression(value)?;
+        // The engine reads units in a string that follows the word: `INTERVAL '1 HOUR'`.
+        bracketed(value);
+        Ok(())
     }
 
     fn lambda(&mut self, lambda: &mut LambdaFunction, at: Span) -> Checking {
@@ -205,8 +220,8 @@ impl Guard {
         if !functions::is_parametric(&known) && *parameters != FunctionArguments::None {
             return refuse("a second pair of brackets behind this function", at);
         }
-        if functions::is_calling(&known) && calls_a_name(args) {
-            let what = "a bare name as the function that is called";
+        if functions::is_calling(&known) && !calls_a_lambda(args) {
+            let what = format!("a first argument of {known} that is no lambda");
             return Err(Refused::new("expression", what, "x -> ...", at));
         }
         *name = ObjectName::from(vec![Ident::new(known)]);
@@ -249,24 +264,30 @@ impl Guard {
     }
 }
 
-/// Whether the first of several arguments is a bare name.
-fn calls_a_name(arguments: &FunctionArguments) -> bool {
-    let FunctionArguments::List(list) = arguments else { return false };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), _, ..] = list.args.as_slice() else { return false };
-    let mut first = first;
-    while let Expr::Nested(inner) = first {
-        first = inner;
+/// Whether the first of several arguments is a lambda. The engine takes a name there for a function, whatever it is
+/// called, and it knows more ways to write a name than anybody can list.
+fn calls_a_lambda(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return true };
+    match list.args.as_slice() {
+        [] | [_] => true,
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), ..] => matches!(seen(first), Expr::Lambda(_)),
+        [_, ..] => false,
     }
-    matches!(first, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
 fn operator(operator: &BinaryOperator, at: Span) -> Checking {
     use BinaryOperator as O;
     match operator {
-        O::Plus | O::Minus | O::Multiply | O::Divide | O::Modulo | O::StringConcat | O::And | O::Or => Ok(()),
-        O::Eq | O::NotEq | O::Lt | O::Gt | O::LtEq | O::GtEq => Ok(()),
+        O::And | O::Or | O::Eq | O::NotEq | O::Lt | O::Gt | O::LtEq | O::GtEq => Ok(()),
+        operator if is_arithmetic(operator) => Ok(()),
         _ => refuse("this operator", at),
     }
+}
+
+/// What makes a value of two, and binds more than a comparison.
+fn is_arithmetic(operator: &BinaryOperator) -> bool {
+    use BinaryOperator as O;
+    matches!(operator, O::Plus | O::Minus | O::Multiply | O::Divide | O::Modulo | O::StringConcat)
 }
 
 /// A unit of time that the engine has.

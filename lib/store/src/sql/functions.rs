@@ -126,8 +126,8 @@ pub(super) fn is_parametric(known: &str) -> bool {
     AGGREGATE.contains(&known) || combined(known, MOST_COMBINATORS).is_some()
 }
 
-/// Functions that call a function: their first argument of several. A bare name there is taken for one by the engine,
-/// whatever it is called.
+/// Functions that call a function: their first argument of several, which has to be a lambda. A bare name there is taken
+/// for a function by the engine, whatever it is called.
 #[rustfmt::skip]
 const CALLING: [&str; 17] = [
     "arrayAll", "arrayAvg", "arrayCompact", "arrayCount", "arrayCumSum", "arrayDifference", "arrayExists",

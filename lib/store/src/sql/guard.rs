@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, thread};
 
 use sqlparser::{
-    ast::Statement,
+    ast::{Query, Statement},
     dialect::ClickHouseDialect,
     parser::{Parser, ParserError},
     tokenizer::{Span, TokenWithSpan},
 };
 
 use super::{
+    again,
     elsewhere::elsewhere,
     literals::put_back,
     refusal::{Checking, Refusal, Refused},
@@ -49,6 +50,15 @@ pub(super) struct Guard {
     pub given: BTreeSet<String>,
     /// Bare names that it uses.
     pub used: Vec<(String, Span)>,
+    /// Whether this reads what a guard has printed: names of WITH have their prefix.
+    pub printed: bool,
+}
+
+impl Guard {
+    /// A guard over a text that a guard has printed.
+    pub(super) fn of_printed() -> Self {
+        Self { printed: true, ..Self::default() }
+    }
 }
 
 /// Reads a statement: a SELECT over the views, made of known parts only.
@@ -90,21 +100,27 @@ fn read(sql: &str, range: Option<Between>) -> Checking<String> {
     })
 }
 
-/// The statement, printed anew.
+/// The statement, printed anew, and read anew.
 fn rewritten(tokens: Vec<TokenWithSpan>) -> Checking<String> {
-    let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEEPEST);
-    let mut statements = parser.with_tokens_with_locations(tokens).parse_statements().map_err(not_read)?;
-    let mut query = match (statements.pop(), statements.is_empty()) {
-        (Some(Statement::Query(query)), true) => query,
-        (None, _) => return Err(statement("the statement is empty")),
-        (Some(_), true) => return Err(statement("this is no SELECT")),
-        (Some(_), false) => return Err(statement("there are several statements")),
-    };
+    let mut query = parsed(tokens)?;
     let mut guard = Guard::default();
     guard.query(&mut query)?;
     guard.names_are_known()?;
-    put_back(&query.to_string(), &guard.strings)
-        .ok_or_else(|| Refused::new("expression", "a string in an unknown place", "strings as values", Span::empty()))
+    let printed = query.to_string();
+    again::reads_as(&printed, &query)?;
+    put_back(&printed, &guard.strings).ok_or_else(again::two_ways)
+}
+
+/// The one query that the tokens are.
+pub(super) fn parsed(tokens: Vec<TokenWithSpan>) -> Checking<Box<Query>> {
+    let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEEPEST);
+    let mut statements = parser.with_tokens_with_locations(tokens).parse_statements().map_err(not_read)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(Statement::Query(query)), true) => Ok(query),
+        (None, _) => Err(statement("the statement is empty")),
+        (Some(_), true) => Err(statement("this is no SELECT")),
+        (Some(_), false) => Err(statement("there are several statements")),
+    }
 }
 
 fn statement(what: &str) -> Refused {

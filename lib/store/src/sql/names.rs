@@ -19,6 +19,8 @@ const CTE_PREFIX: &str = "with_";
 const DATABASE: &str = "beidou";
 /// The column of `numbers(n)`.
 const NUMBER: &str = "number";
+/// What the engine reads behind a table, and what would be taken for its alias here.
+const BEHIND_TABLES: [&str; 4] = ["ALL", "ANY", "FINAL", "PASTE"];
 /// Longer names are nobody's.
 const LONGEST_NAME: usize = 200;
 
@@ -55,6 +57,11 @@ pub(super) fn alias(alias: &mut TableAlias) -> Checking {
     if !columns.is_empty() || at.is_some() {
         let what = format!("a list of columns behind the alias {:?}", name.value);
         return Refused::clause(&what, "`AS name`", name.span);
+    }
+    let is_bare = !*explicit && name.quote_style.is_none();
+    if is_bare && BEHIND_TABLES.iter().any(|word| word.eq_ignore_ascii_case(&name.value)) {
+        let allowed = "`AS name`; no FINAL, and no ANY, ALL or PASTE in front of JOIN";
+        return Refused::clause(&format!("{} behind a table", name.value), allowed, name.span);
     }
     *explicit = true;
     quoted(name)
@@ -101,7 +108,7 @@ impl Guard {
         let whole = idents.len() == name.0.len();
         let own = match idents.as_slice() {
             [table] if whole && self.scopes.iter().flatten().any(|known| *known == table.value) => {
-                return Ok(Source::With(with_name(&table.value)));
+                return Ok(Source::With(self.with_name(&table.value)));
             }
             [table] if whole => Some(table),
             [database, table] if whole && database.value == DATABASE => Some(table),
@@ -115,9 +122,9 @@ impl Guard {
             Refused::new("table", format!("there is no table {:?}", shown.join(".")), allowed, at)
         })
     }
-}
 
-/// The printed name of a common table expression.
-pub(super) fn with_name(name: &str) -> String {
-    format!("{CTE_PREFIX}{name}")
+    /// The printed name of a common table expression.
+    pub(super) fn with_name(&self, name: &str) -> String {
+        if self.printed { name.to_owned() } else { format!("{CTE_PREFIX}{name}") }
+    }
 }

@@ -29,6 +29,7 @@ pub(super) fn tokens(sql: &str, range: Option<Between>) -> Checking<Vec<TokenWit
         let at = Span::new(error.location, error.location);
         Refused::new("syntax", format!("this is not SQL: {}", error.message), ALLOWED, at)
     })?;
+    all.windows(2).try_for_each(|pair| apart(&pair[0], &pair[1]))?;
     let mut kept: Vec<_> = all.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
     while kept.last().is_some_and(|token| matches!(token.token, Token::SemiColon | Token::EOF)) {
         kept.pop();
@@ -40,6 +41,26 @@ pub(super) fn tokens(sql: &str, range: Option<Between>) -> Checking<Vec<TokenWit
     }
     kept.iter().try_for_each(known)?;
     Ok(kept)
+}
+
+/// Whether two tokens without a blank between them are two for the engine, too: `0b11` and `1abc` are none of `0 b11` and
+/// `1 abc` there, `b'1'` is no `b '1'`, and `1.2.3` is an element of a tuple.
+fn apart(token: &TokenWithSpan, next: &TokenWithSpan) -> Checking {
+    let is_one = match (&token.token, &next.token) {
+        (Token::Number(..), Token::Word(word)) => word.quote_style.is_none(),
+        (Token::Number(..), Token::Number(..)) => true,
+        (Token::Word(word), Token::SingleQuotedString(_)) => {
+            word.quote_style.is_none() && word.value.eq_ignore_ascii_case("b")
+        }
+        _ => false,
+    };
+    match is_one {
+        false => Ok(()),
+        true => {
+            let what = format!("{}{} is not allowed here", token.token, next.token);
+            Err(Refused::new("character", what, ALLOWED, token.span))
+        }
+    }
 }
 
 fn known(token: &TokenWithSpan) -> Checking {
