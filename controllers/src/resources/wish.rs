@@ -137,7 +137,7 @@ pub(super) fn lacks(board: &Board, asked: &[Command], now: Micros) -> Option<Ref
 
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::{Seen, begin, built_in, decide, observe};
+    use beidou_model::operation::{Operation, Seen, begin, built_in, decide, observe};
     use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED, bundle::BundleShape};
 
     use super::*;
@@ -213,6 +213,23 @@ mod tests {
         enter(&mut board, Phase::Running);
         let asked = commands(&board, &suspend, NOW);
         assert!(matches!(&asked[..], [Command { ask: Ask::Hold(_), .. }]), "{asked:?}");
+    }
+
+    /// As the task of an operation holds it.
+    #[test]
+    fn only_what_its_own_switch_holds_is_let_go_on_by_it() {
+        for (reason, goes_on) in
+            [(Reason::Suspended, true), (Reason::HeldOnRequest, false), (Reason::FailedHosts, false)]
+        {
+            let mut board = board();
+            let asked = commands(&board, &stated(1), NOW);
+            follow(&mut board, &asked);
+            let held = |one: &mut Operation| (one.phase, one.reason) = (Phase::Held, Some(reason));
+            board.operations.change(&RUN, held).unwrap();
+            let asked = commands(&board, &stated(2), NOW);
+            let resumes = matches!(&asked[..], [Command { ask: Ask::Resume(_), .. }]);
+            assert_eq!((resumes, asked.is_empty()), (goes_on, !goes_on), "{reason}: {asked:?}");
+        }
     }
 
     #[test]
