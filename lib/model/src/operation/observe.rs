@@ -18,7 +18,7 @@ use beidou_schemas::{
 };
 use uuid::Uuid;
 
-use super::{Attempt, Board, Operation, draft::Draft};
+use super::{Attempt, Board, Debt, Operation, draft::Draft};
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,12 +118,15 @@ pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ign
         }
         Seen::Ended(id, ended, outcomes) => end(board, *id, ended, outcomes, &mut draft)?,
         Seen::UndoDone(id, kind, host) => {
-            let (step, kind, host) = (Some(owed(board, *id, *kind, host)?), *kind, host.clone());
+            let (operation, debt) = owed(board, *id, *kind, host)?;
+            let (step, kind, host) = (Some(operation.step(debt.step).name.clone()), *kind, host.clone());
             draft.add(Object::Operation(*id), UndoDone { kind, step, host });
         }
         Seen::UndoFailed(id, kind, host, why) => {
-            let (step, kind, host) = (Some(owed(board, *id, *kind, host)?), *kind, host.clone());
-            draft.add(Object::Operation(*id), UndoFailed { kind, step, host, why: why.clone(), again: None });
+            let (operation, debt) = owed(board, *id, *kind, host)?;
+            let again = debt.next_try(now, operation.plan.limits.undo_tries);
+            let (step, kind, host) = (Some(operation.step(debt.step).name.clone()), *kind, host.clone());
+            draft.add(Object::Operation(*id), UndoFailed { kind, step, host, why: why.clone(), again });
         }
         Seen::Warnings(id, rose) => warn(board, *id, rose, &mut draft)?,
         Seen::NotMade(id, why) => {
@@ -254,13 +257,18 @@ fn end(
     Ok(())
 }
 
-/// The step of what controllers undo on a host.
-fn owed(board: &Board, id: OperationId, kind: UndoKind, host: &str) -> Result<String, Ignored> {
+/// What controllers undo on a host.
+fn owed<'a>(
+    board: &'a Board,
+    id: OperationId,
+    kind: UndoKind,
+    host: &str,
+) -> Result<(&'a Operation, &'a Debt), Ignored> {
     let operation = operation(board, id)?;
     let host = operation.place(host).ok_or_else(|| Ignored::Unknown(format!("host {host}")))?;
     let mut ours = operation.debts.iter().filter(|debt| debt.by == UndoBy::Api && debt.stands());
     let found = ours.find(|debt| debt.kind == kind && debt.host == host);
-    found.map(|debt| operation.step(debt.step).name.clone()).ok_or(Ignored::Known)
+    found.map(|debt| (operation, debt)).ok_or(Ignored::Known)
 }
 
 fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'_>) -> Result<(), Ignored> {

@@ -162,13 +162,13 @@ fn undo(operation: &mut Operation, fact: &Fact) {
     match &fact.body {
         Body::UndoOwed(owed) => owe(operation, owed, time),
         Body::UndoStarted(started) => debts(operation, started.kind, started.step.as_deref(), &started.host, |debt| {
-            (debt.state, debt.tries) = (DebtState::Started { at: time }, started.number);
+            (debt.state, debt.tries, debt.again) = (DebtState::Started { at: time }, started.number, None);
         }),
         Body::UndoDone(done) => debts(operation, done.kind, done.step.as_deref(), &done.host, |debt| {
             debt.state = DebtState::Done;
         }),
         Body::UndoFailed(failed) => debts(operation, failed.kind, failed.step.as_deref(), &failed.host, |debt| {
-            (debt.state, debt.why) = (DebtState::Owed, failed.why.clone());
+            (debt.state, debt.why, debt.again) = (DebtState::Owed, failed.why.clone(), failed.again);
         }),
         Body::UndoSettled(settled) => {
             for host in &settled.hosts {
@@ -189,8 +189,9 @@ fn owe(operation: &mut Operation, owed: &UndoOwed, time: Micros) {
     for host in owed.hosts.iter().filter_map(|host| operation.place(host)).collect::<Vec<_>>() {
         if operation.owes_for(step as u32, owed.kind, host).is_none() {
             let (kind, by, purpose) = (owed.kind, plan.by, plan.purpose);
-            let (step, state, why) = (step as u32, DebtState::Owed, String::new());
-            operation.debts.push(Debt { step, kind, host, by, purpose, since: time, state, tries: 0, why });
+            let (step, state, since) = (step as u32, DebtState::Owed, time);
+            let (tries, why, again) = (0, String::new(), None);
+            operation.debts.push(Debt { step, kind, host, by, purpose, since, state, tries, why, again });
         }
     }
 }

@@ -36,6 +36,9 @@ pub(super) fn due(turn: &mut Turn<'_>, operation: &Operation) {
         return;
     }
     for debt in &debts {
+        if let Some(again) = debt.rests_until(turn.now) {
+            turn.wait(object, again);
+        }
         if let (DebtState::Started { at }, UndoBy::Api) = (&debt.state, debt.by) {
             let [host] = &operation.addresses(&[debt.host])[..] else { continue };
             turn.act(Action::Undo { operation: operation.id, kind: debt.kind, host: host.clone() });
@@ -83,6 +86,7 @@ fn account(turn: &mut Turn<'_>, operation: &Operation) {
         let has = |attempt: &&Attempt| attempt.step == debt.step && attempt.hosts.contains(&debt.host);
         let told = last.filter(has).filter(|_| debt.by == UndoBy::Playbook);
         let late = turn.now >= after(at, operation.plan.limits.undo_ms);
+        let again = debt.next_try(turn.now, operation.plan.limits.undo_tries);
         match told {
             Some(attempt) => {
                 let outcome = attempt.results.get(&debt.host);
@@ -92,12 +96,12 @@ fn account(turn: &mut Turn<'_>, operation: &Operation) {
                     let end = attempt.over.as_ref().map_or(AttemptEnd::Missing, |over| over.end);
                     let said = outcome.and_then(|outcome| outcome.message.clone());
                     let why = said.unwrap_or_else(|| format!("attempt {} ended: {end}", attempt.id));
-                    turn.record(object, UndoFailed { kind, step, host, why, again: None });
+                    turn.record(object, UndoFailed { kind, step, host, why, again });
                 }
             }
             None if late => {
                 let why = "it took too long".to_owned();
-                turn.record(object, UndoFailed { kind, step, host, why, again: None });
+                turn.record(object, UndoFailed { kind, step, host, why, again });
             }
             None => {}
         }
@@ -121,10 +125,12 @@ fn settle_rest(turn: &mut Turn<'_>, operation: &Operation, host: u32, address: &
     }
 }
 
-/// Everything that controllers undo begins at once; playbooks one after the other, each for all its hosts.
+/// Everything that controllers undo begins at once, unless it failed just now; playbooks one after the other, each for all its hosts.
 fn begin(turn: &mut Turn<'_>, operation: &Operation, debts: &[&Debt]) {
     let object = Object::Operation(operation.id);
-    let owed = |by: UndoBy| debts.iter().filter(move |debt| debt.by == by && debt.state == DebtState::Owed);
+    let now = turn.now;
+    let due = move |debt: &Debt| debt.state == DebtState::Owed && debt.rests_until(now).is_none();
+    let owed = |by: UndoBy| debts.iter().filter(move |debt| debt.by == by && due(debt));
     let start = |turn: &mut Turn<'_>, debt: &Debt| {
         for host in operation.addresses(&[debt.host]) {
             let (kind, step, number) = (debt.kind, step_of(operation, debt), debt.tries + 1);

@@ -1,7 +1,10 @@
-//! What is owed is undone: what each step did, the last one first, and the node is opened when nothing else is left.
+//! What is owed is undone: what each step did, the last one first, and the node is opened when nothing else is left. What fails is
+//! tried again after a while.
+
+use std::collections::BTreeMap;
 
 use beidou_schemas::operation::{
-    Actor, Object, OperationType, Phase, UndoBy, UndoKind, UndoPlan,
+    Actor, AttemptEnd, Object, OperationType, Phase, UndoBy, UndoKind, UndoPlan,
     bundle::{BundleShape, StepShape},
     command::{Ask, Word},
     fact::Body,
@@ -9,12 +12,12 @@ use beidou_schemas::operation::{
 use proptest::prelude::*;
 
 use super::{
-    cases::{RUN, asked, run, work},
+    cases::{RUN, asked, end, pass, run, work},
     properties::live,
     setting,
     world::World,
 };
-use crate::operation::{Board, DebtState, Seen};
+use crate::operation::{Action, Board, DebtState, Seen};
 
 /// A bundle for nodes in service: each of these steps has something to undo, which controllers or a playbook does.
 fn upgrade(steps: &[(&str, UndoBy)]) -> BundleShape {
@@ -92,6 +95,34 @@ fn a_node_that_could_not_be_put_right_stays_shut() {
         "{}",
         run(&world).message
     );
+}
+
+#[test]
+fn what_could_not_be_undone_is_tried_again_after_a_minute_and_after_ten() {
+    const PAUSES: [i64; 2] = [60, 600];
+    let mut world = broken_off(&[("cordon", UndoBy::Api), ("upgrade", UndoBy::Playbook)]);
+    world.settle();
+    for (pause, number) in PAUSES.into_iter().zip(2..) {
+        end(&mut world, RUN, AttemptEnd::NotStarted, BTreeMap::new());
+        world.settle();
+        pass(&mut world, pause - 1);
+        assert!(run(&world).open_attempt().is_none(), "the machine may be off");
+        pass(&mut world, 1);
+        assert_eq!(run(&world).open_attempt().map(|attempt| attempt.number), Some(number));
+    }
+    work(&mut world, RUN, &[]);
+    let opens = |world: &mut World| world.settle().iter().any(|action| matches!(action, Action::Undo { .. }));
+    for pause in PAUSES {
+        assert!(opens(&mut world));
+        world.see(&Seen::UndoFailed(RUN, UndoKind::Cordon, "10.0.0.1".into(), "forbidden".into()));
+        pass(&mut world, pause - 1);
+        assert!(!opens(&mut world), "the rights may be on their way");
+        pass(&mut world, 1);
+    }
+    assert!(opens(&mut world));
+    world.see(&Seen::UndoDone(RUN, UndoKind::Cordon, "10.0.0.1".into()));
+    world.settle();
+    assert_eq!((run(&world).phase, &*run(&world).message), (Phase::Cancelled, "dev cancelled it"));
 }
 
 proptest! {
