@@ -123,7 +123,7 @@ pub(super) fn waiting(machines: &[String], canary: u32) -> Value {
     json!({
         "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
         "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-        "parameters": {"script": script}, "batches": {"canary": canary, "soakSeconds": 0},
+        "parameters": {"script": script}, "batches": {"canary": canary, "soakSeconds": 0, "poolPercent": 100},
     })
 }
 

@@ -160,7 +160,7 @@ impl Site {
         let machines: Vec<_> = hosts.iter().map(|ip| serde_json::json!({"ip": ip})).collect();
         let spec = serde_json::json!({
             "clusterName": "c", "operationType": "Command", "operationFlow": flow, "operationMachines": machines,
-            "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
+            "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100, "poolPercent": 100},
         });
         self.request(id, spec).await
     }
