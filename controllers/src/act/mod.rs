@@ -9,9 +9,10 @@ mod watch;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use beidou_model::operation::{Action, Seen};
+use beidou_playbooks::Bundle;
 use beidou_schemas::{
     operation::{Object, OperationId, command::Command},
-    runner::{Assignment, AttemptId},
+    runner::{Assignment, AttemptId, BundleRef},
 };
 use tokio::sync::watch as channel;
 
@@ -169,16 +170,25 @@ impl Hands {
         }
     }
 
+    /// The bundle that an operation was planned with: never another one that came under its name. Why there is none, for people.
+    pub(crate) fn bundle_of(&self, id: OperationId) -> Result<&Bundle, String> {
+        let planned = self.keeper.look(|board| board.operations.get(&id).map(|found| found.plan.bundle.clone()));
+        let BundleRef { name, digest } = planned.ok_or_else(|| format!("operation {id} is not known"))?;
+        let bundle = self.bundles.get(&name).ok_or_else(|| format!("the bundle {name} is not there"))?;
+        let other =
+            || format!("the bundle {name} is not the one that the plan was made of; bring that one back, or cancel");
+        (bundle.digest() == digest).then_some(bundle).ok_or_else(other)
+    }
+
     /// What the runner of an attempt is to do.
     pub(crate) async fn assignment(&self, id: OperationId, attempt: &AttemptId) -> Result<Assignment, String> {
         let target = self.target_of(id).await.map_err(|error| crate::error::chain(&error))?;
         let known = self.known_nodes(&target).await?;
+        let bundle = self.bundle_of(id)?;
         self.keeper.look(|board| {
             let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;
             let attempt = operation.attempts.iter().find(|one| one.id == *attempt);
             let attempt = attempt.ok_or_else(|| "the attempt is not known".to_owned())?;
-            let name = &operation.plan.bundle.name;
-            let bundle = self.bundles.get(name).ok_or_else(|| format!("the bundle {name} is not there"))?;
             let path = |name: &str| self.executor.secret_path(&attempt.id, name);
             assign::assignment(bundle, operation, attempt, &target, &known, path)
         })
@@ -186,9 +196,7 @@ impl Hands {
 
     /// The files of an operation's bundle.
     pub(crate) fn bundle_tar(&self, operation: OperationId) -> Option<Vec<u8>> {
-        let name =
-            self.keeper.look(|board| board.operations.get(&operation).map(|found| found.plan.bundle.name.clone()))?;
-        self.bundles.get(&name).map(beidou_playbooks::Bundle::to_tar)
+        self.bundle_of(operation).ok().map(Bundle::to_tar)
     }
 
     fn object_name(&self, object: Object) -> String {

@@ -73,7 +73,8 @@ impl Hands {
             let operation = board.operations.get(&id).ok_or_else(|| format!("operation {id} is not known"))?;
             let found = operation.attempts.iter().find(|one| one.id == *attempt);
             let found = found.ok_or_else(|| format!("attempt {attempt} is not known"))?;
-            let bundle = self.bundles.get(&operation.plan.bundle.name);
+            let planned = &operation.plan.bundle;
+            let bundle = self.bundles.get(&planned.name).filter(|bundle| bundle.digest() == planned.digest);
             let step = bundle.map(|bundle| assign::step(bundle, operation, found)).transpose().unwrap_or_default();
             let api = step.and_then(|step| match step.act {
                 Act::Api(act) => Some(act),
@@ -89,6 +90,9 @@ impl Hands {
         let (operation, found, api) = self.found(id, attempt)?;
         if found.launched.is_some() || found.over.is_some() {
             return Ok(());
+        }
+        if let Err(why) = self.bundle_of(id) {
+            return self.not_started(id, attempt, why).await;
         }
         if let Some(act) = api {
             return self.start_api(&operation, &found, act).await;
@@ -152,6 +156,14 @@ impl Hands {
         self.tell(Seen::Ended(id, ended, Default::default())).await
     }
 
+    /// Ends an attempt that has its runner, which is not to act: of one that had the work before nobody knows what it did.
+    pub(crate) async fn give_up(&self, id: OperationId, attempt: &Attempt, message: String) -> Result<(), String> {
+        tracing::warn!(attempt = %attempt.id, message, "a runner gets no work");
+        let end = if attempt.claimed.is_some() { AttemptEnd::Missing } else { AttemptEnd::NotStarted };
+        let ended = AttemptEnded { attempt: attempt.id.clone(), end, exit: None, signal: None, message };
+        self.tell(Seen::Ended(id, ended, Default::default())).await
+    }
+
     /// What the runner is made of: the same for the same attempt. Beside it the names of nodes that its machines are.
     async fn order(
         &self,
@@ -161,13 +173,7 @@ impl Hands {
         let target = self.target_of(operation.id).await.map_err(|error| Start::Later(crate::error::chain(&error)))?;
         // What cannot be assigned is known now, not when a runner has come for it.
         let known = self.known_nodes(&target).await.map_err(Start::Later)?;
-        let name = &operation.plan.bundle.name;
-        let bundle = self.bundles.get(name).ok_or_else(|| Start::Never(format!("the bundle {name} is not there")))?;
-        if bundle.digest() != operation.plan.bundle.digest {
-            let why =
-                format!("the bundle {name} is not the one that the plan was made of; bring that one back, or cancel");
-            return Err(Start::Never(why));
-        }
+        let bundle = self.bundle_of(operation.id).map_err(Start::Never)?;
         let path = |name: &str| self.executor.secret_path(&attempt.id, name);
         let assigned = assign::assignment(bundle, operation, attempt, &target, &known, path).map_err(Start::Never)?;
         let input = [assigned.bundle.digest.clone(), assigned.limit.join(","), assigned.playbook.clone()].join("\n");

@@ -114,6 +114,10 @@ impl Hands {
 
     /// Does what is left of a step.
     async fn run_api(&self, id: OperationId, name: &AttemptId) -> Result<(), String> {
+        if let Err(why) = self.bundle_of(id) {
+            let (_, attempt, _) = self.found(id, name)?;
+            return self.give_up(id, &attempt, why).await;
+        }
         // The same runner after a restart.
         let runner = crate::commands::id_of(&["api", name.as_str()]);
         self.tell(Seen::Claimed(id, AttemptClaimed { attempt: name.clone(), runner })).await?;

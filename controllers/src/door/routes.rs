@@ -43,6 +43,12 @@ async fn grant(door: &Door, headers: &HeaderMap, claim: Claim) -> Result<Assignm
     if known.attempt.over.is_some() {
         return Err(No::refused(Refusal::Over, "the attempt has ended"));
     }
+    // It was made, and controllers may have begun anew with other bundles before it came.
+    let is_its = known.attempt.runner.is_none_or(|holder| holder == runner);
+    if let Some(why) = door.hands.bundle_of(known.operation).err().filter(|_| is_its) {
+        door.hands.give_up(known.operation, &known.attempt, why.clone()).await.map_err(No::Later)?;
+        return Err(No::refused(Refusal::Over, why));
+    }
     match door.keeper.tell(Seen::Claimed(known.operation, AttemptClaimed { attempt: attempt.clone(), runner })).await {
         Ok(()) => tracing::info!(%attempt, %runner, "a runner has claimed its step"),
         // The same runner asks again: its answer got lost.

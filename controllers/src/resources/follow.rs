@@ -201,7 +201,7 @@ async fn follow_one<K: Kind>(
     sent: &mut BTreeSet<Uuid>,
 ) -> Result<bool, Turn> {
     let kept = one.finalizers().iter().any(|known| known == FINALIZER);
-    if stated.deleted && hands.keeper.look(|board| is_over(board, stated)) {
+    if stated.deleted && hands.keeper.look(|board| is_over(board, stated, kept)) {
         if kept {
             let others: Vec<_> = one.finalizers().iter().filter(|known| *known != FINALIZER).collect();
             resources.merge::<K>(&one.name_any(), json!({"metadata": {"finalizers": others}})).await?;

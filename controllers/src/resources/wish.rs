@@ -38,6 +38,11 @@ pub(super) enum Wish {
 }
 
 impl Stated {
+    /// The id of one of its commands.
+    fn id_of(&self, what: &str) -> Uuid {
+        id_of(&["resource", &self.uid.to_string(), &self.generation.to_string(), what])
+    }
+
     /// None where it is not understood.
     fn request(&self) -> Option<Ask> {
         let name = self.name.clone();
@@ -79,9 +84,14 @@ fn there(board: &Board, stated: &Stated) -> Option<There> {
     }
 }
 
-/// Whether nothing is left to be done for it.
-pub(super) fn is_over(board: &Board, stated: &Stated) -> bool {
-    there(board, stated).is_none_or(|there| there.phase.is_over() || there.broken)
+/// Whether nothing is left to be done for one that was deleted. What the board does not know may have been asked for all the same, if
+/// it was `kept` by our finalizer, which comes before the first command: then a cancel goes behind the request, and once that was
+/// followed or refused, nothing can come any more.
+pub(super) fn is_over(board: &Board, stated: &Stated, kept: bool) -> bool {
+    match there(board, stated) {
+        Some(there) => there.phase.is_over() || there.broken,
+        None => !kept || board.refused.contains_key(&stated.uid) || board.commands.contains(&stated.id_of("delete")),
+    }
 }
 
 /// Whether what was accepted is what stands in it now.
@@ -91,19 +101,17 @@ pub(super) fn is_edited(board: &Board, stated: &Stated) -> bool {
 
 /// What it asks for that was not asked yet.
 pub(super) fn commands(board: &Board, stated: &Stated, now: Micros) -> Vec<Command> {
-    let generation = stated.generation.to_string();
-    let uid = stated.uid.to_string();
     let command = |what: &str, ask: Ask| {
-        let id = id_of(&["resource", &uid, &generation, what]);
+        let id = stated.id_of(what);
         Command { id, object: stated.object, subject: SUBJECT.into(), via: Via::Resource, time: now, ask }
     };
+    let delete = || command("delete", Ask::Cancel(Word { why: "the resource was deleted".into() }));
     let asked = match there(board, stated) {
-        None if board.refused.contains_key(&stated.uid) || stated.deleted => None,
+        None if board.refused.contains_key(&stated.uid) => None,
+        None if stated.deleted => Some(delete()),
         None => stated.request().map(|ask| command("request", ask)),
         Some(there) if there.phase.is_over() || there.ends || there.broken => None,
-        Some(_) if stated.deleted => {
-            Some(command("delete", Ask::Cancel(Word { why: "the resource was deleted".into() })))
-        }
+        Some(_) if stated.deleted => Some(delete()),
         Some(_) if stated.cancel => Some(command("cancel", Ask::Cancel(Word { why: "spec.cancel was set".into() }))),
         // An edit is refused, and the log says so. It stops nobody from holding what runs; what goes on is what was accepted, so
         // that nobody is let go on who may mean something else.
@@ -137,7 +145,7 @@ pub(super) fn lacks(board: &Board, asked: &[Command], now: Micros) -> Option<Ref
 
 #[cfg(test)]
 mod tests {
-    use beidou_model::operation::{Seen, begin, built_in, decide, observe};
+    use beidou_model::operation::{Operation, Seen, begin, built_in, decide, observe, refusal};
     use beidou_schemas::operation::{ClusterRules, Machine, OperationId, OperationType, WISHED, bundle::BundleShape};
 
     use super::*;
@@ -215,6 +223,23 @@ mod tests {
         assert!(matches!(&asked[..], [Command { ask: Ask::Hold(_), .. }]), "{asked:?}");
     }
 
+    /// As the task of an operation holds it.
+    #[test]
+    fn only_what_its_own_switch_holds_is_let_go_on_by_it() {
+        for (reason, goes_on) in
+            [(Reason::Suspended, true), (Reason::HeldOnRequest, false), (Reason::FailedHosts, false)]
+        {
+            let mut board = board();
+            let asked = commands(&board, &stated(1), NOW);
+            follow(&mut board, &asked);
+            let held = |one: &mut Operation| (one.phase, one.reason) = (Phase::Held, Some(reason));
+            board.operations.change(&RUN, held).unwrap();
+            let asked = commands(&board, &stated(2), NOW);
+            let resumes = matches!(&asked[..], [Command { ask: Ask::Resume(_), .. }]);
+            assert_eq!((resumes, asked.is_empty()), (goes_on, !goes_on), "{reason}: {asked:?}");
+        }
+    }
+
     #[test]
     fn what_a_cluster_may_bring_is_waited_for() {
         let mut board = board();
@@ -276,11 +301,9 @@ mod tests {
     fn a_deleted_one_is_cancelled_and_an_edited_one_is_refused() {
         let mut board = board();
         let gone = Stated { deleted: true, ..stated(1) };
-        assert_eq!(commands(&board, &gone, NOW), [], "what was never asked for is not cancelled");
-        assert!(is_over(&board, &gone));
         let asked = commands(&board, &stated(1), NOW);
         follow(&mut board, &asked);
-        assert!(!is_over(&board, &gone));
+        assert!(!is_over(&board, &gone, true));
         assert!(matches!(commands(&board, &gone, NOW)[0].ask, Ask::Cancel(_)));
         let mut edited = stated(2);
         if let Ok(Wish::Operation(spec, _)) = &mut edited.wish {
@@ -309,7 +332,7 @@ mod tests {
         follow(&mut board, &asked);
         board.operations.change(&RUN, |one| (one.broken, one.phase) = (true, Phase::Held)).unwrap();
         let gone = Stated { deleted: true, ..stated(1) };
-        assert!(is_over(&board, &gone), "a cancel would be refused for ever");
+        assert!(is_over(&board, &gone, true), "a cancel would be refused for ever");
         assert_eq!(commands(&board, &gone, NOW), []);
     }
 
@@ -318,12 +341,32 @@ mod tests {
         let mut board = board();
         let odd = Stated { wish: Err("a type of tomorrow".into()), ..stated(1) };
         assert_eq!(commands(&board, &odd, NOW), []);
-        assert!(is_over(&board, &odd), "nothing keeps it");
         let asked = commands(&board, &stated(1), NOW);
         follow(&mut board, &asked);
-        assert!(!is_over(&board, &odd));
         assert_eq!(commands(&board, &odd, NOW), [], "what runs goes on");
         let gone = Stated { deleted: true, ..odd };
+        assert!(!is_over(&board, &gone, true));
         assert!(matches!(commands(&board, &gone, NOW)[0].ask, Ask::Cancel(_)));
+    }
+
+    #[test]
+    fn one_that_is_deleted_before_its_request_is_followed_is_cancelled_behind_it() {
+        let (mut asked, mut never) = (board(), board());
+        let gone = Stated { deleted: true, ..stated(2) };
+        let request = commands(&asked, &stated(1), NOW);
+        let cancel = commands(&asked, &gone, NOW);
+        assert!(matches!(&cancel[..], [Command { ask: Ask::Cancel(_), .. }]), "{cancel:?}");
+        assert!(!is_over(&asked, &gone, true), "its request is on the way");
+        assert!(is_over(&asked, &gone, false), "nothing is asked for before the finalizer is there");
+        follow(&mut asked, &[request, cancel.clone()].concat());
+        assert_eq!((asked.operations[&RUN].phase, is_over(&asked, &gone, true)), (Phase::Cancelling, false));
+        assert_eq!(commands(&asked, &gone, NOW), []);
+
+        // Nobody knows whether there was a request until the cancel is refused.
+        let arrived = Arrived { command: cancel[0].clone(), partition: WISHED.partition, offset: 0 };
+        let refused = decide(&never, &arrived, NOW).unwrap_err();
+        refusal(&never, &arrived, &refused, NOW).iter().for_each(|fact| _ = never.apply(fact));
+        assert!(is_over(&never, &gone, true));
+        assert_eq!(commands(&never, &gone, NOW), []);
     }
 }

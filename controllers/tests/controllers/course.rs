@@ -11,7 +11,7 @@ use beidou_log::memory::Full;
 use beidou_schemas::{
     Topic,
     operation::{
-        Object, Phase,
+        Object, Phase, Reason,
         command::{Ask, Word},
         fact::{Body, Fact},
     },
@@ -161,6 +161,29 @@ async fn a_runner_that_is_made_behind_a_cancel_is_cleared_away() {
     site.runners.until(|runners| runners.has_forgotten(&attempts[1])).await;
     go.send(()).unwrap();
     site.runners.until(|runners| runners.has_forgotten(&attempts[0])).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_runner_gets_no_work_where_its_bundle_has_become_another_one() {
+    let site = Site::new();
+    let (go, shy) = tokio::sync::oneshot::channel();
+    *site.runners.shy.lock().unwrap() = Some(shy);
+    let (run, stop) = site.start(Faults::default());
+    site.operate(1, &["first"], &["10.0.0.1"]).await;
+    site.facts_until(|fact| matches!(fact.body, Body::AttemptLaunched(_))).await;
+    stop.cancel();
+    run.await.unwrap().unwrap();
+
+    std::fs::write(site.folder.path().join("probe/run.sh"), "#!/bin/sh\n# of tomorrow\n").unwrap();
+    let (run, stop) = site.start(Faults::default());
+    go.send(()).unwrap();
+    let facts = site.facts_until(|fact| matches!(fact.body, Body::Held(_))).await;
+    let Body::Held(held) = &facts.last().unwrap().body else { unreachable!() };
+    assert_eq!(held.reason, Reason::StartFailed);
+    assert!(held.message.contains("probe is not the one that the plan was made of"), "{}", held.message);
+    assert!(!names(&facts).contains(&"AttemptClaimed") && site.runners.done.lock().unwrap().is_empty());
     stop.cancel();
     run.await.unwrap().unwrap();
 }

@@ -8,7 +8,7 @@ use beidou_controllers::{
 };
 use beidou_schemas::{
     operation::{
-        Object, Phase,
+        Object, Phase, Reason,
         command::{Ask, Word},
         fact::Body,
     },
@@ -86,6 +86,44 @@ async fn what_a_person_has_cordoned_stays_so_after_a_cancel() {
     assert_eq!(["n1", "n2"].map(|name| is_open(&server.node(name).unwrap())), [false, true]);
     stop.cancel();
     run.await.unwrap().unwrap();
+}
+
+/// Before it begins, and in its middle.
+#[tokio::test]
+async fn a_step_is_not_done_by_another_bundle_than_the_planned_one() {
+    for (begins, reason) in [(false, Reason::StartFailed), (true, Reason::OutcomeUnknown)] {
+        let (mut site, server) = site().await;
+        server.state.refuse.store(usize::MAX, Ordering::Relaxed);
+        let (run, stop) = site.start(Faults::default());
+        site.known("k").await;
+        let mut spec = of_nodes("Cordon", &["10.0.0.1"]);
+        spec["suspend"] = (!begins).into();
+        let id = site.request(1, spec).await;
+        let stands =
+            |body: &Body| if begins { matches!(body, Body::AttemptClaimed(_)) } else { matches!(body, Body::Held(_)) };
+        site.facts_until(|fact| stands(&fact.body)).await;
+        stop.cancel();
+        run.await.unwrap().unwrap();
+
+        server.state.refuse.store(0, Ordering::Relaxed);
+        let own = site.folder.path().join("cordon");
+        beidou_playbooks::shipped("cordon").unwrap().unwrap().write(&own).unwrap();
+        std::fs::write(own.join("README.md"), "ours").unwrap();
+        site.config.bundles.push(beidou_playbooks::Place::Path(own));
+        let (run, stop) = site.start(Faults::default());
+        if !begins {
+            site.ask(Object::Operation(id), "bob", Ask::Resume(Word::default())).await;
+        }
+        let facts = site.facts_until(|fact| matches!(&fact.body, Body::Held(held) if held.reason == reason)).await;
+        let ended = facts.iter().find_map(|fact| match &fact.body {
+            Body::AttemptEnded(ended) => Some(&*ended.message),
+            _ => None,
+        });
+        assert!(ended.unwrap().contains("cordon is not the one that the plan was made of"), "{ended:?}");
+        assert!(is_open(&server.node("n1").unwrap()));
+        stop.cancel();
+        run.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]

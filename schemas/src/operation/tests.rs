@@ -101,8 +101,17 @@ fn accepted(why: String) -> Accepted {
 
 /// What is said beside, where it was left out before.
 fn said() -> Vec<Body> {
-    let (why, hosts, subject) = ("the rack is dark".to_owned(), vec!["10.0.0.11".to_owned()], "sre-team".to_owned());
-    vec![accepted(why.clone()).into(), RetryAsked { stage: 1, hosts, subject, why }.into()]
+    let (why, subject) = (|| "the rack is dark".to_owned(), "sre-team".to_owned());
+    let (host, hosts) = (|| "10.0.0.11".to_owned(), || vec!["10.0.0.11".to_owned()]);
+    let (kind, step, again) = (UndoKind::Join, || Some("scaleUp".to_owned()), Some(Micros(60_000_000)));
+    vec![
+        accepted(why()).into(),
+        RetryAsked { stage: 1, hosts: hosts(), subject, why: why() }.into(),
+        UndoStarted { kind, step: step(), host: host(), number: 1 }.into(),
+        UndoFailed { kind, step: step(), host: host(), why: why(), again }.into(),
+        UndoDone { kind, step: step(), host: host() }.into(),
+        UndoSettled { kind, step: step(), hosts: hosts(), why: Settled::Taken }.into(),
+    ]
 }
 
 fn run() -> Vec<Body> {
@@ -197,10 +206,10 @@ fn acts() -> Vec<Body> {
         LockRenewed { until: Micros(2) }.into(),
         LockReleased { why: Released::Over }.into(),
         UndoOwed { step, kind, hosts: hosts.clone() }.into(),
-        UndoStarted { kind, host: host(), number }.into(),
-        UndoDone { kind, host: host() }.into(),
-        UndoFailed { kind, host: host(), why: why() }.into(),
-        UndoSettled { kind, hosts, why: Settled::Task }.into(),
+        UndoStarted { kind, step: None, host: host(), number }.into(),
+        UndoDone { kind, step: None, host: host() }.into(),
+        UndoFailed { kind, step: None, host: host(), why: why(), again: None }.into(),
+        UndoSettled { kind, step: None, hosts, why: Settled::Task }.into(),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! What is broken off in the middle: a join that is cancelled while it runs, a machine whose power goes.
+//! What is broken off in the middle: a join that is cancelled while it runs, a machine whose power goes, under a join too.
 
 use std::{
     fs,
@@ -6,6 +6,7 @@ use std::{
 };
 
 use beidou_model::operation::Board;
+use beidou_schemas::operation::fact::Body;
 use beidou_tests::{
     machines::{KUBELET, LIMIT, NAMESPACE, Site},
     ssh_hosts::Fault,
@@ -34,6 +35,7 @@ fn slow_kubelet(folder: &Path) -> PathBuf {
 async fn what_is_broken_off_in_the_middle_leaves_nothing_half_done() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = Site::start_with(2, &slow_kubelet(folder.path())).await.unwrap();
+    a_join_is_taken_back_once_its_machine_is_on_again(&mut site).await;
     a_cancelled_join_is_taken_back(&site).await;
     power_goes_in_the_middle(&mut site).await;
 }
@@ -42,6 +44,32 @@ fn join(name: &str, machines: &[String]) -> Value {
     let mut join = operation(name, machines);
     join["spec"]["batches"] = json!({"canary": 0, "soakSeconds": 0});
     join
+}
+
+/// The power goes in the middle of it, and nobody can undo anything for a while.
+async fn a_join_is_taken_back_once_its_machine_is_on_again(site: &mut Site) {
+    let machine = site.addresses()[1].clone();
+    site.hosts.print(2, &format!("touch {SLOW}")).unwrap();
+    let mut dark = join("dark", std::slice::from_ref(&machine));
+    site.beidou("Operation", dark.clone()).await.unwrap();
+    let registered =
+        wait::until("the machine has registered", LIMIT, async || (site.nodes().await.ok()?.len() == 1).then_some(()));
+    registered.await.unwrap();
+    site.hosts.fault(2, Fault::Off).unwrap();
+    dark["spec"]["cancel"] = true.into();
+    site.beidou("Operation", dark).await.unwrap();
+    let failed = wait::until("it could not be undone", LIMIT, async || {
+        let facts = site.facts().await.ok()?;
+        facts.iter().any(|fact| matches!(fact.body, Body::UndoFailed(_))).then_some(())
+    });
+    failed.await.unwrap();
+    site.hosts.fault(2, Fault::On).unwrap();
+    let status = site.phase("Operation", "dark", &["Cancelled", "Failed", "Succeeded"]).await.unwrap();
+    assert_eq!(status["phase"], "Cancelled", "{status:#}");
+    assert!(!status["message"].as_str().unwrap_or_default().contains("not undone"), "{status:#}");
+    let left = site.nodes().await.unwrap();
+    assert!(left.is_empty(), "{left:?} are left: {status:#}");
+    assert_eq!(site.left_of_kubelet(2).unwrap(), "", "{status:#}");
 }
 
 async fn a_cancelled_join_is_taken_back(site: &Site) {
@@ -95,7 +123,7 @@ pub(super) fn waiting(machines: &[String], canary: u32) -> Value {
     json!({
         "clusterName": "product-cluster", "operationType": "Command", "bundle": "command", "operationFlow": ["command"],
         "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-        "parameters": {"script": script}, "batches": {"canary": canary, "soakSeconds": 0},
+        "parameters": {"script": script}, "batches": {"canary": canary, "soakSeconds": 0, "poolPercent": 100},
     })
 }
 

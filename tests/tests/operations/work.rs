@@ -43,7 +43,7 @@ impl Work {
                 "clusterName": "product-cluster", "operationType": "Command", "bundle": "tally",
                 "operationFlow": ["first", "second"],
                 "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-                "parameters": {"run": run}, "batches": {"canary": 0},
+                "parameters": {"run": run}, "batches": {"canary": 0, "poolPercent": 100},
             }),
             Self::Join => operation(run, &machines[..1])["spec"].clone(),
         }

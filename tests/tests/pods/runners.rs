@@ -65,7 +65,7 @@ fn on(machines: &[String], bundle: &str, flow: &[&str], parameters: Value) -> Va
     json!({
         "clusterName": "product-cluster", "operationType": "Command", "bundle": bundle, "operationFlow": flow,
         "operationMachines": machines.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
-        "parameters": parameters, "batches": {"canary": 0},
+        "parameters": parameters, "batches": {"canary": 0, "poolPercent": 100},
     })
 }
 

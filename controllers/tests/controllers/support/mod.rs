@@ -160,7 +160,7 @@ impl Site {
         let machines: Vec<_> = hosts.iter().map(|ip| serde_json::json!({"ip": ip})).collect();
         let spec = serde_json::json!({
             "clusterName": "c", "operationType": "Command", "operationFlow": flow, "operationMachines": machines,
-            "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
+            "bundle": "probe", "batches": {"canary": 0, "soakSeconds": 0, "size": 100, "poolPercent": 100},
         });
         self.request(id, spec).await
     }
@@ -241,6 +241,8 @@ pub struct Runners {
     pub idle: std::sync::atomic::AtomicBool,
     /// The next one is made only when this comes.
     pub late: Mutex<Option<oneshot::Receiver<()>>>,
+    /// The next one comes to the door only when this comes.
+    pub shy: Mutex<Option<oneshot::Receiver<()>>>,
     /// What was cleared away, and whether there was a runner then.
     pub forgotten: Mutex<BTreeMap<AttemptId, bool>>,
 }
@@ -264,7 +266,13 @@ impl Executor for Runners {
         if !made.contains_key(&order.attempt) {
             let (done, bad) = (Arc::clone(&self.done), Arc::clone(&self.bad));
             let idle = self.idle.load(std::sync::atomic::Ordering::Relaxed);
-            let runner = tokio::spawn(play(order.clone(), done, bad, idle));
+            let (shy, order_of) = (self.shy.lock().unwrap().take(), order.clone());
+            let runner = tokio::spawn(async move {
+                if let Some(shy) = shy {
+                    shy.await.unwrap();
+                }
+                play(order_of, done, bad, idle).await;
+            });
             made.insert(order.attempt.clone(), (order.clone(), runner));
         }
         Ok(format!("task {}", order.attempt))

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Purpose, Reason, Settled, TaskId, UndoKind,
+        AttemptEnd, AttemptId, ClusterRules, Object, OperationId, Phase, Purpose, Reason, Settled, TaskId, UndoBy,
+        UndoKind,
         bundle::BundleShape,
         fact::{
             AttemptClaimed, AttemptEnded, AttemptLaunched, AttemptOffered, BundleKnown, BundleLost, ClusterRuled, Fact,
@@ -17,7 +18,7 @@ use beidou_schemas::{
 };
 use uuid::Uuid;
 
-use super::{Attempt, Board, Operation, draft::Draft};
+use super::{Attempt, Board, Debt, Operation, draft::Draft};
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,12 +118,15 @@ pub fn observe(board: &Board, seen: &Seen, now: Micros) -> Result<Vec<Fact>, Ign
         }
         Seen::Ended(id, ended, outcomes) => end(board, *id, ended, outcomes, &mut draft)?,
         Seen::UndoDone(id, kind, host) => {
-            owed(board, *id, *kind, host)?;
-            draft.add(Object::Operation(*id), UndoDone { kind: *kind, host: host.clone() });
+            let (operation, debt) = owed(board, *id, *kind, host)?;
+            let (step, kind, host) = (Some(operation.step(debt.step).name.clone()), *kind, host.clone());
+            draft.add(Object::Operation(*id), UndoDone { kind, step, host });
         }
         Seen::UndoFailed(id, kind, host, why) => {
-            owed(board, *id, *kind, host)?;
-            draft.add(Object::Operation(*id), UndoFailed { kind: *kind, host: host.clone(), why: why.clone() });
+            let (operation, debt) = owed(board, *id, *kind, host)?;
+            let again = debt.next_try(now, operation.plan.limits.undo_tries);
+            let (step, kind, host) = (Some(operation.step(debt.step).name.clone()), *kind, host.clone());
+            draft.add(Object::Operation(*id), UndoFailed { kind, step, host, why: why.clone(), again });
         }
         Seen::Warnings(id, rose) => warn(board, *id, rose, &mut draft)?,
         Seen::NotMade(id, why) => {
@@ -185,23 +189,33 @@ fn cordoned(
     draft: &mut Draft<'_>,
 ) -> Result<(), Ignored> {
     let (operation, attempt) = open(board, id, attempt)?;
-    let foreign = |host: &&String| {
-        let Some(place) = operation.place(host).filter(|place| attempt.hosts.contains(place)) else { return false };
+    let foreign = |host: &String| {
+        let place = operation.place(host).filter(|place| attempt.hosts.contains(place))?;
         let had = |step: u32, since: Micros| {
             let mut acted = operation.attempts.iter().filter(|one| one.purpose == Purpose::Act && one.step == step);
             acted.any(|one| one.hosts.contains(&place) && one.claimed.is_some_and(|claimed| claimed >= since))
         };
-        let owed = operation.owes(UndoKind::Cordon, place).is_some_and(|debt| !had(debt.step, debt.since));
+        let owed = operation.owes_for(attempt.step, UndoKind::Cordon, place);
+        let owed = owed.filter(|debt| !had(debt.step, debt.since))?;
         // Also one that is over, and could not take it back.
         let mut others = board
             .operations
             .values()
             .filter(|other| other.id != id && other.spec.cluster_name == operation.spec.cluster_name);
-        owed && !others.any(|other| other.place(host).is_some_and(|at| other.owes(UndoKind::Cordon, at).is_some()))
+        let left = others.any(|other| other.place(host).is_some_and(|at| other.owes(UndoKind::Cordon, at).is_some()));
+        (!left).then_some(owed.step)
     };
-    let hosts: Vec<String> = hosts.iter().filter(foreign).cloned().collect();
-    (attempt.launched.is_none() && !hosts.is_empty()).then_some(()).ok_or(Ignored::Known)?;
-    draft.add(Object::Operation(id), UndoSettled { kind: UndoKind::Cordon, hosts, why: Settled::Found });
+    let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for host in hosts {
+        if let Some(step) = foreign(host) {
+            found.entry(step).or_default().push(host.clone());
+        }
+    }
+    (attempt.launched.is_none() && !found.is_empty()).then_some(()).ok_or(Ignored::Known)?;
+    for (step, hosts) in found {
+        let (kind, step, why) = (UndoKind::Cordon, Some(operation.step(step).name.clone()), Settled::Found);
+        draft.add(Object::Operation(id), UndoSettled { kind, step, hosts, why });
+    }
     Ok(())
 }
 
@@ -243,10 +257,18 @@ fn end(
     Ok(())
 }
 
-fn owed(board: &Board, id: OperationId, kind: UndoKind, host: &str) -> Result<(), Ignored> {
+/// What controllers undo on a host.
+fn owed<'a>(
+    board: &'a Board,
+    id: OperationId,
+    kind: UndoKind,
+    host: &str,
+) -> Result<(&'a Operation, &'a Debt), Ignored> {
     let operation = operation(board, id)?;
     let host = operation.place(host).ok_or_else(|| Ignored::Unknown(format!("host {host}")))?;
-    operation.owes(kind, host).map(drop).ok_or(Ignored::Known)
+    let mut ours = operation.debts.iter().filter(|debt| debt.by == UndoBy::Api && debt.stands());
+    let found = ours.find(|debt| debt.kind == kind && debt.host == host);
+    found.map(|debt| (operation, debt)).ok_or(Ignored::Known)
 }
 
 fn warn(board: &Board, id: OperationId, rose: &WarningsRose, draft: &mut Draft<'_>) -> Result<(), Ignored> {

@@ -77,7 +77,7 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     let bundle = check::bundle_of(board, spec, &built_in)?;
     check::operation(board, spec, bundle)?;
     let rules = board.clusters.get(&spec.cluster_name).cloned().unwrap_or_default();
-    let mut plan = plan_of(bundle, spec, owner.is_some(), rules.pool);
+    let mut plan = plan_of(bundle, spec, owner.map(|owner| owner.step), rules.pool);
     let many = rules.approve_above_hosts.is_some_and(|most| plan.hosts.len() as u64 > u64::from(most));
     let changes = plan.lock != LockScope::None;
     let gated = owner.is_some_and(|owner| {
@@ -87,16 +87,18 @@ pub fn plan(board: &Board, spec: &OperationSpec, owner: Option<&Owner>) -> Resul
     Ok(plan)
 }
 
-/// The plan of a valid specification: `pool` is the number of the cluster's nodes, 0 where that is not known. Of what is only looked
-/// at beforehand, a host without an address has the name of its node.
-pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, owned: bool, pool: u32) -> Plan {
+/// The plan of a valid specification, which may be that of a task's step: `pool` is the number of the cluster's nodes, 0 where that is
+/// not known. Of what is only looked at beforehand, a host without an address has the name of its node.
+pub fn plan_of(bundle: &BundleShape, spec: &OperationSpec, of: Option<TaskStepKind>, pool: u32) -> Plan {
     let host = |machine: &Machine| match &machine.name {
         Some(name) if machine.ip.is_empty() => name.clone(),
         _ => machine.ip.clone(),
     };
     let hosts: Vec<String> = spec.operation_machines.iter().map(host).collect();
-    let steps = steps(bundle, spec, owned);
-    let batches = Cut::new(bundle, &spec.batches, pool).batches(hosts.len() as u32);
+    let steps = steps(bundle, spec, of.is_some());
+    // What joins serves nobody yet; nor does what a task has just joined, whatever its other bundles do there.
+    let in_service = !bundle.operation_type.joins() && of != Some(TaskStepKind::ScaleUp);
+    let batches = Cut::new(bundle, &spec.batches, in_service, pool).batches(hosts.len() as u32);
     let soak = spec.batches.soak_seconds.or(bundle.batches.soak_seconds).unwrap_or(SOAK_SECONDS);
     let soak_ms = u64::from(soak) * 1000;
     let stages = stages(bundle.order, &steps, &batches, hosts.len() as u32, soak_ms);
@@ -222,11 +224,11 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(bundle: &BundleShape, asked: &Batches, pool: u32) -> Self {
+    fn new(bundle: &BundleShape, asked: &Batches, in_service: bool, pool: u32) -> Self {
         let from = |of: fn(&Batches) -> Option<u32>| of(asked).or(of(&bundle.batches));
-        let in_service = bundle.order == Order::Batches;
         let share = from(|batches| batches.pool_percent).or(in_service.then_some(POOL_PERCENT));
-        // Of a pool that is not known a share is one node.
+        // Of a pool that is not known a share is one node; the whole of it bounds nothing.
+        let share = share.filter(|percent| *percent < 100);
         let of_pool = share.map(|percent| (u64::from(pool) * u64::from(percent) / 100) as u32);
         let size = from(|batches| batches.size).unwrap_or(JOIN_LIMIT);
         Self {

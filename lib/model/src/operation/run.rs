@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use beidou_schemas::{
     Micros,
     operation::{
-        Actor, HostState, OperationId, OperationSpec, Owner, Phase, Plan, Reason, Stage, StepPlan, UndoKind,
+        Actor, HostState, OperationId, OperationSpec, Owner, Phase, Plan, Reason, Stage, StepPlan, UndoBy, UndoKind,
         fact::{Accepted, Ending, Lock, Released},
     },
 };
@@ -297,17 +297,25 @@ impl Operation {
         (0..self.plan.steps.len() as u32).all(|step| self.cell(step, host).state.goes_on())
     }
 
-    /// The entry of the undo ledger that somebody must still act on.
+    /// An entry of this kind in the undo ledger that somebody must still act on.
     pub(crate) fn owes(&self, kind: UndoKind, host: u32) -> Option<&Debt> {
         self.debts.iter().find(|debt| debt.kind == kind && debt.host == host && debt.stands())
     }
 
-    /// Whether the host had joined and was taken out again by a playbook or at the API server. What is left of its node is
+    /// The entry that stands for what a step may have to undo. What controllers undo is one act, whichever step owes it; a playbook
+    /// undoes its own step alone.
+    pub(crate) fn owes_for(&self, step: u32, kind: UndoKind, host: u32) -> Option<&Debt> {
+        let by = self.step(step).undo.iter().find(|undo| undo.kind == kind)?.by;
+        let fits = |debt: &&Debt| debt.by == by && (by == UndoBy::Api || debt.step == step);
+        self.debts.iter().filter(fits).find(|debt| debt.kind == kind && debt.host == host && debt.stands())
+    }
+
+    /// Whether the host had joined and was taken out again by playbooks or at the API server. What is left of its node is
     /// to be deleted, not to be opened.
     pub fn join_undone(&self, host: &str) -> bool {
         let Some(host) = self.place(host) else { return false };
-        let joined = self.debts.iter().rfind(|debt| debt.kind == UndoKind::Join && debt.host == host);
-        joined.is_some_and(|debt| debt.state == DebtState::Done)
+        let joins = || self.debts.iter().filter(move |debt| debt.kind == UndoKind::Join && debt.host == host);
+        joins().next_back().is_some_and(|debt| debt.state == DebtState::Done) && !joins().any(Debt::stands)
     }
 
     /// Whether every step that checks was really passed by the host: none left out.

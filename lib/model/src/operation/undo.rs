@@ -6,6 +6,11 @@ use beidou_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::attempt::after;
+
+/// Milliseconds from a try that failed to the next one, behind the first and behind later ones: what is off, or refused, may come back.
+const PAUSES_MS: [u64; 2] = [60_000, 600_000];
+
 /// Where an entry stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +52,9 @@ pub struct Debt {
     pub tries: u32,
     /// What the last one said.
     pub why: String,
+    /// The next one is not before; absent where none failed, and in logs of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Micros>,
 }
 
 impl Debt {
@@ -57,6 +65,17 @@ impl Debt {
             DebtState::Started { .. } => true,
             DebtState::Done | DebtState::Settled { .. } => false,
         }
+    }
+
+    /// When a try that fails now is repeated; none where that was the last of so many.
+    pub(crate) fn next_try(&self, now: Micros, tries: u32) -> Option<Micros> {
+        let pause = PAUSES_MS[usize::from(self.tries > 1)];
+        (self.tries < tries).then(|| after(now, pause))
+    }
+
+    /// Until when it waits for its next try, if it does.
+    pub(crate) fn rests_until(&self, now: Micros) -> Option<Micros> {
+        self.again.filter(|again| self.state == DebtState::Owed && now < *again)
     }
 
     /// Whether it was given up.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use beidou_schemas::operation::{
-    AttemptId, HostState, Phase, Reason,
+    AttemptId, HostState, Phase, Reason, UndoKind,
     fact::{Body, Lock},
 };
 
@@ -193,23 +193,28 @@ impl<'a> Line<'a> {
                 Self { step: &said.step, action: said.kind.name(), hosts: said.hosts.len(), ..Self::default() }
             }
             Body::UndoStarted(said) => {
-                Self { action: said.kind.name(), host: &said.host, hosts: 1, number: said.number, ..Self::default() }
+                let line = Self::of_undo(said.step.as_deref(), said.kind);
+                Self { host: &said.host, hosts: 1, number: said.number, ..line }
             }
             Body::UndoDone(said) => {
-                Self { action: said.kind.name(), host: &said.host, hosts: 1, outcome: ok(true), ..Self::default() }
+                let line = Self::of_undo(said.step.as_deref(), said.kind);
+                Self { host: &said.host, hosts: 1, outcome: ok(true), ..line }
             }
-            Body::UndoFailed(said) => Self {
-                action: said.kind.name(),
-                host: &said.host,
-                hosts: 1,
-                outcome: ok(false),
-                ..Self::by("", &said.why)
-            },
+            Body::UndoFailed(said) => {
+                let line = Self::of_undo(said.step.as_deref(), said.kind);
+                Self { host: &said.host, hosts: 1, outcome: ok(false), message: said.why.as_str().into(), ..line }
+            }
             Body::UndoSettled(said) => {
-                Self { action: said.kind.name(), hosts: said.hosts.len(), reason: said.why.name(), ..Self::default() }
+                let line = Self::of_undo(said.step.as_deref(), said.kind);
+                Self { hosts: said.hosts.len(), reason: said.why.name(), ..line }
             }
             _ => Self::default(),
         }
+    }
+
+    /// Facts of before name no step.
+    fn of_undo(step: Option<&'a str>, kind: UndoKind) -> Self {
+        Self { step: step.unwrap_or_default(), action: kind.name(), ..Self::default() }
     }
 
     fn of_task(run: &'a Run, body: &'a Body) -> Self {

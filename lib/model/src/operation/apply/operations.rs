@@ -161,16 +161,20 @@ fn undo(operation: &mut Operation, fact: &Fact) {
     let time = fact.time;
     match &fact.body {
         Body::UndoOwed(owed) => owe(operation, owed, time),
-        Body::UndoStarted(started) => debts(operation, started.kind, &started.host, |debt| {
-            (debt.state, debt.tries) = (DebtState::Started { at: time }, started.number);
+        Body::UndoStarted(started) => debts(operation, started.kind, started.step.as_deref(), &started.host, |debt| {
+            (debt.state, debt.tries, debt.again) = (DebtState::Started { at: time }, started.number, None);
         }),
-        Body::UndoDone(done) => debts(operation, done.kind, &done.host, |debt| debt.state = DebtState::Done),
-        Body::UndoFailed(failed) => debts(operation, failed.kind, &failed.host, |debt| {
-            (debt.state, debt.why) = (DebtState::Owed, failed.why.clone());
+        Body::UndoDone(done) => debts(operation, done.kind, done.step.as_deref(), &done.host, |debt| {
+            debt.state = DebtState::Done;
+        }),
+        Body::UndoFailed(failed) => debts(operation, failed.kind, failed.step.as_deref(), &failed.host, |debt| {
+            (debt.state, debt.why, debt.again) = (DebtState::Owed, failed.why.clone(), failed.again);
         }),
         Body::UndoSettled(settled) => {
             for host in &settled.hosts {
-                debts(operation, settled.kind, host, |debt| debt.state = DebtState::Settled { why: settled.why });
+                debts(operation, settled.kind, settled.step.as_deref(), host, |debt| {
+                    debt.state = DebtState::Settled { why: settled.why };
+                });
             }
         }
         _ => {}
@@ -183,16 +187,22 @@ fn owe(operation: &mut Operation, owed: &UndoOwed, time: Micros) {
         return;
     };
     for host in owed.hosts.iter().filter_map(|host| operation.place(host)).collect::<Vec<_>>() {
-        if operation.owes(owed.kind, host).is_none() {
+        if operation.owes_for(step as u32, owed.kind, host).is_none() {
             let (kind, by, purpose) = (owed.kind, plan.by, plan.purpose);
-            let (step, state, why) = (step as u32, DebtState::Owed, String::new());
-            operation.debts.push(Debt { step, kind, host, by, purpose, since: time, state, tries: 0, why });
+            let (step, state, since) = (step as u32, DebtState::Owed, time);
+            let (tries, why, again) = (0, String::new(), None);
+            operation.debts.push(Debt { step, kind, host, by, purpose, since, state, tries, why, again });
         }
     }
 }
 
-fn debts(operation: &mut Operation, kind: UndoKind, host: &str, change: impl Fn(&mut Debt)) {
+/// Facts of before name no step.
+fn debts(operation: &mut Operation, kind: UndoKind, step: Option<&str>, host: &str, change: impl Fn(&mut Debt)) {
     let Some(host) = operation.place(host) else { return };
-    let fits = |debt: &&mut Debt| debt.kind == kind && debt.host == host && debt.stands();
+    let steps = &operation.plan.steps;
+    let fits = |debt: &&mut Debt| {
+        let of_step = step.is_none_or(|step| steps[debt.step as usize].name == step);
+        of_step && debt.kind == kind && debt.host == host && debt.stands()
+    };
     operation.debts.iter_mut().filter(fits).for_each(change);
 }

@@ -74,10 +74,12 @@ pub(super) fn follow(board: &Board, draft: &mut Draft<'_>, task: &Task, command:
             }
             let reason = if hold.suspend { Reason::Suspended } else { Reason::HeldOnRequest };
             let message = if hold.why.is_empty() { format!("{subject} held it") } else { hold.why.clone() };
-            let held = Held { reason, message, subject: Some(subject) };
-            draft.add(object, held.clone());
+            draft.add(object, Held { reason, message: message.clone(), subject: Some(subject.clone()) });
             if let Some(child) = child.filter(|child| matches!(child.phase, Phase::Pending | Phase::Running)) {
-                draft.add(Object::Operation(child.id), held);
+                // Suspended is what its own resource says, and would take back: that one is not.
+                let message = if hold.suspend { format!("its task {} is suspended", task.name) } else { message };
+                let reason = Reason::HeldOnRequest;
+                draft.add(Object::Operation(child.id), Held { reason, message, subject: Some(subject) });
             }
         }
         Ask::Resume(word) => {

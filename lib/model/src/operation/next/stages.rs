@@ -1,5 +1,7 @@
 //! An operation on its way: it starts, takes one stage after the other, holds where too much failed, concludes.
 
+use std::collections::BTreeMap;
+
 use beidou_schemas::operation::{
     Actor, AttemptId, HostState, Object, OperationId, Phase, Purpose, Reason, Settled, Stage, UndoKind,
     fact::{AttemptIntended, Ending, Held, StageEnded, Started, UndoOwed, UndoSettled},
@@ -71,7 +73,8 @@ fn intend(turn: &mut Turn<'_>, operation: &Operation, stage: &Stage, todo: &[u32
     let object = Object::Operation(operation.id);
     let step = operation.step(stage.step);
     for undo in &step.undo {
-        let new: Vec<u32> = todo.iter().copied().filter(|host| operation.owes(undo.kind, *host).is_none()).collect();
+        let is_new = |host: &u32| operation.owes_for(stage.step, undo.kind, *host).is_none();
+        let new: Vec<u32> = todo.iter().copied().filter(is_new).collect();
         if !new.is_empty() {
             let (step, kind, hosts) = (step.name.clone(), undo.kind, operation.addresses(&new));
             turn.record(object, UndoOwed { step, kind, hosts });
@@ -149,17 +152,15 @@ fn conclude(turn: &mut Turn<'_>, operation: &Operation) {
 /// What need not be undone is settled with the ending.
 fn conclude_with(turn: &mut Turn<'_>, operation: &Operation, ending: Ending) {
     let object = Object::Operation(operation.id);
-    for kind in UndoKind::ALL {
-        for why in Settled::ALL {
-            let settles = |debt: &&crate::operation::Debt| {
-                debt.kind == *kind && debt.stands() && settled(operation, debt) == Some(*why)
-            };
-            let hosts: Vec<u32> = operation.debts.iter().filter(settles).map(|debt| debt.host).collect();
-            if !hosts.is_empty() {
-                let (kind, hosts, why) = (*kind, operation.addresses(&hosts), *why);
-                turn.record(object, UndoSettled { kind, hosts, why });
-            }
+    let mut alike: BTreeMap<(UndoKind, Settled, u32), Vec<u32>> = BTreeMap::new();
+    for debt in operation.debts.iter().filter(|debt| debt.stands()) {
+        if let Some(why) = settled(operation, debt) {
+            alike.entry((debt.kind, why, debt.step)).or_default().push(debt.host);
         }
+    }
+    for ((kind, why, step), hosts) in alike {
+        let (step, hosts) = (Some(operation.step(step).name.clone()), operation.addresses(&hosts));
+        turn.record(object, UndoSettled { kind, step, hosts, why });
     }
     turn.record(object, ending);
 }

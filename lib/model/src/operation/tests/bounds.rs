@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use beidou_schemas::{
     operation::{
-        AttemptEnd, ClusterRules, Freeze, Object, OperationId, OperationSpec, OperationType, Phase, Purpose, Reason,
-        Settled, UndoKind, Window,
+        AttemptEnd, Batches, ClusterRules, Freeze, Object, OperationId, OperationSpec, OperationType, Phase, Purpose,
+        Reason, Settled, TaskStepKind, UndoKind, Window,
+        bundle::BundleShape,
         command::{Answer, Ask, Hold, Retry, Word},
         fact::{Body, Fact},
     },
@@ -140,11 +141,36 @@ fn who_is_approved_late_still_gets_the_window_of_the_week() {
 #[test]
 fn of_a_pool_that_is_not_known_one_node_is_taken_at_a_time() {
     let sizes = |bundle, kind| {
-        let planned = plan_of(&bundle, &setting::spec(kind, &["preCheck", "drain", "scaleUp"], 1..6), false, 0);
+        let planned = plan_of(&bundle, &setting::spec(kind, &["preCheck", "drain", "scaleUp"], 1..6), None, 0);
         planned.stages.iter().filter(|stage| planned.steps[stage.step as usize].mutates).map(|s| s.hosts.len()).max()
     };
     assert_eq!(sizes(setting::reboot(), OperationType::Reboot), Some(1));
     assert_eq!(sizes(setting::scale_up(), OperationType::ScaleUp), Some(3), "nobody uses those yet");
+}
+
+#[test]
+fn a_script_takes_no_more_nodes_in_service_at_a_time_than_a_reboot() {
+    use TaskStepKind::{ScaleDown, ScaleUp};
+    let bundle = BundleShape { batches: Batches::default(), ..setting::commands() };
+    let table = [
+        (30, None, None, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2]),
+        (300, None, None, vec![1, 20, 9]),
+        (0, None, None, vec![1; 30]),
+        // Machines that are no nodes, say, and who asks knows it.
+        (0, Some(100), None, vec![1, 20, 9]),
+        (30, Some(50), None, vec![1, 15, 14]),
+        // Nobody uses those yet that a task has just joined.
+        (30, None, Some(ScaleUp), vec![1, 20, 9]),
+        (300, None, Some(ScaleDown), vec![1, 20, 9]),
+        (30, None, Some(ScaleDown), vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2]),
+    ];
+    for (pool, pool_percent, of, wanted) in table {
+        let batches = Batches { pool_percent, ..Batches::default() };
+        let spec = OperationSpec { batches, ..setting::spec(OperationType::Command, &["command"], 1..31) };
+        let planned = plan_of(&bundle, &spec, of, pool);
+        let sizes: Vec<usize> = planned.stages.iter().map(|stage| stage.hosts.len()).collect();
+        assert_eq!(sizes, wanted, "{pool} {pool_percent:?} {of:?}");
+    }
 }
 
 /// An operation whose first host may have joined, and that stood still until its lock was free.

@@ -115,7 +115,7 @@ fn nothing_is_opened_of_a_node_that_is_taken_away() {
     for (kind, last) in [(OperationType::Reboot, "uncordon"), (OperationType::ScaleDown, "postCheck")] {
         let bundle = BundleShape { operation_type: kind, ..setting::reboot() };
         let spec = setting::spec(kind, &["drain", "reboot", "postCheck"], 1..3);
-        let planned = plan_of(&bundle, &spec, false, 100);
+        let planned = plan_of(&bundle, &spec, None, 100);
         assert_eq!(planned.steps.last().map(|step| &*step.name), Some(last), "{kind}");
     }
 }

@@ -8,4 +8,5 @@ mod planned;
 mod properties;
 mod setting;
 mod tasks;
+mod undoing;
 mod world;

@@ -29,7 +29,7 @@ pub(super) fn ready(mut bundle: BundleShape, before: &str) -> BundleShape {
 fn what_readies_machines_takes_all_of_them_before_the_first_batch() {
     let planned = |bundle: &BundleShape, kind, flow: &[&str], dry_run| {
         let spec = OperationSpec { dry_run, ..setting::spec(kind, flow, 1..6) };
-        let plan = plan_of(bundle, &spec, true, 100);
+        let plan = plan_of(bundle, &spec, Some(TaskStepKind::ScaleUp), 100);
         let name = |stage: &Stage| (plan.steps[stage.step as usize].name.clone(), stage.hosts.len(), stage.canary);
         plan.stages.iter().map(name).collect::<Vec<_>>()
     };

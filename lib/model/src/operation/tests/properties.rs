@@ -30,7 +30,7 @@ fn crowded(seed: u64, luck: u64) -> World {
     world
 }
 
-fn live(world: &mut World) {
+pub(super) fn live(world: &mut World) {
     for _ in 0..MEDDLED {
         world.step();
         match world.pick(20) {

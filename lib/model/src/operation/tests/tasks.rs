@@ -301,6 +301,28 @@ fn the_closing_work_order_tells_of_each_machine() {
 }
 
 #[test]
+fn what_a_task_holds_goes_on_with_the_task_alone() {
+    let table = [(true, Reason::Suspended, "its task ops/q3 is suspended"), (false, Reason::HeldOnRequest, "lunch")];
+    for (suspend, reason, said) in table {
+        let mut world = with(&["ScaleUp", "UncordonNodes"], |_, _| {});
+        until_made(&mut world, 0);
+        world.settle();
+        assert_eq!(child(&world, 0).unwrap().phase, Phase::Running);
+        assert!(world.ask(Object::Task(TASK), "dev", Ask::Hold(Hold { why: "lunch".into(), suspend })));
+        world.settle();
+        assert_eq!((task(&world).phase, task(&world).reason), (Phase::Held, Some(reason)));
+        let held = child(&world, 0).unwrap();
+        // Not Suspended: a resource of its own that does not say so would let it go on.
+        let wanted = (Phase::Held, Some(Reason::HeldOnRequest), said);
+        assert_eq!((held.phase, held.reason, &*held.message), wanted);
+        assert!(world.ask(Object::Task(TASK), "dev", Ask::Resume(Word::default())));
+        assert_eq!(child(&world, 0).unwrap().phase, Phase::Running);
+        while world.step() {}
+        assert_eq!(task(&world).phase, Phase::Succeeded, "{}", task(&world).message);
+    }
+}
+
+#[test]
 fn what_cannot_be_made_holds_the_task_until_somebody_resumes_it() {
     let mut world = with(&["ScaleUpPreCheck"], |_, _| ());
     let makes =
