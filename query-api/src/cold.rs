@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use beidou_schemas::Micros;
 use beidou_store::{
+    StoreError,
     archive::{Archive, ArchiveError, Catalogue, Shelf},
     hot::Hot,
     query::{
@@ -124,23 +125,33 @@ impl Colds {
             return Ok(None);
         }
         let archive = self.archive.as_ref().ok_or_else(|| unreadable("`archive` is switched off"))?;
-        let place = self.place(archive)?;
+        let place = self.place(reader, archive)?;
         let catalogue = self.catalogue(archive, LONGEST_AGE).await?;
         Ok(Cold::plan(place, (&catalogue, &hot), clusters, ranges, most))
     }
 
     /// Where the engine finds the files.
-    fn place(&self, archive: &Archive) -> Result<Place, Problem> {
-        let place = match (archive.root(), &self.copies) {
-            (Some(folder), _) => Place::Folder(folder.into()),
-            (None, Some(copies)) => Place::Copies(copies.clone()),
-            (None, None) => {
+    fn place(&self, reader: &Reader, archive: &Archive) -> Result<Place, Problem> {
+        let server = match reader.archive_collection() {
+            Err(StoreError::NoArchiveReader) => {
+                return Err(unreadable("the ClickHouse server has no user for it: set store.archive_reader_user"));
+            }
+            collection => collection.map_err(QueryError::Away)?,
+        };
+        let place = match (archive.root(), server, &self.copies) {
+            (Some(_), Some(_), _) => {
+                return Err(unreadable("a ClickHouse server reads it in a bucket alone: set archive.s3.bucket"));
+            }
+            (Some(folder), None, _) => Place::Folder(folder.into()),
+            (None, Some(collection), _) => Place::Bucket(collection.into()),
+            (None, None, Some(copies)) => Place::Copies(copies.clone()),
+            (None, None, None) => {
                 return Err(unreadable(
                     "it is in a bucket, and there is no folder for copies: set query_api.archive_copies_folder",
                 ));
             }
         };
-        if !can_be_named(place.folder()) {
+        if !place.folder().is_none_or(can_be_named) {
             return Err(unreadable(
                 "the path of its folder, or of its copies, has one of * ? { } [ ] , in it: move it",
             ));
