@@ -151,7 +151,7 @@ impl Colds {
                 ));
             }
         };
-        if !place.folder().is_none_or(can_be_named) {
+        if place.folder().is_some_and(|folder| !can_be_named(folder)) {
             return Err(unreadable(
                 "the path of its folder, or of its copies, has one of * ? { } [ ] , in it: move it",
             ));
