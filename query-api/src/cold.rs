@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use beidou_schemas::Micros;
 use beidou_store::{
+    StoreError,
     archive::{Archive, ArchiveError, Catalogue, Shelf},
     hot::Hot,
     query::{
@@ -124,23 +125,33 @@ impl Colds {
             return Ok(None);
         }
         let archive = self.archive.as_ref().ok_or_else(|| unreadable("`archive` is switched off"))?;
-        let place = self.place(archive)?;
+        let place = self.place(reader, archive)?;
         let catalogue = self.catalogue(archive, LONGEST_AGE).await?;
         Ok(Cold::plan(place, (&catalogue, &hot), clusters, ranges, most))
     }
 
     /// Where the engine finds the files.
-    fn place(&self, archive: &Archive) -> Result<Place, Problem> {
-        let place = match (archive.root(), &self.copies) {
-            (Some(folder), _) => Place::Folder(folder.into()),
-            (None, Some(copies)) => Place::Copies(copies.clone()),
-            (None, None) => {
+    fn place(&self, reader: &Reader, archive: &Archive) -> Result<Place, Problem> {
+        let server = match reader.archive_collection() {
+            Err(StoreError::NoArchiveReader) => {
+                return Err(unreadable("the ClickHouse server has no user for it: set store.archive_reader_user"));
+            }
+            collection => collection.map_err(QueryError::Away)?,
+        };
+        let place = match (archive.root(), server, &self.copies) {
+            (Some(_), Some(_), _) => {
+                return Err(unreadable("a ClickHouse server reads it in a bucket alone: set archive.s3.bucket"));
+            }
+            (Some(folder), None, _) => Place::Folder(folder.into()),
+            (None, Some(collection), _) => Place::Bucket(collection.into()),
+            (None, None, Some(copies)) => Place::Copies(copies.clone()),
+            (None, None, None) => {
                 return Err(unreadable(
                     "it is in a bucket, and there is no folder for copies: set query_api.archive_copies_folder",
                 ));
             }
         };
-        if !can_be_named(place.folder()) {
+        if place.folder().is_some_and(|folder| !can_be_named(folder)) {
             return Err(unreadable(
                 "the path of its folder, or of its copies, has one of * ? { } [ ] , in it: move it",
             ));
@@ -368,7 +379,7 @@ mod tests {
         time::DAY,
     };
     use beidou_store::{
-        Store,
+        Credentials, Server, Store,
         query::{Bounds, Caller},
     };
 
@@ -401,6 +412,25 @@ mod tests {
         catalogue
     }
 
+    fn reader(store: Store) -> Reader {
+        let caller = Caller { request_id: "r".into(), subject: "s".into() };
+        Reader::new(store, caller, Bounds { time: Duration::from_secs(1), memory_bytes: 1 })
+    }
+
+    #[test]
+    fn a_server_that_cannot_read_the_archive_is_told_with_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::folder(folder.path()).unwrap();
+        let colds = Colds::new(Some(archive.clone()), &QueryApiConfig::default());
+        let user = || Credentials { user: "u".into(), password: String::new() };
+        for (archive_reader, key) in [(None, "store.archive_reader_user"), (Some(user()), "archive.s3.bucket")] {
+            let server = Server::at("http://127.0.0.1:1".into(), "beidou".into(), user(), user());
+            let server = Server { archive_reader, archive_collection: Some("c".into()), ..server };
+            let refused = colds.place(&reader(Store::server(server).unwrap()), &archive).unwrap_err();
+            assert!(refused.kind == Kind::ArchiveAway && refused.detail.contains(key), "{}", refused.detail);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_answer_of_the_tables_does_not_count_where_rows_left_them_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
@@ -409,9 +439,7 @@ mod tests {
         let never_old = Instant::now() + Duration::from_secs(3600);
         *colds.bounds.0.lock().await = Some((never_old, Arc::default()));
         *colds.catalogue.0.lock().await = Some((never_old, Arc::new(one_file())));
-        let caller = Caller { request_id: "r".into(), subject: "s".into() };
-        let bounds = Bounds { time: Duration::from_secs(1), memory_bytes: 1 };
-        let reader = Reader::new(Store::embedded(folder.path()), caller, bounds);
+        let reader = reader(Store::embedded(folder.path()));
         let (known, range) = (&colds.bounds, Range { from: Micros(0), until: Micros(9 * DAY) });
         let asked = Cell::new(0);
         let answer = |_reader: Reader| {

@@ -113,6 +113,9 @@ pub const EXAMPLE: &str = "\
 #  writer_password: change-me                # e.g.; better BEIDOU_STORE_WRITER_PASSWORD
 #  reader_user: beidou_reader                # e.g.
 #  reader_password: change-me                # e.g.; better BEIDOU_STORE_READER_PASSWORD
+#  archive_reader_user: beidou_archive_reader  # e.g.; reads the archive's bucket, for retention.table_days (docs/clickhouse.md)
+#  archive_reader_password: change-me        # e.g.; better BEIDOU_STORE_ARCHIVE_READER_PASSWORD
+#  archive_collection: beidou_archive        # the server's named collection with that bucket's address and key
 
 # The embedded ClickHouse engine.
 #engine:

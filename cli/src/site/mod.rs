@@ -156,6 +156,27 @@ pub struct Store {
     pub reader_user: Option<String>,
     /// Its password.
     pub reader_password: Option<String>,
+    /// A user that reads the archive's bucket as well, for `retention.table_days`.
+    pub archive_reader_user: Option<String>,
+    /// Its password.
+    pub archive_reader_password: Option<String>,
+    /// The server's named collection with address and key of that bucket; `beidou_archive` if missing.
+    pub archive_collection: Option<String>,
+}
+
+impl Store {
+    /// Its name stands in statements as it is.
+    fn collection(&self) -> Result<String, Failure> {
+        let name = self.archive_collection.as_deref().unwrap_or("beidou_archive");
+        let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+        let is_name = name.bytes().next().is_some_and(is_letter)
+            && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit());
+        if !is_name {
+            let text = format!("`store.archive_collection` is not valid: {name:?}");
+            return Err(Failure::new(Code::Usage, text, "use letters, digits and _, a digit not first"));
+        }
+        Ok(name.into())
+    }
 }
 
 /// The `engine` section.
@@ -288,15 +309,19 @@ impl Site {
         Ok(())
     }
 
-    /// What leaves the tables must be found in the archive, by the engine.
+    /// What leaves the tables must be found in the archive, by the engine or the server.
     fn check_cold(&self) -> Result<(), Failure> {
         if !self.retention.has_cold() {
             return Ok(());
         }
+        let on_server = self.store.url.is_some();
         let next = if !self.archive.enabled {
             "switch `archive.enabled` on, or set `retention.table_days` to 0"
-        } else if self.store.url.is_some() {
-            "the embedded engine reads the archive, a server does not: set `retention.table_days` to 0"
+        } else if on_server && !self.archive.s3.is_used() {
+            "a ClickHouse server reads an archive in a bucket alone: set `archive.s3.bucket`, or `retention.table_days` to 0"
+        } else if on_server && self.store.archive_reader_user.is_none() {
+            "a ClickHouse server reads the archive by a user of its own: set `store.archive_reader_user` (docs/clickhouse.md), or \
+             `retention.table_days` to 0"
         } else {
             return Ok(());
         };
@@ -329,6 +354,11 @@ impl Site {
                 "use the name in the servers' remote_servers: letters, digits, -, _ and .",
             ));
         }
+        let archive_reader = store
+            .archive_reader_user
+            .is_some()
+            .then(|| user("archive_reader", &store.archive_reader_user, &store.archive_reader_password));
+        let archive_collection = archive_reader.is_some().then(|| store.collection()).transpose()?;
         Ok(Some(Server {
             url,
             replica_urls: store.replica_urls.clone(),
@@ -337,7 +367,8 @@ impl Site {
             database: store.database.clone().unwrap_or_else(|| "beidou".into()),
             writer: user("writer", &store.writer_user, &store.writer_password)?,
             reader: user("reader", &store.reader_user, &store.reader_password)?,
-            archive_reader: None,
+            archive_reader: archive_reader.transpose()?,
+            archive_collection,
         }))
     }
 

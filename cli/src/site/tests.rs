@@ -174,6 +174,29 @@ fn what_cannot_work_is_a_usage_error_that_says_what_to_do() {
 }
 
 #[test]
+fn what_leaves_the_tables_needs_who_reads_the_archive() {
+    let (bucket, reader) = ("archive: {s3: {bucket: events}}", "archive_reader_user: a");
+    let on_server = |archive: &str, more: &str| {
+        let users = "url: 'https://h', writer_user: w, reader_user: r";
+        format!("retention: {{table_days: 1}}\n{archive}\nstore: {{{users}, {more}}}")
+    };
+    for (archive, more, said) in [
+        ("archive: {enabled: false}", reader, "switch `archive.enabled` on"),
+        ("", reader, "set `archive.s3.bucket`"),
+        (bucket, "", "set `store.archive_reader_user`"),
+        (bucket, "archive_reader_user: a, archive_collection: a-b", "`store.archive_collection` is not valid: \"a-b\""),
+    ] {
+        let (code, text) = refused(&on_server(archive, more));
+        assert_eq!(code, Code::Usage, "{archive} {more}: {text}");
+        assert!(text.contains(said), "{archive} {more}: {text}");
+    }
+    let (_dir, role) = role(&on_server(bucket, reader));
+    let server = read(&role, Vec::new()).unwrap().config.server_endpoint().unwrap().unwrap();
+    assert_eq!(server.archive_collection.as_deref(), Some("beidou_archive"));
+    assert_eq!(server.archive_reader.unwrap().user, "a");
+}
+
+#[test]
 fn flags_are_the_topmost_layer() {
     let (_dir, mut role) = role("query_api: {listen: '127.0.0.1:1'}\ndata: /a\n");
     role.data = Some("/b".into());

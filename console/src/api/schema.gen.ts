@@ -1875,7 +1875,7 @@ export interface components {
             most_bytes: number;
             /**
              * Format: int64
-             * @description Files that a question may read: `query_api.archive_files`.
+             * @description Files that a question may read: `query_api.archive_files`, or as many as a ClickHouse server takes in one statement.
              */
             most_files: number;
             /** @description The effective range. */

@@ -18,7 +18,7 @@ pub enum StoreError {
     #[error(transparent)]
     Connect(#[from] crate::client::ConnectError),
     /// A server on which nobody may read the archive.
-    #[error("the ClickHouse server has no user that reads the archive")]
+    #[error("the ClickHouse server has no user that reads the archive: set store.archive_reader_user")]
     NoArchiveReader,
     /// ClickHouse refused or did not answer.
     #[error("clickhouse could not {act}")]

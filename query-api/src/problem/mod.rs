@@ -161,7 +161,7 @@ impl From<QueryError> for Problem {
             QueryError::Away(_) => Kind::StoreAway,
             QueryError::TimeLimit(_) => Kind::TimeLimit,
             QueryError::TooMuch(_) | QueryError::TooCold { .. } => Kind::TooMuch,
-            QueryError::NoFile { .. } | QueryError::Archive(_) => Kind::ArchiveAway,
+            QueryError::NoFile { .. } | QueryError::Archive(_) | QueryError::Bucket(_) => Kind::ArchiveAway,
             QueryError::Busy(_) => Kind::Busy,
             QueryError::Refused(_) => Kind::Internal,
         };

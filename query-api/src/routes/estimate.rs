@@ -23,7 +23,7 @@ pub(crate) struct ColdEstimate {
     rows: u64,
     /// Their bytes; of each the engine reads the parts that it needs.
     bytes: u64,
-    /// Files that a question may read: `query_api.archive_files`.
+    /// Files that a question may read: `query_api.archive_files`, or as many as a ClickHouse server takes in one statement.
     most_files: u64,
     /// Bytes that a question may read: `query_api.archive_bytes`.
     most_bytes: u64,
@@ -53,7 +53,7 @@ pub(super) async fn estimate(ask: Ask) -> Result<Json<ColdEstimate>, Problem> {
     let colds = &ask.app.colds;
     let plan = colds.plan(&ask.reader, clusters.as_deref(), &[range]).await?;
     let ColdSize { files, rows, bytes } = plan.as_ref().map(Cold::size).unwrap_or_default();
-    let most = colds.most();
+    let most = plan.as_ref().map_or(colds.most(), Cold::most);
     Ok(Json(ColdEstimate {
         files,
         rows,

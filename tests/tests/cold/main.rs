@@ -2,12 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic; the lint only knows functions marked as tests")]
 
 mod asked;
+mod server;
 mod site;
 #[path = "../../../projector/tests/projector/support/mod.rs"]
 mod support;
 
 use beidou_schemas::{Micros, time::DAY};
-use beidou_store::{archive::Compaction, hot};
+use beidou_store::{
+    archive::{Archive, Compaction},
+    hot,
+};
+use beidou_tests::s3::{BUCKET, SECRET};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -113,6 +118,33 @@ async fn a_bucket_is_read_through_copies() {
     assert!(site.copied().1 <= bytes * 3 / 4);
     let (status, problem) = site.try_get(&format!("/api/v1/events/histogram?{}", site.all())).await;
     assert_eq!((status, &problem["type"]), (503, &json!("/problems/archive-away")), "{problem}");
+}
+
+/// A server reads the bucket by itself, through a collection of its administrator: nothing is copied, and nobody else reads there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_reads_the_bucket_by_itself() {
+    let server = beidou_tests::s3::Server::shared().await.unwrap();
+    let prefix = format!("server/{}", Uuid::new_v4());
+    let archive = Archive::s3(&beidou_tests::s3::Server::site(&server.url(), &prefix)).unwrap();
+    let mut site = Site::on_server(archive, &format!("{}/{BUCKET}/{prefix}/", server.url())).await;
+    let before = Answers::brief(&site).await;
+    assert_eq!(before.states(), site.states, "all of it is there");
+    assert!(site.enforce(&keeping(2)).await > 0);
+    let after = Answers::brief(&site).await;
+    after.must_be(&before);
+    assert!(after.files > 0 && site.copied() == (0, 0), "{} files of the bucket", after.files);
+
+    let of_a_caller = "SELECT count() FROM s3(beidou_archive, filename = 'events/a', structure = 'name String')";
+    let refused = site.store.reader().unwrap().query_raw(of_a_caller).fetch_one::<u64>().await.unwrap_err();
+    assert!(refused.to_string().contains("READONLY"), "{refused}");
+
+    // A file that is gone is told: there is no answer without its rows.
+    let days = site.archive.catalogue().await.unwrap().days;
+    let first = server.data().join(BUCKET).join(prefix).join(days.keys().next().unwrap());
+    std::fs::remove_file(first).unwrap();
+    let (status, problem) = site.try_get(&format!("/api/v1/events/histogram?{}", site.all())).await;
+    assert_eq!((status, &problem["type"]), (503, &json!("/problems/archive-away")), "{problem}");
+    assert!(!problem.to_string().contains(SECRET), "{problem}");
 }
 
 /// Rows leave the table only where the archive is known to hold the same.

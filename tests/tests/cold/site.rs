@@ -29,7 +29,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::{Engine, PARTITIONS, Running, append, ask, kept, log, number};
+use crate::{
+    server,
+    support::{Engine, PARTITIONS, Running, append, ask, kept, log, number},
+};
 
 /// 2026-11-23T12:00:00Z: what "now" is for retention.
 pub const NOW: Micros = Micros(1_795_435_200_000_000);
@@ -119,17 +122,24 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         // A quote in the path ends no text of a statement.
         let archive = Archive::folder(&folder.path().join("the archive's")).unwrap();
-        Self::with(folder, archive).await
+        Self::with(folder, archive, Store::embedded).await
     }
 
     /// The same with this archive.
     pub async fn on(archive: Archive) -> Self {
-        Self::with(tempfile::tempdir().unwrap(), archive).await
+        Self::with(tempfile::tempdir().unwrap(), archive, Store::embedded).await
     }
 
-    async fn with(folder: TempDir, archive: Archive) -> Self {
+    /// The same with this archive, whose bucket at this URL the store reads by itself.
+    pub async fn on_server(archive: Archive, url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        server::prepare(folder.path(), url);
+        Self::with(folder, archive, server::store).await
+    }
+
+    async fn with(folder: TempDir, archive: Archive, store_in: fn(&Path) -> Store) -> Self {
         let engine = Engine::start(folder.path()).await;
-        let (log, store) = (log(), engine.store());
+        let (log, store) = (log(), store_in(folder.path()));
         let config = kept::config(&archive, 30, Duration::from_millis(50));
         let (projector, asking) = Running::maintained(config, &log, &store);
         let exports = folder.path().join("exports");

@@ -87,7 +87,14 @@ fn a_wrong_value_is_refused_and_named() {
         ("fleet", "api.tokens.secret=", "api.tokens.secret is empty"),
         ("fleet", "api.cursorKey.secret=", "api.cursorKey.secret is empty"),
         ("fleet", "config.retention.table_days=30", "config.retention has table_days"),
-        ("bucket", "config.retention.clusters.hz-prod-02.table_days=30", "config.retention has table_days"),
+        ("fleet", "config.retention.clusters.hz-prod-02.table_days=30", "config.retention has table_days"),
+        ("fleet", "clickhouse.archiveReader.collection=a-b", "/clickhouse/archiveReader/collection"),
+        ("bucket", "clickhouse.archiveReader.user=", "name its user in clickhouse.archiveReader.user"),
+        (
+            "bucket",
+            "clickhouse.archiveReader.passwordSecret.name=",
+            "clickhouse.archiveReader.passwordSecret.name is empty",
+        ),
         ("bucket", "persistence.scratch.size=lots", "/persistence/scratch/size"),
         ("bucket", "archive.s3.bucket=", "archive.s3.bucket is empty"),
         ("bucket", "archive.s3.endpoint=http://a", "/archive/s3/endpoint"),
@@ -176,8 +183,9 @@ fn no_secret_is_made_and_each_role_sees_only_its_own() {
     let bucket = self::objects(&helm.template(CI[2].1, &[]).unwrap());
     assert_eq!(of(&bucket, "ingest"), Vec::<String>::new());
     assert_eq!(of(&bucket, "projector"), ["beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", writer, reader]);
-    let files = ["beidou-tls", "beidou-tokens", "beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3", reader];
-    assert_eq!(of(&bucket, "query-api"), files);
+    let files = ["beidou-tls", "beidou-tokens", "beidou-clickhouse-ca", "beidou-s3-ca", "beidou-s3"];
+    let passwords = [reader, "BEIDOU_STORE_ARCHIVE_READER_PASSWORD"];
+    assert_eq!(of(&bucket, "query-api"), [&files[..], &passwords].concat());
 }
 
 #[test]

@@ -165,6 +165,9 @@ spec:
 {{- range get (dict "projector" (list "writer" "reader") "query-api" (list "reader")) $role | default list -}}
 {{- $env = append $env (dict "name" (printf "BEIDOU_STORE_%s_PASSWORD" (upper .)) "valueFrom" (dict "secretKeyRef" (index $.Values.clickhouse .).passwordSecret)) -}}
 {{- end -}}
+{{- with $.Values.clickhouse.archiveReader }}{{ if and (eq $role "query-api") .user -}}
+{{- $env = append $env (dict "name" "BEIDOU_STORE_ARCHIVE_READER_PASSWORD" "valueFrom" (dict "secretKeyRef" .passwordSecret)) -}}
+{{- end }}{{ end -}}
 {{- /* Credentials of who watches are not for operations: a Cluster resource names those. */ -}}
 {{- if eq $role "controllers" }}{{ $env = append $env (dict "name" "BEIDOU_CLUSTERS" "value" "[]") }}{{ end -}}
 {{- /* An archive on a volume is the projector's. */ -}}

@@ -58,14 +58,17 @@
 {{- range $role := list "writer" "reader" }}
 {{- if not (index $.Values.clickhouse $role).passwordSecret.name }}{{ fail (printf "clickhouse.%s.passwordSecret.name is empty: name the Secret with the password" $role) }}{{ end -}}
 {{- end -}}
+{{- $archiveReader := .Values.clickhouse.archiveReader -}}
+{{- if and $archiveReader.user (not $archiveReader.passwordSecret.name) }}{{ fail "clickhouse.archiveReader.passwordSecret.name is empty: clickhouse.archiveReader.user needs a password" }}{{ end -}}
 {{- $archive := .Values.config.archive | default dict -}}
 {{- $apart := and (not .Values.archive.s3.bucket) (not (eq (toString $archive.enabled) "false")) -}}
 {{- if and (gt (int .Values.projector.replicas) 1) $apart }}{{ fail "projector.replicas is more than 1, and each would have an archive on a volume of its own: name a bucket in archive.s3.bucket, or set config.archive.enabled to false" }}{{ end -}}
 {{- $retention := .Values.config.retention | default dict -}}
+{{- $isRead := and $archiveReader.user .Values.archive.s3.bucket -}}
 {{- $kept := list $retention -}}
 {{- range $retention.clusters }}{{ $kept = append $kept . }}{{ end -}}
 {{- range $kept }}
-{{- if .table_days }}{{ fail "config.retention has table_days: what left the tables could not be found, since a ClickHouse server does not read the archive; set it to 0" }}{{ end -}}
+{{- if and .table_days (not $isRead) }}{{ fail "config.retention has table_days: what left the tables could not be found, unless ClickHouse reads the archive in a bucket; name its user in clickhouse.archiveReader.user and the bucket in archive.s3.bucket, or set it to 0" }}{{ end -}}
 {{- end -}}
 {{- if not $api.tokens.subjects }}{{ fail "api.tokens.subjects is empty: nobody could ask, since a token that a pod makes for itself ends with it" }}{{ end -}}
 {{- if and (gt (int $api.replicas) 1) (not $api.cursorKey.secret) }}{{ fail "api.cursorKey.secret is empty: several replicas need one key, else the next page of an answer is refused" }}{{ end -}}
@@ -85,6 +88,7 @@
 {{- $store := dict "url" $clickhouse.url "database" $clickhouse.database "writer_user" $clickhouse.writer.user "reader_user" $clickhouse.reader.user -}}
 {{- with $clickhouse.replicaUrls }}{{ $_ := set $store "replica_urls" . }}{{ end -}}
 {{- with $clickhouse.cluster }}{{ $_ := set $store "cluster" . }}{{ end -}}
+{{- with $clickhouse.archiveReader }}{{ if .user }}{{ $_ := set $store "archive_reader_user" .user }}{{ $_ := set $store "archive_collection" .collection }}{{ end }}{{ end -}}
 {{- if $clickhouse.caSecret }}{{ $_ := set $store "ca_file" "/etc/beidou/clickhouse-ca/ca.crt" }}{{ end -}}
 {{- $_ := set $site "store" $store -}}
 {{- end -}}

@@ -44,6 +44,8 @@ pub struct Server {
     pub reader: Credentials,
     /// A user that reads files of the archive as well, where there is one.
     pub archive_reader: Option<Credentials>,
+    /// The server's named collection through which that user reads the archive's bucket; without one it reads files of this machine.
+    pub archive_collection: Option<String>,
 }
 
 impl From<Endpoint> for Server {
@@ -56,8 +58,17 @@ impl From<Endpoint> for Server {
 impl Server {
     /// One server, whose certificate, if any, an authority of this machine has signed.
     pub fn at(url: String, database: String, writer: Credentials, reader: Credentials) -> Self {
-        let (replica_urls, ca_file, cluster, archive_reader) = (Vec::new(), None, None, None);
-        Self { url, replica_urls, ca_file, cluster, database, writer, reader, archive_reader }
+        Self {
+            url,
+            replica_urls: Vec::new(),
+            ca_file: None,
+            cluster: None,
+            database,
+            writer,
+            reader,
+            archive_reader: None,
+            archive_collection: None,
+        }
     }
 
     /// Clients of the writer, of the reader, and of the reader of the archive, in no database.
@@ -176,6 +187,18 @@ impl Store {
     /// [`StoreError::NoArchiveReader`] where no such user is set; [`StoreError::NoEngine`] as ever.
     pub fn archive_reader(&self) -> Result<Client, StoreError> {
         self.clients()?.archive_reader.clone().ok_or(StoreError::NoArchiveReader)
+    }
+
+    /// The named collection through which a server reads the archive's bucket; `None` where files of this machine are read.
+    ///
+    /// # Errors
+    /// [`StoreError::NoArchiveReader`] where no such user is set.
+    pub fn archive_collection(&self) -> Result<Option<String>, StoreError> {
+        match &self.source {
+            Source::Embedded(..) => Ok(None),
+            Source::Fixed(clients) if clients.archive_reader.is_none() => Err(StoreError::NoArchiveReader),
+            Source::Fixed(clients) => Ok(clients.server.archive_collection.clone()),
+        }
     }
 
     /// Runs a statement that makes, changes or drops a table, on every replica there is.

@@ -5,7 +5,7 @@
 //!
 //!  kube_event, from the bound on              ─┐
 //!  kube_event, before it, not in a file yet   ─┼─ UNION ALL ─► kube_event_all: what the question reads in place of kube_event
-//!  file(the files), by the engine's own reader ─┘
+//!  the files, by the engine's own reader      ─┘
 //! ```
 //!
 //! What holds:
@@ -15,9 +15,10 @@
 //! - A plan is of one generation of the archive and of one set of bounds. Files go, and rows leave the table, only after a new
 //!   generation or bound is noted: an answer counts where both still are after it what they were before.
 
+mod place;
+
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -28,10 +29,11 @@ use beidou_schemas::{
     time::DAY,
 };
 
+pub use self::place::{Place, can_be_named};
 use super::{Between, QueryError, Reader, statement::Statement};
 use crate::{
-    archive::{Catalogue, Pins, Shelf, Wanted},
-    audit::{covered_by, quoted},
+    archive::{Catalogue, Pins, Wanted},
+    audit::covered_by,
     hot::{BOUNDS, BoundRow, Hot, before},
 };
 
@@ -55,6 +57,9 @@ const PARTS: u64 = 8;
 const MOST_TO_COPY: u64 = 128 << 20;
 /// More clusters than a site has.
 const MOST_CLUSTERS: u64 = 100_000;
+/// A ClickHouse server takes no field of a form above 128 KiB (`http_max_field_value_size`), and a statement with values is one; this
+/// much of it may be what table and files are read by, the rest is the question's.
+const MOST_TEXT: u64 = 112 << 10;
 
 /// A file of the archive that a question needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,25 +115,6 @@ pub struct Cold {
     read: Arc<Mutex<BTreeMap<String, (u64, u64)>>>,
 }
 
-/// Where the engine finds the files.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// The archive is a folder of this machine.
-    Folder(Arc<Path>),
-    /// It is in a bucket, and of what a question needs there are copies.
-    Copies(Arc<Shelf>),
-}
-
-impl Place {
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        match self {
-            Self::Folder(folder) => folder,
-            Self::Copies(shelf) => shelf.folder(),
-        }
-    }
-}
-
 impl Cold {
     /// The files that can hold rows of these ranges and these clusters, which the table is not asked for; `None` where there are
     /// none, so that the table alone has all.
@@ -148,7 +134,7 @@ impl Cold {
             |note: &FileNote| ranges.iter().any(|range| note.min_time < range.until && range.from <= note.max_time);
         let cold = catalogue.days.values().filter(is_cold);
         let files: Vec<ColdFile> = cold.filter(|entry| touches(&entry.note)).map(ColdFile::of).collect();
-        (!files.is_empty()).then(|| Self {
+        let plan = (!files.is_empty()).then(|| Self {
             place,
             files,
             pins: OnceLock::new(),
@@ -157,12 +143,27 @@ impl Cold {
             generation: catalogue.generation,
             most,
             read: Arc::default(),
-        })
+        });
+        plan.map(Self::in_one_statement)
+    }
+
+    /// Of a bucket that a server reads, a question takes no more files than one statement can name.
+    fn in_one_statement(mut self) -> Self {
+        if let Place::Bucket(_) = self.place {
+            let (text, files) = (self.all().len() as u64, self.files.len() as u64);
+            self.most.files = self.most.files.min(MOST_TEXT * files / text);
+        }
+        self
     }
 
     /// The files.
     pub fn files(&self) -> &[ColdFile] {
         &self.files
+    }
+
+    /// What it may read.
+    pub fn most(&self) -> ColdSize {
+        self.most
     }
 
     /// What all its files hold.
@@ -294,6 +295,8 @@ impl Cold {
                 let wanted: Vec<_> = self.files.iter().map(wanted).collect();
                 shelf.bring(&wanted).await.map_err(|error| QueryError::Archive(Box::new(error)))
             }
+            // The server fails where one is missing (`s3_ignore_file_doesnt_exist` is off).
+            Place::Bucket(_) => Ok(()),
         }
     }
 
@@ -343,19 +346,11 @@ impl Cold {
         self.files.iter().filter_map(of).collect()
     }
 
-    /// The files as the engine reads them: all in one, but for names that it would take apart.
+    /// The files as the engine reads them.
     fn sources(&self) -> Vec<String> {
-        let (together, alone): (Vec<_>, Vec<_>) =
-            self.files.iter().map(|file| file.path.clone()).partition(|path| !path.contains(','));
         let structure = columns().map(|(name, of_type)| format!("{name} {of_type}")).collect::<Vec<_>>().join(", ");
-        let folder = self.place.folder().display();
-        let source =
-            |path: String| format!("file({}, 'Parquet', {})", quoted(&format!("{folder}/{path}")), quoted(&structure));
-        let many = |mut paths: Vec<String>| match paths.len() {
-            0 | 1 => paths.pop(),
-            _ => Some(format!("{{{}}}", paths.join(","))),
-        };
-        many(together).into_iter().chain(alone).map(source).collect()
+        let paths: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        self.place.sources(&paths, &structure)
     }
 }
 
@@ -371,11 +366,6 @@ impl ColdFile {
             to: entry.note.max_time,
         }
     }
-}
-
-/// Whether the engine takes a folder's files by their names: in a pattern it would look for others.
-pub fn can_be_named(folder: &Path) -> bool {
-    folder.to_str().is_some_and(|path| !path.contains(['*', '?', '{', '}', '[', ']', ',']))
 }
 
 /// The columns of the table with their types, as files have them.

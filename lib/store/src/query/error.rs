@@ -38,6 +38,11 @@ pub enum QueryError {
     /// Files of the archive that the question needs cannot be read.
     #[error("files of the archive cannot be copied to where the engine reads them")]
     Archive(#[source] Box<ArchiveError>),
+    /// The ClickHouse server cannot read files of the archive that the question needs.
+    #[error(
+        "the ClickHouse server cannot read the bucket of the archive: is its named collection right, and are all files there?"
+    )]
+    Bucket(#[source] StoreError),
     /// The store has more work than it takes at once: ask again later.
     #[error("the store is busy")]
     Busy(#[source] StoreError),
@@ -57,6 +62,8 @@ mod code {
     pub const TOO_MANY_BYTES: u32 = 307;
     pub const QUERY_WAS_CANCELLED: u32 = 394;
     pub const TOO_MANY_ROWS_OR_BYTES: u32 = 396;
+    pub const S3_ERROR: u32 = 499;
+    pub const NAMED_COLLECTION_DOESNT_EXIST: u32 = 669;
 }
 
 impl QueryError {
@@ -76,6 +83,7 @@ impl QueryError {
                 code::TOO_MANY_ROWS | code::MEMORY_LIMIT_EXCEEDED | code::TOO_MANY_BYTES | code::TOO_MANY_ROWS_OR_BYTES,
             ) => Self::TooMuch(of(source)),
             Some(code::TOO_MANY_SIMULTANEOUS_QUERIES | code::QUERY_WAS_CANCELLED) => Self::Busy(of(source)),
+            Some(code::S3_ERROR | code::NAMED_COLLECTION_DOESNT_EXIST) => Self::Bucket(of(source)),
             Some(_) | None => Self::Refused(of(source)),
         }
     }
@@ -99,7 +107,7 @@ mod tests {
             QueryError::TimeLimit(_) => "time",
             QueryError::TooMuch(_) | QueryError::TooCold { .. } => "much",
             QueryError::Busy(_) => "busy",
-            QueryError::NoFile { .. } | QueryError::Archive(_) => "archive",
+            QueryError::NoFile { .. } | QueryError::Archive(_) | QueryError::Bucket(_) => "archive",
             QueryError::Refused(_) => "refused",
         };
         for (source, expected) in [
@@ -107,6 +115,8 @@ mod tests {
             (Error::BadResponse("Code: 241. DB::Exception: memory".into()), "much"),
             (Error::BadResponse("Code: 202. DB::Exception: Too many".into()), "busy"),
             (Error::BadResponse("Code: 60. DB::Exception: Unknown table".into()), "away"),
+            (Error::BadResponse("Code: 499. DB::Exception: Failed to get object info".into()), "archive"),
+            (Error::BadResponse("Code: 669. DB::Exception: There is no named collection".into()), "archive"),
             (Error::BadResponse("Code: 47. DB::Exception: Unknown identifier".into()), "refused"),
             (Error::BadResponse("bad gateway".into()), "refused"),
             (Error::Network("connection refused".into()), "away"),

@@ -6,7 +6,7 @@ use clickhouse::{RowOwned, RowRead, query::Query};
 use serde::Serialize;
 
 use super::{Between, QueryError, Waited, cold::Cold, statement::Statement};
-use crate::Store;
+use crate::{Store, StoreError};
 
 /// Who asks: written beside the query on the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,6 +77,14 @@ impl Reader {
     pub fn patient(mut self, times: u32) -> Self {
         self.bounds.time *= times;
         self
+    }
+
+    /// Through what the store reads the archive, as [`Store::archive_collection`] has it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoArchiveReader`] where nobody may read it.
+    pub fn archive_collection(&self) -> Result<Option<String>, StoreError> {
+        self.store.archive_collection()
     }
 
     /// Whether the store answers at all.

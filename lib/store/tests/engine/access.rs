@@ -37,7 +37,7 @@ async fn the_documented_statements_are_well_formed() {
     let blocks = page.split("```sql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
     let words = blocks.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     let statements: Vec<&str> = words.split_terminator(';').map(str::trim).collect();
-    assert_eq!(statements.len(), 14, "{statements:#?}");
+    assert_eq!(statements.len(), 21, "{statements:#?}");
     let engine = EngineProcess::start();
     for statement in statements {
         let request = engine.request().query(&[("param_sql", statement)]).body("SELECT formatQuery({sql:String})");

@@ -1,6 +1,9 @@
 //! Statements, bounds and parts of lists over table and archive.
 
+use std::path::Path;
+
 use super::*;
+use crate::archive::Shelf;
 use beidou_schemas::kube_event::RangeHash;
 use proptest::prelude::*;
 
@@ -45,27 +48,70 @@ fn a_statement_reads_both_in_place_of_the_table_and_nothing_else_changes() {
     assert!(one_pattern.spread("SELECT 1 FROM kube_event").contains("/{events/a,events/b}', "));
 }
 
+/// A file of a day in the catalogue.
+fn entry(path: String, day: i64) -> FileEntry {
+    let note = FileNote {
+        schema: 1,
+        rows: 1,
+        hash: RangeHash::default(),
+        ranges: Vec::new(),
+        min_time: Micros(day * DAY),
+        max_time: Micros(day * DAY + 5),
+        observed: Micros(0),
+    };
+    let (dt, sha256) = (Micros(day * DAY).day_text(), String::new());
+    FileEntry { path, dt, cluster_uid: "u1".into(), cluster: "a".into(), bytes: 10, sha256, note }
+}
+
+#[test]
+fn a_server_reads_the_bucket_through_its_collection() {
+    let paths =
+        ["events/dt=2026-11-23/cluster=a/1.parquet", "events/cluster=x%2Fy z/2.parquet", "events/b,c/3.parquet"];
+    let files = paths.iter().map(|path| file(path, "u1", 1)).collect();
+    let far = Cold { place: Place::Bucket("beidou_archive".into()), ..cold(files, &[("u1", 3)]) };
+    let statement = far.spread("SELECT count() FROM kube_event");
+    let sources: Vec<_> = statement.lines().filter_map(|line| Some(line.split_once(" FROM s3(")?.1)).collect();
+    let names: Vec<_> = sources.iter().map(|source| source.split_once(", structure = '").unwrap().0).collect();
+    let together = "{events/dt=2026-11-23/cluster=a/1.parquet,events/cluster=x%252Fy%20z/2.parquet}";
+    assert_eq!(
+        names,
+        [
+            format!("beidou_archive, filename = '{together}'"),
+            "beidou_archive, filename = 'events/b%2Cc/3.parquet'".into(),
+        ]
+    );
+    assert!(sources.iter().all(|source| source.contains("cluster_uid LowCardinality(String), ")), "{statement}");
+    assert!(!statement.contains("file("), "{statement}");
+    assert!(far.check_near().is_ok(), "nothing is copied");
+}
+
+#[test]
+fn a_server_is_asked_for_as_many_files_as_fit_a_statement() {
+    let catalogue_of = |days: i64| {
+        let entries =
+            (0..days).map(|day| entry(format!("events/dt=2026-11-23/cluster=hz-prod-02/{day:060}.parquet"), day));
+        let mut catalogue = Catalogue::default();
+        catalogue.days.extend(entries.map(|entry| (entry.path.clone(), entry)));
+        catalogue
+    };
+    let hot = Arc::new(Hot::from([("u1".to_owned(), Micros(9_000 * DAY))]));
+    let most = ColdSize { files: 2_000, rows: 0, bytes: u64::MAX };
+    let plan =
+        |place: Place, days: i64| Cold::plan(place, (&catalogue_of(days), &hot), None, &[Between::ALL], most).unwrap();
+    let bucket = || Place::Bucket("beidou_archive".into());
+    for (days, fits) in [(1, true), (500, true), (900, true), (1_100, false), (2_000, false)] {
+        let plan = plan(bucket(), days);
+        assert_eq!(plan.check().is_ok(), fits, "{days} files: {:?}", plan.most());
+        assert_eq!(plan.all().len() as u64 <= MOST_TEXT, fits, "{days} files");
+    }
+    assert_eq!(plan(Place::Folder(Path::new("/archive").into()), 2_000).most().files, 2_000);
+}
+
 #[test]
 fn what_lies_between_two_ranges_is_not_read() {
-    let entry = |day: i64| FileEntry {
-        path: format!("events/{day}"),
-        dt: Micros(day * DAY).day_text(),
-        cluster_uid: "u1".into(),
-        cluster: "a".into(),
-        bytes: 10,
-        sha256: String::new(),
-        note: FileNote {
-            schema: 1,
-            rows: 1,
-            hash: RangeHash::default(),
-            ranges: Vec::new(),
-            min_time: Micros(day * DAY),
-            max_time: Micros(day * DAY + 5),
-            observed: Micros(0),
-        },
-    };
     let mut catalogue = Catalogue::default();
-    catalogue.days.extend((0..9).map(entry).map(|entry| (entry.path.clone(), entry)));
+    let entries = (0..9).map(|day| entry(format!("events/{day}"), day));
+    catalogue.days.extend(entries.map(|entry| (entry.path.clone(), entry)));
     let hot = Arc::new(Hot::from([("u1".to_owned(), Micros(9 * DAY))]));
     let day = |day: i64| Between { from: Micros(day * DAY), until: Micros((day + 1) * DAY) };
     let read = |ranges: &[Between]| -> Vec<String> {
