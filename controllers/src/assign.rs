@@ -9,7 +9,7 @@ use beidou_model::operation::{Attempt, EXISTING_NODES, Operation};
 use beidou_playbooks::{Act, Bundle, GroupSource, Manifest, Step};
 use beidou_schemas::{
     operation::{Machine, OperationType, Purpose},
-    runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
+    runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, NODE_NAME, RunKind, SecretFile, Ssh},
 };
 use serde_json::{Map, Value, json};
 
@@ -27,8 +27,6 @@ pub(crate) const SSH_KEY: &str = "ssh";
 pub(crate) const BASTION_KEY: &str = "bastion";
 /// The parameter that names nodes which a step leaves out that looks at others than the operation's machines.
 const DEAD: &str = "dead_hosts";
-/// The variable of a host with the name of its node.
-const NODE_NAME: &str = "node_name";
 
 /// Name → addresses, and whether it is of the control plane.
 pub(crate) type Known = BTreeMap<String, (Vec<String>, bool)>;
