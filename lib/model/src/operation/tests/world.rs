@@ -161,7 +161,7 @@ impl World {
         let hosts = self.board.operations[&id].addresses(&found.hosts);
         if found.claimed.is_none() {
             let runner = Uuid::from_u128(u128::from(self.pick(2)));
-            return self.see(&Seen::Claimed(id, AttemptClaimed { attempt, runner }));
+            return self.see(&Seen::Claimed(id, AttemptClaimed::new(attempt, runner)));
         }
         match self.pick(4) {
             0 => self.see(&Seen::Heard(id, Heard { attempt, next: found.next + 3 })),
