@@ -148,7 +148,7 @@ fn run() -> Vec<Body> {
         Ending { phase, reason, message: message.clone() }.into(),
         Finished { phase, reason, message }.into(),
         Notified { of_seq: 3 }.into(),
-        NotifyFailed { of_seq: 3, why: why(), again: Micros(1) }.into(),
+        NotifyFailed { of_seq: 3, why: why(), again: Micros(1), for_good: false }.into(),
         accepted(String::new()).into(),
         Refused { name: name(), subject: subject(), cluster: "c".into(), field, value, allowed }.into(),
         Started {}.into(),

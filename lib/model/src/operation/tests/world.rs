@@ -234,7 +234,7 @@ impl World {
 
     fn tell(&mut self, object: Object, of_seq: u64, lucky: bool) {
         let again = self.now.plus(60 * SECOND);
-        let failed = NotifyFailed { of_seq, why: "502".into(), again };
+        let failed = NotifyFailed { of_seq, why: "502".into(), again, for_good: false };
         let seen = if lucky { Seen::Told(object, of_seq) } else { Seen::NotTold(object, failed) };
         self.see(&seen);
     }
