@@ -9,11 +9,11 @@ use beidou_model::operation::{Attempt, EXISTING_NODES, Operation};
 use beidou_playbooks::{Act, Bundle, GroupSource, Manifest, Step};
 use beidou_schemas::{
     operation::{Machine, OperationType, Purpose},
-    runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
+    runner::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, NODE_NAME, RunKind, SecretFile, Ssh},
 };
 use serde_json::{Map, Value, json};
 
-use crate::target::Target;
+use crate::{target::Target, token::digest};
 
 /// Hosts at the same time: more do not make an Ansible run faster.
 const MOST_FORKS: u32 = 50;
@@ -27,8 +27,6 @@ pub(crate) const SSH_KEY: &str = "ssh";
 pub(crate) const BASTION_KEY: &str = "bastion";
 /// The parameter that names nodes which a step leaves out that looks at others than the operation's machines.
 const DEAD: &str = "dead_hosts";
-/// The variable of a host with the name of its node.
-const NODE_NAME: &str = "node_name";
 
 /// Name → addresses, and whether it is of the control plane.
 pub(crate) type Known = BTreeMap<String, (Vec<String>, bool)>;
@@ -144,13 +142,29 @@ pub(crate) fn assignment(
         secrets: operation.spec.secrets.iter().map(secret).collect(),
         ssh: ssh(target, path),
         mutates: step.mutates,
-        // When the claim was recorded: later ones are higher, also those of other operations.
-        fence: attempt.claimed.map_or(0, |at| u64::try_from(at.0).unwrap_or(0)),
+        fence: fence(attempt),
         fence_wait_s: if attempt.purpose == Purpose::Undo { UNDO_WAITS_S } else { WAITS_S },
         check: operation.spec.dry_run && step.mutates,
         deadline_ms: attempt.deadline_ms,
         heartbeat_ms: HEARTBEAT_MS,
     })
+}
+
+/// When the claim was recorded: later ones are higher, also those of other operations.
+pub(crate) fn fence(attempt: &Attempt) -> u64 {
+    attempt.claimed.map_or(0, |at| u64::try_from(at.0).unwrap_or(0))
+}
+
+/// What a runner is told that is not in the plan, each by its SHA-256: by name, so that two attempts can be compared. A variable
+/// may be of the cluster, whose parameters may change while an operation runs. Of secrets there is nothing: a short one could be
+/// guessed by its digest.
+pub(crate) fn inputs(assignment: &Assignment) -> BTreeMap<String, String> {
+    let Assignment { inventory, variables, ssh, .. } = assignment;
+    let inventory = serde_json::to_vec(inventory).unwrap_or_default();
+    let whole = [("inventory", digest(&inventory)), ("known_hosts", digest(ssh.known_hosts.as_bytes()))];
+    let each =
+        variables.iter().map(|(name, value)| (format!("variables.{name}"), digest(value.to_string().as_bytes())));
+    whole.into_iter().map(|(name, digest)| (name.to_owned(), digest)).chain(each).collect()
 }
 
 /// Names of the nodes that the machines of an attempt are, by address, where the cluster has them or the operation names them.
@@ -321,6 +335,37 @@ mod tests {
         let machine = |ip: &&str| Machine { ip: (*ip).to_owned(), ..Machine::default() };
         let machines: Vec<_> = ips.iter().map(machine).collect();
         inventory(&bundle(), &machines, &Target::bare("c"), &known())
+    }
+
+    #[test]
+    fn of_what_a_runner_is_told_each_part_has_its_digest() {
+        let told = |url: &str, known_hosts: &str, secret: &str| {
+            let host = json!({"ansible_host": "10.0.0.1", "user": "admin", "port": 22});
+            let assignment: Assignment = serde_json::from_value(json!({
+                "attempt": "00000000-check-b0-a1", "operation": uuid::Uuid::nil(), "step": "check", "batch": 0,
+                "bundle": {"name": "b", "digest": "00"}, "kind": "ansible", "playbook": "run.yml", "limit": ["n1"],
+                "inventory": {"groups": {}, "hosts": {"n1": host}}, "variables": {"kubelet_url": url, "size": 1},
+                "secrets": [{"name": "token", "path": secret}],
+                "ssh": {"private_key_path": secret, "known_hosts": known_hosts},
+                "forks": 1, "mutates": false, "fence": 1, "fence_wait_s": 3, "deadline_ms": 1000, "heartbeat_ms": 1000,
+            }))
+            .unwrap();
+            inputs(&assignment)
+        };
+        let canary = told("https://mirror/1", "n1 ssh-ed25519 A", "/run/1");
+        let names: Vec<&str> = canary.keys().map(String::as_str).collect();
+        assert_eq!(names, ["inventory", "known_hosts", "variables.kubelet_url", "variables.size"]);
+        assert!(canary.values().all(|digest| digest.len() == 64), "{canary:?}");
+        assert_eq!(told("https://mirror/1", "n1 ssh-ed25519 A", "/run/2"), canary, "nothing of secrets is in it");
+        let differs = |other: &BTreeMap<String, String>| {
+            canary
+                .iter()
+                .filter(|(name, digest)| other[*name] != **digest)
+                .map(|(name, _)| name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(differs(&told("https://mirror/2", "n1 ssh-ed25519 A", "/run/1")), ["variables.kubelet_url"]);
+        assert_eq!(differs(&told("https://mirror/1", "n1 ssh-ed25519 B", "/run/1")), ["known_hosts"]);
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl TargetConfig {
     /// What holds for its operations; the number of nodes is the caller's knowledge.
     ///
     /// # Errors
-    /// When a time is none, or a time zone not known.
+    /// When a time is none, a time zone not known, or nothing could ever begin, or be held back.
     pub(crate) fn rules(&self, pool: u32) -> Result<ClusterRules, SpecError> {
         let windows = self.windows.iter().cloned().map(Window::from).collect();
         let (freezes, approve_above_hosts) = (self.freezes.clone(), self.approve_above_hosts);
@@ -386,6 +386,14 @@ mod tests {
             ),
             ("{clusters: [{name: c, windows: [{start: '22:00', minutes: 5, day: [1]}]}]}", "unknown field"),
             ("{clusters: [{name: c, freezes: [{from: tomorrow, until: x, why: y}]}]}", "controllers.clusters"),
+            (
+                "{clusters: [{name: c, windows: [{start: '22:00', minutes: 0}]}]}",
+                "c: windows.minutes: 0 is not possible",
+            ),
+            (
+                "{clusters: [{name: c, freezes: [{from: '2026-12-27T00:00:00Z', until: '2026-12-24T00:00:00Z', why: y}]}]}",
+                r#"c: freezes.until: "2026-12-24T00:00:00Z" is not possible; a time after freezes.from"#,
+            ),
             ("{listn: x}", "unknown field"),
         ] {
             let error = read(yaml).unwrap_err();

@@ -1,10 +1,17 @@
 //! From resources to what stands in commands and facts.
 
+use std::ops::RangeInclusive;
+
 use beidou_schemas::{Micros, numbered::UnknownKind, operation as wish};
 
 use crate::{
     AutoOperationTaskSpec, Batches, ClusterSpec, Gate, Machine, OperationSpec, SecretParameter, TaskMachine, Window,
 };
+
+/// How long a window is open at most.
+const WEEK_MINUTES: u32 = 7 * 24 * 60;
+/// What clocks add to UTC: no zone is further away.
+const OFFSETS_MINUTES: RangeInclusive<i32> = -14 * 60..=14 * 60;
 
 /// A resource that the API server let pass and this version does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +28,16 @@ pub enum SpecError {
         value: String,
         /// What is expected.
         expected: &'static str,
+    },
+    /// A value that the API server refuses in a resource, and that a file may have.
+    #[error("{field}: {value} is not possible; {allowed}")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// What stands there.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
     },
     /// Two fields that both say how far from UTC clocks are.
     #[error("windows.timeZone: {time_zone:?} does not go with windows.utcOffsetMinutes: {minutes}; name one of both")]
@@ -84,10 +101,14 @@ impl ClusterSpec {
     /// What holds for its operations; the number of nodes is the caller's knowledge.
     ///
     /// # Errors
-    /// When a time is none, or a time zone not known.
+    /// When a time is none, a time zone not known, or nothing could ever begin, or be held back.
     pub fn rules(&self, pool: u32) -> Result<wish::ClusterRules, SpecError> {
         let freezes = self.freezes.iter().map(|freeze| {
             let (from, until) = (moment("freezes.from", &freeze.from)?, moment("freezes.until", &freeze.until)?);
+            if from >= until {
+                let value = format!("{:?}", freeze.until);
+                return Err(SpecError::Range { field: "freezes.until", value, allowed: "a time after freezes.from" });
+            }
             Ok(wish::Freeze { from, until, why: freeze.why.clone() })
         });
         Ok(wish::ClusterRules {
@@ -133,6 +154,17 @@ fn gate(gate: Option<&Gate>, missing: wish::Gate) -> Result<wish::Gate, SpecErro
 
 fn window(window: &Window) -> Result<wish::Window, SpecError> {
     let Window { days, start, minutes, time_zone, utc_offset_minutes } = window.clone();
+    let range =
+        |field, value: &dyn ToString, allowed| Err(SpecError::Range { field, value: value.to_string(), allowed });
+    if let Some(day) = days.iter().find(|day| !(1..=7).contains(*day)) {
+        return range("windows.days", day, "1 to 7: 1 is Monday, 7 Sunday");
+    }
+    if !(1..=WEEK_MINUTES).contains(&minutes) {
+        return range("windows.minutes", &minutes, "1 to 10080: a week");
+    }
+    if let Some(offset) = utc_offset_minutes.filter(|offset| !OFFSETS_MINUTES.contains(offset)) {
+        return range("windows.utcOffsetMinutes", &offset, "-840 to 840: 14 hours");
+    }
     if let (Some(time_zone), Some(minutes)) = (&time_zone, utc_offset_minutes) {
         return Err(SpecError::TwoZones { time_zone: time_zone.clone(), minutes });
     }
@@ -141,14 +173,8 @@ fn window(window: &Window) -> Result<wish::Window, SpecError> {
     if told.zone().is_some() {
         return Ok(told);
     }
-    let (field, value, expected) = match told.time_zone {
-        Some(value) => ("windows.timeZone", value, "IANA time zone as Europe/Berlin"),
-        None => {
-            let value = utc_offset_minutes.to_string();
-            ("windows.utcOffsetMinutes", value, "offset of less than 26 hours, in minutes")
-        }
-    };
-    Err(SpecError::Time { field, value, expected })
+    let value = told.time_zone.unwrap_or_default();
+    Err(SpecError::Time { field: "windows.timeZone", value, expected: "IANA time zone as Europe/Berlin" })
 }
 
 fn minute(text: &str) -> Result<u32, SpecError> {
@@ -228,10 +254,7 @@ mod tests {
                 weekly(Some("Europe/Berlni"), None),
                 r#"windows.timeZone: "Europe/Berlni" is no IANA time zone as Europe/Berlin"#,
             ),
-            (
-                weekly(None, Some(2000)),
-                r#"windows.utcOffsetMinutes: "2000" is no offset of less than 26 hours, in minutes"#,
-            ),
+            (weekly(None, Some(-841)), "windows.utcOffsetMinutes: -841 is not possible; -840 to 840: 14 hours"),
             (
                 weekly(Some("UTC"), Some(0)),
                 r#"windows.timeZone: "UTC" does not go with windows.utcOffsetMinutes: 0; name one of both"#,
@@ -240,6 +263,28 @@ mod tests {
             let spec = ClusterSpec { windows: vec![window], ..ClusterSpec::default() };
             assert_eq!(spec.rules(0).unwrap_err().to_string(), said);
         }
+    }
+
+    #[test]
+    fn a_window_that_never_opens_and_a_freeze_that_never_holds_are_refused() {
+        let plain = || weekly(None, None);
+        for (window, said) in [
+            (Window { minutes: 0, ..plain() }, "windows.minutes: 0 is not possible; 1 to 10080: a week"),
+            (Window { minutes: 10_081, ..plain() }, "windows.minutes: 10081 is not possible; 1 to 10080: a week"),
+            (Window { days: vec![1, 0], ..plain() }, "windows.days: 0 is not possible; 1 to 7: 1 is Monday, 7 Sunday"),
+            (Window { days: vec![8], ..plain() }, "windows.days: 8 is not possible; 1 to 7: 1 is Monday, 7 Sunday"),
+        ] {
+            let spec = ClusterSpec { windows: vec![window], ..ClusterSpec::default() };
+            assert_eq!(spec.rules(0).unwrap_err().to_string(), said);
+        }
+        for until in ["2026-12-24T00:00:00Z", "2026-12-27T00:00:00Z"] {
+            let freeze = crate::Freeze { from: "2026-12-27T00:00:00Z".into(), until: until.into(), why: "late".into() };
+            let spec = ClusterSpec { freezes: vec![freeze], ..ClusterSpec::default() };
+            let said = format!("freezes.until: {until:?} is not possible; a time after freezes.from");
+            assert_eq!(spec.rules(0).unwrap_err().to_string(), said);
+        }
+        let whole = Window { days: vec![1, 7], minutes: 10_080, utc_offset_minutes: Some(840), ..plain() };
+        assert!(ClusterSpec { windows: vec![whole], ..ClusterSpec::default() }.rules(0).is_ok());
     }
 
     #[test]

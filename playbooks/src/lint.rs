@@ -17,6 +17,7 @@ const TRAPS: [(&str, &str); 3] = [
 pub fn lint(bundle: &Bundle) -> Vec<Fault> {
     let mut found = Vec::new();
     help(bundle, &mut found);
+    parameters(bundle, &mut found);
     steps(bundle, &mut found);
     for file in bundle.file_names().filter(|file| file.ends_with(".yml") || file.ends_with(".yaml")) {
         for (number, line) in bundle.text(file).unwrap_or_default().lines().enumerate() {
@@ -39,6 +40,15 @@ fn help(bundle: &Bundle, found: &mut Vec<Fault>) {
         if !readme.contains(&format!("`{name}`")) {
             found.push(Fault::new("README.md", name, "this parameter is not explained"));
         }
+    }
+}
+
+/// A parameter counts more than anything else that Ansible knows of a host.
+fn parameters(bundle: &Bundle, found: &mut Vec<Fault>) {
+    let properties = bundle.manifest().parameters.get("properties").and_then(|value| value.as_object());
+    for name in properties.into_iter().flatten().map(|(name, _)| name).filter(|name| name.starts_with("ansible_")) {
+        let why = "sets how Ansible reaches machines, over known hosts and fence: call it otherwise, and use it in the plays that need it";
+        found.push(Fault::new("bundle.yaml", &format!("parameters/properties/{name}"), why));
     }
 }
 

@@ -197,7 +197,7 @@ fn an_archive_is_the_same_bundle() {
 #[test]
 fn lint_knows_the_traps() {
     let mut files = BTreeMap::new();
-    let manifest = bundle("node-join").text("bundle.yaml").unwrap().to_owned();
+    let manifest = bundle("node-join").text("bundle.yaml").unwrap().replace("cluster_domain:", "ansible_ssh_args:");
     files.insert("bundle.yaml".to_owned(), manifest.into_bytes());
     for name in ["pre-check.yml", "prepare.yml", "join.yml", "post-check.yml", "leave.yml"] {
         files.insert(name.to_owned(), b"- hosts: new\n  any_errors_fatal: \"{{ strict }}\"\n".to_vec());
@@ -205,6 +205,8 @@ fn lint_knows_the_traps() {
     let found: Vec<_> = lint::lint(&Bundle::of_files(files).unwrap()).iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|line| line.contains("README.md")), "{found:?}");
     assert!(found.iter().any(|line| line.starts_with("join.yml: line 2: any_errors_fatal")), "{found:?}");
+    let reach = "bundle.yaml: parameters/properties/ansible_ssh_args: sets how";
+    assert!(found.iter().any(|line| line.starts_with(reach)), "{found:?}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What is written down for a run: inventory, variables, secrets, keys. None of its text is ever taken for a template: a
-//! parameter such as `{{ lookup('pipe', …) }}` would otherwise be run here.
+//! parameter such as `{{ lookup('pipe', …) }}` would otherwise be run here. And no variable of a host says how it is reached.
 
 use std::{fmt::Write, fs, io, path::PathBuf};
 
-use beidou_schemas::runner::Assignment;
+use beidou_schemas::runner::{Assignment, Unfit, host_variable};
 use serde_json::{Map, Value};
 
 use crate::{fence, private::Private};
@@ -110,6 +110,14 @@ fn check(assignment: &Assignment) -> Result<(), MaterialError> {
         if !word(&host.user, "-._") {
             return refuse("user", &host.user, "letters, digits and - . _, no hyphen at the front");
         }
+        // Controllers refuse them before: but for operations that an older version has accepted.
+        for (name, value) in &host.vars {
+            match host_variable(name, value) {
+                Ok(()) => {}
+                Err(Unfit::Name(allowed)) => return refuse("variable", name, allowed),
+                Err(Unfit::Value(allowed)) => return refuse("variable", &format!("{name}={value}"), allowed),
+            }
+        }
     }
     if let Some(hop) =
         assignment.ssh.bastion.as_ref().filter(|hop| !word(&hop.host, "-._:%") || !word(&hop.user, "-._"))
@@ -149,7 +157,8 @@ fn inventory(assignment: &Assignment) -> String {
     yaml(&serde_json::json!({"all": {"hosts": hosts, "children": children}}))
 }
 
-/// YAML in which every text is marked as no template.
+/// YAML in which every text is marked as no template, keys among them: Ansible runs those too, once a playbook takes them out of
+/// their mapping (`dict2items`).
 fn yaml(value: &Value) -> String {
     let mut out = String::new();
     emit(value, &mut out);
@@ -176,6 +185,10 @@ fn emit(value: &Value, out: &mut String) {
             out.push('{');
             for (index, (name, value)) in values.iter().enumerate() {
                 out.push_str(if index == 0 { "" } else { ", " });
+                // Names of variables and hosts stay plain.
+                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte)) {
+                    out.push_str("!unsafe ");
+                }
                 quoted(name, out);
                 out.push_str(": ");
                 emit(value, out);
@@ -245,12 +258,31 @@ mod tests {
 
     #[test]
     fn text_is_marked_and_escaped() {
-        let value = serde_json::json!({"a\"": ["{{ x }}", 1, null, {"ü": "\u{7f}\n\\"}]});
-        let text = yaml(&value);
-        assert_eq!(
-            text,
-            r#"{"a\"": [!unsafe "{{ x }}", 1, null, {"\U000000fc": !unsafe "\U0000007f\U0000000a\\"}]}"#.to_owned()
-                + "\n"
+        let value = json!({"a\"": ["{{ x }}", 1, null, {"ü": "\u{7f}\n\\"}], "b": {"{{ x }}": 1}});
+        let wanted = concat!(
+            r#"{!unsafe "a\"": [!unsafe "{{ x }}", 1, null, {!unsafe "\U000000fc": !unsafe "\U0000007f\U0000000a\\"}], "#,
+            r#""b": {!unsafe "{{ x }}": 1}}"#,
+            "\n"
         );
+        assert_eq!(yaml(&value), wanted);
+    }
+
+    #[test]
+    fn a_variable_that_says_how_a_host_is_reached_is_refused() {
+        let refused = |name: &str, value: &str| {
+            let mut assignment = assignment("", "");
+            let host = assignment.inventory.hosts.get_mut("n1").unwrap();
+            host.vars = Map::from_iter([("rack".to_owned(), 7.into()), (name.to_owned(), value.into())]);
+            check(&assignment).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused("node_name", "worker-7"), None);
+        assert_eq!(refused("ansible_python_interpreter", "/usr/bin/python3"), None);
+        let names = refused("ansible_ssh_common_args", "-o ProxyCommand=x").unwrap();
+        assert!(
+            names.starts_with(r#"variable "ansible_ssh_common_args" is not allowed: names that do not begin"#),
+            "{names}"
+        );
+        let values = refused("ansible_python_interpreter", "/sbin/reboot").unwrap();
+        assert!(values.contains("/sbin/reboot") && values.contains("the absolute path of a Python"), "{values}");
     }
 }

@@ -19,6 +19,7 @@ mod assignment;
 mod attempt;
 mod door;
 mod event;
+mod variable;
 
 pub use self::{
     assignment::{Assignment, BundleRef, First, Hop, Inventory, InventoryHost, RunKind, SecretFile, Ssh},
@@ -28,4 +29,5 @@ pub use self::{
         HEARTBEAT_PATH, Heartbeat, HostOutcome, HostState, LARGEST_BODY, Refusal, Refused, Taken,
     },
     event::{TaskEvent, TaskEventKind, TaskState},
+    variable::{NODE_NAME, PYTHON, Unfit, host_variable},
 };

@@ -12,7 +12,7 @@ use beidou_store::{Credentials, Endpoint};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{control_plane::part::Part, wait::until};
+use crate::{control_plane::part::Part, machines::LIMIT, wait::until};
 
 /// From the start of the process to the first answer: the engine opens in a second, a busy machine takes longer.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -104,6 +104,28 @@ impl Home {
             Ok(result) => result,
             Err(overdue) => bail!("{overdue}\n{}", self.log()),
         }
+    }
+
+    /// Starts the server with one more variable, as for a fail point, and waits until it has ended by itself; or until `is_over`,
+    /// and then kills it.
+    ///
+    /// # Errors
+    /// When it cannot be started, or neither comes.
+    pub async fn serve_until_it_ends(
+        &mut self,
+        arguments: &[&str],
+        (name, value): (&str, &str),
+        mut is_over: impl AsyncFnMut() -> bool,
+    ) -> anyhow::Result<()> {
+        self.kill();
+        let mut command = self.command(arguments)?;
+        command.arg("--data").arg(self.data()).args(["--listen", "127.0.0.1:0"]).env(name, value);
+        let mut server = Part::launch("beidou", command, self.path())?;
+        let ended = until("it has ended by itself, or there is nothing more to do", LIMIT, async || {
+            let has_ended = server.ended().is_ok_and(|status| status.is_some());
+            (has_ended || is_over().await).then_some(())
+        });
+        Ok(ended.await?)
     }
 
     /// Ends the server as a crash does; its data stays.

@@ -120,7 +120,7 @@ impl Hands {
         }
         // The same runner after a restart.
         let runner = crate::commands::id_of(&["api", name.as_str()]);
-        self.tell(Seen::Claimed(id, AttemptClaimed { attempt: name.clone(), runner })).await?;
+        self.tell(Seen::Claimed(id, AttemptClaimed::new(name.clone(), runner))).await?;
         let (operation, attempt, act) = self.found(id, name)?;
         let act = act.ok_or("the bundle of this step is not there")?;
         let left: Vec<u32> =

@@ -85,7 +85,8 @@ impl Hands {
         let sent = match hook {
             Some(hook) => match self.webhook(&hook) {
                 Some(hook) => hook.send(&self.http, &body, now()).await,
-                None => Err(format!("no webhook is called {hook:?} in `controllers.webhooks`")),
+                // Nor is it with the next try: whoever changes the configuration starts controllers anew.
+                None => return self.never_told(Object::Task(task), of_seq, self.no_webhook(&hook)).await,
             },
             None => self.notes.tell(&self.http, (Object::Task(task), of_seq), &asks).await,
         };
@@ -106,13 +107,25 @@ impl Hands {
         self.told(object, of_seq, sent).await
     }
 
+    fn no_webhook(&self, name: &str) -> String {
+        let known: Vec<_> = self.hooks.iter().map(|hook| &*hook.name).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("no webhook is called {name:?}; those of `controllers.webhooks`: {known}")
+    }
+
+    /// Where no try would do better.
+    async fn never_told(&self, object: Object, of_seq: u64, why: String) -> Result<(), String> {
+        let again = self.keeper.now();
+        self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again, for_good: true })).await
+    }
+
     async fn told(&self, object: Object, of_seq: u64, sent: Result<(), String>) -> Result<(), String> {
         let told = match sent {
             Ok(()) => self.tell(Seen::Told(object, of_seq)).await,
             Err(why) => {
                 let tries = self.keeper.look(|board| board.notice(object, of_seq).map_or(0, |notice| notice.tries));
                 let again = self.keeper.now().plus((FIRST_AGAIN << (2 * tries.min(3))).min(HOUR));
-                self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again })).await
+                self.tell(Seen::NotTold(object, NotifyFailed { of_seq, why, again, for_good: false })).await
             }
         };
         self.keeper.look(|board| self.notes.keep(|(object, seq)| board.notice(object, seq).is_some()));

@@ -19,6 +19,7 @@ use super::{
     answer::{Known, No},
 };
 use crate::{
+    assign,
     fault::Point,
     keeper::{TellError, now},
     metrics::ControllersMetrics,
@@ -49,14 +50,19 @@ async fn grant(door: &Door, headers: &HeaderMap, claim: Claim) -> Result<Assignm
         door.hands.give_up(known.operation, &known.attempt, why.clone()).await.map_err(No::Later)?;
         return Err(No::refused(Refusal::Over, why));
     }
-    match door.keeper.tell(Seen::Claimed(known.operation, AttemptClaimed { attempt: attempt.clone(), runner })).await {
+    // Made before the claim, which says by digests what the runner is told.
+    let made = door.hands.assignment(known.operation, &attempt).await;
+    let inputs = made.as_ref().map(assign::inputs).unwrap_or_default();
+    let claimed = AttemptClaimed { inputs, ..AttemptClaimed::new(attempt.clone(), runner) };
+    match door.keeper.tell(Seen::Claimed(known.operation, claimed)).await {
         Ok(()) => tracing::info!(%attempt, %runner, "a runner has claimed its step"),
         // The same runner asks again: its answer got lost.
         Err(TellError::Ignored(Ignored::Known)) => {}
         Err(error) => return Err(error.into()),
     }
     door.faults.reach(Point::AfterClaim).await;
-    door.hands.assignment(known.operation, &attempt).await.map_err(No::Later)
+    let fence = door.keeper.look(|board| board.attempt(&attempt).map(|(_, found)| assign::fence(found)));
+    Ok(Assignment { fence: fence.unwrap_or_default(), ..made.map_err(No::Later)? })
 }
 
 pub(super) async fn events(

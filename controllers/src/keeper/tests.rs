@@ -82,7 +82,7 @@ async fn what_waits_in_the_door_counts_before_what_time_has_made_due() {
     writing.take(Call::Command(Box::new(arrived), None, oneshot::channel().0)).await.unwrap();
     writing.due(&mut acts).await.unwrap();
     let attempt = keeper.look(|board| board.operations[&id].open_attempt().unwrap().id.clone());
-    let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(3) };
+    let claimed = AttemptClaimed::new(attempt.clone(), Uuid::from_u128(3));
     writing.take(seen(Seen::Claimed(id, claimed))).await.unwrap();
 
     let (end, message) = (AttemptEnd::Finished, String::new());

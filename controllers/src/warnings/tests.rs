@@ -147,7 +147,7 @@ fn work(board: &mut Board, now: Micros) {
     let well =
         HostOutcome { state, failed_task: None, message: None, code: None, remedy: None, changed, ok, duration_ms };
     let outcomes = hosts.into_iter().map(|host| (host, well.clone())).collect();
-    let claimed = AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(5) };
+    let claimed = AttemptClaimed::new(attempt.clone(), Uuid::from_u128(5));
     let (end, message) = (AttemptEnd::Finished, String::new());
     let ended = AttemptEnded { attempt, end, exit: None, signal: None, message };
     for seen in [Seen::Claimed(RUN, claimed), Seen::Ended(RUN, ended, outcomes)] {

@@ -103,6 +103,7 @@ async fn a_second_runner_is_refused_and_a_wrong_token_is_unknown() {
     let id = site.operate(1, &["first"], &["10.0.0.1"]).await;
     let facts = site.facts_until(|fact| matches!(fact.body, Body::AttemptClaimed(_))).await;
     let Body::AttemptClaimed(claimed) = &facts.last().unwrap().body else { unreachable!() };
+    assert_eq!(claimed.inputs.get("inventory").map(String::len), Some(64), "what it was told: {:?}", claimed.inputs);
     let order = site.runners.order(&claimed.attempt);
     let http = reqwest::Client::new();
     for (token, status) in [(token_of(&order), 409), ("0000", 401)] {

@@ -4,11 +4,12 @@ use std::fs;
 
 use beidou_controllers::{
     ControllersError,
+    config::Webhook,
     fault::{Faults, Point},
 };
 use beidou_playbooks::Place;
 use beidou_schemas::operation::{
-    Object, Phase, TaskId,
+    Object, Phase, Reason, TaskId,
     command::RequestTask,
     fact::{Body, Fact},
 };
@@ -55,12 +56,13 @@ async fn site() -> (Site, ApiServer) {
     (site, server)
 }
 
-async fn ask(site: &Site) {
+async fn ask(site: &Site, first: &str) {
     let spec = serde_json::json!({
         "cluster": "k", "operationIds": ["grow", "probe"], "operationTaskType": "ScaleUp",
         "operationTaskMachines": [{"name": "10.0.0.1"}, {"name": "10.0.0.2"}],
-        "operationTaskStep": [{"step": "ScaleUpPreCheck"}, {"step": "ScaleUp"}],
+        "operationTaskStep": [{"step": first}, {"step": "ScaleUp"}],
         "batches": {"canary": 0, "soakSeconds": 0, "size": 100},
+        "workprocess": {"mode": "webhook", "webhook": "tickts"},
     });
     let request = RequestTask { name: "n/q3".into(), spec: serde_json::from_value(spec).unwrap(), why: String::new() };
     site.ask(Object::Task(TaskId(Uuid::from_u128(9))), "alice", request.into()).await;
@@ -75,7 +77,7 @@ async fn each_bundle_has_its_operation_over_a_crash_at_any_fail_point() {
         }
         for times in [1, 3] {
             let (site, _server) = site().await;
-            ask(&site).await;
+            ask(&site, "ScaleUpPreCheck").await;
             let (run, stop) = site.start(Faults::at(point, times));
             let crashed = tokio::select! {
                 ended = run => matches!(ended.unwrap().unwrap_err(), ControllersError::FailPoint(_)),
@@ -98,4 +100,26 @@ async fn each_bundle_has_its_operation_over_a_crash_at_any_fail_point() {
             run.await.unwrap().unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_nobody_configured_holds_its_task_at_once_with_those_that_are_known() {
+    let (mut site, _server) = site().await;
+    let secret_file = site.folder.path().join("tickets");
+    fs::write(&secret_file, "0123456789abcdef").unwrap();
+    let url = "https://tickets.example".to_owned();
+    site.config.webhooks.push(Webhook { name: "tickets".into(), url, secret_file });
+    ask(&site, "ScaleUpWorkprocess").await;
+    let (run, stop) = site.start(Faults::default());
+    // A message that is not taken is sent again in a minute; this one is not.
+    let is_settled = |fact: &Fact| match &fact.body {
+        Body::NotifyFailed(failed) => !failed.for_good,
+        body => matches!(body, Body::Held(_)),
+    };
+    let facts = site.facts_until(is_settled).await;
+    let Body::Held(held) = &facts.last().unwrap().body else { panic!("{:?}", facts.last()) };
+    let wanted = "no webhook is called \"tickts\"; those of `controllers.webhooks`: tickets";
+    assert_eq!((held.reason, held.message.ends_with(wanted)), (Reason::WebhookFailed, true), "{}", held.message);
+    stop.cancel();
+    run.await.unwrap().unwrap();
 }

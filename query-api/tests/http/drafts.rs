@@ -109,6 +109,7 @@ async fn a_secret_is_refused_and_not_repeated() {
         (json!({"spec": {"bundle": "scale-up", "parameters": values}}), "spec.parameters.token"),
         (json!({"spec": {"parameters": values}}), "spec.parameters.token"),
         (json!({"spec": {"bundle": "scale-up"}, "form": {"values": values}}), "form.values.token"),
+        (json!({"spec": {"operationMachines": [{}, {"vars": values}]}}), "spec.operationMachines[1].vars.token"),
     ] {
         let refused = post(&api, body).await;
         assert_eq!(

@@ -33,7 +33,7 @@ async fn no_form_of_a_secret_leaves_the_runner() {
     let secrets: Vec<_> = (0..SECRETS).map(|number| format!("can/ary+{number:04}=\"q&z")).collect();
     let template = "{{ lookup('pipe', 'touch /tmp/beidou-template-was-run') }}";
     let names: Vec<_> = (0..SECRETS).map(|number| format!("secret_{number}")).collect();
-    let mut assignment = site.assignment(&bundle, "say", json!({"harmless": template}));
+    let mut assignment = site.assignment(&bundle, "say", json!({"harmless": template, "labels": {template: 1}}));
     assignment.secrets = names.iter().zip(&secrets).map(|(name, value)| site.secret(name, value)).collect();
     // The list of all, made of the variables by name: text of a secret file is never taken for a template.
     assignment.playbook = "say.yml".into();

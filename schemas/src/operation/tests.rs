@@ -148,7 +148,7 @@ fn run() -> Vec<Body> {
         Ending { phase, reason, message: message.clone() }.into(),
         Finished { phase, reason, message }.into(),
         Notified { of_seq: 3 }.into(),
-        NotifyFailed { of_seq: 3, why: why(), again: Micros(1) }.into(),
+        NotifyFailed { of_seq: 3, why: why(), again: Micros(1), for_good: false }.into(),
         accepted(String::new()).into(),
         Refused { name: name(), subject: subject(), cluster: "c".into(), field, value, allowed }.into(),
         Started {}.into(),
@@ -196,7 +196,7 @@ fn acts() -> Vec<Body> {
             nodes: Default::default(),
         }
         .into(),
-        AttemptClaimed { attempt: attempt(), runner: Uuid::from_u128(9) }.into(),
+        AttemptClaimed::new(attempt(), Uuid::from_u128(9)).into(),
         Heard { attempt: attempt(), next: 12 }.into(),
         HostResult { attempt: attempt(), host: host(), outcome }.into(),
         StopAsked { attempt: attempt(), reason: Reason::CancelledOnRequest }.into(),
@@ -248,6 +248,18 @@ fn facts_are_golden_and_read_back() {
         text.push(String::from_utf8(fact.to_json()).unwrap());
     }
     insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_claim_of_before_says_nothing_of_what_the_runner_was_told() {
+    let before = r#"{"attempt":"0f1e2d3c-scaleup-b0-a1","runner":"00000000-0000-0000-0000-000000000009"}"#;
+    let claimed: AttemptClaimed = serde_json::from_str(before).unwrap();
+    assert!(claimed.inputs.is_empty());
+    assert_eq!(serde_json::to_string(&claimed).unwrap(), before, "nor does one of now where it is not known");
+    let told = AttemptClaimed { inputs: [("inventory".to_owned(), "ab".repeat(32))].into(), ..claimed };
+    let text = serde_json::to_string(&told).unwrap();
+    assert!(text.contains(r#","inputs":{"inventory":"abab"#), "{text}");
+    assert_eq!(serde_json::from_str::<AttemptClaimed>(&text).unwrap(), told);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What is broken off in the middle: a join that is cancelled while it runs, a machine whose power goes, under a join too.
+//! What is broken off in the middle: a join that is cancelled while it runs, or whose resource is deleted; a machine whose power goes,
+//! under a join too.
 
 use std::{
     fs,
@@ -6,15 +7,19 @@ use std::{
 };
 
 use beidou_model::operation::Board;
-use beidou_schemas::operation::fact::Body;
+use beidou_schemas::operation::{Phase, fact::Body};
 use beidou_tests::{
-    machines::{KUBELET, LIMIT, NAMESPACE, Site},
+    machines::{KUBELET, LIMIT, Site},
     ssh_hosts::Fault,
     wait,
 };
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::scale_up::{ends, operation};
+use crate::{
+    scale_up::{ends, operation},
+    work,
+};
 
 /// While it is there, a kubelet that has registered its Node does not answer yet: a join stands in its middle.
 const SLOW: &str = "/var/lib/slow";
@@ -36,7 +41,7 @@ async fn what_is_broken_off_in_the_middle_leaves_nothing_half_done() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = Site::start_with(2, &slow_kubelet(folder.path())).await.unwrap();
     a_join_is_taken_back_once_its_machine_is_on_again(&mut site).await;
-    a_cancelled_join_is_taken_back(&site).await;
+    a_join_that_is_broken_off_is_taken_back(&site).await;
     power_goes_in_the_middle(&mut site).await;
 }
 
@@ -72,40 +77,48 @@ async fn a_join_is_taken_back_once_its_machine_is_on_again(site: &mut Site) {
     assert_eq!(site.left_of_kubelet(2).unwrap(), "", "{status:#}");
 }
 
-async fn a_cancelled_join_is_taken_back(site: &Site) {
-    let machines = site.addresses();
-    let everywhere = |script: &str| {
-        let hosts = site.hosts.hosts().iter();
-        hosts.map(|host| site.hosts.print(host.number, script).unwrap()).collect::<Vec<_>>()
-    };
-    everywhere(&format!("touch {SLOW}"));
-    let mut halfway = join("halfway", &machines);
-    // What a host was told to wait for goes on there when its run is ended: what undoes it waits for that.
-    halfway["spec"]["parameters"] = json!({"start_limit_s": 60});
-    site.beidou("Operation", halfway.clone()).await.unwrap();
-    let nodes = wait::until("both machines have registered", LIMIT, async || {
-        let nodes = site.nodes().await.ok()?;
-        (nodes.len() == machines.len()).then_some(nodes)
-    });
-    assert!(nodes.await.unwrap().iter().all(|(_, kept_off, _)| *kept_off), "pods are kept off");
-    let found = site.api("caas.beidou.io", "v1alpha1", "Operation").get("halfway").await.unwrap();
-    let status = &found.data["status"];
-    assert_eq!((&status["phase"], &status["step"]), (&json!("Running"), &json!("scaleUp")), "{status:#}");
-    halfway["spec"]["cancel"] = true.into();
-    site.beidou("Operation", halfway).await.unwrap();
-    let status = site.phase("Operation", "halfway", &["Cancelled", "Failed", "Succeeded"]).await.unwrap();
-    assert_eq!(status["phase"], "Cancelled", "{status:#}");
-    assert!(!status["message"].as_str().unwrap_or_default().contains("not undone"), "{status:#}");
-    let left = site.nodes().await.unwrap();
-    assert!(left.is_empty(), "{left:?} are left: {status:#}");
-    for host in site.hosts.hosts() {
-        assert_eq!(site.left_of_kubelet(host.number).unwrap(), "", "on {}: {status:#}", host.address);
-    }
-    let board = Board::fold(&site.facts().await.unwrap());
-    let halfway = board.operations.values().find(|one| one.name == format!("{NAMESPACE}/halfway")).unwrap();
-    assert!(!halfway.debts.is_empty() && halfway.debts.iter().all(|debt| !debt.stands()), "{:?}", halfway.debts);
+/// How a join is broken off.
+#[derive(Debug, Clone, Copy)]
+enum Break {
+    Cancelled,
+    /// Its resource stays until all is taken back.
+    Deleted,
+}
 
-    everywhere(&format!("rm {SLOW}"));
+async fn a_join_that_is_broken_off_is_taken_back(site: &Site) {
+    let machines = site.addresses();
+    everywhere(site, &format!("touch {SLOW}"));
+    for (name, how) in [("halfway", Break::Cancelled), ("deleted", Break::Deleted)] {
+        let mut wish = stands_in_its_middle(site, name, &machines).await;
+        let operations = site.api("caas.beidou.io", "v1alpha1", "Operation");
+        match how {
+            Break::Cancelled => {
+                wish["spec"]["cancel"] = true.into();
+                site.beidou("Operation", wish).await.unwrap();
+                let status = site.phase("Operation", name, &["Cancelled", "Failed", "Succeeded"]).await.unwrap();
+                assert_eq!(status["phase"], "Cancelled", "{status:#}");
+                assert!(!status["message"].as_str().unwrap_or_default().contains("not undone"), "{status:#}");
+            }
+            Break::Deleted => {
+                operations.delete(name, &DeleteParams::default()).await.unwrap();
+                let gone = wait::until("the resource is gone", LIMIT, async || {
+                    operations.get_opt(name).await.ok()?.is_none().then_some(())
+                });
+                gone.await.unwrap();
+            }
+        }
+        let left = site.nodes().await.unwrap();
+        assert!(left.is_empty(), "{how:?}: {left:?} are left");
+        for host in site.hosts.hosts() {
+            assert_eq!(site.left_of_kubelet(host.number).unwrap(), "", "{how:?}, on {}", host.address);
+        }
+        let board = Board::fold(&site.facts().await.unwrap());
+        let run = work::of(&board, name).unwrap();
+        assert_eq!(run.phase, Phase::Cancelled, "{how:?}: {}", run.message);
+        assert!(!run.debts.is_empty() && run.debts.iter().all(|debt| !debt.stands()), "{how:?}: {:?}", run.debts);
+    }
+
+    everywhere(site, &format!("rm {SLOW}"));
     let again = join("again", &machines);
     let status = ends(site, "again", again["spec"].clone()).await;
     assert_eq!(status["phase"], "Succeeded", "{status:#}");
@@ -114,6 +127,29 @@ async fn a_cancelled_join_is_taken_back(site: &Site) {
     for host in site.hosts.hosts() {
         assert_eq!(site.kubelets(host.number).unwrap(), 1, "kubelets on {}", host.address);
     }
+}
+
+fn everywhere(site: &Site, script: &str) {
+    for host in site.hosts.hosts() {
+        site.hosts.print(host.number, script).unwrap();
+    }
+}
+
+/// A join whose machines have registered, and whose step runs still.
+async fn stands_in_its_middle(site: &Site, name: &str, machines: &[String]) -> Value {
+    let mut wish = join(name, machines);
+    // What a host was told to wait for goes on there when its run is ended: what undoes it waits for that.
+    wish["spec"]["parameters"] = json!({"start_limit_s": 60});
+    site.beidou("Operation", wish.clone()).await.unwrap();
+    let nodes = wait::until("both machines have registered", LIMIT, async || {
+        let nodes = site.nodes().await.ok()?;
+        (nodes.len() == machines.len()).then_some(nodes)
+    });
+    assert!(nodes.await.unwrap().iter().all(|(_, kept_off, _)| *kept_off), "pods are kept off");
+    let found = site.api("caas.beidou.io", "v1alpha1", "Operation").get(name).await.unwrap();
+    let status = &found.data["status"];
+    assert_eq!((&status["phase"], &status["step"]), (&json!("Running"), &json!("scaleUp")), "{status:#}");
+    wish
 }
 
 /// Writes down on machines that it has begun, waits to be let go, and writes down that it is done.

@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeMap, env, fs};
 
+use beidou_controllers::fault::{FAIL_POINT, Point};
 use beidou_tests::{
     machines::{LIMIT, Site},
     wait,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::work::{self, Work};
 
-/// One of each in `make test`, and two more in the middle of a join; BEIDOU_OPERATION_KILLS makes more of them.
+/// One of each in `make test`, two more in the middle of a join, and one where Beidou ends itself at a fail point;
+/// BEIDOU_OPERATION_KILLS makes more of them.
 const VICTIMS: [Victim; 4] = [Victim::Beidou, Victim::Runner, Victim::Ansible, Victim::ApiServer];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +40,13 @@ async fn whoever_is_killed_nothing_is_done_twice_and_nothing_hangs() {
             panic!("{name}, {victim:?} was killed, BEIDOU_SEED={seed}: {error:#}\n{:?}", course.ended)
         });
     }
+    let point = course.random.random_range(0..Point::ALL.len());
+    for number in 0..(kills / 4).max(1) {
+        let (name, point) = (format!("point-{number}"), Point::ALL[(point + number) % Point::ALL.len()]);
+        course.run_to_a_point(&name, point).await.unwrap_or_else(|error| {
+            panic!("{name}, {}, BEIDOU_SEED={seed}: {error:#}\n{:?}", point.name(), course.ended)
+        });
+    }
     work::drains_outlive_a_kill(&mut course.site).await.unwrap();
     course.site.record("kills").await.unwrap();
     let good: usize = course.ended.iter().filter(|((_, phase), _)| phase == "Succeeded").map(|(_, count)| count).sum();
@@ -51,9 +60,12 @@ struct Course {
     ended: BTreeMap<(Victim, String), usize>,
 }
 
+/// How it stands when nothing happens to it by itself any more.
+const STANDS: [&str; 5] = ["Succeeded", "Failed", "Cancelled", "Held", "Unknown"];
+
 impl Course {
     async fn run(&mut self, name: &str, victim: Victim, work: Work) -> anyhow::Result<()> {
-        let mut spec = work.spec(name, &self.site.addresses());
+        let spec = work.spec(name, &self.site.addresses());
         let before = self.site.records().await?;
         self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await?;
         let moment = before + self.random.random_range(1..work.records());
@@ -63,8 +75,30 @@ impl Course {
         })
         .await?;
         self.kill(victim).await?;
-        let phases = ["Succeeded", "Failed", "Cancelled", "Held", "Unknown"];
-        let mut status = self.site.phase("Operation", name, &phases).await?;
+        self.ends(name, victim, work, spec).await
+    }
+
+    /// Beidou ends itself at a fail point that it comes to for the first time, or some times later. What it does at an API server
+    /// it does for joins.
+    async fn run_to_a_point(&mut self, name: &str, point: Point) -> anyhow::Result<()> {
+        let work = if matches!(point, Point::BeforeApi | Point::AfterApi) { Work::Join } else { Work::Tally };
+        let spec = work.spec(name, &self.site.addresses());
+        let (file, times) = (self.site.home.path().join("site.yaml"), self.random.random_range(1..=4));
+        let operations = self.site.api("caas.beidou.io", "v1alpha1", "Operation");
+        self.site.home.kill();
+        self.site.beidou("Operation", json!({"metadata": {"name": name}, "spec": spec})).await?;
+        let (up, point) = (file.display().to_string(), format!("{}:{times}", point.name()));
+        let stands = async || {
+            let found = operations.get(name).await;
+            found.is_ok_and(|found| STANDS.contains(&found.data["status"]["phase"].as_str().unwrap_or_default()))
+        };
+        self.site.home.serve_until_it_ends(&["up", "--config", &up], (FAIL_POINT, &point), stands).await?;
+        self.site.restart().await?;
+        self.ends(name, Victim::Beidou, work, spec).await
+    }
+
+    async fn ends(&mut self, name: &str, victim: Victim, work: Work, mut spec: Value) -> anyhow::Result<()> {
+        let mut status = self.site.phase("Operation", name, &STANDS).await?;
         let phase = status["phase"].as_str().unwrap_or_default().to_owned();
         // Nobody but a person decides what becomes of it.
         if ["Held", "Unknown"].contains(&&*phase) {

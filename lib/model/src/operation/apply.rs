@@ -187,7 +187,7 @@ fn told(seq: &mut u64, notices: &mut Vec<Notice>, fact: &Fact) -> Applied {
     }
     match &fact.body {
         Body::Notified(told) => notices.retain(|notice| notice.of_seq != told.of_seq),
-        Body::NotifyFailed(failed) => operations::put_off(notices, failed.of_seq, failed.again),
+        Body::NotifyFailed(failed) => operations::put_off(notices, failed),
         _ => return Applied::Stopped,
     }
     *seq = fact.seq;

@@ -72,11 +72,14 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
     if bundle.needs_cluster {
         cluster(board, "clusterName", &spec.cluster_name)?;
     }
-    let named = !spec.operation_type.joins();
+    let stands = !spec.operation_type.joins();
     let machines: Vec<Place<'_>> = spec
         .operation_machines
         .iter()
-        .map(|m| Place { address: &m.ip, node: m.name.as_deref().filter(|_| named), port: m.port })
+        .map(|m| {
+            let (node, user) = (m.name.as_deref().unwrap_or_default(), m.user.as_deref());
+            Place { address: &m.ip, node, stands, user, port: m.port }
+        })
         .collect();
     addresses("operationMachines", "ip", &machines)?;
     count("operationMachines", machines.len(), bundle)?;
@@ -98,6 +101,7 @@ pub(crate) fn operation(board: &Board, spec: &OperationSpec, bundle: &BundleShap
             return Err(Refused::new(field(), name, "each step once"));
         }
     }
+    parameters::of_machines(bundle, &spec.operation_machines)?;
     parameters::check(&[bundle], &spec.parameters, &spec.secrets)?;
     let brought = brought(board, &spec.cluster_name);
     let missing = parameters::missing(bundle, &spec.parameters, &spec.secrets, brought);
@@ -131,24 +135,28 @@ fn cluster(board: &Board, field: &str, name: &str) -> Result<(), Refused> {
 /// Where a machine is.
 struct Place<'a> {
     address: &'a str,
-    /// The name of its node, which stands for an address that is not there.
-    node: Option<&'a str>,
+    /// The name of its node, where one is told.
+    node: &'a str,
+    /// Whether that stands for an address that is not there.
+    stands: bool,
+    user: Option<&'a str>,
     port: Option<u16>,
 }
 
 impl<'a> Place<'a> {
     /// The name of its node, where only that is told.
     fn by_node(&self) -> Option<&'a str> {
-        self.node.filter(|node| self.address.is_empty() && !node.is_empty())
+        (self.stands && self.address.is_empty() && !self.node.is_empty()).then_some(self.node)
     }
 }
 
-/// Addresses of machines: valid, each once, ports likewise.
+/// Addresses of machines: valid, each once; users and ports valid. The same node twice is a slip of the pen: one of both addresses is
+/// that of another machine.
 fn addresses(field: &str, key: &str, machines: &[Place<'_>]) -> Result<(), Refused> {
     if machines.is_empty() || machines.len() > MOST_HOSTS {
         return Err(Refused::new(field, machines.len(), format!("1 to {MOST_HOSTS} machines")));
     }
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut nodes) = (BTreeMap::new(), BTreeMap::new());
     for (place, machine) in machines.iter().enumerate() {
         let at = format!("{field}[{place}].{key}");
         let node = machine.by_node();
@@ -159,11 +167,25 @@ fn addresses(field: &str, key: &str, machines: &[Place<'_>]) -> Result<(), Refus
         if let Some(before) = seen.insert(known, place) {
             return Err(Refused::new(at, known, format!("each address once; {field}[{before}] has it too")));
         }
+        if let Some(before) = nodes.insert(machine.node, place).filter(|_| !machine.node.is_empty()) {
+            let allowed = format!("each node once; {field}[{before}] has it too");
+            return Err(Refused::new(format!("{field}[{place}].name"), machine.node, allowed));
+        }
+        if let Some(user) = machine.user.filter(|user| !is_login(user)) {
+            let allowed = "letters, digits, '.', '_' and '-', no hyphen at the front";
+            return Err(Refused::new(format!("{field}[{place}].user"), user, allowed));
+        }
         if machine.port == Some(0) {
             return Err(Refused::new(format!("{field}[{place}].port"), 0, "1 to 65535"));
         }
     }
     Ok(())
+}
+
+/// Whether a runner takes it: it becomes a word of a command line.
+fn is_login(user: &str) -> bool {
+    let fits = |sign: char| sign.is_ascii_alphanumeric() || "-._".contains(sign);
+    !user.is_empty() && !user.starts_with('-') && user.chars().all(fits)
 }
 
 /// Locks, nodes and results know a machine by these letters.
@@ -262,8 +284,11 @@ fn bundles<'a>(board: &'a Board, ids: &[String], kind: OperationType) -> Result<
 /// A task: cluster, machines, bundles, steps.
 pub(crate) fn task(board: &Board, spec: &TaskSpec) -> Result<(), Refused> {
     cluster(board, "cluster", &spec.cluster)?;
-    let machines: Vec<Place<'_>> =
-        spec.operation_task_machines.iter().map(|m| Place { address: &m.name, node: None, port: m.port }).collect();
+    let machines: Vec<Place<'_>> = spec
+        .operation_task_machines
+        .iter()
+        .map(|m| Place { address: &m.name, node: "", stands: false, user: m.user.as_deref(), port: m.port })
+        .collect();
     addresses("operationTaskMachines", "name", &machines)?;
     let kind = spec.operation_task_type;
     let Some(order) = order(kind) else {

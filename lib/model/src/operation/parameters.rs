@@ -1,10 +1,14 @@
-//! Whether the parameters that a specification gives are those of its bundle, and whether somebody gives each that it needs.
+//! Whether the parameters that a specification gives are those of its bundle, and whether somebody gives each that it needs; and
+//! whether machines have variables that they may have.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use beidou_schemas::operation::{SecretRef, bundle::BundleShape};
+use beidou_schemas::{
+    operation::{Machine, SecretRef, bundle::BundleShape},
+    runner::{NODE_NAME, Unfit, host_variable},
+};
 
 use super::{Refused, refused::names};
 
@@ -46,6 +50,34 @@ pub(crate) fn check(
         if !bundles.iter().any(|bundle| takes_secret(bundle, &secret.parameter)) {
             let (field, allowed) = (format!("secrets[{place}].parameter"), allowed("secret parameter", true));
             return Err(Refused::new(field, &secret.parameter, allowed));
+        }
+    }
+    Ok(())
+}
+
+/// Variables of machines: none that says how they are reached, none that has a field of its own; and what the bundle has as a
+/// parameter is held to what the bundle says of it.
+pub(crate) fn of_machines(bundle: &BundleShape, machines: &[Machine]) -> Result<(), Refused> {
+    for (place, machine) in machines.iter().enumerate() {
+        for (name, value) in &machine.vars {
+            let at = format!("operationMachines[{place}].vars");
+            let field = format!("{at}.{name}");
+            match host_variable(name, value) {
+                Ok(()) if name == NODE_NAME => {
+                    let allowed = format!("the field operationMachines[{place}].name");
+                    return Err(Refused::new(at, name, allowed));
+                }
+                Ok(()) => {}
+                Err(Unfit::Name(allowed)) => return Err(Refused::new(at, name, allowed)),
+                Err(Unfit::Value(allowed)) => return Err(Refused::new(field, value, allowed)),
+            }
+            match property(bundle, name) {
+                Some(secret) if is_secret(secret) => {
+                    return Err(Refused::new(field, "…", "a reference to a Secret, below secrets"));
+                }
+                Some(property) => fits(property, field, value)?,
+                None => {}
+            }
         }
     }
     Ok(())
@@ -199,6 +231,43 @@ mod tests {
         let found = |given: Value| secret_given(&bundle(), given.as_object().unwrap()).map(str::to_owned);
         assert_eq!(found(json!({"api": "hunter2", "other": 1})), None);
         assert_eq!(found(json!({"api": "a", "token": ""})).as_deref(), Some("token"));
+    }
+
+    #[test]
+    fn a_variable_of_a_machine_says_nothing_of_how_it_is_reached_and_passes_by_no_parameter() {
+        let refused = |vars: Value| {
+            let plain = Machine { ip: "10.0.0.1".into(), ..Machine::default() };
+            let told = Machine { vars: vars.as_object().cloned().unwrap(), ..plain.clone() };
+            of_machines(&bundle(), &[plain, told]).err().map(|refused| refused.to_string())
+        };
+        assert_eq!(refused(json!({"rack": 7, "node_ip": "10.9.0.1", "size": 2})), None);
+        assert_eq!(refused(json!({"ansible_python_interpreter": "/usr/bin/python3"})), None);
+        for (vars, wanted) in [
+            (
+                json!({"ansible_ssh_common_args": "-o ProxyCommand='touch /tmp/x'"}),
+                "operationMachines[1].vars: \"ansible_ssh_common_args\" is not possible; names that do not begin with ansible_, and \
+                 ansible_python_interpreter; how a machine is reached is said by its ip, user and port, and by ssh of its Cluster",
+            ),
+            (
+                json!({"ansible_python_interpreter": "/sbin/reboot"}),
+                "operationMachines[1].vars.ansible_python_interpreter: \"\\\"/sbin/reboot\\\"\" is not possible; the absolute path of a \
+                 Python on the machine, such as /usr/bin/python3.11",
+            ),
+            (
+                json!({"node_name": "worker-9"}),
+                "operationMachines[1].vars: \"node_name\" is not possible; the field operationMachines[1].name",
+            ),
+            (
+                json!({"size": 0}),
+                "operationMachines[1].vars.size: \"0\" is not possible; 0 is less than the minimum of 1",
+            ),
+            (
+                json!({"token": "hunter2"}),
+                "operationMachines[1].vars.token: \"…\" is not possible; a reference to a Secret, below secrets",
+            ),
+        ] {
+            assert_eq!(refused(vars).as_deref(), Some(wanted));
+        }
     }
 
     #[test]

@@ -2,67 +2,27 @@
 //!
 //! Groups of groups (`[x:children]`) give their variables on; ranges (`node[01:20]`) are made many machines of one line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
-use super::{Draft, Fault, Found, is_comment, is_section};
+use super::{
+    Draft, Fault, Found, MOST_HOSTS,
+    hosts::{Hosts, LONGEST_NAME, Vars},
+    is_comment, section,
+};
 
 /// Machines that one line may stand for.
-const MOST_OF_A_LINE: usize = 5000;
-/// Variables that say the same in inventories of different ages.
-const USER: [&str; 3] = ["ansible_user", "ansible_ssh_user", "user"];
-const PORT: [&str; 3] = ["ansible_port", "ansible_ssh_port", "port"];
-const HOST: [&str; 2] = ["ansible_host", "ansible_ssh_host"];
-
-/// What a variable says of a machine.
-pub(super) type Vars = BTreeMap<String, String>;
+const MOST_OF_A_LINE: usize = MOST_HOSTS;
+/// Digits of the numbers of a range at most.
+const MOST_DIGITS: usize = 20;
 
 #[derive(Default)]
 struct Inventory {
     vars: BTreeMap<String, Vars>,
-    children: BTreeMap<String, Vec<String>>,
-}
-
-/// Hosts as an inventory mentions them. One that stands in several groups is one machine; twice in one group it is a mistake.
-#[derive(Default)]
-pub(super) struct Hosts {
-    all: Vec<Mention>,
-    places: BTreeMap<String, usize>,
-}
-
-struct Mention {
-    draft: Draft,
-    own: Vars,
-    groups: Vec<String>,
-    around: Vec<Vars>,
-}
-
-impl Hosts {
-    /// Takes a mention in: `around` are the variables of its groups, the nearest first.
-    pub(super) fn mention(&mut self, group: &str, draft: Draft, own: Vars, around: &[Vars]) {
-        let known = self.places.get(&draft.host).map(|place| &mut self.all[*place]);
-        if let Some(known) = known.filter(|known| !known.groups.iter().any(|of| of == group)) {
-            known.groups.push(group.to_owned());
-            known.around.extend(around.iter().cloned());
-            for (name, value) in own {
-                known.own.entry(name).or_insert(value);
-            }
-        } else {
-            self.places.entry(draft.host.clone()).or_insert(self.all.len());
-            self.all.push(Mention { draft, own, groups: vec![group.to_owned()], around: around.to_vec() });
-        }
-    }
-
-    /// The machines; `more` are further variables of groups.
-    pub(super) fn drafts(self, more: impl Fn(&[String]) -> Vec<Vars>) -> Vec<Draft> {
-        let settle = |mention: Mention| {
-            let more = more(&mention.groups);
-            let all: Vec<Vars> = std::iter::once(mention.own).chain(mention.around).chain(more).collect();
-            let told = |group: &&String| !matches!(group.as_str(), "all" | "ungrouped");
-            let group = mention.groups.iter().find(told).cloned();
-            fill(Draft { group, ..mention.draft }, &all)
-        };
-        self.all.into_iter().map(settle).collect()
-    }
+    /// The groups around each.
+    around: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What the lines below a heading are.
@@ -73,113 +33,165 @@ enum Part {
 }
 
 pub(super) fn read(lines: &[&str]) -> Found {
-    let (mut found, mut inventory) = (Found::default(), Inventory::default());
+    let (mut faults, mut inventory, mut hosts) = (Vec::new(), Inventory::default(), Hosts::default());
     let (mut group, mut part) = ("ungrouped".to_owned(), Part::Hosts);
-    let mut hosts = Hosts::default();
     for (place, line) in lines.iter().enumerate().filter(|(_, line)| !is_comment(line.trim())) {
         let (number, line) = (place + 1, line.trim());
-        if is_section(line) {
-            let (name, kind) = line[1..line.len() - 1].split_once(':').unwrap_or((&line[1..line.len() - 1], ""));
-            part = match kind {
-                "" => Part::Hosts,
-                "vars" => Part::Vars,
-                "children" => Part::Children,
-                other => {
-                    found.faults.push(Fault::new(number, "section", other, "[group], [group:vars], [group:children]"));
-                    continue;
-                }
-            };
-            name.trim().clone_into(&mut group);
-            continue;
-        }
-        match part {
-            Part::Children => inventory.children.entry(group.clone()).or_default().push(line.to_owned()),
-            Part::Vars => match line.split_once('=') {
-                Some((key, value)) => {
-                    inventory.vars.entry(group.clone()).or_default().insert(key.trim().into(), unquoted(value.trim()));
-                }
-                None => found.faults.push(Fault::new(number, "vars", line, "name=value")),
+        let taken = match section(line) {
+            Some(inside) => {
+                let found = heading(number, inside);
+                // Below a heading that is none, hosts are of no group.
+                let fault = found.as_ref().err().cloned();
+                (group, part) = found.unwrap_or_else(|_| ("ungrouped".to_owned(), Part::Hosts));
+                fault.map_or(Ok(()), Err)
+            }
+            None => match part {
+                Part::Children => inventory.child(number, &group, line),
+                Part::Vars => inventory.variable(number, &group, line),
+                Part::Hosts => mention(number, &group, line, &mut hosts),
             },
-            Part::Hosts => match machines(number, line) {
-                Ok((machines, vars)) => {
-                    machines.into_iter().for_each(|draft| hosts.mention(&group, draft, vars.clone(), &[]));
-                }
-                Err(fault) => found.faults.push(fault),
-            },
-        }
+        };
+        faults.extend(taken.err());
     }
-    found.drafts = hosts.drafts(|groups| inventory.vars_of(groups));
-    found
+    Found { drafts: hosts.drafts(&inventory.settled()), faults }
+}
+
+/// The group of a heading, and what stands below it.
+fn heading(line: usize, inside: &str) -> Result<(String, Part), Fault> {
+    let refused = || Fault::new(line, "section", inside, "[group], [group:vars], [group:children]");
+    let (name, kind) = inside.split_once(':').unwrap_or((inside, "hosts"));
+    let part = match kind.trim() {
+        "hosts" => Part::Hosts,
+        "vars" => Part::Vars,
+        "children" => Part::Children,
+        _ => return Err(refused()),
+    };
+    group(name.trim()).map(|name| (name, part)).ok_or_else(refused)
+}
+
+/// The name of a group.
+fn group(name: &str) -> Option<String> {
+    let fits = |sign: char| !sign.is_whitespace() && !matches!(sign, ':' | '[' | ']' | ',' | '"' | '\'' | '{' | '}');
+    (!name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)).then(|| name.to_owned())
 }
 
 impl Inventory {
-    /// The variables of these groups, then those of the groups around them.
-    fn vars_of(&self, groups: &[String]) -> Vec<Vars> {
-        let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut next: Vec<String> = groups.iter().rev().cloned().collect();
-        while let Some(name) = next.pop() {
-            if !seen.insert(name.clone()) {
-                continue;
+    fn child(&mut self, line: usize, around: &str, text: &str) -> Result<(), Fault> {
+        let name = text.split('#').next().unwrap_or_default().trim();
+        let inner = group(name).ok_or_else(|| Fault::new(line, "children", text, "the name of a group"))?;
+        self.around.entry(inner).or_default().insert(around.to_owned());
+        Ok(())
+    }
+
+    fn variable(&mut self, line: usize, group: &str, text: &str) -> Result<(), Fault> {
+        let (name, value) = text.split_once('=').ok_or_else(|| Fault::new(line, "vars", text, "name=value"))?;
+        let value = value.trim().trim_matches(|sign| sign == '"' || sign == '\'');
+        self.vars.entry(group.to_owned()).or_default().set(name.trim(), value);
+        Ok(())
+    }
+
+    /// What each group says, and what the groups around it say beside that: the outer ones first. Those that stand in a circle,
+    /// which Ansible refuses, have what they say themselves.
+    fn settled(&self) -> BTreeMap<&str, Vars> {
+        let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut inside: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, around) in &self.around {
+            open.insert(name, around.len());
+            for outer in around {
+                open.entry(outer).or_default();
+                inside.entry(outer).or_default().push(name);
             }
-            all.extend(self.vars.get(&name).cloned());
-            next.extend(self.children.iter().filter(|(_, of)| of.contains(&name)).map(|(around, _)| around.clone()));
         }
-        all.extend(self.vars.get("all").cloned());
-        all
+        let mut settled: BTreeMap<&str, Vars> =
+            self.vars.iter().map(|(name, vars)| (name.as_str(), vars.clone())).collect();
+        let mut next: Vec<&str> = open.iter().filter(|(_, left)| **left == 0).map(|(name, _)| *name).collect();
+        while let Some(name) = next.pop() {
+            let mut vars = settled.remove(name).unwrap_or_default();
+            for outer in self.around.get(name).into_iter().flatten().rev() {
+                if let Some(more) = settled.get(outer.as_str()) {
+                    vars.or(more);
+                }
+            }
+            settled.insert(name, vars);
+            for &inner in inside.get(name).into_iter().flatten() {
+                let left = open.entry(inner).or_default();
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    next.push(inner);
+                }
+            }
+        }
+        settled
     }
 }
 
-/// A draft with what the variables say, those of the first map first.
-fn fill(draft: Draft, all: &[Vars]) -> Draft {
-    let find = |names: &[&str]| {
-        let mut found = all.iter().flat_map(|vars| names.iter().filter_map(|name| vars.get(*name)));
-        found.next().filter(|value| !value.is_empty()).cloned()
-    };
-    let address = all.first().and_then(|own| HOST.iter().find_map(|name| own.get(*name))).cloned();
-    Draft {
-        address,
-        name: find(&["node_name", "name"]),
-        role: find(&["role", "node_role"]),
-        user: find(&USER),
-        port: find(&PORT),
-        ..draft
-    }
-}
-
-/// The machines of one line, and what stands beside them.
-fn machines(line: usize, text: &str) -> Result<(Vec<Draft>, Vars), Fault> {
+/// The hosts of a line, with what stands beside them.
+fn mention(line: usize, group: &str, text: &str, hosts: &mut Hosts) -> Result<(), Fault> {
     let words = words(text).ok_or_else(|| Fault::new(line, "line", text, "quotation marks in pairs"))?;
     let mut words = words.into_iter();
     let pattern = words.next().unwrap_or_default();
-    let mut vars = Vars::new();
+    let mut vars = Vars::default();
     for word in words.take_while(|word| !word.starts_with('#')) {
-        let Some((key, value)) = word.split_once('=') else {
-            return Err(Fault::new(line, "line", &word, "a host, then name=value"));
-        };
-        vars.insert(key.to_owned(), value.to_owned());
+        let (name, value) =
+            word.split_once('=').ok_or_else(|| Fault::new(line, "line", &word, "a host, then name=value"))?;
+        vars.set(name, value);
     }
-    let hosts = expand(&pattern).ok_or_else(|| {
+    let named = Named::of(&pattern).ok_or_else(|| {
         let allowed = format!("a host, or a range such as node[01:20], of {MOST_OF_A_LINE} machines at most");
         Fault::new(line, "ip", &pattern, allowed)
     })?;
-    Ok((hosts.into_iter().map(|host| Draft { line, host, ..Draft::default() }).collect(), vars))
+    if !hosts.has_room(named.count()) {
+        return Err(Fault::new(line, "line", &pattern, format!("{MOST_HOSTS} machines at most")));
+    }
+    for host in named.hosts() {
+        hosts.mention(group, Draft { line, host, ..Draft::default() }, &vars, &Vars::default());
+    }
+    Ok(())
 }
 
-/// `node[01:03].x` as three hosts; a range of more than allowed, or none, is refused.
-fn expand(pattern: &str) -> Option<Vec<String>> {
-    let range = pattern.split_once('[').and_then(|(head, rest)| {
-        let (inner, tail) = rest.split_once(']')?;
-        let (from, to) = inner.split_once(':').filter(|(_, to)| !to.contains(':'))?;
-        Some((head, from, to, tail))
-    });
-    let Some((head, from, to, tail)) = range else { return Some(vec![pattern.to_owned()]) };
-    let (first, last): (usize, usize) = (from.parse().ok()?, to.parse().ok()?);
-    let count = last.checked_sub(first)?.checked_add(1)?;
-    let width = if from.starts_with('0') { from.len() } else { 0 };
-    if count > MOST_OF_A_LINE || width > 20 {
-        return None;
+/// What the first word of a line stands for.
+enum Named<'a> {
+    One(&'a str),
+    /// `node[01:03].x` is three hosts.
+    Many {
+        head: &'a str,
+        numbers: RangeInclusive<usize>,
+        width: usize,
+        tail: &'a str,
+    },
+}
+
+impl<'a> Named<'a> {
+    /// A range of more than allowed, or none, is refused.
+    fn of(pattern: &'a str) -> Option<Self> {
+        let range = pattern.split_once('[').and_then(|(head, rest)| {
+            let (inner, tail) = rest.split_once(']')?;
+            let (from, to) = inner.split_once(':').filter(|(_, to)| !to.contains(':'))?;
+            Some((head, from, to, tail))
+        });
+        let Some((head, from, to, tail)) = range else { return Some(Self::One(pattern)) };
+        let numbers: RangeInclusive<usize> = from.parse().ok()?..=to.parse().ok()?;
+        let count = numbers.end().checked_sub(*numbers.start())?.checked_add(1)?;
+        let width = if from.starts_with('0') { from.len() } else { 0 };
+        let fits = count <= MOST_OF_A_LINE && width <= MOST_DIGITS && head.len() + tail.len() <= LONGEST_NAME;
+        fits.then_some(Self::Many { head, numbers, width, tail })
     }
-    Some((first..=last).map(|number| format!("{head}{number:0width$}{tail}")).collect())
+
+    fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many { numbers, .. } => numbers.end() - numbers.start() + 1,
+        }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        match self {
+            Self::One(host) => vec![(*host).to_owned()],
+            Self::Many { head, numbers, width, tail } => {
+                numbers.clone().map(|number| format!("{head}{number:0width$}{tail}")).collect()
+            }
+        }
+    }
 }
 
 /// Words of a line; quotation marks hold blanks together.
@@ -202,8 +214,4 @@ fn words(text: &str) -> Option<Vec<String>> {
         all.push(word);
     }
     open.is_none().then_some(all)
-}
-
-fn unquoted(text: &str) -> String {
-    text.trim_matches(|sign| sign == '"' || sign == '\'').to_owned()
 }

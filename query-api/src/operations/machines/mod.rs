@@ -8,6 +8,8 @@
 
 mod check;
 mod csv;
+mod document;
+mod hosts;
 mod ini;
 mod lines;
 #[cfg(test)]
@@ -172,7 +174,7 @@ fn guess(lines: &[&str]) -> Format {
     if first == "---" || first.starts_with("- ") || is_key(first) {
         return Format::Yaml;
     }
-    if is_section(first) || lines.iter().any(|line| is_section(line.trim()) || line.contains("ansible_")) {
+    if lines.iter().any(|line| section(line.trim()).is_some() || line.contains("ansible_")) {
         return Format::Ini;
     }
     if csv::is_header(first) {
@@ -188,9 +190,11 @@ fn is_key(line: &str) -> bool {
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'"' | b'\''))
 }
 
-fn is_section(line: &str) -> bool {
-    let name = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    name.is_some_and(|name| !name.is_empty() && name.parse::<std::net::Ipv6Addr>().is_err())
+/// What stands in the brackets of a heading, behind which a comment may stand.
+fn section(line: &str) -> Option<&str> {
+    let (inside, behind) = line.strip_prefix('[')?.split_once(']')?;
+    let ends = behind.trim_start().is_empty() || behind.trim_start().starts_with('#');
+    (ends && !inside.is_empty() && inside.parse::<std::net::Ipv6Addr>().is_err()).then_some(inside)
 }
 
 fn is_comment(line: &str) -> bool {

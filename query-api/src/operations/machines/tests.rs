@@ -125,6 +125,54 @@ ansible_ssh_port=2022
 }
 
 #[test]
+fn a_comment_may_stand_behind_a_heading_and_behind_a_group() {
+    let text = "\
+[workers] # rack 3
+node1 ansible_host=10.0.0.1
+[workers:vars]# theirs
+ansible_user=admin
+[site:children]
+workers # all of them
+[site:vars]
+ansible_port=2222
+";
+    assert_eq!(told_of(text, None, true).1, ["2 10.0.0.1 node1 - admin 2222 workers"]);
+    let wrong = "[two words]\nnode1\n[\"10.0.0.1\", \"10.0.0.2\"]\n[w:children]\na b\n[a]b]\n[w] ; rack 3\n";
+    let expected = ["1! section", "2! ip", "3! section", "5! children", "6! children", "7! children"];
+    assert_eq!(told(wrong, Some(Format::Ini)).1, expected);
+    assert_eq!(told("[fd00::1] # no heading\n[w]\n", None).1, ["1 fd00::1 - - - - -"]);
+}
+
+#[test]
+fn what_is_nearer_counts_more_and_a_circle_of_groups_ends() {
+    let text = "\
+[inner]
+10.0.0.1
+10.0.0.2 user=own
+[outer:children]
+inner
+[outer:vars]
+user=outer
+role=outer
+[all:vars]
+role=all
+port=2022
+[a:children]
+b
+[b:children]
+a
+[b]
+10.0.0.3
+[b:vars]
+ansible_ssh_user=old
+user=new
+";
+    let expected =
+        ["2 10.0.0.1 - outer outer 2022 inner", "3 10.0.0.2 - outer own 2022 inner", "17 10.0.0.3 - all old 2022 b"];
+    assert_eq!(told(text, None).1, expected);
+}
+
+#[test]
 fn a_yaml_inventory_is_read_with_groups_and_variables() {
     let text = "\
 all:
@@ -157,6 +205,99 @@ all:
 }
 
 #[test]
+fn what_is_no_inventory_is_an_error_where_it_stands() {
+    for (text, expected) in [
+        ("all:\n  hosts:\n    - 10.0.0.1\n    - 10.0.0.2\n", &["2! hosts"][..]),
+        ("all:\n  children: [w]\nw: {hosts: {10.0.0.1: }}\n", &["3 10.0.0.1 - - - - w", "2! children"]),
+        ("all:\n  host:\n    10.0.0.1:\n", &["2! group"]),
+        (
+            "all:\n  vars: [a]\n  hosts:\n    10.0.0.1: {}\n    10.0.0.2: here\n",
+            &["4 10.0.0.1 - - - - -", "2! vars", "5! vars"],
+        ),
+        ("all:\n  hosts: 10.0.0.1\n  children: w\n", &["2 10.0.0.1 - - - - -"]),
+        ("{\"w\": {\"hosts\": [\"10.0.0.1\"]}, \"_meta\": {\"hostvars\": {}}}", &["1! hosts"]),
+        ("all:\n  hosts:\n    10.0.0.1:\n    10.0.0.1:\n", &["3! line"]),
+    ] {
+        assert_eq!(told(text, Some(Format::Yaml)).1, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_host_of_yaml_stands_in_its_own_line() {
+    let text = "\
+all:
+  children:
+    node1:
+      hosts:
+        # node1:
+        node1: {ansible_host: 10.0.0.1, peer: node11}
+        node11: {ansible_host: 10.0.0.11}
+        \"node2\": &two {ansible_host: 10.0.0.2}
+    again:
+      hosts: {node3: *two, node2: , 10.0.0.4: }
+      vars: {ansible_user: !unsafe admin}
+";
+    let expected = [
+        "6 10.0.0.1 node1 - - - node1",
+        "7 10.0.0.11 node11 - - - node1",
+        "8 10.0.0.2 node2 - admin - node1",
+        "10 10.0.0.2 node3 - admin - again =8",
+        "10 10.0.0.4 - - admin - again",
+    ];
+    assert_eq!(told(text, None).1, expected);
+}
+
+/// What a reader keeps of a text, in machines and errors.
+fn kept(text: &str, format: Format) -> (usize, usize) {
+    let lines: Vec<&str> = text.lines().collect();
+    let found = if format == Format::Ini { ini::read(&lines) } else { yaml::read(&lines) };
+    (found.drafts.len(), found.faults.len())
+}
+
+#[test]
+fn a_short_text_does_not_become_a_hundred_million_machines() {
+    assert_eq!(kept(&"a[1:5000]\n".repeat(20_000), Format::Ini), (50_000, 19_990));
+    let parsed = parse(&"a[1:5000] ansible_host=10.0.0.1\n".repeat(20_000), None, true);
+    assert_eq!(
+        (parsed.rows.len(), parsed.faults.len(), &*parsed.faults[0].allowed),
+        (5000, 19_999, "5000 machines at most")
+    );
+    let groups: String = (0..9000).map(|group| format!("[g{group}]\na[1:5000]\n")).collect();
+    assert_eq!(kept(&groups, Format::Ini), (5000, 8990), "one machine, however often it is named");
+    let long = "x".repeat(100_000);
+    assert_eq!(kept(&format!("{long}[1:5000]\n[{long}]\n"), Format::Ini), (0, 2));
+}
+
+#[test]
+fn what_is_said_of_many_machines_is_kept_once_and_short() {
+    let long = "x".repeat(100_000);
+    for text in [format!("a[1:5000] user={long} note={long}\n"), format!("[w]\na[1:5000]\n[w:vars]\nuser={long}\n")] {
+        let found = ini::read(&text.lines().collect::<Vec<_>>());
+        assert_eq!(found.drafts.len(), 5000);
+        assert!(found.drafts.iter().all(|draft| draft.user.as_ref().is_some_and(|user| user.len() == 254)));
+    }
+    assert_eq!(told(&format!("10.0.0.1 user={long}\n[w]\n"), None).1, ["1! user"]);
+    // Groups of groups of groups: each is settled once.
+    let chain: String = (0..9000).map(|group| format!("[g{}:children]\ng{group}\n", group + 1)).collect();
+    let text = format!("[g0]\n10.0.0.[1:250]\n{chain}[g9000:vars]\nuser=far\n");
+    let parsed = parse(&text, None, false);
+    assert!(parsed.rows.len() == 250 && parsed.rows.iter().all(|row| row.user.as_deref() == Some("far")));
+}
+
+#[test]
+fn what_aliases_repeat_is_counted() {
+    let hosts: String = (0..2000).map(|host| format!("n{host}: , ")).collect();
+    let groups: String = (0..10_000).map(|group| format!("g{group}: *one\n")).collect();
+    let text = format!("one: &one {{hosts: {{{hosts}}}}}\n{groups}");
+    let parsed = parse(&text, Some(Format::Yaml), false);
+    assert!(parsed.rows.is_empty() && parsed.faults.len() == 1, "{:?}", parsed.faults);
+    assert!(parsed.faults[0].allowed.contains("with what aliases repeat"), "{}", parsed.faults[0].allowed);
+    let many: String = (0..60_000).map(|host| format!("n{host}: ")).collect::<Vec<_>>().join(", ");
+    assert_eq!(kept(&format!("all: {{hosts: {{{many}}}}}\n"), Format::Yaml), (50_000, 1));
+    assert_eq!(kept(&format!("[{}]\n", "a, ".repeat(60_000)), Format::Yaml), (50_000, 1));
+}
+
+#[test]
 fn more_than_allowed_is_an_error() {
     let many: Vec<String> =
         (0..6000).map(|n| format!("10.{}.{}.{} n{n} Compute admin", n / 65536, n / 256 % 256, n % 256)).collect();
@@ -173,6 +314,8 @@ fn line() -> impl Strategy<Value = String> {
         Just(String::new()),
         Just("# a comment".to_owned()),
         Just("[group:vars]".to_owned()),
+        "\\[[a-z ]{1,3}(:vars|:children|:hosts)?\\]( ?# [a-z]{0,3})?",
+        "  hosts:( \\[?10\\.0\\.0\\.[0-9]\\]?)?",
         Just("all:".to_owned()),
         Just("ip,name,role".to_owned()),
         "10\\.0\\.[0-9]\\.[0-9]{1,3}( [a-z]{1,3}){0,4}",
@@ -200,6 +343,19 @@ proptest! {
         let full: Vec<usize> = (1..=all.len()).filter(|line| !is_comment(all[line - 1].trim())).skip(header).collect();
         if matches!(parsed.format, Format::Lines | Format::Csv) {
             prop_assert!(full.iter().all(|line| known.contains(line)), "{:?} of {:?}", known, full);
+        }
+        // Of an inventory as INI it is headings, what stands below those for variables and groups, and who is named again.
+        let (mut is_host, mut has_ranges, mut named) = (true, false, std::collections::BTreeSet::new());
+        for line in full.iter().filter(|_| parsed.format == Format::Ini) {
+            let stands = all[line - 1].trim();
+            if let Some(inside) = section(stands) {
+                is_host = known.contains(line) || !inside.contains(":vars") && !inside.contains(":children");
+                continue;
+            }
+            has_ranges |= stands.contains('[');
+            let host = stands.replace(['"', '\''], "").split_whitespace().next().map(str::to_owned);
+            let is_again = !named.insert(host) || has_ranges;
+            prop_assert!(!is_host || is_again || known.contains(line), "{}: {:?}", line, stands);
         }
     }
 }

@@ -209,16 +209,20 @@ async fn draft(ask: &Ask, (id, version): (Uuid, u32), body: DraftBody) -> Result
         let allowed = format!("name, spec and form of at most {MOST_DRAFT_BYTES} bytes of JSON together");
         return Err(Problem { kind: Kind::TooLarge, ..Problem::parameter("body", &format!("{bytes} bytes"), allowed) });
     }
-    let places =
-        [("spec.parameters", spec.get("parameters")), ("form.values", form.as_ref().and_then(|f| f.get("values")))];
-    let given = places.into_iter().filter_map(|(place, given)| Some((place, given?.as_object()?)));
+    let machines = spec.get("operationMachines").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let vars = machines.map(|(place, one)| (format!("spec.operationMachines[{place}].vars"), one.get("vars")));
+    let values = form.as_ref().and_then(|form| form.get("values"));
+    let places = [("spec.parameters".to_owned(), spec.get("parameters")), ("form.values".to_owned(), values)];
+    let given = places.into_iter().chain(vars).filter_map(|(place, given)| Some((place, given?.as_object()?)));
     let bundle = spec.get("bundle").and_then(Value::as_str).unwrap_or_default();
     let secret = ask.app.operations.look(|known| {
         // Where the bundle is not said, or not known, it may be any.
         let bundles = &known.board.bundles;
         let meant: Vec<_> = bundles.get(bundle).map_or_else(|| bundles.values().collect(), |bundle| vec![bundle]);
-        let find = |(place, given)| meant.iter().find_map(|one| secret_given(one, given)).map(|name| (place, name));
-        given.into_iter().find_map(find).map(|(place, name): (&str, &str)| format!("{place}.{name}"))
+        let find = |(place, given): (String, &Map<String, Value>)| {
+            meant.iter().find_map(|one| secret_given(one, given)).map(|name| format!("{place}.{name}"))
+        };
+        given.into_iter().find_map(find)
     });
     if let Some(field) = secret.await? {
         // The value is not repeated.

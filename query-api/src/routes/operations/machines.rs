@@ -100,7 +100,9 @@ pub(super) async fn parse_machines(ask: Ask, Body(list): Body<MachinesText>) -> 
             Problem::parameter("format", word, format!("auto, {}", names.join(", ")))
         })?),
     };
-    Ok(Json(answer(parse(&list.text, format, list.cluster.is_some()))))
+    // Two megabytes of an inventory take longer than other callers should wait.
+    let reading = tokio::task::spawn_blocking(move || parse(&list.text, format, list.cluster.is_some()));
+    Ok(Json(answer(reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
 }
 
 fn answer(parsed: Parsed) -> MachinesAnswer {

@@ -65,6 +65,19 @@ pub struct AttemptClaimed {
     pub attempt: AttemptId,
     /// The runner.
     pub runner: Uuid,
+    /// What it is told, each by its SHA-256 in 64 hex digits: `inventory`, `known_hosts`, and each variable, as `variables.<name>`.
+    /// Part of that is of the cluster, which may be told otherwise between two attempts. Nothing of secrets. Empty where it is not
+    /// known, and where no runner is told anything.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+}
+
+impl AttemptClaimed {
+    /// A claim of which it is not known what the runner is told.
+    #[must_use]
+    pub fn new(attempt: AttemptId, runner: Uuid) -> Self {
+        Self { attempt, runner, inputs: BTreeMap::new() }
+    }
 }
 
 /// Something was heard of it. Written no more often than a heartbeat comes.

@@ -199,4 +199,7 @@ pub struct NotifyFailed {
     pub why: String,
     /// When it is tried again.
     pub again: Micros,
+    /// It is not: another try would come to the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_good: bool,
 }

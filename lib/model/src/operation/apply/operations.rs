@@ -4,7 +4,7 @@ use beidou_schemas::{
     Micros,
     operation::{
         HostState, Phase, Reason, UndoKind,
-        fact::{Body, Fact, Finished, Held, LockTaken, Released, StageEnded, UndoOwed},
+        fact::{Body, Fact, Finished, Held, LockTaken, NotifyFailed, Released, StageEnded, UndoOwed},
     },
 };
 
@@ -95,7 +95,7 @@ fn way(operation: &mut Operation, fact: &Fact) {
             operation.notices.push(Notice::tells(fact.seq, time, *phase, *reason, message));
         }
         Body::Notified(told) => operation.notices.retain(|notice| notice.of_seq != told.of_seq),
-        Body::NotifyFailed(failed) => put_off(&mut operation.notices, failed.of_seq, failed.again),
+        Body::NotifyFailed(failed) => put_off(&mut operation.notices, failed),
         // A rejection is followed by an ending; what rose is followed by a hold.
         _ => {}
     }
@@ -114,9 +114,10 @@ fn end_stage(operation: &mut Operation, StageEnded { stage, ok, .. }: &StageEnde
 const MOST_TRIES: u32 = 5;
 
 /// A notification failed: later, or never.
-pub(super) fn put_off(notices: &mut Vec<Notice>, of_seq: u64, again: Micros) {
-    for notice in notices.iter_mut().filter(|notice| notice.of_seq == of_seq) {
-        (notice.tries, notice.after) = (notice.tries + 1, again);
+pub(super) fn put_off(notices: &mut Vec<Notice>, failed: &NotifyFailed) {
+    for notice in notices.iter_mut().filter(|notice| notice.of_seq == failed.of_seq) {
+        let tries = if failed.for_good { MOST_TRIES } else { notice.tries + 1 };
+        (notice.tries, notice.after) = (tries, failed.again);
     }
     notices.retain(|notice| notice.tries < MOST_TRIES);
 }

@@ -69,7 +69,7 @@ fn way(task: &mut Task, fact: &Fact) {
             }
         }
         Body::NotifyFailed(failed) => {
-            put_off(&mut task.notices, failed.of_seq, failed.again);
+            put_off(&mut task.notices, failed);
             for gate in gates(task, failed.of_seq).filter(|gate| gate.answer.is_none()) {
                 gate.why = failed.why.clone();
             }

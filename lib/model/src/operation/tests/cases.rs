@@ -50,7 +50,7 @@ pub(super) fn claim(world: &mut World, id: OperationId) -> Vec<String> {
     let hosts = found.addresses(&attempt.hosts);
     let (executor, place, nodes) = ("local".to_owned(), "pid 7".to_owned(), Default::default());
     world.see(&Seen::Launched(id, AttemptLaunched { attempt: attempt.id.clone(), executor, place, nodes }));
-    world.see(&Seen::Claimed(id, AttemptClaimed { attempt: attempt.id, runner: Uuid::from_u128(5) }));
+    world.see(&Seen::Claimed(id, AttemptClaimed::new(attempt.id, Uuid::from_u128(5))));
     hosts
 }
 
@@ -334,8 +334,7 @@ fn at_most_one_runner_gets_the_work() {
     let mut world = with(1..4);
     claim(&mut world, RUN);
     let attempt = run(&world).open_attempt().unwrap().id.clone();
-    let by =
-        |runner: u128| Seen::Claimed(RUN, AttemptClaimed { attempt: attempt.clone(), runner: Uuid::from_u128(runner) });
+    let by = |runner: u128| Seen::Claimed(RUN, AttemptClaimed::new(attempt.clone(), Uuid::from_u128(runner)));
     assert_eq!(observe(&world.board, &by(5), world.now), Err(Ignored::Known), "the same may ask again");
     let runner = Uuid::from_u128(5);
     assert_eq!(observe(&world.board, &by(6), world.now), Err(Ignored::Claimed { attempt: attempt.clone(), runner }));

@@ -153,6 +153,45 @@ fn a_node_is_named_in_place_of_its_address_until_the_cluster_has_told_it() {
 }
 
 #[test]
+fn a_node_stands_once_whatever_addresses_stand_beside_it() {
+    let world = with(1..6);
+    let machine = |ip: &str, name: &str| Machine { ip: ip.into(), name: Some(name.into()), ..Machine::default() };
+    let found = |kind, machines: [Machine; 2]| {
+        let flow: &[&str] = if kind == OperationType::Reboot { &["drain", "reboot"] } else { &["scaleUp"] };
+        let spec = OperationSpec { operation_machines: machines.into(), ..setting::spec(kind, flow, 1..1) };
+        plan(&world.board, &spec, None).map(|plan| plan.hosts.len())
+    };
+    for kind in [OperationType::Reboot, OperationType::ScaleUp] {
+        let twice = found(kind, [machine("10.0.0.7", "worker-7"), machine("10.0.0.8", "worker-7")]).unwrap_err();
+        assert_eq!(
+            twice.to_string(),
+            "operationMachines[1].name: \"worker-7\" is not possible; each node once; operationMachines[0] has it too"
+        );
+        assert_eq!(found(kind, [machine("10.0.0.7", "worker-7"), machine("10.0.0.8", "worker-8")]), Ok(2));
+        assert_eq!(found(kind, [machine("10.0.0.7", ""), machine("10.0.0.8", "")]), Ok(2));
+    }
+    let twice = found(OperationType::Reboot, [machine("", "worker-7"), machine("10.0.0.7", "worker-7")]).unwrap_err();
+    assert_eq!(twice.field, "operationMachines[1].name");
+}
+
+#[test]
+fn a_machine_is_reached_as_its_fields_say() {
+    let world = with(1..6);
+    let mut spec = setting::scale_up_spec(1..3);
+    spec.operation_machines[1].vars.insert("rack".into(), "{{ 7 }}".into());
+    assert!(plan(&world.board, &spec, None).is_ok());
+    spec.operation_machines[1].vars.insert("ansible_ssh_host".into(), "10.0.0.99".into());
+    let refused = plan(&world.board, &spec, None).unwrap_err();
+    assert_eq!((&*refused.field, &*refused.value), ("operationMachines[1].vars", "ansible_ssh_host"));
+    for user in ["-oProxyCommand=x", "", "a b", "a@b"] {
+        let mut spec = setting::scale_up_spec(1..3);
+        spec.operation_machines[0].user = Some(user.into());
+        let refused = plan(&world.board, &spec, None).unwrap_err();
+        assert_eq!((&*refused.field, &*refused.value), ("operationMachines[0].user", user));
+    }
+}
+
+#[test]
 fn a_node_that_was_made_anew_at_another_address_is_locked_by_its_name() {
     let mut world = World::new(1, 100);
     world.see(&Seen::Bundle(Box::new(setting::commands())));

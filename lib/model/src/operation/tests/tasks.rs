@@ -227,11 +227,27 @@ fn a_webhook_that_takes_nothing_is_given_up_with_what_it_said_last() {
     let of_seq = task(&world).notices[0].of_seq;
     for number in 1..=5 {
         let (why, again) = (format!("it answered {}", 500 + number), world.now);
-        world.see(&Seen::NotTold(Object::Task(TASK), NotifyFailed { of_seq, why, again }));
+        world.see(&Seen::NotTold(Object::Task(TASK), NotifyFailed { of_seq, why, again, for_good: false }));
     }
     world.settle();
     assert_eq!(task(&world).reason, Some(Reason::WebhookFailed));
     assert!(task(&world).message.ends_with("the work order: it answered 505"), "{}", task(&world).message);
+}
+
+#[test]
+fn a_webhook_that_nobody_knows_is_given_up_at_once_and_asked_anew_by_a_resume() {
+    let mut world = with(&["ScaleUpWorkprocess"], |_, _| {});
+    world.settle();
+    let (object, of_seq) = (Object::Task(TASK), task(&world).notices[0].of_seq);
+    let (why, again) = ("no webhook is called \"tickts\"".to_owned(), world.now);
+    world.see(&Seen::NotTold(object, NotifyFailed { of_seq, why, again, for_good: true }));
+    world.settle();
+    assert_eq!((task(&world).phase, task(&world).reason), (Phase::Held, Some(Reason::WebhookFailed)));
+    assert!(task(&world).message.ends_with("no webhook is called \"tickts\""), "{}", task(&world).message);
+    assert!(world.ask(object, "dev", Ask::Resume(Word::default())));
+    world.settle();
+    let asked = |action: &Action| matches!(action, Action::OpenGate { of_seq: again, .. } if *again > of_seq);
+    assert!(next(&world.board, world.now).iter().any(asked));
 }
 
 #[test]
@@ -242,7 +258,7 @@ fn an_order_that_seemed_not_to_be_taken_goes_on_with_its_answer() {
         let (object, of_seq) = (Object::Task(TASK), task(&world).notices[0].of_seq);
         for _ in 0..5 {
             let (why, again) = ("timed out".into(), world.now);
-            world.see(&Seen::NotTold(object, NotifyFailed { of_seq, why, again }));
+            world.see(&Seen::NotTold(object, NotifyFailed { of_seq, why, again, for_good: false }));
         }
         world.settle();
         assert_eq!((task(&world).phase, task(&world).reason), (Phase::Held, Some(Reason::WebhookFailed)));
@@ -354,7 +370,7 @@ fn a_task_that_stands_still_for_good_is_told_of_and_asks_nobody() {
     let notify = || [Action::Notify { object, of_seq: seq }];
     assert_eq!(next(&world.board, world.now), notify());
     let again = world.now.plus(60_000_000);
-    world.see(&Seen::NotTold(object, NotifyFailed { of_seq: seq, why: "502".into(), again }));
+    world.see(&Seen::NotTold(object, NotifyFailed { of_seq: seq, why: "502".into(), again, for_good: false }));
     assert_eq!(next(&world.board, world.now), [Action::Wait { object, until: again }]);
     assert_eq!(next(&world.board, again), notify());
 }

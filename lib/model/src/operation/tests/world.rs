@@ -161,7 +161,7 @@ impl World {
         let hosts = self.board.operations[&id].addresses(&found.hosts);
         if found.claimed.is_none() {
             let runner = Uuid::from_u128(u128::from(self.pick(2)));
-            return self.see(&Seen::Claimed(id, AttemptClaimed { attempt, runner }));
+            return self.see(&Seen::Claimed(id, AttemptClaimed::new(attempt, runner)));
         }
         match self.pick(4) {
             0 => self.see(&Seen::Heard(id, Heard { attempt, next: found.next + 3 })),
@@ -234,7 +234,7 @@ impl World {
 
     fn tell(&mut self, object: Object, of_seq: u64, lucky: bool) {
         let again = self.now.plus(60 * SECOND);
-        let failed = NotifyFailed { of_seq, why: "502".into(), again };
+        let failed = NotifyFailed { of_seq, why: "502".into(), again, for_good: false };
         let seen = if lucky { Seen::Told(object, of_seq) } else { Seen::NotTold(object, failed) };
         self.see(&seen);
     }
