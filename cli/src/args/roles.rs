@@ -193,7 +193,8 @@ pub struct Backup {
 
 const BACKUP_HELP: &str = "\
 The tables are not copied: after a restore they are filled from archive and log. DIR/backup.json lists every file with its \
-size and SHA-256; a folder without it is not whole.";
+size and SHA-256; a folder without it is not whole. Files of the archive that are gone or damaged are named, with all else copied, and \
+make the exit code 1.";
 
 /// Flags of `beidou restore`.
 #[derive(Debug, Clone, Args)]

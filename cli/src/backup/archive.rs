@@ -1,6 +1,9 @@
 //! The archive's part of a backup: the files that count, and of range files those that the copied ledger knows.
+//!
+//! Each is compared with the SHA-256 that manifest or ledger recorded. One that is gone or damaged holds up no other, and is
+//! told: without it a restore ends at its first start.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use anyhow::Context;
 use beidou_log::{Log, ReadLimit, file::FileLog};
@@ -8,21 +11,32 @@ use beidou_model::ledger::ArchiveLedger;
 use beidou_schemas::{
     Offset, Topic,
     archive::{Collection, PartitionRange},
-    ledger::{self, LedgerFact},
+    ledger::{self, Archived, LedgerFact},
 };
 use beidou_store::archive::{Archive, ArchiveError, Break, Catalogue, Salvaged};
 
+use super::manifest::sha256_of;
 use crate::roles::archive::salvaged;
 
 /// How much of the ledger one read brings.
 const READ: ReadLimit = ReadLimit { max_bytes: 4 << 20, max_wait: Duration::ZERO };
 
 /// How a copy ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Done,
+    /// All is copied but for these files, which are gone; or they came along, and are not what was recorded.
+    Done(Vec<Break>),
     /// The archive is another one than before the ledger was copied.
     Compacted,
+}
+
+/// What the copied ledgers say of a collection.
+#[derive(Debug, Default)]
+struct Known {
+    /// By the number of the source.
+    ledgers: Vec<ArchiveLedger>,
+    /// Files that were put, by path: what was said of each last.
+    files: BTreeMap<String, Archived>,
 }
 
 /// The generation of each collection.
@@ -45,40 +59,34 @@ pub(super) async fn copy(archive: &Archive, before: Generations, log: &Path, to:
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context("cannot begin anew"),
         Ok(()) | Err(_) => {}
     }
-    let target = Archive::folder(to)?;
+    let (target, mut broken) = (Archive::folder(to)?, Vec::new());
     for (collection, before) in Collection::ALL.into_iter().zip(before) {
         let known = known(log, collection).await?;
-        if copy_collection(&archive.of(collection), before, &known, &target).await? == Outcome::Compacted {
-            return Ok(Outcome::Compacted);
+        match copy_collection(&archive.of(collection), before, &known, &target).await? {
+            Outcome::Done(more) => broken.extend(more),
+            Outcome::Compacted => return Ok(Outcome::Compacted),
         }
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::Done(broken))
 }
 
-async fn copy_collection(
-    archive: &Archive,
-    before: u64,
-    known: &[ArchiveLedger],
-    target: &Archive,
-) -> anyhow::Result<Outcome> {
+async fn copy_collection(archive: &Archive, before: u64, known: &Known, target: &Archive) -> anyhow::Result<Outcome> {
     let Salvaged { catalogue, doubtful, .. } = salvaged(archive).await?;
     if catalogue.generation != before {
         return Ok(Outcome::Compacted);
     }
-    for path in paths(&catalogue, known) {
-        match archive.read(&path).await {
-            Ok(content) => drop(target.put_new(&path, content).await?),
-            Err(error) if error.is_missing() => return Ok(Outcome::Compacted),
-            Err(error) => return Err(error.into()),
-        }
+    let mut broken = Vec::new();
+    for (path, sha256) in wanted(&catalogue, known) {
+        let what = copy_file(archive, path, sha256, target).await?;
+        broken.extend(what.map(|what| Break { path: path.into(), what }));
     }
-    // Whether these count is not known without their manifest: they come along, as far as they are there.
+    // A compaction takes files away, an audit puts another one in the place of one that is bad: both in a new generation.
+    if !broken.is_empty() && archive.salvage().await?.catalogue.generation != before {
+        return Ok(Outcome::Compacted);
+    }
+    // Whether these count is not known without their manifest, which is told: they come along, as far as they are there.
     for Break { path, .. } in doubtful {
-        match archive.read(&path).await {
-            Ok(content) => drop(target.put_new(&path, content).await?),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error.into()),
-        }
+        let _is_in_doubt = copy_file(archive, &path, "", target).await?;
     }
     let collection = archive.collection();
     for listed in archive.list(&collection.manifests()).await? {
@@ -86,12 +94,33 @@ async fn copy_collection(
             target.put_new(&listed.path, archive.read(&listed.path).await?).await?;
         }
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::Done(broken))
 }
 
-fn paths(catalogue: &Catalogue, known: &[ArchiveLedger]) -> Vec<String> {
-    let ranges = catalogue.ranges.iter().filter(|file| is_known(file.range, known)).map(|file| file.path.clone());
-    catalogue.days.keys().cloned().chain(ranges).collect()
+/// Copies a file as it is, if it is there; tells what is wrong with it. `sha256` is empty where nothing was recorded.
+async fn copy_file(archive: &Archive, path: &str, sha256: &str, target: &Archive) -> anyhow::Result<Option<String>> {
+    let content = match archive.read(path).await {
+        Ok(content) => content,
+        Err(error) if error.is_missing() => return Ok(Some("it is not there".into())),
+        Err(error) => return Err(error.into()),
+    };
+    let found = sha256_of(&content);
+    target.put_new(path, content).await?;
+    let is_other = !sha256.is_empty() && found != sha256;
+    Ok(is_other.then(|| format!("its SHA-256 is {found}, it was stored with {sha256}")))
+}
+
+/// The files that count, by path, with what was recorded of them.
+fn wanted<'a>(catalogue: &'a Catalogue, known: &'a Known) -> BTreeMap<&'a str, &'a str> {
+    let days = catalogue.days.values().map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let listed = catalogue.ranges.iter().filter(|file| is_known(file.range, &known.ledgers));
+    let ranges = listed.map(|file| {
+        let recorded = known.files.get(&file.path).map_or("", |fact| fact.sha256.as_str());
+        (file.path.as_str(), recorded)
+    });
+    // One that is gone is missed by the ledger alone. Where a manifest is lost, that one may have taken it out.
+    let put = known.files.values().filter(|fact| catalogue.lost.is_empty() && !catalogue.was_removed(&fact.path));
+    days.chain(ranges).chain(put.map(|fact| (fact.path.as_str(), fact.sha256.as_str()))).collect()
 }
 
 /// Whether the ledger says that the file is there, or is going to be.
@@ -101,11 +130,11 @@ fn is_known(range: PartitionRange, known: &[ArchiveLedger]) -> bool {
     announced || ledger.watermark().is_some_and(|watermark| range.to <= watermark)
 }
 
-/// What the copied ledger says of a collection, by the number of the source.
-async fn known(log: &Path, collection: Collection) -> anyhow::Result<Vec<ArchiveLedger>> {
+/// What the copied ledger says of a collection.
+async fn known(log: &Path, collection: Collection) -> anyhow::Result<Known> {
     let log = FileLog::open_existing(log)?;
     let events = log.partitions(Topic::KubeEvent);
-    let mut known = Vec::new();
+    let mut known = Known::default();
     for source in collection.sources(events) {
         let mut ledger = ArchiveLedger::new(source);
         // A site that was made before operations has no ledger of them yet.
@@ -116,7 +145,13 @@ async fn known(log: &Path, collection: Collection) -> anyhow::Result<Vec<Archive
             while next < bounds.end {
                 let batch = log.read(at, next, READ).await?;
                 for stored in &batch.records {
-                    ledger.apply(&LedgerFact::from_json(&stored.record.value)?)?;
+                    let fact = LedgerFact::from_json(&stored.record.value)?;
+                    ledger.apply(&fact)?;
+                    if let LedgerFact::Archived(file) = fact
+                        && file.rows > 0
+                    {
+                        known.files.insert(file.path.clone(), file);
+                    }
                 }
                 if batch.next <= next {
                     break;
@@ -124,7 +159,7 @@ async fn known(log: &Path, collection: Collection) -> anyhow::Result<Vec<Archive
                 next = batch.next;
             }
         }
-        known.push(ledger);
+        known.ledgers.push(ledger);
     }
     Ok(known)
 }

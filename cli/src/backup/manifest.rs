@@ -105,13 +105,21 @@ pub(super) fn copy(from: &Path, mut to: impl Write) -> anyhow::Result<(u64, Stri
     loop {
         let read = file.read(&mut chunk).with_context(act)?;
         if read == 0 {
-            let digest = hash.finalize();
-            return Ok((bytes, digest.iter().map(|byte| format!("{byte:02x}")).collect()));
+            return Ok((bytes, hexadecimal(&hash.finalize())));
         }
         hash.update(&chunk[..read]);
         to.write_all(&chunk[..read]).with_context(act)?;
         bytes += read as u64;
     }
+}
+
+/// SHA-256, hexadecimal.
+pub(super) fn sha256_of(content: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(content))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All files below a folder, sorted, relative to it.

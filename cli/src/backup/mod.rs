@@ -26,6 +26,7 @@ use std::{
 use anyhow::Context;
 use beidou_log::file::LogCopy;
 use beidou_schemas::Topic;
+use beidou_store::archive::{Archive, Break};
 
 pub use restore::main as restore;
 
@@ -45,7 +46,8 @@ const LEDGERS: [Topic; 2] = [Topic::Ledger, Topic::OperationLedger];
 /// Copies the data directory.
 ///
 /// # Errors
-/// When the target is not empty, something cannot be read, or the disk is full.
+/// When the target is not empty, something cannot be read, or the disk is full. When files of the archive are gone or damaged,
+/// with all others copied.
 pub async fn main(args: roles::Backup) -> anyhow::Result<()> {
     let site = site::read(&args.role, Vec::new())?.config;
     if site.log.kafka.is_used() {
@@ -62,7 +64,7 @@ pub async fn main(args: roles::Backup) -> anyhow::Result<()> {
     let source =
         if site.archive.enabled { Some(site.archive.open(&data).context("cannot open the archive")?) } else { None };
     let (from, target) = (data.clone(), to.clone());
-    copy(&from, source.as_ref(), &target).await?;
+    let broken = copy(&from, source.as_ref(), &target).await?;
     if args.with_secrets {
         for path in [places::token(&data), places::cursor_key(&data)] {
             copy_private(&path, &to)?;
@@ -74,12 +76,28 @@ pub async fn main(args: roles::Backup) -> anyhow::Result<()> {
     };
     let secrets = if args.with_secrets { "" } else { ", without token and cursor key" };
     crate::say(&format!("{}: {} files, {} bytes{secrets}", to.display(), manifest.files.len(), manifest.bytes()));
+    if !broken.is_empty() {
+        return Err(not_whole(&to, &broken).into());
+    }
     crate::say(&format!("bring it back with: {} restore {} --data NEW", crate::speak::program(), to.display()));
     Ok(())
 }
 
-/// Log and archive, in the order that the header tells.
-async fn copy(data: &Path, archive: Option<&beidou_store::archive::Archive>, to: &Path) -> anyhow::Result<()> {
+/// All that could be had is copied, but a site that is made of it does not start.
+fn not_whole(to: &Path, broken: &[Break]) -> Failure {
+    let files: Vec<String> = broken.iter().map(|Break { path, what }| format!("{path}: {what}")).collect();
+    let text =
+        format!("files of the archive are gone or damaged, and so they are in {}: {}", to.display(), files.join("; "));
+    let next = format!(
+        "`{} audit --full` writes them again where the tables have their rows; then make another backup. All else is in this \
+         one, but a restored site does not start before these files are brought back",
+        crate::speak::program()
+    );
+    Failure::new(Code::Failure, text, next)
+}
+
+/// Log and archive, in the order that the header tells; which files of the archive are gone or damaged.
+async fn copy(data: &Path, archive: Option<&Archive>, to: &Path) -> anyhow::Result<Vec<Break>> {
     let (from, log) = (places::log(data), places::log(to));
     let begun = {
         let log = log.clone();
@@ -91,27 +109,27 @@ async fn copy(data: &Path, archive: Option<&beidou_store::archive::Archive>, to:
         blocking(move || copy.topic(topic)).await.context("cannot copy the log")
     };
     let mut tried = 1;
-    loop {
+    let broken = loop {
         let before = archive::generations(archive).await?;
         for ledger in LEDGERS.into_iter().filter(|ledger| copy.topics().any(|topic| topic == *ledger)) {
             topic(ledger).await?;
         }
         let outcome = match archive {
             Some(archive) => archive::copy(archive, before, &log, &places::archive(to)).await?,
-            None => archive::Outcome::Done,
+            None => archive::Outcome::Done(Vec::new()),
         };
         match outcome {
-            archive::Outcome::Done => break,
+            archive::Outcome::Done(broken) => break broken,
             archive::Outcome::Compacted if tried < TRIES => tried += 1,
             archive::Outcome::Compacted => {
                 anyhow::bail!("the archive was compacted {TRIES} times meanwhile; try again")
             }
         }
-    }
+    };
     for next in order(copy.topics()) {
         topic(next).await?;
     }
-    Ok(())
+    Ok(broken)
 }
 
 /// What speaks of others first, Events last.

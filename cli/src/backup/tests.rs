@@ -15,11 +15,10 @@ use beidou_log::{
 };
 use beidou_schemas::{
     Micros, Record, TopicPartition,
-    archive::{Collection, Manifest as Generation},
+    archive::{Collection, FileEntry, FileNote, Manifest as Generation},
     kube_event::RangeHash,
     ledger::{Archived, Archiving, LedgerFact},
 };
-use beidou_store::archive::Archive;
 use uuid::Uuid;
 
 use super::*;
@@ -113,13 +112,13 @@ async fn an_archive_that_is_compacted_between_is_copied_again() {
     LogCopy::begin(&places::log(&data), &to).unwrap();
     let path = Collection::Events.range_path(0, 0, 5);
     archive.put_new(&path, vec![7; 100].into()).await.unwrap();
-    assert_eq!(archive::copy(&archive, [0, 0], &to, &target).await.unwrap(), archive::Outcome::Done);
+    assert_eq!(archive::copy(&archive, [0, 0], &to, &target).await.unwrap(), archive::Outcome::Done(vec![]));
     assert!(Archive::folder(&target).unwrap().catalogue().await.unwrap().ranges.is_empty(), "nobody has announced it");
     let previous_sha256 = String::new();
     let next = Generation { generation: 1, previous_sha256, time: Micros(0), added: vec![], removed: vec![path] };
     archive.put_new(&Collection::Events.manifest_path(1), next.to_json().into()).await.unwrap();
     assert_eq!(archive::copy(&archive, [0, 0], &to, &target).await.unwrap(), archive::Outcome::Compacted);
-    assert_eq!(archive::copy(&archive, [1, 0], &to, &target).await.unwrap(), archive::Outcome::Done);
+    assert_eq!(archive::copy(&archive, [1, 0], &to, &target).await.unwrap(), archive::Outcome::Done(vec![]));
     assert_eq!(Archive::folder(&target).unwrap().catalogue().await.unwrap().generation, 1);
     drop(log);
 }
@@ -143,6 +142,61 @@ async fn an_archive_that_has_lost_a_manifest_is_copied_as_far_as_it_is_there() {
     let copied = Archive::folder(&places::archive(&to)).unwrap();
     assert_eq!(copied.salvage().await.unwrap(), archive.salvage().await.unwrap());
     assert_eq!(copied.read(doubtful).await.unwrap().len(), 100);
+    drop(log);
+}
+
+/// A day file of this name, as its manifest records it.
+fn day_file(name: &str, content: &[u8]) -> FileEntry {
+    let note = FileNote {
+        schema: 1,
+        rows: 1,
+        hash: RangeHash(0),
+        ranges: vec![],
+        min_time: Micros(0),
+        max_time: Micros(0),
+        observed: Micros(0),
+    };
+    FileEntry {
+        path: format!("events/dt=2026-11-23/cluster=a/00000001-0001-{name}.parquet"),
+        dt: "2026-11-23".into(),
+        cluster_uid: "a".into(),
+        cluster: "a".into(),
+        bytes: content.len() as u64,
+        sha256: manifest::sha256_of(content),
+        note,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_archive_that_is_gone_or_damaged_is_named_and_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to, new) = (dir.path().join("data"), dir.path().join("backup"), dir.path().join("new"));
+    let log = FileLog::open(options(&data)).unwrap();
+    let archive = Archive::folder(&places::archive(&data)).unwrap();
+    let [whole, gone, damaged] = ["whole", "gone", "damaged"].map(|name| day_file(name, b"as it was put"));
+    archive.put_new(&whole.path, b"as it was put".as_slice().into()).await.unwrap();
+    archive.put_new(&damaged.path, b"as it was not".as_slice().into()).await.unwrap();
+    let (source, range) = (EVENTS, Collection::Events.range_path(0, 0, 5));
+    let (hash, sha256, path) = (RangeHash(0), manifest::sha256_of(b"rows"), range.clone());
+    let facts = [
+        LedgerFact::Archiving(Archiving { source, from: 0, to: 5 }),
+        LedgerFact::Archived(Archived { source, from: 0, to: 5, rows: 5, hash, bytes: 4, sha256, path }),
+    ];
+    let records = facts.map(|fact| fact.to_record(Uuid::new_v4(), Micros(0)));
+    log.writer(LEDGER, "a").await.unwrap().append(records.into()).await.unwrap();
+    let paths = [&gone, &damaged].map(|file| file.path.clone());
+    let (previous_sha256, added) = (String::new(), vec![whole.clone(), gone, damaged]);
+    let first = Generation { generation: 1, previous_sha256, time: Micros(0), added, removed: vec![] };
+    archive.put_new(&Collection::Events.manifest_path(1), first.to_json().into()).await.unwrap();
+    let text = crate::exit::text(&main(backup(&data, &to, false)).await.unwrap_err());
+    assert!(text.contains(&format!("{}: it is not there", paths[0])), "{text}");
+    assert!(text.contains(&format!("{}: its SHA-256 is", paths[1])), "{text}");
+    assert!(text.contains(&format!("{range}: it is not there")) && text.contains("audit --full"), "{text}");
+    assert!(!text.contains(&whole.path), "{text}");
+    restore(Restore { dir: to, data: new.clone() }).await.unwrap();
+    let copied = Archive::folder(&places::archive(&new)).unwrap();
+    assert_eq!(copied.catalogue().await.unwrap().days, archive.catalogue().await.unwrap().days);
+    assert_eq!(copied.read(&whole.path).await.unwrap(), b"as it was put".as_slice());
     drop(log);
 }
 

@@ -3538,7 +3538,7 @@ export interface components {
             cold?: components["schemas"]["ColdRead"] | null;
             /** @description How completely the range is known, for each cluster concerned. */
             coverage: components["schemas"]["ClusterCoverage"][];
-            /** @description The effective range: that of whole bins, as far as it is past. */
+            /** @description The effective range. */
             range: components["schemas"]["RangeAnswer"];
             /** @description Sources of which occurrences probably are missing or folded, the most first; at most 100. */
             suspects: components["schemas"]["Suspect"][];

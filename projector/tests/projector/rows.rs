@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use crate::support::{Running, append, events, log, number, rows, scene};
 use beidou_projector::ProjectorConfig;
 use beidou_schemas::{
-    Epoch, Micros, Record, ResourceVersion, Topic, TopicPartition,
+    Epoch, Identity, Micros, Record, ResourceVersion, Topic, TopicPartition,
     coverage::{Broken, CoverageFact, CoverageState, Position, Reason, SessionEnd},
+    envelope::EventEnvelope,
     kube_event::{EventState, Shape, rebuild},
     reject::{Reject, RejectReason},
 };
@@ -110,6 +111,27 @@ async fn every_event_can_be_rebuilt_from_its_row() {
         assert_eq!(first[column], value, "{column}");
     }
     assert_eq!(number(&store, "SELECT count() FROM kube_event WHERE time_flags != 0").await, 2);
+    projector.stop().await;
+}
+
+/// etcd is set back, the list shows the Event as it was, and it goes on: each state is a row, each occurrence counts once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restored_etcd_brings_again_is_a_row_and_no_occurrence() {
+    let (_engine, log, store) = scene(log()).await;
+    for (epoch, version, count) in [(1, 7, 7), (1, 12, 10), (2, 7, 7), (2, 12, 11)] {
+        let (at, record) = events::record(&events::event(1, version, count, "2026-11-23T13:00:00Z"));
+        let envelope = EventEnvelope::read(&record).unwrap();
+        let identity = Identity { epoch: Epoch(epoch), ..envelope.identity };
+        append(&log, at, vec![EventEnvelope { identity, ..envelope }.wrap(record.value)]).await;
+    }
+    let mut projector = Running::start(ProjectorConfig::default(), &log, &store);
+    projector.caught_up(&log).await;
+    let found = rows(
+        &store,
+        "SELECT epoch, occurrences AS told, occurrences_delta AS new FROM kube_event ORDER BY epoch, resource_version",
+    );
+    let row = |epoch: u32, told: u32, new: u32| json!({"epoch": epoch, "told": told, "new": new});
+    assert_eq!(found.await, [row(1, 7, 7), row(1, 10, 3), row(2, 7, 0), row(2, 11, 1)]);
     projector.stop().await;
 }
 

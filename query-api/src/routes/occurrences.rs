@@ -37,7 +37,7 @@ pub(crate) struct Occurrences {
     bins: Vec<OccurrenceBin>,
     /// Sources of which occurrences probably are missing or folded, the most first; at most 100.
     suspects: Vec<Suspect>,
-    /// The effective range: that of whole bins, as far as it is past.
+    /// The effective range.
     range: RangeAnswer,
     /// How completely the range is known, for each cluster concerned.
     coverage: Vec<ClusterCoverage>,

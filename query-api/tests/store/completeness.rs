@@ -139,6 +139,30 @@ async fn a_count_that_grew_is_spread_over_the_time_in_which_it_did() {
 }
 
 #[tokio::test]
+async fn the_state_before_is_the_one_before_whatever_the_filter_and_the_order_of_versions() {
+    let world = world().await;
+    let rows = [
+        state(1, 10, 600, -3600, 1, 5),
+        state(1, 11, 650, -3600, 100, 105),
+        // Of an import, whose versions have no order.
+        state(2, 90, 600, -3600, 1, 5),
+        state(2, 20, 650, -3600, 100, 105),
+        // The one before came after it: what it tells goes back to the first time.
+        state(3, 30, 650, 0, 5, 5),
+        state(3, 29, 640, 0, 0, 4),
+    ];
+    world.insert("kube_event", rows).await;
+    let range = "from=2026-11-23T14:00:00Z&to=2026-11-23T14:20:00Z&bins=20";
+    let asked = async |line: &str| bins(&world.api.list(&format!("/api/v1/events/occurrences?{range}&q={line}")).await);
+    let many = asked("count%3E10").await;
+    assert_eq!((many.len(), many[10]), (20, (200.0, 200, 200)), "both grew within the minute: {many:?}");
+    let few = asked("count%3C%3D5").await;
+    let begun = 1.0 + 3.0 * 60.0 / 650.0;
+    assert!((few[0].0 - begun).abs() < 0.002, "{few:?}");
+    assert_eq!((few[0].1, few[0].2, few[10].1), (1, 4, 3), "{few:?}");
+}
+
+#[tokio::test]
 async fn more_grown_counts_than_can_be_spread_say_the_limit_and_what_to_do() {
     let world = world().await;
     world.insert("kube_event", [state(1, 10, 600, 0, 3, 3)]).await;

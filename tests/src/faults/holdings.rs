@@ -63,8 +63,7 @@ impl Site {
                 resource_version: version.parse()?,
                 uid: uid.parse()?,
             };
-            let event = (state.cluster, state.incarnation, state.uid);
-            *stored.occurrences.entry(event).or_default() += delta.parse::<u64>()?;
+            *stored.occurrences.entry((state.cluster, state.uid)).or_default() += delta.parse::<u64>()?;
             stored.states.insert(state);
         }
         Ok(stored)

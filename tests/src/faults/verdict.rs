@@ -2,7 +2,8 @@
 //!
 //! - A state is missing only where the simulator made it undeliverable, and then inside a reported interval; what a list
 //!   could still bring is there.
-//! - Nothing is stored that never was, and nothing twice; the deltas of an Event add up to the simulator's own count.
+//! - Nothing is stored that never was, and nothing twice; the deltas of an Event add up to the simulator's own count, also
+//!   where a restored etcd has brought it again.
 //! - Every loss that was made is covered by reported intervals; what is reported exceeds the made losses by at most
 //!   the tolerance, and is called a gap only where an older etcd was restored.
 //! - Table and archive hold the same; what is broken on purpose is found and repaired: see [`kept`].
@@ -51,8 +52,8 @@ impl Interval {
     }
 }
 
-/// An Event in one life of its cluster's etcd: cluster, incarnation, uid.
-pub type EventId = (Uuid, u32, Uuid);
+/// An Event in all lives of its cluster's etcd: cluster, uid.
+pub type EventId = (Uuid, Uuid);
 
 /// What the table holds.
 #[derive(Debug, Default)]
@@ -205,7 +206,7 @@ impl Case<'_> {
         let mut greatest = HashMap::<EventId, u64>::new();
         for state in &self.stored.states {
             let count = self.oracle.counts.get(state).copied().unwrap_or_default();
-            let known = greatest.entry((state.cluster, state.incarnation, state.uid)).or_default();
+            let known = greatest.entry((state.cluster, state.uid)).or_default();
             *known = count.max(*known);
         }
         let sum = |event: &EventId| self.stored.occurrences.get(event).copied().unwrap_or_default();

@@ -146,8 +146,7 @@ pub async fn judge(facts: &Facts<'_>) -> Vec<String> {
     let mut stored = Stored { rows: table.len() as u64, ..Stored::default() };
     for row in &table {
         let Row { state, occurrences, .. } = row;
-        *stored.occurrences.entry((state.cluster, state.incarnation, state.uid)).or_default() +=
-            u64::from(*occurrences);
+        *stored.occurrences.entry((state.cluster, state.uid)).or_default() += u64::from(*occurrences);
         stored.states.insert(*state);
     }
     let told = intervals_of(&tables.blocks("kube_coverage"));

@@ -11,7 +11,8 @@
 //! Invariants:
 //! - The index before offset `a` is a pure function of the records at `[a - window, a)`. An index rebuilt from the log
 //!   gives the very answers of one that never stopped, so that a repeated cut yields identical rows.
-//! - Inside the window the deltas of an Event add up to its greatest count, whatever the order of its states.
+//! - Inside the window the deltas of an Event add up to its greatest count, whatever the order of its states, and whatever
+//!   lives of its cluster's etcd they are of: what a restore brings again is another state, and no new occurrence.
 //! - Memory is bounded by the window: see [`RecentStates::memory_bytes`].
 //!
 //! The window counts offsets, not records: a log with holes then needs no search for the place where to begin.

@@ -214,7 +214,9 @@ impl RecentStates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use beidou_schemas::Epoch;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     fn key(event: u64, version: u64) -> StateKey {
         StateKey { event: [event, event ^ 5], version }
@@ -293,6 +295,28 @@ mod tests {
                 let greatest = states.iter().filter(|s| s.0 == event).map(|s| s.1).max().unwrap_or(0);
                 prop_assert_eq!(sums[event as usize], greatest);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_restored_etcd_brings_again_is_another_state_and_counts_nothing() {
+        let cluster = "c-1".parse().unwrap();
+        let mut index = RecentStates::new(1000);
+        let new = |delta| Verdict::New { delta };
+        let states = [
+            (0, 7, 7, new(7)),
+            (0, 12, 10, new(3)),
+            // The list of the new life, twice.
+            (1, 7, 7, new(0)),
+            (1, 7, 7, Verdict::Duplicate),
+            // The recorder has gone on counting, and the version was given before.
+            (1, 12, 11, new(1)),
+            (2, 7, 7, new(0)),
+            (2, 12, 14, new(3)),
+        ];
+        for (offset, (epoch, version, occurrences, expected)) in states.into_iter().enumerate() {
+            let key = StateKey::new(&cluster, Epoch(epoch), Uuid::from_u128(7), version);
+            assert_eq!(index.observe(offset as u64, key, occurrences), expected, "{epoch}, {version}");
         }
     }
 

@@ -10,6 +10,8 @@ use super::{
     split::{MAX_ITEM_BYTES, Piece, Splitter},
 };
 
+/// With what UTF-16 begins.
+const UTF_16: [[u8; 2]; 2] = [[0xFF, 0xFE], [0xFE, 0xFF]];
 /// Characters of a refused item that are shown.
 const SHOWN_CHARS: usize = 120;
 
@@ -119,6 +121,10 @@ fn read(piece: Piece, format: Format, observed: Micros) -> Found {
         }
         Piece::Cut(bytes) => {
             refused(RejectReason::CutOff, "the line or the file ends in the middle of it".into(), &bytes)
+        }
+        Piece::Stray(bytes) if UTF_16.iter().any(|mark| bytes.starts_with(mark)) => {
+            let detail = "the dump is UTF-16, as `>` of Windows PowerShell writes it; it must be UTF-8";
+            refused(RejectReason::NotJson, detail.into(), &bytes)
         }
         Piece::Stray(bytes) => refused(RejectReason::NotJson, "it is no JSON object".into(), &bytes),
     }

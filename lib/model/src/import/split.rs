@@ -13,6 +13,8 @@
 pub const MAX_ITEM_BYTES: usize = 15 << 20;
 /// Bytes of a broken item that are kept to show it.
 const SHOWN: usize = 200;
+/// What some programs write before UTF-8.
+const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// The longest key that means something here, `items`.
 const LONGEST_KEY: usize = 5;
 
@@ -59,6 +61,8 @@ pub(super) struct Splitter {
     held: Option<Held>,
     /// The first line has more than one opening bracket.
     more: bool,
+    /// So many bytes of [`MARK`] were passed over; all of them where none is looked for any more.
+    marked: usize,
 }
 
 /// Where the next byte stands.
@@ -106,14 +110,14 @@ impl Place {
 
 impl Default for Splitter {
     fn default() -> Self {
-        Self { form: Form::Unknown, line: 1, at: Place::default(), held: None, more: false }
+        Self { form: Form::Unknown, line: 1, at: Place::default(), held: None, more: false, marked: 0 }
     }
 }
 
 impl Splitter {
     /// Takes the next bytes; what is cut out of them goes to `out`.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<Cutting>) {
-        let mut rest = bytes;
+        let mut rest = self.behind_mark(bytes, out);
         while !rest.is_empty() {
             // Most bytes stand in texts, where three of them mean something.
             if self.at.in_text && !self.at.escaped {
@@ -131,7 +135,30 @@ impl Splitter {
 
     /// The stream has ended.
     pub(super) fn finish(mut self, out: &mut Vec<Cutting>) {
+        self.no_mark(out);
         self.cut_short(out);
+    }
+
+    /// What stands behind a mark with which the stream begins.
+    fn behind_mark<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<Cutting>) -> &'a [u8] {
+        let mut rest = bytes;
+        while let (Some(expected), Some((byte, behind))) = (MARK.get(self.marked), rest.split_first()) {
+            if byte == expected {
+                self.marked += 1;
+                rest = behind;
+            } else {
+                self.no_mark(out);
+            }
+        }
+        rest
+    }
+
+    /// There is no mark here, or no whole one: what looked like its beginning stands in the dump.
+    fn no_mark(&mut self, out: &mut Vec<Cutting>) {
+        let passed = std::mem::replace(&mut self.marked, MARK.len());
+        if passed < MARK.len() {
+            MARK[..passed].iter().for_each(|byte| self.byte(*byte, out));
+        }
     }
 
     fn byte(&mut self, byte: u8, out: &mut Vec<Cutting>) {
@@ -308,6 +335,20 @@ mod tests {
     fn a_value_a_line() {
         expect("{\"a\":[1,{}]}\n\n{\"b\":\"}{\"}", &[(1, r#"{"a":[1,{}]}"#), (3, r#"{"b":"}{"}"#)]);
         expect("{\"a\":1},\r\n{\"b\":2} {\"c\":3}\n", &[(1, r#"{"a":1}"#), (2, r#"{"b":2}"#), (2, r#"{"c":3}"#)]);
+    }
+
+    #[test]
+    fn a_mark_before_the_first_line_is_passed_over() {
+        let pretty = "\u{feff}{\n\"items\": [\n{\n\"a\":1},\n{}\n]\n}\n";
+        let expected = [(3_u64, "{\n\"a\":1}".to_owned()), (5, "{}".to_owned())];
+        for at in 0..=5 {
+            let (head, tail) = pretty.as_bytes().split_at(at);
+            assert_eq!(cut(&[head, tail]), expected, "{at}");
+        }
+        expect("\u{feff}{\"a\":1}\n\u{feff}{}\n", &[(1, r#"{"a":1}"#), (2, "stray \u{feff}{}")]);
+        assert_eq!(cut(&[b"\xEF", b"\xBB", b"{}"]), [(1_u64, "stray \u{fffd}{}".to_owned())]);
+        assert_eq!(cut(&[b"\xEF\xBB"]), [(1_u64, "stray \u{fffd}".to_owned())]);
+        assert!(of("\u{feff}").is_empty());
     }
 
     #[test]

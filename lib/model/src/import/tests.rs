@@ -70,6 +70,21 @@ fn a_large_item_is_taken_whole() {
 }
 
 #[test]
+fn utf_16_is_named_and_a_mark_of_utf_8_is_none_of_the_items() {
+    let list = json!({"items": [{"metadata": {"uid": UID, "resourceVersion": "1"}, "involvedObject": {}}]});
+    let text = format!("\u{feff}{}", serde_json::to_string_pretty(&list).unwrap());
+    for turned in [u16::to_le_bytes, u16::to_be_bytes] {
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(turned).collect();
+        let entries = read(&bytes, Format::Auto, 7);
+        let Found::Rejected(first) = &entries[0].found else { panic!("{entries:?}") };
+        assert!(first.reason == RejectReason::NotJson && first.detail.contains("UTF-16"), "{first:?}");
+    }
+    let [Entry { found: Found::Event(_), .. }] = &read(text.as_bytes(), Format::Auto, 2)[..] else {
+        panic!("one Event")
+    };
+}
+
+#[test]
 fn another_format_than_asked_for_is_refused() {
     let event = json!({"metadata": {"uid": UID, "resourceVersion": "1"}, "involvedObject": {}});
     let all = [

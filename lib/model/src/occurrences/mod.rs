@@ -26,7 +26,8 @@ pub const LONGEST_SILENCE: i64 = 3_600_000_000;
 /// What a state says of the time before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Growth {
-    /// The time of the Event's previous state; `None` where it has none, or none within [`LONGEST_SILENCE`].
+    /// The time of the Event's previous state; `None` where it has none that its count grew from, or none within
+    /// [`LONGEST_SILENCE`].
     pub previous: Option<Micros>,
     /// The Event's own first time, if it has one.
     pub first: Option<Micros>,

@@ -119,7 +119,7 @@ fn look(field: Field, value: &Value) -> Look {
     }
 }
 
-fn compiled(pattern: &str) -> Regex {
+pub(super) fn compiled(pattern: &str) -> Regex {
     let built = RegexBuilder::new(pattern).dot_matches_new_line(true).build();
     built.expect("only checked and bounded patterns are read, and they are written in the engine's own signs")
 }

@@ -8,7 +8,8 @@
 //!
 //! A pattern is read once, and written anew for each engine, so that no sign of one engine reaches the other. `.` stands
 //! for a line break too; the classes are ASCII. What a pattern may cost is bounded: repetitions written out, it has at
-//! most [`MOST_STEPS`] steps.
+//! most [`MOST_STEPS`] steps. A class is a step, and one more for each character or range in it that lies beyond ASCII: each is
+//! a program of its own over the bytes of UTF-8.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ use serde::Serialize;
 
 use super::{Fault, LONGEST_PATTERN, glob::push_literal};
 
-/// RE2 refuses repetitions above 1,000, nested ones multiplied, and programs above 8 MB; a step takes it at most 2 KB.
+/// RE2 refuses repetitions above 1,000, nested ones multiplied, and programs above 8 MB; a step takes it at most 2 KB. Rust's
+/// `regex` refuses programs above 10 MiB; a step takes it at most 3.3 KB (the complement of every other character of ASCII).
 const MOST_STEPS: u64 = 1000;
 /// So deep may groups nest: both engines and this reader recurse.
 const DEEPEST: usize = 20;
@@ -155,7 +157,7 @@ impl<'a> Reader<'a> {
     fn atom(&mut self) -> Outcome<u64> {
         match self.peek() {
             Some('(') => return self.group(),
-            Some('[') => self.class()?,
+            Some('[') => return self.class(),
             Some('\\') => self.escape()?,
             Some('.') => {
                 self.at += 1;
@@ -281,8 +283,8 @@ impl<'a> Reader<'a> {
         Ok(c)
     }
 
-    fn class(&mut self) -> Outcome<()> {
-        let begin = self.at;
+    fn class(&mut self) -> Outcome<u64> {
+        let (begin, mut steps) = (self.at, 1);
         self.at += 1;
         self.out.push('[');
         if self.takes("^") {
@@ -294,7 +296,7 @@ impl<'a> Reader<'a> {
                 Some(']') if self.at > first => break,
                 Some(']') => return self.refuse("a character in the brackets; \\] stands for the bracket"),
                 Some('[') => return self.refuse("no class inside of a class; \\[ stands for the bracket"),
-                Some(_) => self.range()?,
+                Some(_) => steps += u64::from(self.range()?),
                 None => {
                     self.at = begin;
                     return self.refuse("a closing bracket for this one; \\[ stands for the character");
@@ -303,18 +305,20 @@ impl<'a> Reader<'a> {
         }
         self.at += 1;
         self.out.push(']');
-        Ok(())
+        Ok(steps)
     }
 
-    fn range(&mut self) -> Outcome<()> {
+    /// Whether it reaches beyond ASCII.
+    fn range(&mut self) -> Outcome<bool> {
         for (sign, written) in [("\\d", "0-9"), ("\\w", "0-9A-Za-z_"), ("\\s", r"\t\n\f\r ")] {
             if self.takes(sign) {
                 self.out.push_str(written);
-                return Ok(());
+                return Ok(false);
             }
         }
         let begin = self.at;
         let low = self.class_char()?;
+        let mut last = low;
         push_literal(&mut self.out, low);
         let is_range = self.peek() == Some('-') && self.chars.get(self.at + 1).is_some_and(|c| *c != ']');
         if is_range {
@@ -326,8 +330,9 @@ impl<'a> Reader<'a> {
             }
             self.out.push('-');
             push_literal(&mut self.out, high);
+            last = high;
         }
-        Ok(())
+        Ok(!last.is_ascii())
     }
 
     fn class_char(&mut self) -> Outcome<char> {
@@ -421,5 +426,41 @@ mod tests {
             assert_eq!((refused.at, refused.fault), (at, fault), "{source}: {refused:?}");
         }
         assert!(Pattern::new("(".repeat(100) + &")".repeat(100)).is_err());
+    }
+
+    /// Where a class were one step whatever is in it, the engine would refuse what this reader had taken.
+    #[test]
+    fn what_is_within_the_bound_is_within_that_of_the_engine() {
+        let ranges = |n: u32| (0..n).map(|i| format!("{}-{}", far(2 * i), far(2 * i + 1))).collect::<String>();
+        let singles = |n: u32| (0..n).map(|i| far(3 * i)).collect::<String>();
+        let written = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("\\{c}") };
+        let every_other: String = ('\u{20}'..'\u{7f}').step_by(2).map(written).collect();
+        for (pattern, fits) in [
+            (format!("[{}]{{700}}", ranges(54)), false),
+            (format!("[{}]{{1000}}", singles(110)), false),
+            (format!("[{}]{{18}}", ranges(54)), true),
+            (format!("[{}]{{9}}", singles(110)), true),
+            ("[😀-😂]{501}".into(), false),
+            ("(?i)[^\u{23c}-\u{13db}]{500}".into(), true),
+            ("(?i)[^\u{22f0}-\u{af80}]{500}".into(), true),
+            ("[^\u{80}-\u{10fffe}]{500}".into(), true),
+            (format!("(?i)[^{every_other}]{{1000}}"), true),
+            ("[A-Za-z0-9._-]{1000}".into(), true),
+            (r"[\w\d\s]{1000}".into(), true),
+            (".{1000}".into(), true),
+            (r"\W{1000}".into(), true),
+        ] {
+            let read = Pattern::new(pattern.clone());
+            assert_eq!(read.is_ok(), fits, "{pattern}: {read:?}");
+            match read {
+                Ok(read) => drop(super::super::matcher::compiled(&read.text(Dialect::Rust))),
+                Err(refused) => assert_eq!(refused.fault, Fault::LargePattern, "{pattern}"),
+            }
+        }
+    }
+
+    /// The n-th of some characters that take four bytes, far apart.
+    fn far(n: u32) -> char {
+        char::from_u32(0x1_0001 + n * 0x203).unwrap()
     }
 }

@@ -37,7 +37,7 @@ pub struct KnownRow {
 /// A state whose count grew by more than one. Times are microseconds, 0 where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct GrowthRow {
-    /// Time of the Event's previous state.
+    /// Time of the Event's state before, whether it matches or not; none where that one's count is not what this one grew from.
     pub previous: i64,
     /// The Event's own first time.
     pub first: i64,
@@ -135,29 +135,33 @@ FROM kube_event",
         .limit(query.bins.count)
 }
 
-/// Only Events that have such a state are put in order.
+/// The filter picks states that grew. Only their Events are put in order, with all their states: one that a filter by count or
+/// message leaves out is the state before nonetheless. By time, since versions of imports have no order, and those of another
+/// life of etcd begin anew. A state before that counts more than this one grew from came late itself: it tells nothing.
 pub(super) fn growths(query: &OccurrencesQuery) -> Statement {
     let range = Between { from: query.range.from.plus(-query.silence), until: query.range.until.plus(query.silence) };
-    let picked = Statement::new(
-        "WITH picked AS
-(
-SELECT cluster_uid, epoch, event_uid, resource_version, time, first_time, occurrences, occurrences_delta
-FROM kube_event",
-    )
-    .between(range);
-    matching(picked, &query.filter)
+    let grown =
+        Statement::new("WITH grown AS\n(\nSELECT cluster_uid, event_uid, epoch, resource_version\nFROM kube_event")
+            .between(range)
+            .when("occurrences_delta > 1");
+    matching(grown, &query.filter)
         .line(
             ")
-SELECT toUnixTimestamp64Micro(before) AS previous, toUnixTimestamp64Micro(first_time) AS first,
-    toUnixTimestamp64Micro(time) AS at, occurrences_delta AS growth, occurrences > occurrences_delta AS earlier
+SELECT toUnixTimestamp64Micro(if(counted <= occurrences - growth, before, toDateTime64(0, 6, 'UTC'))) AS previous,
+    toUnixTimestamp64Micro(first_time) AS first, toUnixTimestamp64Micro(time) AS at, occurrences_delta AS growth,
+    occurrences > growth AS earlier
 FROM
 (
-    SELECT *, lagInFrame(time) OVER (PARTITION BY cluster_uid, epoch, event_uid ORDER BY resource_version
-        ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
-    FROM picked
-    WHERE (cluster_uid, epoch, event_uid) IN (SELECT cluster_uid, epoch, event_uid FROM picked WHERE occurrences_delta > 1)
+    SELECT cluster_uid, event_uid, epoch, resource_version, time, first_time, occurrences, occurrences_delta,
+        lagInFrame(time) OVER one_before AS before, lagInFrame(occurrences) OVER one_before AS counted
+    FROM kube_event
+    WHERE time >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')
+      AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+      AND (cluster_uid, event_uid) IN (SELECT cluster_uid, event_uid FROM grown)
+    WINDOW one_before AS (PARTITION BY cluster_uid, event_uid ORDER BY time, epoch, resource_version
+        ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 )
-WHERE growth > 1",
+WHERE (cluster_uid, event_uid, epoch, resource_version) IN (SELECT cluster_uid, event_uid, epoch, resource_version FROM grown)",
         )
         .line("ORDER BY at, growth, previous, first")
         .limit(MOST_GROWTHS + 1)

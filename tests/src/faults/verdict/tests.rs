@@ -63,6 +63,8 @@ fn told() -> Vec<Interval> {
 struct Found {
     entries: Vec<Entry>,
     states: Vec<u64>,
+    /// A state that a restored etcd has brought again.
+    again: Option<StateId>,
     rows: u64,
     occurrences: u64,
     intervals: Vec<Interval>,
@@ -72,7 +74,7 @@ struct Found {
 impl Default for Found {
     fn default() -> Self {
         let entries = ledger(LossCause::Expired, &[3]);
-        Self { entries, states: vec![1, 2, 4], rows: 3, occurrences: 40, intervals: told(), until: 6 }
+        Self { entries, states: vec![1, 2, 4], again: None, rows: 3, occurrences: 40, intervals: told(), until: 6 }
     }
 }
 
@@ -84,8 +86,10 @@ impl Found {
     }
 
     fn wrong(self) -> Vec<String> {
-        let occurrences = HashMap::from([((CLUSTER, 0, Uuid::from_u128(9)), self.occurrences)]);
-        let stored = Stored { states: self.states.into_iter().map(state).collect(), rows: self.rows, occurrences };
+        let occurrences = HashMap::from([((CLUSTER, Uuid::from_u128(9)), self.occurrences)]);
+        let mut states: HashSet<StateId> = self.states.into_iter().map(state).collect();
+        states.extend(self.again);
+        let stored = Stored { states, rows: self.rows, occurrences };
         let case = Case {
             oracle: &Oracle::of(&self.entries),
             own: &HashSet::new(),
@@ -105,6 +109,20 @@ fn what_is_right_passes() {
     assert_eq!(lucky.wrong(), Vec::<String>::new(), "a state that was lost on the way may be there all the same");
     let restored = Found { entries: ledger(LossCause::Restored, &[3]), ..Found::default() };
     assert_eq!(restored.with(2, interval("gap", "restored", 2.0, 4.5)).wrong(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_brought_again_happened_once() {
+    let again = StateId { incarnation: 1, ..state(4) };
+    let carried = Entry::Committed { state: again, at_us: 5 * SECOND, verb: Verb::Modified, count: 0, carried: true };
+    let found = |occurrences| {
+        let mut entries = ledger(LossCause::Expired, &[3]);
+        entries.push(carried.clone());
+        Found { entries, again: Some(again), rows: 4, occurrences, ..Found::default() }.wrong()
+    };
+    assert_eq!(found(40), Vec::<String>::new());
+    let twice = found(80);
+    assert!(twice.len() == 1 && twice[0].contains("do not add up"), "{twice:?}");
 }
 
 #[test]
