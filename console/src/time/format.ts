@@ -49,7 +49,7 @@ let quarter = { zone: "", at: Number.NaN, shift: 0 };
 
 /** How far a zone's clock is from UTC at a moment, in milliseconds. It is set anew at full quarters of an hour alone, so the last
  * answer serves most rows of a list: a formatter takes ten times as long. */
-function shift(ms: number, zone: string): number {
+export function zoneShift(ms: number, zone: string): number {
   const at = Math.floor(ms / QUARTER_MS);
   if (quarter.at === at && quarter.zone === zone) return quarter.shift;
   const options = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" } as const;
@@ -60,9 +60,14 @@ function shift(ms: number, zone: string): number {
   return quarter.shift;
 }
 
+/** The moment at which clocks of a zone show this; given as if they were those of UTC. */
+export function atClock(clock: number, zone: string): number {
+  return clock - zoneShift(clock - zoneShift(clock, zone), zone);
+}
+
 /** The clock with milliseconds, for every row of a long list. */
 export function hmsMillis(ms: number, zone: string): string {
-  return new Date(ms + shift(ms, zone)).toISOString().slice(11, 23);
+  return new Date(ms + zoneShift(ms, zone)).toISOString().slice(11, 23);
 }
 
 export function day(ms: number, zone: string): string {
@@ -73,11 +78,24 @@ export function day(ms: number, zone: string): string {
 
 /** Month and day alone: `11-27`. */
 export function monthDay(ms: number, zone: string): string {
-  return new Date(ms + shift(ms, zone)).toISOString().slice(5, 10);
+  return new Date(ms + zoneShift(ms, zone)).toISOString().slice(5, 10);
 }
 
 export function full(ms: number, zone: string): string {
   return `${day(ms, zone)} ${hms(ms, zone)}`;
+}
+
+/** A moment as a field of date and time has it. */
+export function fieldText(ms: number, zone: string): string {
+  return full(ms, zone).replace(" ", "T");
+}
+
+/** The moment that such a field means; null where it means none. `was`: of which it was made. While nobody changes it, it means just
+ * that: clocks that are set back show a time twice. */
+export function fieldMoment(text: string, zone: string, was: number): number | null {
+  if (text === fieldText(was, zone)) return was;
+  const clock = Date.parse(`${text}Z`);
+  return Number.isNaN(clock) ? null : atClock(clock, zone);
 }
 
 /** A moment in a list: the clock alone today, with the day before. */
