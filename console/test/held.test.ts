@@ -7,7 +7,7 @@ vi.stubGlobal("sessionStorage", { getItem: () => null });
 const { ready } = await import("../src/api/questions");
 const { states } = await import("../src/api/states");
 const { coverageWord } = await import("../src/time/coverage");
-const { rateOf } = await import("../src/canvas/histogram");
+const { knownCount, rateOf } = await import("../src/canvas/histogram");
 
 const NOTHING = { data: undefined, dataUpdatedAt: 0, isPlaceholderData: false, isError: false, error: null };
 const [away, refused] = [new Problem(0, {}, null), new Problem(403, {}, null)];
@@ -61,13 +61,20 @@ describe("answers of the API", () => {
 });
 
 describe("what is not known", () => {
-  it("is no zero in a rate", () => {
-    const [some, gap] = [
-      { states: 30, coverage: "complete" },
-      { states: 0, coverage: "gap" },
-    ];
-    expect(rateOf([some, gap], 10)).toBe(3);
-    expect(rateOf([gap], 10)).toBeNull();
+  const bin = (states: number, coverage: string) => ({ states, coverage });
+  const told = (...bins: ReturnType<typeof bin>[]) => rateOf(bins, 10);
+  it("is no zero in a rate, nor in a picture", () => {
+    const lost = [bin(0, "gap"), bin(7, "gap"), bin(0, "unknown")];
+    expect(lost.map((one) => knownCount(one, one.states))).toEqual([null, null, null]);
+    expect(lost.map((one) => told(one))).toEqual([null, null, null]);
+    expect(told(bin(30, "complete"), ...lost)).toEqual({ perSecond: 3, whole: true });
+    expect(told()).toBeNull();
+  });
+  it("makes a lower bound of what was found of it", () => {
+    expect([bin(7, "unknown"), bin(0, "degraded"), bin(0, "complete")].map((one) => knownCount(one, one.states))).toEqual([7, 0, 0]);
+    expect(told(bin(30, "unknown"), bin(0, "unknown"), bin(0, "gap"))).toEqual({ perSecond: 1.5, whole: false });
+    expect(told(bin(30, "degraded"))).toEqual({ perSecond: 3, whole: false });
+    expect(told(bin(0, "complete"))).toEqual({ perSecond: 0, whole: true });
   });
   it("has a word of its own", () => {
     expect(["complete", "gap", "nonsense"].map(coverageWord)).toEqual(["cov.complete", "cov.gap", "cov.unknown"]);

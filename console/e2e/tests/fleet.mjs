@@ -1,4 +1,4 @@
-import { check, openPage, settled } from "../harness.mjs";
+import { check, openPage, pixelsOf, settled } from "../harness.mjs";
 
 /** The incident of the demo, from the home page in five interactions: range, 3 days, the change, the row, its timeline. */
 export async function theIncidentIsFiveInteractionsAway(world) {
@@ -106,5 +106,27 @@ export async function aFavouriteStaysOnTop(world) {
   await page.click(".heat .fav >> nth=0");
   await page.waitForFunction((name) => document.querySelector(".heat tbody th a")?.textContent === name, before[0]);
   check((await names()).join() === before.join(), "the order is another one than before");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Of bins that nobody can tell of yet, and that have no state: no rate, and no line at zero. */
+export async function whatIsNotKnownIsNoZero(world) {
+  const { page, go, troubles } = await openPage(world);
+  await page.route("**/api/v1/events/histogram?*", async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    for (const bin of json.bins) Object.assign(bin, { states: 0, occurrences: 0, by_type: [], coverage: "unknown" });
+    await route.fulfill({ response, json });
+  });
+  await go("/?from=-24h");
+  await page.waitForSelector(".navfoot canvas");
+  await page.waitForSelector(".ribbon canvas");
+  await settled(page);
+  check((await page.textContent(".navfoot .row b")) === "–", "what came in is told, and nobody knows it");
+  const drawn = [
+    { selector: ".navfoot canvas", token: "--st-ok" },
+    { selector: ".ribbon canvas", token: "--accent" },
+  ];
+  for (const one of drawn) check(!(await page.evaluate(pixelsOf, one)), `${one.selector} has a line at zero`);
   check(troubles.length === 0, troubles.join("; "));
 }

@@ -5,8 +5,10 @@ import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
 import { runsOver } from "../../api/operations";
 import { patterns, space } from "../../api/questions";
+import type { Bin } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
+import { knownCount } from "../../canvas/histogram";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
 import { atLeast, short, signed } from "../../design/number";
@@ -60,15 +62,9 @@ export function Page() {
     cost: costOf(signals.data),
     costText: t("fleet.cost", { n: SIGNALS.length }),
   });
-  const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
-  const warned = useMemo(
-    () =>
-      (bins.data?.bins ?? []).map((bin) =>
-        bin.coverage === "gap" ? null : (bin.by_type.find((one) => one.type === "Warning")?.states ?? 0),
-      ),
-    [bins.data],
-  );
-  const warnings = bins.data?.by_type.find((one) => one.type === "Warning")?.states ?? 0;
+  const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => knownCount(bin, bin.states)), [bins.data]);
+  const warned = useMemo(() => (bins.data?.bins ?? []).map((bin) => knownCount(bin, warningsIn(bin))), [bins.data]);
+  const warnings = bins.data ? warningsIn(bins.data) : 0;
   const minutes = (view.bounds[1] - view.bounds[0]) / 60_000;
   const all = signals.data;
   const risen = all && comparable(all) ? warningsOf(all) : null;
@@ -206,6 +202,8 @@ export function Page() {
     </div>
   );
 }
+
+const warningsIn = ({ by_type }: Pick<Bin, "by_type">): number => by_type.find((one) => one.type === "Warning")?.states ?? 0;
 
 /** A number that has not come is on its way, or could not be asked for. */
 const waits = (query: { isError: boolean }): string => (query.isError ? "–" : "…");
