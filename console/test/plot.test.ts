@@ -6,7 +6,7 @@ import { figure } from "../src/design/number";
 import { COOKBOOK } from "../src/pages/sql/cookbook";
 import { missingInAll, overLost, peakOf, unasked } from "../src/pages/sql/lost";
 import { axisOf, plotOf } from "../src/pages/sql/plot";
-import { atClock } from "../src/time/format";
+import { atClock } from "../src/time/clock";
 import { valueTicks } from "../src/time/ticks";
 
 const columns = (said: string) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { clockIn, duration, fieldMoment, fieldText, hms, hmsMillis, monthDay, offset, readZone, span, weekday } from "../src/time/format";
+import { fieldMoment, fieldText } from "../src/time/clock";
+import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span, weekday } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
 import { countTicks, ticks } from "../src/time/ticks";
 

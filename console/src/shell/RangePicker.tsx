@@ -4,7 +4,8 @@ import { Icon } from "../design/Icon";
 import { Pop } from "../design/lazy";
 import { Segment } from "../design/parts";
 import { useT } from "../i18n";
-import { BROWSER_ZONE, fieldMoment, fieldText, offset, span } from "../time/format";
+import { fieldMoment, fieldText } from "../time/clock";
+import { BROWSER_ZONE, offset, span } from "../time/format";
 import { isRelative, type Range, shifted, zoomed } from "../time/range";
 import { useView } from "./view";
 

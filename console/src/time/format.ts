@@ -60,11 +60,6 @@ export function zoneShift(ms: number, zone: string): number {
   return quarter.shift;
 }
 
-/** The moment at which clocks of a zone show this; given as if they were those of UTC. */
-export function atClock(clock: number, zone: string): number {
-  return clock - zoneShift(clock - zoneShift(clock, zone), zone);
-}
-
 /** The clock with milliseconds, for every row of a long list. */
 export function hmsMillis(ms: number, zone: string): string {
   return new Date(ms + zoneShift(ms, zone)).toISOString().slice(11, 23);
@@ -83,19 +78,6 @@ export function monthDay(ms: number, zone: string): string {
 
 export function full(ms: number, zone: string): string {
   return `${day(ms, zone)} ${hms(ms, zone)}`;
-}
-
-/** A moment as a field of date and time has it. */
-export function fieldText(ms: number, zone: string): string {
-  return full(ms, zone).replace(" ", "T");
-}
-
-/** The moment that such a field means; null where it means none. `was`: of which it was made. While nobody changes it, it means just
- * that: clocks that are set back show a time twice. */
-export function fieldMoment(text: string, zone: string, was: number): number | null {
-  if (text === fieldText(was, zone)) return was;
-  const clock = Date.parse(`${text}Z`);
-  return Number.isNaN(clock) ? null : atClock(clock, zone);
 }
 
 /** A moment in a list: the clock alone today, with the day before. */
