@@ -6,12 +6,12 @@ import { timesText } from "../src/design/times";
 import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
-import { cell, comparable, level } from "../src/pages/fleet/signals";
+import { cell, comparable, isWholeOf, level } from "../src/pages/fleet/cell";
 import { csv } from "../src/pages/sql/cells";
 import { offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
 import { hits, KINDS, readCommand } from "../src/shell/palette";
-import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
+import { isCut, isSettling, isWhole, missing, stripStretches } from "../src/time/coverage";
 
 describe("the palette's grammar", () => {
   it("finds objects by kind, part of the name, cluster, regex and not", () => {
@@ -137,6 +137,15 @@ describe("charts", () => {
       0, 1, 2, 3, 0,
     ]);
     expect(comparable(undefined)).toBe(false);
+  });
+  it("count exactly where all is known, also the seconds that only wait", () => {
+    const part = (reason: string, from: string) => ({ state: "unknown", reason, from, to: "2026-11-28T01:00:00Z" });
+    const cluster = (cluster_uid: string, ...parts: object[]) => ({ cluster_uid, cluster: cluster_uid, parts });
+    const waits = part("not_yet_proven", "2026-11-28T00:59:40Z");
+    const coverage = [cluster("a"), cluster("b", waits), cluster("c", part("not_watched", "2026-11-28T00:20:00Z"), waits)] as never;
+    const range = { to: "2026-11-28T01:00:00Z" };
+    expect(["a", "b", "c", "imported"].map((uid) => isWholeOf({ coverage, range }, uid))).toEqual([true, true, false, false]);
+    expect(isWhole(coverage, range)).toBe(false);
   });
 });
 

@@ -130,3 +130,42 @@ export async function whatIsNotKnownIsNoZero(world) {
   for (const one of drawn) check(!(await page.evaluate(pixelsOf, one)), `${one.selector} has a line at zero`);
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** For 40 minutes of the week nobody watched one cluster: what is counted of it is a lower bound, and all that is counted over it. */
+export async function countsOverWhatIsNotKnownSaySo(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/?from=-7d");
+  await page.waitForSelector(".heat td button");
+  await page.waitForSelector(".inc .two");
+  await settled(page);
+  const rows = await page.$$eval(".heat tbody tr", (all) =>
+    all.map((row) => ({
+      name: row.querySelector("th a").textContent,
+      states: row.querySelector("td.n").textContent,
+      cells: [...row.querySelectorAll("td button span")].map((cell) => cell.textContent.startsWith("≥")),
+    })),
+  );
+  check(rows.find(({ name }) => name === "sz-prod-01")?.states.startsWith("≥"), `its states are told as all: ${JSON.stringify(rows)}`);
+  for (const { name, states, cells } of rows) {
+    check(
+      cells.every((bound) => bound === states.startsWith("≥")),
+      `${name}: its states and its cells differ`,
+    );
+  }
+  const changes = await page.$$eval(".inc .two", (all) => all.map((one) => one.textContent));
+  check(
+    changes.every((one) => /≥ [\d,]+$/.test(one)),
+    `changes are told as all: ${changes}`,
+  );
+  await page.waitForSelector(".ribbon div:has-text('Message patterns') b:has-text('≥')");
+  await go("/events?from=-7d&table=1");
+  await page.waitForSelector(".hist tbody td:has-text('≥')");
+  const bins = await page.$$eval(".hist tbody tr", (all) =>
+    all.map((row) => [...row.querySelectorAll(".num")].map((one) => one.textContent)),
+  );
+  check(
+    bins.every((one) => new Set(one.map((text) => text.startsWith("≥"))).size === 1),
+    "a bin is told as all, and its total is not",
+  );
+  check(troubles.length === 0, troubles.join("; "));
+}

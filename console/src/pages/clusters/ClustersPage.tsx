@@ -15,6 +15,7 @@ import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
 import { clustersCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
+import { isWhole } from "../../time/coverage";
 import { duration, full } from "../../time/format";
 import { clustersFirst } from "../first";
 
@@ -202,7 +203,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
                   search={{ ...search, q: `${facet.field}:${written(value.value)}`, sev: "Warning" } as never}
                 >
                   <Fit className="mono" text={value.value} />
-                  <span className="end num">{group(value.states)}</span>
+                  <span className="end num">{atLeast(group(value.states), isWhole(top.data.coverage, top.data.range))}</span>
                 </Link>
               ))}
           </div>

@@ -11,7 +11,7 @@ import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { only } from "../../query/edit";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole } from "../../time/coverage";
 import { full } from "../../time/format";
 
 export function PatternsPane({ params, view, line, onLine }: { params: Params; view: View; line: string; onLine: (line: string) => void }) {
@@ -21,8 +21,8 @@ export function PatternsPane({ params, view, line, onLine }: { params: Params; v
   if (answer.isError) return <Failed error={answer.error} what={t("events.patterns")} retry={() => void answer.refetch()} />;
   const { items, different } = answer.data;
   if (items.length === 0) return <Empty title={t("events.noPatterns")} />;
-  const whole = missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to)).length === 0;
-  const complete = missing(answer.data.coverage, Date.parse(answer.data.range.to)).length === 0;
+  const whole = isWhole(answer.data.baseline_coverage, answer.data.baseline);
+  const complete = isWhole(answer.data.coverage, answer.data.range);
   const most = items[0]?.states ?? 1;
   return (
     <section className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} aria-label={t("events.patterns")} tabIndex={0}>

@@ -18,13 +18,14 @@ import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { fleetCopies } from "../../shell/copies";
 import { common, refresh, useView } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { day, duration } from "../../time/format";
 import { absolute, isRelative } from "../../time/range";
 import { fleetFirst } from "../first";
+import { comparable, warnings as warningsOf } from "./cell";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { BASELINE_WORDS, baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
+import { BASELINE_WORDS, baselines, SIGNALS, signalParams } from "./signals";
 
 const REFRESH_MS = 30_000;
 
@@ -91,7 +92,11 @@ export function Page() {
       value: list.data ? String(list.data.items.length) : waits(list),
       under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "",
     },
-    { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : waits(folds), under: t("fleet.templatesUnder") },
+    {
+      name: t("fleet.templates"),
+      value: folds.data ? atLeast(short(folds.data.different), isWhole(folds.data.coverage, folds.data.range)) : waits(folds),
+      under: t("fleet.templatesUnder"),
+    },
     {
       name: t("fleet.coverage"),
       value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : waits(cover),
@@ -176,7 +181,7 @@ export function Page() {
             </Empty>
           ) : null}
           {list.data && list.data.items.length > 0 ? (
-            <Grid list={list.data.items} cover={cover} signals={signals} sort={sort} view={view} />
+            <Grid list={list.data} cover={cover} signals={signals} sort={sort} view={view} />
           ) : null}
           {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
           {bins.data && list.data && list.data.items.length > 0 ? (

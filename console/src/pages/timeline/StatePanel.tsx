@@ -3,12 +3,12 @@ import { useQuery } from "@tanstack/react-query";
 import { get } from "../../api/client";
 import type { ObjectAt } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign, Tabs } from "../../design/parts";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { duration, full } from "../../time/format";
 import { difference } from "./diff";
 import { Elsewhere } from "./Elsewhere";
@@ -109,7 +109,10 @@ function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
     <>
       <Partial parts={missing(data.coverage, Date.parse(data.range.to))} />
       <p className="small dim pad">
-        {t("lanes.atHint", { n: group(data.states), first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–" })}
+        {t("lanes.atHint", {
+          n: atLeast(group(data.states), isWhole(data.coverage, data.range) && older === null),
+          first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–",
+        })}
       </p>
       {older ? <p className="small held pad">{older}</p> : null}
       {data.items.map((event) => (
