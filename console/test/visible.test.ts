@@ -5,6 +5,7 @@ import { fitted } from "../src/canvas/paint";
 import { atLeast, bytes, short } from "../src/design/number";
 import { Fit } from "../src/design/parts";
 import { middle, visible, visibleLines } from "../src/design/visible";
+import { LogMore } from "../src/pages/run/LogRow";
 
 describe("hostile text", () => {
   it("shows control characters in place of obeying them", () => {
@@ -16,6 +17,13 @@ describe("hostile text", () => {
   it("keeps markup as text and cuts what is long", () => {
     expect(visible("<script>alert(1)</script>")).toBe("<script>alert(1)</script>");
     expect(visible("x".repeat(100_000), 300)).toHaveLength(301);
+  });
+  it("cuts nothing of a log", () => {
+    const line = { attempt: "a", seq: 1, step: "s", batch: 0, number: 1, time: "2026-11-29T06:40:00Z", kind: "host" };
+    const long = { message: `${"x".repeat(32_000)}its end`, results: { stdout: `${"y".repeat(250_000)}all of it` } };
+    const drawn = renderToStaticMarkup(createElement(LogMore, { line: { ...line, ...long } as never }));
+    expect(drawn).toContain("xits end");
+    expect(drawn).toContain("yall of it&quot;");
   });
   it("keeps line breaks where lines are read", () => {
     expect(visibleLines("a\n\tb\r\u001b")).toBe("a\n\tb␍␛");
