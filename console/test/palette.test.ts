@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { snapped, stacks } from "../src/canvas/histogram";
 import { boxes, markTimes, neighbourTime } from "../src/canvas/lanes";
@@ -10,7 +9,7 @@ import { cell, comparable, isWholeOf, level } from "../src/pages/fleet/cell";
 import { csv } from "../src/pages/sql/cells";
 import { offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
-import { hits, KINDS, readCommand } from "../src/shell/palette";
+import { hits, readCommand } from "../src/shell/palette";
 import { isCut, isSettling, isWhole, missing, stripStretches } from "../src/time/coverage";
 
 describe("the palette's grammar", () => {
@@ -55,14 +54,11 @@ describe("the palette's grammar", () => {
     expect(readCommand(":pod web -l app=web @hz")).toEqual({ what: "unlabelled", line: ":pod web @hz" });
     expect(readCommand(":task -l app")).toEqual({ what: "unlabelled", line: ":task " });
   });
-  it("knows kinds as the server does", () => {
-    const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {
-      kinds: { name: string; others: string[] }[];
-    };
-    const known = new Map(
-      golden.kinds.flatMap((kind) => [kind.name.toLowerCase(), ...kind.others].map((word) => [word, kind.name] as const)),
-    );
-    for (const [word, kind] of Object.entries(KINDS)) expect(known.get(word), word).toBe(kind);
+  it("knows every kind by its names, but where they are those of a page", () => {
+    const found = (line: string) => readCommand(line) as { what: string; kind?: string; page?: string };
+    for (const word of ["cm", "ConfigMap", "configmaps"]) expect(found(`:${word} web`).kind, word).toBe("ConfigMap");
+    for (const word of ["events", "event", "ev"]) expect(found(`:${word} web`).page, word).toBe("events");
+    expect([found(":nodes").page, found(":nodes c7").kind, found(":no").kind]).toEqual(["nodes", "Node", "Node"]);
   });
   it("marks what was asked for, and parts the tail that is seen without room", () => {
     expect(hits("hz2-c7-r14-u22", "C7-r14")).toEqual([

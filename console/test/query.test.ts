@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { accepted, only, stateOf, valuesOf, without, withValue, written } from "../src/query/edit";
 import { read, type Value } from "../src/query/scan";
-import { FIELDS, LIMITS } from "../src/query/tables";
+import { FIELDS, KINDS, kindOf, LIMITS } from "../src/query/tables";
 
 interface Golden {
   limits: { line_bytes: number; terms: number; values: number }[];
@@ -28,8 +28,10 @@ function alike(value: Value): string {
 }
 
 describe("the golden cases of the Rust parser", () => {
-  it("know the same fields and limits", () => {
+  it("know the same fields, kinds and limits", () => {
     expect(FIELDS).toEqual(Object.fromEntries(golden.fields.map(({ name, aliases }) => [name, aliases])));
+    expect(KINDS).toEqual(Object.fromEntries(golden.kinds.map(({ name, others }) => [name, others])));
+    expect(["pod", "PO", "podDisruptionBudget", "Widget"].map(kindOf)).toEqual(["Pod", "Pod", "PodDisruptionBudget", null]);
     const limits = golden.limits[0];
     expect(LIMITS).toEqual({ lineBytes: limits?.line_bytes, terms: limits?.terms, values: limits?.values });
     expect(golden.cases.length).toBeGreaterThan(100);
