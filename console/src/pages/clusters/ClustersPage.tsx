@@ -31,7 +31,7 @@ export function Page() {
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
   useChrome({
     title: t("nav.clusters"),
-    copies: clustersCopies(view.scope),
+    copies: clustersCopies(view, view.scope),
     cost: costOf(list.data),
   });
   if (list.isPending) return <Loading rows={10} />;
