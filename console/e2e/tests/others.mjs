@@ -158,7 +158,7 @@ export async function aCopiedStatementFindsWhatIsShown(world) {
   const { items } = await ask(`clusters?cluster=hz-prod-02&from=${from}&to=${to}`);
   const found = async (address) => {
     await go(address);
-    await page.waitForFunction(() => / --cluster=hz-prod-02 /.test(document.querySelector(".cmd code")?.title ?? ""));
+    await page.waitForFunction(() => / --cluster=hz-prod-02\b/.test(document.querySelector(".cmd code")?.title ?? ""));
     await page.click(".cmd .as button:has-text('SQL')");
     await page.waitForSelector(".toast:has-text('SQL')");
     const query = await page.evaluate(() => navigator.clipboard.readText());
