@@ -1,4 +1,5 @@
 /** Answers that stay while they cannot be had anew, and answers that are put together from several. */
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "../src/api/problem";
 import { type Memory, oldest, standing } from "../src/api/useHeld";
@@ -6,6 +7,7 @@ import { type Memory, oldest, standing } from "../src/api/useHeld";
 vi.stubGlobal("sessionStorage", { getItem: () => null });
 const { ready } = await import("../src/api/questions");
 const { states } = await import("../src/api/states");
+const { momentOf, stateAt } = await import("../src/pages/timeline/at");
 const { coverageWord } = await import("../src/time/coverage");
 const { knownCount, rateOf } = await import("../src/canvas/histogram");
 
@@ -32,6 +34,26 @@ describe("an answer that is asked for anew", () => {
   it("is as old as the oldest of those beside it", () => {
     expect(oldest({ asOf: null }, { asOf: 9 }, { asOf: 7 })).toBe(7);
     expect(oldest({ asOf: null })).toBeNull();
+  });
+});
+
+describe("an object at a moment", () => {
+  it("is that of another moment until it is there, and never that of another object", async () => {
+    vi.stubGlobal("fetch", async (url: string) => new Response(JSON.stringify({ t: new URL(url, "http://x").searchParams.get("t") })));
+    const seen = new QueryObserver(new QueryClient(), stateAt("/a", 1000));
+    const leave = seen.subscribe(() => undefined);
+    const at = () => ({ of: seen.getCurrentResult().data && momentOf(seen.getCurrentResult().data as never), old: isOld() });
+    const isOld = () => seen.getCurrentResult().isPlaceholderData;
+    const ask = (url: string, moment: number | null) => {
+      seen.setOptions(stateAt(url, moment));
+      return at();
+    };
+    await vi.waitFor(() => expect(at()).toEqual({ of: 1000, old: false }));
+    expect(ask("/a", 2000)).toEqual({ of: 1000, old: true });
+    await vi.waitFor(() => expect(at()).toEqual({ of: 2000, old: false }));
+    expect(ask("/a", null), "nothing is asked").toEqual({ of: undefined, old: false });
+    expect(ask("/b", 2000)).toEqual({ of: undefined, old: false });
+    leave();
   });
 });
 
