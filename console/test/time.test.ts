@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { translator } from "../src/i18n";
 import { fieldMoment, fieldText } from "../src/time/clock";
 import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span, weekday } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
@@ -86,14 +87,11 @@ describe("format", () => {
       expect(fieldMoment(fieldText(ms, "America/New_York"), "America/New_York", ms)).toBe(ms);
     }
   });
-  it("tells lengths with two units", () => {
-    expect([duration(350), duration(2500), duration(61_000), duration(6_720_000), duration(90_000_000)]).toEqual([
-      "350 ms",
-      "2.5 s",
-      "1 m 1 s",
-      "1 h 52 m",
-      "1 d 1 h",
-    ]);
+  it("tells lengths with two units, in the language of the page", () => {
+    const lengths = [350, 2500, 43_000, 61_000, 840_000, 6_725_000, 7_200_000, 90_061_000, 259_200_000];
+    const told = (lang: "en" | "zh") => lengths.map((ms) => duration(ms, translator(lang))).join(", ");
+    expect(told("en")).toBe("350 ms, 2.5 s, 43 s, 1 m 1 s, 14 m, 1 h 52 m, 2 h, 1 d 1 h, 3 d");
+    expect(told("zh")).toBe("350 毫秒, 2.5 秒, 43 秒, 1 分钟 1 秒, 14 分钟, 1 小时 52 分钟, 2 小时, 1 天 1 小时, 3 天");
   });
 });
 

@@ -2,7 +2,7 @@ import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 import { fitted } from "../src/canvas/paint";
-import { atLeast, bytes, short } from "../src/design/number";
+import { atLeast, bytes, rateText, short } from "../src/design/number";
 import { Fit } from "../src/design/parts";
 import { middle, visible, visibleLines } from "../src/design/visible";
 import { LogMore } from "../src/pages/run/LogRow";
@@ -56,6 +56,7 @@ describe("identifiers and numbers", () => {
     expect(halves).toContain(`data-half="a${"📦".repeat(4)}"></span><span aria-hidden="true" data-half="${"📦".repeat(5)}-01"`);
   });
   it("shortens numbers and says what is a lower bound", () => {
+    expect([20 / 1440, 3.456, 0, 12.3, 45_678].map(rateText), "little is not nothing").toEqual(["0.014", "3.5", "0", "12", "45.7 k"]);
     expect([short(9999), short(12_345), short(1_234_567), short(2_000_000_000)]).toEqual(["9,999", "12.3 k", "1.2 M", "2.00 B"]);
     expect(atLeast("12", false)).toBe("≥ 12");
     expect(bytes(65_259_291)).toBe("65.3 MB");

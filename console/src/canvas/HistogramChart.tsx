@@ -34,7 +34,7 @@ export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack
   const [cursor, setCursor] = useState<number | null>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const first = lost[0];
-  const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from)}` : null;
+  const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from, t)}` : null;
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
     (c, w, h) => {

@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { completeness, histogram } from "../api/questions";
-import { knownCount, type Rate, rateOf } from "../canvas/histogram";
+import { knownCount, rateOf } from "../canvas/histogram";
 import { Spark } from "../canvas/Spark";
 import { Icon, type IconName, Logo } from "../design/Icon";
-import { atLeast, short } from "../design/number";
+import { atLeast, rateText } from "../design/number";
 import { type Key, useT } from "../i18n";
 import { common, type Search } from "./view";
 
@@ -73,8 +73,6 @@ export function Nav({ ask }: { ask: boolean }) {
   );
 }
 
-const rateText = ({ perSecond, whole }: Rate): string => atLeast(`${perSecond >= 100 ? short(perSecond) : perSecond.toFixed(1)} /s`, whole);
-
 /** Incoming states of the last quarter of an hour, and how late they were read. */
 function Intake({ ask }: { ask: boolean }) {
   const t = useT();
@@ -89,7 +87,7 @@ function Intake({ ask }: { ask: boolean }) {
     <div className="navfoot">
       <div className="row">
         <span>{t("nav.ingest")}</span>
-        <b>{rate === null || bins.isError ? "–" : rateText(rate)}</b>
+        <b>{rate === null || bins.isError ? "–" : atLeast(`${rateText(rate.perSecond)} /s`, rate.whole)}</b>
       </div>
       {values.length > 1 ? <Spark values={values} color="st-ok" /> : null}
       <div className="row" title={t("nav.lagHint")}>

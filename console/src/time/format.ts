@@ -1,4 +1,6 @@
 /** Times and lengths as people read them, in the zone of the address. */
+import type { Translate } from "../i18n";
+
 const cache = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -103,16 +105,15 @@ export function clockIn(minute: number, zone: string | null | undefined, offsetM
 }
 
 /** A length with two units at most: `1 h 52 m`, `350 ms`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+export function duration(ms: number, t: Translate): string {
+  if (ms < 1000) return t("length.ms", { n: Math.round(ms) });
   const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10) return t("length.s", { n: seconds.toFixed(1) });
   const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  const m = Math.floor(s / 60);
-  if (m < 60) return s % 60 ? `${m} m ${s % 60} s` : `${m} m`;
-  const h = Math.floor(m / 60);
-  if (h < 24) return m % 60 ? `${h} h ${m % 60} m` : `${h} h`;
-  const d = Math.floor(h / 24);
-  return h % 24 ? `${d} d ${h % 24} h` : `${d} d`;
+  const [m, h, d] = [Math.floor(s / 60), Math.floor(s / 3600), Math.floor(s / 86_400)];
+  const days = d > 0 ? t("length.d", { n: d }) : "";
+  const hours = h % 24 > 0 ? t("length.h", { n: h % 24 }) : "";
+  const minutes = d === 0 && m % 60 > 0 ? t("length.m", { n: m % 60 }) : "";
+  const rest = h === 0 && s % 60 > 0 ? t("length.s", { n: s % 60 }) : "";
+  return [days, hours, minutes, rest].filter(Boolean).join(" ");
 }

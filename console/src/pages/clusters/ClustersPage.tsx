@@ -183,7 +183,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
           {cover?.longest ? (
             <>
               <dt>{t("clusters.longest")}</dt>
-              <dd>{duration(Date.parse(cover.longest.to) - Date.parse(cover.longest.from))}</dd>
+              <dd>{duration(Date.parse(cover.longest.to) - Date.parse(cover.longest.from), t)}</dd>
             </>
           ) : null}
         </dl>

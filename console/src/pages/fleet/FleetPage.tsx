@@ -11,7 +11,7 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { knownCount } from "../../canvas/histogram";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
-import { atLeast, short, signed } from "../../design/number";
+import { atLeast, rateText, short, signed } from "../../design/number";
 import { Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
@@ -75,14 +75,14 @@ export function Page() {
     void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
   const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
     {
-      name: t("fleet.events", { length: duration(length) }),
+      name: t("fleet.events", { length: duration(length, t) }),
       value: bins.data ? atLeast(short(bins.data.states), whole) : waits(bins),
       under: bins.data ? t("fleet.occurrences", { n: atLeast(short(bins.data.occurrences), whole) }) : "",
       spark: total,
     },
     {
       name: t("fleet.warnings"),
-      value: bins.data ? atLeast(short(warnings / minutes), whole) : waits(bins),
+      value: bins.data ? atLeast(rateText(warnings / minutes), whole) : waits(bins),
       under: risen && risen.before > 0 ? signed(risen.now / risen.before - 1) : "",
       spark: warned,
       color: "sev-warn",

@@ -119,7 +119,7 @@ function At({ data, zone }: { data: ObjectAt; zone: string }) {
             <Foreign text={event.reason} most={60} />{" "}
             {event.occurrences > 1 ? <span className="dim">× {group(event.occurrences)}</span> : null}
           </b>
-          <span className="dim small nowrap">{t("lanes.ago", { length: duration(Math.max(0, told - Date.parse(event.time))) })}</span>
+          <span className="dim small nowrap">{t("lanes.ago", { length: duration(Math.max(0, told - Date.parse(event.time)), t) })}</span>
           <span className="sub small msg">
             <Foreign text={event.message} most={300} />
           </span>
