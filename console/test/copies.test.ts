@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { OPERATIONS, TASKS } from "../src/api/operations";
-import { groupParams } from "../src/pages/events/groups";
+import { groupParams, patternParams } from "../src/pages/events/groups";
 import type { Copies } from "../src/shell/chrome";
 import { curl, shell, shellWord, sqlText } from "../src/shell/command";
 import * as builders from "../src/shell/copies";
@@ -93,8 +93,11 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
   const manifested = { summary: { name: x, subject: "ana" }, spec };
   return {
     fleet: [
-      builders.fleetCopies(view, params),
-      { cli: ["beidou", "explain", "--by=cluster", ...scope, "type:Warning"], api: get(`/api/v1/fleet/signals${query}`) },
+      builders.fleetCopies(view, { ...params, baseline: "1w" }),
+      {
+        cli: ["beidou", "explain", "--by=cluster", "--baseline=1w", ...scope, "type:Warning"],
+        api: get(`/api/v1/fleet/signals?${new URLSearchParams({ baseline: "1w", cluster: x, q: x })}`),
+      },
     ],
     events: [
       builders.eventsCopies(view, x, [x], params),
@@ -118,6 +121,13 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
         api: get(`/api/v1/events/facets?${new URLSearchParams({ cluster: x, fields: "node", q: x, sort: "warnings", top: "50" })}`),
       },
     ],
+    patterns: [
+      builders.patternsCopies(view, x, [x], patternParams(params)),
+      {
+        cli: ["beidou", "patterns", "--top=200", ...scope, `--type=${x}`, ...q],
+        api: get(`/api/v1/events/patterns?${new URLSearchParams({ cluster: x, q: x, top: "200" })}`),
+      },
+    ],
     timeline: [
       builders.timelineCopies(ref, view),
       {
@@ -130,7 +140,7 @@ function all(x: string): Record<string, [Copies, { cli: string[]; kubectl?: stri
       builders.finderCopies(view, params),
       { cli: ["beidou", "events", ...since, `--cluster=${x}`, ...q], api: get(`/api/v1/events${query}`) },
     ],
-    clusters: [builders.clustersCopies(params), { cli: ["beidou", "clusters"], api: get(`/api/v1/clusters${query}`) }],
+    clusters: [builders.clustersCopies(view, params), { cli: ["beidou", "clusters"], api: get(`/api/v1/clusters${query}`) }],
     coverage: [
       builders.coverageCopies(view, params),
       { cli: ["beidou", "coverage", ...scope], api: get(`/api/v1/coverage/clusters${query}`) },
@@ -197,20 +207,35 @@ describe("what a page offers to copy", () => {
     const rest = Object.keys(builders).filter((name) => !tried.has(name) && !known.includes(name.replace("Copies", "")));
     expect(rest).toEqual([]);
   });
-  it("keeps a query line within its comment, and values within their texts of SQL", () => {
+  it("keeps values within their texts of SQL, and to the clusters of the page", () => {
     for (const text of HOSTILE) {
-      const { sql = "" } = builders.eventsCopies({ search: {}, range: { from: "-6h", to: "now" }, clusters: [text] }, text, [text], {});
-      const [note = "", ...rest] = sql.split("\n");
-      expect(note.startsWith("-- query line: ")).toBe(true);
-      expect(rest[0]).toBe("SELECT time, cluster, type, kind, namespace, name, reason, message");
-      expect(rest[2]).toBe(`WHERE time >= {from} AND time < {to} AND cluster IN (${sqlText(text)}) AND type IN (${sqlText(text)})`);
+      const view = { search: {}, range: { from: "-6h", to: "now" }, clusters: [text] };
+      const scope = `cluster IN (${sqlText(text)})`;
+      const where = ({ sql = "" }: Copies) => sql.split("\n")[2];
+      const events = `WHERE time >= {from} AND time < {to} AND ${scope}`;
+      expect(where(builders.eventsCopies(view, "", [text], {}))).toBe(`${events} AND type IN (${sqlText(text)})`);
+      expect(where(builders.patternsCopies(view, "", [text], patternParams({})))).toBe(`${events} AND type IN (${sqlText(text)})`);
+      expect(where(builders.fleetCopies(view, {}))).toBe(`${events} AND type = 'Warning'`);
+      expect(where(builders.clustersCopies(view, {}))).toBe(events);
+      const lost = "WHERE until_time >= {from} AND from_time < {to} AND state != 'complete'";
+      expect(where(builders.coverageCopies(view, {}))).toBe(`${lost} AND ${scope}`);
     }
+    const all = { search: {}, range: { from: "-6h", to: "now" }, clusters: [] };
+    expect(builders.clustersCopies(all, {}).sql).not.toContain("cluster IN");
+  });
+  it("has no statement where a query line narrows the page, for it would ask for more", () => {
+    const view = { search: {}, range: { from: "-6h", to: "now" }, clusters: [] };
+    const copies = [
+      builders.eventsCopies(view, "reason:BackOff", [], {}),
+      builders.groupCopies(view, "reason:BackOff", [], groupParams({}, "node", {})),
+      builders.patternsCopies(view, "reason:BackOff", [], patternParams({})),
+    ];
+    expect(copies.map(({ sql }) => sql)).toEqual([undefined, undefined, undefined]);
   });
   it("groups in SQL as the page does", () => {
     const view = { search: {}, range: { from: "-6h", to: "now" }, clusters: ["hz"] };
-    const { sql = "" } = builders.groupCopies(view, "reason:Failed", [], groupParams({}, "node", {}));
+    const { sql = "" } = builders.groupCopies(view, "", [], groupParams({}, "node", {}));
     expect(sql.split("\n")).toEqual([
-      "-- query line: reason:Failed",
       "SELECT node, count() AS states, countIf(type = 'Warning') AS warnings, sum(new_occurrences) AS happened",
       "FROM events",
       "WHERE time >= {from} AND time < {to} AND cluster IN ('hz')",

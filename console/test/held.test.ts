@@ -1,4 +1,5 @@
 /** Answers that stay while they cannot be had anew, and answers that are put together from several. */
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "../src/api/problem";
 import { type Memory, oldest, standing } from "../src/api/useHeld";
@@ -6,8 +7,9 @@ import { type Memory, oldest, standing } from "../src/api/useHeld";
 vi.stubGlobal("sessionStorage", { getItem: () => null });
 const { ready } = await import("../src/api/questions");
 const { states } = await import("../src/api/states");
+const { momentOf, stateAt } = await import("../src/pages/timeline/at");
 const { coverageWord } = await import("../src/time/coverage");
-const { rateOf } = await import("../src/canvas/histogram");
+const { knownCount, rateOf } = await import("../src/canvas/histogram");
 
 const NOTHING = { data: undefined, dataUpdatedAt: 0, isPlaceholderData: false, isError: false, error: null };
 const [away, refused] = [new Problem(0, {}, null), new Problem(403, {}, null)];
@@ -32,6 +34,26 @@ describe("an answer that is asked for anew", () => {
   it("is as old as the oldest of those beside it", () => {
     expect(oldest({ asOf: null }, { asOf: 9 }, { asOf: 7 })).toBe(7);
     expect(oldest({ asOf: null })).toBeNull();
+  });
+});
+
+describe("an object at a moment", () => {
+  it("is that of another moment until it is there, and never that of another object", async () => {
+    vi.stubGlobal("fetch", async (url: string) => new Response(JSON.stringify({ t: new URL(url, "http://x").searchParams.get("t") })));
+    const seen = new QueryObserver(new QueryClient(), stateAt("/a", 1000));
+    const leave = seen.subscribe(() => undefined);
+    const at = () => ({ of: seen.getCurrentResult().data && momentOf(seen.getCurrentResult().data as never), old: isOld() });
+    const isOld = () => seen.getCurrentResult().isPlaceholderData;
+    const ask = (url: string, moment: number | null) => {
+      seen.setOptions(stateAt(url, moment));
+      return at();
+    };
+    await vi.waitFor(() => expect(at()).toEqual({ of: 1000, old: false }));
+    expect(ask("/a", 2000)).toEqual({ of: 1000, old: true });
+    await vi.waitFor(() => expect(at()).toEqual({ of: 2000, old: false }));
+    expect(ask("/a", null), "nothing is asked").toEqual({ of: undefined, old: false });
+    expect(ask("/b", 2000)).toEqual({ of: undefined, old: false });
+    leave();
   });
 });
 
@@ -61,13 +83,20 @@ describe("answers of the API", () => {
 });
 
 describe("what is not known", () => {
-  it("is no zero in a rate", () => {
-    const [some, gap] = [
-      { states: 30, coverage: "complete" },
-      { states: 0, coverage: "gap" },
-    ];
-    expect(rateOf([some, gap], 10)).toBe(3);
-    expect(rateOf([gap], 10)).toBeNull();
+  const bin = (states: number, coverage: string) => ({ states, coverage });
+  const told = (...bins: ReturnType<typeof bin>[]) => rateOf(bins, 10);
+  it("is no zero in a rate, nor in a picture", () => {
+    const lost = [bin(0, "gap"), bin(7, "gap"), bin(0, "unknown")];
+    expect(lost.map((one) => knownCount(one, one.states))).toEqual([null, null, null]);
+    expect(lost.map((one) => told(one))).toEqual([null, null, null]);
+    expect(told(bin(30, "complete"), ...lost)).toEqual({ perSecond: 3, whole: true });
+    expect(told()).toBeNull();
+  });
+  it("makes a lower bound of what was found of it", () => {
+    expect([bin(7, "unknown"), bin(0, "degraded"), bin(0, "complete")].map((one) => knownCount(one, one.states))).toEqual([7, 0, 0]);
+    expect(told(bin(30, "unknown"), bin(0, "unknown"), bin(0, "gap"))).toEqual({ perSecond: 1.5, whole: false });
+    expect(told(bin(30, "degraded"))).toEqual({ perSecond: 3, whole: false });
+    expect(told(bin(0, "complete"))).toEqual({ perSecond: 0, whole: true });
   });
   it("has a word of its own", () => {
     expect(["complete", "gap", "nonsense"].map(coverageWord)).toEqual(["cov.complete", "cov.gap", "cov.unknown"]);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { snapped, stacks } from "../src/canvas/histogram";
 import { boxes, markTimes, neighbourTime } from "../src/canvas/lanes";
@@ -6,12 +5,12 @@ import { timesText } from "../src/design/times";
 import { translator } from "../src/i18n";
 import { en } from "../src/i18n/en";
 import { zh } from "../src/i18n/zh";
-import { cell, comparable, level } from "../src/pages/fleet/signals";
+import { cell, comparable, isWholeOf, level } from "../src/pages/fleet/cell";
 import { csv } from "../src/pages/sql/cells";
 import { offsetOf, pieces } from "../src/pages/sql/light";
 import { difference } from "../src/pages/timeline/diff";
-import { hits, KINDS, readCommand } from "../src/shell/palette";
-import { isCut, isSettling, missing, stripStretches } from "../src/time/coverage";
+import { hits, readCommand } from "../src/shell/palette";
+import { isCut, isSettling, isWhole, missing, stripStretches } from "../src/time/coverage";
 
 describe("the palette's grammar", () => {
   it("finds objects by kind, part of the name, cluster, regex and not", () => {
@@ -55,14 +54,11 @@ describe("the palette's grammar", () => {
     expect(readCommand(":pod web -l app=web @hz")).toEqual({ what: "unlabelled", line: ":pod web @hz" });
     expect(readCommand(":task -l app")).toEqual({ what: "unlabelled", line: ":task " });
   });
-  it("knows kinds as the server does", () => {
-    const golden = JSON.parse(readFileSync(new URL("../../lib/model/golden/query_line.json", import.meta.url), "utf8")) as {
-      kinds: { name: string; others: string[] }[];
-    };
-    const known = new Map(
-      golden.kinds.flatMap((kind) => [kind.name.toLowerCase(), ...kind.others].map((word) => [word, kind.name] as const)),
-    );
-    for (const [word, kind] of Object.entries(KINDS)) expect(known.get(word), word).toBe(kind);
+  it("knows every kind by its names, but where they are those of a page", () => {
+    const found = (line: string) => readCommand(line) as { what: string; kind?: string; page?: string };
+    for (const word of ["cm", "ConfigMap", "configmaps"]) expect(found(`:${word} web`).kind, word).toBe("ConfigMap");
+    for (const word of ["events", "event", "ev"]) expect(found(`:${word} web`).page, word).toBe("events");
+    expect([found(":nodes").page, found(":nodes c7").kind, found(":no").kind]).toEqual(["nodes", "Node", "Node"]);
   });
   it("marks what was asked for, and parts the tail that is seen without room", () => {
     expect(hits("hz2-c7-r14-u22", "C7-r14")).toEqual([
@@ -137,6 +133,15 @@ describe("charts", () => {
       0, 1, 2, 3, 0,
     ]);
     expect(comparable(undefined)).toBe(false);
+  });
+  it("count exactly where all is known, also the seconds that only wait", () => {
+    const part = (reason: string, from: string) => ({ state: "unknown", reason, from, to: "2026-11-28T01:00:00Z" });
+    const cluster = (cluster_uid: string, ...parts: object[]) => ({ cluster_uid, cluster: cluster_uid, parts });
+    const waits = part("not_yet_proven", "2026-11-28T00:59:40Z");
+    const coverage = [cluster("a"), cluster("b", waits), cluster("c", part("not_watched", "2026-11-28T00:20:00Z"), waits)] as never;
+    const range = { to: "2026-11-28T01:00:00Z" };
+    expect(["a", "b", "c", "imported"].map((uid) => isWholeOf({ coverage, range }, uid))).toEqual([true, true, false, false]);
+    expect(isWhole(coverage, range)).toBe(false);
   });
 });
 

@@ -6,7 +6,8 @@ import { figure } from "../src/design/number";
 import { COOKBOOK } from "../src/pages/sql/cookbook";
 import { missingInAll, overLost, peakOf, unasked } from "../src/pages/sql/lost";
 import { axisOf, plotOf } from "../src/pages/sql/plot";
-import { atClock, valueTicks } from "../src/time/ticks";
+import { atClock } from "../src/time/clock";
+import { valueTicks } from "../src/time/ticks";
 
 const columns = (said: string) =>
   said.split("; ").map((one) => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { accepted, only, stateOf, valuesOf, without, withValue, written } from "../src/query/edit";
 import { read, type Value } from "../src/query/scan";
-import { FIELDS, LIMITS } from "../src/query/tables";
+import { FIELDS, KINDS, kindOf, LIMITS } from "../src/query/tables";
 
 interface Golden {
   limits: { line_bytes: number; terms: number; values: number }[];
@@ -28,8 +28,10 @@ function alike(value: Value): string {
 }
 
 describe("the golden cases of the Rust parser", () => {
-  it("know the same fields and limits", () => {
+  it("know the same fields, kinds and limits", () => {
     expect(FIELDS).toEqual(Object.fromEntries(golden.fields.map(({ name, aliases }) => [name, aliases])));
+    expect(KINDS).toEqual(Object.fromEntries(golden.kinds.map(({ name, others }) => [name, others])));
+    expect(["pod", "PO", "podDisruptionBudget", "Widget"].map(kindOf)).toEqual(["Pod", "Pod", "PodDisruptionBudget", null]);
     const limits = golden.limits[0];
     expect(LIMITS).toEqual({ lineBytes: limits?.line_bytes, terms: limits?.terms, values: limits?.values });
     expect(golden.cases.length).toBeGreaterThan(100);
@@ -78,6 +80,26 @@ describe("edits", () => {
     expect(only("reason:(A B) -reason:C x", "reason", "D")).toBe("x reason:D");
     expect(stateOf("-reason:Pulled", "reason", "Pulled")).toBe("not");
     expect(valuesOf("cluster:(a b) -cluster:c", "cluster")).toEqual(["a", "b"]);
+  });
+  it("leave what was typed as it was, but for blanks beside a term that goes", () => {
+    expect(withValue('"a  b" reason:Failed', "reason", "BackOff")).toBe('"a  b" reason:(Failed BackOff)');
+    expect(withValue('"a  b"  x', "kind", "Pod")).toBe('"a  b"  x kind:Pod');
+    expect(without('  "a  b"  kind:Pod  x', "kind", "Pod")).toBe('  "a  b"  x');
+    expect(without("x  kind:Pod \u3000", "kind", "Pod")).toBe("x");
+    expect(without(" kind:Pod ", "kind", "Pod")).toBe("");
+    expect(without("-ns:(shop _ web)", "namespace", "")).toBe("-ns:(shop web)");
+    expect(withValue("ev:x -sev:(Normal)", "type", "Odd", true)).toBe("ev:x -sev:(Normal) -type:Odd");
+    expect(withValue("x -sev:(Normal)", "type", "Odd", true)).toBe("x -sev:(Normal Odd)");
+    expect(withValue("a\\ ", "kind", "Pod")).toBe("a\\  kind:Pod");
+    expect(without("a\\  kind:Pod", "kind", "Pod")).toBe("a\\ ");
+    expect(only("a\\  reason:A  /x  y/", "reason", "B")).toBe("a\\  /x  y/ reason:B");
+  });
+  it("take a value away however often it is written", () => {
+    expect(without("reason:(A A B)", "reason", "B")).toBe("reason:(A A)");
+    expect(without("reason:(A B a) x", "reason", "A")).toBe("reason:B x");
+    expect(without('kind:(Pod "pod") -kind:pod x', "kind", "Pod")).toBe("x");
+    expect(without('reason:(A* /A/ "A")', "reason", "A")).toBe("reason:(A* /A/)");
+    expect(without("a,b refused", "message", "a,b")).toBe("refused");
   });
   it("write values so that they are read again", () => {
     for (const value of ["a b", 'say "hi"', "OR", "-x", "a*b", "", "_", "back\\slash", "镜像", "a,b", "nginx:1.25"]) {

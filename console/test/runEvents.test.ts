@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Event, RunEvents } from "../src/api/types";
-import { notches } from "../src/canvas/drawGantt";
+import { drawGantt, notches } from "../src/canvas/drawGantt";
 import { explorer, mayGrow, nodeLine, toldUntil, upToMoment, warned } from "../src/pages/run/runEvents";
 import { valuesOf } from "../src/query/edit";
 
@@ -74,5 +74,35 @@ describe("the way from a run to its Events", () => {
     expect(explorer(answer(items, true), "c", many, false).q).toBeUndefined();
     expect(explorer(answer(items), "c", many, false, event(3).time).q).toBeUndefined();
     expect(explorer(answer([]), "c", many, false).q).toBeUndefined();
+  });
+});
+
+describe("the axis of a run", () => {
+  it("has no tick where the words of the cursor stand, however long they are", () => {
+    vi.stubGlobal("document", {});
+    vi.stubGlobal("getComputedStyle", () => ({ getPropertyValue: (name: string) => name }));
+    const width = (text: string) => 6 * text.length;
+    const said: { text: string; at: number }[] = [];
+    const own: Record<string, unknown> = {
+      measureText: (text: string) => ({ width: width(text) }),
+      fillText: (text: string, at: number) => said.push({ text, at }),
+    };
+    const c = new Proxy(own, { get: (_, name: string) => own[name] ?? (() => undefined), set: () => true }) as never;
+    const nothing = { rows: [], stages: [], profiles: [], counts: () => null, coming: [], holds: [], marks: [], warned: [] };
+    const words = { rowName: () => "", stageWords: () => "", partWords: () => "", heldWords: "", ghostWords: "", zone: "UTC" };
+    for (const cursor of ["06:52:22", "now 06:52:22", "the moment is 06:52:22"]) {
+      for (let second = 0; second < 120; second += 1) {
+        said.length = 0;
+        const axis = [BEGIN, BEGIN + 120_000] as const;
+        drawGantt(c, 1389, 200, { ...nothing, ...words, axis, at: BEGIN + second * 1000, live: false, over: false, cursor });
+        const told = said.find(({ text }) => text === cursor);
+        const near = said.filter(
+          ({ text, at }) => text !== cursor && Math.abs(at - (told?.at ?? 0)) < (width(text) + width(cursor) + 12) / 2 + 7,
+        );
+        expect(near, `${cursor} at ${second} s`).toEqual([]);
+        expect(said.length).toBeGreaterThan(8);
+      }
+    }
+    vi.unstubAllGlobals();
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { translator } from "../src/i18n";
+import { fieldMoment, fieldText } from "../src/time/clock";
 import { clockIn, duration, hms, hmsMillis, monthDay, offset, readZone, span, weekday } from "../src/time/format";
 import { absolute, bounds, DEFAULT_RANGE, lengthMs, lengthText, moment, readRange, shifted, zoomed } from "../src/time/range";
 import { countTicks, ticks } from "../src/time/ticks";
@@ -71,14 +73,25 @@ describe("format", () => {
       "01:00 UTC+0",
     ]);
   });
-  it("tells lengths with two units", () => {
-    expect([duration(350), duration(2500), duration(61_000), duration(6_720_000), duration(90_000_000)]).toEqual([
-      "350 ms",
-      "2.5 s",
-      "1 m 1 s",
-      "1 h 52 m",
-      "1 d 1 h",
-    ]);
+  it("reads a field as the zone's clock shows it, on days on which clocks are set too", () => {
+    const read = (text: string) => new Date(fieldMoment(text, "America/New_York", 0) ?? Number.NaN).toISOString();
+    expect(read("2026-11-01T03:00:00")).toBe("2026-11-01T08:00:00.000Z");
+    expect(read("2026-11-01T00:30")).toBe("2026-11-01T04:30:00.000Z");
+    expect(read("2026-03-08T05:00:00")).toBe("2026-03-08T09:00:00.000Z");
+    expect(fieldMoment("yesterday", "UTC", 0)).toBeNull();
+  });
+  it("leaves a field that nobody changed the moment that it was", () => {
+    // Twice it is 01:30 in New York on that day.
+    for (const ms of [Date.parse("2026-11-01T05:30:00.250Z"), Date.parse("2026-11-01T06:30:00.250Z")]) {
+      expect(fieldText(ms, "America/New_York")).toBe("2026-11-01T01:30:00");
+      expect(fieldMoment(fieldText(ms, "America/New_York"), "America/New_York", ms)).toBe(ms);
+    }
+  });
+  it("tells lengths with two units, in the language of the page", () => {
+    const lengths = [350, 2500, 43_000, 61_000, 840_000, 6_725_000, 7_200_000, 90_061_000, 259_200_000];
+    const told = (lang: "en" | "zh") => lengths.map((ms) => duration(ms, translator(lang))).join(", ");
+    expect(told("en")).toBe("350 ms, 2.5 s, 43 s, 1 m 1 s, 14 m, 1 h 52 m, 2 h, 1 d 1 h, 3 d");
+    expect(told("zh")).toBe("350 毫秒, 2.5 秒, 43 秒, 1 分钟 1 秒, 14 分钟, 1 小时 52 分钟, 2 小时, 1 天 1 小时, 3 天");
   });
 });
 
@@ -96,6 +109,17 @@ describe("ticks", () => {
       "11-28",
       "11-29",
     ]);
+  });
+  it("are round on both sides of a day on which clocks are set", () => {
+    const told = (from: string, to: string, most: number, zone: string) =>
+      ticks(Date.parse(from), Date.parse(to), most, zone).map((tick) => `${hms(tick.at, zone).slice(0, 5)} ${tick.label}`);
+    const days = ["24", "25", "26", "27"].map((day) => `00:00 10-${day}`);
+    expect(told("2026-10-23T12:00:00Z", "2026-10-27T12:00:00Z", 4, "Europe/Berlin")).toEqual(days);
+    // 02:00 to 03:00 comes twice on the one day, and not at all on the other.
+    const back = ["02:00", "02:30", "02:00", "02:30", "03:00"].map((clock) => `${clock} ${clock}`);
+    expect(told("2026-10-25T00:00:00Z", "2026-10-25T02:30:00Z", 5, "Europe/Berlin")).toEqual(back);
+    const forth = ["01:00", "01:30", "03:00", "03:30"].map((clock) => `${clock} ${clock}`);
+    expect(told("2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z", 4, "Europe/Berlin")).toEqual(forth);
   });
   it("of counts are whole and reach up to the most", () => {
     expect(countTicks(42_000, 2)).toEqual([0, 50_000].filter((value) => value <= 42_000));

@@ -2,9 +2,10 @@ import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 import { fitted } from "../src/canvas/paint";
-import { atLeast, bytes, short } from "../src/design/number";
+import { atLeast, bytes, rateText, short } from "../src/design/number";
 import { Fit } from "../src/design/parts";
 import { middle, visible, visibleLines } from "../src/design/visible";
+import { LogMore } from "../src/pages/run/LogRow";
 
 describe("hostile text", () => {
   it("shows control characters in place of obeying them", () => {
@@ -16,6 +17,13 @@ describe("hostile text", () => {
   it("keeps markup as text and cuts what is long", () => {
     expect(visible("<script>alert(1)</script>")).toBe("<script>alert(1)</script>");
     expect(visible("x".repeat(100_000), 300)).toHaveLength(301);
+  });
+  it("cuts nothing of a log", () => {
+    const line = { attempt: "a", seq: 1, step: "s", batch: 0, number: 1, time: "2026-11-29T06:40:00Z", kind: "host" };
+    const long = { message: `${"x".repeat(32_000)}its end`, results: { stdout: `${"y".repeat(250_000)}all of it` } };
+    const drawn = renderToStaticMarkup(createElement(LogMore, { line: { ...line, ...long } as never }));
+    expect(drawn).toContain("xits end");
+    expect(drawn).toContain("yall of it&quot;");
   });
   it("keeps line breaks where lines are read", () => {
     expect(visibleLines("a\n\tb\r\u001b")).toBe("a\n\tb␍␛");
@@ -48,6 +56,7 @@ describe("identifiers and numbers", () => {
     expect(halves).toContain(`data-half="a${"📦".repeat(4)}"></span><span aria-hidden="true" data-half="${"📦".repeat(5)}-01"`);
   });
   it("shortens numbers and says what is a lower bound", () => {
+    expect([20 / 1440, 3.456, 0, 12.3, 45_678].map(rateText), "little is not nothing").toEqual(["0.014", "3.5", "0", "12", "45.7 k"]);
     expect([short(9999), short(12_345), short(1_234_567), short(2_000_000_000)]).toEqual(["9,999", "12.3 k", "1.2 M", "2.00 B"]);
     expect(atLeast("12", false)).toBe("≥ 12");
     expect(bytes(65_259_291)).toBe("65.3 MB");

@@ -91,6 +91,25 @@ export async function aLongAddressHasAShortLink(world) {
   check(troubles.length === 0, troubles.join("; "));
 }
 
+/** A range that is taken as its fields show it stays as it is, also where these show a time that came twice. */
+export async function aRangeTakenAsItStandsStays(world) {
+  const { page, go, troubles } = await openPage(world);
+  // In that night it was 01:30 in New York for the second time.
+  const [from, to] = ["2026-11-01T06:30:00.000Z", "2026-11-01T08:00:00.000Z"];
+  await go(`/clusters?from=${from}&to=${to}&tz=America/New_York`);
+  const range = () => page.evaluate(() => ["from", "to"].map((end) => new URLSearchParams(location.search).get(end)).join());
+  await page.click("button.pick:has-text('Time range')");
+  await page.click(".pop button:has-text('Apply')");
+  await page.waitForSelector(".pop", { state: "detached" });
+  check((await range()) === `${from},${to}`, `became ${await range()}`);
+  await page.click("button.pick:has-text('Time range')");
+  await page.fill("input[type=datetime-local] >> nth=0", "2026-10-31T23:00:00");
+  await page.click(".pop button:has-text('Apply')");
+  await page.waitForSelector(".pop", { state: "detached" });
+  check((await range()) === `2026-11-01T03:00:00.000Z,${to}`, `became ${await range()}`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
 /** Open tabs, what is compared with what, what is unfolded, and the live tail are in the address, too. */
 export async function aReloadShowsTheSamePanes(world) {
   const { page, go, troubles } = await openPage(world);

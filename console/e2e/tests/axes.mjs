@@ -1,5 +1,5 @@
 /** Time is one axis: what was done stands over what was said, and a list follows the moment that is looked at. */
-import { check, incident, openPage, until } from "../harness.mjs";
+import { check, incident, openPage, settled, until } from "../harness.mjs";
 import { api, quiet } from "../operations.mjs";
 
 /** A node that is cordoned: over the histogram, and on its timeline, though nothing was said of it. */
@@ -50,6 +50,38 @@ export async function theListFollowsTheMoment(world) {
   check(await page.evaluate(() => document.querySelector(".ev.now").closest(".scroll").scrollTop > 0), "nothing had to be scrolled");
   await page.keyboard.press("k");
   await page.waitForFunction(seen, early);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** While the state of another moment is on its way the last one stays, dimmed; of another object none is shown. */
+export async function theStateIsThatOfItsObject(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  const self = "recsys-ranker-6c9f7d8b5c-x2k9q";
+  const { items } = await api(world, `/events?cluster=hz-prod-02&kind=Pod&from=${from}&to=${to}&limit=200`);
+  const other = items.find(({ name }) => name !== self);
+  const also = encodeURIComponent(`hz-prod-02/Pod/${other.namespace}/${other.name}`);
+  await go(`/o/hz-prod-02/pod/recsys/${self}?from=${from}&to=${to}&also=${also}`);
+  await page.waitForSelector(".compared .lanecanvas canvas");
+  await page.waitForSelector(".st .said");
+  await settled(page);
+  let release = () => undefined;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  await page.route(/\/at\?t=/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.focus(".lanecanvas canvas");
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForSelector(".st .stale .said");
+  await page.click(".compared .bar a");
+  await page.waitForURL((url) => url.pathname.includes(other.name));
+  await page.waitForSelector(".st .bones");
+  check((await page.locator(".st .said").count()) === 0, "the state of one object stands under the name of another");
+  release();
+  await page.waitForSelector(".st :not(.stale) > .said");
   check(troubles.length === 0, troubles.join("; "));
 }
 

@@ -283,6 +283,7 @@ export async function rowsAreGroupedByTheServer(world) {
   await page.waitForSelector("section:not(.stale) > .pat th[aria-sort=descending]:has-text('Warnings')");
   const warned = (await page.$$eval(".pat td:nth-child(2)", (cells) => cells.map((cell) => cell.textContent))).map(number);
   check(warned.join() === warned.toSorted((a, b) => b - a).join() && warned[0] > 0, `not by Warnings: ${warned}`);
+  await page.waitForSelector(".tail:has-text('Most Warnings first')");
   const other = await openPage(world, { theme: "dark", lang: "zh" });
   const link = new URL(page.url());
   await other.go(link.pathname + link.search);

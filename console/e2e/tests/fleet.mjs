@@ -1,4 +1,4 @@
-import { check, openPage, settled } from "../harness.mjs";
+import { check, openPage, pixelsOf, settled } from "../harness.mjs";
 
 /** The incident of the demo, from the home page in five interactions: range, 3 days, the change, the row, its timeline. */
 export async function theIncidentIsFiveInteractionsAway(world) {
@@ -106,5 +106,66 @@ export async function aFavouriteStaysOnTop(world) {
   await page.click(".heat .fav >> nth=0");
   await page.waitForFunction((name) => document.querySelector(".heat tbody th a")?.textContent === name, before[0]);
   check((await names()).join() === before.join(), "the order is another one than before");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Of bins that nobody can tell of yet, and that have no state: no rate, and no line at zero. */
+export async function whatIsNotKnownIsNoZero(world) {
+  const { page, go, troubles } = await openPage(world);
+  await page.route("**/api/v1/events/histogram?*", async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    for (const bin of json.bins) Object.assign(bin, { states: 0, occurrences: 0, by_type: [], coverage: "unknown" });
+    await route.fulfill({ response, json });
+  });
+  await go("/?from=-24h");
+  await page.waitForSelector(".navfoot canvas");
+  await page.waitForSelector(".ribbon canvas");
+  await settled(page);
+  check((await page.textContent(".navfoot .row b")) === "–", "what came in is told, and nobody knows it");
+  const drawn = [
+    { selector: ".navfoot canvas", token: "--st-ok" },
+    { selector: ".ribbon canvas", token: "--accent" },
+  ];
+  for (const one of drawn) check(!(await page.evaluate(pixelsOf, one)), `${one.selector} has a line at zero`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** For 40 minutes of the week nobody watched one cluster: what is counted of it is a lower bound, and all that is counted over it. */
+export async function countsOverWhatIsNotKnownSaySo(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go("/?from=-7d");
+  await page.waitForSelector(".heat td button");
+  await page.waitForSelector(".inc .two");
+  await settled(page);
+  const rows = await page.$$eval(".heat tbody tr", (all) =>
+    all.map((row) => ({
+      name: row.querySelector("th a").textContent,
+      states: row.querySelector("td.n").textContent,
+      cells: [...row.querySelectorAll("td button span")].map((cell) => cell.textContent.startsWith("≥")),
+    })),
+  );
+  check(rows.find(({ name }) => name === "sz-prod-01")?.states.startsWith("≥"), `its states are told as all: ${JSON.stringify(rows)}`);
+  for (const { name, states, cells } of rows) {
+    check(
+      cells.every((bound) => bound === states.startsWith("≥")),
+      `${name}: its states and its cells differ`,
+    );
+  }
+  const changes = await page.$$eval(".inc .two", (all) => all.map((one) => one.textContent));
+  check(
+    changes.every((one) => /≥ [\d,]+$/.test(one)),
+    `changes are told as all: ${changes}`,
+  );
+  await page.waitForSelector(".ribbon div:has-text('Message patterns') b:has-text('≥')");
+  await go("/events?from=-7d&table=1");
+  await page.waitForSelector(".hist tbody td:has-text('≥')");
+  const bins = await page.$$eval(".hist tbody tr", (all) =>
+    all.map((row) => [...row.querySelectorAll(".num")].map((one) => one.textContent)),
+  );
+  check(
+    bins.every((one) => new Set(one.map((text) => text.startsWith("≥"))).size === 1),
+    "a bin is told as all, and its total is not",
+  );
   check(troubles.length === 0, troubles.join("; "));
 }

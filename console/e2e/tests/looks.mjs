@@ -97,6 +97,18 @@ export async function noWidthScrollsSideways(world) {
   check(bad.length === 0, bad.join("; "));
 }
 
+/** The time of a row is there to its last digit, with its day too, and where there is little room. */
+export async function theTimeOfARowIsWhole(world) {
+  for (const width of [1440, 880]) {
+    const { page, go, troubles } = await openPage(world, { width });
+    await go("/events?from=-3d");
+    await page.waitForSelector("#row-0");
+    const cut = await page.$$eval(".days .er.vrow > .t", (all) => all.map((one) => one.scrollWidth > one.clientWidth));
+    check(cut.length > 0 && !cut.includes(true), `of ${cut.length} times some are cut at ${width} px`);
+    check(troubles.length === 0, troubles.join("; "));
+  }
+}
+
 /** What has no room at 200 per cent opens as a layer: facets, and the forms to copy. */
 export async function whatANarrowPageHidesOpensAsALayer(world) {
   const { page, go, troubles } = await openPage(world, { width: 640, height: 450 });

@@ -138,6 +138,39 @@ export async function copyAsGivesWhatTheStripShows(world) {
   const curl = await copied("API");
   check(curl.includes("/api/v1/events?cluster=hz-prod-02&from=-6h") && !curl.includes(world.api.token), curl);
   check((await copied("URL")) === page.url(), "another address");
+  check((await page.locator(".cmd .as button:has-text('SQL')").count()) === 0, "a statement that knows nothing of the query line");
+  await go("/events?from=-6h&q=reason:BackOff&c=hz-prod-02&view=patterns");
+  await page.waitForSelector(".pat tbody tr");
+  check((await copied("CLI")) === "beidou patterns --top=200 --since=6h --cluster=hz-prod-02 reason:BackOff", await copied("CLI"));
+  check((await copied("API")).includes("/api/v1/events/patterns?cluster=hz-prod-02&from=-6h"), "another call");
+}
+
+/** What is copied as SQL finds the rows that the page has, by whatever name of its kind and cluster an object was opened. */
+export async function aCopiedStatementFindsWhatIsShown(world) {
+  const { page, go } = await openPage(world);
+  const { from, to } = await incident(world);
+  const ask = async (path, more = {}) => {
+    const headers = { authorization: `Bearer ${world.api.token}`, "content-type": "application/json" };
+    const answer = await fetch(`${world.api.url}/api/v1/${path}`, { headers, ...more });
+    check(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const { items } = await ask(`clusters?cluster=hz-prod-02&from=${from}&to=${to}`);
+  const found = async (address) => {
+    await go(address);
+    await page.waitForFunction(() => / --cluster=hz-prod-02\b/.test(document.querySelector(".cmd code")?.title ?? ""));
+    await page.click(".cmd .as button:has-text('SQL')");
+    await page.waitForSelector(".toast:has-text('SQL')");
+    const query = await page.evaluate(() => navigator.clipboard.readText());
+    const { rows } = await ask(`sql?from=${from}&to=${to}`, { method: "POST", body: JSON.stringify({ query }) });
+    return rows.length;
+  };
+  const object = "recsys/recsys-ranker-6c9f7d8b5c-x2k9q";
+  const usual = await found(`/o/hz-prod-02/Pod/${object}?from=${from}&to=${to}`);
+  check(usual > 0, "nothing is found");
+  const other = await found(`/o/${items[0].cluster_uid}/po/${object}?from=${from}&to=${to}`);
+  check(other === usual, `${other} rows, and ${usual} by its usual names`);
+  check((await found(`/events?from=${from}&to=${to}&c=hz-prod-02&view=patterns`)) > 1, "no patterns");
 }
 
 export async function whatChangedIsLookedForElsewhere(world) {

@@ -1,7 +1,7 @@
 /** The histogram under the hand: brush with the pointer or with keys, read with the cursor, or as a table. */
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useState } from "react";
 import type { Histogram, OperationList } from "../api/types";
-import { group } from "../design/number";
+import { atLeast, group } from "../design/number";
 import { useT } from "../i18n";
 import { modified } from "../shell/keys";
 import { coverageWord, missing, stretches } from "../time/coverage";
@@ -34,7 +34,7 @@ export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack
   const [cursor, setCursor] = useState<number | null>(null);
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const first = lost[0];
-  const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from)}` : null;
+  const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from, t)}` : null;
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
     (c, w, h) => {
@@ -80,7 +80,7 @@ export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack
   const name = t("hist.name", {
     from: full(range[0], zone),
     to: full(range[1], zone),
-    total: group(data.states),
+    total: atLeast(group(data.states), lost.length === 0),
     peak: hms(worst.from, zone),
     lost: lost.length,
   });

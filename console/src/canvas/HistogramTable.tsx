@@ -1,6 +1,6 @@
 /** The histogram as a table: what it counts, how much of that is known, and what was done meanwhile. */
 import { Link } from "@tanstack/react-router";
-import { group } from "../design/number";
+import { atLeast, group } from "../design/number";
 import { useT } from "../i18n";
 import { useView } from "../shell/view";
 import { coverageWord } from "../time/coverage";
@@ -14,6 +14,8 @@ interface Props {
   marks: readonly RunMark[];
   zone: string;
 }
+
+const told = ({ coverage }: Stack, count: number): string => atLeast(group(count), coverage === "complete");
 
 export function HistogramTable({ bins, marks, zone }: Props) {
   const t = useT();
@@ -41,9 +43,9 @@ export function HistogramTable({ bins, marks, zone }: Props) {
           {bins.map((bin) => (
             <tr key={bin.from}>
               <td>{full(bin.from, zone)}</td>
-              <td className="num">{group(bin.counts.Warning)}</td>
-              <td className="num">{group(bin.counts.Normal)}</td>
-              <td className="num">{bin.coverage === "complete" ? group(bin.total) : `≥ ${group(bin.total)}`}</td>
+              <td className="num">{told(bin, bin.counts.Warning)}</td>
+              <td className="num">{told(bin, bin.counts.Normal)}</td>
+              <td className="num">{told(bin, bin.total)}</td>
               <td>{t(coverageWord(bin.coverage))}</td>
               {marks.length > 0 ? (
                 <td>

@@ -3,13 +3,12 @@ import { useCallback } from "react";
 import { Canvas, type Draw } from "./Canvas";
 import { hatch, palette } from "./paint";
 
-/** Null is "not known", and is hatched. */
+/** Null is "not known", and is hatched, also where nothing else is there. */
 export function Spark({ values, color = "accent", className }: { values: readonly (number | null)[]; color?: string; className?: string }) {
   const draw: Draw = useCallback(
     (c, w, h) => {
       const ink = palette();
       const known = values.filter((value): value is number => value !== null);
-      if (known.length < 2) return;
       const most = Math.max(...known, 1);
       const x = (n: number) => (n / values.length) * w;
       const y = (value: number) => h - 1.5 - (value / most) * (h - 4);

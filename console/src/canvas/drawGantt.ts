@@ -8,6 +8,8 @@ export const LABEL = 168;
 export const RIGHT = 14;
 export const TOP = 20;
 export const ROW = 19;
+/** So much stays free between the words of the cursor and those of a tick. */
+const BESIDE = 8;
 
 export interface Mark {
   at: number;
@@ -49,6 +51,7 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
   const { rows, axis, at } = picture;
   const x = (t: number) => xOf(axis, w, t);
   const small = c.font;
+  const told = tag(c, picture, x, w);
   for (const tick of ticks(axis[0], axis[1], (w - LABEL) / 90, picture.zone)) {
     const place = Math.round(x(tick.at));
     if (place < LABEL) continue;
@@ -56,7 +59,9 @@ export function drawGantt(c: Ctx, w: number, h: number, picture: GanttPicture): 
     c.fillRect(place, TOP, 1, h - TOP);
     c.fillStyle = color("ink-3");
     c.textAlign = "center";
-    if (Math.abs(place - x(at)) > 62 && place < w - 20) c.fillText(tick.label, place, 10);
+    const half = c.measureText(tick.label).width / 2 + BESIDE;
+    const isFree = place + half < told.left || place - half > told.left + told.wide;
+    if (isFree && place < w - 20) c.fillText(tick.label, place, 10);
   }
   c.textAlign = "left";
   rows.forEach((row, n) => {
@@ -247,14 +252,19 @@ export function notches(times: readonly number[], [from, to]: readonly [number, 
   return places;
 }
 
+/** Where the words of the cursor stand. */
+function tag(c: Ctx, picture: GanttPicture, x: X, w: number): { left: number; wide: number } {
+  const wide = c.measureText(picture.cursor).width + 12;
+  return { left: Math.min(w - wide, Math.max(0, x(picture.at) - wide / 2)), wide };
+}
+
 function cursor(c: Ctx, h: number, picture: GanttPicture, x: X, w: number): void {
   const color = palette();
   const at = Math.round(x(picture.at)) + 0.5;
   c.lineWidth = 1.5;
   line(c, at, TOP - 2, at, h, color("accent"));
   c.lineWidth = 1;
-  const wide = c.measureText(picture.cursor).width + 12;
-  const left = Math.min(w - wide, Math.max(0, at - wide / 2));
+  const { left, wide } = tag(c, picture, x, w);
   c.fillStyle = color("accent-solid");
   c.beginPath();
   c.roundRect(left, 2, wide, 16, 3);

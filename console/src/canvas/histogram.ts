@@ -30,10 +30,25 @@ export function stacks(bins: readonly Bin[]): Stack[] {
   });
 }
 
-/** States a second over bins of which something is known; null where there are none. */
-export function rateOf(bins: readonly Pick<Bin, "states" | "coverage">[], binSeconds: number): number | null {
-  const known = bins.filter((bin) => bin.coverage !== "gap");
-  return known.length === 0 ? null : known.reduce((sum, bin) => sum + bin.states, 0) / (known.length * binSeconds);
+/** What was counted in a bin; null where that says nothing: of a gap, and where none was found of what nobody knows yet, or any more. */
+export function knownCount(bin: Pick<Bin, "coverage">, count: number): number | null {
+  return bin.coverage === "gap" || (bin.coverage === "unknown" && count === 0) ? null : count;
+}
+
+export interface Rate {
+  perSecond: number;
+  /** Whether all is known over which it is told; if not, it is a lower bound. */
+  whole: boolean;
+}
+
+/** States a second over the bins that are complete, else a lower bound over those of which something is known; null where there are
+ * none. */
+export function rateOf(bins: readonly Pick<Bin, "states" | "coverage">[], binSeconds: number): Rate | null {
+  const complete = bins.filter((bin) => bin.coverage === "complete");
+  const whole = complete.length > 0;
+  const over = whole ? complete : bins.filter((bin) => bin.coverage !== "gap");
+  if (over.every((bin) => knownCount(bin, bin.states) === null)) return null;
+  return { perSecond: over.reduce((sum, bin) => sum + bin.states, 0) / (over.length * binSeconds), whole };
 }
 
 export type Scale = "linear" | "sqrt";

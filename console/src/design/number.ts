@@ -17,6 +17,11 @@ export function figure(value: number, digits = 6): string {
   return Number.isInteger(value) || value >= 10 ** digits ? group(value) : String(Number(value.toPrecision(digits)));
 }
 
+/** How much in a unit of time: two digits of what is small, for little is not nothing. */
+export function rateText(value: number): string {
+  return value < 10 ? figure(value, 2) : short(value);
+}
+
 /** A number that may be a lower bound. */
 export function atLeast(text: string, complete: boolean): string {
   return complete ? text : `≥ ${text}`;

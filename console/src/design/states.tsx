@@ -116,7 +116,7 @@ export function Partial({ parts }: { parts: readonly Missing[] }) {
   const text = t("state.partial", {
     cluster: first.cluster,
     state: t(coverageWord(first.state)),
-    length: duration(first.to - first.from),
+    length: duration(first.to - first.from, t),
     when: span(first.from, first.to, zone, anchor, t("time.today")),
   });
   return (

@@ -26,6 +26,8 @@ export const pages = {
   "events.hint": "free text, field:value, field:(a b), -not, count>n, /regex/",
   "events.histogram": "Histogram",
   "events.list": "Events",
+  "events.mostStates": "Most states first · {n} states",
+  "events.mostWarned": "Most Warnings first · {n} states",
   "events.neighbours": "Neighbours",
   "events.newest": "Newest first · {n} states",
   "events.noNeighbours": "Nothing else within 60 s.",

@@ -28,6 +28,8 @@ export const pages: Record<keyof typeof keys, string> = {
   "events.hint": "自由文本、字段:值、字段:(a b)、-排除、count>n、/正则/",
   "events.histogram": "直方图",
   "events.list": "事件列表",
+  "events.mostStates": "数量多的在前 · {n} 条",
+  "events.mostWarned": "告警多的在前 · {n} 条",
   "events.neighbours": "相邻事件",
   "events.newest": "最新在前 · {n} 条",
   "events.noNeighbours": "60 秒内没有其他事件。",

@@ -66,7 +66,7 @@ export const work: Record<keyof typeof keys, string> = {
   "nodes.unknown": "操作不认识集群 {cluster}",
   "nodes.unknownHint": "请选择旁边的集群。控制器会报告它们可以变更哪些集群。",
   "nodes.until": "至 {time}",
-  "nodes.warnings": "警告",
+  "nodes.warnings": "告警",
   "nodes.what.Cordon": "不再接收新 Pod",
   "nodes.what.Drain": "在预算允许的范围内迁走 Pod",
   "nodes.what.Reboot": "排空、重启、恢复调度",

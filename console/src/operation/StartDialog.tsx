@@ -74,7 +74,7 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
         </p>
         <p>
           {t("plan.touched", { n: group(hosts), cluster, type: String(spec.operationType) })} {t("plan.stageN", { n: plan.stages.length })}
-          {p50 === null || p50 === undefined ? "" : `, ${t("run.expected", { p50: duration(p50), p90: duration(p90 ?? p50) })}`}
+          {p50 === null || p50 === undefined ? "" : `, ${t("run.expected", { p50: duration(p50, t), p90: duration(p90 ?? p50, t) })}`}
           {spec.dryRun ? ` · ${t("run.dryRun")}` : ""}
         </p>
         {waits.length === 0 ? <p>{t("plan.atOnce")}</p> : null}

@@ -70,7 +70,7 @@ export function CommandStrip({ onKeys }: { onKeys: () => void }) {
       ) : null}
       <span className="end nowrap cost">
         {costText ? <span className="long">{cost ? `${costText} · ` : costText}</span> : null}
-        {cost ? `${duration(cost.totalMs ?? 0)} · ${bytes(cost.bytes)}` : ""}
+        {cost ? `${duration(cost.totalMs ?? 0, t)} · ${bytes(cost.bytes)}` : ""}
       </span>
       <button type="button" onClick={onKeys}>
         <kbd>?</kbd> {t("keys.keys")}

@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { completeness, histogram } from "../api/questions";
-import { rateOf } from "../canvas/histogram";
+import { knownCount, rateOf } from "../canvas/histogram";
 import { Spark } from "../canvas/Spark";
 import { Icon, type IconName, Logo } from "../design/Icon";
-import { short } from "../design/number";
+import { atLeast, rateText } from "../design/number";
 import { type Key, useT } from "../i18n";
 import { common, type Search } from "./view";
 
@@ -79,10 +79,7 @@ function Intake({ ask }: { ask: boolean }) {
   const again = { enabled: ask, refetchInterval: 15_000 };
   const bins = useQuery({ ...histogram({ from: "-15m", to: "now", bins: 90 }, 0), ...again });
   const late = useQuery({ ...completeness({ from: "-15m", to: "now" }, 0), ...again });
-  const values = useMemo(
-    () => (bins.data?.bins ?? []).slice(0, -1).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
-    [bins.data],
-  );
+  const values = useMemo(() => (bins.data?.bins ?? []).slice(0, -1).map((bin) => knownCount(bin, bin.states)), [bins.data]);
   // The newest bins may not be settled: the rate is that of the minute before them.
   const rate = bins.data ? rateOf(bins.data.bins.slice(-9, -3), bins.data.bin_seconds) : null;
   const lags = (late.data?.items ?? []).flatMap((item) => (item.lag ? [item.lag.p99_seconds] : []));
@@ -90,7 +87,7 @@ function Intake({ ask }: { ask: boolean }) {
     <div className="navfoot">
       <div className="row">
         <span>{t("nav.ingest")}</span>
-        <b>{rate === null || bins.isError ? "–" : `${rate >= 100 ? short(rate) : rate.toFixed(1)} /s`}</b>
+        <b>{rate === null || bins.isError ? "–" : atLeast(`${rateText(rate.perSecond)} /s`, rate.whole)}</b>
       </div>
       {values.length > 1 ? <Spark values={values} color="st-ok" /> : null}
       <div className="row" title={t("nav.lagHint")}>

@@ -91,7 +91,7 @@ function Body({ start, onClose, onHelp }: { start: string; onClose: () => void; 
         />
         <span className="small dim nowrap">
           {objects.data
-            ? t("palette.searched", { ms: duration(costOf(objects.data)?.totalMs ?? 0) })
+            ? t("palette.searched", { ms: duration(costOf(objects.data)?.totalMs ?? 0, t) })
             : objects.isFetching
               ? t("state.loading")
               : ""}

@@ -4,7 +4,8 @@ import { Icon } from "../design/Icon";
 import { Pop } from "../design/lazy";
 import { Segment } from "../design/parts";
 import { useT } from "../i18n";
-import { BROWSER_ZONE, day, hms, offset, span } from "../time/format";
+import { fieldMoment, fieldText } from "../time/clock";
+import { BROWSER_ZONE, offset, span } from "../time/format";
 import { isRelative, type Range, shifted, zoomed } from "../time/range";
 import { useView } from "./view";
 
@@ -84,16 +85,10 @@ export function RangePicker({ open, onOpen }: { open: boolean; onOpen: (open: bo
 
 function Absolute({ bounds, zone, onTake }: { bounds: readonly [number, number]; zone: string; onTake: (range: Range) => void }) {
   const t = useT();
-  const local = (ms: number) => `${day(ms, zone)}T${hms(ms, zone)}`;
-  const [from, setFrom] = useState(() => local(bounds[0]));
-  const [to, setTo] = useState(() => local(bounds[1]));
-  const read = (text: string) => {
-    const guess = Date.parse(`${text}Z`);
-    if (Number.isNaN(guess)) return null;
-    // The zone's distance at that moment takes the wall clock back to the moment it means.
-    return guess - (Date.parse(`${local(guess)}Z`) - Math.floor(guess / 1000) * 1000);
-  };
-  const [begin, end] = [read(from), read(to)];
+  const [was] = useState(bounds);
+  const [from, setFrom] = useState(() => fieldText(bounds[0], zone));
+  const [to, setTo] = useState(() => fieldText(bounds[1], zone));
+  const [begin, end] = [fieldMoment(from, zone, was[0]), fieldMoment(to, zone, was[1])];
   const right = begin !== null && end !== null && begin < end;
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -2,11 +2,9 @@
  * shows, so that the commands at the foot and its calls never differ. */
 import type { Params } from "../api/client";
 import { OPERATIONS, TASKS } from "../api/operations";
-import { visible } from "../design/visible";
 import { manifest, resourceWords } from "../operation/yaml";
-import type { GroupParams } from "../pages/events/groups";
+import type { GroupParams, PatternParams } from "../pages/events/groups";
 import { written } from "../query/edit";
-import { LIMITS } from "../query/tables";
 import type { Range } from "../time/range";
 import type { Copies } from "./chrome";
 import { curl, shell, sqlText } from "./command";
@@ -24,33 +22,34 @@ const flags = (name: string, values: readonly string[]) => values.map((value) =>
 const given = (value: string | undefined) => (value ? [value] : []);
 const scopeFlags = ({ range, clusters }: Asked) => [...rangeFlags(range), ...flags("cluster", clusters)];
 
-const IN_RANGE = "time >= {from} AND time < {to}";
+const oneOf = (column: string, values: readonly string[]) =>
+  values.length === 0 ? [] : [`${column} IN (${values.map(sqlText).join(", ")})`];
+const inScope = (clusters: readonly string[]) => ["time >= {from} AND time < {to}", ...oneOf("cluster", clusters)];
 
-export function fleetCopies(view: Asked, params: Params): Copies {
+export function fleetCopies(view: Asked, params: Params & { baseline?: string | undefined }): Copies {
+  const against = flags("baseline", given(params.baseline));
+  const where = [...inScope(view.clusters), "type = 'Warning'"].join(" AND ");
   return {
-    cli: shell(["beidou", "explain", "--by=cluster", ...scopeFlags(view)], ["type:Warning"]),
-    sql: `SELECT cluster, reason, sum(new_occurrences) AS n\nFROM events\nWHERE ${IN_RANGE} AND type = 'Warning'\nGROUP BY cluster, reason\nORDER BY n DESC`,
+    cli: shell(["beidou", "explain", "--by=cluster", ...against, ...scopeFlags(view)], ["type:Warning"]),
+    sql: `SELECT cluster, reason, sum(new_occurrences) AS n\nFROM events\nWHERE ${where}\nGROUP BY cluster, reason\nORDER BY n DESC`,
     api: curl("/api/v1/fleet/signals", params),
   };
 }
 
-/** Which Events are meant: for a command over them, and for a statement. */
+/** Which Events are meant: for a command over them, and for a statement. What a query line means the server alone knows, so there is no
+ * statement with one: without it a statement would ask for other Events. */
 function meant(view: Asked, q: string, types: readonly string[]) {
-  const where = [IN_RANGE];
-  if (view.clusters.length > 0) where.push(`cluster IN (${view.clusters.map(sqlText).join(", ")})`);
-  if (types.length > 0) where.push(`type IN (${types.map(sqlText).join(", ")})`);
-  const note = q === "" ? "" : `-- query line: ${visible(q, LIMITS.lineBytes)}\n`;
+  const where = [...inScope(view.clusters), ...oneOf("type", types)].join(" AND ");
   // The command line takes one type; a query line takes several.
   const [type, line] = types.length > 1 ? [[], `${q} type:(${types.map(written).join(" ")})`.trim()] : [types, q];
   return {
     cli: (words: string[]) => shell([...words, ...scopeFlags(view), ...flags("type", type)], given(line)),
-    note,
-    where: where.join(" AND "),
+    sql: (select: string, rest: string) => (q === "" ? { sql: `${select}\nFROM events\nWHERE ${where}\n${rest}` } : {}),
   };
 }
 
 export function eventsCopies(view: Asked, q: string, types: readonly string[], params: Params): Copies {
-  const { cli, note, where } = meant(view, q, types);
+  const { cli, sql } = meant(view, q, types);
   const selected =
     types.length === 1
       ? flags(
@@ -60,7 +59,7 @@ export function eventsCopies(view: Asked, q: string, types: readonly string[], p
       : [];
   return {
     cli: cli(["beidou", "events"]),
-    sql: `${note}SELECT time, cluster, type, kind, namespace, name, reason, message\nFROM events\nWHERE ${where}\nORDER BY time DESC\nLIMIT 200`,
+    ...sql("SELECT time, cluster, type, kind, namespace, name, reason, message", "ORDER BY time DESC\nLIMIT 200"),
     // It knows no query line, and one cluster at a time.
     ...(q === "" && view.clusters.length < 2
       ? { kubectl: shell(["kubectl", ...flags("context", view.clusters), "get", "events", "-A", "--sort-by=.lastTimestamp", ...selected]) }
@@ -71,13 +70,30 @@ export function eventsCopies(view: Asked, q: string, types: readonly string[], p
 
 /** Events grouped by a field: as the page counts them, but for a second component. */
 export function groupCopies(view: Asked, q: string, types: readonly string[], params: GroupParams): Copies {
-  const { cli, note, where } = meant(view, q, types);
+  const { cli, sql } = meant(view, q, types);
   const { top, sort } = params;
   const [field] = params.fields;
   return {
     cli: cli(["beidou", "facets", `--by=${field}`, `--top=${top}`, `--sort=${sort}`]),
-    sql: `${note}SELECT ${field}, count() AS states, countIf(type = 'Warning') AS warnings, sum(new_occurrences) AS happened\nFROM events\nWHERE ${where}\nGROUP BY ${field}\nORDER BY ${sort} DESC\nLIMIT ${top}`,
+    ...sql(
+      `SELECT ${field}, count() AS states, countIf(type = 'Warning') AS warnings, sum(new_occurrences) AS happened`,
+      `GROUP BY ${field}\nORDER BY ${sort} DESC\nLIMIT ${top}`,
+    ),
     api: curl("/api/v1/events/facets", params),
+  };
+}
+
+/** Events folded to templates of their messages. How many there were before the command and the call tell, too. */
+export function patternsCopies(view: Asked, q: string, types: readonly string[], params: PatternParams): Copies {
+  const { cli, sql } = meant(view, q, types);
+  const { top } = params;
+  return {
+    cli: cli(["beidou", "patterns", `--top=${top}`]),
+    ...sql(
+      "SELECT pattern, count() AS states, max(time) AS last, uniqExact(cluster_uid) AS clusters",
+      `GROUP BY pattern\nORDER BY states DESC\nLIMIT ${top}`,
+    ),
+    api: curl("/api/v1/events/patterns", params),
   };
 }
 
@@ -92,6 +108,7 @@ export function objectUrl(ref: ObjectRef): string {
   return `/api/v1/objects/${[ref.cluster, ref.kind, ref.namespace, ref.name].map(encodeURIComponent).join("/")}`;
 }
 
+/** `ref`: with its kind as Kubernetes writes it, and the present name of its cluster. */
 export function timelineCopies(ref: ObjectRef, { range }: Asked): Copies {
   const [kind, namespace] = [ref.kind.toLowerCase(), ref.namespace === "_" ? "" : ref.namespace];
   const within = flags("namespace", given(namespace));
@@ -99,7 +116,7 @@ export function timelineCopies(ref: ObjectRef, { range }: Asked): Copies {
   const where = Object.entries(equal).map(([column, value]) => `${column} = ${sqlText(value)}`);
   return {
     cli: shell(["beidou", "timeline", ...within, `--cluster=${ref.cluster}`, ...rangeFlags(range)], [`${kind}/${ref.name}`]),
-    sql: `SELECT time, type, reason, message, new_occurrences\nFROM events\nWHERE ${[IN_RANGE, ...where].join(" AND ")}\nORDER BY time DESC`,
+    sql: `SELECT time, type, reason, message, new_occurrences\nFROM events\nWHERE ${[...inScope([]), ...where].join(" AND ")}\nORDER BY time DESC`,
     kubectl: shell(["kubectl", `--context=${ref.cluster}`, ...within, "describe"], [kind, ref.name]),
     api: curl(`${objectUrl(ref)}/lanes`, { from: range.from, to: range.to, width: 1200 }),
   };
@@ -110,18 +127,20 @@ export function finderCopies({ range }: Asked, params: Params & { q: string; clu
   return { cli, api: curl("/api/v1/events", params) };
 }
 
-export function clustersCopies(params: Params): Copies {
+export function clustersCopies({ clusters }: Asked, params: Params): Copies {
+  const where = inScope(clusters).join(" AND ");
   return {
     cli: "beidou clusters",
     api: curl("/api/v1/clusters", params),
-    sql: `SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE ${IN_RANGE}\nGROUP BY cluster\nORDER BY states DESC`,
+    sql: `SELECT cluster, count() AS states, max(time) AS last\nFROM events\nWHERE ${where}\nGROUP BY cluster\nORDER BY states DESC`,
   };
 }
 
 export function coverageCopies(view: Asked, params: Params): Copies {
+  const where = ["until_time >= {from} AND from_time < {to} AND state != 'complete'", ...oneOf("cluster", view.clusters)].join(" AND ");
   return {
     cli: shell(["beidou", "coverage", ...scopeFlags(view)]),
-    sql: "SELECT cluster, state, reason, from_time, until_time\nFROM coverage\nWHERE until_time >= {from} AND from_time < {to} AND state != 'complete'\nORDER BY from_time DESC",
+    sql: `SELECT cluster, state, reason, from_time, until_time\nFROM coverage\nWHERE ${where}\nORDER BY from_time DESC`,
     api: curl("/api/v1/coverage/clusters", params),
   };
 }

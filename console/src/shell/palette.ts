@@ -1,40 +1,8 @@
 /** The grammar of the palette, after k9s: `:node c7-r14 @hz-prod-02`, `:events reason:Failed`, `/regex/`, `!not`, `-l label`. Pure. */
 import { TAIL } from "../design/visible";
 import { written } from "../query/edit";
+import { kindOf } from "../query/tables";
 import { withLabels } from "./labels";
-
-/** Kinds by kubectl's short names. The golden cases of the query line hold this list to the server's. */
-export const KINDS: Record<string, string> = {
-  po: "Pod",
-  pod: "Pod",
-  pods: "Pod",
-  no: "Node",
-  node: "Node",
-  nodes: "Node",
-  deploy: "Deployment",
-  deployment: "Deployment",
-  deployments: "Deployment",
-  rs: "ReplicaSet",
-  replicaset: "ReplicaSet",
-  sts: "StatefulSet",
-  statefulset: "StatefulSet",
-  ds: "DaemonSet",
-  daemonset: "DaemonSet",
-  job: "Job",
-  jobs: "Job",
-  cj: "CronJob",
-  cronjob: "CronJob",
-  hpa: "HorizontalPodAutoscaler",
-  svc: "Service",
-  service: "Service",
-  pvc: "PersistentVolumeClaim",
-  pv: "PersistentVolume",
-  ing: "Ingress",
-  ns: "Namespace",
-  namespace: "Namespace",
-  pdb: "PodDisruptionBudget",
-  hr: "HelmRelease",
-};
 
 export const PAGES = ["fleet", "events", "timelines", "sql", "operations", "tasks", "nodes", "clusters", "coverage", "settings"] as const;
 export type PageName = (typeof PAGES)[number];
@@ -92,13 +60,14 @@ export function readCommand(input: string): Command {
   }
   if (word in NODE_ACTS) return { what: "act", act: NODE_ACTS[word as keyof typeof NODE_ACTS], clusters: scoped(rest, true).clusters };
   if (word === "new") return { what: "new", clusters: scoped(rest, true).clusters };
-  const kind = word === "nodes" && rest === "" ? undefined : KINDS[word];
+  const page = (PAGES as readonly string[]).includes(word) ? (word as PageName) : PAGE_ALIASES[word];
+  // The page of Events finds them, and that of nodes lists them; `:nodes` with a part of a name looks for one.
+  const kind = page && !(page === "nodes" && rest !== "") ? null : kindOf(word);
   if (kind) {
     // An Event says nothing of the labels of its object.
     const { rest: unlabelled, labels } = withLabels(rest);
     return labels.length > 0 ? { what: "unlabelled", line: `:${word} ${unlabelled}` } : objects(kind, rest);
   }
-  const page = (PAGES as readonly string[]).includes(word) ? (word as PageName) : PAGE_ALIASES[word];
   if (page) return { what: "page", page, ...scoped(rest, page !== "sql") };
   if ((word === "range" || word === "since" || word === "last") && /^\d+[smhdw]$/.test(rest)) return { what: "range", since: `-${rest}` };
   if (word === "theme" && (rest === "dark" || rest === "light")) return { what: "theme", theme: rest };

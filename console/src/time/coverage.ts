@@ -48,6 +48,10 @@ export function missing(coverage: readonly ClusterCoverage[] | undefined, rangeT
   return parts.sort((a, b) => b.to - b.from - (a.to - a.from));
 }
 
+/** Whether all is known over which an answer counts; if not, its counts are lower bounds. */
+export const isWhole = (coverage: readonly ClusterCoverage[] | undefined, range: { to: string }): boolean =>
+  missing(coverage, Date.parse(range.to)).length === 0;
+
 /** How fresh the answer is: the earliest moment until which everything is known, where only the end waits. */
 export function knownUntil(coverage: readonly ClusterCoverage[] | undefined): number | null {
   const known = (coverage ?? []).flatMap((cluster) => (cluster.known_until ? [Date.parse(cluster.known_until)] : []));

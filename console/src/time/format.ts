@@ -1,4 +1,6 @@
 /** Times and lengths as people read them, in the zone of the address. */
+import type { Translate } from "../i18n";
+
 const cache = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -49,7 +51,7 @@ let quarter = { zone: "", at: Number.NaN, shift: 0 };
 
 /** How far a zone's clock is from UTC at a moment, in milliseconds. It is set anew at full quarters of an hour alone, so the last
  * answer serves most rows of a list: a formatter takes ten times as long. */
-function shift(ms: number, zone: string): number {
+export function zoneShift(ms: number, zone: string): number {
   const at = Math.floor(ms / QUARTER_MS);
   if (quarter.at === at && quarter.zone === zone) return quarter.shift;
   const options = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" } as const;
@@ -62,7 +64,7 @@ function shift(ms: number, zone: string): number {
 
 /** The clock with milliseconds, for every row of a long list. */
 export function hmsMillis(ms: number, zone: string): string {
-  return new Date(ms + shift(ms, zone)).toISOString().slice(11, 23);
+  return new Date(ms + zoneShift(ms, zone)).toISOString().slice(11, 23);
 }
 
 export function day(ms: number, zone: string): string {
@@ -73,7 +75,7 @@ export function day(ms: number, zone: string): string {
 
 /** Month and day alone: `11-27`. */
 export function monthDay(ms: number, zone: string): string {
-  return new Date(ms + shift(ms, zone)).toISOString().slice(5, 10);
+  return new Date(ms + zoneShift(ms, zone)).toISOString().slice(5, 10);
 }
 
 export function full(ms: number, zone: string): string {
@@ -103,16 +105,15 @@ export function clockIn(minute: number, zone: string | null | undefined, offsetM
 }
 
 /** A length with two units at most: `1 h 52 m`, `350 ms`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+export function duration(ms: number, t: Translate): string {
+  if (ms < 1000) return t("length.ms", { n: Math.round(ms) });
   const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10) return t("length.s", { n: seconds.toFixed(1) });
   const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  const m = Math.floor(s / 60);
-  if (m < 60) return s % 60 ? `${m} m ${s % 60} s` : `${m} m`;
-  const h = Math.floor(m / 60);
-  if (h < 24) return m % 60 ? `${h} h ${m % 60} m` : `${h} h`;
-  const d = Math.floor(h / 24);
-  return h % 24 ? `${d} d ${h % 24} h` : `${d} d`;
+  const [m, h, d] = [Math.floor(s / 60), Math.floor(s / 3600), Math.floor(s / 86_400)];
+  const days = d > 0 ? t("length.d", { n: d }) : "";
+  const hours = h % 24 > 0 ? t("length.h", { n: h % 24 }) : "";
+  const minutes = d === 0 && m % 60 > 0 ? t("length.m", { n: m % 60 }) : "";
+  const rest = h === 0 && s % 60 > 0 ? t("length.s", { n: s % 60 }) : "";
+  return [days, hours, minutes, rest].filter(Boolean).join(" ");
 }

@@ -1,5 +1,5 @@
 /** Where a time axis has its ticks: round moments of the zone, not too many. */
-import { day, hm, hms, monthDay } from "./format";
+import { hm, hms, monthDay, zoneShift } from "./format";
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
@@ -13,23 +13,25 @@ export interface Tick {
   strong: boolean;
 }
 
-function zoneShift(ms: number, zone: string): number {
-  const [date, clock] = [day(ms, zone), hms(ms, zone)];
-  return Date.parse(`${date}T${clock}Z`) - Math.floor(ms / 1000) * 1000;
-}
-
-/** The moment at which clocks of a zone show this; given as if they were those of UTC. */
-export function atClock(clock: number, zone: string): number {
-  return clock - zoneShift(clock - zoneShift(clock, zone), zone);
+/** The first moment, not before this one, at which the zone's clock shows a round time. Where clocks are set back a time comes twice,
+ * where they are set forth some do not come. */
+function roundTime(from: number, to: number, step: number, zone: string): number {
+  const round = (shift: number) => Math.ceil((from + shift) / step) * step - shift;
+  const found = round(zoneShift(from, zone));
+  const shift = zoneShift(found, zone);
+  if (shift === zoneShift(from, zone)) return found;
+  // Clocks were set in between: what was counted by the old ones is no round time of the new ones.
+  let next = round(shift);
+  while (next < to && zoneShift(next, zone) !== shift) next += step;
+  return next;
 }
 
 export function ticks(from: number, to: number, most: number, zone: string): Tick[] {
   const wanted = (to - from) / Math.max(1, most);
   const step = [...STEPS, ...LONG_STEPS].find((size) => size >= wanted) ?? 365 * DAY;
-  const shift = zoneShift(from, zone);
   const found: Tick[] = [];
-  for (let at = Math.ceil((from + shift) / step) * step - shift; at < to; at += step) {
-    const midnight = (at + shift) % DAY === 0;
+  for (let at = roundTime(from, to, step, zone); at < to; at = roundTime(at + 1, to, step, zone)) {
+    const midnight = (at + zoneShift(at, zone)) % DAY === 0;
     const label = step >= DAY || midnight ? monthDay(at, zone) : step < MINUTE ? hms(at, zone) : hm(at, zone);
     found.push({ at, label, strong: midnight });
   }

@@ -15,6 +15,7 @@ import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
 import { clustersCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
+import { isWhole } from "../../time/coverage";
 import { duration, full } from "../../time/format";
 import { clustersFirst } from "../first";
 
@@ -30,7 +31,7 @@ export function Page() {
   const chosen = list.data?.items.find((item) => item.cluster_uid === view.search.row);
   useChrome({
     title: t("nav.clusters"),
-    copies: clustersCopies(view.scope),
+    copies: clustersCopies(view, view.scope),
     cost: costOf(list.data),
   });
   if (list.isPending) return <Loading rows={10} />;
@@ -182,7 +183,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
           {cover?.longest ? (
             <>
               <dt>{t("clusters.longest")}</dt>
-              <dd>{duration(Date.parse(cover.longest.to) - Date.parse(cover.longest.from))}</dd>
+              <dd>{duration(Date.parse(cover.longest.to) - Date.parse(cover.longest.from), t)}</dd>
             </>
           ) : null}
         </dl>
@@ -202,7 +203,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
                   search={{ ...search, q: `${facet.field}:${written(value.value)}`, sev: "Warning" } as never}
                 >
                   <Fit className="mono" text={value.value} />
-                  <span className="end num">{group(value.states)}</span>
+                  <span className="end num">{atLeast(group(value.states), isWhole(top.data.coverage, top.data.range))}</span>
                 </Link>
               ))}
           </div>

@@ -133,7 +133,7 @@ function Line({
     [item.strip, from, to],
   );
   const length = (seconds: number, kind: string) =>
-    seconds > 0 ? <span className={`${kind} medium`}>{duration(seconds * 1000)}</span> : <span className="dim">0</span>;
+    seconds > 0 ? <span className={`${kind} medium`}>{duration(seconds * 1000, t)}</span> : <span className="dim">0</span>;
   return (
     <tr className={chosen ? "sel" : undefined}>
       <td>

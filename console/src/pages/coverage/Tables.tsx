@@ -35,7 +35,7 @@ export function Intervals({ items, zone, more }: { items: CoverageInterval[]; zo
           <tr key={`${item.from}${item.session ?? ""}`}>
             <td className="mono">{full(Date.parse(item.from), zone)}</td>
             <td className="mono">{full(Date.parse(item.to), zone)}</td>
-            <td>{duration(Date.parse(item.to) - Date.parse(item.from))}</td>
+            <td>{duration(Date.parse(item.to) - Date.parse(item.from), t)}</td>
             <td className={item.state === "gap" ? "error" : item.state === "degraded" ? "held" : "ok"}>{t(coverageWord(item.state))}</td>
             <td>{item.reason}</td>
             <td className="cut">

@@ -16,7 +16,7 @@ import { useT } from "../../i18n";
 import { RunsNote } from "../../operation/RunsNote";
 import { SaveDialog } from "../../query/SaveDialog";
 import { useChrome } from "../../shell/chrome";
-import { eventsCopies, groupCopies } from "../../shell/copies";
+import { eventsCopies, groupCopies, patternsCopies } from "../../shell/copies";
 import { useKeys } from "../../shell/keys";
 import { refresh, useView } from "../../shell/view";
 import { missing } from "../../time/coverage";
@@ -31,7 +31,7 @@ import { ExplainPane } from "./ExplainPane";
 import { ExportDialog } from "./ExportDialog";
 import { FacetList } from "./Facets";
 import { GroupsPane } from "./GroupsPane";
-import { groupParams } from "./groups";
+import { groupParams, patternParams } from "./groups";
 import { Legend } from "./Legend";
 import { PatternsPane } from "./PatternsPane";
 import { rowKey } from "./pins";
@@ -65,6 +65,7 @@ export function Page() {
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const shown = instead(search);
   const patternsOpen = shown === "patterns";
+  const folded = patternParams(asked.params);
   const field = patternsOpen ? undefined : shown;
   const grouped = field && groupParams(asked.params, field, search);
   const explainOpen = search.panel === "explain";
@@ -73,7 +74,11 @@ export function Page() {
   const total = bins.data ? atLeast(group(bins.data.states), lost.length === 0) : "…";
   useChrome({
     title: t("nav.events"),
-    copies: grouped ? groupCopies(view, asked.q, asked.types, grouped) : eventsCopies(view, asked.q, asked.types, asked.params),
+    copies: patternsOpen
+      ? patternsCopies(view, asked.q, asked.types, folded)
+      : grouped
+        ? groupCopies(view, asked.q, asked.types, grouped)
+        : eventsCopies(view, asked.q, asked.types, asked.params),
     cost: costOf(bins.data),
     costText: bins.data ? t("events.cost", { n: short(bins.data.states) }) : "",
   });
@@ -206,7 +211,7 @@ export function Page() {
           />
           <Partial parts={lost} />
           {patternsOpen ? (
-            <PatternsPane params={asked.params} view={view} line={asked.q} onLine={(line) => narrowed({ q: line, view: "" })} />
+            <PatternsPane params={folded} view={view} line={asked.q} onLine={(line) => narrowed({ q: line, view: "" })} />
           ) : grouped ? (
             <GroupsPane params={grouped} view={view} line={asked.q} onLine={(line) => narrowed({ q: line, group: "", sort: "" })} />
           ) : (

@@ -1,7 +1,7 @@
 /** What changed most in the range against the time before: values ranked by the server, each one a filter. */
 import type { Params } from "../../api/client";
 import { explain } from "../../api/questions";
-import type { Change, ClusterCoverage } from "../../api/types";
+import type { Change } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
 import { Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
@@ -11,7 +11,7 @@ import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { span } from "../../time/format";
 import { BASELINE_WORDS, baselines } from "../fleet/signals";
 
@@ -29,12 +29,9 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
   const answer = useHeld(explain({ ...params, top: 15, baseline: baseline === "before" ? undefined : baseline }, view.anchor));
   const when = (range: { from: string; to: string }) =>
     span(Date.parse(range.from), Date.parse(range.to), view.zone, view.anchor, t("time.today"));
-  const whole = (coverage: readonly ClusterCoverage[] | undefined, range: { to: string } | undefined) =>
-    missing(coverage, Date.parse(range?.to ?? "")).length === 0;
-  const [complete, known] = [
-    whole(answer.data?.coverage, answer.data?.range),
-    whole(answer.data?.baseline_coverage, answer.data?.baseline),
-  ];
+  const { data } = answer;
+  const complete = data !== undefined && isWhole(data.coverage, data.range);
+  const known = data !== undefined && isWhole(data.baseline_coverage, data.baseline);
   return (
     <aside className="det vl col" aria-label={t("events.explain")}>
       <div className="bar">

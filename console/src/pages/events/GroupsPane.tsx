@@ -9,7 +9,7 @@ import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { type Key, useT } from "../../i18n";
 import { only } from "../../query/edit";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole } from "../../time/coverage";
 import type { GroupParams, GroupSort } from "./groups";
 
 interface Props {
@@ -26,7 +26,7 @@ export function GroupsPane({ params, view, line, onLine }: Props) {
   if (answer.isError) return <Failed error={answer.error} what={t("events.group")} retry={() => void answer.refetch()} />;
   const [all] = answer.data.facets;
   if (!all || all.values.length === 0) return <Empty title={t("events.none")} />;
-  const complete = missing(answer.data.coverage, Date.parse(answer.data.range.to)).length === 0;
+  const complete = isWhole(answer.data.coverage, answer.data.range);
   const title = t(`facet.${all.field}` as Key);
   const most = Math.max(...all.values.map((one) => one.states));
   const head = (sort: GroupSort, label: string) => (

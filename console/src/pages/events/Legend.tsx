@@ -68,7 +68,7 @@ export function Legend({ data, types, complete, lost, view, rangeLabel, explainO
           <Icon name="bolt" />
           {t("events.explainRange", { range: rangeLabel })}
         </button>
-        <span className="dim small">{data ? t("hist.bar", { length: duration(data.bin_seconds * 1000) }) : ""}</span>
+        <span className="dim small">{data ? t("hist.bar", { length: duration(data.bin_seconds * 1000, t) }) : ""}</span>
         <Segment
           small
           label={t("hist.scale")}

@@ -1,5 +1,4 @@
 /** Like messages folded to one line each: how often, since when, and which are new against the time before. */
-import type { Params } from "../../api/client";
 import { patterns } from "../../api/questions";
 import type { Pattern } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
@@ -11,18 +10,26 @@ import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { only } from "../../query/edit";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole } from "../../time/coverage";
 import { full } from "../../time/format";
+import type { PatternParams } from "./groups";
 
-export function PatternsPane({ params, view, line, onLine }: { params: Params; view: View; line: string; onLine: (line: string) => void }) {
+interface Props {
+  params: PatternParams;
+  view: View;
+  line: string;
+  onLine: (line: string) => void;
+}
+
+export function PatternsPane({ params, view, line, onLine }: Props) {
   const t = useT();
-  const answer = useHeld(patterns({ ...params, top: 200 }, view.anchor));
+  const answer = useHeld(patterns(params, view.anchor));
   if (answer.isPending) return <Loading rows={16} />;
   if (answer.isError) return <Failed error={answer.error} what={t("events.patterns")} retry={() => void answer.refetch()} />;
   const { items, different } = answer.data;
   if (items.length === 0) return <Empty title={t("events.noPatterns")} />;
-  const whole = missing(answer.data.baseline_coverage, Date.parse(answer.data.baseline.to)).length === 0;
-  const complete = missing(answer.data.coverage, Date.parse(answer.data.range.to)).length === 0;
+  const whole = isWhole(answer.data.baseline_coverage, answer.data.baseline);
+  const complete = isWhole(answer.data.coverage, answer.data.range);
   const most = items[0]?.states ?? 1;
   return (
     <section className={answer.isPlaceholderData ? "scroll grow stale" : "scroll grow"} aria-label={t("events.patterns")} tabIndex={0}>

@@ -27,6 +27,8 @@ interface Props {
 export function TailBar({ tail, view, columns, patterns, grouped, total, first }: Props) {
   const t = useT();
   const until = knownUntil(first?.coverage);
+  const folded = patterns || grouped !== "";
+  const order = !folded ? "events.newest" : !patterns && view.search.sort === "warnings" ? "events.mostWarned" : "events.mostStates";
   return (
     <div className={tail ? "tail on" : "tail"}>
       {tail ? (
@@ -69,12 +71,12 @@ export function TailBar({ tail, view, columns, patterns, grouped, total, first }
         </>
       ) : (
         <span className="cut">
-          {t("events.newest", { n: total })}
+          {t(order, { n: total })}
           {until === null ? "" : ` · ${t("state.asOf", { time: hms(until, view.zone) })}`}
         </span>
       )}
       <span className="row tight end">
-        {patterns || grouped !== "" ? null : <ColumnPicker columns={columns} view={view} />}
+        {folded ? null : <ColumnPicker columns={columns} view={view} />}
         <label className="small dim">
           <span className="vh">{t("events.group")}</span>
           <select className="in sm" value={grouped} onChange={(event) => view.set({ group: event.target.value, view: "" })}>

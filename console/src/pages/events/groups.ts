@@ -1,9 +1,10 @@
-/** What is asked for Events grouped by a field. Pure. */
+/** What is asked for Events that are folded: grouped by a field, or to templates of their messages. Pure. */
 import type { Params } from "../../api/client";
 import type { Search } from "../../shell/view";
 
-/** So many values the server counts at the most. */
+/** So many values, and so many templates, the server counts at the most. */
 const MOST = 50;
+const MOST_PATTERNS = 200;
 
 export type GroupSort = "states" | "warnings";
 
@@ -13,3 +14,7 @@ export type GroupParams = Params & { fields: readonly [string]; top: number; sor
 export function groupParams(params: Params, field: string, { sort }: Search): GroupParams {
   return { ...params, fields: [field], top: MOST, sort: sort === "warnings" ? "warnings" : "states" };
 }
+
+export type PatternParams = Params & { top: number };
+
+export const patternParams = (params: Params): PatternParams => ({ ...params, top: MOST_PATTERNS });

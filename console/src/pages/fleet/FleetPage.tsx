@@ -5,24 +5,27 @@ import { useEffect, useMemo } from "react";
 import { costOf } from "../../api/client";
 import { runsOver } from "../../api/operations";
 import { patterns, space } from "../../api/questions";
+import type { Bin } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
 import { HistogramChart } from "../../canvas/HistogramChart";
+import { knownCount } from "../../canvas/histogram";
 import { Spark } from "../../canvas/Spark";
 import { Glyph } from "../../design/Icon";
-import { atLeast, short, signed } from "../../design/number";
+import { atLeast, rateText, short, signed } from "../../design/number";
 import { Segment } from "../../design/parts";
 import { Empty, Failed, Loading, Partial, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
 import { fleetCopies } from "../../shell/copies";
 import { common, refresh, useView } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { day, duration } from "../../time/format";
 import { absolute, isRelative } from "../../time/range";
 import { fleetFirst } from "../first";
+import { comparable, warnings as warningsOf } from "./cell";
 import { FleetSide } from "./FleetSide";
 import { Grid } from "./Grid";
-import { BASELINE_WORDS, baselines, comparable, SIGNALS, signalParams, warnings as warningsOf } from "./signals";
+import { BASELINE_WORDS, baselines, SIGNALS, signalParams } from "./signals";
 
 const REFRESH_MS = 30_000;
 
@@ -60,15 +63,9 @@ export function Page() {
     cost: costOf(signals.data),
     costText: t("fleet.cost", { n: SIGNALS.length }),
   });
-  const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => (bin.coverage === "gap" ? null : bin.states)), [bins.data]);
-  const warned = useMemo(
-    () =>
-      (bins.data?.bins ?? []).map((bin) =>
-        bin.coverage === "gap" ? null : (bin.by_type.find((one) => one.type === "Warning")?.states ?? 0),
-      ),
-    [bins.data],
-  );
-  const warnings = bins.data?.by_type.find((one) => one.type === "Warning")?.states ?? 0;
+  const total = useMemo(() => (bins.data?.bins ?? []).map((bin) => knownCount(bin, bin.states)), [bins.data]);
+  const warned = useMemo(() => (bins.data?.bins ?? []).map((bin) => knownCount(bin, warningsIn(bin))), [bins.data]);
+  const warnings = bins.data ? warningsIn(bins.data) : 0;
   const minutes = (view.bounds[1] - view.bounds[0]) / 60_000;
   const all = signals.data;
   const risen = all && comparable(all) ? warningsOf(all) : null;
@@ -78,14 +75,14 @@ export function Page() {
     void navigate({ to: "/events", search: { ...common(view.search), ...absolute(from, to), sev: "Warning" } as never });
   const figures: { name: string; value: string; under: string; spark?: (number | null)[]; color?: string }[] = [
     {
-      name: t("fleet.events", { length: duration(length) }),
+      name: t("fleet.events", { length: duration(length, t) }),
       value: bins.data ? atLeast(short(bins.data.states), whole) : waits(bins),
       under: bins.data ? t("fleet.occurrences", { n: atLeast(short(bins.data.occurrences), whole) }) : "",
       spark: total,
     },
     {
       name: t("fleet.warnings"),
-      value: bins.data ? atLeast(short(warnings / minutes), whole) : waits(bins),
+      value: bins.data ? atLeast(rateText(warnings / minutes), whole) : waits(bins),
       under: risen && risen.before > 0 ? signed(risen.now / risen.before - 1) : "",
       spark: warned,
       color: "sev-warn",
@@ -95,7 +92,11 @@ export function Page() {
       value: list.data ? String(list.data.items.length) : waits(list),
       under: cover.data ? t("fleet.whole", { n: cover.data.items.filter((item) => item.percent === "100").length }) : "",
     },
-    { name: t("fleet.templates"), value: folds.data ? short(folds.data.different) : waits(folds), under: t("fleet.templatesUnder") },
+    {
+      name: t("fleet.templates"),
+      value: folds.data ? atLeast(short(folds.data.different), isWhole(folds.data.coverage, folds.data.range)) : waits(folds),
+      under: t("fleet.templatesUnder"),
+    },
     {
       name: t("fleet.coverage"),
       value: cover.data ? `${lowest(cover.data.items.map((item) => item.percent))} %` : waits(cover),
@@ -180,7 +181,7 @@ export function Page() {
             </Empty>
           ) : null}
           {list.data && list.data.items.length > 0 ? (
-            <Grid list={list.data.items} cover={cover} signals={signals} sort={sort} view={view} />
+            <Grid list={list.data} cover={cover} signals={signals} sort={sort} view={view} />
           ) : null}
           {all && !comparable(all) ? <p className="small dim nobase">{t("fleet.noBaseline")}</p> : null}
           {bins.data && list.data && list.data.items.length > 0 ? (
@@ -206,6 +207,8 @@ export function Page() {
     </div>
   );
 }
+
+const warningsIn = ({ by_type }: Pick<Bin, "by_type">): number => by_type.find((one) => one.type === "Warning")?.states ?? 0;
 
 /** A number that has not come is on its way, or could not be asked for. */
 const waits = (query: { isError: boolean }): string => (query.isError ? "–" : "…");

@@ -7,17 +7,18 @@ import { type Held, useHeld } from "../../api/useHeld";
 import { Canvas, type Draw } from "../../canvas/Canvas";
 import { coverageStrip } from "../../canvas/paint";
 import { Glyph } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Fit, Id } from "../../design/parts";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { timesText } from "../../design/times";
 import { type Key, useT } from "../../i18n";
 import { withValue } from "../../query/edit";
 import { common, type View } from "../../shell/view";
-import { stripStretches } from "../../time/coverage";
+import { isWhole, stripStretches } from "../../time/coverage";
 import { hm, monthDay } from "../../time/format";
+import { comparable, level } from "./cell";
 import { FleetWork } from "./FleetWork";
-import { type Baseline, comparable, level } from "./signals";
+import type { Baseline } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
 
@@ -54,7 +55,14 @@ export function FleetSide({ view, cover, baseline, ask }: Props) {
           {changes.isError ? <Failed error={changes.error} what={t("fleet.changes")} retry={() => void changes.refetch()} /> : null}
           {changes.data && changes.data.changes.length === 0 ? <Empty title={t("explain.none")} /> : null}
           {changes.data?.changes.map((change) => (
-            <One key={change.field + change.value} change={change} view={view} known={comparable(changes.data)} />
+            <One
+              key={change.field + change.value}
+              change={change}
+              view={view}
+              known={comparable(changes.data)}
+              complete={isWhole(changes.data.coverage, changes.data.range)}
+              whole={isWhole(changes.data.baseline_coverage, changes.data.baseline)}
+            />
           ))}
         </div>
       </section>
@@ -85,7 +93,16 @@ export function FleetSide({ view, cover, baseline, ask }: Props) {
   );
 }
 
-function One({ change, view, known }: { change: Change; view: View; known: boolean }) {
+interface OneProps {
+  change: Change;
+  view: View;
+  /** Whether enough is known of the time before to compare with it; whether all is known of the range, and of the time before. */
+  known: boolean;
+  complete: boolean;
+  whole: boolean;
+}
+
+function One({ change, view, known, complete, whole }: OneProps) {
   const t = useT();
   const text = change.label ?? change.value;
   const glyph = GLYPHS[known && change.states >= change.states_before ? level(change.states, change.states_before, change.score) : 0];
@@ -107,8 +124,8 @@ function One({ change, view, known }: { change: Change; view: View; known: boole
         )}
       </span>
       <span className="dim small two">
-        {t(`facet.${change.field}` as Key)} · {known ? `${group(change.states_before)} → ` : ""}
-        {group(change.states)}
+        {t(`facet.${change.field}` as Key)} · {known ? `${atLeast(group(change.states_before), whole)} → ` : ""}
+        {atLeast(group(change.states), complete)}
       </span>
     </Link>
   );

@@ -43,7 +43,7 @@ function One({ item, view }: { item: OperationItem; view: View }) {
   const t = useT();
   const phase = asPhase(item.phase);
   const hosts = share(item.hosts, item.steps);
-  const length = duration(Math.max(0, view.anchor - Date.parse(item.since)));
+  const length = duration(Math.max(0, view.anchor - Date.parse(item.since)), t);
   return (
     <Link className="inc" to="/operations/$id" params={{ id: item.id }} search={common(view.search) as never}>
       <Glyph name={PHASE_LOOK[phase].glyph} label={t(`phase.${phase}`)} />

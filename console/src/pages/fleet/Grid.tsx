@@ -2,25 +2,26 @@
  * change under the hand. */
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FocusEvent, type KeyboardEvent, useMemo, useRef, useState } from "react";
-import type { Cluster, ClusterCompleteness, Completeness, Signals } from "../../api/types";
+import type { Cluster, ClusterCompleteness, Completeness, Page, Signals } from "../../api/types";
 import type { Held } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
-import { group, short, tight } from "../../design/number";
+import { atLeast, group, short, tight } from "../../design/number";
 import { Id } from "../../design/parts";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
 import { modified } from "../../shell/keys";
 import { prefsNow, setPrefs, usePrefs } from "../../shell/prefs";
 import { common, type View } from "../../shell/view";
+import { type Cell, cell, isWholeOf } from "./cell";
 import { favouritesFirst, ordered, type Sort, toggledFavourite } from "./order";
-import { type Cell, cell, SIGNALS } from "./signals";
+import { SIGNALS } from "./signals";
 
 const GLYPHS = ["info", "warn", "error", "crit"] as const;
 /** Later than so many seconds is worth a look; later than that is bad. */
 const LAG_S = [10, 60] as const;
 
 interface Props {
-  list: readonly Cluster[];
+  list: Page<Cluster>;
   cover: Held<Completeness>;
   signals: Held<Signals>;
   sort: Sort;
@@ -43,7 +44,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const navigate = useNavigate();
   const table = useRef<HTMLTableElement>(null);
   const answer = signals.data;
-  const lines = list.map((cluster): Line => {
+  const lines = list.items.map((cluster): Line => {
     const cells = SIGNALS.map((_, place) => (answer ? cell(answer, place, cluster.cluster_uid) : undefined));
     const worst = cells.reduce((sum, one) => sum + (one ? 100 ** one.level : one === null ? 50 : 0), 0);
     const known = cover.data?.items;
@@ -55,7 +56,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
   const settled = answer !== undefined;
   // The order stays as it was until a person asks for the new one; a star moves its own row, and no other.
   const [held, setHeld] = useState<{ key: string; order: string } | null>(null);
-  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.length}`;
+  const key = `${sort}|${view.range.from}|${view.range.to}|${view.clusters.join()}|${view.search.baseline ?? ""}|${list.items.length}`;
   if (settled && held?.key !== key) setHeld({ key, order: wanted });
   const order = held?.key === key ? held.order : wanted;
   const shown = useMemo(() => {
@@ -143,7 +144,7 @@ export function Grid({ list, cover, signals, sort, view }: Props) {
                   <Id text={line.cluster.cluster} most={16} />
                 </Link>
               </th>
-              <td className="n">{short(line.cluster.states)}</td>
+              <td className="n">{atLeast(short(line.cluster.states), isWholeOf(list, line.cluster.cluster_uid))}</td>
               <LagCell cover={line.cover} spot={spot(row, 1)} />
               {line.cells.map((one, n) => {
                 const signal = SIGNALS[n];

@@ -43,7 +43,7 @@ export function ClusterPane({ cluster, locks }: { cluster: ClusterCalendar; lock
               {t("nodes.window", {
                 days: one.days.length === 0 ? t("nodes.everyDay") : one.days.map((day) => weekday(day, lang)).join(", "),
                 time,
-                length: duration(one.minutes * 60_000),
+                length: duration(one.minutes * 60_000, t),
               })}
             </p>
           );

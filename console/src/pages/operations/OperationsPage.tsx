@@ -69,7 +69,7 @@ export function Page() {
           key: "length",
           head: t("ops.length"),
           number: true,
-          cell: (item) => (item.started ? duration((item.ended ? Date.parse(item.ended) : Date.now()) - Date.parse(item.started)) : "–"),
+          cell: (item) => (item.started ? duration((item.ended ? Date.parse(item.ended) : Date.now()) - Date.parse(item.started), t) : "–"),
         },
       ]}
     >

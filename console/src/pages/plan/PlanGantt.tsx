@@ -49,7 +49,7 @@ export function PlanGantt({ plan }: { plan: PlanAnswer }) {
             partWords: () => "",
             cursor: hms(now, zone),
             heldWords: "",
-            ghostWords: duration(Math.max(0, (coming.at(-1)?.to ?? now) - now)),
+            ghostWords: duration(Math.max(0, (coming.at(-1)?.to ?? now) - now), t),
           })}
         />
       </div>

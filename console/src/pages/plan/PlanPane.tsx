@@ -102,7 +102,7 @@ function Figures({ plan }: { plan: PlanAnswer }) {
             <span>{t("plan.forecastUnknown")}</span>
           ) : (
             <>
-              <b>{duration(p50)}</b> <span>p90 {duration(p90 ?? p50)}</span>
+              <b>{duration(p50, t)}</b> <span>p90 {duration(p90 ?? p50, t)}</span>
             </>
           )}
         </dd>

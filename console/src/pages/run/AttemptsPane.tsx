@@ -29,7 +29,7 @@ function StoodRow({ hold, end }: { hold: StoodItem; end: number }) {
       <span className="row">
         <Glyph name="held" />
         <b className="medium mono">{hold.reason ?? "Held"}</b>
-        <span className="sub small">{t("run.held", { length: duration(Math.max(0, to - from)) })}</span>
+        <span className="sub small">{t("run.held", { length: duration(Math.max(0, to - from), t) })}</span>
         <span className="end dim small num">
           {hms(from, zone)} – {hold.until ? hms(to, zone) : ""}
         </span>
@@ -99,7 +99,7 @@ export function AttemptsPane({ run }: { run: Run }) {
                 {one.purpose === "undo" ? ` · ${t("run.undoes")}` : ""}
               </span>
               <span className="end dim small num">
-                {hms(from, view.zone)} · {duration(Math.max(0, to - from))}
+                {hms(from, view.zone)} · {duration(Math.max(0, to - from), t)}
               </span>
             </span>
             <span className="row small dim">

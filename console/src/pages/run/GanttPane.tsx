@@ -34,7 +34,7 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
   const warnedAt = useMemo(() => warned(told ?? []), [told]);
   const standing = (holds: readonly Hold[]) => {
     const open = holds.find((one) => one.open);
-    return { holds, heldWords: open ? t("run.held", { length: duration(open.to - open.from) }) : "" };
+    return { holds, heldWords: open ? t("run.held", { length: duration(open.to - open.from, t) }) : "" };
   };
   const picture = (): GanttPicture => ({
     ...standing(holdsAt(detail.holds, store.moment())),
@@ -57,7 +57,7 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
     stageWords: (stage, counts) => {
       if (counts.bad > 0) return t("run.stageBad", { ok: counts.through, bad: counts.bad, running: counts.running });
       if (counts.running > 0) return t("run.stageRuns", { ok: counts.through, n: stage.hosts, running: counts.running });
-      const soak = stage.soak_ms > 0 && stage.canary ? `, ${t("run.soak", { length: duration(stage.soak_ms) })}` : "";
+      const soak = stage.soak_ms > 0 && stage.canary ? `, ${t("run.soak", { length: duration(stage.soak_ms, t) })}` : "";
       return `${t("run.stageOf", { ok: counts.through, n: stage.hosts })}${soak}`;
     },
     partWords: (row) => (row.part ? t(`taskState.${row.part.state}` as Key) : ""),
@@ -66,8 +66,8 @@ export function GanttPane({ run, events }: { run: Run; events: RunEventsAnswer }
       forecast.p50_ms === null || forecast.p50_ms === undefined
         ? ""
         : t(hold ? "run.ifResumed" : "run.expected", {
-            p50: duration(Math.max(0, (coming.at(-1)?.to ?? end) - end)),
-            p90: duration(Math.max(0, (coming.at(-1)?.p90 ?? end) - end)),
+            p50: duration(Math.max(0, (coming.at(-1)?.to ?? end) - end), t),
+            p90: duration(Math.max(0, (coming.at(-1)?.p90 ?? end) - end), t),
           }),
   });
   return (

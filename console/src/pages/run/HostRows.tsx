@@ -84,7 +84,7 @@ export function HostRow({ host, steps, selected, checked, onCheck, onOpen }: Row
       <Fit className={host.bad ? "fail medium" : "sub"} text={host.error?.step ?? (host.through ? steps.at(-1) : present?.step) ?? ""} />
       <Fit className="sub" text={host.error ? host.error.message || host.error.code : t(`host.${host.through ? "ok" : state}` as Key)} />
       <span className="num dim small">
-        {present?.duration_ms ? duration(present.duration_ms) : present ? hms(Date.parse(present.since), zone) : ""}
+        {present?.duration_ms ? duration(present.duration_ms, t) : present ? hms(Date.parse(present.since), zone) : ""}
       </span>
     </div>
   );

@@ -26,12 +26,12 @@ export function LogRow({ line, zone, open, withHost }: Props) {
   );
 }
 
-/** The open line, all of it. */
+/** The open line, all of it: nothing of a log is cut, and how long a line can be its runner says. */
 export function LogMore({ line }: { line: LogItem }) {
   const results = line.results ? JSON.stringify(line.results, null, 2) : "";
   const head = [line.kind, line.state, line.host, line.task, line.action, line.item].filter(Boolean).join(" · ");
   const parts = [head, line.code, line.message, line.remedy ? `→ ${line.remedy}` : "", results];
-  return <pre className="code">{visibleLines(parts.filter(Boolean).join("\n"), 8000)}</pre>;
+  return <pre className="code">{visibleLines(parts.filter(Boolean).join("\n"), Number.POSITIVE_INFINITY)}</pre>;
 }
 
 function Said({ line, withHost }: { line: LogItem; withHost: boolean }) {

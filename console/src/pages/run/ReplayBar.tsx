@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { histogram } from "../../api/questions";
 import { LABEL, RIGHT } from "../../canvas/drawGantt";
+import { knownCount } from "../../canvas/histogram";
 import { Spark } from "../../canvas/Spark";
 import { Icon } from "../../design/Icon";
 import { useT } from "../../i18n";
@@ -41,7 +42,7 @@ export function ReplayBar({ run, axis }: { run: Run; axis: readonly [number, num
     ),
   );
   const values = useMemo(
-    () => (bins.data?.bins ?? []).filter((bin) => Date.parse(bin.from) < end).map((bin) => (bin.coverage === "gap" ? null : bin.states)),
+    () => (bins.data?.bins ?? []).filter((bin) => Date.parse(bin.from) < end).map((bin) => knownCount(bin, bin.states)),
     [bins.data, end],
   );
   // Thumb and clock go with the pictures, frame by frame.

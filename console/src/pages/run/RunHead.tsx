@@ -72,7 +72,7 @@ export function RunHead({ run }: { run: Run }) {
           {summary.dry_run ? ` · ${t("run.dryRun")}` : ""}
           {started === null
             ? ` · ${t("run.notStarted")}`
-            : ` · ${t("run.started", { time: hms(started, view.zone), length: duration(end - started) })}`}
+            : ` · ${t("run.started", { time: hms(started, view.zone), length: duration(end - started, t) })}`}
         </span>
         <span className="row tight acts">
           {replay ? (
@@ -145,7 +145,7 @@ function LiveNotes({ run }: { run: Run }) {
       {silent > 30_000 ? (
         <div className="note warn" role="status">
           <Glyph name="warn" />
-          <span className="cut">{t("run.silent", { length: duration(silent), most: duration(detail.plan.limits.silence_ms) })}</span>
+          <span className="cut">{t("run.silent", { length: duration(silent, t), most: duration(detail.plan.limits.silence_ms, t) })}</span>
         </div>
       ) : null}
       {snapshot.stream === "lost" ? (

@@ -38,7 +38,7 @@ export function Result({ data, sql }: { data: SqlAnswer; sql: string }) {
           </span>
         ) : null}
         <span className="dim small cut">
-          {duration(elapsed * 1000)} · {cost}
+          {duration(elapsed * 1000, t)} · {cost}
         </span>
         <span className="row end">
           <Segment

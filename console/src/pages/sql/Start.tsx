@@ -73,5 +73,5 @@ export function Start({ onStatement, onName }: Props) {
 
 /** What a statement may take. */
 export function limitsText({ seconds, rows, memory_bytes }: SqlSchema["limits"], t: Translate): string {
-  return t("sql.limits", { time: duration(seconds * 1000), rows: group(rows), memory: bytes(memory_bytes) });
+  return t("sql.limits", { time: duration(seconds * 1000, t), rows: group(rows), memory: bytes(memory_bytes) });
 }

@@ -2,8 +2,8 @@
  * but by time: a statement that groups says what it means. Pure. */
 import type { SqlAnswer } from "../../api/types";
 import { SERIES_COLORS, type Series, stepOf } from "../../canvas/series";
+import { atClock } from "../../time/clock";
 import { hm } from "../../time/format";
-import { atClock } from "../../time/ticks";
 import { isNumber, textOf } from "./cells";
 
 /** So many bars are seen one below the other. */

@@ -35,7 +35,7 @@ function Stage({ step, operation }: { step: TaskStepItem; operation: OperationIt
         <div className="row">
           <h3 className="mono">{taskStepName(step)}</h3>
           <span className="sub small">{t(`taskState.${step.state}` as Key)}</span>
-          <span className="end dim small num">{from === null ? "" : `${hms(from, zone)} · ${duration(Math.max(0, to - from))}`}</span>
+          <span className="end dim small num">{from === null ? "" : `${hms(from, zone)} · ${duration(Math.max(0, to - from), t)}`}</span>
         </div>
         {step.message === "" || (operation && step.message.endsWith(operation.message)) ? null : (
           <p className="sub">

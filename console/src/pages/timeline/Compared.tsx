@@ -12,9 +12,9 @@ import { useT } from "../../i18n";
 import { RunsNote } from "../../operation/RunsNote";
 import type { ObjectRef } from "../../shell/copies";
 import { common, objectPath, type View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import type { Range } from "../../time/range";
-import { type Cursors, isWhole, LaneRows } from "./LaneRows";
+import { type Cursors, LaneRows } from "./LaneRows";
 import { useObjectLanes } from "./useObjectLanes";
 
 interface Props extends Cursors {
@@ -69,7 +69,11 @@ export function Compared({ object, range, axis, width, told, view, onRemove, ...
           data={lanes.data}
           axis={axis}
           view={view}
-          name={t("lanes.nameOf", { n: lanes.data.lanes.length, states: atLeast(group(states), isWhole(lanes.data)), name })}
+          name={t("lanes.nameOf", {
+            n: lanes.data.lanes.length,
+            states: atLeast(group(states), isWhole(lanes.data.coverage, lanes.data.range)),
+            name,
+          })}
         />
       ) : null}
     </div>

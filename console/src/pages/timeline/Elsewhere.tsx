@@ -3,13 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { get } from "../../api/client";
 import type { Reach } from "../../api/types";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { written } from "../../query/edit";
 import { common, type View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { absolute } from "../../time/range";
 
 interface Props {
@@ -30,6 +30,8 @@ export function Elsewhere({ kind, reasons, between, view }: Props) {
     queryFn: ({ signal }) => get<Reach>("/api/v1/events/reach", params, signal),
   });
   const found = (reach.data?.reasons ?? []).toSorted((one, other) => reasons.indexOf(one.reason) - reasons.indexOf(other.reason));
+  // There may be more where something is not known: then nobody can say that it was here alone.
+  const whole = reach.data !== undefined && isWhole(reach.data.coverage, reach.data.range);
   return (
     <section className="elsewhere" aria-label={t("lanes.elsewhere")}>
       <b className="medium small">{t("lanes.elsewhere")}</b>
@@ -47,7 +49,9 @@ export function Elsewhere({ kind, reasons, between, view }: Props) {
             <Foreign text={one.reason} most={60} />
           </span>
           <span className="num nowrap">
-            {one.objects === 1 ? t("lanes.onlyHere") : t("lanes.objects", { n: group(one.objects), clusters: group(one.clusters) })}
+            {one.objects === 1 && whole
+              ? t("lanes.onlyHere")
+              : t("lanes.objects", { n: atLeast(group(one.objects), whole), clusters: atLeast(group(one.clusters), whole) })}
           </span>
         </Link>
       ))}

@@ -10,7 +10,7 @@ import { atLeast, group } from "../../design/number";
 import { Foreign } from "../../design/parts";
 import { useT } from "../../i18n";
 import { common, type View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole } from "../../time/coverage";
 import { absolute } from "../../time/range";
 import type { ObjectLanes } from "./useObjectLanes";
 
@@ -29,14 +29,10 @@ interface Props extends Cursors {
   name: string;
 }
 
-/** Whether all that was said of the object in its range is known. */
-export const isWhole = ({ coverage, range }: Pick<Lanes, "coverage" | "range">): boolean =>
-  missing(coverage, Date.parse(range.to)).length === 0;
-
 export function LaneRows({ of, data, axis, view, name, t1, t2, onT }: Props) {
   const t = useT();
   const { spans, host, cluster, runs, done } = of;
-  const complete = isWhole(data);
+  const complete = isWhole(data.coverage, data.range);
   const drawn = useMemo(() => ({ ...data, range: axis }), [data, axis]);
   return (
     <div className={of.lanes.isPlaceholderData ? "lanegrid stale" : "lanegrid"}>

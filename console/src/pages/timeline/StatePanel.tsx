@@ -1,15 +1,15 @@
 /** The object at T2, or what differs between T1 and T2, as far as Events tell it. */
 import { useQuery } from "@tanstack/react-query";
-import { get } from "../../api/client";
 import type { ObjectAt } from "../../api/types";
 import { Glyph, typeGlyph } from "../../design/Icon";
-import { group } from "../../design/number";
+import { atLeast, group } from "../../design/number";
 import { Foreign, Tabs } from "../../design/parts";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import type { View } from "../../shell/view";
-import { missing } from "../../time/coverage";
+import { isWhole, missing } from "../../time/coverage";
 import { duration, full } from "../../time/format";
+import { momentOf, stateAt } from "./at";
 import { difference } from "./diff";
 import { Elsewhere } from "./Elsewhere";
 
@@ -26,14 +26,10 @@ interface Props {
 export function StatePanel({ url, kind, view, t1, t2 }: Props) {
   const t = useT();
   const tab: Tab = view.search.tab === "diff" ? "diff" : "state";
-  // To the millisecond behind T2: the state that happened at T2 belongs to it.
-  const ask = (at: number) => ({
-    queryKey: [url, "at", Math.round(at)],
-    queryFn: ({ signal }: { signal: AbortSignal }) => get<ObjectAt>(`${url}/at`, { t: new Date(Math.round(at) + 1).toISOString() }, signal),
-    placeholderData: (before: ObjectAt | undefined) => before,
-  });
-  const now = useQuery(ask(t2));
-  const then = useQuery({ ...ask(t1 ?? t2), enabled: tab === "diff" && t1 !== null });
+  const now = useQuery(stateAt(url, t2));
+  const then = useQuery(stateAt(url, tab === "diff" ? t1 : null));
+  // What is told is that of other moments, until these have been answered.
+  const isOld = now.isPlaceholderData || then.isPlaceholderData;
   const changes = now.data && then.data ? difference(then.data.items, now.data.items) : [];
   const came = changes.filter((change) => change.sign !== "-");
   // What warns comes first: it is why somebody asks.
@@ -48,14 +44,14 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
           onChange={(next) => view.set({ tab: next === "diff" ? "diff" : "" }, { replace: true })}
           tabs={[
             { value: "state", label: t("lanes.stateAt") },
-            { value: "diff", label: t("lanes.diff"), count: t1 !== null && then.data ? changes.length : "" },
+            { value: "diff", label: t("lanes.diff"), count: t1 !== null && then.data && !isOld ? changes.length : "" },
           ]}
         />
       </div>
-      <div className="scroll grow" role="tabpanel" id="st-panel" aria-labelledby={`st-${tab}`} tabIndex={0}>
+      <div className={isOld ? "scroll grow stale" : "scroll grow"} role="tabpanel" id="st-panel" aria-labelledby={`st-${tab}`} tabIndex={0}>
         {now.isPending ? <Loading rows={6} /> : null}
         {now.isError ? <Failed error={now.error} what={t("lanes.state")} retry={() => void now.refetch()} /> : null}
-        {now.data && tab === "state" ? <At data={now.data} t2={t2} zone={view.zone} /> : null}
+        {now.data && tab === "state" ? <At data={now.data} zone={view.zone} /> : null}
         {tab === "diff" && t1 === null ? (
           <Empty title={t("lanes.noT1")}>
             <p>{t("lanes.setT1")}</p>
@@ -81,7 +77,7 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
             ))
           )
         ) : null}
-        {tab === "diff" && t1 !== null && came.length > 0 ? (
+        {tab === "diff" && t1 !== null && came.length > 0 && !isOld ? (
           <Elsewhere kind={kind} reasons={[...new Set(warned)]} between={[Math.min(t1, t2), Math.max(t1, t2)]} view={view} />
         ) : null}
       </div>
@@ -89,8 +85,9 @@ export function StatePanel({ url, kind, view, t1, t2 }: Props) {
   );
 }
 
-function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
+function At({ data, zone }: { data: ObjectAt; zone: string }) {
   const t = useT();
+  const told = momentOf(data);
   const older = data.tables_from ? t("lanes.tablesFrom", { time: full(Date.parse(data.tables_from), zone) }) : null;
   if (data.items.length === 0) {
     return (
@@ -109,7 +106,10 @@ function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
     <>
       <Partial parts={missing(data.coverage, Date.parse(data.range.to))} />
       <p className="small dim pad">
-        {t("lanes.atHint", { n: group(data.states), first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–" })}
+        {t("lanes.atHint", {
+          n: atLeast(group(data.states), isWhole(data.coverage, data.range) && older === null),
+          first: data.first_seen ? full(Date.parse(data.first_seen), zone) : "–",
+        })}
       </p>
       {older ? <p className="small held pad">{older}</p> : null}
       {data.items.map((event) => (
@@ -119,7 +119,7 @@ function At({ data, t2, zone }: { data: ObjectAt; t2: number; zone: string }) {
             <Foreign text={event.reason} most={60} />{" "}
             {event.occurrences > 1 ? <span className="dim">× {group(event.occurrences)}</span> : null}
           </b>
-          <span className="dim small nowrap">{t("lanes.ago", { length: duration(Math.max(0, t2 - Date.parse(event.time))) })}</span>
+          <span className="dim small nowrap">{t("lanes.ago", { length: duration(Math.max(0, told - Date.parse(event.time)), t) })}</span>
           <span className="sub small msg">
             <Foreign text={event.message} most={300} />
           </span>

@@ -13,6 +13,7 @@ import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { RunsNote } from "../../operation/RunsNote";
 import { written } from "../../query/edit";
+import { kindOf } from "../../query/tables";
 import { useChrome } from "../../shell/chrome";
 import { type ObjectRef, objectUrl, timelineCopies } from "../../shell/copies";
 import { common, useView, type View } from "../../shell/view";
@@ -70,7 +71,7 @@ export function Page() {
         <span className="sl">/</span>
       </>
     ),
-    copies: timelineCopies(ref, view),
+    copies: timelineCopies({ ...ref, kind: kindOf(ref.kind) ?? ref.kind, cluster: of.cluster }, { ...view, range }),
     cost: costOf(lanes.data),
     costText: lanes.data ? t("lanes.cost", { lanes: lanes.data.lanes.length, states: group(states), marks: lanes.data.marks }) : "",
   });
