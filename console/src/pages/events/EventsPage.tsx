@@ -104,6 +104,11 @@ export function Page() {
   useEffect(() => {
     if (tailing && newest) settle(newest);
   }, [tailing, newest, settle]);
+  // From the top: a list that grows above what is read would move it.
+  const resume = () => {
+    document.querySelector(".rows")?.scrollTo({ top: 0 });
+    tail.resume();
+  };
   const settling = tailing && !tail.paused;
   useEffect(() => {
     if (!settling) return;
@@ -111,7 +116,7 @@ export function Page() {
     return () => clearTimeout(timer);
   }, [settling]);
   useKeys({
-    l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
+    l: () => (tailing && tail.paused ? resume() : toggleTail()),
     p: () => set({ view: patternsOpen ? "" : "patterns", group: "" }),
     b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
@@ -197,6 +202,7 @@ export function Page() {
         <section className="col grow list" ref={list} tabIndex={-1} aria-label={t("events.list")}>
           <TailBar
             tail={tailing ? tail : null}
+            onResume={resume}
             view={view}
             columns={columns}
             patterns={patternsOpen}
