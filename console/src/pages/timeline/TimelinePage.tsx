@@ -9,6 +9,7 @@ import { oldest } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Fit, Foreign, Segment } from "../../design/parts";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { RunsNote } from "../../operation/RunsNote";
@@ -40,6 +41,7 @@ export function Page() {
   const view = useView();
   const holder = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1200);
+  const side = useSide(1280);
   const given = momentOf(view.search.t2);
   const t1 = momentOf(view.search.t1);
   const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
@@ -123,6 +125,7 @@ export function Page() {
             onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
           />
           <CompareButton self={ref} cluster={of.cluster} also={also} view={view} onAdd={(one) => beside([...also, one])} />
+          <SideButton side={side} title={t("lanes.state")} icon="eye" />
           <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
             <Icon name="events" />
             {t("nav.events")}
@@ -169,7 +172,9 @@ export function Page() {
                 onT2={(at) => setT({ t2: at })}
                 total={atLeast(group(states), complete)}
               />
-              <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
+              <Beside side={side} title={t("lanes.state")}>
+                <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
+              </Beside>
             </div>
           ) : null}
         </>
