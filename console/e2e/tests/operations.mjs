@@ -224,7 +224,6 @@ export async function operationsGoByKeyboard(world) {
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelectorAll(".livelist .vrow").length === 1);
   await page.keyboard.press("Escape");
-  await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
   await page.waitForURL(new RegExp(id));

@@ -40,12 +40,9 @@ export async function everythingGoesByKeyboard(world) {
   await page.waitForSelector(".er[role=row][id]:has-text('BackOff')");
   for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
   await page.waitForSelector(".det .dl");
-  const first = await page.textContent(".det .msg");
+  const first = await page.getAttribute(".rows .er.sel", "id");
   await page.keyboard.press("j");
-  await page.waitForFunction(
-    (old) => document.querySelector(".det .msg")?.textContent !== old || document.querySelector("#row-2.sel"),
-    first,
-  );
+  await page.waitForSelector(`.rows .er.sel:not(#${first})`);
   await page.keyboard.press("Escape");
   await page.waitForSelector(".det", { state: "detached" });
   await page.keyboard.press("b");
@@ -101,6 +98,44 @@ export async function keysAreThoseOfThePageAndOfNoField(world) {
   await page.keyboard.press("g");
   await page.keyboard.press("n");
   await page.waitForURL(/\/nodes/);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Escape leaves a field for the list beside it, and closes what stands beside a list, whatever that is. */
+export async function escapeLeavesFieldsAndClosesPanes(world) {
+  await heldRun(world);
+  const { page, go, troubles } = await openPage(world);
+  const gone = async (selector) => {
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(selector, { state: "detached" });
+  };
+  await go("/events?from=-24h&view=patterns&panel=explain");
+  await page.waitForSelector(".det .chg, .det .empty");
+  await page.focus(".det button[aria-label=Close]");
+  await gone(".det");
+  check(await page.evaluate(() => document.activeElement?.matches(".scroll, #main")), "the focus went with the pane");
+  await go("/events?from=-24h");
+  await page.click("#row-3");
+  await page.waitForSelector(".det .dl");
+  await page.keyboard.press("p");
+  await page.waitForSelector(".pat tbody tr");
+  await gone(".det");
+  await go("/clusters?from=-7d");
+  await page.click(".clusters tbody .lk >> nth=0");
+  await page.waitForSelector(".clusters .panel");
+  await gone(".clusters .panel");
+  for (const [path, list] of [
+    ["/operations", ".livelist .scroll"],
+    ["/nodes?c=hz-prod-02", ".nodelines [role=table] .scroll"],
+    ["/o?from=-24h", ".finder .scroll"],
+  ]) {
+    await go(path);
+    await page.waitForSelector(list);
+    await page.keyboard.press("/");
+    await page.waitForFunction(() => document.activeElement?.matches("[data-filter]"));
+    await page.keyboard.press("Escape");
+    check(await page.evaluate((selector) => document.activeElement?.matches(selector), list), `Escape does not leave the field of ${path}`);
+  }
   check(troubles.length === 0, troubles.join("; "));
 }
 

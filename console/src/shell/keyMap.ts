@@ -54,7 +54,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
     rows: [
       row("j k", "keys.rows", ["j", "k"]),
       row("Enter", "keys.open", ["Enter"]),
-      row(".", "keys.actions", [".", "Escape"]),
+      row(".", "keys.actions", [".", "P"]),
       row("l", "keys.tail", ["l"]),
       row("p", "keys.patterns", ["p"]),
       row("P", "keys.pin", ["P"]),

@@ -112,7 +112,6 @@ export function EventList(props: Props) {
       const event = at(focus);
       if (event) onOpen(event);
     },
-    Escape: () => onOpen(null),
     P: () => {
       const event = at(focus);
       if (event) pins.toggle(event);

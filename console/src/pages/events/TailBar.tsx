@@ -42,11 +42,7 @@ export function TailBar({ tail, onResume, view, columns, patterns, grouped, tota
             )}
           </span>
           {tail.paused ? (
-            <button
-              type="button"
-              className="btn bare sm link"
-              onClick={onResume}
-            >
+            <button type="button" className="btn bare sm link" onClick={onResume}>
               {t("tail.resume")} <kbd>l</kbd>
             </button>
           ) : (
