@@ -92,3 +92,29 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   );
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** Keys go on to mean the row that somebody chose, while others come in front of it. */
+export async function keysFollowTheirRowWhileTheTailRuns(world) {
+  const { page, go, troubles } = await openPage(world);
+  // What stands before the message: that is cut to the width of the list.
+  const begin = (selector) => page.$eval(selector, (row) => row.textContent.slice(0, 50));
+  await go("/events?from=-1h");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.click("button:has-text('Live tail')");
+  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  await page.focus(".rows");
+  for (const key of ["j", "j"]) await page.keyboard.press(key);
+  const chosen = await begin(".rows .er.at");
+  const before = await came(page);
+  await until(
+    "two newer Events",
+    () => came(page),
+    (now) => now >= before + 2,
+    30,
+  );
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".det .dl");
+  check((await begin(".rows .er.sel")) === chosen, "Enter opened another row than the chosen one");
+  check((await page.locator(".rows .er.at.sel").count()) === 1, "the focus stayed behind");
+  check(troubles.length === 0, troubles.join("; "));
+}
