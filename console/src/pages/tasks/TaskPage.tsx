@@ -17,7 +17,7 @@ import { visible } from "../../design/visible";
 import { type Key, useT } from "../../i18n";
 import { ActBar } from "../../operation/ActBar";
 import { type Act, whyNot } from "../../operation/acts";
-import { PhaseBadge } from "../../operation/Phase";
+import { PhaseBadge, PhaseSaid } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useFollow } from "../../operation/useFollow";
 import { useThrottled } from "../../operation/useThrottled";
@@ -107,6 +107,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
   return (
     <div className="task col grow">
       <div className="taskhead">
+        <PhaseSaid phase={summary.phase} reason={summary.reason} />
         <PhaseBadge phase={summary.phase} />
         <h2 className="nowrap">{t("run.title", { type: summary.type, n: group(summary.machines), cluster: summary.cluster })}</h2>
         <span className="dim small cut grow">
@@ -131,7 +132,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
         </span>
       </div>
       {summary.message !== "" || summary.reason ? (
-        <div className={summary.phase === "Failed" ? "note bad" : summary.phase === "Held" ? "note held" : "note plain"} role="status">
+        <div className={summary.phase === "Failed" ? "note bad" : summary.phase === "Held" ? "note held" : "note plain"}>
           <span className="cut">
             {summary.reason ? <b className="medium mono">{summary.reason} </b> : null}
             <Foreign text={summary.message} most={400} />
