@@ -54,6 +54,8 @@ export interface Page<Row> {
   total?: { value: number; exact: boolean } | null;
 }
 
+export type Me = Schemas["Me"];
+export type Going = Schemas["Going"];
 export type OperationItem = Schemas["OperationItem"];
 export type OperationList = Schemas["OperationList"];
 /** The document says of `spec` and `form` that they are objects, and no more. */

@@ -1,5 +1,6 @@
 /** English: the frame, and words that many pages share. The keys are those of all languages. */
 export const frame = {
+  "account.is": "You are",
   "action.apply": "Apply",
   "action.close": "Close",
   "action.copy": "Copy",
@@ -135,6 +136,7 @@ export const frame = {
   "nav.coverage": "Coverage",
   "nav.events": "Events",
   "nav.fleet": "Fleet",
+  "nav.held": "{n} held",
   "nav.ingest": "Incoming",
   "nav.label": "Main",
   "nav.lag": "Behind live",
@@ -151,6 +153,7 @@ export const frame = {
   "nav.task": "automatic task",
   "nav.tasks": "Automatic tasks",
   "nav.timelines": "Timelines",
+  "nav.toApprove": "{n} to approve",
   "notFound.title": "There is no such page",
   "palette.cluster": "cluster",
   "palette.complete": "complete",

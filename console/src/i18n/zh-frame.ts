@@ -2,6 +2,7 @@
 import type { frame as keys } from "./en-frame";
 
 export const frame: Record<keyof typeof keys, string> = {
+  "account.is": "当前身份",
   "action.apply": "应用",
   "action.close": "关闭",
   "action.copy": "复制",
@@ -136,6 +137,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "nav.coverage": "覆盖率",
   "nav.events": "事件检索",
   "nav.fleet": "机群总览",
+  "nav.held": "{n} 个已暂停",
   "nav.ingest": "采集",
   "nav.label": "主导航",
   "nav.lag": "延迟",
@@ -152,6 +154,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "nav.task": "自动任务",
   "nav.tasks": "自动任务",
   "nav.timelines": "对象时间线",
+  "nav.toApprove": "{n} 个待审批",
   "notFound.title": "没有这个页面",
   "palette.cluster": "集群",
   "palette.complete": "补全",
