@@ -50,3 +50,30 @@ export async function theFirstQuestionsAreAskedOnceAndFirst(world) {
     await context.close();
   }
 }
+
+/** An answer that takes longer than a second says how much was read for it so far. */
+export async function whatIsReadSoFarIsTold(world) {
+  const { page, go, troubles } = await openPage(world);
+  let asked = "";
+  let answer;
+  const held = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await page.route(/events\/histogram\?.*bins=180/, async (route) => {
+    const { pathname, search } = new URL(route.request().url());
+    asked = pathname + search;
+    await held;
+    await route.continue();
+  });
+  await page.route(/api\/v1\/running/, (route) => {
+    const progress = { rows_read: 12_345_678, rows: 0, share: null, memory_bytes: 0 };
+    const item = { id: "one", kind: "events", subject: "ops", query: asked, began: new Date().toISOString(), progress };
+    return route.fulfill({ json: { items: [item] } });
+  });
+  await go("/events?from=-7d&q=kind:Pod");
+  await page.waitForSelector(".histo [role=status]:has-text('12,345,678 rows read')");
+  answer();
+  await page.waitForSelector(".histo [role=status]:has-text('rows read')", { state: "detached" });
+  await page.waitForSelector(".hist canvas");
+  check(troubles.length === 0, troubles.join("; "));
+}

@@ -288,18 +288,3 @@ export async function anOperationThatIsNotThereIsToldSo(world) {
   await page.click(".empty a");
   await page.waitForURL(/\/operations(\?|$)/);
 }
-
-/** What waits for somebody stands beside the navigation, also where that is folded, and in the bar as whom one speaks. */
-export async function whatIsHeldStandsBesideTheNavigation(world) {
-  await heldRun(world);
-  const { subject } = await api(world, "/me");
-  const { page, go, troubles } = await openPage(world);
-  await go("/settings");
-  await page.waitForSelector("nav a[href^='/operations'] .n.held:has-text('held')");
-  check(/^Operations: \d+ held$/.test(await page.getAttribute("nav a[href^='/operations']", "aria-label")), "the count has no name");
-  check(number(await page.textContent("nav a[href^='/clusters'] .n")) >= 3, "clusters are not counted");
-  check((await page.textContent(".account")).endsWith(subject), "it is not said as whom one speaks");
-  await go("/events");
-  await page.waitForSelector(".app.fold nav a[href^='/operations'] .n.held");
-  check(troubles.length === 0, troubles.join("; "));
-}

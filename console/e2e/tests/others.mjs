@@ -1,5 +1,5 @@
-import { check, incident, openPage } from "../harness.mjs";
-import { heldRun } from "../operations.mjs";
+import { check, incident, number, openPage } from "../harness.mjs";
+import { api, heldRun } from "../operations.mjs";
 
 export async function thePaletteFindsAnObjectAndGoesThere(world) {
   const { page, go } = await openPage(world);
@@ -187,4 +187,19 @@ export async function whatChangedIsLookedForElsewhere(world) {
   await page.waitForURL(/\/events\?/);
   check(new URL(page.url()).searchParams.get("q") === "kind:pod reason:(Failed)", page.url());
   await page.waitForSelector(".er[role=row][id]");
+}
+
+/** What waits for somebody stands beside the navigation, also where that is folded, and in the bar as whom one speaks. */
+export async function whatIsHeldStandsBesideTheNavigation(world) {
+  await heldRun(world);
+  const { subject } = await api(world, "/me");
+  const { page, go, troubles } = await openPage(world);
+  await go("/settings");
+  await page.waitForSelector("nav a[href^='/operations'] .n.held:has-text('held')");
+  check(/^Operations: \d+ held$/.test(await page.getAttribute("nav a[href^='/operations']", "aria-label")), "the count has no name");
+  check(number(await page.textContent("nav a[href^='/clusters'] .n")) >= 3, "clusters are not counted");
+  check((await page.textContent(".account")).endsWith(subject), "it is not said as whom one speaks");
+  await go("/events");
+  await page.waitForSelector(".app.fold nav a[href^='/operations'] .n.held");
+  check(troubles.length === 0, troubles.join("; "));
 }

@@ -196,6 +196,7 @@ export const frame = {
   "state.loading": "Loading",
   "state.partial": "{cluster}: {state} for {length}, {when}; counts are lower bounds",
   "state.partialMore": "and {n} more",
+  "state.progress": "{rows} rows read{share}",
   "state.request": "request",
   "state.unreachable": "The server cannot be reached",
   "state.unreachableHint": "What was loaded before stays; other panes go on.",

@@ -197,6 +197,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "state.loading": "加载中",
   "state.partial": "{cluster}：{state} {length}，{when}；计数为下限",
   "state.partialMore": "另有 {n} 处",
+  "state.progress": "已读 {rows} 行{share}",
   "state.request": "请求",
   "state.unreachable": "无法连接服务器",
   "state.unreachableHint": "先前加载的内容仍然保留，其他面板继续工作。",

@@ -10,6 +10,7 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { Framed } from "../../design/lazy";
 import { atLeast, group, short } from "../../design/number";
+import { ReadSoFar } from "../../design/ReadSoFar";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
@@ -59,6 +60,7 @@ export function Page() {
   const first = eventsFirst(view);
   const bins = useHeld(first.bins);
   const sides = useHeld(first.sides);
+  const waits = [bins, sides].some((one) => one.isPending || one.isPlaceholderData);
   // The axis comes first, and what was done on it behind that.
   const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: bins.isFetched });
   const tail = useTail(tailing, asked.params);
@@ -179,6 +181,7 @@ export function Page() {
           onBack={before.current.length > 0 ? onBack : null}
         />
         <RunsNote since={oldest(bins, sides, runs)} runs={runs} />
+        {waits ? <ReadSoFar key={JSON.stringify(first.bins.queryKey)} questions={Object.values(first)} /> : null}
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
         {bins.data ? (
