@@ -77,3 +77,22 @@ export async function whatIsReadSoFarIsTold(world) {
   await page.waitForSelector(".hist canvas");
   check(troubles.length === 0, troubles.join("; "));
 }
+
+/** Where the tables end and the archive goes on is told, with what was read of it. */
+export async function whereTheArchiveBeginsIsMarked(world) {
+  const { page, go, troubles } = await openPage(world);
+  const from = new Date(Date.now() - 2 * 86_400_000).toISOString();
+  // The demo keeps all in its tables: what an answer over both says beside its bins is put in.
+  await page.route(/events\/histogram\?.*bins=180/, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...(await response.json()), cold: { files: 12, rows: 7000, bytes: 34_000_000 } } });
+  });
+  await page.route(/events\/estimate/, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...(await response.json()), tables_from: from } });
+  });
+  await go("/events?from=-7d&tz=UTC");
+  await page.waitForSelector(`.archived:has-text('12 files'):has-text('${from.slice(5, 10)} ${from.slice(11, 16)}')`);
+  check(await page.locator(".hist canvas").isVisible(), "no histogram under it");
+  check(troubles.length === 0, troubles.join("; "));
+}

@@ -10,7 +10,6 @@ import type {
   Facets,
   Histogram,
   LinkItem,
-  Me,
   Neighbours,
   Page,
   Patterns,
@@ -45,8 +44,6 @@ export function ask<Answer extends object>(path: string, params: Params = {}, an
 /** What the frame asks at its door: whether the token opens, and how many clusters there are. */
 export const door = (from: string, to: string, anchor: number) => clusters({ from, to }, anchor);
 export const clusters = (params: Params, anchor: number) => ask<Page<Cluster>>("/api/v1/clusters", { ...params, limit: 1000 }, anchor);
-/** Who asks, and how much goes on. */
-export const me = () => ask<Me>("/api/v1/me");
 export const completeness = (params: Params, anchor: number) => ask<Completeness>("/api/v1/coverage/clusters", params, anchor);
 export const histogram = (params: Params, anchor: number) => ask<Histogram>("/api/v1/events/histogram", params, anchor);
 export const facets = (params: Params, anchor: number) => ask<Facets>("/api/v1/events/facets", params, anchor);

@@ -13,6 +13,7 @@ export type ClusterCompleteness = Schemas["ClusterCompleteness"];
 export type Completeness = Schemas["Completeness"];
 export type Histogram = Schemas["Histogram"];
 export type Bin = Schemas["Bin"];
+export type ColdEstimate = Schemas["ColdEstimate"];
 export type Facets = Schemas["Facets"];
 export type Facet = Schemas["Facet"];
 export type FacetValue = Schemas["FacetValue"];

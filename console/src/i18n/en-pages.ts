@@ -10,6 +10,7 @@ export const pages = {
   "clusters.topReasons": "Warnings by reason",
   "clusters.uid": "Uid",
   "events.back": "Back to the range before",
+  "events.archived": "What lies before {time} was read from the archive: {files} files, {bytes}",
   "events.clear": "Clear the filter",
   "events.columns": "Columns",
   "events.cost": "{n} matched",

@@ -12,6 +12,7 @@ export const pages: Record<keyof typeof keys, string> = {
   "clusters.topReasons": "按原因的告警",
   "clusters.uid": "Uid",
   "events.back": "返回上一范围",
+  "events.archived": "{time} 之前的内容读自归档：{files} 个文件，{bytes}",
   "events.clear": "清除过滤",
   "events.columns": "列",
   "events.cost": "匹配 {n}",

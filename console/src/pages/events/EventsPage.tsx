@@ -24,6 +24,7 @@ import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst, instead } from "../first";
+import { ArchiveNote, useArchived } from "./archive";
 import { question } from "./asked";
 import { useColumns } from "./ColumnPicker";
 import { EventList } from "./EventList";
@@ -63,6 +64,7 @@ export function Page() {
   const waits = [bins, sides].some((one) => one.isPending || one.isPlaceholderData);
   // The axis comes first, and what was done on it behind that.
   const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: bins.isFetched });
+  const archived = useArchived(view, bins.data);
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const shown = instead(search);
@@ -184,11 +186,13 @@ export function Page() {
         {waits ? <ReadSoFar key={JSON.stringify(first.bins.queryKey)} questions={Object.values(first)} /> : null}
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
+        {archived ? <ArchiveNote of={archived} zone={view.zone} /> : null}
         {bins.data ? (
           <div className={bins.isPlaceholderData ? "stale" : undefined}>
             <HistogramChart
               data={bins.data}
               runs={runs.data}
+              tablesFrom={archived?.until}
               zone={view.zone}
               scale={scale}
               table={search.table === "1"}
