@@ -98,6 +98,7 @@ export const frame = {
   "keys.hold": "Hold, with a preview",
   "keys.keys": "keys",
   "keys.lane": "Next, previous lane",
+  "keys.lanes": "Hide, show a lane: operations, then by reason",
   "keys.line": "Next, previous line of the log",
   "keys.mark": "Next, previous mark of the lane",
   "keys.neighbours": "Next, previous neighbour",

@@ -99,6 +99,7 @@ export const frame: Record<keyof typeof keys, string> = {
   "keys.hold": "暂停（先预览）",
   "keys.keys": "快捷键",
   "keys.lane": "下一条、上一条泳道",
+  "keys.lanes": "隐藏、显示泳道：操作，其后按原因",
   "keys.line": "下一行、上一行日志",
   "keys.mark": "泳道中下一个、上一个标记",
   "keys.neighbours": "后一个、前一个相邻事件",

@@ -64,6 +64,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       row("n", "nav.newOperation", ["n", "d"]),
       row("d", "keys.drafts", ["d"]),
       row("⌥1 ⌥2 ⌥3 ⌥4", "plan.steps", ["Alt+1", "Alt+2", "Alt+3", "Alt+4"]),
+      row("1 2 3 4 5 6", "keys.lanes", ["1", "2", "3", "4", "5", "6"]),
       row("⌘↵", "keys.review", ["Mod+Enter"]),
       row("x", "keys.tick", ["x", "*"]),
       row("⇧x", "keys.tickStretch", ["X", "*"]),

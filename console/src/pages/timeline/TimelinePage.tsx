@@ -16,6 +16,7 @@ import { RunsNote } from "../../operation/RunsNote";
 import { written } from "../../query/edit";
 import { useChrome } from "../../shell/chrome";
 import { type ObjectRef, objectUrl, timelineCopies } from "../../shell/copies";
+import { useKeys } from "../../shell/keys";
 import { common, useView, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { full, hms } from "../../time/format";
@@ -23,6 +24,7 @@ import { absolute } from "../../time/range";
 import { readAlso, writeAlso } from "./also";
 import { CompareButton } from "./CompareButton";
 import { Compared } from "./Compared";
+import { laneKeys, toggledLane } from "./hidden";
 import { LaneRows } from "./LaneRows";
 import { ObjectRows } from "./ObjectRows";
 import { remember } from "./recent";
@@ -90,6 +92,18 @@ export function Page() {
   // Nothing was said of it in the range, nothing done, and nothing stands beside it.
   const silent = lanes.data?.lanes.length === 0 && of.spans.length === 0 && also.length === 0;
   const cursors = { t1, t2, onT: setT };
+  const toggle = (n: number) => {
+    const key = lanes.data && laneKeys(lanes.data.lanes)[n - 1];
+    if (key) view.set(({ lanes }) => ({ lanes: toggledLane(lanes, key) }), { replace: true });
+  };
+  useKeys({
+    "1": () => toggle(1),
+    "2": () => toggle(2),
+    "3": () => toggle(3),
+    "4": () => toggle(4),
+    "5": () => toggle(5),
+    "6": () => toggle(6),
+  });
   const length = view.range.to === "now" ? view.range.from.slice(1) : "";
   return (
     <div className="timeline col grow" ref={holder}>
@@ -140,6 +154,7 @@ export function Page() {
         <>
           <section className={also.length > 0 ? "lanes several hb scroll" : "lanes hb scroll"} tabIndex={0} aria-label={t("lanes.label")}>
             <LaneRows
+              keyed
               {...cursors}
               of={of}
               data={lanes.data}
