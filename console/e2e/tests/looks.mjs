@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { check, incident, openPage, settled } from "../harness.mjs";
-import { someTask } from "../operations.mjs";
+import { heldRun, someTask } from "../operations.mjs";
 import { routes } from "../routes.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -156,6 +156,23 @@ export async function whatStandsBesideAPageOpensOverANarrowOne(world) {
   await page.waitForSelector(".modal", { state: "detached" });
   // The focus comes back to the button.
   await page.waitForFunction(() => document.activeElement?.matches(".obj button"));
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** What the keys choose in a matrix that is higher than its pane is in sight. */
+export async function theCursorOfAMatrixStaysInSight(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go(`/operations/${await heldRun(world)}`);
+  await page.waitForSelector(".hl");
+  // As if it had many steps more.
+  await page.$eval(".matrixbox", (box) => {
+    box.style.maxHeight = "40px";
+  });
+  await page.focus(".matrixbox canvas");
+  for (let n = 0; n < 8; n += 1) await page.keyboard.press("ArrowDown");
+  await page.waitForFunction(() => document.querySelector(".matrixbox").scrollTop > 10);
+  for (let n = 0; n < 8; n += 1) await page.keyboard.press("ArrowUp");
+  await page.waitForFunction(() => document.querySelector(".matrixbox").scrollTop === 0);
   check(troubles.length === 0, troubles.join("; "));
 }
 

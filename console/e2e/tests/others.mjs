@@ -9,6 +9,17 @@ export async function thePaletteFindsAnObjectAndGoesThere(world) {
   await page.keyboard.press(":");
   await page.keyboard.type("node c7-r14-u22 @hz-prod-02");
   await page.waitForSelector("[role=option]:has-text('hz2-c7-r14-u22')");
+  // Both halves of the name are seen, and side by side.
+  const halves = await page.$eval("[role=option]:has-text('hz2-c7-r14-u22') .fit", (name) =>
+    [...name.children].map((half) => {
+      const { left, right } = half.getBoundingClientRect();
+      return { left, right, color: getComputedStyle(half).color, text: half.textContent };
+    }),
+  );
+  const [head, end] = halves;
+  check(halves.length === 2 && head.text + end.text === "hz2-c7-r14-u22", `halves: ${JSON.stringify(halves)}`);
+  check(!halves.some(({ color }) => /^rgba\(.*, 0\)$/.test(color)), "a half has no colour");
+  check(head.right - head.left > 6 && head.right <= end.left + 0.5, `the halves overlap: ${JSON.stringify(halves)}`);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".lanecanvas canvas");
   check(new URL(page.url()).pathname === "/o/hz-prod-02/Node/_/hz2-c7-r14-u22", page.url());
