@@ -13,27 +13,42 @@ async function backend(flags, variables) {
   const binary = process.env.BEIDOU_BIN;
   if (!binary) throw new Error("set BEIDOU_URL and BEIDOU_TOKEN, or BEIDOU_BIN");
   const data = mkdtempSync(join(tmpdir(), "console-e2e-"));
-  const child = spawn(binary, ["demo", "--data", data, "--listen", "127.0.0.1:0", ...flags], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...variables },
-  });
-  let said = "";
-  await new Promise((resolve, reject) => {
-    child.stdout.on("data", (piece) => {
-      said += piece;
-      if (/An incident is hidden/.test(said)) resolve();
+  const begin = async (listen) => {
+    const child = spawn(binary, ["demo", "--data", data, "--listen", listen, ...flags], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...variables },
     });
-    child.on("exit", (code) => reject(new Error(`the demo ended with ${code}: ${said}`)));
-  });
-  const url = /URL\s+(http\S+)/.exec(said)?.[1] ?? "";
-  const token = /token\s+(bd_\w+)/.exec(said)?.[1] ?? "";
-  const stop = async () => {
+    let said = "";
+    await new Promise((resolve, reject) => {
+      child.stdout.on("data", (piece) => {
+        said += piece;
+        if (/An incident is hidden/.test(said)) resolve();
+      });
+      child.on("exit", (code) => reject(new Error(`the demo ended with ${code}: ${said}`)));
+    });
+    return { child, said };
+  };
+  const end = async (child) => {
     const over = once(child, "exit");
     child.kill("SIGINT");
     await over;
-    rmSync(data, { recursive: true, force: true });
   };
-  return { url, token, stop };
+  let { child, said } = await begin("127.0.0.1:0");
+  const url = /URL\s+(http\S+)/.exec(said)?.[1] ?? "";
+  const token = /token\s+(bd_\w+)/.exec(said)?.[1] ?? "";
+  return {
+    url,
+    token,
+    /** Ends it, and begins it anew with its data and on its port. */
+    async restart() {
+      await end(child);
+      ({ child, said } = await begin(new URL(url).host));
+    },
+    async stop() {
+      await end(child);
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
 }
 
 export function launch() {

@@ -67,12 +67,12 @@ beforeEach(() => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("nobody is asked")));
 });
 
-/** What stands around every page asks this of the last quarter of an hour. */
-const FRAME = ["/api/v1/coverage/clusters", "/api/v1/events/histogram"];
+/** What stands around every page asks this: of the last quarter of an hour, and who asks. */
+const FRAME = ["/api/v1/coverage/clusters", "/api/v1/events/histogram", "/api/v1/me"];
 /** Beside the grid, once that has come: the work that goes on, and that over the axis. Of Events, the latter once the axis has come, and
  * what somebody wants who types or exports. */
 const BESIDE = ["/api/v1/events/explain", "/api/v1/events/patterns", "/api/v1/operations", "/api/v1/operations", "/api/v1/space"];
-const WANTED = ["/api/v1/exports", "/api/v1/operations", "complete"];
+const WANTED = ["/api/v1/events/estimate", "/api/v1/exports", "/api/v1/operations", "complete"];
 
 it.each([
   ["/", BESIDE],

@@ -5,7 +5,7 @@ import { KEY_MAP, working } from "../src/shell/keyMap";
 
 // Preferences look at the theme of the system.
 vi.hoisted(() => Object.assign(globalThis, { matchMedia: () => ({ matches: false, addEventListener: () => undefined }) }));
-const { listen, obey, obeyed } = await import("../src/shell/keys");
+const { listen, listIn, obey, obeyed } = await import("../src/shell/keys");
 const { setPrefs } = await import("../src/shell/prefs");
 
 let layer: string | null = null;
@@ -38,6 +38,7 @@ beforeEach(() => {
   vi.stubGlobal("document", {
     querySelector: (selector: string) => (layer !== null && selector.split(", ").includes(layer) ? {} : null),
     documentElement: { dataset: {} },
+    getElementById: (id: string) => ({ id, focus: () => void done.push(`focus of #${id}`) }),
   });
   vi.stubGlobal("navigator", { language: "en" });
 });
@@ -61,6 +62,20 @@ describe("a key", () => {
     for (const inside of ["input", "textarea", "select", "[contenteditable=true]"])
       for (const key of ["j", "Enter", " "]) expect(press(key, { inside }), `${key} in ${inside}`).toBe(false);
     expect([press("k", { inside: "input", ctrlKey: true }), press("1", { inside: "input", altKey: true })]).toEqual([true, true]);
+  });
+  it("Escape leaves a field for the list beside it, and reaches the page from anywhere else", () => {
+    on("Escape");
+    for (const inside of ["input", "textarea", "select"]) expect(press("Escape", { inside })).toBe(true);
+    expect(press("Escape", { inside: "button" })).toBe(true);
+    expect(done).toEqual(["focus of #main", "focus of #main", "focus of #main", "Escape"]);
+    const node = (parentElement: unknown, own: boolean, within: string | null) =>
+      ({ id: "", parentElement, matches: () => own, querySelector: () => within }) as unknown as Element;
+    const page = { ...node(null, false, "the first list of the page"), id: "main" } as Element;
+    const pane = node(page, false, "the list of the pane");
+    expect(listIn(node(pane, false, null))).toBe("the list of the pane");
+    const scroller = node(pane, true, null);
+    expect(listIn(node(scroller, false, null))).toBe(scroller);
+    expect(listIn(node(page, false, null))?.id).toBe("main");
   });
   it("with ⌥ is the key itself, whatever sign a Mac writes with it", () => {
     on("Alt+1");

@@ -47,7 +47,16 @@ describe("operations over an axis", () => {
     const bin = { from: 0, to: 1_000_000, counts: { Warning: 5, Normal: 5, other: 0 }, total: 10, coverage: "complete" };
     const runs = runMarks([run("a", "Succeeded", 100, 100, 500), run("b", "Failed", 510, 510, 900)], RANGE);
     const runWords = ({ marks }: { marks: readonly RunMark[] }) => `${marks.map(({ run }) => run.id)}`;
-    const picture = { bins: [bin], range: RANGE, stretches: [], label: null, zone: "UTC", cursor: null, brush: null };
+    const picture = {
+      bins: [bin],
+      range: RANGE,
+      stretches: [],
+      label: null,
+      archive: { until: 400_000, word: "← old" },
+      zone: "UTC",
+      cursor: null,
+      brush: null,
+    };
     drawHistogram(c, 1000, 152, { ...picture, scale: "linear", runs, runWords });
     vi.unstubAllGlobals();
     const at = (fits: (call: (typeof log)[number]) => boolean) => log.findIndex(fits);
@@ -61,6 +70,8 @@ describe("operations over an axis", () => {
       ["a,b", BAND],
       ["b", BAND],
     ]);
+    const word = log.find(([name, text]) => name === "fillText" && text === "← old");
+    expect(Number(word?.[2]), "the word stands on the side of what is in the archive").toBeLessThan(46 + 0.4 * (1000 - 46));
     const squares = log.filter(([name]) => name === "rect");
     expect(squares.length).toBe(2);
     expect(squares.every(([, , top, , tall]) => Number(top) >= 0 && Number(top) + Number(tall) <= TOP - 6)).toBe(true);

@@ -150,3 +150,22 @@ export async function aMatrixThatCannotBeHadIsUnknown(world) {
   await page.unroute(away);
   await page.waitForFunction(() => /^[1-9]/.test(document.querySelector(".legend [data-count=bad]")?.textContent ?? ""));
 }
+
+/** A tab that lived through an upgrade: a part of the console that it never loaded is gone, and the way on is the address anew. */
+export async function aPartOfTheConsoleThatIsGoneIsToldSo(world) {
+  const { page, go, troubles } = await openPage(world);
+  await page.route(/\/assets\/Palette-[^/]*\.js/, (route) => route.abort());
+  await go("/settings");
+  await page.waitForSelector(".settings .dl dt");
+  await page.keyboard.press("Control+k");
+  await page.waitForSelector("[role=alert]:has-text('cannot be had')");
+  await page.unroute(/\/assets\/Palette-[^/]*\.js/);
+  await page.click("button:has-text('Reload the page')");
+  await page.waitForSelector(".settings .dl dt");
+  await page.keyboard.press("Control+k");
+  await page.waitForSelector("[role=dialog] [role=combobox]");
+  check(
+    troubles.every((one) => /Palette|dynamically imported/.test(one)),
+    troubles.join("; "),
+  );
+}

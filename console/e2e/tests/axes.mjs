@@ -183,3 +183,30 @@ export async function aLongTitleIsCutInItsMiddle(world) {
   });
   check(copied === "recsys-ranker-6c9f7d8b5c-x2k9q", `copied as ${JSON.stringify(copied)}`);
 }
+
+/** Lanes are hidden and shown by keys and by a press; the link has it, and what is hidden stays told. */
+export async function lanesAreHiddenAndShown(world) {
+  const { page, go, troubles } = await openPage(world);
+  const { from, to } = await incident(world);
+  await go(`/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}`);
+  await page.waitForSelector(".lanecanvas canvas");
+  const lanes = () => page.$$eval(".lanes .lane", (all) => all.map((one) => one.textContent));
+  const all = await lanes();
+  check(all.length >= 3 && all[0].startsWith("Operations"), `lanes: ${all}`);
+  await page.keyboard.press("1");
+  await page.waitForFunction((n) => document.querySelectorAll(".lanes .lane").length === n, all.length - 1);
+  await page.click(".lanes .lane >> nth=0");
+  await page.waitForFunction((n) => document.querySelectorAll(".lanes .lane").length === n, all.length - 2);
+  check((await lanes()).join() === all.slice(2).join(), `another lane was hidden: ${await lanes()}`);
+  const link = new URL(page.url());
+  check(link.searchParams.get("lanes")?.startsWith("operations,"), link.search);
+  const other = await openPage(world, { lang: "zh" });
+  await other.go(link.pathname + link.search);
+  await other.page.waitForSelector(".hiddenlanes .chip >> nth=1");
+  check((await other.page.locator(".lanes .lane").count()) === all.length - 2, "the link shows other lanes");
+  await page.click(".hiddenlanes .chip >> nth=0");
+  await page.keyboard.press("2");
+  await page.waitForSelector(".hiddenlanes", { state: "detached" });
+  check((await lanes()).join() === all.join(), "not all lanes came back");
+  check(troubles.length === 0 && other.troubles.length === 0, [...troubles, ...other.troubles].join("; "));
+}

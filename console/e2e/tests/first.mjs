@@ -50,3 +50,49 @@ export async function theFirstQuestionsAreAskedOnceAndFirst(world) {
     await context.close();
   }
 }
+
+/** An answer that takes longer than a second says how much was read for it so far. */
+export async function whatIsReadSoFarIsTold(world) {
+  const { page, go, troubles } = await openPage(world);
+  let asked = "";
+  let answer;
+  const held = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await page.route(/events\/histogram\?.*bins=180/, async (route) => {
+    const { pathname, search } = new URL(route.request().url());
+    asked = pathname + search;
+    await held;
+    await route.continue();
+  });
+  await page.route(/api\/v1\/running/, (route) => {
+    const progress = { rows_read: 12_345_678, rows: 0, share: null, memory_bytes: 0 };
+    const item = { id: "one", kind: "events", subject: "ops", query: asked, began: new Date().toISOString(), progress };
+    return route.fulfill({ json: { items: [item] } });
+  });
+  await go("/events?from=-7d&q=kind:Pod");
+  await page.waitForSelector(".histo [role=status]:has-text('12,345,678 rows read')");
+  answer();
+  await page.waitForSelector(".histo [role=status]:has-text('rows read')", { state: "detached" });
+  await page.waitForSelector(".hist canvas");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Where the tables end and the archive goes on is told, with what was read of it. */
+export async function whereTheArchiveBeginsIsMarked(world) {
+  const { page, go, troubles } = await openPage(world);
+  const from = new Date(Date.now() - 2 * 86_400_000).toISOString();
+  // The demo keeps all in its tables: what an answer over both says beside its bins is put in.
+  await page.route(/events\/histogram\?.*bins=180/, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...(await response.json()), cold: { files: 12, rows: 7000, bytes: 34_000_000 } } });
+  });
+  await page.route(/events\/estimate/, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...(await response.json()), tables_from: from } });
+  });
+  await go("/events?from=-7d&tz=UTC");
+  await page.waitForSelector(`.archived:has-text('12 files'):has-text('${from.slice(5, 10)} ${from.slice(11, 16)}')`);
+  check(await page.locator(".hist canvas").isVisible(), "no histogram under it");
+  check(troubles.length === 0, troubles.join("; "));
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { check, incident, openPage, settled } from "../harness.mjs";
+import { heldRun, someTask } from "../operations.mjs";
 import { routes } from "../routes.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -127,6 +128,63 @@ export async function whatANarrowPageHidesOpensAsALayer(world) {
   await page.click(".menu [role=menuitem]:has-text('API')");
   await page.waitForSelector(".toast:has-text('API')");
   check(/^curl .*-cluster/.test(await page.evaluate(() => navigator.clipboard.readText())), "the call was not copied");
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** What stands beside a page opens over a narrow one: state and difference, what was looked at last, a specification, schema and statements. */
+export async function whatStandsBesideAPageOpensOverANarrowOne(world) {
+  const { page, go, troubles } = await openPage(world, { width: 640, height: 450 });
+  const { begin, from, to } = await incident(world);
+  const object = `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?from=${from}&to=${to}`;
+  const [t1, t2] = [begin, begin + 30 * 60_000].map((at) => new Date(at).toISOString());
+  const bad = [];
+  for (const [path, name, within] of [
+    [object, "State of the object", ".said"],
+    [`${object}&t1=${t1}&t2=${t2}&tab=diff`, "State of the object", ".df"],
+    ["/o?from=-24h", "Looked at last", ".it[href*=recsys]"],
+    [`/tasks/${await someTask(world)}`, "Specification", "[role=group]:has-text('ScaleUp')"],
+    ["/sql/nothing-of-this-name", "Saved for all", "h2"],
+    ["/sql", "Schema", ".tree .it"],
+  ]) {
+    await go(path);
+    await page.click(`button[aria-haspopup=dialog]:has-text("${name}")`);
+    await page.waitForSelector(`.modal ${within}`);
+    await settled(page);
+    const { bottom, height } = await page.$eval(`.modal ${within}`, (one) => one.getBoundingClientRect().toJSON());
+    if (height < 8 || bottom > 450) bad.push(`${name} of ${path} is not seen: ${height} px to ${bottom}`);
+    for (const one of await violations(page)) bad.push(`${name} of ${path}: ${one}`);
+  }
+  check(bad.length === 0, bad.join("\n"));
+  // A name goes into the statement, and the layer out of its way.
+  await page.click(".modal .tree .it >> nth=0");
+  const column = await page.textContent(".modal .tree .column .mono >> nth=0");
+  await page.click(".modal .tree .column >> nth=0");
+  await page.waitForSelector(".modal", { state: "detached" });
+  await page.waitForFunction((name) => document.querySelector(".editor textarea:focus")?.value.includes(name), column);
+  await go(`${object}&t1=${t1}`);
+  check(await page.locator(".obj b >> nth=1").isVisible(), "T1 is not told");
+  await page.click("button:has-text('State of the object')");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".modal", { state: "detached" });
+  // The focus comes back to the button.
+  await page.waitForFunction(() => document.activeElement?.matches(".obj button"));
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** What the keys choose in a matrix that is higher than its pane is in sight. */
+export async function theCursorOfAMatrixStaysInSight(world) {
+  const { page, go, troubles } = await openPage(world);
+  await go(`/operations/${await heldRun(world)}`);
+  await page.waitForSelector(".hl");
+  // As if it had many steps more.
+  await page.$eval(".matrixbox", (box) => {
+    box.style.maxHeight = "40px";
+  });
+  await page.focus(".matrixbox canvas");
+  for (let n = 0; n < 8; n += 1) await page.keyboard.press("ArrowDown");
+  await page.waitForFunction(() => document.querySelector(".matrixbox").scrollTop > 10);
+  for (let n = 0; n < 8; n += 1) await page.keyboard.press("ArrowUp");
+  await page.waitForFunction(() => document.querySelector(".matrixbox").scrollTop === 0);
   check(troubles.length === 0, troubles.join("; "));
 }
 

@@ -41,7 +41,7 @@ export async function nodesThatEventsNameAreTicked(world) {
   check((await page.locator(".gutter .bad").count()) === 0, "a node that no operation had is marked as bad");
   await page.fill(".paste textarea", `${other}\n`);
   await page.waitForSelector("button:has-text('Preview Drain of 1 nodes')[aria-disabled=false]");
-  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("Escape");
   await page.keyboard.press("C");
   await page.waitForSelector(".modal:has-text('Cordon')");
   check(new URL(page.url()).searchParams.get("act") === "Cordon", "the address does not say what is to be done");

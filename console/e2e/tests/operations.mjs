@@ -104,6 +104,8 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   const id = new URL(page.url()).pathname.split("/").at(-1);
   await phase(page, "Running");
   await page.waitForFunction(() => /^40 /.test(document.querySelector(".legend [data-count=running]")?.textContent ?? ""));
+  const region = await page.$(".runhead [role=status]");
+  check((await region.textContent()) === "Running", `a run that goes on is told as ${await region.textContent()}`);
   await page.keyboard.press("h");
   await page.waitForSelector(".modal input[required]:focus");
   await page.keyboard.press("Enter");
@@ -111,6 +113,8 @@ export async function anOperationIsStartedHeldRetriedAndResumed(world) {
   await page.keyboard.type("too hot");
   await page.keyboard.press("Enter");
   await phase(page, "Held");
+  // The region that was there before says it; a new one would not be heard.
+  await page.waitForFunction((one) => one.isConnected && one.textContent === "Held, HeldOnRequest", region);
   check((await page.getAttribute("[data-act=hold]", "title")).length > 3, "it is not said why a held run cannot be held");
   await page.waitForFunction(() => /^[1-9]\d* /.test(document.querySelector(".legend [data-count=bad]")?.textContent ?? ""), null, {
     timeout: 90_000,
@@ -224,7 +228,6 @@ export async function operationsGoByKeyboard(world) {
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelectorAll(".livelist .vrow").length === 1);
   await page.keyboard.press("Escape");
-  await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
   await page.waitForURL(new RegExp(id));
@@ -268,6 +271,7 @@ export async function aTaskLeadsToItsOperations(world) {
   await go("/tasks");
   await page.click(`.tasklist a[href*="${id}"]`);
   await page.waitForSelector(".stagebox >> nth=4");
+  check((await page.textContent(".taskhead [role=status]")) !== "", "the state of a task is told to nobody who does not see it");
   await page.waitForSelector(".opline a", { timeout: 60_000 });
   await page.click(".opline a >> nth=0");
   await page.waitForSelector(".runhead a");

@@ -1,5 +1,5 @@
-import { check, incident, openPage } from "../harness.mjs";
-import { heldRun } from "../operations.mjs";
+import { check, incident, number, openPage } from "../harness.mjs";
+import { api, heldRun } from "../operations.mjs";
 
 export async function thePaletteFindsAnObjectAndGoesThere(world) {
   const { page, go } = await openPage(world);
@@ -9,6 +9,17 @@ export async function thePaletteFindsAnObjectAndGoesThere(world) {
   await page.keyboard.press(":");
   await page.keyboard.type("node c7-r14-u22 @hz-prod-02");
   await page.waitForSelector("[role=option]:has-text('hz2-c7-r14-u22')");
+  // Both halves of the name are seen, and side by side.
+  const halves = await page.$eval("[role=option]:has-text('hz2-c7-r14-u22') .fit", (name) =>
+    [...name.children].map((half) => {
+      const { left, right } = half.getBoundingClientRect();
+      return { left, right, color: getComputedStyle(half).color, text: half.textContent };
+    }),
+  );
+  const [head, end] = halves;
+  check(halves.length === 2 && head.text + end.text === "hz2-c7-r14-u22", `halves: ${JSON.stringify(halves)}`);
+  check(!halves.some(({ color }) => /^rgba\(.*, 0\)$/.test(color)), "a half has no colour");
+  check(head.right - head.left > 6 && head.right <= end.left + 0.5, `the halves overlap: ${JSON.stringify(halves)}`);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".lanecanvas canvas");
   check(new URL(page.url()).pathname === "/o/hz-prod-02/Node/_/hz2-c7-r14-u22", page.url());
@@ -40,12 +51,9 @@ export async function everythingGoesByKeyboard(world) {
   await page.waitForSelector(".er[role=row][id]:has-text('BackOff')");
   for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
   await page.waitForSelector(".det .dl");
-  const first = await page.textContent(".det .msg");
+  const first = await page.getAttribute(".rows .er.sel", "id");
   await page.keyboard.press("j");
-  await page.waitForFunction(
-    (old) => document.querySelector(".det .msg")?.textContent !== old || document.querySelector("#row-2.sel"),
-    first,
-  );
+  await page.waitForSelector(`.rows .er.sel:not(#${first})`);
   await page.keyboard.press("Escape");
   await page.waitForSelector(".det", { state: "detached" });
   await page.keyboard.press("b");
@@ -101,6 +109,44 @@ export async function keysAreThoseOfThePageAndOfNoField(world) {
   await page.keyboard.press("g");
   await page.keyboard.press("n");
   await page.waitForURL(/\/nodes/);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** Escape leaves a field for the list beside it, and closes what stands beside a list, whatever that is. */
+export async function escapeLeavesFieldsAndClosesPanes(world) {
+  await heldRun(world);
+  const { page, go, troubles } = await openPage(world);
+  const gone = async (selector) => {
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(selector, { state: "detached" });
+  };
+  await go("/events?from=-24h&view=patterns&panel=explain");
+  await page.waitForSelector(".det .chg, .det .empty");
+  await page.focus(".det button[aria-label=Close]");
+  await gone(".det");
+  check(await page.evaluate(() => document.activeElement?.matches(".scroll, #main")), "the focus went with the pane");
+  await go("/events?from=-24h");
+  await page.click("#row-3");
+  await page.waitForSelector(".det .dl");
+  await page.keyboard.press("p");
+  await page.waitForSelector(".pat tbody tr");
+  await gone(".det");
+  await go("/clusters?from=-7d");
+  await page.click(".clusters tbody .lk >> nth=0");
+  await page.waitForSelector(".clusters .panel");
+  await gone(".clusters .panel");
+  for (const [path, list] of [
+    ["/operations", ".livelist .scroll"],
+    ["/nodes?c=hz-prod-02", ".nodelines [role=table] .scroll"],
+    ["/o?from=-24h", ".finder .scroll"],
+  ]) {
+    await go(path);
+    await page.waitForSelector(list);
+    await page.keyboard.press("/");
+    await page.waitForFunction(() => document.activeElement?.matches("[data-filter]"));
+    await page.keyboard.press("Escape");
+    check(await page.evaluate((selector) => document.activeElement?.matches(selector), list), `Escape does not leave the field of ${path}`);
+  }
   check(troubles.length === 0, troubles.join("; "));
 }
 
@@ -185,4 +231,19 @@ export async function whatChangedIsLookedForElsewhere(world) {
   await page.waitForURL(/\/events\?/);
   check(new URL(page.url()).searchParams.get("q") === "kind:pod reason:(Failed)", page.url());
   await page.waitForSelector(".er[role=row][id]");
+}
+
+/** What waits for somebody stands beside the navigation, also where that is folded, and in the bar as whom one speaks. */
+export async function whatIsHeldStandsBesideTheNavigation(world) {
+  await heldRun(world);
+  const { subject } = await api(world, "/me");
+  const { page, go, troubles } = await openPage(world);
+  await go("/settings");
+  await page.waitForSelector("nav a[href^='/operations'] .n.held:has-text('held')");
+  check(/^Operations: \d+ held$/.test(await page.getAttribute("nav a[href^='/operations']", "aria-label")), "the count has no name");
+  check(number(await page.textContent("nav a[href^='/clusters'] .n")) >= 3, "clusters are not counted");
+  check((await page.textContent(".account")).endsWith(subject), "it is not said as whom one speaks");
+  await go("/events");
+  await page.waitForSelector(".app.fold nav a[href^='/operations'] .n.held");
+  check(troubles.length === 0, troubles.join("; "));
 }

@@ -1,4 +1,4 @@
-import { check, number, openPage, scrollRows, until } from "../harness.mjs";
+import { check, number, openPage, scrollRows, start, until } from "../harness.mjs";
 
 /** Follows the same tail beside the page, as the truth. */
 async function truth(world, signal) {
@@ -16,6 +16,30 @@ async function truth(world, signal) {
 }
 
 const came = async (page) => number(/([\d,]+) came/.exec(await page.textContent(".tail.on"))?.[0]);
+
+/** Scrolls down a piece of the list: what its rows say, and what two of them say at once. */
+async function shownRows(page, pieces) {
+  const shown = new Set();
+  const twice = new Set();
+  for (let n = 0; n < pieces; n += 1) {
+    const texts = await page.$$eval(".er.vrow[id]", (rows) => rows.map((row) => row.textContent));
+    for (const [at, text] of texts.entries()) {
+      shown.add(text);
+      if (texts.indexOf(text) !== at) twice.add(text);
+    }
+    await scrollRows(page, 400);
+  }
+  return { texts: [...shown], twice: [...twice] };
+}
+
+/** Which of these Events no row shows. */
+function lostOf(wanted, texts) {
+  const shows =
+    ({ reason, message, name }) =>
+    (text) =>
+      text.includes(reason) && text.includes(message.slice(0, 40)) && text.includes(name.slice(-6));
+  return wanted.filter((event) => !texts.some(shows(event))).map((event) => `${event.reason} ${event.name}`);
+}
 
 /** Pauses on scroll, holds back, goes on, and has lost nothing; also when the connection breaks meanwhile. */
 export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
@@ -59,8 +83,6 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   check(mark > 0, "nothing came beside the page");
   // Everything that the second reader had seen at the resume is on the page: by count of the newest rows, and by name.
   const wanted = others.slice(0, mark);
-  const shown = new Set();
-  const twice = new Set();
   const last = wanted.at(-1);
   await page.waitForFunction(
     ({ reason, name }) =>
@@ -69,26 +91,93 @@ export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
       ),
     { reason: last.reason, name: last.name },
   );
-  for (let n = 0; n < 20; n += 1) {
-    const texts = await page.$$eval(".er.vrow[id]", (rows) => rows.map((row) => row.textContent));
-    for (const [at, text] of texts.entries()) {
-      shown.add(text);
-      if (texts.indexOf(text) !== at) twice.add(text);
-    }
-    await scrollRows(page, 400);
-  }
+  const { texts, twice } = await shownRows(page, 20);
   stop.abort();
-  check(twice.size === 0, `shown twice: ${[...twice].slice(0, 3)}`);
-  const texts = [...shown];
-  const lost = wanted.filter(
-    (event) =>
-      !texts.some(
-        (text) => text.includes(event.reason) && text.includes(event.message.slice(0, 40)) && text.includes(event.name.slice(-6)),
-      ),
+  check(twice.length === 0, `shown twice: ${twice.slice(0, 3)}`);
+  const lost = lostOf(wanted, texts);
+  check(lost.length === 0, `${lost.length} of ${wanted.length} were lost: ${lost.slice(0, 3)}`);
+  check(troubles.length === 0, troubles.join("; "));
+}
+
+/** The server ends and begins anew: the tail goes on behind the last Event that came, and what was told meanwhile is shown. */
+export async function theTailGoesOnWhereTheServerStopped() {
+  const own = await start(["--states", "20000"]);
+  try {
+    check(own.api.restart, "set BEIDOU_BIN and no BEIDOU_URL: only a server of this test's own can be begun anew");
+    const { page, go, troubles } = await openPage(own);
+    const listed = async (since) => {
+      const url = `${own.api.url}/api/v1/events?limit=1000&from=${new Date(since).toISOString()}`;
+      const answer = await fetch(url, { headers: { authorization: `Bearer ${own.api.token}` } }).catch(() => null);
+      return answer?.ok ? (await answer.json()).items : [];
+    };
+    await go("/events?from=-1h");
+    await page.waitForSelector(".er[role=row][id]");
+    await page.click("button:has-text('Live tail')");
+    await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, {
+      timeout: 20_000,
+    });
+    const begun = Date.now();
+    const before = await came(page);
+    await until(
+      "three more Events",
+      () => came(page),
+      (now) => now >= before + 3,
+      30,
+    );
+    // From here on only the tail can bring rows.
+    await page.route(/\/api\/v1\/events\?/, (route) => route.abort());
+    const away = page.waitForSelector(".tail:has-text('as of')");
+    await own.api.restart();
+    await away;
+    const restarted = Date.now();
+    await page.waitForSelector(".tail:has-text('as of')", { state: "detached" });
+    // What the tables have by now of the time before, and of some time behind.
+    const wanted = await until(
+      "Events of after the restart",
+      () => listed(begun),
+      (items) =>
+        items.filter((one) => Date.parse(one.time) > restarted).length >= 3 && items.some((one) => Date.parse(one.time) < restarted),
+    );
+    const newest = wanted[0];
+    await page.waitForFunction(
+      ({ reason, name }) =>
+        [...document.querySelectorAll(".er.vrow[id]")].some(
+          (row) => row.textContent.includes(reason) && row.textContent.includes(name.slice(-6)),
+        ),
+      newest,
+    );
+    const { texts, twice } = await shownRows(page, 20);
+    const lost = lostOf(wanted, texts);
+    check(lost.length === 0, `${lost.length} of ${wanted.length} were lost over the restart: ${lost.slice(0, 3)}`);
+    check(twice.length === 0, `shown twice: ${twice.slice(0, 3)}`);
+    check(troubles.length === 0, troubles.join("; "));
+  } finally {
+    await own.stop();
+  }
+}
+
+/** Keys go on to mean the row that somebody chose, while others come in front of it. */
+export async function keysFollowTheirRowWhileTheTailRuns(world) {
+  const { page, go, troubles } = await openPage(world);
+  // What stands before the message: that is cut to the width of the list.
+  const begin = (selector) => page.$eval(selector, (row) => row.textContent.slice(0, 50));
+  await go("/events?from=-1h");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.click("button:has-text('Live tail')");
+  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  await page.focus(".rows");
+  for (const key of ["j", "j"]) await page.keyboard.press(key);
+  const chosen = await begin(".rows .er.at");
+  const before = await came(page);
+  await until(
+    "two newer Events",
+    () => came(page),
+    (now) => now >= before + 2,
+    30,
   );
-  check(
-    lost.length === 0,
-    `${lost.length} of ${wanted.length} were lost: ${lost.slice(0, 3).map((event) => `${event.reason} ${event.name}`)}`,
-  );
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".det .dl");
+  check((await begin(".rows .er.sel")) === chosen, "Enter opened another row than the chosen one");
+  check((await page.locator(".rows .er.at.sel").count()) === 1, "the focus stayed behind");
   check(troubles.length === 0, troubles.join("; "));
 }

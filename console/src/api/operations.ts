@@ -10,6 +10,7 @@ import type {
   CommandAnswer,
   HostList,
   MachinesAnswer,
+  Me,
   OperationDetail,
   OperationList,
   PlanAnswer,
@@ -21,6 +22,8 @@ import type {
 export const OPERATIONS = "/api/v1/operations";
 export const TASKS = "/api/v1/tasks";
 
+/** Who asks, and how much goes on. */
+export const me = () => ask<Me>("/api/v1/me");
 export const operationList = (params: Params, anchor: number) => ask<OperationList>(OPERATIONS, params, anchor);
 /** Over an axis of time: what was there in its range, the newest of it. */
 export const runsOver = (params: Params, anchor: number) => operationList({ ...params, limit: 100 }, anchor);

@@ -454,6 +454,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and how much goes on: what stands beside every page of a console, in one call. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/objects/{cluster}/{kind}/{namespace}/{name}/at": {
         parameters: {
             query?: never;
@@ -2503,6 +2520,24 @@ export interface components {
             /** @description What was said; may be empty. */
             why: string;
         };
+        /** @description How many operations, or tasks, are not over. */
+        Going: {
+            /**
+             * Format: int32
+             * @description All that are not over.
+             */
+            active: number;
+            /**
+             * Format: int32
+             * @description Those that wait for the approval of another subject.
+             */
+            awaiting_approval: number;
+            /**
+             * Format: int32
+             * @description Those that stand still until somebody decides: `Held`, `Unknown`.
+             */
+            held: number;
+        };
         /** @description What a day adds: the rows of the last 24 full hours by the Events' own time, at what a row takes. */
         GrowthItem: {
             /**
@@ -3431,6 +3466,15 @@ export interface components {
             seq: number;
             /** @description The names of the steps: the rows. */
             steps: string[];
+        };
+        /** @description Who asks, and what goes on. */
+        Me: {
+            /** @description Of all clusters. */
+            operations: components["schemas"]["Going"];
+            /** @description Whom the token belongs to: as whom the caller approves, and whom the log names. */
+            subject: string;
+            /** @description Of all clusters; the operations of tasks are among the operations as well. */
+            tasks: components["schemas"]["Going"];
         };
         /** @description What else happened around one state of an Event. */
         Neighbours: {
@@ -6405,6 +6449,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LinkItem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             default: {

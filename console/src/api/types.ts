@@ -13,6 +13,7 @@ export type ClusterCompleteness = Schemas["ClusterCompleteness"];
 export type Completeness = Schemas["Completeness"];
 export type Histogram = Schemas["Histogram"];
 export type Bin = Schemas["Bin"];
+export type ColdEstimate = Schemas["ColdEstimate"];
 export type Facets = Schemas["Facets"];
 export type Facet = Schemas["Facet"];
 export type FacetValue = Schemas["FacetValue"];
@@ -54,6 +55,8 @@ export interface Page<Row> {
   total?: { value: number; exact: boolean } | null;
 }
 
+export type Me = Schemas["Me"];
+export type Going = Schemas["Going"];
 export type OperationItem = Schemas["OperationItem"];
 export type OperationList = Schemas["OperationList"];
 /** The document says of `spec` and `form` that they are objects, and no more. */

@@ -17,6 +17,8 @@ interface Props {
   data: Histogram;
   /** What was done meanwhile; undefined while that is not known. */
   runs: OperationList | undefined;
+  /** What lies before this moment was read from the archive. */
+  tablesFrom?: string | undefined;
   zone: string;
   scale: Scale;
   table: boolean;
@@ -24,7 +26,7 @@ interface Props {
   onBack: () => void;
 }
 
-export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack }: Props) {
+export function HistogramChart({ data, runs, tablesFrom, zone, scale, table, onBrush, onBack }: Props) {
   const t = useT();
   const bins = useMemo(() => stacks(data.bins), [data]);
   const range = useMemo(() => [Date.parse(data.range.from), Date.parse(data.range.to)] as const, [data]);
@@ -35,13 +37,15 @@ export function HistogramChart({ data, runs, zone, scale, table, onBrush, onBack
   const [brush, setBrush] = useState<[number, number] | null>(null);
   const first = lost[0];
   const label = first ? `${first.cluster} ${t(coverageWord(first.state))} ${duration(first.to - first.from, t)}` : null;
+  const word = t("set.archive");
   const shown = brush ? snapped(bins, brush[0], brush[1]) : null;
   const draw: Draw = useCallback(
     (c, w, h) => {
       const runs = { runs: marks, runWords: placeWords };
-      drawHistogram(c, w, h, { bins, range, stretches: strip, ...runs, label, zone, scale, cursor, brush: shown });
+      const archive = tablesFrom ? { until: Date.parse(tablesFrom), word: `← ${word}` } : null;
+      drawHistogram(c, w, h, { bins, range, stretches: strip, ...runs, label, archive, zone, scale, cursor, brush: shown });
     },
-    [bins, range, strip, marks, label, zone, scale, cursor, shown],
+    [bins, range, strip, marks, label, tablesFrom, word, zone, scale, cursor, shown],
   );
   if (table) return <HistogramTable bins={bins} marks={marks} zone={zone} />;
 

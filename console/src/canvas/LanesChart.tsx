@@ -17,8 +17,8 @@ interface Props {
   data: Lanes;
   /** Whether all of the range is known: else figures are lower bounds. */
   complete: boolean;
-  /** What was done: each on its row of the lane on top. */
-  runs: readonly RunSpan[];
+  /** What was done: each on its row of the lane on top; null where that is hidden. */
+  runs: readonly RunSpan[] | null;
   zone: string;
   t1: number | null;
   t2: number;
@@ -30,7 +30,9 @@ interface Props {
 
 const spanWords = ({ run }: RunSpan) => `${shortName(run)} · ${run.type}`;
 
-export function LanesChart({ data, complete, runs, zone, t1, t2, onT1, onT2, onZoom, name }: Props) {
+const NONE: readonly RunSpan[] = [];
+
+export function LanesChart({ data, complete, runs: done, zone, t1, t2, onT1, onT2, onZoom, name }: Props) {
   const t = useT();
   const range = useMemo(() => [Date.parse(data.range.from), Date.parse(data.range.to)] as const, [data]);
   const all = useMemo(() => boxes(data), [data]);
@@ -41,9 +43,10 @@ export function LanesChart({ data, complete, runs, zone, t1, t2, onT1, onT2, onZ
   const [focused, setFocused] = useState(false);
   const ref = useRef<HTMLDivElement>(null);
   const width = useWidth(ref);
-  const top = tallOf(runs);
+  const runs = done ?? NONE;
+  const top = done ? tallOf(done) : 0;
   // The lane that keys act upon; above the first one is that of operations.
-  const inLanes = (n: number) => Math.min(data.lanes.length - 1, Math.max(-1, n));
+  const inLanes = (n: number) => Math.min(data.lanes.length - 1, Math.max(done ? -1 : 0, n));
   const chosen = inLanes(picked);
   const shown = focused ? chosen : null;
   const draw: Draw = useCallback(

@@ -1,5 +1,5 @@
 /** Hosts × steps on canvas: the pointer names a cell, a click or Enter opens it, arrows move. */
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { modified } from "../shell/keys";
 import { type Beat, Canvas, type Draw } from "./Canvas";
 import { cellAt, drawMatrix, geometry, HEAD, type MatrixCursor, type MatrixShape, rowHeight } from "./drawMatrix";
@@ -19,6 +19,16 @@ export function MatrixChart({ shape, bytes, beat, cursor, name, tell, onOpen }: 
   const [at, setAt] = useState<MatrixCursor | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const shown = at ?? cursor;
+  const scroller = useRef<HTMLDivElement>(null);
+  const step = shown?.step;
+  // What the keys or the address choose is in sight.
+  useEffect(() => {
+    const pane = scroller.current;
+    if (!pane || step === undefined) return;
+    const tall = rowHeight(shape.steps.length);
+    const top = HEAD + step * tall;
+    pane.scrollTop = Math.min(top - HEAD, Math.max(pane.scrollTop, top + tall - pane.clientHeight));
+  }, [step, shape.steps.length]);
   const draw: Draw = (c, w) => drawMatrix(c, w, shape, bytes(), shown);
   const find = (event: PointerEvent<HTMLCanvasElement>) => {
     const bounds = event.currentTarget.getBoundingClientRect();
@@ -48,7 +58,7 @@ export function MatrixChart({ shape, bytes, beat, cursor, name, tell, onOpen }: 
     }
   };
   return (
-    <div className="matrixbox scroll">
+    <div className="matrixbox scroll" ref={scroller}>
       <div className="rel" ref={box} style={{ height: HEAD + shape.steps.length * rowHeight(shape.steps.length) + 6 }}>
         <Canvas
           draw={draw}

@@ -13,6 +13,8 @@ export interface Picture {
   runs: readonly RunMark[];
   runWords: (place: RunPlace) => string;
   label: string | null;
+  /** What lies before this moment was read from the archive; null where nothing was. */
+  archive: { until: number; word: string } | null;
   zone: string;
   scale: Scale;
   cursor: number | null;
@@ -53,6 +55,7 @@ export function drawHistogram(c: Ctx, w: number, h: number, picture: Picture): v
   }
   drawRunSigns(c, runs, picture.runWords, x, [LEFT, w - RIGHT], BAND);
   axis(c, w, base, picture, x);
+  if (picture.archive) archive(c, w, base, picture.archive, x);
   if (picture.brush) edges(c, base, [x(picture.brush[0]), x(picture.brush[1])]);
   if (picture.cursor !== null)
     line(c, Math.round(x(picture.cursor)) + 0.5, TOP - 4, Math.round(x(picture.cursor)) + 0.5, base, color("crosshair"), [2, 3]);
@@ -89,6 +92,18 @@ function axis(c: Ctx, w: number, base: number, picture: Picture, x: (t: number) 
     c.textAlign = fits ? "left" : "right";
     c.fillText(picture.label, fits ? right : x(Math.max(from, widest.from)) - 6, TOP + 4);
   }
+}
+
+/** Where the tables end: a line, and the word on the side of the archive. */
+function archive(c: Ctx, w: number, base: number, { until, word }: { until: number; word: string }, x: (t: number) => number): void {
+  const color = palette();
+  const at = Math.round(x(until)) + 0.5;
+  if (at <= LEFT || at >= w - RIGHT) return;
+  line(c, at, TOP - 4, at, base, color("ink-3"), [4, 3]);
+  c.fillStyle = color("ink-2");
+  const fits = at - 6 - c.measureText(word).width > LEFT;
+  c.textAlign = fits ? "right" : "left";
+  c.fillText(word, fits ? at - 6 : LEFT + 4, TOP + 16);
 }
 
 function edges(c: Ctx, base: number, places: readonly number[]): void {

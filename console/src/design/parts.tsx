@@ -119,11 +119,11 @@ export function Foreign({ text, most, className, mid }: { text: string; most?: n
 }
 
 /** An identifier as wide as there is room, cut in the middle where there is less. What has blanks is a sentence, and is cut at its end.
- * Its two halves are only drawn: what is read, found and copied is one text, over them and without colour. */
-export function Fit({ text, className = "" }: { text: string; className?: string }) {
+ * `tail`: so many letters of its end are always seen. Its two halves are only drawn: what is read, found and copied is one text, over them and without colour. */
+export function Fit({ text, className = "", tail = TAIL }: { text: string; className?: string; tail?: number }) {
   const shown = visible(text, 500);
-  if (shown.length <= TAIL || /\s/.test(shown)) return <Foreign className={`cut ${className}`.trimEnd()} text={text} />;
-  const at = cutAt(shown, shown.length - TAIL);
+  if (shown.length <= tail || /\s/.test(shown)) return <Foreign className={`cut ${className}`.trimEnd()} text={text} />;
+  const at = cutAt(shown, shown.length - tail);
   return (
     <bdi className={`fit ${className}`.trimEnd()} title={visible(text, 1000)}>
       <span>{shown}</span>

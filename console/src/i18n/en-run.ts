@@ -146,6 +146,7 @@ export const run = {
   "run.noLinesHere": "Nothing was told of this host, step or text until the shown moment.",
   "run.noLinesYet": "Runners tell when the first step begins.",
   "run.noWarnings": "No Warning of these nodes",
+  "run.notHeard": "the runner is silent",
   "run.notInReplay": "Actions work on the live run only",
   "run.notStarted": "not begun",
   "run.now": "now {time}",

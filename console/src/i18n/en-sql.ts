@@ -30,7 +30,6 @@ export const sql = {
   "sql.noNumber": "No column has numbers. Count or add up something, for example count() or sum(new_occurrences).",
   "sql.noRows": "The statement found no row.",
   "sql.noValue": "No value is known in {column}: all of them are NULL, or no numbers.",
-  "sql.progress": "{rows} rows read{share}",
   "sql.read": "{rows} rows · {bytes}",
   "sql.readOnly": "read only",
   "sql.restRows": "{n} rows are not drawn",

@@ -159,6 +159,7 @@ export const work = {
   "plan.planHint": "dashed p50, whisker p90, out of like runs",
   "plan.planWaits": "The plan comes when the form is complete.",
   "plan.pool": "Batch, % of the pool",
+  "plan.read": "read",
   "plan.reading": "reading…",
   "plan.ready": "Taken",
   "plan.requireApproval": "Another person must approve before it begins",

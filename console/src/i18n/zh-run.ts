@@ -147,6 +147,7 @@ export const run: Record<keyof typeof keys, string> = {
   "run.noLinesHere": "截至所示时刻，没有该主机、步骤或文本的日志。",
   "run.noLinesYet": "第一个步骤开始后执行器会报告。",
   "run.noWarnings": "这些节点没有告警",
+  "run.notHeard": "执行器静默",
   "run.notInReplay": "只能对实时运行执行动作",
   "run.notStarted": "尚未开始",
   "run.now": "现在 {time}",

@@ -31,7 +31,6 @@ export const sql: Record<keyof typeof keys, string> = {
   "sql.noNumber": "没有数值列。请进行计数或求和，例如 count() 或 sum(new_occurrences)。",
   "sql.noRows": "语句没有返回任何行。",
   "sql.noValue": "{column} 中没有已知数值：全部为 NULL 或不是数字。",
-  "sql.progress": "已读 {rows} 行{share}",
   "sql.read": "{rows} 行 · {bytes}",
   "sql.readOnly": "只读",
   "sql.restRows": "{n} 行未绘制",

@@ -160,6 +160,7 @@ export const work: Record<keyof typeof keys, string> = {
   "plan.planHint": "虚线为 p50，须线为 p90，来自同类运行",
   "plan.planWaits": "表单完整后显示计划。",
   "plan.pool": "每批占池的 %",
+  "plan.read": "已读取",
   "plan.reading": "读取中…",
   "plan.ready": "已采用",
   "plan.requireApproval": "开始前必须由另一人批准",

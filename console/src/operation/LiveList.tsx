@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Params } from "../api/client";
 import { type AnyPage, usePages } from "../api/usePages";
 import { Failed, Loading, StaleNote } from "../design/states";
+import { followed, NO_FOCUS } from "../shell/focus";
 import { useKeys } from "../shell/keys";
 
 export interface Column<Row> {
@@ -37,7 +38,7 @@ export function LiveList<Row>(props: Props<Row>) {
   const { path, params, anchor, name, className, columns, keyOf, moves, onOpen, onFirst, empty } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [visible, setVisible] = useState<[number, number]>([0, 60]);
-  const [focus, setFocus] = useState(-1);
+  const [focus, setFocus] = useState(NO_FOCUS);
   const [turn, setTurn] = useState(0);
   const pages = usePages<Row>(path, params, anchor + turn, visible);
   const rows = useVirtualizer({ count: pages.count, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 10 });
@@ -62,16 +63,23 @@ export function LiveList<Row>(props: Props<Row>) {
     const timer = setTimeout(() => setTurn((now) => now + 1), moving ? QUICK_MS : SLOW_MS);
     return () => clearTimeout(timer);
   }, [moving, top, waits, turn]);
+  const keyAt = (place: number) => {
+    const row = pages.row(place);
+    return row === undefined ? undefined : keyOf(row);
+  };
+  // The list is asked anew by itself: keys go on to mean the row that somebody chose.
+  const now = followed(focus, pages.count, keyAt);
+  if (now !== focus) setFocus(now);
   const move = (step: number) => {
-    const next = Math.min(pages.count - 1, Math.max(0, focus + step));
-    setFocus(next);
+    const next = Math.min(pages.count - 1, Math.max(0, now.place + step));
+    setFocus({ place: next, key: keyAt(next) ?? null });
     rows.scrollToIndex(next);
   };
   useKeys({
     j: () => move(1),
     k: () => move(-1),
     Enter: () => {
-      const row = pages.row(focus);
+      const row = pages.row(now.place);
       if (row) onOpen(row);
     },
   });
@@ -104,7 +112,7 @@ export function LiveList<Row>(props: Props<Row>) {
                 <div
                   key={row === undefined ? item.key : keyOf(row)}
                   role="row"
-                  className={item.index === focus ? "lr vrow at" : "lr vrow"}
+                  className={item.index === now.place ? "lr vrow at" : "lr vrow"}
                   style={{ transform: `translateY(${item.start}px)`, height: ROW }}
                 >
                   {columns.map((column) => (

@@ -16,6 +16,17 @@ export function PhaseBadge({ phase }: { phase: string }) {
   );
 }
 
+/** Says phase and reason to who does not see them. A live region is heard where it stood before its words changed, so it is always there,
+ * and nothing in it counts. */
+export function PhaseSaid({ phase, reason, also }: { phase: string; reason: string | null | undefined; also?: string | undefined }) {
+  const t = useT();
+  return (
+    <span className="vh" role="status">
+      {[t(`phase.${asPhase(phase)}` as Key), reason, also].filter(Boolean).join(", ")}
+    </span>
+  );
+}
+
 /** The worst stands first, where lengths compare. */
 export function HostBar({ share }: { share: Share }) {
   const t = useT();

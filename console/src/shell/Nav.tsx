@@ -1,13 +1,14 @@
-/** The navigation: only pages that exist, and at the foot how much comes in and how late. */
+/** The navigation: only pages that exist, how much goes on beside them, and at the foot how much comes in and how late. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { completeness, histogram } from "../api/questions";
+import type { Going, Me } from "../api/types";
 import { knownCount, rateOf } from "../canvas/histogram";
 import { Spark } from "../canvas/Spark";
 import { Icon, type IconName, Logo } from "../design/Icon";
-import { atLeast, rateText } from "../design/number";
-import { type Key, useT } from "../i18n";
+import { atLeast, group, rateText } from "../design/number";
+import { type Key, type Translate, useT } from "../i18n";
 import { common, type Search } from "./view";
 
 const ENTRIES: readonly { head: Key | null; items: readonly { to: string; icon: IconName; name: Key }[] }[] = [
@@ -38,9 +39,35 @@ const ENTRIES: readonly { head: Key | null; items: readonly { to: string; icon: 
   },
 ];
 
-/** `ask`: what the page asked first has come. */
-export function Nav({ ask }: { ask: boolean }) {
+interface Beside {
+  text: string;
+  /** Somebody is waited for. */
+  isHeld: boolean;
+}
+
+/** What waits for somebody, or else how many go on; nothing where none does, or nobody knows. */
+function goingOn(going: Going | undefined, t: Translate): Beside | null {
+  if (!going || going.active === 0) return null;
+  if (going.held > 0) return { text: t("nav.held", { n: group(going.held) }), isHeld: true };
+  if (going.awaiting_approval > 0) return { text: t("nav.toApprove", { n: group(going.awaiting_approval) }), isHeld: true };
+  return { text: group(going.active), isHeld: false };
+}
+
+interface Props {
+  /** What the page asked first has come. */
+  ask: boolean;
+  going: Me | undefined;
+  /** How many clusters there are; null while nobody knows. */
+  clusters: number | null;
+}
+
+export function Nav({ ask, going, clusters }: Props) {
   const t = useT();
+  const beside: Record<string, Beside | null> = {
+    "/operations": goingOn(going?.operations, t),
+    "/tasks": goingOn(going?.tasks, t),
+    "/clusters": clusters === null ? null : { text: group(clusters), isHeld: false },
+  };
   const search = useSearch({ strict: false }) as Search;
   return (
     <nav className="nav" aria-label={t("nav.label")}>
@@ -49,21 +76,22 @@ export function Nav({ ask }: { ask: boolean }) {
         <span>Beidou</span>
         <small>v0.1</small>
       </Link>
-      {ENTRIES.map((group) => (
-        <div key={group.head ?? "top"} style={group.head === null ? { paddingTop: 4 } : undefined}>
-          {group.head === null ? null : <h2>{t(group.head)}</h2>}
-          {group.items.map((item) => (
+      {ENTRIES.map((part) => (
+        <div key={part.head ?? "top"} style={part.head === null ? { paddingTop: 4 } : undefined}>
+          {part.head === null ? null : <h2>{t(part.head)}</h2>}
+          {part.items.map((item) => (
             <Link
               key={item.to}
               className="go"
               to={item.to}
               search={common(search) as never}
               activeOptions={{ exact: item.to === "/", includeSearch: false }}
-              title={t(item.name)}
-              aria-label={t(item.name)}
+              title={[t(item.name), beside[item.to]?.text].filter(Boolean).join(": ")}
+              aria-label={[t(item.name), beside[item.to]?.text].filter(Boolean).join(": ")}
             >
               <Icon name={item.icon} />
               <span>{t(item.name)}</span>
+              {beside[item.to] ? <span className={beside[item.to]?.isHeld ? "n held" : "n"}>{beside[item.to]?.text}</span> : null}
             </Link>
           ))}
         </div>

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { whenAnswered } from "../api/cache";
+import { me as meQuestion } from "../api/operations";
 import { asProblem } from "../api/problem";
 import { door as doorQuestion } from "../api/questions";
 import { useOnce, warm, whenIdle } from "../design/lazy";
@@ -24,6 +25,9 @@ const KeysHelp = lazy(async () => ({ default: (await loadHelp()).KeysHelp }));
 
 /** Work pages that need the width begin with a folded navigation, until a person says otherwise. */
 const WIDE = ["/events", "/sql", "/operations/"];
+
+/** Between two looks at how much goes on. */
+const ME_MS = 15_000;
 
 export function Shell() {
   const t = useT();
@@ -49,6 +53,7 @@ export function Shell() {
       }),
     [],
   );
+  const me = useQuery({ ...meQuestion(), enabled: answered, refetchInterval: ME_MS });
   const wide = WIDE.some((begin) => path.startsWith(begin));
   const folded = prefs.folded || (wide && !unfolded);
   const go = (to: string) => void navigate({ to, search: common(view.search) as never });
@@ -89,8 +94,14 @@ export function Shell() {
       <a className="skip" href="#main">
         {t("nav.skip")}
       </a>
-      <Nav ask={answered} />
-      <TopBar clusters={door.data?.items.length ?? null} onPalette={() => setPalette("")} rangeOpen={range} onRange={setRange} />
+      <Nav ask={answered} going={me.isError ? undefined : me.data} clusters={door.data?.items.length ?? null} />
+      <TopBar
+        clusters={door.data?.items.length ?? null}
+        subject={me.data?.subject}
+        onPalette={() => setPalette("")}
+        rangeOpen={range}
+        onRange={setRange}
+      />
       <main className="main" id="main" tabIndex={-1}>
         <Outlet />
       </main>

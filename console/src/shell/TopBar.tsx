@@ -1,6 +1,7 @@
-/** The bar above the page: path and title, search, scope, range, language, theme. */
+/** The bar above the page: path and title, search, scope, range, language, theme, account. */
 import { Icon } from "../design/Icon";
 import { Fit, Foreign } from "../design/parts";
+import { visible } from "../design/visible";
 import { useT } from "../i18n";
 import { useChromeNow } from "./chrome";
 import { langOf, setPrefs, themeOf, usePrefs } from "./prefs";
@@ -10,12 +11,14 @@ import { ScopePicker } from "./ScopePicker";
 interface Props {
   /** How many clusters there are; null while nobody knows. */
   clusters: number | null;
+  /** As whom the token speaks; missing while nobody knows. */
+  subject: string | undefined;
   onPalette: () => void;
   rangeOpen: boolean;
   onRange: (open: boolean) => void;
 }
 
-export function TopBar({ clusters, onPalette, rangeOpen, onRange }: Props) {
+export function TopBar({ clusters, subject, onPalette, rangeOpen, onRange }: Props) {
   const t = useT();
   const chrome = useChromeNow();
   const prefs = usePrefs();
@@ -54,6 +57,12 @@ export function TopBar({ clusters, onPalette, rangeOpen, onRange }: Props) {
       >
         <Icon name={theme === "dark" ? "sun" : "moon"} />
       </button>
+      {subject === undefined ? null : (
+        <span className="account" title={`${t("account.is")} ${visible(subject, 200)}`}>
+          <span className="vh">{t("account.is")} </span>
+          <Foreign text={subject} most={60} />
+        </span>
+      )}
     </header>
   );
 }

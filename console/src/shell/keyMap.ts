@@ -54,7 +54,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
     rows: [
       row("j k", "keys.rows", ["j", "k"]),
       row("Enter", "keys.open", ["Enter"]),
-      row(".", "keys.actions", [".", "Escape"]),
+      row(".", "keys.actions", [".", "P"]),
       row("l", "keys.tail", ["l"]),
       row("p", "keys.patterns", ["p"]),
       row("P", "keys.pin", ["P"]),
@@ -64,6 +64,7 @@ export const KEY_MAP: readonly KeyGroup[] = [
       row("n", "nav.newOperation", ["n", "d"]),
       row("d", "keys.drafts", ["d"]),
       row("⌥1 ⌥2 ⌥3 ⌥4", "plan.steps", ["Alt+1", "Alt+2", "Alt+3", "Alt+4"]),
+      row("1 2 3 4 5 6", "keys.lanes", ["1", "2", "3", "4", "5", "6"]),
       row("⌘↵", "keys.review", ["Mod+Enter"]),
       row("x", "keys.tick", ["x", "*"]),
       row("⇧x", "keys.tickStretch", ["X", "*"]),

@@ -1,4 +1,4 @@
-/** The keyboard: one listener that obeys what the frame and the page registered. `keyMap.ts` has the words for it. */
+/** The keyboard: one listener that obeys what the frame and the page registered, and leads out of a field by Escape. `keyMap.ts` has the words for it. */
 import { useEffect, useRef } from "react";
 import { prefsNow } from "./prefs";
 
@@ -18,6 +18,17 @@ function within(event: KeyboardEvent, selector: string): boolean {
 /** Whether the key was meant for a field, not for the page. */
 export function typing(event: KeyboardEvent): boolean {
   return within(event, "input, textarea, select, [contenteditable=''], [contenteditable=true]");
+}
+
+const LIST = ".scroll[tabindex='0']:not([hidden])";
+
+/** The list that something stands beside, where rows obey keys; where there is none, the page. */
+export function listIn(around: Element | null | undefined): HTMLElement | null {
+  for (let at = around; at && at.id !== "main"; at = at.parentElement) {
+    const list = at.matches(LIST) ? (at as HTMLElement) : at.querySelector<HTMLElement>(LIST);
+    if (list) return list;
+  }
+  return document.getElementById("main");
 }
 
 /** Enter and Space press what has the focus. */
@@ -43,6 +54,11 @@ const SECOND_MS = 1200;
 
 export function listen(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || layered()) return;
+  if (event.key === "Escape" && typing(event)) {
+    event.preventDefault();
+    listIn((event.target as HTMLElement).parentElement)?.focus();
+    return;
+  }
   if (!modified(event) && (typing(event) || pressing(event))) return;
   const key = nameOf(event);
   if (isOff(key)) return;

@@ -15,6 +15,7 @@ mod histogram;
 mod imports;
 mod lanes;
 mod links;
+mod me;
 mod neighbours;
 mod occurrences;
 mod operations;
@@ -176,7 +177,7 @@ fn keeping() -> OpenApiRouter<Arc<App>> {
 
 /// The calls about operations and tasks: they need a token, and take bodies of some size.
 pub(crate) fn operating() -> OpenApiRouter<Arc<App>> {
-    operations::calls()
+    operations::calls().routes(routes!(me::me))
 }
 
 /// The calls that need a token and take a body without a bound.

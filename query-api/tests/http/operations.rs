@@ -236,6 +236,23 @@ async fn what_holds_an_operation_is_told_with_its_numbers() {
 }
 
 #[tokio::test]
+async fn who_asks_and_how_much_goes_on_is_one_call() {
+    let log = log();
+    let until = golden_until(|fact| of_run(fact) && matches!(fact.body, Body::Resumed(_)));
+    tell(&log, &until).await;
+    let api = without_store(log).await;
+    let me = api.list("/api/v1/me").await;
+    let board = Board::fold(&until);
+    let still = board.operations.values().filter(|operation| operation.phase.stands_still()).count();
+    assert!(still > 0, "the run stands still");
+    assert_eq!((&me["subject"], &me["operations"]["held"]), (&json!("tester"), &json!(still)));
+    assert_eq!(me["operations"]["active"], json!(count(&api, "phase=active").await));
+    let tasks = api.list("/api/v1/tasks?phase=active").await["total"]["value"].clone();
+    assert_eq!(me["tasks"]["active"], tasks);
+    assert_eq!(api.get("/api/v1/me?cluster=c1").await.status, 400);
+}
+
+#[tokio::test]
 async fn matrix_and_changes_replay_every_moment() {
     let (api, board) = recorded().await;
     let operation = run(&board);

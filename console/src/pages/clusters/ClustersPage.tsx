@@ -5,6 +5,7 @@ import { costOf } from "../../api/client";
 import { facets } from "../../api/questions";
 import type { Cluster, ClusterCompleteness } from "../../api/types";
 import { oldest, useHeld } from "../../api/useHeld";
+import { Close } from "../../design/Close";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Fit, Id } from "../../design/parts";
@@ -149,14 +150,7 @@ function Detail({ item, cover, view }: { item: Cluster; cover: ClusterCompletene
         <h2 className="mono cut">
           <Fit text={item.cluster} />
         </h2>
-        <button
-          type="button"
-          className="btn bare sm icon end"
-          aria-label={t("action.close")}
-          onClick={() => view.set({ row: "" }, { replace: true })}
-        >
-          <Icon name="close" />
-        </button>
+        <Close onClose={() => view.set({ row: "" }, { replace: true })} atEnd />
       </div>
       <div className="row hb pad">
         <Link className="chip" to="/events" search={search as never}>

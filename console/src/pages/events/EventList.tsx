@@ -6,6 +6,7 @@ import type { Event, Page } from "../../api/types";
 import { usePages } from "../../api/usePages";
 import { Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
+import { followed, NO_FOCUS } from "../../shell/focus";
 import { useKeys } from "../../shell/keys";
 import { usePrefs } from "../../shell/prefs";
 import { offset } from "../../time/format";
@@ -45,6 +46,8 @@ function ahead(range: Range, direction: "forward" | "backward" | null): number[]
   return defaultRangeExtractor({ ...range, startIndex, endIndex, overscan: 0 });
 }
 
+const pinOf = (key: string) => `pin ${key}`;
+
 function rowHeight(): number {
   return Number.parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 26;
 }
@@ -56,7 +59,7 @@ export function EventList(props: Props) {
   // What is seen is asked of the list itself, while it is drawn: one drawing for each frame that scrolls.
   const seen = useRef<ReactVirtualizer<HTMLDivElement, Element>>(null);
   const pool = useRef(0);
-  const [focus, setFocus] = useState(-1);
+  const [focus, setFocus] = useState(NO_FOCUS);
   const live = tail?.rows ?? [];
   const { startIndex, endIndex } = seen.current?.range ?? { startIndex: 0, endIndex: 15 };
   const pages = usePages<Event, Page<Event>>("/api/v1/events", params, anchor, [
@@ -94,13 +97,23 @@ export function EventList(props: Props) {
   const [standing, setStanding] = useState(keys);
   if (keys.join() !== standing.join()) {
     setStanding(keys);
-    setFocus(focusAfter(focus, standing, keys));
+    const onPin = focus.place < standing.length;
+    setFocus({ place: focusAfter(focus.place, standing, keys), key: onPin ? null : focus.key });
   }
   const at = (index: number): Event | undefined => (index < pinned ? pins.items[index]?.event : listed(index - pinned));
+  // A pinned row stands in the list as well: it is told apart from itself.
+  const keyAt = (index: number): string | undefined => {
+    if (index < pinned) return pinOf(keys[index] ?? "");
+    const event = listed(index - pinned);
+    return event && rowKey(event);
+  };
+  // Live rows come in front, and the list is asked anew: keys go on to mean the row that somebody chose.
+  const now = followed(focus, pinned + count, keyAt);
+  if (now !== focus && keys.join() === standing.join()) setFocus(now);
 
   const move = (step: number) => {
-    const next = Math.min(pinned + count - 1, Math.max(0, focus + step));
-    setFocus(next);
+    const next = Math.min(pinned + count - 1, Math.max(0, now.place + step));
+    setFocus({ place: next, key: keyAt(next) ?? null });
     if (next >= pinned) shelves.scrollToIndex(Math.floor((next - pinned) / SHELF));
     const event = at(next);
     if (event && selected !== null) onOpen(event);
@@ -109,27 +122,30 @@ export function EventList(props: Props) {
     j: () => move(1),
     k: () => move(-1),
     Enter: () => {
-      const event = at(focus);
+      const event = at(now.place);
       if (event) onOpen(event);
     },
-    Escape: () => onOpen(null),
     P: () => {
-      const event = at(focus);
+      const event = at(now.place);
       if (event) pins.toggle(event);
     },
     ".": () => {
-      const event = at(focus);
+      const event = at(now.place);
       if (event) onOpen(event);
       requestAnimationFrame(() => document.querySelector<HTMLElement>(".det .actions a, .det .actions button")?.focus());
     },
   });
   const open = useCallback(
     (event: Event, index: number) => {
-      setFocus(index);
+      setFocus({ place: index, key: rowKey(event) });
       onOpen(event);
     },
     [onOpen],
   );
+  const openPinned = (event: Event, index: number) => {
+    setFocus({ place: index, key: pinOf(rowKey(event)) });
+    onOpen(event);
+  };
   const scrolled = () => {
     if (!tail) return;
     if ((scroller.current?.scrollTop ?? 0) > 4) tail.pause();
@@ -167,7 +183,9 @@ export function EventList(props: Props) {
             ),
           )}
         </div>
-        {pinned > 0 ? <PinnedRows {...{ pins, columns, zone, showDay, selected, focus, size, letters }} onOpen={open} /> : null}
+        {pinned > 0 ? (
+          <PinnedRows {...{ pins, columns, zone, showDay, selected, size, letters }} focus={now.place} onOpen={openPinned} />
+        ) : null}
         <div
           className="scroll grow rows"
           hidden={count === 0}
@@ -176,7 +194,7 @@ export function EventList(props: Props) {
           role="rowgroup"
           aria-owns={items.map((place) => `row-${place + pinned}`).join(" ")}
           tabIndex={0}
-          onFocus={() => setFocus((now) => Math.max(0, now))}
+          onFocus={() => setFocus((before) => (before.place < 0 ? { place: 0, key: null } : before))}
         >
           <div role="presentation" style={{ height: count * size, position: "relative" }}>
             {slots.map((place) => {
@@ -189,7 +207,7 @@ export function EventList(props: Props) {
                   zone={zone}
                   showDay={showDay}
                   selected={rowKey(event) === selected}
-                  focused={place + pinned === focus}
+                  focused={place + pinned === now.place}
                   index={place + pinned}
                   top={place * size}
                   letters={letters}

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { retryOfNew } from "../../api/cache";
 import { STATES, states } from "../../api/states";
 import type { Event, EventState } from "../../api/types";
+import { Close } from "../../design/Close";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { Json } from "../../design/Json";
 import { group } from "../../design/number";
@@ -53,6 +54,10 @@ export function EventPanel({ row, known, view, line, pins, onLine, onOpen }: Pro
   if (!event)
     return (
       <aside className="det vl col" aria-label={t("events.panel")}>
+        <div className="bar">
+          <h2 className="cut grow">{t("events.panel")}</h2>
+          <Close onClose={() => onOpen(null)} />
+        </div>
         {missing}
       </aside>
     );
@@ -80,9 +85,7 @@ export function EventPanel({ row, known, view, line, pins, onLine, onOpen }: Pro
         >
           <Icon name="pin" />
         </button>
-        <button type="button" className="btn bare sm icon" aria-label={t("action.close")} onClick={() => onOpen(null)}>
-          <Icon name="close" />
-        </button>
+        <Close onClose={() => onOpen(null)} />
       </div>
       <div className="actions row hb">
         <Link className="chip" {...path} search={around as never}>

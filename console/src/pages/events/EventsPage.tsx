@@ -10,6 +10,7 @@ import { HistogramChart } from "../../canvas/HistogramChart";
 import { Icon } from "../../design/Icon";
 import { Framed } from "../../design/lazy";
 import { atLeast, group, short } from "../../design/number";
+import { ReadSoFar } from "../../design/ReadSoFar";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
@@ -23,6 +24,7 @@ import { missing } from "../../time/coverage";
 import { day, span } from "../../time/format";
 import { absolute } from "../../time/range";
 import { eventsFirst, instead } from "../first";
+import { ArchiveNote, useArchived } from "./archive";
 import { question } from "./asked";
 import { useColumns } from "./ColumnPicker";
 import { EventList } from "./EventList";
@@ -59,8 +61,10 @@ export function Page() {
   const first = eventsFirst(view);
   const bins = useHeld(first.bins);
   const sides = useHeld(first.sides);
+  const waits = [bins, sides].some((one) => one.isPending || one.isPlaceholderData);
   // The axis comes first, and what was done on it behind that.
   const runs = useHeld({ ...runsOver(view.scope, view.anchor), enabled: bins.isFetched });
+  const archived = useArchived(view, bins.data);
   const tail = useTail(tailing, asked.params);
   const scale = search.scale === "sqrt" ? "sqrt" : "linear";
   const shown = instead(search);
@@ -109,6 +113,11 @@ export function Page() {
   useEffect(() => {
     if (tailing && newest) settle(newest);
   }, [tailing, newest, settle]);
+  // From the top: a list that grows above what is read would move it.
+  const resume = () => {
+    document.querySelector(".rows")?.scrollTo({ top: 0 });
+    tail.resume();
+  };
   const settling = tailing && !tail.paused;
   useEffect(() => {
     if (!settling) return;
@@ -116,7 +125,7 @@ export function Page() {
     return () => clearTimeout(timer);
   }, [settling]);
   useKeys({
-    l: () => (tailing && tail.paused ? tail.resume() : toggleTail()),
+    l: () => (tailing && tail.paused ? resume() : toggleTail()),
     p: () => set({ view: patternsOpen ? "" : "patterns", group: "" }),
     b: () => document.querySelector<HTMLElement>(".hist canvas")?.focus(),
     e: () => set({ panel: explainOpen ? "" : "explain", row: "" }),
@@ -179,13 +188,16 @@ export function Page() {
           onBack={before.current.length > 0 ? onBack : null}
         />
         <RunsNote since={oldest(bins, sides, runs)} runs={runs} />
+        {waits ? <ReadSoFar key={JSON.stringify(first.bins.queryKey)} questions={Object.values(first)} /> : null}
         {bins.isPending ? <Loading rows={4} /> : null}
         {bins.isError && !fault ? <Failed error={bins.error} what={t("events.histogram")} retry={() => void bins.refetch()} /> : null}
+        {archived ? <ArchiveNote of={archived} zone={view.zone} /> : null}
         {bins.data ? (
           <div className={bins.isPlaceholderData ? "stale" : undefined}>
             <HistogramChart
               data={bins.data}
               runs={runs.data}
+              tablesFrom={archived?.until}
               zone={view.zone}
               scale={scale}
               table={search.table === "1"}
@@ -202,6 +214,7 @@ export function Page() {
         <section className="col grow list" ref={list} tabIndex={-1} aria-label={t("events.list")}>
           <TailBar
             tail={tailing ? tail : null}
+            onResume={resume}
             view={view}
             columns={columns}
             patterns={patternsOpen}

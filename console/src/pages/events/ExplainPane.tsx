@@ -3,6 +3,7 @@ import type { Params } from "../../api/client";
 import { explain } from "../../api/questions";
 import type { Change } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
+import { Close } from "../../design/Close";
 import { Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Fit, Segment } from "../../design/parts";
@@ -37,9 +38,7 @@ export function ExplainPane({ params, view, line, onLine, onClose }: Props) {
       <div className="bar">
         <Icon name="bolt" />
         <h2>{t("events.explain")}</h2>
-        <button type="button" className="btn bare sm icon end" aria-label={t("action.close")} onClick={onClose}>
-          <Icon name="close" />
-        </button>
+        <Close onClose={onClose} atEnd />
       </div>
       <div className="row hb pad wrap">
         <Segment

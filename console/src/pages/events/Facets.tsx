@@ -113,7 +113,7 @@ function One({ facet, all, line, complete, view, onLine, picked, onPick }: OnePr
               aria-expanded={picked?.field === facet.field && picked.text === text}
               onClick={(event) => onPick({ field: facet.field, text }, event.currentTarget)}
             >
-              <Fit className={text === "" ? "dim" : ""} text={shown} />
+              <Fit className={text === "" ? "dim" : ""} text={shown} tail={6} />
               <span className="num" title={String(value.states)}>
                 {complete ? "" : "≥ "}
                 {short(value.states)}

@@ -110,9 +110,9 @@ export function QueryLine({ value, view, onRun, fault }: Props) {
       if (chosen >= 0 && items.length > 0 && !event.metaKey && !event.ctrlKey) accept(chosen);
       else run();
     } else if (event.key === "Escape") {
+      // The first one closes what is proposed; the second one leaves the line, as it does any field.
       if (open) event.stopPropagation();
       setOpen(false);
-      if (!open) input.current?.blur();
     }
   };
   return (

@@ -15,6 +15,7 @@ import type { LiveTail } from "./useTail";
 
 interface Props {
   tail: LiveTail | null;
+  onResume: () => void;
   view: View;
   columns: Columns;
   patterns: boolean;
@@ -24,7 +25,7 @@ interface Props {
   first: Page<Event> | undefined;
 }
 
-export function TailBar({ tail, view, columns, patterns, grouped, total, first }: Props) {
+export function TailBar({ tail, onResume, view, columns, patterns, grouped, total, first }: Props) {
   const t = useT();
   const until = knownUntil(first?.coverage);
   const folded = patterns || grouped !== "";
@@ -43,14 +44,7 @@ export function TailBar({ tail, view, columns, patterns, grouped, total, first }
             )}
           </span>
           {tail.paused ? (
-            <button
-              type="button"
-              className="btn bare sm link"
-              onClick={() => {
-                document.querySelector(".rows")?.scrollTo({ top: 0 });
-                tail.resume();
-              }}
-            >
+            <button type="button" className="btn bare sm link" onClick={onResume}>
               {t("tail.resume")} <kbd>l</kbd>
             </button>
           ) : (

@@ -157,9 +157,8 @@ function Rows({ lines, onLine }: { lines: readonly Line[]; onLine: (line: number
                           <Glyph name="warn" /> {t("plan.duplicate", { line: line.row.duplicate_of })}
                         </span>
                       ) : (
-                        <span className="dim">
-                          <Glyph name="ok" /> {line.row.group ?? ""}
-                        </span>
+                        // Its line was read, and no more is known of it.
+                        <span className="dim">{[t("plan.read"), line.row.group].filter(Boolean).join(" · ")}</span>
                       ),
                     )
                   : cells(

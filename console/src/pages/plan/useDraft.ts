@@ -1,6 +1,6 @@
 /** The draft of the page, what the server reads in its list of machines, and its plan. */
 import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { bundleList, calendar, planOf, readMachines } from "../../api/operations";
 import type { BundleItem, BundleList, MachineRow, MachinesAnswer, PlanAnswer } from "../../api/types";
 import { useT } from "../../i18n";
@@ -45,16 +45,20 @@ export function useDraft(opened: Draft | null): Work {
     setEdits((old) => old + 1);
   }, []);
   const clear = useCallback(() => set({ ...EMPTY, name: nameOf(EMPTY.type, new Date()) }), [set]);
-  // Type and cluster stand in the address: a link to this page begins with them.
-  const { set: setSearch } = view;
-  useEffect(() => {
-    if (search.type !== draft.type || (draft.cluster !== "" && search.c !== draft.cluster))
-      setSearch({ type: draft.type, ...(draft.cluster === "" ? {} : { c: draft.cluster }) }, { replace: true });
-  }, [draft.type, draft.cluster, search.type, search.c, setSearch]);
-
   const bundles = useQuery(bundleList());
   const known = useQuery(calendar());
   const clusters = (known.data?.clusters ?? []).map((one) => one.cluster);
+  // Type and cluster stand in the address: a link to this page begins with them. The cluster is the scope of all pages, so half a name is
+  // none, and who chooses another scope has it.
+  const { set: setSearch } = view;
+  const written = useRef(search.c);
+  const scoped = clusters.includes(draft.cluster) ? draft.cluster : null;
+  useEffect(() => {
+    const isNew = scoped !== null && scoped !== written.current;
+    if (scoped !== null) written.current = scoped;
+    if (search.type !== draft.type || isNew) setSearch({ type: draft.type, ...(isNew ? { c: scoped } : {}) }, { replace: true });
+  }, [draft.type, scoped, search.type, setSearch]);
+
   const own = bundlesFor(bundles.data?.items ?? [], draft.type);
   const bundle = own.find((one) => one.name === draft.bundle) ?? (draft.bundle === "" ? own[0] : undefined);
   const shown = useMemo(() => ({ ...draft, bundle: bundle?.name ?? draft.bundle }), [draft, bundle]);

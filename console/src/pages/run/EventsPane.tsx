@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Event, RunEvents } from "../../api/types";
-import { Icon } from "../../design/Icon";
+import { Close } from "../../design/Close";
 import { group } from "../../design/number";
 import { Empty, Failed, Loading, Partial, Stale } from "../../design/states";
 import { useT } from "../../i18n";
@@ -134,9 +134,7 @@ function Told({ run, events, data }: { run: Run; events: RunEventsAnswer; data: 
       </div>
       {open && count > 0 ? (
         <div className="logmore ht">
-          <button type="button" className="btn bare sm icon" aria-label={t("action.close")} onClick={() => setOpen(null)}>
-            <Icon name="close" />
-          </button>
+          <Close onClose={() => setOpen(null)} />
           <EventMore event={open} />
         </div>
       ) : null}

@@ -27,7 +27,7 @@ export function HoldNote({ detail, groups, now }: { detail: OperationDetail; gro
     panel: "explain",
   };
   return (
-    <div className="note held" role="status">
+    <div className="note held">
       <Glyph name="held" />
       <span className="holdtext">
         <b className="medium">{t("run.heldAt", { reason: hold.reason ?? "Held", time: hms(since, view.zone) })}</b>{" "}

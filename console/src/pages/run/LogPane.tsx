@@ -6,7 +6,7 @@ import { get } from "../../api/client";
 import { OPERATIONS } from "../../api/operations";
 import type { LogItem, LogPage } from "../../api/types";
 import { usePages } from "../../api/usePages";
-import { Icon } from "../../design/Icon";
+import { Close } from "../../design/Close";
 import { group } from "../../design/number";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
@@ -134,9 +134,7 @@ export function LogPane({ run }: { run: Run }) {
       </div>
       {open && count > 0 ? (
         <div className="logmore ht">
-          <button type="button" className="btn bare sm icon" aria-label={t("action.close")} onClick={() => setOpen(null)}>
-            <Icon name="close" />
-          </button>
+          <Close onClose={() => setOpen(null)} />
           <LogMore line={open} />
         </div>
       ) : null}

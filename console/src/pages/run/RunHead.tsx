@@ -11,13 +11,22 @@ import { toast } from "../../design/toast";
 import { type Key, useT } from "../../i18n";
 import { ActBar } from "../../operation/ActBar";
 import { type Act, whyNot } from "../../operation/acts";
-import { PhaseBadge } from "../../operation/Phase";
+import { PhaseBadge, PhaseSaid } from "../../operation/Phase";
 import { common, useView } from "../../shell/view";
 import { duration, hms } from "../../time/format";
 import { HoldNote } from "./HoldNote";
 import { ShownTime } from "./ShownTime";
 import { useSelection } from "./selection";
 import type { Run } from "./useRun";
+
+/** So long nothing is heard of a runner before that is told. */
+const SILENT_MS = 30_000;
+
+/** How long nothing was heard of a run that goes on. */
+function silence({ detail, over, store }: Run): number {
+  const { heard } = detail.summary;
+  return over || !heard ? 0 : store.end() - Date.parse(heard);
+}
 
 export function RunHead({ run }: { run: Run }) {
   const t = useT();
@@ -46,6 +55,7 @@ export function RunHead({ run }: { run: Run }) {
   return (
     <>
       <div className="runhead">
+        <PhaseSaid phase={summary.phase} reason={summary.reason} also={silence(run) > SILENT_MS ? t("run.notHeard") : undefined} />
         {replay ? (
           <span className="badge run">
             <Icon name="clock" />
@@ -108,7 +118,7 @@ export function RunHead({ run }: { run: Run }) {
         </span>
       </div>
       {replay ? (
-        <div className="note run" role="status">
+        <div className="note run">
           <Icon name="clock" />
           <span className="cut">
             {t("run.asRecorded")} <ShownTime store={store} />. {t("run.isNow", { phase: t(`phase.${summary.phase}` as Key) })}
@@ -130,20 +140,19 @@ function LiveNotes({ run }: { run: Run }) {
     ...operationHosts(summary.id, { group: "error", limit: 1 }, Math.floor(snapshot.version / 8)),
     enabled: summary.hosts.bad > 0,
   });
-  const heard = summary.heard ? Date.parse(summary.heard) : null;
-  const silent = heard === null || run.over ? 0 : store.end() - heard;
+  const silent = silence(run);
   return (
     <>
       {detail.hold ? <HoldNote detail={detail} groups={errors.data?.groups ?? []} now={store.end()} /> : null}
       {!detail.hold && summary.message !== "" ? (
-        <div className={summary.phase === "Failed" ? "note bad" : "note plain"} role="status">
+        <div className={summary.phase === "Failed" ? "note bad" : "note plain"}>
           <span className="cut">
             {summary.reason ? <b className="medium mono">{summary.reason}</b> : null} <Foreign text={summary.message} most={400} />
           </span>
         </div>
       ) : null}
-      {silent > 30_000 ? (
-        <div className="note warn" role="status">
+      {silent > SILENT_MS ? (
+        <div className="note warn">
           <Glyph name="warn" />
           <span className="cut">{t("run.silent", { length: duration(silent, t), most: duration(detail.plan.limits.silence_ms, t) })}</span>
         </div>

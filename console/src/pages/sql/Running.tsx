@@ -2,13 +2,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { get } from "../../api/client";
 import type { RunningList } from "../../api/types";
-import { group } from "../../design/number";
+import { ProgressText } from "../../design/ReadSoFar";
 import { Loading } from "../../design/states";
-import { useT } from "../../i18n";
 
 /** Rows read so far, once it takes longer than a second. */
 export function Running({ sql }: { sql: string }) {
-  const t = useT();
   const list = useQuery({
     queryKey: ["running"],
     queryFn: ({ signal }) => get<RunningList>("/api/v1/running", {}, signal),
@@ -21,14 +19,7 @@ export function Running({ sql }: { sql: string }) {
   const own = alike?.length === 1 ? alike[0] : undefined;
   return (
     <>
-      {own?.progress ? (
-        <p className="small dim pad" role="status">
-          {t("sql.progress", {
-            rows: group(own.progress.rows_read),
-            share: own.progress.share ? ` · ${Math.round(own.progress.share * 100)} %` : "",
-          })}
-        </p>
-      ) : null}
+      {own?.progress ? <ProgressText progress={own.progress} /> : null}
       <Loading rows={8} />
     </>
   );

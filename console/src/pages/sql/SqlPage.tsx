@@ -5,6 +5,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useRef } from "react";
 import { queries } from "../../api/questions";
 import type { QueryItem, QueryList } from "../../api/types";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Empty, Failed, Loading } from "../../design/states";
 import { visible } from "../../design/visible";
 import { useT } from "../../i18n";
@@ -32,15 +33,23 @@ export function Page() {
 function Missing({ name, found, list }: { name: string; found: QueryItem | undefined; list: UseQueryResult<QueryList> }) {
   const t = useT();
   const { search } = useView();
+  const side = useSide(901);
   useChrome({ title: "SQL", copies: { cli: "beidou queries", api: curl("/api/v1/queries", {}) }, cost: null });
   const shown = visible(name, 63);
   const elsewhere = found ? opening(found, common(search)) : null;
   return (
     <div className="sqlpage row flush grow">
-      <aside className="schema vr col" aria-label={t("sql.saved")}>
-        <SavedList />
-      </aside>
+      <Beside side={side} title={t("sql.saved")}>
+        <aside className="schema vr col" aria-label={t("sql.saved")}>
+          <SavedList />
+        </aside>
+      </Beside>
       <section className="col grow">
+        {side.isLayer ? (
+          <div className="bar">
+            <SideButton side={side} title={t("sql.saved")} icon="save" />
+          </div>
+        ) : null}
         {list.isFetching ? (
           <Loading rows={8} />
         ) : list.isError ? (

@@ -8,6 +8,7 @@ import type { SqlAnswer, SqlEstimate } from "../../api/types";
 import { Glyph, Icon } from "../../design/Icon";
 import { bytes, short } from "../../design/number";
 import { Foreign } from "../../design/parts";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Failed } from "../../design/states";
 import { useT } from "../../i18n";
 import { SaveDialog } from "../../query/SaveDialog";
@@ -44,6 +45,7 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const [settled, setSettled] = useState(text);
   const [saving, setSaving] = useState(false);
   const editor = useRef<HTMLTextAreaElement>(null);
+  const side = useSide(901);
   const range = { from: view.range.from, to: view.range.to };
   useEffect(() => {
     const timer = setTimeout(() => setSettled(text), ESTIMATE_AFTER_MS);
@@ -102,6 +104,12 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
     write(sql);
     editor.current?.focus();
   };
+  // A layer that closes gives the focus back, and only then it can go to the statement.
+  const picked = (pick: (text: string) => void) => (text: string) => {
+    if (!side.isLayer) return pick(text);
+    side.onOpen(false);
+    requestAnimationFrame(() => pick(text));
+  };
   const wrong = estimate.isError ? asProblem(estimate.error) : null;
   const character = wrong?.parameter?.line?.character;
   const fault = character === undefined ? null : offsetOf(settled, character);
@@ -126,13 +134,16 @@ export function Statement({ saved, gone }: { saved: SavedSql | undefined; gone: 
   const failed = answer.isError && !(answer.error instanceof DOMException) ? answer.error : null;
   return (
     <div className="sqlpage row flush grow">
-      <aside className="schema vr col" aria-label={t("sql.schema")}>
-        <SchemaTree onPick={insert} />
-        <SavedList />
-        <History onPick={replace} />
-      </aside>
+      <Beside side={side} title={t("sql.schema")}>
+        <aside className="schema vr col" aria-label={t("sql.schema")}>
+          <SchemaTree onPick={picked(insert)} />
+          <SavedList />
+          <History onPick={picked(replace)} />
+        </aside>
+      </Beside>
       <section className="col grow">
         <div className="bar">
+          <SideButton side={side} title={t("sql.schema")} icon="table" />
           {saved ? (
             <h2 title={t("drafts.saved", { who: saved.subject, time: moment(Date.parse(saved.time), view.zone, view.anchor) })}>
               <Foreign text={saved.name} />

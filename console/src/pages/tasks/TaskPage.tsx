@@ -11,12 +11,13 @@ import type { TaskDetail, TaskMessage } from "../../api/types";
 import { Json } from "../../design/Json";
 import { group } from "../../design/number";
 import { Foreign } from "../../design/parts";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Empty, Failed, Loading, Stale } from "../../design/states";
 import { visible } from "../../design/visible";
 import { type Key, useT } from "../../i18n";
 import { ActBar } from "../../operation/ActBar";
 import { type Act, whyNot } from "../../operation/acts";
-import { PhaseBadge } from "../../operation/Phase";
+import { PhaseBadge, PhaseSaid } from "../../operation/Phase";
 import { isOver } from "../../operation/states";
 import { useFollow } from "../../operation/useFollow";
 import { useThrottled } from "../../operation/useThrottled";
@@ -72,6 +73,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
   const client = useQueryClient();
   const { summary, actions, operations } = detail;
   const over = isOver(summary.phase);
+  const side = useSide(1280);
   const [stream, setStream] = useState<{ state: StreamState; since: number } | null>(null);
   const refresh = useThrottled(() => void client.invalidateQueries({ queryKey: [TASKS, id], exact: true }), AGAIN_MS);
   useFollow<TaskMessage>(`${TASKS}/${id}/stream`, !over, {
@@ -105,6 +107,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
   return (
     <div className="task col grow">
       <div className="taskhead">
+        <PhaseSaid phase={summary.phase} reason={summary.reason} />
         <PhaseBadge phase={summary.phase} />
         <h2 className="nowrap">{t("run.title", { type: summary.type, n: group(summary.machines), cluster: summary.cluster })}</h2>
         <span className="dim small cut grow">
@@ -112,6 +115,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
           {summary.cluster_type === "" ? "" : ` · ${summary.cluster_type}`} · {moment(Date.parse(summary.created), zone, anchor)}
         </span>
         <span className="row tight acts">
+          <SideButton side={side} title={t("run.tab.spec")} icon="file" />
           <ActBar
             path={`${TASKS}/${id}`}
             name={summary.name}
@@ -128,7 +132,7 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
         </span>
       </div>
       {summary.message !== "" || summary.reason ? (
-        <div className={summary.phase === "Failed" ? "note bad" : summary.phase === "Held" ? "note held" : "note plain"} role="status">
+        <div className={summary.phase === "Failed" ? "note bad" : summary.phase === "Held" ? "note held" : "note plain"}>
           <span className="cut">
             {summary.reason ? <b className="medium mono">{summary.reason} </b> : null}
             <Foreign text={summary.message} most={400} />
@@ -145,14 +149,16 @@ function Known({ id, detail }: { id: string; detail: TaskDetail }) {
         <div className="scroll grow" tabIndex={0} role="group" aria-label={t("tasks.stages")}>
           <Stages detail={detail} />
         </div>
-        <aside className="panel vl col" aria-label={t("run.tab.spec")}>
-          <div className="bar">
-            <h2>{t("run.tab.spec")}</h2>
-          </div>
-          <div className="scroll grow pad" tabIndex={0} role="group" aria-label={t("run.tab.spec")}>
-            <Json value={detail.spec} />
-          </div>
-        </aside>
+        <Beside side={side} title={t("run.tab.spec")}>
+          <aside className="panel vl col" aria-label={t("run.tab.spec")}>
+            <div className="bar">
+              <h2>{t("run.tab.spec")}</h2>
+            </div>
+            <div className="scroll grow pad" tabIndex={0} role="group" aria-label={t("run.tab.spec")}>
+              <Json value={detail.spec} />
+            </div>
+          </aside>
+        </Beside>
       </div>
     </div>
   );

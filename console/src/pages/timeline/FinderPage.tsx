@@ -7,6 +7,7 @@ import type { Event, Page as ListPage } from "../../api/types";
 import { useHeld } from "../../api/useHeld";
 import { Glyph, Icon, typeGlyph } from "../../design/Icon";
 import { Fit, Foreign, Id } from "../../design/parts";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Empty, Failed, Loading, StaleNote } from "../../design/states";
 import { useT } from "../../i18n";
 import { useChrome } from "../../shell/chrome";
@@ -51,6 +52,7 @@ export function Page() {
     view.set({ q: input.trim() });
   };
   const last = recent();
+  const side = useSide(1280);
   return (
     <div className="finder row flush grow">
       <section className="col grow">
@@ -68,6 +70,7 @@ export function Page() {
           <button type="submit" className="btn prime">
             {t("events.search")}
           </button>
+          {last.length > 0 ? <SideButton side={side} title={t("finder.recent")} icon="clock" /> : null}
         </form>
         {isOther ? <Empty title={t(command.what === "unlabelled" ? "finder.noLabels" : "finder.notHere")} /> : null}
         <p className="small dim pad" hidden={isOther}>
@@ -109,25 +112,27 @@ export function Page() {
         </div>
       </section>
       {last.length > 0 ? (
-        <aside className="panel vl col" aria-label={t("finder.recent")}>
-          <div className="bar">
-            <h2>{t("finder.recent")}</h2>
-          </div>
-          <div className="menu">
-            {last.map((ref) => (
-              <Link
-                key={ref.cluster + ref.kind + ref.namespace + ref.name}
-                className="it"
-                {...objectPath(ref.cluster, ref.kind, ref.namespace === "_" ? "" : ref.namespace, ref.name)}
-                search={common(view.search) as never}
-              >
-                <Icon name={ref.kind === "Node" ? "node" : "object"} />
-                <Id text={ref.name} most={28} />
-                <Foreign className="end" text={ref.cluster} most={60} />
-              </Link>
-            ))}
-          </div>
-        </aside>
+        <Beside side={side} title={t("finder.recent")}>
+          <aside className="panel vl col" aria-label={t("finder.recent")}>
+            <div className="bar">
+              <h2>{t("finder.recent")}</h2>
+            </div>
+            <div className="menu">
+              {last.map((ref) => (
+                <Link
+                  key={ref.cluster + ref.kind + ref.namespace + ref.name}
+                  className="it"
+                  {...objectPath(ref.cluster, ref.kind, ref.namespace === "_" ? "" : ref.namespace, ref.name)}
+                  search={common(view.search) as never}
+                >
+                  <Icon name={ref.kind === "Node" ? "node" : "object"} />
+                  <Id text={ref.name} most={28} />
+                  <Foreign className="end" text={ref.cluster} most={60} />
+                </Link>
+              ))}
+            </div>
+          </aside>
+        </Beside>
       ) : null}
     </div>
   );

@@ -9,6 +9,7 @@ import { oldest } from "../../api/useHeld";
 import { Glyph, Icon } from "../../design/Icon";
 import { atLeast, group } from "../../design/number";
 import { Fit, Foreign, Segment } from "../../design/parts";
+import { Beside, SideButton, useSide } from "../../design/side";
 import { Empty, Failed, Loading, Partial } from "../../design/states";
 import { useT } from "../../i18n";
 import { RunsNote } from "../../operation/RunsNote";
@@ -16,6 +17,7 @@ import { written } from "../../query/edit";
 import { kindOf } from "../../query/tables";
 import { useChrome } from "../../shell/chrome";
 import { type ObjectRef, objectUrl, timelineCopies } from "../../shell/copies";
+import { useKeys } from "../../shell/keys";
 import { common, useView, type View } from "../../shell/view";
 import { missing } from "../../time/coverage";
 import { full, hms } from "../../time/format";
@@ -23,6 +25,7 @@ import { absolute } from "../../time/range";
 import { readAlso, writeAlso } from "./also";
 import { CompareButton } from "./CompareButton";
 import { Compared } from "./Compared";
+import { laneKeys, toggledLane } from "./hidden";
 import { LaneRows } from "./LaneRows";
 import { ObjectRows } from "./ObjectRows";
 import { remember } from "./recent";
@@ -41,6 +44,7 @@ export function Page() {
   const view = useView();
   const holder = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(1200);
+  const side = useSide(1280);
   const given = momentOf(view.search.t2);
   const t1 = momentOf(view.search.t1);
   const range = given !== null && !view.search.from && given < view.bounds[0] ? absolute(given - 3_600_000, given + 3_600_000) : view.range;
@@ -89,6 +93,18 @@ export function Page() {
   // Nothing was said of it in the range, nothing done, and nothing stands beside it.
   const silent = lanes.data?.lanes.length === 0 && of.spans.length === 0 && also.length === 0;
   const cursors = { t1, t2, onT: setT };
+  const toggle = (n: number) => {
+    const key = lanes.data && laneKeys(lanes.data.lanes)[n - 1];
+    if (key) view.set(({ lanes }) => ({ lanes: toggledLane(lanes, key) }), { replace: true });
+  };
+  useKeys({
+    "1": () => toggle(1),
+    "2": () => toggle(2),
+    "3": () => toggle(3),
+    "4": () => toggle(4),
+    "5": () => toggle(5),
+    "6": () => toggle(6),
+  });
   const length = view.range.to === "now" ? view.range.from.slice(1) : "";
   return (
     <div className="timeline col grow" ref={holder}>
@@ -124,6 +140,7 @@ export function Page() {
             onChange={(one) => view.set({ from: `-${one}`, to: "now" })}
           />
           <CompareButton self={ref} cluster={of.cluster} also={also} view={view} onAdd={(one) => beside([...also, one])} />
+          <SideButton side={side} title={t("lanes.state")} icon="eye" />
           <Link className="btn sm" to="/events" search={{ ...common(view.search), c: ref.cluster, q: query } as never}>
             <Icon name="events" />
             {t("nav.events")}
@@ -138,6 +155,7 @@ export function Page() {
         <>
           <section className={also.length > 0 ? "lanes several hb scroll" : "lanes hb scroll"} tabIndex={0} aria-label={t("lanes.label")}>
             <LaneRows
+              keyed
               {...cursors}
               of={of}
               data={lanes.data}
@@ -170,7 +188,9 @@ export function Page() {
                 onT2={(at) => setT({ t2: at })}
                 total={atLeast(group(states), complete)}
               />
-              <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
+              <Beside side={side} title={t("lanes.state")}>
+                <StatePanel url={url} kind={ref.kind} view={view} t1={t1} t2={t2} />
+              </Beside>
             </div>
           ) : null}
         </>
