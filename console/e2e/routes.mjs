@@ -19,7 +19,7 @@ export async function routes(world) {
     ["table", `/events?${range}&table=1`, ".hist td"],
     ["wrong", `/events?${range}&q=nmespace:x`, ".fault"],
     ["empty", `/events?${range}&q=reason:Nothing`, ".list .empty"],
-    ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".said"],
+    ["timeline", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}`, ".lanegrid .names"],
     ["timelines", `/o/hz-prod-02/pod/recsys/recsys-ranker-6c9f7d8b5c-x2k9q?${range}&also=${beside}`, ".compared .lanecanvas canvas"],
     ["finder", "/o?from=-24h", ".frow"],
     ["sql", "/sql?from=-7d", ".start .view"],

@@ -240,7 +240,7 @@ export async function whatIsHeldStandsBesideTheNavigation(world) {
   const { page, go, troubles } = await openPage(world);
   await go("/settings");
   await page.waitForSelector("nav a[href^='/operations'] .n.held:has-text('held')");
-  check(/^Operations: \d+ held$/.test(await page.getAttribute("nav a[href^='/operations']", "aria-label")), "the count has no name");
+  check(/^Operations \d+ held$/.test(await page.getAttribute("nav a[href^='/operations']", "aria-label")), "the count has no name");
   check(number(await page.textContent("nav a[href^='/clusters'] .n")) >= 3, "clusters are not counted");
   check((await page.textContent(".account")).endsWith(subject), "it is not said as whom one speaks");
   await go("/events");

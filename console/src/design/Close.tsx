@@ -10,7 +10,7 @@ export function Close({ onClose, atEnd }: { onClose: () => void; atEnd?: boolean
   const close = () => {
     // The focus would go with what it is in: it goes to the list beside it.
     const pane = button.current?.closest("aside, .logmore");
-    if (pane?.contains(document.activeElement)) listIn(pane.parentElement)?.focus();
+    if (pane?.contains(document.activeElement)) listIn(pane.parentElement, pane)?.focus();
     onClose();
   };
   useKeys({ Escape: () => close() });

@@ -110,7 +110,7 @@ function Body({ name, spec, plan, typeNameAbove, onClose, onStarted }: Props) {
         <button type="button" className="btn" onClick={onClose}>
           {t("act.leave")}
         </button>
-        <button type="submit" className="btn prime" disabled={!ready || start.isPending} aria-disabled={lacks}>
+        <button type="submit" className="btn prime" disabled={!ready} aria-disabled={lacks || start.isPending}>
           <Icon name="play" />
           {t("plan.startCount", { n: group(hosts) })}
         </button>

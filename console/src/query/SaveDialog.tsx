@@ -54,7 +54,8 @@ function SaveForm({ query, name: before, title, onClose, onSaved }: Props & { ti
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate();
+    // The button stays enabled meanwhile: disabled, it would lose the focus, and Escape would close nothing.
+    if (!save.isPending) save.mutate();
   };
   return (
     <form onSubmit={submit}>
@@ -82,7 +83,7 @@ function SaveForm({ query, name: before, title, onClose, onSaved }: Props & { ti
         {save.isError ? <Failed error={save.error} what={title} /> : null}
       </div>
       <footer>
-        <button type="submit" className="btn prime" disabled={!NAME.test(name) || list.isPending || save.isPending}>
+        <button type="submit" className="btn prime" disabled={!NAME.test(name) || list.isPending} aria-disabled={save.isPending}>
           {t("action.save")}
         </button>
       </footer>

@@ -87,10 +87,10 @@ export function Nav({ ask, going, clusters }: Props) {
               search={common(search) as never}
               activeOptions={{ exact: item.to === "/", includeSearch: false }}
               title={[t(item.name), beside[item.to]?.text].filter(Boolean).join(": ")}
-              aria-label={[t(item.name), beside[item.to]?.text].filter(Boolean).join(": ")}
+              aria-label={[t(item.name), beside[item.to]?.text].filter(Boolean).join(" ")}
             >
               <Icon name={item.icon} />
-              <span>{t(item.name)}</span>
+              <span>{t(item.name)}</span>{" "}
               {beside[item.to] ? <span className={beside[item.to]?.isHeld ? "n held" : "n"}>{beside[item.to]?.text}</span> : null}
             </Link>
           ))}

@@ -22,10 +22,11 @@ export function typing(event: KeyboardEvent): boolean {
 
 const LIST = ".scroll[tabindex='0']:not([hidden])";
 
-/** The list that something stands beside, where rows obey keys; where there is none, the page. */
-export function listIn(around: Element | null | undefined): HTMLElement | null {
+/** The list that something stands beside, where rows obey keys; where there is none, the page. Lists of a pane that closes are none. */
+export function listIn(around: Element | null | undefined, closing?: Element | null): HTMLElement | null {
   for (let at = around; at && at.id !== "main"; at = at.parentElement) {
-    const list = at.matches(LIST) ? (at as HTMLElement) : at.querySelector<HTMLElement>(LIST);
+    const lists = at.matches(LIST) ? [at as HTMLElement] : [...at.querySelectorAll<HTMLElement>(LIST)];
+    const list = lists.find((one) => one.getClientRects().length > 0 && !closing?.contains(one));
     if (list) return list;
   }
   return document.getElementById("main");

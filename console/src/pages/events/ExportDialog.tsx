@@ -35,7 +35,12 @@ export function ExportDialog({ open, params, total, onClose }: { open: boolean; 
             choices={FORMATS.map((one) => ({ value: one, label: one.toUpperCase() }))}
           />
           <span className="dim small">{t("export.rows", { n: total })}</span>
-          <button type="button" className="btn prime end" disabled={begin.isPending} onClick={() => begin.mutate()}>
+          <button
+            type="button"
+            className="btn prime end"
+            aria-disabled={begin.isPending}
+            onClick={() => (begin.isPending ? undefined : begin.mutate())}
+          >
             {t("export.begin")}
           </button>
         </div>

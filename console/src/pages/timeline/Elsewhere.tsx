@@ -41,7 +41,7 @@ export function Elsewhere({ kind, reasons, between, view }: Props) {
       {found.map((one) => (
         <Link
           key={one.reason}
-          className="row small"
+          className="row small there"
           to="/events"
           search={{ ...common(view.search), ...range, c: undefined, q: line([one.reason]) } as never}
         >
