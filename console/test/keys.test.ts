@@ -68,14 +68,18 @@ describe("a key", () => {
     for (const inside of ["input", "textarea", "select"]) expect(press("Escape", { inside })).toBe(true);
     expect(press("Escape", { inside: "button" })).toBe(true);
     expect(done).toEqual(["focus of #main", "focus of #main", "focus of #main", "Escape"]);
-    const node = (parentElement: unknown, own: boolean, within: string | null) =>
-      ({ id: "", parentElement, matches: () => own, querySelector: () => within }) as unknown as Element;
-    const page = { ...node(null, false, "the first list of the page"), id: "main" } as Element;
-    const pane = node(page, false, "the list of the pane");
-    expect(listIn(node(pane, false, null))).toBe("the list of the pane");
-    const scroller = node(pane, true, null);
-    expect(listIn(node(scroller, false, null))).toBe(scroller);
-    expect(listIn(node(page, false, null))?.id).toBe("main");
+    const list = (rects: number) => ({ getClientRects: () => new Array(rects) }) as unknown as HTMLElement;
+    const node = (parentElement: unknown, own: boolean, within: readonly HTMLElement[]) =>
+      ({ id: "", parentElement, matches: () => own, querySelectorAll: () => within, getClientRects: () => [0] }) as unknown as Element;
+    const page = { ...node(null, false, [list(1)]), id: "main" } as Element;
+    const [unseen, seen, behind] = [list(0), list(1), list(1)];
+    const pane = node(page, false, [unseen, seen, behind]);
+    expect(listIn(node(pane, false, []))).toBe(seen);
+    const closing = { contains: (one: unknown) => one === seen } as unknown as Element;
+    expect(listIn(pane, closing), "a list of the pane that closes is none").toBe(behind);
+    const scroller = node(pane, true, []);
+    expect(listIn(node(scroller, false, []))).toBe(scroller);
+    expect(listIn(node(page, false, []))?.id).toBe("main");
   });
   it("with ⌥ is the key itself, whatever sign a Mac writes with it", () => {
     on("Alt+1");
