@@ -17,6 +17,14 @@ async function truth(world, signal) {
 
 const came = async (page) => number(/([\d,]+) came/.exec(await page.textContent(".tail.on"))?.[0]);
 
+/** Events with a live tail that has brought some. */
+async function tailed({ page, go }) {
+  await go("/events?from=-1h");
+  await page.waitForSelector(".er[role=row][id]");
+  await page.click("button:has-text('Live tail')");
+  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+}
+
 /** Scrolls down a piece of the list: what its rows say, and what two of them say at once. */
 async function shownRows(page, pieces) {
   const shown = new Set();
@@ -44,10 +52,7 @@ function lostOf(wanted, texts) {
 /** Pauses on scroll, holds back, goes on, and has lost nothing; also when the connection breaks meanwhile. */
 export async function theTailPausesOnScrollAndResumesWithoutLoss(world) {
   const { page, go, troubles } = await openPage(world);
-  await go("/events?from=-1h");
-  await page.waitForSelector(".er[role=row][id]");
-  await page.click("button:has-text('Live tail')");
-  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  await tailed({ page, go });
   const stop = new AbortController();
   const others = await truth(world, stop.signal);
   const more = (count) => {
@@ -110,12 +115,7 @@ export async function theTailGoesOnWhereTheServerStopped() {
       const answer = await fetch(url, { headers: { authorization: `Bearer ${own.api.token}` } }).catch(() => null);
       return answer?.ok ? (await answer.json()).items : [];
     };
-    await go("/events?from=-1h");
-    await page.waitForSelector(".er[role=row][id]");
-    await page.click("button:has-text('Live tail')");
-    await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, {
-      timeout: 20_000,
-    });
+    await tailed({ page, go });
     const begun = Date.now();
     const before = await came(page);
     await until(
@@ -161,10 +161,7 @@ export async function keysFollowTheirRowWhileTheTailRuns(world) {
   const { page, go, troubles } = await openPage(world);
   // What stands before the message: that is cut to the width of the list.
   const begin = (selector) => page.$eval(selector, (row) => row.textContent.slice(0, 50));
-  await go("/events?from=-1h");
-  await page.waitForSelector(".er[role=row][id]");
-  await page.click("button:has-text('Live tail')");
-  await page.waitForFunction(() => /[1-9]\d* came/.test(document.querySelector(".tail.on")?.textContent ?? ""), null, { timeout: 20_000 });
+  await tailed({ page, go });
   await page.focus(".rows");
   for (const key of ["j", "j"]) await page.keyboard.press(key);
   const chosen = await begin(".rows .er.at");
