@@ -59,7 +59,8 @@ export async function theStateIsThatOfItsObject(world) {
   const { from, to } = await incident(world);
   const self = "recsys-ranker-6c9f7d8b5c-x2k9q";
   const { items } = await api(world, `/events?cluster=hz-prod-02&kind=Pod&from=${from}&to=${to}&limit=200`);
-  const other = items.find(({ name }) => name !== self);
+  // The oldest of them: the newest may have had no state yet at the moment that is looked at.
+  const other = items.findLast(({ name }) => name !== self);
   const also = encodeURIComponent(`hz-prod-02/Pod/${other.namespace}/${other.name}`);
   await go(`/o/hz-prod-02/pod/recsys/${self}?from=${from}&to=${to}&also=${also}`);
   await page.waitForSelector(".compared .lanecanvas canvas");
